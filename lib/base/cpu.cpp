@@ -1,0 +1,79 @@
+#include "base/cpu.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fmt/format.h>
+#include <fstream>
+
+#include "base/error.h"
+
+namespace frugal {
+namespace {
+
+constexpr Isa kAllIsas[] = {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512vnni};
+
+}  // namespace
+
+std::string_view to_string(Isa isa) {
+  switch (isa) {
+    case Isa::scalar: return "scalar";
+    case Isa::neon: return "neon";
+    case Isa::avx2: return "avx2";
+    case Isa::avx512vnni: return "avx512vnni";
+  }
+  return "scalar";
+}
+
+bool supports(Isa isa) {
+  switch (isa) {
+    case Isa::scalar: return true;
+#if defined(__aarch64__)
+    case Isa::neon: return true;
+#elif defined(__x86_64__)
+    case Isa::avx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    case Isa::avx512vnni:
+      return supports(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+             __builtin_cpu_supports("avx512vnni");
+#endif
+    default: return false;
+  }
+}
+
+std::vector<Isa> supported_isas() {
+  std::vector<Isa> isas;
+  std::copy_if(std::begin(kAllIsas), std::end(kAllIsas), std::back_inserter(isas), supports);
+  return isas;
+}
+
+Isa choose_isa() {
+  const char* forced = std::getenv("FRUGAL_ISA");
+  if (!forced || !*forced) return supported_isas().back();
+  for (const Isa isa : kAllIsas) {
+    if (to_string(isa) != forced) continue;
+    if (!supports(isa)) throw Error(Code::usage, fmt::format("FRUGAL_ISA={}: this processor cannot run it", forced));
+    return isa;
+  }
+  throw Error(Code::usage, fmt::format("FRUGAL_ISA={}: unknown instruction set", forced))
+      .hint("use scalar, avx2, avx512vnni or neon");
+}
+
+std::string cpu_model() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);) {
+    const size_t colon = line.find(": ");
+    if (line.starts_with("model name") && colon != std::string::npos) return line.substr(colon + 2);
+  }
+  return "unknown";
+}
+
+int available_cpus() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  return std::max(1, CPU_COUNT(&set));
+}
+
+}  // namespace frugal

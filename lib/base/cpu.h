@@ -1,0 +1,27 @@
+// What the processor can do, asked once.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace frugal {
+
+/// Instruction sets that have kernels, weakest first within an architecture.
+enum class Isa { scalar, neon, avx2, avx512vnni };
+
+std::string_view to_string(Isa isa);
+
+/// True if this machine (and its operating system) can run kernels for `isa`.
+bool supports(Isa isa);
+/// Every ISA that this machine can run; scalar is always first.
+std::vector<Isa> supported_isas();
+/// The strongest supported one, or the one FRUGAL_ISA= names. Throws Error(usage) if that is unknown or not supported.
+Isa choose_isa();
+
+/// "AMD EPYC 7B13" or as the system names it; "unknown" where it does not.
+std::string cpu_model();
+/// Processors that this process may run on (its affinity mask).
+int available_cpus();
+
+}  // namespace frugal

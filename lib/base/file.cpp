@@ -1,0 +1,181 @@
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fmt/format.h>
+
+#include "base/error.h"
+
+namespace frugal {
+namespace {
+
+FileDescriptor open_for_reading(const std::filesystem::path& path, struct stat& info) {
+  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd || ::fstat(fd.get(), &info) != 0) throw io_error("open", path.native());
+  if (S_ISDIR(info.st_mode)) throw Error(Code::bad_input, fmt::format("'{}' is a folder, not a file", path.native()));
+  return fd;
+}
+
+void fsync_folder(const std::filesystem::path& folder) {
+  FileDescriptor fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) throw io_error("sync folder", folder.native());
+}
+
+void write_all(int fd, std::span<const std::byte> bytes, uint64_t offset, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw io_error("write", path.native());
+    bytes = bytes.subspan(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+}
+
+}  // namespace
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+  if (this != &other) {
+    close();
+    fd_ = std::exchange(other.fd_, -1);
+  }
+  return *this;
+}
+
+void FileDescriptor::close() {
+  if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
+  struct stat info {};
+  const FileDescriptor fd = open_for_reading(path, info);
+  if (!S_ISREG(info.st_mode)) throw Error(Code::bad_input, fmt::format("'{}' is not a regular file", path.native()));
+  size_ = static_cast<size_t>(info.st_size);
+  if (size_ == 0) return;
+  void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd.get(), 0);
+  if (mapped == MAP_FAILED) throw io_error("map", path.native());
+  data_ = static_cast<const std::byte*>(mapped);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), path_(std::move(other.path_)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  if (this != &other) {
+    unmap();
+    data_ = std::exchange(other.data_, nullptr);
+    size_ = std::exchange(other.size_, 0);
+    path_ = std::move(other.path_);
+  }
+  return *this;
+}
+
+MappedFile::~MappedFile() { unmap(); }
+
+void MappedFile::unmap() {
+  if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
+  data_ = nullptr;
+}
+
+void MappedFile::release(uint64_t offset, uint64_t length) const {
+  // Only whole pages inside the range: a page shared with a neighbour stays.
+  const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t begin = (offset + page - 1) / page * page;
+  const uint64_t end = std::min<uint64_t>(offset + length, size_) / page * page;
+  if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_DONTNEED);
+}
+
+void MappedFile::prefetch(uint64_t offset, uint64_t length) const {
+  const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const uint64_t begin = offset / page * page;
+  const uint64_t end = std::min<uint64_t>(offset + length, size_);
+  if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);
+}
+
+AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
+  std::string pattern = target_.native() + ".tmp.XXXXXX";
+  fd_ = FileDescriptor(::mkostemp(pattern.data(), O_CLOEXEC));
+  if (!fd_) throw io_error("create", target_.native());
+  temporary_ = pattern;
+  // mkostemp makes 0600; the published file follows the user's umask like any other.
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  ::fchmod(fd_.get(), 0666 & ~mask);
+}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+void AtomicFile::reserve(uint64_t bytes) {
+  if (bytes == 0) return;
+  const int status = ::posix_fallocate(fd_.get(), 0, static_cast<off_t>(bytes));
+  if (status == EOPNOTSUPP || status == EINVAL) return;  // a file system without it: the write will tell
+  if (status != 0) {
+    errno = status;
+    throw io_error("reserve space for", target_.native());
+  }
+}
+
+void AtomicFile::write(std::span<const std::byte> bytes) {
+  write_all(fd_.get(), bytes, offset_, target_);
+  offset_ += bytes.size();
+}
+
+void AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  write_all(fd_.get(), bytes, offset, target_);
+}
+
+void AtomicFile::pad_to(uint64_t alignment) {
+  static constexpr std::array<std::byte, 4096> kZeros{};
+  uint64_t missing = (alignment - offset_ % alignment) % alignment;
+  while (missing > 0) {
+    const size_t step = static_cast<size_t>(std::min<uint64_t>(missing, kZeros.size()));
+    write(std::span(kZeros).first(step));
+    missing -= step;
+  }
+}
+
+void AtomicFile::publish() {
+  if (::ftruncate(fd_.get(), static_cast<off_t>(offset_)) != 0) throw io_error("truncate", temporary_.native());
+  // After a failed fsync the pages may be lost although a retry succeeds, so the file is thrown away (destructor).
+  if (::fsync(fd_.get()) != 0) throw io_error("sync", target_.native());
+  fd_.close();
+  if (::rename(temporary_.c_str(), target_.c_str()) != 0) throw io_error("publish", target_.native());
+  temporary_.clear();
+  fsync_folder(target_.parent_path());
+}
+
+std::string read_file(const std::filesystem::path& path, uint64_t limit) {
+  struct stat info {};
+  const FileDescriptor fd = open_for_reading(path, info);
+  std::string content;
+  if (S_ISREG(info.st_mode)) content.reserve(std::min<uint64_t>(static_cast<uint64_t>(info.st_size), limit));
+  std::array<char, 1 << 16> buffer;
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw io_error("read", path.native());
+    if (got == 0) return content;
+    if (content.size() + static_cast<size_t>(got) > limit)
+      throw Error(Code::bad_input, fmt::format("'{}' is larger than {} bytes", path.native(), limit));
+    content.append(buffer.data(), static_cast<size_t>(got));
+  }
+}
+
+FileLock::FileLock(const std::filesystem::path& path)
+    : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+  if (!fd_) throw io_error("lock", path.native());
+  if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return;
+  if (errno != EWOULDBLOCK) throw io_error("lock", path.native());
+  throw Error(Code::bad_input, fmt::format("'{}' is in use by another process", path.native()))
+      .hint("wait for the other writer to finish; readers are not affected");
+}
+
+}  // namespace frugal

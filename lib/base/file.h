@@ -1,0 +1,95 @@
+// Files as this project uses them: mapped read-only, or published whole.
+// Not a stream library: small files are read at once, large ones are mapped or written in order.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace frugal {
+
+/// A file descriptor that closes itself.
+class FileDescriptor {
+ public:
+  FileDescriptor() = default;
+  explicit FileDescriptor(int fd) : fd_(fd) {}
+  FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+  ~FileDescriptor() { close(); }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  void close();
+
+ private:
+  int fd_ = -1;
+};
+
+/// A whole file mapped read-only and shared. An empty file gives an empty span.
+/// Throws Error(io) if it cannot be opened, Error(bad_input) if it is not a regular file.
+class MappedFile {
+ public:
+  MappedFile() = default;
+  explicit MappedFile(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::filesystem::path& path() const { return path_; }
+  /// Drops the pages of [offset, offset + length) from this process (not from the page cache).
+  void release(uint64_t offset, uint64_t length) const;
+  /// Asks the kernel to read [offset, offset + length) ahead.
+  void prefetch(uint64_t offset, uint64_t length) const;
+
+ private:
+  void unmap();
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+  std::filesystem::path path_;
+};
+
+/// Writes a file that appears whole or not at all: temp file in the same folder → fsync → rename → fsync of the folder.
+/// Destroyed without publish(), it leaves nothing behind. Throws Error(io).
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path target);
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+  ~AtomicFile();
+
+  /// Reserves `bytes` of disk now, so that a full disk is met before the work and not after it.
+  void reserve(uint64_t bytes);
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  void write_at(uint64_t offset, std::span<const std::byte> bytes);
+  /// Zeroes up to the next multiple of `alignment`.
+  void pad_to(uint64_t alignment);
+  uint64_t offset() const { return offset_; }
+  void publish();
+
+ private:
+  std::filesystem::path target_;
+  std::filesystem::path temporary_;
+  FileDescriptor fd_;
+  uint64_t offset_ = 0;
+};
+
+/// Whole content. Throws Error(io), or Error(bad_input) if it is larger than `limit` bytes.
+std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t(1) << 32);
+
+/// An exclusive advisory lock (flock) on `path`, created if need be; held until destroyed.
+class FileLock {
+ public:
+  /// Throws Error(io) if it cannot be created, Error(bad_input) "in use by another process" if another process holds it.
+  explicit FileLock(const std::filesystem::path& path);
+
+ private:
+  FileDescriptor fd_;
+};
+
+}  // namespace frugal

@@ -1,0 +1,38 @@
+// Two hashes with two purposes: SHA-256 names content (provenance, citations, caches); XXH3 finds accidents (checksums).
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace frugal {
+
+/// Incremental SHA-256 (FIPS 180-4), by nettle.
+class Sha256 {
+ public:
+  Sha256();
+  Sha256(Sha256&&) noexcept;
+  ~Sha256();
+  Sha256& update(std::span<const std::byte> bytes);
+  Sha256& update(std::string_view text) { return update(std::as_bytes(std::span(text.data(), text.size()))); }
+  /// The digest in lower-case hexadecimal; the object starts anew.
+  std::string hex();
+  std::array<uint8_t, 32> digest();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+std::string sha256_hex(std::string_view text);
+std::string sha256_file(const std::filesystem::path& path);
+
+/// XXH3, 64 bits: not cryptographic.
+uint64_t checksum64(std::span<const std::byte> bytes, uint64_t seed = 0);
+
+}  // namespace frugal

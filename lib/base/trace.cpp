@@ -1,0 +1,102 @@
+#include "base/trace.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace frugal {
+namespace {
+
+// A small file of /proc in one read, without a stream's locale machinery: this runs on the cold path.
+size_t read_proc(const char* path, char* buffer, size_t capacity) {
+  const int fd = ::open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  const ssize_t got = ::read(fd, buffer, capacity - 1);
+  ::close(fd);
+  buffer[got > 0 ? got : 0] = '\0';
+  return got > 0 ? static_cast<size_t>(got) : 0;
+}
+
+// Value in bytes of a "Name:   123 kB" line.
+uint64_t status_bytes(const char* status, const char* name) {
+  const char* line = std::strstr(status, name);
+  return line ? std::strtoull(line + std::strlen(name), nullptr, 10) * 1024 : 0;
+}
+
+}  // namespace
+
+MemoryReading read_memory() {
+  MemoryReading reading;
+  char status[4096];
+  if (read_proc("/proc/self/status", status, sizeof status) > 0) {
+    reading.anon_bytes = status_bytes(status, "RssAnon:");
+    reading.file_bytes = status_bytes(status, "RssFile:");
+    reading.shared_bytes = status_bytes(status, "RssShmem:");
+    reading.swap_bytes = status_bytes(status, "VmSwap:");
+  }
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  reading.minor_faults = static_cast<uint64_t>(usage.ru_minflt);
+  reading.major_faults = static_cast<uint64_t>(usage.ru_majflt);
+  return reading;
+}
+
+Trace::Scope::Scope(Trace& trace, std::string_view name) : trace_(trace) {
+  record_.name = name;
+  if (trace_.memory_) record_.before = read_memory();
+  begin_ = Clock::now();
+  record_.start_ns = std::chrono::nanoseconds(begin_ - trace_.begin_).count();
+}
+
+Trace::Scope::~Scope() {
+  record_.elapsed_ns = std::chrono::nanoseconds(Clock::now() - begin_).count();
+  if (trace_.memory_) record_.after = read_memory();
+  trace_.stages_.push_back(std::move(record_));
+}
+
+void Trace::skip(std::string_view name, std::string_view why) {
+  StageRecord record;
+  record.name = name;
+  record.skipped = true;
+  record.note = why;
+  stages_.push_back(std::move(record));
+}
+
+void Trace::add_startup(int64_t elapsed_ns) {
+  StageRecord record;
+  record.name = "startup";
+  record.start_ns = -elapsed_ns;
+  record.elapsed_ns = elapsed_ns;
+  stages_.insert(stages_.begin(), std::move(record));
+}
+
+int64_t Trace::elapsed_ns(std::string_view name) const {
+  int64_t sum = 0;
+  for (const StageRecord& stage : stages_)
+    if (stage.name == name) sum += stage.elapsed_ns;
+  return sum;
+}
+
+int64_t Trace::total_ns() const {
+  const int64_t since_begin = std::chrono::nanoseconds(Clock::now() - begin_).count();
+  return since_begin + elapsed_ns("startup");
+}
+
+int64_t process_age_ns() {
+  char stat[1024];
+  if (read_proc("/proc/self/stat", stat, sizeof stat) == 0) return 0;
+  const char* field = std::strrchr(stat, ')');  // the name may hold spaces; fields are counted after it
+  for (int i = 0; field && i < 20; ++i) field = std::strchr(field + 1, ' ');
+  if (!field) return 0;
+  const uint64_t start_ticks = std::strtoull(field, nullptr, 10);
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  const int64_t tick_ns = 1'000'000'000 / ::sysconf(_SC_CLK_TCK);
+  return int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec - static_cast<int64_t>(start_ticks) * tick_ns;
+}
+
+}  // namespace frugal

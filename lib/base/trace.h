@@ -1,0 +1,78 @@
+// Time, memory and faults of each stage of a job: the record that mem-profile, bench-latency and --timings all print.
+// Not a sampling profiler: a stage is what the code names.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <vector>
+
+namespace frugal {
+
+/// Resident memory of this process, from /proc/self (bytes). Touched file-mapped pages count as file, never as anonymous.
+struct MemoryReading {
+  uint64_t anon_bytes = 0;
+  uint64_t file_bytes = 0;
+  uint64_t shared_bytes = 0;  // shared memory (shmem)
+  uint64_t swap_bytes = 0;
+  uint64_t minor_faults = 0;
+  uint64_t major_faults = 0;
+};
+
+/// One read of /proc/self/status and getrusage: some 30 µs, so stages are coarse.
+MemoryReading read_memory();
+
+struct StageRecord {
+  std::string name;
+  int64_t start_ns = 0;  // since the trace began
+  int64_t elapsed_ns = 0;
+  MemoryReading before, after;
+  bool skipped = false;
+  std::string note;  // why it was skipped, or what it decided
+};
+
+class Trace {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// With `memory` false, stages record time only.
+  explicit Trace(bool memory = false) : begin_(Clock::now()), memory_(memory) {}
+
+  /// Runs `body` as the stage `name` and returns what it returns. An exception passes through; the stage is recorded.
+  template <typename Body>
+  auto stage(std::string_view name, Body&& body) {
+    Scope scope(*this, name);
+    return body();
+  }
+  void skip(std::string_view name, std::string_view why);
+  /// Time spent before the trace could begin (process start-up), as a stage of its own at the front.
+  void add_startup(int64_t elapsed_ns);
+
+  const std::vector<StageRecord>& stages() const { return stages_; }
+  /// Sum over the stages of that name, in nanoseconds; 0 if it never ran.
+  int64_t elapsed_ns(std::string_view name) const;
+  int64_t total_ns() const;
+
+ private:
+  class Scope {
+   public:
+    Scope(Trace& trace, std::string_view name);
+    ~Scope();
+
+   private:
+    Trace& trace_;
+    StageRecord record_;
+    Clock::time_point begin_;
+  };
+
+  Clock::time_point begin_;
+  bool memory_;
+  std::vector<StageRecord> stages_;
+};
+
+/// Nanoseconds since the kernel started this process (/proc/self/stat), to a resolution of one clock tick.
+int64_t process_age_ns();
+
+}  // namespace frugal

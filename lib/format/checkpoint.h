@@ -1,0 +1,89 @@
+// A model as others publish it: named tensors, a configuration, a tokenizer. One interface over safetensors folders and GGUF files.
+// Reading is by block, so that quantising never holds a whole model.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tensor/view.h"
+
+namespace frugal {
+
+/// Element encoding in a source file. The k-quants and legacy quants are GGUF's block formats.
+enum class SourceType { f32, f16, bf16, f64, i8, u8, i32, i64, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k };
+std::string_view to_string(SourceType type);
+/// True for the types that hold fewer than 16 bits a weight.
+bool is_quantized(SourceType type);
+
+struct SourceTensor {
+  std::string name;  // as in the file
+  SourceType type = SourceType::f32;
+  Shape shape;  // row-major, outermost first (GGUF's order is reversed on reading)
+  std::span<const std::byte> data;  // mapped; validated against the file's size
+};
+
+/// Rows [row_begin, row_begin + row_count) of a tensor as fp32; out holds row_count · cols floats. Throws Error(bad_input) for integer types.
+void read_rows_f32(const SourceTensor& tensor, int64_t row_begin, int64_t row_count, std::span<float> out);
+
+/// Raw blocks of 32 of a Q8_0, Q4_0 or Q4_1 row, for lossless repacking: see tensor/packed.h put_group.
+struct SourceGroup {
+  uint8_t codes[32];  // Q8_0: value + 128; Q4_x: 0…15
+  uint16_t d_f16 = 0;
+  uint16_t m_f16 = 0;
+};
+bool has_source_groups(SourceType type);
+SourceGroup read_group(const SourceTensor& tensor, int64_t row, int64_t group);
+
+/// Where a checkpoint's tokenizer comes from; text/ turns it into flat tables.
+struct TokenizerSource {
+  std::string tokenizer_json;    // content of tokenizer.json, or empty
+  std::string tokenizer_config;  // content of tokenizer_config.json, or empty
+  std::string vocab_txt;         // content of vocab.txt, or empty
+  // From GGUF metadata (tokenizer.ggml.*), when model is not empty:
+  std::string gguf_model;  // "gpt2", "llama", "bert"
+  std::string gguf_pre;    // "smollm", "llama-bpe", "qwen2", …
+  std::vector<std::string> gguf_tokens;
+  std::vector<std::string> gguf_merges;
+  std::vector<float> gguf_scores;
+  std::vector<int32_t> gguf_token_types;
+  std::optional<int64_t> gguf_bos, gguf_eos, gguf_unk, gguf_pad, gguf_sep, gguf_cls;
+  bool gguf_add_bos = false, gguf_add_eos = false, gguf_add_space_prefix = false;
+  std::string chat_template;  // from either, or empty
+};
+
+class Checkpoint {
+ public:
+  virtual ~Checkpoint() = default;
+
+  /// "safetensors" or "gguf".
+  virtual std::string_view format() const = 0;
+  /// GGUF's general.architecture, or config.json's model_type: "llama", "bert", …
+  virtual std::string architecture() const = 0;
+  virtual std::span<const SourceTensor> tensors() const = 0;
+  const SourceTensor* find(std::string_view name) const;
+
+  /// Configuration by Hugging Face's key for safetensors ("num_hidden_layers"; nested keys dotted: "rope_scaling.factor"),
+  /// by GGUF's for GGUF ("llama.block_count"). Lists are not returned here.
+  virtual std::optional<std::string> text(std::string_view key) const = 0;
+  virtual std::optional<int64_t> integer(std::string_view key) const = 0;
+  virtual std::optional<double> number(std::string_view key) const = 0;
+  virtual std::vector<double> numbers(std::string_view key) const = 0;  // a list of numbers; empty if absent
+
+  virtual TokenizerSource tokenizer() const = 0;
+  /// Content of a side file of a folder ("modules.json", "1_Pooling/config.json"); nullopt if absent or for a single file.
+  virtual std::optional<std::string> side_file(std::string_view name) const = 0;
+  /// The files whose bytes make up this checkpoint: names and sizes, in a stable order; provenance hashes them.
+  virtual std::vector<std::filesystem::path> files() const = 0;
+};
+
+/// Opens a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file, told apart by content, not by name.
+/// Throws Error(missing | bad_input | corrupt_file | io) naming file, field and offset.
+std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path);
+
+}  // namespace frugal

@@ -1,0 +1,102 @@
+// The pack: one read-only file a model, mapped and used in place (docs/pack-format.md).
+// Not a container for arbitrary data, not appendable, never rewritten.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/file.h"
+#include "tensor/packed.h"
+#include "tensor/view.h"
+
+namespace frugal {
+
+/// An entry of a pack's table of contents. Offsets and sizes have been checked against the file.
+struct PackTensor {
+  std::string_view name;
+  DType dtype = DType::f32;
+  Shape shape;  // logical: [outputs, inputs] for linear types
+  std::span<const std::byte> data;
+  std::span<const float> scales;  // linear_i8: [padded outputs]; i8: [rows]; otherwise empty
+};
+
+/// Opening checks magic, version, footer, sizes, the checksum of the header and every entry's bounds; it reads no tensor.
+/// Throws Error(missing) if there is no file, Error(corrupt_file) naming file, field and offset.
+class Pack {
+ public:
+  explicit Pack(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return file_.path(); }
+  uint64_t file_bytes() const { return file_.bytes().size(); }
+  const MappedFile& file() const { return file_; }
+
+  std::span<const PackTensor> tensors() const { return tensors_; }
+  std::optional<PackTensor> find(std::string_view name) const;
+  /// Throws Error(corrupt_file) that names the tensor.
+  PackTensor require(std::string_view name) const;
+  /// As a linear weight. Throws Error(corrupt_file) if absent or of another kind or shape.
+  PackedWeight require_linear(std::string_view name, int64_t outputs, int64_t inputs) const;
+  /// As dense fp32 of exactly this shape (norms, biases).
+  std::span<const float> require_f32(std::string_view name, const Shape& shape) const;
+
+  /// The model's configuration, typed key → value; keys are flat and dotted ("bert.num_heads").
+  std::optional<std::string_view> text(std::string_view key) const;
+  std::string_view require_text(std::string_view key) const;
+  int64_t require_int(std::string_view key, int64_t min, int64_t max) const;
+  double require_float(std::string_view key) const;
+  std::optional<int64_t> find_int(std::string_view key) const;
+  std::optional<double> find_float(std::string_view key) const;
+  /// Every key with its value as text, in file order: for status and --dry-run.
+  std::vector<std::pair<std::string_view, std::string_view>> entries() const;
+
+  /// A blob that is used where it lies: "tokenizer" (text/tokenizer.h). Empty if absent.
+  std::span<const std::byte> blob(std::string_view name) const;
+
+  /// SHA-256 of the recipe and the source, as written by the writer: names the model's content.
+  std::string_view identity() const { return require_text("provenance.identity"); }
+
+  /// Checks every tensor's and blob's checksum. Throws Error(verify_failed) naming the first that fails.
+  void verify() const;
+
+ private:
+  MappedFile file_;
+  std::vector<PackTensor> tensors_;  // sorted by name
+  struct Index;
+  std::shared_ptr<const Index> index_;  // shared because Pack is movable and the views above point into the map only
+};
+
+/// Writes a pack in one pass, holding no more than the caller's buffers. Nothing appears at `path` before finish().
+class PackWriter {
+ public:
+  struct Plan {
+    std::string name;
+    DType dtype = DType::f32;
+    Shape shape;
+  };
+
+  /// The plan fixes order, sizes and so the layout; it is what makes the output independent of threads and memory limits.
+  PackWriter(const std::filesystem::path& path, std::vector<Plan> tensors, std::map<std::string, std::string> config,
+             std::map<std::string, std::string> blobs);
+  ~PackWriter();
+
+  /// Bytes the finished file will have.
+  uint64_t file_bytes() const;
+  /// Writes part of tensor `index`: data at `offset` within the tensor. Any order; every byte exactly once.
+  void write_data(size_t index, uint64_t offset, std::span<const std::byte> data);
+  void write_scales(size_t index, uint64_t first, std::span<const float> scales);
+  /// Checksums, footer, fsync, rename. Throws Error(internal) if a byte was not written.
+  void finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace frugal

@@ -1,0 +1,57 @@
+// Text from a prompt: chat template, sampling, stop conditions, streaming. The local one runs a Decoder; remote ones come later.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nn/decoder.h"
+#include "text/chat.h"
+
+namespace frugal {
+
+struct GenerateOptions {
+  int64_t max_new_tokens = 256;
+  float temperature = 0;  // 0: greedy
+  float top_p = 1;
+  int64_t top_k = 0;  // 0: all
+  float min_p = 0;
+  float repeat_penalty = 1;
+  uint64_t seed = 0;
+  std::vector<std::string> stop;
+  /// Checked between tokens; 0 means none. Past it the text so far is returned with finish "deadline".
+  int64_t deadline_ms = 0;
+};
+
+struct Generation {
+  std::string text;
+  int64_t prompt_tokens = 0;
+  int64_t new_tokens = 0;
+  std::string finish;  // "stop", "length", "deadline", "cancelled"
+  int64_t prefill_ns = 0;
+  int64_t decode_ns = 0;
+};
+
+/// Gets valid UTF-8 as it is ready; returning false stops the generation ("cancelled").
+using TokenSink = std::function<bool(std::string_view text)>;
+
+class Generator {
+ public:
+  virtual ~Generator() = default;
+  virtual std::string identity() const = 0;
+  virtual int64_t context_tokens() const = 0;
+  /// Tokens that these messages take with the template.
+  virtual int64_t count_tokens(std::span<const ChatMessage> messages) const = 0;
+  /// Throws Error(bad_input) if the prompt does not fit the context.
+  virtual Generation chat(std::span<const ChatMessage> messages, const GenerateOptions& options, const TokenSink& sink = {}) = 0;
+};
+
+/// Borrows `decoder`.
+std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget = nullptr);
+
+}  // namespace frugal

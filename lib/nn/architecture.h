@@ -1,0 +1,56 @@
+// What an architecture tells the rest: how to read a checkpoint's configuration, which tensors it has and what each is for.
+// Both the loader and quantize-model read the same table. The registry is an explicit array (nn/registry.cpp).
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/checkpoint.h"
+#include "tensor/view.h"
+
+namespace frugal {
+
+/// What a tensor is for decides how it may be stored.
+enum class TensorRole {
+  linear,     // weight of a linear layer: any linear type
+  embedding,  // looked up by row: f32, f16 or i8 with row scales
+  tied,       // looked up by row and multiplied as the output layer: a linear type
+  vector,     // norms, biases: f32
+};
+
+struct TensorSpec {
+  std::string name;                      // in the pack
+  std::vector<std::string> source_names; // in checkpoints, first that exists; several with concat
+  TensorRole role = TensorRole::vector;
+  Shape shape;
+  bool optional = false;
+  /// GGUF stores Llama's q and k rows permuted for interleaved rotary pairs: heads to undo it with; 0 means none.
+  int64_t unpermute_heads = 0;
+};
+
+/// The model a checkpoint describes: everything a pack needs besides the tensors' bytes.
+struct ModelPlan {
+  std::string architecture;                    // "bert", "llama"
+  std::map<std::string, std::string> config;   // flat keys for the pack: "model.architecture", "bert.num_heads", "chat.family" …
+  std::vector<TensorSpec> tensors;             // in the order in which a forward reads them
+  bool decoder = false;                        // generates text
+};
+
+struct Architecture {
+  std::string_view name;
+  /// model_type / general.architecture values that select it.
+  std::span<const std::string_view> aliases;
+  /// Reads the configuration. Throws Error(bad_input) naming the key that is missing or out of range.
+  ModelPlan (*plan)(const Checkpoint& checkpoint);
+};
+
+std::span<const Architecture> architectures();
+/// Throws Error(bad_input) listing the known ones.
+const Architecture& find_architecture(std::string_view name);
+ModelPlan plan_model(const Checkpoint& checkpoint);
+
+}  // namespace frugal

@@ -1,0 +1,64 @@
+// A causal language model: tokens in, logits out, with a key-value cache the caller holds.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "format/pack.h"
+#include "memory/budget.h"
+#include "ops/ops.h"
+#include "text/chat.h"
+#include "text/tokenizer.h"
+
+namespace frugal {
+
+/// Keys and values of the tokens seen so far, fp32, [layers][capacity, kv_heads · head_dim]. Reserved as kv_cache before it is allocated;
+/// grows in steps up to its capacity so that a short prompt does not pay for a long context.
+class KvCache {
+ public:
+  KvCache(int64_t layers, int64_t kv_features, int64_t capacity, Budget* budget);
+  int64_t length() const { return length_; }
+  int64_t capacity() const { return capacity_; }
+  /// Forgets the tokens from `length` on.
+  void truncate(int64_t length);
+  /// Makes room for `tokens` more. Throws Error(bad_input) beyond the capacity, Error(over_budget).
+  void extend(int64_t tokens);
+  void advance(int64_t tokens) { length_ += tokens; }
+  View keys(int64_t layer);    // [allocated, kv_features]
+  View values(int64_t layer);  // [allocated, kv_features]
+
+ private:
+  struct Layer {
+    std::vector<float> keys, values;
+  };
+  int64_t kv_features_, capacity_, allocated_ = 0, length_ = 0;
+  Budget* budget_;
+  std::vector<Reservation> reservations_;
+  std::vector<Layer> layers_;
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  virtual int64_t vocab_size() const = 0;
+  virtual int64_t context_tokens() const = 0;
+  virtual const Tokenizer& tokenizer() const = 0;
+  virtual ChatFamily chat_family() const = 0;
+  virtual std::string_view default_system() const = 0;
+  virtual std::string identity() const = 0;
+  virtual KvCache make_cache(int64_t capacity_tokens, Budget* budget = nullptr) const = 0;
+
+  /// Appends `ids` to the cache and writes the logits of the last token: [vocab_size].
+  virtual void forward(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) = 0;
+  /// The same with the logits of every token: [ids.size(), vocab_size]. For perplexity and divergence.
+  virtual void forward_all(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) = 0;
+};
+
+/// Borrows `pack` and `ops`. Throws Error(mismatch) if the pack's model does not generate text.
+std::unique_ptr<Decoder> open_decoder(const Pack& pack, Ops& ops);
+
+}  // namespace frugal

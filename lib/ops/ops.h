@@ -1,0 +1,128 @@
+// The coarse operations that architectures are written against, and the backends that run them.
+// Quantised details, layouts, threads and fusion live inside a backend, behind the handle that prepare() gives.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "kernels/kernels.h"
+#include "memory/arena.h"
+#include "tensor/packed.h"
+#include "tensor/view.h"
+
+namespace frugal {
+
+/// A weight made ready by a backend. Cheap to copy; valid as long as the backend and the memory the weight came from.
+struct Weight {
+  int64_t id = -1;
+  int64_t outputs = 0;
+  int64_t inputs = 0;
+  explicit operator bool() const { return id >= 0; }
+};
+
+/// How a linear layer's activations are quantised when its weight is: one scale a token suffices for encoders, decoders want
+/// one per 32 inputs (docs/design: KL .037 against .007 on SmolLM2).
+enum class ActivationScales { per_token, grouped };
+
+enum class NormKind { layer, rms };
+
+struct NormSpec {
+  NormKind kind = NormKind::layer;
+  std::span<const float> gamma;
+  std::span<const float> beta;  // may be empty
+  float epsilon = 1e-5f;
+};
+
+struct LinearSpec {
+  Weight weight;
+  std::span<const float> bias;  // may be empty
+  Activation activation = Activation::none;
+  ActivationScales scales = ActivationScales::per_token;
+};
+
+/// Rotary positions (Su et al. 2021), with the tables of cos and sin for every position: [positions, rotary_dim / 2].
+struct RopeSpec {
+  std::span<const float> cosine;
+  std::span<const float> sine;
+  int64_t rotary_dim = 0;
+  bool interleaved = false;
+};
+
+/// A run of consecutive query rows that belong to one sequence and attend to one run of key and value rows.
+struct AttentionSpan {
+  int64_t q_begin = 0;
+  int64_t q_tokens = 0;
+  int64_t kv_begin = 0;
+  int64_t kv_tokens = 0;
+};
+
+struct AttentionSpec {
+  int64_t num_heads = 0;
+  int64_t num_kv_heads = 0;  // grouped-query attention: num_heads is a multiple of it
+  int64_t head_dim = 0;
+  float scale = 1;
+  bool causal = false;  // query i of a span sees its first kv_tokens − q_tokens + i + 1 keys
+};
+
+enum class Pooling { mean, cls, last };
+
+/// Shapes: x [tokens, features]; sequences are concatenated without padding. Errors: Error(internal) for shapes that do not fit
+/// (an architecture checks its file's shapes when it loads), Error(over_budget) from the arena.
+class Ops {
+ public:
+  virtual ~Ops() = default;
+  virtual std::string_view name() const = 0;  // "cpu", "torch", "torch:cuda"
+
+  virtual Weight prepare(const PackedWeight& weight) = 0;
+
+  /// Working memory of the forward pass, uninitialised; given up by the Scope that encloses it.
+  virtual View allocate(Shape shape) = 0;
+  class Scope {
+   public:
+    explicit Scope(Ops& ops) : ops_(ops), mark_(ops.mark()) {}
+    Scope(const Scope&) = delete;
+    Scope& operator=(const Scope&) = delete;
+    ~Scope() { ops_.rewind(mark_); }
+
+   private:
+    Ops& ops_;
+    Arena::Mark mark_;
+  };
+  virtual void upload(std::span<const float> from, View to) = 0;
+  virtual void download(View from, std::span<float> to) = 0;
+
+  /// out[t] = table row ids[t] (+ out[t] if accumulate). table: f32, f16 or i8 with row scales, [rows, features].
+  virtual void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out, bool accumulate) = 0;
+  /// The same from a prepared linear weight (tied embeddings): out[t] = w[ids[t], :].
+  virtual void embed(Weight table, std::span<const int32_t> ids, View out) = 0;
+  /// out = activation(x Wᵀ + bias) (+ residual, which may be out). out must not alias x.
+  virtual void linear(const LinearSpec& spec, View x, View out, View residual = {}) = 0;
+  /// Several layers on the same x, which is quantised once: queries, keys and values; gate and up.
+  virtual void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) = 0;
+  virtual void norm(const NormSpec& spec, View x, View out) = 0;  // in place allowed
+  virtual void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) = 0;
+  virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v, View out) = 0;
+  virtual void activate(Activation f, View x, View out) = 0;
+  virtual void activate_gated(Activation f, View gate, View up, View out) = 0;
+  virtual void add(View a, View b, View out) = 0;
+  /// One row a span (q_begin, q_tokens used): mean over its tokens, its first or its last.
+  virtual void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) = 0;
+  /// Rows scaled to unit length, in place. A zero row stays zero.
+  virtual void normalize_rows(View x) = 0;
+  virtual void copy(View from, View to) = 0;
+
+ protected:
+  virtual Arena::Mark mark() = 0;
+  virtual void rewind(Arena::Mark mark) = 0;
+};
+
+class ThreadPool;
+class Budget;
+
+/// The native backend. `isa` nullopt: choose_isa(). Borrows `threads` and `budget` (may be null).
+std::unique_ptr<Ops> make_cpu_ops(ThreadPool& threads, Budget* budget = nullptr, std::optional<Isa> isa = {});
+
+}  // namespace frugal

@@ -1,0 +1,32 @@
+// Chat templates: the families this project knows, recognised from the model's own Jinja template. Not a Jinja engine.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace frugal {
+
+enum class ChatFamily { none, chatml, llama3, llama2, qwen };
+std::string_view to_string(ChatFamily family);
+
+struct ChatMessage {
+  std::string role;  // system, user, assistant
+  std::string content;
+};
+
+/// Family of a Jinja template, by its markers; empty template → none. An unknown one throws Error(bad_input) that says what to set.
+ChatFamily recognise_chat_template(std::string_view jinja);
+/// By name ("chatml", …), for configuration. Throws Error(usage).
+ChatFamily parse_chat_family(std::string_view name);
+
+/// A piece of a rendered chat: markup is tokenised with special tokens, content never is, so that a document cannot forge a turn.
+struct ChatPiece {
+  std::string text;
+  bool markup = false;
+};
+/// The conversation as the model was trained to see it, ready for the assistant to answer. default_system fills in where the template does.
+std::vector<ChatPiece> render_chat(ChatFamily family, std::span<const ChatMessage> messages, std::string_view default_system = {});
+
+}  // namespace frugal
