@@ -1,0 +1,220 @@
+#include "rag/sqlite.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "base/error.h"
+
+namespace frugal {
+namespace {
+
+constexpr int kBusyTimeoutMs = 5000;
+
+[[noreturn]] void fail(sqlite3* connection, int status, std::string_view path) {
+  const std::string message =
+      fmt::format("'{}': {}", path, connection ? sqlite3_errmsg(connection) : sqlite3_errstr(status));
+  switch (status & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      throw Error(Code::corrupt_file, message).hint("delete the index folder and run rag-index add again");
+    case SQLITE_FULL:
+      throw Error(Code::io, message).hint("free some disk space and run the command again; finished work is kept");
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+      throw Error(Code::bad_input, fmt::format("'{}' is in use by another process", path))
+          .hint("wait for the other process to finish");
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+      throw Error(Code::io, message).hint("check the permissions of the folder and of the files in it");
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+      throw Error(Code::io, message);
+    default:
+      throw Error(Code::internal, message);
+  }
+}
+
+bool exists(const std::filesystem::path& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0;
+}
+
+/// "file:" URI of a path, with what a URI gives a meaning to escaped.
+std::string immutable_uri(const std::filesystem::path& path) {
+  std::string uri = "file:";
+  for (const char c : path.native()) {
+    if (c == '%' || c == '?' || c == '#')
+      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    else
+      uri += c;
+  }
+  return uri + "?immutable=1";
+}
+
+}  // namespace
+
+void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
+  sqlite3_finalize(statement);
+}
+
+Statement::Statement(sqlite3* connection, std::string path, std::string_view sql, bool persistent)
+    : connection_(connection), path_(std::move(path)) {
+  sqlite3_stmt* prepared = nullptr;
+  const int status = sqlite3_prepare_v3(connection, sql.data(), static_cast<int>(sql.size()),
+                                        persistent ? SQLITE_PREPARE_PERSISTENT : 0, &prepared, nullptr);
+  statement_.reset(prepared);
+  if (status != SQLITE_OK) fail(connection, status, path_);
+}
+
+bool Statement::step() {
+  const int status = sqlite3_step(statement_.get());
+  if (status == SQLITE_ROW) return true;
+  if (status == SQLITE_DONE) return false;
+  // Reset first: an unfinished statement would keep the transaction from being rolled back.
+  const int extended = sqlite3_extended_errcode(connection_);
+  try {
+    fail(connection_, extended, path_);
+  } catch (...) {
+    sqlite3_reset(statement_.get());
+    throw;
+  }
+}
+
+void Statement::run() {
+  while (step()) {
+  }
+  reset();
+}
+
+void Statement::reset() {
+  sqlite3_reset(statement_.get());
+}
+
+int64_t Statement::integer(int column) const {
+  return sqlite3_column_int64(statement_.get(), column);
+}
+double Statement::real(int column) const {
+  return sqlite3_column_double(statement_.get(), column);
+}
+
+std::string_view Statement::text(int column) const {
+  const void* bytes = sqlite3_column_blob(statement_.get(), column);
+  const int length = sqlite3_column_bytes(statement_.get(), column);
+  return bytes ? std::string_view(static_cast<const char*>(bytes), static_cast<size_t>(length)) : std::string_view();
+}
+
+bool Statement::is_null(int column) const {
+  return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
+}
+
+void Statement::bind_integer(int index, int64_t value) {
+  const int status = sqlite3_bind_int64(statement_.get(), index, value);
+  if (status != SQLITE_OK) fail(connection_, status, path_);
+}
+
+void Statement::bind_one(int index, double value) {
+  const int status = sqlite3_bind_double(statement_.get(), index, value);
+  if (status != SQLITE_OK) fail(connection_, status, path_);
+}
+
+void Statement::bind_one(int index, std::string_view value) {
+  const char* data = value.data() ? value.data() : "";
+  const int status = sqlite3_bind_text64(statement_.get(), index, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  if (status != SQLITE_OK) fail(connection_, status, path_);
+}
+
+void Statement::bind_one(int index, Blob value) {
+  const char* data = value.bytes.data() ? value.bytes.data() : "";
+  const int status = sqlite3_bind_blob64(statement_.get(), index, data, value.bytes.size(), SQLITE_TRANSIENT);
+  if (status != SQLITE_OK) fail(connection_, status, path_);
+}
+
+void Statement::bind_one(int index, std::nullptr_t) {
+  const int status = sqlite3_bind_null(statement_.get(), index);
+  if (status != SQLITE_OK) fail(connection_, status, path_);
+}
+
+void Database::Close::operator()(sqlite3* connection) const {
+  sqlite3_close_v2(connection);
+}
+
+Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
+  if (mode == Mode::read && !exists(path)) throw Error(Code::missing, fmt::format("no file '{}'", path.native()));
+  const int flags = mode == Mode::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  open(path.native(), flags);
+  try {
+    configure(mode);
+  } catch (const Error& error) {
+    // A write-ahead log needs a file beside it even to read. Where the folder refuses one and no log is waiting, nobody
+    // can be writing, so the database is read as it lies.
+    if (mode != Mode::read || error.code() != Code::io || exists(path.native() + "-wal")) throw;
+    open(immutable_uri(path), flags | SQLITE_OPEN_URI);
+    configure(mode);
+  }
+}
+
+void Database::open(const std::string& name, int flags) {
+  sqlite3* connection = nullptr;
+  const int status = sqlite3_open_v2(name.c_str(), &connection, flags | SQLITE_OPEN_NOMUTEX, nullptr);
+  connection_.reset(connection);
+  if (status != SQLITE_OK) fail(connection, status, path_.native());
+  sqlite3_extended_result_codes(connection, 1);
+}
+
+void Database::configure(Mode mode) {
+  sqlite3_busy_timeout(handle(), kBusyTimeoutMs);
+  sqlite3_db_config(handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  execute("PRAGMA cell_size_check=ON; PRAGMA mmap_size=268435456;");
+  if (mode == Mode::write) execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;");
+  if (mode == Mode::read)
+    integer("SELECT count(*) FROM sqlite_schema");  // the first read tells whether reading is possible
+}
+
+void Database::execute(const std::string& sql) {
+  const int status = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
+  if (status != SQLITE_OK) fail(handle(), status, path_.native());
+}
+
+Statement Database::prepare(std::string_view sql, bool persistent) const {
+  return Statement(handle(), path_.native(), sql, persistent);
+}
+
+std::optional<std::string> Database::text(std::string_view sql) const {
+  Statement statement = prepare(sql, false);
+  if (!statement.step() || statement.is_null(0)) return std::nullopt;
+  return statement.string(0);
+}
+
+std::optional<int64_t> Database::integer(std::string_view sql) const {
+  Statement statement = prepare(sql, false);
+  if (!statement.step() || statement.is_null(0)) return std::nullopt;
+  return statement.integer(0);
+}
+
+int64_t Database::last_rowid() const {
+  return sqlite3_last_insert_rowid(handle());
+}
+int64_t Database::changes() const {
+  return sqlite3_changes64(handle());
+}
+
+Transaction::Transaction(Database& database, Kind kind) : database_(database) {
+  database_.execute(kind == Kind::write ? "BEGIN IMMEDIATE" : "BEGIN DEFERRED");
+}
+
+Transaction::~Transaction() {
+  // A failed rollback leaves nothing to do: SQLite rolls back itself when the connection closes.
+  if (open_) sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+void Transaction::commit() {
+  database_.execute("COMMIT");
+  open_ = false;
+}
+
+}  // namespace frugal

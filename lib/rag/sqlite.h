@@ -1,0 +1,136 @@
+// SQLite as this project uses it: a connection with safe settings, prepared statements, transactions.
+// Not an object mapper: statements are SQL, columns are numbered. Every failure is an Error that names the file.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace frugal {
+
+/// Bytes that are bound as a blob, not as text.
+struct Blob {
+  std::string_view bytes;
+};
+
+/// A prepared statement. Bind all parameters at once, then step through the rows; reset happens on the next bind().
+class Statement {
+ public:
+  Statement(Statement&&) noexcept = default;
+  Statement& operator=(Statement&&) noexcept = default;
+
+  /// Parameters ?1, ?2, … in order. Texts and blobs are copied.
+  template <typename... Values>
+  Statement& bind(const Values&... values) {
+    reset();
+    int index = 0;
+    (bind_one(++index, values), ...);
+    return *this;
+  }
+  /// True if there is a row to read.
+  bool step();
+  /// Runs to the end, ignoring rows.
+  void run();
+  /// bind(values...) and run().
+  template <typename... Values>
+  void run(const Values&... values) {
+    bind(values...);
+    run();
+  }
+  void reset();
+
+  int64_t integer(int column) const;
+  double real(int column) const;
+  /// Text or blob; lives until the next step.
+  std::string_view text(int column) const;
+  std::string string(int column) const { return std::string(text(column)); }
+  bool is_null(int column) const;
+
+ private:
+  friend class Database;
+  struct Finalize {
+    void operator()(sqlite3_stmt* statement) const;
+  };
+  Statement(sqlite3* connection, std::string path, std::string_view sql, bool persistent);
+  template <std::integral Integer>
+  void bind_one(int index, Integer value) {
+    bind_integer(index, static_cast<int64_t>(value));
+  }
+  void bind_one(int index, double value);
+  void bind_one(int index, std::string_view value);
+  void bind_one(int index, const std::string& value) { bind_one(index, std::string_view(value)); }
+  void bind_one(int index, const char* value) { bind_one(index, std::string_view(value)); }
+  void bind_one(int index, Blob value);
+  void bind_one(int index, std::nullptr_t);
+  template <typename Value>
+  void bind_one(int index, const std::optional<Value>& value) {
+    value ? bind_one(index, *value) : bind_one(index, nullptr);
+  }
+  void bind_integer(int index, int64_t value);
+
+  sqlite3* connection_ = nullptr;
+  std::string path_;
+  std::unique_ptr<sqlite3_stmt, Finalize> statement_;
+};
+
+/// One connection: trusted_schema off, defensive, cell sizes checked. One thread at a time.
+class Database {
+ public:
+  enum class Mode {
+    read,   // the file must be there; a folder that cannot be written to is read as it lies
+    write,  // created if need be; write-ahead log, synchronous NORMAL: a power cut may lose the last commits, never
+            // more
+  };
+  /// Throws Error(missing) where mode is read and there is no file, Error(corrupt_file), Error(io).
+  Database(const std::filesystem::path& path, Mode mode);
+  Database(Database&&) noexcept = default;
+  Database& operator=(Database&&) noexcept = default;
+
+  /// One or several statements without parameters or results.
+  void execute(const std::string& sql);
+  /// `persistent`: kept for the life of the connection.
+  Statement prepare(std::string_view sql, bool persistent = true) const;
+  /// First column of the first row, if there is one and it is not NULL.
+  std::optional<std::string> text(std::string_view sql) const;
+  std::optional<int64_t> integer(std::string_view sql) const;
+  int64_t last_rowid() const;
+  /// Rows changed by the last statement that changed any.
+  int64_t changes() const;
+  const std::filesystem::path& path() const { return path_; }
+  sqlite3* handle() const { return connection_.get(); }
+
+ private:
+  struct Close {
+    void operator()(sqlite3* connection) const;
+  };
+  void open(const std::string& name, int flags);
+  void configure(Mode mode);
+
+  std::filesystem::path path_;
+  std::unique_ptr<sqlite3, Close> connection_;
+};
+
+/// Commits on commit(), rolls back when destroyed without.
+class Transaction {
+ public:
+  /// A writing transaction takes the write lock at once, a reading one fixes its snapshot at the first read.
+  enum class Kind { read, write };
+  Transaction(Database& database, Kind kind);
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
+  ~Transaction();
+  void commit();
+
+ private:
+  Database& database_;
+  bool open_ = true;
+};
+
+}  // namespace frugal
