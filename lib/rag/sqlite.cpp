@@ -38,7 +38,7 @@ constexpr int kBusyTimeoutMs = 5000;
   }
 }
 
-bool exists(const std::filesystem::path& path) {
+bool is_there(const std::filesystem::path& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0;
 }
@@ -143,7 +143,7 @@ void Database::Close::operator()(sqlite3* connection) const {
 }
 
 Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
-  if (mode == Mode::read && !exists(path)) throw Error(Code::missing, fmt::format("no file '{}'", path.native()));
+  if (mode == Mode::read && !is_there(path)) throw Error(Code::missing, fmt::format("no file '{}'", path.native()));
   const int flags = mode == Mode::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   open(path.native(), flags);
   try {
@@ -151,7 +151,7 @@ Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
   } catch (const Error& error) {
     // A write-ahead log needs a file beside it even to read. Where the folder refuses one and no log is waiting, nobody
     // can be writing, so the database is read as it lies.
-    if (mode != Mode::read || error.code() != Code::io || exists(path.native() + "-wal")) throw;
+    if (mode != Mode::read || error.code() != Code::io || is_there(path.native() + "-wal")) throw;
     open(immutable_uri(path), flags | SQLITE_OPEN_URI);
     configure(mode);
   }
