@@ -71,6 +71,14 @@ class Store {
   /// Chunks that bear a reference; the more of its parts match, the higher the score (1 = all of them).
   virtual std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) = 0;
   virtual std::vector<Chunk> fetch(std::span<const int64_t> ids) = 0;
+  /// Chunks that hold each of these folded words, as search_sparse would match them: what a word's rarity is judged by.
+  /// The default counts matches up to 1000; a store that keeps document frequencies answers from them.
+  virtual std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) {
+    std::vector<int64_t> counts;
+    for (const std::string& word : words)
+      counts.push_back(static_cast<int64_t>(search_sparse({word, language}, 1000).size()));
+    return counts;
+  }
 };
 
 /// Opens the newest generation. Throws Error(missing) "no index at …" with the hint "run rag-index add", Error(corrupt_file).

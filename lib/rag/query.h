@@ -1,0 +1,104 @@
+// A question and what comes back: the types that every stage of the query side passes on.
+// Plain data: how it is found is in retrieve.h, how it is answered in answer_*.h, how it is printed in render.h.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rag/store.h"
+
+namespace frugal {
+
+struct Query {
+  std::string id;  // of a batch; empty for a question asked alone
+  std::string text;
+};
+
+/// A chunk that was found, and why. Ranks count from 1; what a list did not hold is absent.
+struct Hit {
+  Chunk chunk;
+  float score = 0;  // fused; comparable within one reply only
+  std::optional<int64_t> dense_rank, sparse_rank;
+  std::optional<float> dense_score;      // cosine
+  std::optional<float> sparse_score;     // BM25
+  std::optional<float> reference_score;  // share of the named reference's parts that the chunk bears
+  std::optional<float> rerank_score;
+};
+
+enum class Fusion { weighted, rrf };
+enum class HydeMode { automatic, always, never };
+enum class AnswerMode { automatic, extract, generate, none };
+
+std::string_view to_string(Fusion fusion);
+std::string_view to_string(HydeMode mode);
+std::string_view to_string(AnswerMode mode);
+/// By the names that the flags use ("auto", …). Throw Error(usage) listing the names.
+Fusion parse_fusion(std::string_view name);
+HydeMode parse_hyde_mode(std::string_view name);
+AnswerMode parse_answer_mode(std::string_view name);
+
+/// Where words of the answer come from: bytes [start_byte, end_byte) of the document's extracted text are `quote`.
+struct Citation {
+  int64_t n = 0;   // the [n] of the answer's text
+  int64_t id = 0;  // of the chunk
+  std::string path;
+  uint64_t start_byte = 0;
+  uint64_t end_byte = 0;
+  int64_t line = 0;    // of the quote's first byte, from 1
+  int64_t page = 0;    // 0 where the format has none
+  std::string sha256;  // of the document's extracted text
+  std::string quote;
+};
+
+struct Answered {
+  std::optional<std::string> text;  // absent: none was asked for, or nothing supports one
+  AnswerMode mode = AnswerMode::none;
+  bool abstained = false;
+  std::optional<float> confidence;  // 0…1; absent where no answer was asked for
+  std::string note;                 // why it abstained or fell back; empty otherwise
+};
+
+enum class CacheStatus { off, miss, exact, semantic };
+std::string_view to_string(CacheStatus status);
+
+struct Timings {
+  double total_ms = 0, startup_ms = 0, cache_ms = 0, hyde_ms = 0, embed_ms = 0, retrieve_ms = 0, rerank_ms = 0,
+         answer_ms = 0, other_ms = 0;
+};
+
+struct MemoryPeak {
+  uint64_t anon_bytes = 0;
+  uint64_t file_bytes = 0;
+  std::optional<uint64_t> pss_bytes;
+};
+
+/// How the lists were weighed, for --explain.
+struct FusionNote {
+  Fusion fusion = Fusion::weighted;
+  Language language = Language::unknown;  // that the weight was chosen by
+  float dense_weight = 0;
+  int64_t dense_hits = 0, sparse_hits = 0, reference_hits = 0;
+  std::vector<std::string> references;  // named in the question and found
+  std::vector<std::string> missing;     // named in the question, borne by no chunk
+};
+
+struct Reply {
+  Query query;
+  Answered answer;
+  std::vector<Citation> citations;
+  std::vector<Hit> hits;
+  CacheStatus cache = CacheStatus::off;
+  std::optional<float> cache_similarity;
+  bool hyde_ran = false;
+  std::string hyde_reason;
+  FusionNote fusion;
+  std::vector<std::string> skipped;  // "rerank: no reranker configured": stages that did not run, and why
+  bool cut_short = false;            // the deadline skipped something: a better reply was possible
+  Timings timings;
+  MemoryPeak memory;
+};
+
+}  // namespace frugal
