@@ -19,10 +19,12 @@ Language detect_language(std::string_view text);
 std::string repair_utf8(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 
-/// Lower case, compatibility-decomposed, marks removed: "Ação Nº" → "acao no".
+/// Case-folded, compatibility-decomposed, marks and soft hyphens removed: "Ação Nº" → "acao no", "ß" → "ss".
 std::string fold(std::string_view text);
 
-/// A word with the bytes of the text it came from. A number with its separators is one word ("8.078", "121-A", "10,5").
+/// A word with the bytes of the text it came from. A number with its separators is one word, folded without those of
+/// thousands and without ordinal marks: "8.078" → 8078, "121-A" → 121-a, "10,5" → 10,5, "1º" → 1. The whole rule heads
+/// words.cpp. Texts are at most 4 GiB.
 struct Word {
   std::string folded;
   uint32_t begin = 0;
@@ -40,7 +42,7 @@ class Stemmer {
   ~Stemmer();
   Stemmer(Stemmer&&) noexcept;
   Stemmer& operator=(Stemmer&&) noexcept;
-  /// Stem of a word in folded form; the result is folded too.
+  /// Stem of a word in folded form; the result is folded too, and the same however the word was accented.
   std::string stem(std::string_view folded) const;
 
  private:
