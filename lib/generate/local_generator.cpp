@@ -1,0 +1,111 @@
+// Generation by a Decoder of this process: template, prefill, sampling, streaming.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "base/error.h"
+#include "generate/generator.h"
+#include "generate/sampler.h"
+#include "generate/text_stream.h"
+
+namespace frugal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int64_t since_ns(Clock::time_point begin) { return std::chrono::nanoseconds(Clock::now() - begin).count(); }
+
+// Tokens that end an assistant's turn in the families this project knows, besides the model's own end of sequence.
+constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"};
+
+class LocalGenerator final : public Generator {
+ public:
+  LocalGenerator(Decoder& decoder, Budget* budget) : decoder_(decoder), budget_(budget) {
+    for (const std::string_view token : kTurnEnds)
+      if (const auto id = decoder.tokenizer().find(token); id && decoder.tokenizer().is_special(*id)) ends_.push_back(*id);
+    if (const auto eos = decoder.tokenizer().eos()) ends_.push_back(*eos);
+  }
+
+  std::string identity() const override { return decoder_.identity(); }
+  int64_t context_tokens() const override { return decoder_.context_tokens(); }
+
+  int64_t count_tokens(std::span<const ChatMessage> messages) const override { return int64_t(prompt_ids(messages).size()); }
+
+  Generation chat(std::span<const ChatMessage> messages, const GenerateOptions& options, const TokenSink& sink) override {
+    const std::vector<TokenId> prompt = prompt_ids(messages);
+    const int64_t room = decoder_.context_tokens() - int64_t(prompt.size());
+    if (room < 1)
+      throw Error(Code::bad_input, fmt::format("the prompt takes {} tokens, the model's context is {}", prompt.size(), decoder_.context_tokens()))
+          .hint("give less context (--top-k), or a generator with a longer one");
+    return run(prompt, std::min(options.max_new_tokens, room), options, sink);
+  }
+
+ private:
+  std::vector<TokenId> prompt_ids(std::span<const ChatMessage> messages) const {
+    const Tokenizer& tokenizer = decoder_.tokenizer();
+    std::vector<TokenId> ids;
+    for (const ChatPiece& piece : render_chat(decoder_.chat_family(), messages, decoder_.default_system())) {
+      const std::vector<TokenId> part = tokenizer.encode(piece.text, piece.markup);
+      ids.insert(ids.end(), part.begin(), part.end());
+    }
+    return ids;
+  }
+
+  bool ends_turn(TokenId id) const { return std::find(ends_.begin(), ends_.end(), id) != ends_.end(); }
+
+  Generation run(const std::vector<TokenId>& prompt, int64_t max_new_tokens, const GenerateOptions& options, const TokenSink& sink) {
+    const auto begin = Clock::now();
+    Generation result;
+    result.prompt_tokens = int64_t(prompt.size());
+    result.finish = "length";
+    Sampler sampler(options);
+    TextStream stream(options.stop);
+    KvCache cache = decoder_.make_cache(int64_t(prompt.size()) + max_new_tokens, budget_);
+    std::vector<float> logits(static_cast<size_t>(decoder_.vocab_size()));
+    std::vector<TokenId> seen;
+    // Returns false when the caller has had enough.
+    const auto emit = [&](const std::string& text) {
+      result.text += text;
+      return text.empty() || !sink || sink(text);
+    };
+
+    decoder_.forward(prompt, cache, logits);
+    result.prefill_ns = since_ns(begin);
+    while (result.new_tokens < max_new_tokens) {
+      const TokenId id = sampler.sample(logits, seen);
+      if (ends_turn(id)) {
+        result.finish = "stop";
+        break;
+      }
+      ++result.new_tokens;
+      seen.push_back(id);
+      const bool wanted = emit(stream.push(decoder_.tokenizer().token_bytes(id)));
+      if (stream.stopped() || !wanted) {
+        result.finish = wanted ? "stop" : "cancelled";
+        break;
+      }
+      if (options.deadline_ms > 0 && since_ns(begin) > options.deadline_ms * 1'000'000) {
+        result.finish = "deadline";
+        break;
+      }
+      if (result.new_tokens < max_new_tokens) decoder_.forward(std::span(&id, 1), cache, logits);
+    }
+    if (!stream.stopped() && result.finish != "cancelled") emit(stream.finish());
+    result.decode_ns = since_ns(begin) - result.prefill_ns;
+    return result;
+  }
+
+  Decoder& decoder_;
+  Budget* budget_;
+  std::vector<TokenId> ends_;
+};
+
+}  // namespace
+
+std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget) {
+  return std::make_unique<LocalGenerator>(decoder, budget);
+}
+
+}  // namespace frugal

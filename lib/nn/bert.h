@@ -1,0 +1,16 @@
+// BERT (Devlin et al. 2018): a post-norm bidirectional encoder, here as a sentence embedder (Reimers & Gurevych 2019).
+#pragma once
+
+#include <memory>
+
+#include "nn/architecture.h"
+#include "nn/embedder.h"
+
+namespace frugal {
+
+/// Configuration and tensor table, from Hugging Face (`bert.` prefix or none) or GGUF names.
+ModelPlan plan_bert(const Checkpoint& checkpoint);
+
+std::unique_ptr<Embedder> open_bert(const Pack& pack, Ops& ops);
+
+}  // namespace frugal

@@ -1,0 +1,16 @@
+// Llama (Touvron et al. 2023): a pre-norm causal decoder with rotary positions, grouped-query attention and a gated MLP.
+#pragma once
+
+#include <memory>
+
+#include "nn/architecture.h"
+#include "nn/decoder.h"
+
+namespace frugal {
+
+/// Configuration and tensor table, from Hugging Face or GGUF names.
+ModelPlan plan_llama(const Checkpoint& checkpoint);
+
+std::unique_ptr<Decoder> open_llama(const Pack& pack, Ops& ops);
+
+}  // namespace frugal

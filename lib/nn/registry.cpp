@@ -1,0 +1,37 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "nn/architecture.h"
+#include "nn/bert.h"
+#include "nn/llama.h"
+
+namespace frugal {
+namespace {
+
+constexpr std::string_view kBertNames[] = {"bert"};
+constexpr std::string_view kLlamaNames[] = {"llama"};
+
+constexpr Architecture kArchitectures[] = {
+    {"bert", kBertNames, plan_bert},
+    {"llama", kLlamaNames, plan_llama},
+};
+
+}  // namespace
+
+std::span<const Architecture> architectures() { return kArchitectures; }
+
+const Architecture& find_architecture(std::string_view name) {
+  for (const Architecture& architecture : kArchitectures)
+    if (std::find(architecture.aliases.begin(), architecture.aliases.end(), name) != architecture.aliases.end())
+      return architecture;
+  std::string known;
+  for (const Architecture& architecture : kArchitectures)
+    for (const std::string_view alias : architecture.aliases) known += fmt::format("{}{}", known.empty() ? "" : ", ", alias);
+  throw Error(Code::bad_input, fmt::format("unknown architecture '{}'", name)).hint("known architectures: " + known);
+}
+
+ModelPlan plan_model(const Checkpoint& checkpoint) { return find_architecture(checkpoint.architecture()).plan(checkpoint); }
+
+}  // namespace frugal

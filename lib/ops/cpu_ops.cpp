@@ -1,0 +1,314 @@
+// The native backend: kernels of one instruction set, split between the threads of a pool.
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "ops/ops.h"
+
+namespace frugal {
+namespace {
+
+// Rows that one task multiplies: their quantised activations (64 · 1,536 · 2 bytes at most) stay in a core's L2.
+constexpr int64_t kRowsPerTask = 64;
+// Queries that one attention task takes, so that a long prompt splits evenly over few heads.
+constexpr int64_t kQueriesPerTask = 64;
+// Below this many floats a loop is shorter than waking a worker (about 5 µs).
+constexpr int64_t kMinParallelFloats = 16 * 1024;
+
+bool is_integer_weight(DType dtype) {
+  return dtype == DType::linear_i8 || dtype == DType::linear_i8g || dtype == DType::linear_i4;
+}
+
+class CpuOps final : public Ops {
+ public:
+  CpuOps(ThreadPool& threads, Budget* budget, const kernels::Table& table)
+      : threads_(threads), arena_(budget), kernels_(table) {}
+
+  std::string_view name() const override { return "cpu"; }
+
+  Weight prepare(const PackedWeight& weight) override {
+    FRUGAL_CHECK(weight.data && is_linear(weight.dtype));
+    weights_.push_back(weight);
+    return {static_cast<int64_t>(weights_.size()) - 1, weight.outputs, weight.inputs};
+  }
+
+  View allocate(Shape shape) override {
+    return View(arena_.allocate(static_cast<uint64_t>(shape.elements()) * sizeof(float)), DType::f32, shape);
+  }
+
+  void upload(std::span<const float> from, View to) override {
+    FRUGAL_CHECK(int64_t(from.size()) == to.shape.elements());
+    for (int64_t r = 0; r < to.rows(); ++r)
+      std::copy_n(from.data() + r * to.cols(), to.cols(), to.row<float>(r));
+  }
+
+  void download(View from, std::span<float> to) override {
+    FRUGAL_CHECK(int64_t(to.size()) == from.shape.elements());
+    for (int64_t r = 0; r < from.rows(); ++r)
+      std::copy_n(from.row<float>(r), from.cols(), to.data() + r * from.cols());
+  }
+
+  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+             bool accumulate) override;
+  void embed(Weight table, std::span<const int32_t> ids, View out) override;
+  void linear(const LinearSpec& spec, View x, View out, View residual) override {
+    multiply(std::span(&spec, 1), x, std::span(&out, 1), residual);
+  }
+  void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) override {
+    multiply(specs, x, outs, {});
+  }
+  void norm(const NormSpec& spec, View x, View out) override;
+  void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
+  void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+                 View out) override;
+  void activate(Activation f, View x, View out) override;
+  void activate_gated(Activation f, View gate, View up, View out) override;
+  void add(View a, View b, View out) override;
+  void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override;
+  void normalize_rows(View x) override;
+  void copy(View from, View to) override;
+
+ protected:
+  Arena::Mark mark() override { return arena_.mark(); }
+  void rewind(Arena::Mark mark) override { arena_.reset(mark); }
+
+ private:
+  // body(first_row, last_row) over rows of `cols` floats, in parallel where there is enough to do.
+  template <typename Body>
+  void for_rows(int64_t rows, int64_t cols, Body&& body) {
+    const int64_t grain = std::max<int64_t>(1, kMinParallelFloats / std::max<int64_t>(cols, 1));
+    threads_.parallel_for(rows, grain, body);
+  }
+
+  const PackedWeight& weight(Weight handle) const {
+    FRUGAL_CHECK(handle.id >= 0 && handle.id < int64_t(weights_.size()));
+    return weights_[static_cast<size_t>(handle.id)];
+  }
+
+  kernels::QuantizedRows quantize(View x, ActivationScales scales);
+  void multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual);
+
+  ThreadPool& threads_;
+  Arena arena_;
+  const kernels::Table& kernels_;
+  std::vector<PackedWeight> weights_;
+};
+
+void CpuOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+                   bool accumulate) {
+  FRUGAL_CHECK(out.rows() == int64_t(ids.size()) && out.cols() == table.cols());
+  const int64_t features = table.cols();
+  for (int64_t t = 0; t < out.rows(); ++t) {
+    const int64_t id = ids[static_cast<size_t>(t)];
+    FRUGAL_CHECK(id >= 0 && id < table.rows());
+    float* to = out.row<float>(t);
+    const auto put = [&](auto value_at) {
+      for (int64_t i = 0; i < features; ++i) to[i] = accumulate ? to[i] + value_at(i) : value_at(i);
+    };
+    switch (table.dtype) {
+      case DType::f32: put([row = table.row<float>(id)](int64_t i) { return row[i]; }); break;
+      case DType::f16: put([row = table.row<uint16_t>(id)](int64_t i) { return f16_to_f32(row[i]); }); break;
+      case DType::i8:
+        put([row = table.row<int8_t>(id), scale = row_scales[static_cast<size_t>(id)]](int64_t i) { return scale * float(row[i]); });
+        break;
+      default: FRUGAL_CHECK(!"an embedding table is f32, f16 or i8");
+    }
+  }
+}
+
+void CpuOps::embed(Weight table, std::span<const int32_t> ids, View out) {
+  const PackedWeight& packed = weight(table);
+  FRUGAL_CHECK(out.rows() == int64_t(ids.size()) && out.cols() == packed.inputs);
+  for (int64_t t = 0; t < out.rows(); ++t)
+    unpack_output(packed, ids[static_cast<size_t>(t)], {out.row<float>(t), static_cast<size_t>(packed.inputs)});
+}
+
+kernels::QuantizedRows CpuOps::quantize(View x, ActivationScales scales) {
+  kernels::QuantizedRows rows;
+  rows.rows = x.rows();
+  rows.cols = x.cols();
+  rows.grouped = scales == ActivationScales::grouped;
+  rows.data = arena_.allocate(kernels_.quantized_rows_bytes(rows.rows, rows.cols, rows.grouped));
+  for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
+    kernels_.quantize_rows(x.row<float>(0), x.row_stride, begin, end, rows);
+  });
+  return rows;
+}
+
+// One task is a run of rows times a run of output blocks of one of the layers. Many rows are split by rows first (each task
+// streams the layer's weights once for 64 rows); few rows, as in decoding, by blocks only.
+void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual) {
+  FRUGAL_CHECK(specs.size() == outs.size() && !specs.empty());
+  if (x.rows() == 0) return;
+  const Scope scratch(*this);
+  kernels::QuantizedRows quantized;
+  std::vector<int64_t> first_task(specs.size() + 1, 0);
+  const int64_t row_tasks = ceil_div(x.rows(), kRowsPerTask);
+  int64_t total_blocks = 0;
+  for (const LinearSpec& spec : specs) total_blocks += weight(spec.weight).out_blocks();
+  // At least four tasks a thread, so that a thread that lost its core for a moment does not hold up the other.
+  const int64_t wanted = threads_.threads() == 1 ? 1 : int64_t(threads_.threads()) * 4;
+  const int64_t blocks_per_task = std::max<int64_t>(1, total_blocks / std::max<int64_t>(1, ceil_div(wanted, row_tasks)));
+
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const PackedWeight& w = weight(specs[i].weight);
+    FRUGAL_CHECK(x.cols() == w.inputs && outs[i].rows() == x.rows() && outs[i].cols() == w.outputs);
+    FRUGAL_CHECK(specs[i].bias.empty() || int64_t(specs[i].bias.size()) == w.outputs);
+    if (is_integer_weight(w.dtype) && !quantized.data) quantized = quantize(x, specs[i].scales);
+    first_task[i + 1] = first_task[i] + row_tasks * ceil_div(w.out_blocks(), blocks_per_task);
+  }
+
+  threads_.parallel_for(first_task.back(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const size_t layer = static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
+      const PackedWeight& w = weight(specs[layer].weight);
+      const int64_t block_tasks = ceil_div(w.out_blocks(), blocks_per_task);
+      const int64_t local = task - first_task[layer];
+      const int64_t row_begin = local / block_tasks * kRowsPerTask;
+      const int64_t row_end = std::min(row_begin + kRowsPerTask, x.rows());
+      const int64_t block_begin = local % block_tasks * blocks_per_task;
+      const int64_t block_end = std::min(block_begin + blocks_per_task, w.out_blocks());
+      kernels::Epilogue epilogue;
+      if (!specs[layer].bias.empty()) epilogue.bias = specs[layer].bias.data();
+      epilogue.activation = specs[layer].activation;
+      if (residual) {
+        epilogue.residual = residual.row<float>(0);
+        epilogue.residual_stride = residual.row_stride;
+      }
+      const View& out = outs[layer];
+      if (is_integer_weight(w.dtype))
+        kernels_.linear_quantized(w, quantized, row_begin, row_end, block_begin, block_end, out.row<float>(0), out.row_stride, epilogue);
+      else
+        kernels_.linear_float(w, x.row<float>(0), x.row_stride, row_begin, row_end, block_begin, block_end, out.row<float>(0),
+                              out.row_stride, epilogue);
+    }
+  });
+}
+
+void CpuOps::norm(const NormSpec& spec, View x, View out) {
+  FRUGAL_CHECK(x.shape == out.shape && int64_t(spec.gamma.size()) == x.cols());
+  for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
+    if (spec.kind == NormKind::rms)
+      kernels_.rms_norm(x.row<float>(begin), x.row_stride, end - begin, x.cols(), spec.gamma.data(), spec.epsilon,
+                        out.row<float>(begin), out.row_stride);
+    else
+      kernels_.layer_norm(x.row<float>(begin), x.row_stride, end - begin, x.cols(), spec.gamma.data(),
+                          spec.beta.empty() ? nullptr : spec.beta.data(), spec.epsilon, out.row<float>(begin), out.row_stride);
+  });
+}
+
+void CpuOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) {
+  FRUGAL_CHECK(int64_t(positions.size()) == x.rows() && heads * head_dim == x.cols() && spec.rotary_dim <= head_dim);
+  const int64_t half = spec.rotary_dim / 2;
+  for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t) {
+      const size_t offset = static_cast<size_t>(positions[static_cast<size_t>(t)] * half);
+      FRUGAL_CHECK(offset + static_cast<size_t>(half) <= spec.cosine.size());
+      kernels_.rope(x.row<float>(t), heads, head_dim, spec.rotary_dim, spec.cosine.data() + offset, spec.sine.data() + offset,
+                    spec.interleaved);
+    }
+  });
+}
+
+void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v, View out) {
+  FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
+  FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim && k.cols() == spec.num_kv_heads * spec.head_dim);
+  const int64_t group = spec.num_heads / spec.num_kv_heads;
+  std::vector<int64_t> first_task(spans.size() + 1, 0);
+  for (size_t s = 0; s < spans.size(); ++s)
+    first_task[s + 1] = first_task[s] + spec.num_heads * ceil_div(spans[s].q_tokens, kQueriesPerTask);
+
+  threads_.parallel_for(first_task.back(), 1, [&](int64_t begin, int64_t end) {
+    // A worker lives as long as the pool, so this grows once to the longest sequence it has met.
+    thread_local std::vector<float> scratch;
+    for (int64_t task = begin; task < end; ++task) {
+      const size_t s = static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
+      const AttentionSpan& span = spans[s];
+      const int64_t head = (task - first_task[s]) % spec.num_heads;
+      const int64_t q_begin = (task - first_task[s]) / spec.num_heads * kQueriesPerTask;
+      const int64_t q_end = std::min(q_begin + kQueriesPerTask, span.q_tokens);
+      const int64_t kv_column = head / group * spec.head_dim;
+
+      kernels::AttentionHead problem;
+      problem.q = q.row<float>(span.q_begin + q_begin) + head * spec.head_dim;
+      problem.q_stride = q.row_stride;
+      problem.k = k.row<float>(span.kv_begin) + kv_column;
+      problem.k_stride = k.row_stride;
+      problem.v = v.row<float>(span.kv_begin) + kv_column;
+      problem.v_stride = v.row_stride;
+      problem.out = out.row<float>(span.q_begin + q_begin) + head * spec.head_dim;
+      problem.out_stride = out.row_stride;
+      problem.q_tokens = q_end - q_begin;
+      // The causal mask counts from the end of the keys: a chunk of queries sees the keys up to its own last one.
+      problem.kv_tokens = spec.causal ? span.kv_tokens - (span.q_tokens - q_end) : span.kv_tokens;
+      problem.head_dim = spec.head_dim;
+      problem.scale = spec.scale;
+      problem.causal = spec.causal;
+      const size_t needed = static_cast<size_t>(kernels_.attention_scratch_floats(problem.kv_tokens, problem.head_dim));
+      if (scratch.size() < needed) scratch.resize(needed);
+      kernels_.attention(problem, scratch.data());
+    }
+  });
+}
+
+void CpuOps::activate(Activation f, View x, View out) {
+  for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) kernels_.activate(f, x.row<float>(r), x.cols(), out.row<float>(r));
+  });
+}
+
+void CpuOps::activate_gated(Activation f, View gate, View up, View out) {
+  for_rows(gate.rows(), gate.cols(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r)
+      kernels_.activate_gated(f, gate.row<float>(r), up.row<float>(r), gate.cols(), out.row<float>(r));
+  });
+}
+
+void CpuOps::add(View a, View b, View out) {
+  for_rows(a.rows(), a.cols(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) kernels_.add(a.row<float>(r), b.row<float>(r), a.cols(), out.row<float>(r));
+  });
+}
+
+void CpuOps::pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) {
+  FRUGAL_CHECK(out.rows() == int64_t(spans.size()) && out.cols() == x.cols());
+  for (int64_t s = 0; s < out.rows(); ++s) {
+    const AttentionSpan& span = spans[static_cast<size_t>(s)];
+    FRUGAL_CHECK(span.q_tokens > 0);
+    float* to = out.row<float>(s);
+    const int64_t first = kind == Pooling::last ? span.q_begin + span.q_tokens - 1 : span.q_begin;
+    std::copy_n(x.row<float>(first), x.cols(), to);
+    if (kind != Pooling::mean) continue;
+    for (int64_t t = 1; t < span.q_tokens; ++t) kernels_.add(to, x.row<float>(span.q_begin + t), x.cols(), to);
+    const float inverse = 1.0f / static_cast<float>(span.q_tokens);
+    for (int64_t i = 0; i < x.cols(); ++i) to[i] *= inverse;
+  }
+}
+
+void CpuOps::normalize_rows(View x) {
+  for (int64_t r = 0; r < x.rows(); ++r) {
+    float* row = x.row<float>(r);
+    const float squares = kernels_.dot_f32(row, row, x.cols());
+    if (squares <= 0) continue;
+    const float inverse = 1.0f / std::sqrt(squares);
+    for (int64_t i = 0; i < x.cols(); ++i) row[i] *= inverse;
+  }
+}
+
+void CpuOps::copy(View from, View to) {
+  FRUGAL_CHECK(from.rows() == to.rows() && from.cols() == to.cols());
+  for (int64_t r = 0; r < from.rows(); ++r) std::copy_n(from.row<float>(r), from.cols(), to.row<float>(r));
+}
+
+}  // namespace
+
+std::unique_ptr<Ops> make_cpu_ops(ThreadPool& threads, Budget* budget, std::optional<Isa> isa) {
+  return std::make_unique<CpuOps>(threads, budget, isa ? kernels::table(*isa) : kernels::active());
+}
+
+}  // namespace frugal

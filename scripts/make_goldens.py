@@ -1,0 +1,227 @@
+#!/usr/bin/env python3
+"""Writes tests/golden/<name>/: tiny models with random weights, and what transformers computes from them.
+
+  make_goldens.py tiny                                   bert, llama, llama-scaled and llama-gguf (under 300 kB each)
+  make_goldens.py minilm FOLDER                          outputs of the real all-MiniLM-L6-v2 (no weights)
+  make_goldens.py smollm2 FILE.gguf                      outputs of the real SmolLM2-135M-Instruct (no weights)
+
+Needs torch, transformers, tokenizers, gguf, safetensors. The outputs are the oracle of tests/nn; run it again only to change what
+is asked, and say with which versions (they are stored beside the outputs).
+"""
+import argparse
+import json
+import pathlib
+
+import numpy as np
+import torch
+import transformers
+from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
+
+GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"
+VERSIONS = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__}
+SENTENCES = [
+    "The lighthouse keeper counts the ships at dusk.",
+    "At nightfall the man in the tower tallies passing vessels.",
+    "O prazo de recurso é de quinze dias úteis.",
+    "Art. 72 is not Art. 75, whatever the letters look like.",
+    "x",
+    " ".join(f"Line {i} of a long text that is cut at the model's limit." for i in range(60)),
+]
+
+
+def rounded(values):
+    return [float(f"{v:.7g}") for v in np.asarray(values, dtype=np.float64).ravel()]
+
+
+def write(folder, outputs):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "outputs.json").write_text(json.dumps({"versions": VERSIONS, **outputs}, ensure_ascii=False, indent=0) + "\n")
+
+
+def randomise(model, seed):
+    """Weights of a size that makes every part matter: the default initialisation is so small that attention is uniform."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            p.copy_(1 + 0.2 * torch.randn_like(p) if "norm" in name.lower() and name.endswith("weight") else 0.25 * torch.randn_like(p))
+    return model.eval()
+
+
+def word_piece_vocabulary():
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)] + list("0123456789.,?")
+    words = ["the", "law", "art", "court", "of", "##s", "##ing", "##ed", "answer", "question"]
+    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] + letters + ["##" + c for c in letters] + words
+
+
+def tiny_bert():
+    folder = GOLDEN / "bert"
+    vocabulary = word_piece_vocabulary()
+    config = BertConfig(vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+                        max_position_embeddings=64, attn_implementation="eager")
+    model = randomise(BertModel(config, add_pooling_layer=False), 1)
+    model.save_pretrained(folder)
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "tokenizer_class": "BertTokenizer"}))
+    (folder / "modules.json").write_text(json.dumps([{"path": "", "type": "Transformer"}, {"path": "1_Pooling", "type": "Pooling"},
+                                                     {"path": "2_Normalize", "type": "Normalize"}]))
+    (folder / "1_Pooling").mkdir(exist_ok=True)
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True, "pooling_mode_cls_token": False}))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 48}))
+    cases = []
+    for seed, length in ((0, 1), (1, 2), (2, 17), (3, 33), (4, 64)):
+        ids = np.random.default_rng(seed).integers(0, len(vocabulary), length).tolist()
+        with torch.inference_mode():
+            hidden = model(input_ids=torch.tensor([ids])).last_hidden_state[0]
+        mean = hidden.mean(0)
+        cases.append({"ids": ids, "hidden": rounded(hidden), "embedding": rounded(mean / mean.norm())})
+    write(folder, {"cases": cases})
+
+
+def byte_level_tokenizer():
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator(SENTENCES * 3, trainers.BpeTrainer(
+        vocab_size=300, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False,
+        special_tokens=["<|endoftext|>", "<|im_start|>", "<|im_end|>"]))
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>", bos_token="<|im_start|>")
+
+
+CHATML = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
+          "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
+
+
+def llama_cases(model, vocab):
+    cases = []
+    for seed, length in ((0, 1), (1, 5), (2, 40), (3, 100)):
+        ids = np.random.default_rng(seed).integers(0, vocab, length).tolist()
+        with torch.inference_mode():
+            logits = model(input_ids=torch.tensor([ids])).logits[0]
+        cases.append({"ids": ids, "last_logits": rounded(logits[-1]), "argmax": logits.argmax(-1).tolist()})
+    return {"cases": cases}
+
+
+def tiny_llama(name, seed, **options):
+    tokenizer = byte_level_tokenizer()
+    tokenizer.chat_template = CHATML
+    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+                         intermediate_size=64, max_position_embeddings=256, attn_implementation="eager", eos_token_id=2, **options)
+    model = randomise(LlamaForCausalLM(config), seed)
+    model.tie_weights()
+    model.save_pretrained(GOLDEN / name)
+    tokenizer.save_pretrained(GOLDEN / name)
+    write(GOLDEN / name, llama_cases(model, len(tokenizer)))
+    return model, tokenizer
+
+
+def permuted(weight, heads):
+    """GGUF's order of q and k rows: pairs that Hugging Face keeps half a head apart become neighbours."""
+    rows = weight.shape[0]
+    return weight.reshape(heads, 2, rows // heads // 2, -1).swapaxes(1, 2).reshape(weight.shape)
+
+
+def tiny_llama_gguf(model, tokenizer):
+    import gguf
+    folder = GOLDEN / "llama-gguf"
+    folder.mkdir(parents=True, exist_ok=True)
+    config, path = model.config, folder / "model.gguf"
+    w = gguf.GGUFWriter(path, "llama")
+    w.add_block_count(config.num_hidden_layers)
+    w.add_context_length(config.max_position_embeddings)
+    w.add_embedding_length(config.hidden_size)
+    w.add_feed_forward_length(config.intermediate_size)
+    w.add_head_count(config.num_attention_heads)
+    w.add_head_count_kv(config.num_key_value_heads)
+    w.add_layer_norm_rms_eps(config.rms_norm_eps)
+    w.add_rope_freq_base(10000.0)
+    w.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    w.add_vocab_size(config.vocab_size)
+    vocabulary = tokenizer.get_vocab()
+    tokens = sorted(vocabulary, key=vocabulary.get)
+    merges = json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("gpt-2")
+    w.add_token_list(tokens)
+    w.add_token_types([3 if t.startswith("<|") else 1 for t in tokens])
+    w.add_token_merges([" ".join(m) for m in merges])
+    w.add_bos_token_id(1)
+    w.add_eos_token_id(2)
+    w.add_chat_template(CHATML)
+    names = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+             "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+    heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads}
+    for name, p in model.state_dict().items():
+        value = p.numpy().astype(np.float32)
+        if name == "lm_head.weight":
+            continue
+        if name == "model.embed_tokens.weight":
+            w.add_tensor("token_embd.weight", value)
+        elif name == "model.norm.weight":
+            w.add_tensor("output_norm.weight", value)
+        else:
+            _, _, layer, rest = name.split(".", 3)
+            short = names[rest.removesuffix(".weight")]
+            if short in heads:
+                value = permuted(value, heads[short])
+            w.add_tensor(f"blk.{layer}.{short}.weight", np.ascontiguousarray(value))
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    # The oracle is transformers' own GGUF reader, not the model the file was written from.
+    read_back = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32, attn_implementation="eager").eval()
+    write(folder, llama_cases(read_back, config.vocab_size))
+
+
+def tiny():
+    tiny_bert()
+    model, tokenizer = tiny_llama("llama", 2, tie_word_embeddings=True)
+    tiny_llama_gguf(model, tokenizer)
+    tiny_llama("llama-scaled", 3, tie_word_embeddings=False, attention_bias=True, head_dim=16, rope_parameters={
+        "rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 64})
+
+
+def minilm(folder):
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
+    cases = []
+    for text in SENTENCES:
+        x = tokenizer(text, truncation=True, max_length=256, padding=False, return_tensors="pt")
+        with torch.inference_mode():
+            hidden = model(**x).last_hidden_state[0]
+        mean = hidden.mean(0)
+        cases.append({"text": text, "tokens": x["input_ids"].shape[1], "embedding": rounded(mean / mean.norm())})
+    write(GOLDEN / "minilm", {"cases": cases})
+
+
+def smollm2(path):
+    path = pathlib.Path(path)
+    tokenizer = AutoTokenizer.from_pretrained(path.parent, gguf_file=path.name)
+    model = AutoModelForCausalLM.from_pretrained(path.parent, gguf_file=path.name, dtype=torch.float32).eval()
+    cases = []
+    for text in SENTENCES[:4]:
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            logits = model(input_ids=torch.tensor([ids])).logits[0]
+        top = logits[-1].topk(20)
+        cases.append({"text": text, "ids": ids, "argmax": logits.argmax(-1).tolist(), "top_ids": top.indices.tolist(),
+                      "top_logits": rounded(top.values), "log_sum_exp": float(torch.logsumexp(logits[-1], 0))})
+    chat = tokenizer.apply_chat_template([{"role": "user", "content": "What is the capital of France?"}], add_generation_prompt=True, return_tensors="pt")
+    chat = chat["input_ids"] if not isinstance(chat, torch.Tensor) else chat
+    with torch.inference_mode():
+        out = model.generate(chat, max_new_tokens=24, do_sample=False)[0]
+    write(GOLDEN / "smollm2", {"cases": cases, "chat": {"prompt_ids": chat[0].tolist(), "new_ids": out[chat.shape[1]:].tolist(),
+                                                        "text": tokenizer.decode(out[chat.shape[1]:], skip_special_tokens=True)}})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["tiny", "minilm", "smollm2"])
+    parser.add_argument("source", nargs="?")
+    a = parser.parse_args()
+    {"tiny": lambda: tiny(), "minilm": lambda: minilm(a.source), "smollm2": lambda: smollm2(a.source)}[a.what]()
+
+
+if __name__ == "__main__":
+    main()
