@@ -18,6 +18,8 @@ struct ChatMessage {
 
 /// Family of a Jinja template, by its markers; empty template → none. An unknown one throws Error(bad_input) that says what to set.
 ChatFamily recognise_chat_template(std::string_view jinja);
+/// The system message that a template puts in where the conversation has none; empty if it does not.
+std::string chat_default_system(std::string_view jinja);
 /// By name ("chatml", …), for configuration. Throws Error(usage).
 ChatFamily parse_chat_family(std::string_view name);
 
