@@ -1,0 +1,37 @@
+# Shared by the shell scripts: messages, builds, models and packs. Sourced, never run.
+# shellcheck shell=bash
+set -euo pipefail
+
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)
+JOBS=${FRUGAL_JOBS:-$(nproc)}
+
+say()  { printf '%s\n' "==> $*" >&2; }
+note() { printf '%s\n' "    $*" >&2; }
+# die CODE WHAT [HINT]: exit codes are those of the tools (docs/architecture.md).
+die() {
+  printf 'error: %s\n' "$2" >&2
+  [ $# -lt 3 ] || printf 'hint: %s\n' "$3" >&2
+  exit "$1"
+}
+
+# build PRESET TARGET...: configures once, then builds what changed (ninja sees new files by itself).
+build() {
+  local preset=$1 quiet=() log
+  shift
+  if [ ! -f "$ROOT/build/$preset/build.ninja" ]; then
+    say "configuring build/$preset"
+    log=$(cd "$ROOT" && cmake --preset "$preset" 2>&1) ||
+      die 3 "CMake could not configure build/$preset:"$'\n'"$log" "scripts/setup installs what the build needs"
+  fi
+  [ -t 2 ] || quiet=(--quiet)
+  ninja -C "$ROOT/build/$preset" -j "$JOBS" "${quiet[@]}" "$@" >&2 || die 1 "build/$preset does not build"
+}
+
+# make_packs: quantises each model of the manifest into its pack; quantize-model itself knows what is up to date.
+make_packs() {
+  local name source pack
+  while IFS=$'\t' read -r name _ source pack; do
+    note "quantize-model $name"
+    "$ROOT/build/release/bin/quantize-model" "$source" -o "$pack" >&2
+  done < <("$ROOT/scripts/fetch-models" --list)
+}

@@ -1,0 +1,86 @@
+"""scripts/check-layers against small trees with one planted violation each."""
+
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOMS = """# base lists the rooms: frugal_room(ghost DEPS base)
+frugal_room(base DEPS fmt::fmt)
+frugal_room(text DEPS base)
+frugal_room(rag DEPS text base PkgConfig::SQLITE)
+frugal_room(cli DEPS base CLI11::CLI11)
+"""
+TOOL = '#include "cli/tool.h"\n\nint main() { return 0; }\n'
+
+
+def check(files):
+    """The lines that check-layers prints on a tree of `files` {path: text}, and its exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in {"lib/CMakeLists.txt": ROOMS, **files}.items():
+            path = pathlib.Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        done = subprocess.run([ROOT / "scripts/check-layers", "--root", folder], capture_output=True, text=True)
+        assert not done.stderr, done.stderr
+        return done.stdout.splitlines(), done.returncode
+
+
+class CheckLayers(unittest.TestCase):
+    def assert_clean(self, files):
+        self.assertEqual(check(files), ([], 0))
+
+    def assert_finds(self, files, *expected):
+        lines, code = check(files)
+        self.assertEqual(code, 1)
+        self.assertEqual(len(lines), len(expected), lines)
+        for line, (place, what) in zip(lines, expected):
+            self.assertTrue(line.startswith(place + ": "), line)
+            self.assertIn(what, line)
+
+    def test_includes_that_point_down_pass(self):
+        self.assert_clean({"lib/rag/a.cpp": '#include "rag/a.h"\n#include "text/b.h"\n#include <fmt/format.h>\n#include <vector>\n',
+                           "tools/x/main.cpp": TOOL})
+
+    def test_an_include_that_points_up_is_found_with_its_line(self):
+        self.assert_finds({"lib/text/a.h": '#pragma once\n#include "base/x.h"\n#include "rag/store.h"\n'},
+                          ("lib/text/a.h:3", "text/ may not include rag/store.h"))
+
+    def test_a_library_that_the_room_does_not_list_is_found(self):
+        self.assert_clean({"lib/rag/a.cpp": "#include <sqlite3.h>\n"})
+        self.assert_finds({"lib/text/a.cpp": "#include <sqlite3.h>\n"}, ("lib/text/a.cpp:1", "PkgConfig::SQLITE"))
+
+    def test_a_room_that_is_not_declared_is_found(self):
+        self.assert_finds({"lib/ghost/a.cpp": "\n"}, ("lib/ghost/a.cpp:1", "no room 'ghost'"))
+
+    def test_printing_and_exiting_in_the_library_is_found(self):
+        for code in ("std::cout << 1;", "std::cerr << 1;", "printf(\"x\");", "std::fprintf(stderr, \"x\");", "fmt::print(\"x\");",
+                     "exit(1);", "std::abort();", "  ::abort();", "std::terminate();", "#include <iostream>"):
+            with self.subTest(code=code):
+                self.assert_finds({"lib/text/a.cpp": f"void f() {{\n{code}\n}}\n"}, ("lib/text/a.cpp:2", "neither prints nor exits"))
+                self.assert_clean({"lib/cli/a.cpp": f"void f() {{\n{code}\n}}\n"})
+
+    def test_words_in_comments_strings_and_names_are_not_findings(self):
+        self.assert_clean({"lib/text/a.cpp": '// never exit() or abort()\n/* std::cout\n#include "rag/x.h" */\n'
+                                             'auto s = "printf(stderr)"; char q = \'"\';\nauto r = R"(std::cout)";\n'
+                                             'int snprintf(char*);\nvoid f() { on_exit(); transaction.abort(); job->abort(); std::snprintf(b); }\n'})
+
+    def test_command_line_and_json_libraries_stay_out_of_headers(self):
+        self.assert_finds({"lib/rag/a.h": "#include <nlohmann/json.hpp>\n"}, ("lib/rag/a.h:1", "every includer pays"))
+        self.assert_clean({"lib/rag/a.cpp": "#include <nlohmann/json.hpp>\n", "lib/cli/a.h": "#include <CLI/CLI.hpp>\n"})
+
+    def test_a_tool_that_outgrows_its_page_or_holds_logic_is_found(self):
+        self.assert_clean({"tools/x/main.cpp": "int x;\n" * 150})
+        self.assert_finds({"tools/x/main.cpp": "int x;\n" * 151}, ("tools/x/main.cpp:151", "more than 150 lines"))
+        self.assert_finds({"tools/x/main.cpp": TOOL + "class Index {};\n"}, ("tools/x/main.cpp:4", "logic in a tool"))
+        self.assert_finds({"tools/x/main.cpp": "#include <immintrin.h>\n"}, ("tools/x/main.cpp:1", "logic in a tool"))
+        self.assert_finds({"tools/x/main.cpp": TOOL, "tools/x/index.cpp": TOOL}, ("tools/x/index.cpp:1", "one main.cpp"))
+
+    def test_this_repository_is_clean(self):
+        done = subprocess.run([ROOT / "scripts/check-layers"], capture_output=True, text=True)
+        self.assertEqual((done.stdout, done.returncode), ("", 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
