@@ -132,6 +132,11 @@ void AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes) {
   write_all(fd_.get(), bytes, offset, target_);
 }
 
+void AtomicFile::resize(uint64_t bytes) {
+  if (::ftruncate(fd_.get(), static_cast<off_t>(bytes)) != 0) throw io_error("resize", target_.native());
+  offset_ = bytes;
+}
+
 void AtomicFile::pad_to(uint64_t alignment) {
   static constexpr std::array<std::byte, 4096> kZeros{};
   uint64_t missing = (alignment - offset_ % alignment) % alignment;

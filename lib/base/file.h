@@ -66,10 +66,15 @@ class AtomicFile {
   void reserve(uint64_t bytes);
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
+  /// For files written out of order: moves no offset, so resize() says where the file ends. Thread-safe.
   void write_at(uint64_t offset, std::span<const std::byte> bytes);
+  /// Makes the file `bytes` long: the length that publish() gives it if nothing more is appended.
+  void resize(uint64_t bytes);
   /// Zeroes up to the next multiple of `alignment`.
   void pad_to(uint64_t alignment);
   uint64_t offset() const { return offset_; }
+  /// Where the bytes are until publish(): for a writer that reads back what it wrote.
+  const std::filesystem::path& temporary() const { return temporary_; }
   void publish();
 
  private:

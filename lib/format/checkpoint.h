@@ -1,5 +1,5 @@
-// A model as others publish it: named tensors, a configuration, a tokenizer. One interface over safetensors folders and GGUF files.
-// Reading is by block, so that quantising never holds a whole model.
+// A model as others publish it: named tensors, a configuration, a tokenizer. One interface over safetensors folders and
+// GGUF files. Reading is by block, so that quantising never holds a whole model. Not a runtime format: see pack.h.
 #pragma once
 
 #include <cstdint>
@@ -21,19 +21,30 @@ std::string_view to_string(SourceType type);
 /// True for the types that hold fewer than 16 bits a weight.
 bool is_quantized(SourceType type);
 
+/// Elements and bytes of one block of a type; plain types are blocks of one element.
+struct SourceBlock {
+  int64_t elements = 1;
+  int64_t bytes = 0;
+};
+SourceBlock source_block(SourceType type);
+
 struct SourceTensor {
   std::string name;  // as in the file
   SourceType type = SourceType::f32;
-  Shape shape;  // row-major, outermost first (GGUF's order is reversed on reading)
+  Shape shape;                      // row-major, outermost first (GGUF's order is reversed on reading)
   std::span<const std::byte> data;  // mapped; validated against the file's size
 };
 
-/// Rows [row_begin, row_begin + row_count) of a tensor as fp32; out holds row_count · cols floats. Throws Error(bad_input) for integer types.
+/// Rows [row_begin, row_begin + row_count) of a tensor as fp32; out holds row_count · cols floats.
+/// Throws Error(bad_input) for integer types.
 void read_rows_f32(const SourceTensor& tensor, int64_t row_begin, int64_t row_count, std::span<float> out);
 
-/// Raw blocks of 32 of a Q8_0, Q4_0 or Q4_1 row, for lossless repacking: see tensor/packed.h put_group.
+/// One group of 32 of a quantised row, as codes with scale and minimum, for repacking without rounding the weights:
+/// see tensor/packed.h put_group. Q8_0: value = d · (code − 128); Q4_0, Q4_1, Q4_K: value = d · code + m.
+/// Exact for Q8_0, Q4_0 and Q4_1; for Q4_K the codes are exact and the two products d · scale and dmin · min are
+/// rounded to f16.
 struct SourceGroup {
-  uint8_t codes[32];  // Q8_0: value + 128; Q4_x: 0…15
+  uint8_t codes[32];
   uint16_t d_f16 = 0;
   uint16_t m_f16 = 0;
 };
@@ -65,25 +76,31 @@ class Checkpoint {
   virtual std::string_view format() const = 0;
   /// GGUF's general.architecture, or config.json's model_type: "llama", "bert", …
   virtual std::string architecture() const = 0;
+  /// Sorted by name.
   virtual std::span<const SourceTensor> tensors() const = 0;
   const SourceTensor* find(std::string_view name) const;
+  /// Drops the pages under `data`, part of a tensor, from this process: what has been read once is not kept.
+  virtual void release(std::span<const std::byte> data) const { static_cast<void>(data); }
 
-  /// Configuration by Hugging Face's key for safetensors ("num_hidden_layers"; nested keys dotted: "rope_scaling.factor"),
-  /// by GGUF's for GGUF ("llama.block_count"). Lists are not returned here.
+  /// Configuration by Hugging Face's key for safetensors ("num_hidden_layers"; nested keys dotted:
+  /// "rope_scaling.factor"), by GGUF's for GGUF ("llama.block_count"). Absent or of another type is nullopt; a boolean
+  /// is the integer 0 or 1, an integer is a number too.
   virtual std::optional<std::string> text(std::string_view key) const = 0;
   virtual std::optional<int64_t> integer(std::string_view key) const = 0;
   virtual std::optional<double> number(std::string_view key) const = 0;
   virtual std::vector<double> numbers(std::string_view key) const = 0;  // a list of numbers; empty if absent
 
   virtual TokenizerSource tokenizer() const = 0;
-  /// Content of a side file of a folder ("modules.json", "1_Pooling/config.json"); nullopt if absent or for a single file.
+  /// Content of a side file of a folder ("modules.json", "1_Pooling/config.json"); nullopt if absent, for a GGUF file,
+  /// or if the name leads out of the folder.
   virtual std::optional<std::string> side_file(std::string_view name) const = 0;
-  /// The files whose bytes make up this checkpoint: names and sizes, in a stable order; provenance hashes them.
+  /// The files whose bytes make up this checkpoint, in a stable order; provenance hashes them.
   virtual std::vector<std::filesystem::path> files() const = 0;
 };
 
-/// Opens a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file, told apart by content, not by name.
-/// Throws Error(missing | bad_input | corrupt_file | io) naming file, field and offset.
+/// Opens a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file, told apart by content, not
+/// by name. Reads headers only; the tensors' data is mapped. Throws Error(missing | bad_input | corrupt_file | io)
+/// naming file, field and offset.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path);
 
 }  // namespace frugal

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "format/tensor_role.h"
 #include "tensor/packed.h"
 #include "tensor/view.h"
 
@@ -22,13 +23,14 @@ namespace frugal {
 struct PackTensor {
   std::string_view name;
   DType dtype = DType::f32;
+  TensorRole role = TensorRole::vector;
   Shape shape;  // logical: [outputs, inputs] for linear types
   std::span<const std::byte> data;
   std::span<const float> scales;  // linear_i8: [padded outputs]; i8: [rows]; otherwise empty
 };
 
-/// Opening checks magic, version, footer, sizes, the checksum of the header and every entry's bounds; it reads no tensor.
-/// Throws Error(missing) if there is no file, Error(corrupt_file) naming file, field and offset.
+/// Opening checks magic, version, footer, sizes, the checksum of the header and every entry's bounds; it reads no
+/// tensor. Throws Error(missing) if there is no file, Error(corrupt_file) naming file, field and offset.
 class Pack {
  public:
   explicit Pack(const std::filesystem::path& path);
@@ -66,37 +68,56 @@ class Pack {
   void verify() const;
 
  private:
+  // Spans and views point into the map, which keeps its address when the Pack is moved.
   MappedFile file_;
   std::vector<PackTensor> tensors_;  // sorted by name
-  struct Index;
-  std::shared_ptr<const Index> index_;  // shared because Pack is movable and the views above point into the map only
+  std::span<const std::byte> tensor_table_, config_table_, blob_table_, strings_;
+
+  struct Reader;
+  std::string_view string_at(uint32_t offset, uint32_t length) const;
+  [[noreturn]] void fail(std::string_view what) const;
 };
 
-/// Writes a pack in one pass, holding no more than the caller's buffers. Nothing appears at `path` before finish().
+/// Writes a pack in one pass, holding no more than the caller's buffers. Nothing appears at `path` before finish(), and
+/// destroyed before that it leaves nothing behind. The bytes depend only on what is written, not on the order of
+/// writing.
 class PackWriter {
  public:
   struct Plan {
     std::string name;
     DType dtype = DType::f32;
     Shape shape;
+    TensorRole role = TensorRole::vector;
   };
 
-  /// The plan fixes order, sizes and so the layout; it is what makes the output independent of threads and memory limits.
+  /// The plan fixes order, sizes and so the layout; it is what makes the output independent of threads and memory
+  /// limits. Reserves the disk space now. Throws Error(io) if the disk cannot hold the file, Error(internal) for an
+  /// impossible plan.
   PackWriter(const std::filesystem::path& path, std::vector<Plan> tensors, std::map<std::string, std::string> config,
              std::map<std::string, std::string> blobs);
+  PackWriter(PackWriter&&) noexcept;
   ~PackWriter();
 
   /// Bytes the finished file will have.
   uint64_t file_bytes() const;
-  /// Writes part of tensor `index`: data at `offset` within the tensor. Any order; every byte exactly once.
+  /// Writes part of tensor `index` of the plan: data at `offset` within the tensor. Any order, any thread; every byte
+  /// exactly once.
   void write_data(size_t index, uint64_t offset, std::span<const std::byte> data);
+  /// Writes scales [first, first + scales.size()) of tensor `index`.
   void write_scales(size_t index, uint64_t first, std::span<const float> scales);
-  /// Checksums, footer, fsync, rename. Throws Error(internal) if a byte was not written.
+  /// Reads everything back for the checksums and writes table and footer. The pack can then be opened at the path
+  /// returned, which goes away with the writer: for verifying before publishing. Throws Error(internal) if a byte was
+  /// not written.
+  const std::filesystem::path& seal();
+  /// seal() if that has not happened, then fsync and rename.
   void finish();
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// Bytes of data (scales included) that a tensor of this type and shape takes in a pack.
+uint64_t pack_tensor_bytes(DType dtype, const Shape& shape);
 
 }  // namespace frugal

@@ -10,17 +10,10 @@
 #include <vector>
 
 #include "format/checkpoint.h"
+#include "format/tensor_role.h"
 #include "tensor/view.h"
 
 namespace frugal {
-
-/// What a tensor is for decides how it may be stored.
-enum class TensorRole {
-  linear,     // weight of a linear layer: any linear type
-  embedding,  // looked up by row: f32, f16 or i8 with row scales
-  tied,       // looked up by row and multiplied as the output layer: a linear type
-  vector,     // norms, biases: f32
-};
 
 struct TensorSpec {
   std::string name;                      // in the pack

@@ -1,0 +1,101 @@
+#include "format/checkpoint.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "format/gguf.h"
+#include "format/hf_folder.h"
+#include "format/source_tensor.h"
+
+namespace frugal {
+namespace {
+
+constexpr size_t kMaxNameBytes = 512;
+
+bool is_control(char c) {
+  return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+// The first bytes of a file; fewer if it is shorter.
+std::string read_magic(const std::filesystem::path& path) {
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream) throw io_error("open", path.native());
+  std::array<char, 16> magic{};
+  stream.read(magic.data(), magic.size());
+  return std::string(magic.data(), static_cast<size_t>(stream.gcount()));
+}
+
+// PyTorch saves a zip archive, and before 1.6 a bare pickle.
+bool is_pickle(std::string_view magic) {
+  return magic.starts_with("PK\x03\x04") || magic.starts_with("\x80\x02");
+}
+
+}  // namespace
+
+std::optional<uint64_t> source_bytes(SourceType type, const Shape& shape) {
+  uint64_t elements = 1;
+  for (int i = 0; i < shape.rank(); ++i) {
+    const std::optional<uint64_t> product = checked_mul(elements, static_cast<uint64_t>(shape[i]));
+    // Shape counts in int64; 2^56 elements of 8 bytes still fit it.
+    if (!product || *product > uint64_t(1) << 56) return std::nullopt;
+    elements = *product;
+  }
+  const SourceBlock block = source_block(type);
+  if (shape.cols() % block.elements != 0) return std::nullopt;
+  return elements / static_cast<uint64_t>(block.elements) * static_cast<uint64_t>(block.bytes);
+}
+
+void check_source_name(std::string_view name, const std::filesystem::path& file) {
+  if (!name.empty() && name.size() <= kMaxNameBytes && std::none_of(name.begin(), name.end(), is_control)) return;
+  throw Error(Code::corrupt_file, fmt::format("'{}': a tensor's name is empty, longer than {} bytes or holds control "
+                                              "characters: '{}'",
+                                              file.native(), kMaxNameBytes, printable(name)));
+}
+
+std::string printable(std::string_view text) {
+  constexpr size_t kLongest = 80;
+  std::string result(text.substr(0, kLongest));
+  std::replace_if(result.begin(), result.end(), is_control, '?');
+  return text.size() > kLongest ? result + "…" : result;
+}
+
+void sort_by_name(std::vector<SourceTensor>& tensors, const std::filesystem::path& file) {
+  std::sort(tensors.begin(), tensors.end(),
+            [](const SourceTensor& a, const SourceTensor& b) { return a.name < b.name; });
+  const auto twice = std::adjacent_find(tensors.begin(), tensors.end(),
+                                        [](const SourceTensor& a, const SourceTensor& b) { return a.name == b.name; });
+  if (twice != tensors.end())
+    throw Error(Code::corrupt_file, fmt::format("'{}': tensor '{}' is there twice", file.native(), twice->name));
+}
+
+const SourceTensor* Checkpoint::find(std::string_view name) const {
+  const std::span<const SourceTensor> all = tensors();
+  const auto at = std::lower_bound(all.begin(), all.end(), name,
+                                   [](const SourceTensor& tensor, std::string_view key) { return tensor.name < key; });
+  return at != all.end() && at->name == name ? &*at : nullptr;
+}
+
+std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path) {
+  std::error_code status;
+  if (!std::filesystem::exists(path, status))
+    throw Error(Code::missing, fmt::format("no checkpoint at '{}'", path.native()))
+        .hint("check the path; scripts/fetch-models fetches the default models");
+  if (std::filesystem::is_directory(path, status)) return open_hf_folder(path);
+  const std::string magic = read_magic(path);
+  if (magic.starts_with("GGUF")) return open_gguf(path);
+  if (is_pickle(magic))
+    throw Error(Code::bad_input,
+                fmt::format("'{}' is a PyTorch pickle or a zip archive, which is not supported yet", path.native()))
+        .hint("give a safetensors or GGUF version of the model");
+  if (magic.size() > 8 && magic[8] == '{') return open_safetensors_file(path);
+  throw Error(Code::bad_input, fmt::format("'{}' is neither GGUF nor safetensors ({})", path.native(),
+                                           magic.empty() ? "it is empty" : "unknown first bytes"))
+      .hint("give a Hugging Face folder, a .safetensors or a .gguf file");
+}
+
+}  // namespace frugal

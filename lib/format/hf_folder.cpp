@@ -1,0 +1,154 @@
+#include "format/hf_folder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/error.h"
+#include "format/flat_json.h"
+#include "format/json_reader.h"
+#include "format/safetensors.h"
+#include "format/source_tensor.h"
+
+namespace frugal {
+namespace {
+
+constexpr uint64_t kMaxSideFileBytes = 100'000'000;  // the largest tokenizer.json in use has some 35 MB
+constexpr std::string_view kIndexName = "model.safetensors.index.json";
+
+// True if `name` stays inside the folder it is appended to.
+bool is_inside(const std::filesystem::path& name) {
+  return name.is_relative() && !name.empty() && std::find(name.begin(), name.end(), "..") == name.end();
+}
+
+class HfFolder final : public Checkpoint {
+ public:
+  HfFolder(std::filesystem::path folder, const std::vector<std::string>& weights) : folder_(std::move(folder)) {
+    const std::optional<std::string> config = side_file("config.json");
+    if (!config)
+      throw Error(Code::bad_input, fmt::format("no config.json in '{}'", folder_.native()))
+          .hint("a safetensors checkpoint needs the config.json it was published with");
+    config_ = FlatJson(*config, (folder_ / "config.json").native());
+    shards_.reserve(weights.size());
+    for (const std::string& name : weights) add_shard(name);
+    sort_by_name(tensors_, folder_);
+  }
+
+  std::string_view format() const override { return "safetensors"; }
+  std::string architecture() const override { return config_.text("model_type").value_or(""); }
+  std::span<const SourceTensor> tensors() const override { return tensors_; }
+
+  std::optional<std::string> text(std::string_view key) const override { return config_.text(key); }
+  std::optional<int64_t> integer(std::string_view key) const override { return config_.integer(key); }
+  std::optional<double> number(std::string_view key) const override { return config_.number(key); }
+  std::vector<double> numbers(std::string_view key) const override { return config_.numbers(key); }
+
+  void release(std::span<const std::byte> data) const override {
+    for (const MappedFile& shard : shards_) {
+      const std::byte* begin = shard.bytes().data();
+      if (data.data() >= begin && data.data() < begin + shard.bytes().size())
+        shard.release(static_cast<uint64_t>(data.data() - begin), data.size());
+    }
+  }
+
+  TokenizerSource tokenizer() const override {
+    TokenizerSource source;
+    source.tokenizer_json = side_file("tokenizer.json").value_or("");
+    source.tokenizer_config = side_file("tokenizer_config.json").value_or("");
+    source.vocab_txt = side_file("vocab.txt").value_or("");
+    source.chat_template = side_file("chat_template.jinja").value_or("");
+    if (source.chat_template.empty() && !source.tokenizer_config.empty())
+      source.chat_template = template_of(source.tokenizer_config);
+    return source;
+  }
+
+  std::optional<std::string> side_file(std::string_view name) const override {
+    const std::filesystem::path relative(name);
+    std::error_code status;
+    if (!is_inside(relative) || !std::filesystem::exists(folder_ / relative, status)) return std::nullopt;
+    return read_file(folder_ / relative, kMaxSideFileBytes);
+  }
+
+  std::vector<std::filesystem::path> files() const override {
+    std::vector<std::filesystem::path> result;
+    for (const MappedFile& shard : shards_) result.push_back(shard.path());
+    for (const std::string_view name :
+         {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "chat_template.jinja", "modules.json",
+          "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json"}) {
+      std::error_code status;
+      if (std::filesystem::exists(folder_ / name, status)) result.push_back(folder_ / name);
+    }
+    return result;
+  }
+
+ private:
+  void add_shard(const std::string& name) {
+    shards_.emplace_back(folder_ / name);
+    for (SourceTensor& tensor : read_safetensors(shards_.back())) tensors_.push_back(std::move(tensor));
+  }
+
+  // "chat_template" is a string, or a list of {name, template} of which "default" counts.
+  std::string template_of(const std::string& tokenizer_config) const {
+    simdjson::dom::parser parser;
+    const auto config = parse_json_object(parser, tokenizer_config, (folder_ / "tokenizer_config.json").native());
+    std::string_view text;
+    if (!config["chat_template"].get_string().get(text)) return std::string(text);
+    simdjson::dom::array list;
+    if (config["chat_template"].get_array().get(list)) return {};
+    for (const simdjson::dom::element entry : list) {
+      std::string_view name;
+      if (!entry["name"].get_string().get(name) && name == "default" && !entry["template"].get_string().get(text))
+        return std::string(text);
+    }
+    return {};
+  }
+
+  std::filesystem::path folder_;
+  FlatJson config_;
+  std::vector<MappedFile> shards_;
+  std::vector<SourceTensor> tensors_;
+};
+
+// The distinct files that the index names, sorted.
+std::vector<std::string> shards_of(const std::filesystem::path& folder) {
+  const std::string file = (folder / kIndexName).native();
+  const std::string json = read_file(file, kMaxSideFileBytes);
+  simdjson::dom::parser parser;
+  simdjson::dom::object map;
+  if (parse_json_object(parser, json, file)["weight_map"].get_object().get(map))
+    throw Error(Code::corrupt_file, fmt::format("'{}': no 'weight_map'", file));
+  std::set<std::string> names;
+  for (const auto [tensor, value] : map) {
+    std::string_view name;
+    if (value.get_string().get(name) || name.find('/') != name.npos || !is_inside(std::filesystem::path(name)))
+      throw Error(Code::corrupt_file,
+                  fmt::format("'{}': weight_map of '{}' is not a file name", file, printable(tensor)));
+    names.emplace(name);
+  }
+  for (const std::string& name : names)
+    if (std::error_code status; !std::filesystem::exists(folder / name, status))
+      throw Error(Code::bad_input, fmt::format("'{}' names the shard '{}', which is not there", file, printable(name)))
+          .hint("download the missing file");
+  return {names.begin(), names.end()};
+}
+
+}  // namespace
+
+std::unique_ptr<Checkpoint> open_hf_folder(const std::filesystem::path& folder) {
+  std::error_code status;
+  if (std::filesystem::exists(folder / "model.safetensors", status))
+    return std::make_unique<HfFolder>(folder, std::vector<std::string>{"model.safetensors"});
+  if (std::filesystem::exists(folder / kIndexName, status))
+    return std::make_unique<HfFolder>(folder, shards_of(folder));
+  throw Error(Code::bad_input,
+              fmt::format("folder '{}' holds neither model.safetensors nor {}", folder.native(), kIndexName))
+      .hint("give the folder of a safetensors checkpoint, or the .safetensors or .gguf file itself");
+}
+
+std::unique_ptr<Checkpoint> open_safetensors_file(const std::filesystem::path& file) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  return std::make_unique<HfFolder>(folder, std::vector<std::string>{file.filename().native()});
+}
+
+}  // namespace frugal
