@@ -2,9 +2,9 @@
 // caller (ops/) splits rows and blocks of outputs between threads. Bodies are written once (*-inl.h) against a few
 // primitives and instantiated in isa/*.cpp.
 //
-// Contract shared by all: lengths may be 0, pointers need only the alignment of their type, padding is never read beyond
-// what a layout in tensor/packed.h defines, and in-place use is allowed where a comment says so. Results of integer
-// matrix products are exact sums; the float epilogue may differ between ISAs in the last bits only.
+// Contract shared by all: lengths may be 0, pointers need only the alignment of their type, padding is never read
+// beyond what a layout in tensor/packed.h defines, and in-place use is allowed where a comment says so. Results of
+// integer matrix products are exact sums; the float epilogue may differ between ISAs in the last bits only.
 #pragma once
 
 #include <cstdint>
@@ -22,19 +22,20 @@ namespace kernels {
 struct QuantizedRows {
   std::byte* data = nullptr;  // quantized_rows_bytes(rows, cols) bytes, 64-byte aligned
   int64_t rows = 0;
-  int64_t cols = 0;   // logical inputs; padded to a multiple of 32 inside with zeros
+  int64_t cols = 0;      // logical inputs; padded to a multiple of 32 inside with zeros
   bool grouped = false;  // false: one scale a row (encoders); true: one scale per 32 inputs (decoders)
 };
 
 /// What happens to the sums of a linear layer, in this order: + bias, activation, then + residual.
 struct Epilogue {
-  const float* bias = nullptr;      // [outputs], or null
+  const float* bias = nullptr;  // [outputs], or null
   Activation activation = Activation::none;
   const float* residual = nullptr;  // [rows, outputs] with residual_stride, or null; may alias out
   int64_t residual_stride = 0;
 };
 
-/// One attention problem: queries of one sequence and one group of heads against its keys and values, all fp32 with row strides.
+/// One attention problem: queries of one sequence and one group of heads against its keys and values, all fp32 with row
+/// strides.
 struct AttentionHead {
   const float* q = nullptr;  // [q_tokens] rows, q_stride apart, head_dim wide
   int64_t q_stride = 0;
@@ -58,25 +59,31 @@ struct Table {
   // --- linear layers -------------------------------------------------------------------------------------------------
   /// Bytes that quantize_rows needs for `rows` × `cols`.
   uint64_t (*quantized_rows_bytes)(int64_t rows, int64_t cols, bool grouped);
-  /// x: rows [row_begin, row_end) of [rows, cols], x_stride floats apart. Symmetric int8: scale = max|x| / 127 over the row or over
-  /// each group of 32, round to nearest even. Different row ranges may be quantised by different threads.
+  /// x: rows [row_begin, row_end) of [rows, cols], x_stride floats apart. Symmetric int8: scale = max|x| / 127 over the
+  /// row or over each group of 32, round to nearest even. Different row ranges may be quantised by different threads.
   void (*quantize_rows)(const float* x, int64_t x_stride, int64_t row_begin, int64_t row_end, const QuantizedRows& out);
   /// out[r, o] = epilogue(Σ_i x[r, i] · w[o, i]) for rows [row_begin, row_end) and blocks of 16 outputs
-  /// [block_begin, block_end). weight.dtype is linear_i8, linear_i8g or linear_i4; any combination with x.grouped is allowed.
-  /// out: [rows, outputs], out_stride floats apart; only the logical outputs are written. out must not alias x.
+  /// [block_begin, block_end). weight.dtype is linear_i8, linear_i8g or linear_i4; any combination with x.grouped is
+  /// allowed. out: [rows, outputs], out_stride floats apart; only the logical outputs are written. out must not alias
+  /// x.
   void (*linear_quantized)(const PackedWeight& weight, const QuantizedRows& x, int64_t row_begin, int64_t row_end,
-                           int64_t block_begin, int64_t block_end, float* out, int64_t out_stride, const Epilogue& epilogue);
+                           int64_t block_begin, int64_t block_end, float* out, int64_t out_stride,
+                           const Epilogue& epilogue);
   /// The same for linear_f32 and linear_f16 weights, on fp32 activations.
   void (*linear_float)(const PackedWeight& weight, const float* x, int64_t x_stride, int64_t row_begin, int64_t row_end,
-                       int64_t block_begin, int64_t block_end, float* out, int64_t out_stride, const Epilogue& epilogue);
+                       int64_t block_begin, int64_t block_end, float* out, int64_t out_stride,
+                       const Epilogue& epilogue);
 
   // --- rows ----------------------------------------------------------------------------------------------------------
-  /// (x − mean) / sqrt(var + epsilon) · gamma + beta over each row (Ba et al. 2016). beta may be null. In place allowed.
-  void (*layer_norm)(const float* x, int64_t x_stride, int64_t rows, int64_t cols, const float* gamma, const float* beta, float epsilon,
-                     float* out, int64_t out_stride);
+  /// (x − mean) / sqrt(var + epsilon) · gamma + beta over each row (Ba et al. 2016). beta may be null. In place
+  /// allowed.
+  void (*layer_norm)(const float* x, int64_t x_stride, int64_t rows, int64_t cols, const float* gamma,
+                     const float* beta, float epsilon, float* out, int64_t out_stride);
   /// x / sqrt(mean(x²) + epsilon) · gamma (Zhang & Sennrich 2019). In place allowed.
-  void (*rms_norm)(const float* x, int64_t x_stride, int64_t rows, int64_t cols, const float* gamma, float epsilon, float* out, int64_t out_stride);
-  /// out[i] = f(x[i]). gelu is the exact erf form (relative error below 1e-5), gelu_tanh its tanh approximation. In place allowed.
+  void (*rms_norm)(const float* x, int64_t x_stride, int64_t rows, int64_t cols, const float* gamma, float epsilon,
+                   float* out, int64_t out_stride);
+  /// out[i] = f(x[i]). gelu is the exact erf form (relative error below 1e-5), gelu_tanh its tanh approximation. In
+  /// place allowed.
   void (*activate)(Activation f, const float* x, int64_t count, float* out);
   /// out[i] = f(gate[i]) · up[i]. out may alias either.
   void (*activate_gated)(Activation f, const float* gate, const float* up, int64_t count, float* out);
@@ -84,20 +91,23 @@ struct Table {
   void (*add)(const float* a, const float* b, int64_t count, float* out);
   /// Each row becomes its softmax, in place, stable for any finite input.
   void (*softmax)(float* x, int64_t x_stride, int64_t rows, int64_t cols);
-  /// Rotary positions on `heads` heads of head_dim in a row, in place. cosine, sine: [rotary_dim / 2] for this row's position.
-  /// interleaved false: pairs (i, i + rotary_dim/2), as Hugging Face; true: pairs (2i, 2i + 1), as the paper (Su et al. 2021).
-  void (*rope)(float* row, int64_t heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine, bool interleaved);
+  /// Rotary positions on `heads` heads of head_dim in a row, in place. cosine, sine: [rotary_dim / 2] for this row's
+  /// position. interleaved false: pairs (i, i + rotary_dim/2), as Hugging Face; true: pairs (2i, 2i + 1), as the paper
+  /// (Su et al. 2021).
+  void (*rope)(float* row, int64_t heads, int64_t head_dim, int64_t rotary_dim, const float* cosine, const float* sine,
+               bool interleaved);
 
   // --- attention -----------------------------------------------------------------------------------------------------
-  /// softmax(scale · q kᵀ, masked) v without materialising more than a tile of scores (online softmax, Milakov & Gimelshein 2018).
-  /// scratch: attention_scratch_floats(kv_tokens, head_dim) floats.
+  /// softmax(scale · q kᵀ, masked) v without materialising more than a tile of scores (online softmax, Milakov &
+  /// Gimelshein 2018). scratch: attention_scratch_floats(kv_tokens, head_dim) floats.
   void (*attention)(const AttentionHead& head, float* scratch);
   int64_t (*attention_scratch_floats)(int64_t kv_tokens, int64_t head_dim);
 
   // --- vectors -------------------------------------------------------------------------------------------------------
   float (*dot_f32)(const float* a, const float* b, int64_t count);
   /// out[r] = Σ_i query[i] · rows[r · stride + i], exact in int32, for codes in [−127, 127].
-  void (*dot_i8_rows)(const int8_t* query, const int8_t* rows, int64_t stride, int64_t row_count, int64_t dim, int32_t* out);
+  void (*dot_i8_rows)(const int8_t* query, const int8_t* rows, int64_t stride, int64_t row_count, int64_t dim,
+                      int32_t* out);
   /// codes = round(x / scale) with scale = max|x| / 127, returned. A zero vector gives zeros and scale 0.
   float (*quantize_vector)(const float* x, int64_t count, int8_t* codes);
 };

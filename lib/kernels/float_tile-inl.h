@@ -1,0 +1,75 @@
+// The fp32 matrix product that linear layers and attention share: a tile of rows × strips kept in registers.
+// A strip is kLanes neighbouring outputs. See isa/region.h for the primitives.
+
+constexpr int kTileRows = 6;  // 6 × 2 AVX2 vectors, 2 of weights and 1 of input are 15 of 16 registers
+constexpr int kFloatStrips = 2;
+
+// Rows of the next tile when `left` are to be done: as even as possible, so that no tile is left with a single row.
+FRUGAL_INLINE int next_tile_rows(int64_t left) {
+  const int64_t tiles = (left + kTileRows - 1) / kTileRows;
+  return static_cast<int>((left + tiles - 1) / tiles);
+}
+
+// Calls tile<rows>() for a number of rows known at run time, 1 to kTileRows.
+template <class Tile>
+FRUGAL_INLINE void with_rows(int rows, const Tile& tile) {
+  switch (rows) {
+    case 1:
+      return tile(Constant<1>());
+    case 2:
+      return tile(Constant<2>());
+    case 3:
+      return tile(Constant<3>());
+    case 4:
+      return tile(Constant<4>());
+    case 5:
+      return tile(Constant<5>());
+    default:
+      return tile(Constant<6>());
+  }
+}
+
+struct F32Weights {
+  static constexpr int64_t kBytes = 4;
+  static FRUGAL_INLINE VecF load_strip(const std::byte* p) { return load(reinterpret_cast<const float*>(p)); }
+};
+struct F16Weights {
+  static constexpr int64_t kBytes = 2;
+  static FRUGAL_INLINE VecF load_strip(const std::byte* p) { return load_halves(reinterpret_cast<const uint16_t*>(p)); }
+};
+
+// sums[r, c·kLanes + lane] (+)= Σ_i x[r, i] · weight, where input i of strip c lies at strips[c] + i · step_bytes.
+template <class Weights, int R, int C>
+void float_tile(const float* x, int64_t x_stride, const std::byte* const* strips, int64_t step_bytes, int64_t depth,
+                float* sums, int64_t sums_stride, bool accumulate) {
+  const float* row[R];
+  const std::byte* strip[C];
+  VecF total[R][C];
+  FRUGAL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    row[r] = x + r * x_stride;
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) total[r][c] = accumulate ? load(sums + r * sums_stride + c * kLanes) : splat(0.0f);
+  }
+  FRUGAL_UNROLL
+  for (int c = 0; c < C; ++c) strip[c] = strips[c];
+  for (int64_t i = 0; i < depth; ++i) {
+    VecF w[C];
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) {
+      w[c] = Weights::load_strip(strip[c]);
+      strip[c] += step_bytes;
+    }
+    FRUGAL_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const VecF input = splat(row[r][i]);
+      FRUGAL_UNROLL
+      for (int c = 0; c < C; ++c) total[r][c] = mul_add(w[c], input, total[r][c]);
+    }
+  }
+  FRUGAL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) store(sums + r * sums_stride + c * kLanes, total[r][c]);
+  }
+}

@@ -1,0 +1,48 @@
+// What every isa/*.cpp includes before it opens its target region: all headers that the bodies (*-inl.h) use, so that
+// no function of the standard library is compiled for a stronger instruction set than the build's baseline.
+//
+// A body is included inside `namespace frugal::kernels { namespace {`, after the primitives of its instruction set,
+// which are:
+//
+//   VecF, VecI, kLanes                             a vector of floats, of int32, and how many it holds; + − · / are
+//   native splat, load, load_n, store, store_n            _n: the first n of kLanes, n ≥ 0; the rest reads as 0, is not
+//   written load_halves                                    kLanes binary16 values, widened mul_add(a, b, c) = a·b + c,
+//   vmax, vmin, vabs, vsqrt, select_less(a, b, yes, no), hsum, hmax round_int, to_float, exp2i                     to
+//   nearest even; exp2i(n) = 2^n for n in [−126, 127] transpose_block                                kLanes × kLanes of
+//   a matrix quantize_group                                 32 floats to codes, and their sum ByteDot, NibbleDot the
+//   integer products: see linear-inl.h dot_i8                                         one exact int8 dot product
+//   kWideInputs, kByteStrips, …                    the tile shapes that suit its registers
+#pragma once
+
+#include <cfloat>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#include "kernels/isa/tables.h"
+#include "kernels/kernels.h"
+#include "tensor/dtype.h"
+#include "tensor/packed.h"
+
+#if defined(__GNUC__) && !defined(__clang__)
+// Vectors are passed between functions of one region only, so that there is no ABI to change; and GCC 12's own AVX-512
+// headers start from a deliberately uninitialised vector (GCC bug 105593).
+#pragma GCC diagnostic ignored "-Wpsabi"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
+// Tiles live in registers only if their loops are unrolled whole, which -O2 alone does not promise.
+#if defined(__clang__)
+#define FRUGAL_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define FRUGAL_UNROLL _Pragma("GCC unroll 16")
+#endif
+#define FRUGAL_INLINE inline __attribute__((always_inline, unused))

@@ -1,0 +1,376 @@
+// Linear layers: rows of activations quantised to int8 and multiplied with packed weights (tensor/packed.h), and the
+// same in fp32. See isa/region.h for the primitives.
+//
+// Weight codes are unsigned, so with value = d · (code − 128) a sum is d · (Σ code·x − 128 · Σx): an integer product
+// starts at −128 · Σx, which quantize_rows has stored. With value = d · code + m it is d · Σ code·x + m · Σx.
+//
+// An instruction set describes an integer product by a type with
+//   Input                        the type of the activations' codes it reads
+//   Acc, start(offset)           partial sums of kLanes outputs, together worth `offset` each
+//   Weights, load(codes, quad)   the codes of inputs [4·quad, 4·quad + 4) of a group, for the kLanes outputs at `codes`
+//   Inputs, broadcast(x)         the four inputs at x
+//   step(acc, weights, inputs)
+//   finish(acc)                  kLanes exact int32 sums, in order
+
+constexpr int64_t kQuadsPerGroup = kInputGroup / 4;
+constexpr int64_t kStripsPerBlock = kOutputBlock / kLanes;
+constexpr int kMaxStrips = 4;
+
+// --- quantised rows
+// ----------------------------------------------------------------------------------------------------
+
+// A row of activations: { scales f32[groups], scaled sums f32[groups], sums i32[groups + 1], codes i8, codes i16 (if
+// kWideInputs) }, 64-byte aligned. Without groups, every group repeats the scale of the row. scaled sum = scale · Σ
+// codes of the group; the last of the sums is that of the whole row.
+struct RowLayout {
+  int64_t groups;
+  int64_t scaled_sums;  // offsets in bytes; scales lie at 0
+  int64_t sums;
+  int64_t codes;
+  int64_t wide_codes;
+  int64_t bytes;
+
+  explicit RowLayout(int64_t cols) {
+    groups = (cols + kInputGroup - 1) / kInputGroup;
+    scaled_sums = groups * 4;
+    sums = scaled_sums + groups * 4;
+    codes = (sums + (groups + 1) * 4 + 63) / 64 * 64;
+    wide_codes = codes + (groups * kInputGroup + 63) / 64 * 64;
+    bytes = wide_codes + (kWideInputs ? groups * kInputGroup * 2 : 0);
+  }
+};
+
+struct RowOfCodes {
+  float* scales;
+  float* scaled_sums;
+  int32_t* sums;
+  int8_t* codes;
+  int16_t* wide_codes;
+
+  RowOfCodes(std::byte* row, const RowLayout& layout)
+      : scales(reinterpret_cast<float*>(row)),
+        scaled_sums(reinterpret_cast<float*>(row + layout.scaled_sums)),
+        sums(reinterpret_cast<int32_t*>(row + layout.sums)),
+        codes(reinterpret_cast<int8_t*>(row + layout.codes)),
+        wide_codes(kWideInputs ? reinterpret_cast<int16_t*>(row + layout.wide_codes) : nullptr) {}
+};
+
+uint64_t quantized_rows_bytes(int64_t rows, int64_t cols, bool) {
+  return static_cast<uint64_t>(rows * RowLayout(cols).bytes);
+}
+
+void quantize_row(const float* x, int64_t cols, bool grouped, const RowLayout& layout, const RowOfCodes& row) {
+  const CodeScale whole = grouped ? CodeScale{} : code_scale(max_abs(x, cols));
+  int32_t total = 0;
+  for (int64_t g = 0; g < layout.groups; ++g) {
+    const int64_t at = g * kInputGroup;
+    const int64_t count = min_of(kInputGroup, cols - at);
+    const CodeScale s = grouped ? code_scale(max_abs(x + at, count)) : whole;
+    int16_t* wide = kWideInputs ? row.wide_codes + at : nullptr;
+    const int32_t sum = count == kInputGroup ? quantize_group(x + at, s.inverse, row.codes + at, wide)
+                                             : quantize_tail(x + at, count, s.inverse, row.codes + at, wide);
+    row.scales[g] = s.scale;
+    row.scaled_sums[g] = s.scale * float(sum);
+    row.sums[g] = sum;
+    total += sum;
+  }
+  row.sums[layout.groups] = total;
+}
+
+void quantize_rows(const float* x, int64_t x_stride, int64_t row_begin, int64_t row_end, const QuantizedRows& out) {
+  const RowLayout layout(out.cols);
+  for (int64_t r = row_begin; r < row_end; ++r)
+    quantize_row(x + r * x_stride, out.cols, out.grouped, layout, RowOfCodes(out.data + r * layout.bytes, layout));
+}
+
+// --- weight formats
+// ----------------------------------------------------------------------------------------------------
+
+// kScales, kMinima: offset in bytes of a group's d and m in its record, 0 if it has none.
+struct FormatI8 {
+  using Dot = ByteDot;
+  static constexpr int64_t kGroupBytes = kInputGroup * kOutputBlock;
+  static constexpr int64_t kScales = 0;
+  static constexpr int64_t kMinima = 0;
+  static constexpr int kStrips = kByteGroupStrips;
+};
+struct FormatI8g {
+  using Dot = ByteDot;
+  static constexpr int64_t kGroupBytes = kRecordBytesI8g;
+  static constexpr int64_t kScales = kInputGroup * kOutputBlock;
+  static constexpr int64_t kMinima = 0;
+  static constexpr int kStrips = kByteGroupStrips;
+};
+struct FormatI4 {
+  using Dot = NibbleDot;
+  static constexpr int64_t kGroupBytes = kRecordBytesI4;
+  static constexpr int64_t kScales = kInputGroup * kOutputBlock / 2;
+  static constexpr int64_t kMinima = kScales + 2 * kOutputBlock;
+  static constexpr int kStrips = kNibbleStrips;
+};
+
+// kLanes neighbouring outputs: where their block begins, and which of its outputs is the first.
+struct Strip {
+  const std::byte* block;
+  int64_t output_in_block;
+
+  const uint8_t* codes() const { return reinterpret_cast<const uint8_t*>(block) + output_in_block * 4; }
+  const uint16_t* halves(int64_t offset) const {
+    return reinterpret_cast<const uint16_t*>(block + offset) + output_in_block;
+  }
+};
+
+FRUGAL_INLINE Strip strip_of(const PackedWeight& weight, int64_t block_bytes, int64_t strip) {
+  return {weight.data + strip / kStripsPerBlock * block_bytes, strip % kStripsPerBlock * kLanes};
+}
+
+// --- integer tiles
+// -----------------------------------------------------------------------------------------------------
+
+// Rows and strips that one tile multiplies. sums: [rows][strips · kLanes].
+struct QuantizedTile {
+  const RowLayout& layout;
+  std::byte* first_row;
+  Strip strips[kMaxStrips];
+  const float* scales;  // of the first strip's outputs; linear_i8 only
+  float* sums;
+};
+
+template <class Input>
+FRUGAL_INLINE const Input* input_codes(const RowOfCodes& row) {
+  if constexpr (sizeof(Input) == 2)
+    return row.wide_codes;
+  else
+    return row.codes;
+}
+
+// acc[r][c] += the products of one group of 32 inputs.
+template <class Dot, int R, int C>
+FRUGAL_INLINE void add_group(typename Dot::Acc (&acc)[R][C], const typename Dot::Input* const (&x)[R],
+                             const uint8_t* const (&codes)[C], int64_t group) {
+  FRUGAL_UNROLL
+  for (int quad = 0; quad < kQuadsPerGroup; ++quad) {
+    typename Dot::Weights w[C];
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) w[c] = Dot::load(codes[c], quad);
+    FRUGAL_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const typename Dot::Inputs inputs = Dot::broadcast(x[r] + group * kInputGroup + quad * 4);
+      FRUGAL_UNROLL
+      for (int c = 0; c < C; ++c) Dot::step(acc[r][c], w[c], inputs);
+    }
+  }
+}
+
+// One scale an output and one a row: the whole sum is an integer.
+template <int R, int C>
+void row_scaled_tile(const QuantizedTile& tile) {
+  using Dot = ByteDot;
+  typename Dot::Acc acc[R][C];
+  const typename Dot::Input* x[R];
+  const uint8_t* codes[C];
+  float scale[R];
+  FRUGAL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    const RowOfCodes row(tile.first_row + r * tile.layout.bytes, tile.layout);
+    x[r] = input_codes<typename Dot::Input>(row);
+    scale[r] = row.scales[0];
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) acc[r][c] = Dot::start(-128 * row.sums[tile.layout.groups]);
+  }
+  FRUGAL_UNROLL
+  for (int c = 0; c < C; ++c) codes[c] = tile.strips[c].codes();
+  for (int64_t g = 0; g < tile.layout.groups; ++g) {
+    add_group<Dot, R, C>(acc, x, codes, g);
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) codes[c] += FormatI8::kGroupBytes;
+  }
+  FRUGAL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) {
+      const VecF value = to_float(Dot::finish(acc[r][c])) * load(tile.scales + c * kLanes) * splat(scale[r]);
+      store(tile.sums + (r * C + c) * kLanes, value);
+    }
+  }
+}
+
+// Scales by group of inputs, of the activations, the weights or both: the integer sum of each group is scaled and added
+// up in float.
+template <class Format, int R, int C>
+void group_scaled_tile(const QuantizedTile& tile) {
+  using Dot = typename Format::Dot;
+  VecF total[R][C];
+  const typename Dot::Input* x[R];
+  const uint8_t* codes[C];
+  FRUGAL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    x[r] = input_codes<typename Dot::Input>(RowOfCodes(tile.first_row + r * tile.layout.bytes, tile.layout));
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) total[r][c] = splat(0.0f);
+  }
+  FRUGAL_UNROLL
+  for (int c = 0; c < C; ++c) codes[c] = tile.strips[c].codes();
+  for (int64_t g = 0; g < tile.layout.groups; ++g) {
+    typename Dot::Acc acc[R][C];
+    FRUGAL_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const RowOfCodes row(tile.first_row + r * tile.layout.bytes, tile.layout);
+      FRUGAL_UNROLL
+      for (int c = 0; c < C; ++c) acc[r][c] = Dot::start(Format::kMinima ? 0 : -128 * row.sums[g]);
+    }
+    add_group<Dot, R, C>(acc, x, codes, g);
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) {
+      [[maybe_unused]] VecF d, m;
+      if constexpr (Format::kScales) d = load_halves(tile.strips[c].halves(g * Format::kGroupBytes + Format::kScales));
+      if constexpr (Format::kMinima) m = load_halves(tile.strips[c].halves(g * Format::kGroupBytes + Format::kMinima));
+      FRUGAL_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const RowOfCodes row(tile.first_row + r * tile.layout.bytes, tile.layout);
+        const VecF sum = to_float(Dot::finish(acc[r][c]));
+        if constexpr (Format::kScales)
+          total[r][c] = mul_add(sum * splat(row.scales[g]), d, total[r][c]);
+        else
+          total[r][c] = mul_add(sum, splat(row.scales[g]), total[r][c]);
+        if constexpr (Format::kMinima) total[r][c] = mul_add(m, splat(row.scaled_sums[g]), total[r][c]);
+      }
+      codes[c] += Format::kGroupBytes;
+    }
+  }
+  FRUGAL_UNROLL
+  for (int r = 0; r < R; ++r) {
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) {
+      if constexpr (!Format::kScales) total[r][c] = total[r][c] * load(tile.scales + c * kLanes);
+      store(tile.sums + (r * C + c) * kLanes, total[r][c]);
+    }
+  }
+}
+
+// --- epilogue
+// ----------------------------------------------------------------------------------------------------------
+
+// Where the sums of a tile go.
+struct Output {
+  float* out;
+  int64_t stride;
+  int64_t outputs;
+  const Epilogue& epilogue;
+
+  // sums: [rows][strips · kLanes], the first of which is output `first` of row `row`.
+  void write(const float* sums, int64_t row, int rows, int64_t first, int strips) const {
+    const int64_t width = strips * kLanes;
+    for (int r = 0; r < rows; ++r) {
+      float* to = out + (row + r) * stride;
+      const float* residual = epilogue.residual ? epilogue.residual + (row + r) * epilogue.residual_stride : nullptr;
+      for (int64_t o = first; o < min_of(first + width, outputs); o += kLanes) {
+        const int64_t n = min_of(kLanes, outputs - o);
+        VecF value = load(sums + r * width + (o - first));
+        if (epilogue.bias) value = value + load_n(epilogue.bias + o, n);
+        if (epilogue.activation != Activation::none) value = activate_vector(epilogue.activation, value);
+        if (residual) value = value + load_n(residual + o, n);
+        store_n(to + o, value, n);
+      }
+    }
+  }
+};
+
+// --- drivers
+// -----------------------------------------------------------------------------------------------------------
+
+// Rows [begin, end) are cut into panels that stay in the second-level cache while every strip of outputs visits them.
+constexpr int64_t kPanelBytes = 192 * 1024;
+
+struct Range {
+  int64_t row_begin, row_end;
+  int64_t strip_begin, strip_end;
+};
+
+FRUGAL_INLINE Range range_of(const PackedWeight& weight, int64_t row_begin, int64_t row_end, int64_t block_begin,
+                             int64_t block_end) {
+  const int64_t strips = (weight.outputs + kLanes - 1) / kLanes;
+  return {row_begin, row_end, min_of(block_begin * kStripsPerBlock, strips),
+          min_of(block_end * kStripsPerBlock, strips)};
+}
+
+// Calls tile(Constant<rows>, Constant<strips>, row, strip) for tiles of at most kTileRows × Strips that cover the
+// range.
+template <int Strips, class Tile>
+FRUGAL_INLINE void for_each_tile(const Range& range, int64_t row_bytes, const Tile& tile) {
+  const int64_t panel_rows = max_of(kPanelBytes / (row_bytes + 1) / kTileRows, 1) * kTileRows;
+  for (int64_t panel = range.row_begin; panel < range.row_end; panel += panel_rows) {
+    const int64_t panel_end = min_of(panel + panel_rows, range.row_end);
+    int64_t strip = range.strip_begin;
+    const auto visit_rows = [&](auto strips) {
+      for (int64_t row = panel; row < panel_end;) {
+        const int rows = next_tile_rows(panel_end - row);
+        with_rows(rows, [&](auto r) { tile(r, strips, row, strip); });
+        row += rows;
+      }
+    };
+    for (; strip + Strips <= range.strip_end; strip += Strips) visit_rows(Constant<Strips>());
+    for (; strip < range.strip_end; ++strip) visit_rows(Constant<1>());
+  }
+}
+
+// `kernel(r, c)` names the tile function for r.value rows and c.value strips.
+template <int Strips, class Kernel>
+FRUGAL_INLINE void multiply_quantized(const PackedWeight& weight, const QuantizedRows& x, const Range& range,
+                                      const Output& output, const Kernel& kernel) {
+  const RowLayout layout(x.cols);
+  const int64_t block_bytes = static_cast<int64_t>(packed_block_bytes(weight.dtype, weight.inputs));
+  alignas(64) float sums[kTileRows * kMaxStrips * kLanes];
+  for_each_tile<Strips>(range, layout.bytes, [&](auto r, auto c, int64_t row, int64_t strip) {
+    QuantizedTile tile{
+        layout, x.data + row * layout.bytes, {}, weight.scales ? weight.scales + strip * kLanes : nullptr, sums};
+    for (int i = 0; i < c.value; ++i) tile.strips[i] = strip_of(weight, block_bytes, strip + i);
+    kernel(r, c, tile);
+    output.write(sums, row, r.value, strip * kLanes, c.value);
+  });
+}
+
+template <class Format>
+void multiply_grouped(const PackedWeight& weight, const QuantizedRows& x, const Range& range, const Output& output) {
+  multiply_quantized<Format::kStrips>(weight, x, range, output, [](auto r, auto c, const QuantizedTile& tile) {
+    group_scaled_tile<Format, r.value, c.value>(tile);
+  });
+}
+
+void linear_quantized(const PackedWeight& weight, const QuantizedRows& x, int64_t row_begin, int64_t row_end,
+                      int64_t block_begin, int64_t block_end, float* out, int64_t out_stride,
+                      const Epilogue& epilogue) {
+  const Range range = range_of(weight, row_begin, row_end, block_begin, block_end);
+  const Output output{out, out_stride, weight.outputs, epilogue};
+  if (weight.dtype == DType::linear_i4) return multiply_grouped<FormatI4>(weight, x, range, output);
+  if (weight.dtype == DType::linear_i8g) return multiply_grouped<FormatI8g>(weight, x, range, output);
+  if (x.grouped) return multiply_grouped<FormatI8>(weight, x, range, output);
+  multiply_quantized<kByteStrips>(weight, x, range, output, [](auto r, auto c, const QuantizedTile& tile) {
+    row_scaled_tile<r.value, c.value>(tile);
+  });
+}
+
+template <class Weights>
+void multiply_float(const PackedWeight& weight, const float* x, int64_t x_stride, const Range& range,
+                    const Output& output) {
+  const int64_t block_bytes = static_cast<int64_t>(packed_block_bytes(weight.dtype, weight.inputs));
+  alignas(64) float sums[kTileRows * kFloatStrips * kLanes];
+  for_each_tile<kFloatStrips>(range, weight.inputs * 4, [&](auto r, auto c, int64_t row, int64_t strip) {
+    const std::byte* strips[c.value];
+    for (int i = 0; i < c.value; ++i) {
+      const Strip s = strip_of(weight, block_bytes, strip + i);
+      strips[i] = s.block + s.output_in_block * Weights::kBytes;
+    }
+    float_tile<Weights, r.value, c.value>(x + row * x_stride, x_stride, strips, kOutputBlock * Weights::kBytes,
+                                          weight.inputs, sums, c.value * kLanes, false);
+    output.write(sums, row, r.value, strip * kLanes, c.value);
+  });
+}
+
+void linear_float(const PackedWeight& weight, const float* x, int64_t x_stride, int64_t row_begin, int64_t row_end,
+                  int64_t block_begin, int64_t block_end, float* out, int64_t out_stride, const Epilogue& epilogue) {
+  const Range range = range_of(weight, row_begin, row_end, block_begin, block_end);
+  const Output output{out, out_stride, weight.outputs, epilogue};
+  if (weight.dtype == DType::linear_f16) return multiply_float<F16Weights>(weight, x, x_stride, range, output);
+  multiply_float<F32Weights>(weight, x, x_stride, range, output);
+}

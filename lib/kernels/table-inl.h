@@ -1,0 +1,39 @@
+// The bodies in the order in which they build on each other, and the table that holds them.
+// Included by isa/*.cpp inside their region, after the primitives of isa/region.h.
+
+template <int N>
+struct Constant {
+  static constexpr int value = N;
+};
+
+#include "kernels/math-inl.h"
+
+#include "kernels/rows-inl.h"
+#include "kernels/vectors-inl.h"
+
+#include "kernels/float_tile-inl.h"
+
+#include "kernels/attention-inl.h"
+#include "kernels/linear-inl.h"
+
+constexpr Table make_table(Isa isa) {
+  Table table{};
+  table.isa = isa;
+  table.quantized_rows_bytes = quantized_rows_bytes;
+  table.quantize_rows = quantize_rows;
+  table.linear_quantized = linear_quantized;
+  table.linear_float = linear_float;
+  table.layer_norm = layer_norm;
+  table.rms_norm = rms_norm;
+  table.activate = activate;
+  table.activate_gated = activate_gated;
+  table.add = add;
+  table.softmax = softmax;
+  table.rope = rope;
+  table.attention = attention;
+  table.attention_scratch_floats = attention_scratch_floats;
+  table.dot_f32 = dot_f32;
+  table.dot_i8_rows = dot_i8_rows;
+  table.quantize_vector = quantize_vector;
+  return table;
+}

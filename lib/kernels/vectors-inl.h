@@ -1,0 +1,59 @@
+// Single vectors: dot products and int8 codes of an embedding. See isa/region.h for the primitives.
+
+FRUGAL_INLINE float dot_inline(const float* a, const float* b, int64_t count) {
+  VecF first = splat(0.0f), second = splat(0.0f);
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    first = mul_add(load(a + i), load(b + i), first);
+    second = mul_add(load(a + i + kLanes), load(b + i + kLanes), second);
+  }
+  for (; i < count; i += kLanes) {
+    const int64_t n = min_of(kLanes, count - i);
+    first = mul_add(load_n(a + i, n), load_n(b + i, n), first);
+  }
+  return hsum(first + second);
+}
+
+float dot_f32(const float* a, const float* b, int64_t count) {
+  return dot_inline(a, b, count);
+}
+
+void dot_i8_rows(const int8_t* query, const int8_t* rows, int64_t stride, int64_t row_count, int64_t dim,
+                 int32_t* out) {
+  for (int64_t r = 0; r < row_count; ++r) out[r] = dot_i8(query, rows + r * stride, dim);
+}
+
+FRUGAL_INLINE float max_abs(const float* x, int64_t count) {
+  VecF best = splat(0.0f);
+  for (int64_t i = 0; i < count; i += kLanes) best = vmax(best, vabs(load_n(x + i, min_of(kLanes, count - i))));
+  return hmax(best);
+}
+
+// What codes are multiplied by, and what floats are: scale = highest / 127 and its inverse, both 0 where the inverse
+// would overflow (the values are 0, or so small that nothing is lost).
+struct CodeScale {
+  float scale;
+  float inverse;
+};
+
+FRUGAL_INLINE CodeScale code_scale(float highest) {
+  if (!(highest > 127.0f / FLT_MAX)) return {0.0f, 0.0f};
+  return {highest / 127.0f, 127.0f / highest};
+}
+
+// quantize_group on `count` ≤ 32 floats: the rest counts as 0.
+FRUGAL_INLINE int32_t quantize_tail(const float* x, int64_t count, float inverse, int8_t* codes, int16_t* wide) {
+  alignas(64) float padded[kInputGroup] = {};
+  for (int64_t i = 0; i < count; ++i) padded[i] = x[i];
+  return quantize_group(padded, inverse, codes, wide);
+}
+
+float quantize_vector(const float* x, int64_t count, int8_t* codes) {
+  const CodeScale s = code_scale(max_abs(x, count));
+  int64_t i = 0;
+  for (; i + kInputGroup <= count; i += kInputGroup) quantize_group(x + i, s.inverse, codes + i, nullptr);
+  int8_t tail[kInputGroup];
+  quantize_tail(x + i, count - i, s.inverse, tail, nullptr);
+  for (int64_t t = 0; i + t < count; ++t) codes[i + t] = tail[t];
+  return s.scale;
+}
