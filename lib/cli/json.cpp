@@ -1,0 +1,21 @@
+#include "cli/json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace frugal::cli {
+namespace {
+
+std::string dump(const nlohmann::ordered_json& value, int indent) {
+  return value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace
+
+std::string json_line(const nlohmann::ordered_json& value) {
+  return dump(value, -1);
+}
+std::string json_document(const nlohmann::ordered_json& value) {
+  return dump(value, 2);
+}
+
+}  // namespace frugal::cli

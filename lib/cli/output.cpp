@@ -1,0 +1,57 @@
+#include "cli/output.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+
+#include "base/error.h"
+#include "cli/progress.h"
+
+namespace frugal::cli {
+namespace {
+
+[[noreturn]] void fail_output() {
+  if (errno == EPIPE) throw OutputClosed();
+  throw io_error("write to", "standard output");
+}
+
+bool colours() {
+  const char* no_color = std::getenv("NO_COLOR");
+  const char* term = std::getenv("TERM");
+  return stderr_is_terminal() && (!no_color || !*no_color) && !(term && std::string_view(term) == "dumb");
+}
+
+}  // namespace
+
+void print(std::string_view text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size()) fail_output();
+}
+
+void flush_output() {
+  if (std::fflush(stdout) != 0) fail_output();
+}
+
+void print_error(std::string_view message, std::string_view hint) {
+  constexpr std::string_view kRed = "\x1b[1;31m", kPlain = "\x1b[0m";
+  const std::string_view on = colours() ? kRed : "", off = colours() ? kPlain : "";
+  std::string text = fmt::format("{}error:{} {}\n", on, off, message);
+  if (!hint.empty()) text += fmt::format("hint: {}\n", hint);
+  std::fputs(text.c_str(), stderr);
+}
+
+void narrate(std::string_view line) {
+  Progress::hide_line();
+  std::fputs(fmt::format("{}\n", line).c_str(), stderr);
+}
+
+bool stdout_is_terminal() {
+  return ::isatty(STDOUT_FILENO) == 1;
+}
+bool stderr_is_terminal() {
+  return ::isatty(STDERR_FILENO) == 1;
+}
+
+}  // namespace frugal::cli

@@ -1,0 +1,331 @@
+#include "cli/tool.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include <algorithm>
+#include <cctype>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <memory>
+#include <new>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/suggest.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/signals.h"
+#include "cli/version.h"
+#include "config/load.h"
+
+namespace frugal::cli {
+namespace {
+
+/// Ends the tool with a result that is no error: after --help and --version.
+struct Finished {
+  int exit_code;
+};
+
+std::string environment_name(const std::string& flag) {
+  std::string name = "FRUGAL_";
+  for (char c : flag) name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return name;
+}
+
+std::string long_flag(const CLI::Option& option) {
+  return option.get_lnames().empty() ? option.get_name() : "--" + option.get_lnames().front();
+}
+
+// Flags and subcommands that could have stood where something unknown was found.
+std::vector<std::string> known_words(const CLI::App& app) {
+  std::vector<std::string> words;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+  for (const CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) {
+    words.push_back(sub->get_name());
+    if (!sub->parsed()) continue;
+    for (std::string& word : known_words(*sub)) words.push_back(std::move(word));
+  }
+  return words;
+}
+
+std::string help_command(const std::string& tool, const CLI::App& app) {
+  for (const CLI::App* sub : app.get_subcommands()) return fmt::format("{} {} --help", tool, sub->get_name());
+  return tool + " --help";
+}
+
+Error unknown_argument(const std::string& tool, const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining(true);
+  std::string word = extras.empty() ? std::string("argument") : extras.front();
+  for (const std::string& extra : extras)
+    if (extra.substr(0, 1) == "-" && extra != "--") {
+      word = extra.substr(0, extra.find('='));
+      break;
+    }
+  const bool flag = word.substr(0, 1) == "-";
+  Error error(Code::usage, fmt::format("unknown {} '{}'", flag ? "flag" : "argument", word));
+  const std::string nearest = nearest_name(word, known_words(app));
+  return error.hint(nearest.empty() ? fmt::format("run {}", help_command(tool, app))
+                                    : fmt::format("did you mean '{}'?", nearest));
+}
+
+// CLI11's messages, in our form; a value that came from the environment is said to.
+Error usage_error(const std::string& tool, const CLI::App& app, const CLI::ParseError& failure) {
+  std::string message = failure.what();
+  if (!message.empty() && !(message.size() > 1 && std::isupper(static_cast<unsigned char>(message[1]))))
+    message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+  Error error(Code::usage, message);
+  for (const CLI::Option* option : app.get_options()) {
+    const char* value = option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
+    if (value && *value && message.find(long_flag(*option)) != std::string::npos)
+      return error.hint(fmt::format("the environment sets {}={}", option->get_envname(), value));
+  }
+  return error.hint(fmt::format("run {}", help_command(tool, app)));
+}
+
+std::string help_footer(const ToolInfo& info) {
+  std::string footer = "A long flag can be set in the environment too: --log-level as FRUGAL_LOG_LEVEL.";
+  if (!info.examples.empty()) footer += "\n\nExamples:\n" + info.examples;
+  return footer;
+}
+
+std::string_view prefix(LogLevel level) {
+  switch (level) {
+    case LogLevel::error:
+      return "error: ";
+    case LogLevel::warn:
+      return "warning: ";
+    case LogLevel::info:
+      return "";
+    case LogLevel::debug:
+      return "debug: ";
+  }
+  return "";
+}
+
+LogLevel log_level(const std::string& name) {
+  if (name == "error") return LogLevel::error;
+  if (name == "warn") return LogLevel::warn;
+  return name == "info" ? LogLevel::info : LogLevel::debug;
+}
+
+std::string timestamp() {
+  timeval now{};
+  ::gettimeofday(&now, nullptr);
+  tm utc{};
+  ::gmtime_r(&now.tv_sec, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+  return fmt::format("{}.{:03}Z", text, now.tv_usec / 1000);
+}
+
+}  // namespace
+
+Tool::Tool(int argc, char** argv, ToolInfo info)
+    : argc_(argc),
+      argv_(argv),
+      info_(std::move(info)),
+      app_(info_.summary, info_.name),
+      format_(info_.formats.front()) {
+  app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app_.fallthrough();
+  app_.set_help_flag("-h,--help", "show this help");
+  app_.set_version_flag("--version", fmt::format("{} {} ({})", info_.name, version(), commit()),
+                        "show version and commit");
+  add_common_flags();
+}
+
+void Tool::add_common_flags() {
+  app_.option_defaults()->group("Common");
+  app_.add_option("--config", config_file_, "configuration to read in the place of ./frugal.yaml")->type_name("FILE");
+  app_.add_option("--set", assignments_, "override a key of the configuration; repeatable")
+      ->type_name("KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  key("-t,--threads", "threads", "threads to use; 0: all");
+  key("--memory-budget", "memory_budget", "memory that may be held, like 64MiB or 1.5G; 0: no limit")
+      ->type_name("SIZE");
+  key("--backend", "backend", "cpu, torch or torch:cuda");
+  app_.add_option("--format", format_, fmt::format("output as {}", fmt::join(info_.formats, ", ")))
+      ->type_name("FORMAT")
+      ->check([formats = info_.formats](const std::string& format) {
+        const bool known = std::find(formats.begin(), formats.end(), format) != formats.end();
+        return known ? std::string() : fmt::format("'{}' is not one of {}", format, fmt::join(formats, ", "));
+      });
+  app_.add_flag("-v,--verbose", verbosity_, "say what is done; -vv says more");
+  key("--log-level", "log.level", "error, warn, info or debug");
+  key("--log-file", "log.file", "append the log to this file as well")->type_name("FILE");
+  app_.add_flag("--no-progress", no_progress_, "no progress line");
+  app_.option_defaults()->group("Options");
+}
+
+CLI::Option* Tool::key(const std::string& flags, const std::string& key, const std::string& help,
+                       CLI::App* subcommand) {
+  Config defaults;
+  std::string text = help;
+  for (const ConfigField& field : config_fields(defaults))
+    if (field.key == key && !format_value(field).empty()) text += fmt::format(" (default {})", format_value(field));
+  // The value is taken as text: set_key() checks it the same way wherever it comes from.
+  CLI::App& owner = subcommand ? *subcommand : app_;
+  CLI::Option* option = owner.add_option(flags, CLI::callback_t([](const CLI::results_t&) { return true; }), text);
+  option->type_name("VALUE")->type_size(1)->expected(1);
+  keys_.push_back({option, key, {}});
+  return option;
+}
+
+CLI::Option* Tool::key_flag(const std::string& flags, const std::string& key, const std::string& value,
+                            const std::string& help, CLI::App* subcommand) {
+  CLI::Option* option = (subcommand ? *subcommand : app_).add_flag(flags, help);
+  keys_.push_back({option, key, value});
+  return option;
+}
+
+// Options of our configuration keys read the environment themselves (apply_environment), below --set; CLI11 does the
+// rest.
+void Tool::name_environment(CLI::App& app, bool named) {
+  for (CLI::Option* option : app.get_options()) {
+    const bool is_key = std::any_of(keys_.begin(), keys_.end(), [&](const KeyOption& k) { return k.option == option; });
+    if (is_key || option->get_lnames().empty()) continue;
+    const std::string& name = option->get_lnames().front();
+    if (name != "help" && name != "version" && name != "set") option->envname(named ? environment_name(name) : "");
+  }
+  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) name_environment(*sub, named);
+}
+
+void Tool::parse_arguments() {
+  try {
+    app_.parse(argc_, argv_);
+  } catch (const CLI::CallForHelp&) {
+    name_environment(app_, false);  // one line of the footer says it for all flags
+    print(app_.help());
+    throw Finished{0};
+  } catch (const CLI::CallForVersion& request) {
+    print("{}\n", request.what());
+    throw Finished{0};
+  } catch (const CLI::ExtrasError&) {
+    throw unknown_argument(info_.name, app_);
+  } catch (const CLI::RequiredError& failure) {
+    // What is misspelt is missing too: `rag-index stauts`.
+    if (!app_.remaining(true).empty()) throw unknown_argument(info_.name, app_);
+    throw usage_error(info_.name, app_, failure);
+  } catch (const CLI::ParseError& failure) {
+    throw usage_error(info_.name, app_, failure);
+  }
+}
+
+void Tool::apply_environment() {
+  for (const auto& [option, key, fixed_value] : keys_) {
+    const std::string name = environment_name(long_flag(*option).substr(2));
+    const char* value = std::getenv(name.c_str());
+    if (!value || !*value) continue;
+    if (fixed_value.empty()) {
+      set_key(config_, key, value, name);
+    } else if (CLI::detail::to_flag_value(value) > 0) {
+      set_key(config_, key, fixed_value, name);
+    }
+  }
+}
+
+void Tool::apply_flags() {
+  for (const std::string& assignment : assignments_) set_assignment(config_, assignment);
+  for (const auto& [option, key, fixed_value] : keys_) {
+    if (option->count() == 0) continue;
+    set_key(config_, key, fixed_value.empty() ? option->results().back() : fixed_value, long_flag(*option));
+  }
+}
+
+void Tool::start_log() {
+  LogLevel level = log_level(config_.log.level);
+  if (verbosity_ > 0) level = std::max(level, verbosity_ > 1 ? LogLevel::debug : LogLevel::info);
+  std::shared_ptr<std::FILE> file;  // shared because a LogSink is copyable
+  if (!config_.log.file.empty()) {
+    file.reset(std::fopen(config_.log.file.c_str(), "ae"), [](std::FILE* f) {
+      if (f) std::fclose(f);
+    });
+    if (!file) throw io_error("open log file", config_.log.file);
+  }
+  set_log_sink(
+      [file](LogLevel line_level, std::string_view line) {
+        narrate(fmt::format("{}{}", prefix(line_level), line));
+        if (!file) return;
+        std::fputs(fmt::format("{} {}{}\n", timestamp(), prefix(line_level), line).c_str(), file.get());
+        std::fflush(file.get());
+      },
+      level);
+}
+
+void Tool::parse() {
+  name_environment(app_, true);
+  app_.footer(help_footer(info_));
+  parse_arguments();
+  config_ = load_config(config_file_);
+  apply_environment();
+  apply_flags();
+  start_log();
+  if (no_progress_) Progress::disable();
+  if (config_.backend != "cpu")
+    throw Error(Code::usage,
+                fmt::format("the backend '{}' comes with the torch plugin, which is not built", config_.backend))
+        .hint("leave out --backend, or set it to cpu");
+}
+
+int Tool::threads() const {
+  return config_.threads > 0 ? static_cast<int>(config_.threads) : available_cpus();
+}
+
+namespace {
+
+int run_guarded(int argc, char** argv, ToolInfo info, const std::function<int(Tool&)>& body) {
+  try {
+    Tool tool(argc, argv, std::move(info));
+    const int code = body(tool);
+    throw_if_interrupted();
+    return code;
+  } catch (const Finished& finished) {
+    return finished.exit_code;
+  } catch (const Interrupted& interruption) {
+    return 128 + interruption.signal;
+  } catch (const OutputClosed&) {
+    return 128 + SIGPIPE;
+  } catch (const Error& error) {
+    print_error(error.message(), error.hint());
+    return exit_code(error.code());
+  } catch (const std::bad_alloc&) {
+    print_error("out of memory", "free memory, or use a smaller model or batch");
+    return exit_code(Code::over_budget);
+  } catch (const std::exception& failure) {
+    print_error(fmt::format("internal: {}", failure.what()),
+                "this is a bug in frugal; please report it with the command line");
+    return exit_code(Code::internal);
+  }
+}
+
+// What is still in the buffer must reach the reader, or the exit code must say that it did not.
+int finish_output(int code) {
+  try {
+    flush_output();
+    return code;
+  } catch (const OutputClosed&) {
+    return 128 + SIGPIPE;
+  } catch (const Error& error) {
+    print_error(error.message(), error.hint());
+    return code == 0 ? exit_code(error.code()) : code;
+  }
+}
+
+}  // namespace
+
+int run_tool(int argc, char** argv, ToolInfo info, const std::function<int(Tool&)>& body) {
+  install_signal_handlers();
+  const int code = finish_output(run_guarded(argc, argv, std::move(info), body));
+  Progress::hide_line();
+  set_log_sink({}, LogLevel::error);
+  return code;
+}
+
+}  // namespace frugal::cli

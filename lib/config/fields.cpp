@@ -1,0 +1,52 @@
+#include <fmt/format.h>
+
+#include "config/config.h"
+
+namespace frugal {
+
+std::vector<ConfigField> config_fields(Config& c) {
+  constexpr double kMaxTokens = 1 << 20, kMaxMs = 1e9, kMaxChunks = 1e6;
+  return {
+      {"models.embedder", &c.models.embedder},
+      {"models.generator", &c.models.generator},
+      {"models.reader", &c.models.reader},
+      {"index", &c.index},
+      {"threads", &c.threads, 0, 1024},
+      {"memory_budget", &c.memory_budget},
+      {.key = "backend", .value = &c.backend, .choices = {"cpu", "torch", "torch:cuda"}},
+      {"chunking.max_tokens", &c.chunking.max_tokens, 16, kMaxTokens},
+      {"chunking.overlap_tokens", &c.chunking.overlap_tokens, 0, kMaxTokens},
+      {"retrieval.dense", &c.retrieval.dense},
+      {"retrieval.sparse", &c.retrieval.sparse},
+      {.key = "retrieval.fusion", .value = &c.retrieval.fusion, .choices = {"weighted", "rrf"}},
+      {"retrieval.dense_weight.en", &c.retrieval.dense_weight.en, 0, 1},
+      {"retrieval.dense_weight.pt", &c.retrieval.dense_weight.pt, 0, 1},
+      {"retrieval.dense_weight.other", &c.retrieval.dense_weight.other, 0, 1},
+      {"retrieval.candidates", &c.retrieval.candidates, 1, kMaxChunks},
+      {"retrieval.top_k", &c.retrieval.top_k, 1, kMaxChunks},
+      {"retrieval.min_score", &c.retrieval.min_score, 0, 1},
+      {"rerank.enabled", &c.rerank.enabled},
+      {"rerank.budget_ms", &c.rerank.budget_ms, 0, kMaxMs},
+      {.key = "answer.mode", .value = &c.answer.mode, .choices = {"auto", "extract", "generate", "none"}},
+      {"answer.deadline_ms", &c.answer.deadline_ms, 0, kMaxMs},
+      {.key = "hyde.mode", .value = &c.hyde.mode, .choices = {"auto", "always", "never"}},
+      {"hyde.max_new_tokens", &c.hyde.max_new_tokens, 1, kMaxTokens},
+      {"hyde.timeout_ms", &c.hyde.timeout_ms, 0, kMaxMs},
+      {"cache.enabled", &c.cache.enabled},
+      {"generate.max_new_tokens", &c.generate.max_new_tokens, 1, kMaxTokens},
+      {"generate.temperature", &c.generate.temperature, 0, 100},
+      {"generate.top_k", &c.generate.top_k, 0, kMaxTokens},
+      {"generate.top_p", &c.generate.top_p, 0, 1},
+      {"generate.min_p", &c.generate.min_p, 0, 1},
+      {"generate.repeat_penalty", &c.generate.repeat_penalty, 0.01, 100},
+      {"generate.seed", &c.generate.seed},
+      {.key = "log.level", .value = &c.log.level, .choices = {"error", "warn", "info", "debug"}},
+      {"log.file", &c.log.file},
+  };
+}
+
+std::string format_value(const ConfigField& field) {
+  return std::visit([](const auto* value) { return fmt::format("{}", *value); }, field.value);
+}
+
+}  // namespace frugal

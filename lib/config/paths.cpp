@@ -1,0 +1,109 @@
+#include "config/paths.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "base/error.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? value : "";
+}
+
+// The XDG base directory specification: relative values are to be ignored.
+fs::path xdg_folder(const char* variable, const char* fallback) {
+  const fs::path base = environment(variable);
+  return (base.is_absolute() ? base : fs::path(environment("HOME")) / fallback) / "frugal";
+}
+
+bool is_file(const fs::path& path) {
+  std::error_code unreadable;
+  return fs::is_regular_file(path, unreadable);
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code unreadable;
+  return fs::is_directory(path, unreadable);
+}
+
+std::vector<std::string> folders_in(const fs::path& parent) {
+  std::vector<std::string> names;
+  std::error_code unreadable;
+  for (const fs::directory_entry& entry : fs::directory_iterator(parent, unreadable))
+    if (is_folder(entry.path())) names.push_back(entry.path().native());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace
+
+fs::path config_home() {
+  return xdg_folder("XDG_CONFIG_HOME", ".config");
+}
+fs::path data_home() {
+  return xdg_folder("XDG_DATA_HOME", ".local/share");
+}
+fs::path cache_home() {
+  return xdg_folder("XDG_CACHE_HOME", ".cache");
+}
+
+fs::path expand_home(const std::string& path) {
+  return path.substr(0, 2) == "~/" ? fs::path(environment("HOME")) / path.substr(2) : fs::path(path);
+}
+
+std::vector<fs::path> model_folders() {
+  std::vector<fs::path> folders;
+  if (const std::string named = environment("FRUGAL_MODELS"); !named.empty()) folders.push_back(expand_home(named));
+  folders.push_back("models");
+  folders.push_back(data_home() / "models");
+  std::error_code unreadable;
+  const fs::path tool = fs::read_symlink("/proc/self/exe", unreadable).parent_path();
+  if (!tool.empty()) {
+    folders.push_back((tool / "../../../models").lexically_normal());
+    folders.push_back((tool / "../share/frugal/models").lexically_normal());
+  }
+  return folders;
+}
+
+fs::path find_model(const std::string& name) {
+  if (name.empty()) throw Error(Code::usage, "no model is named").hint("set models.* in the configuration");
+  const fs::path given = expand_home(name);
+  std::vector<fs::path> candidates = {given};
+  if (given.is_relative())
+    for (const fs::path& folder : model_folders()) candidates.push_back(folder / given);
+  for (const fs::path& candidate : candidates)
+    for (const fs::path& file : {candidate, fs::path(candidate.native() + ".pack")})
+      if (is_file(file)) return file;
+  std::vector<std::string> looked;
+  for (const fs::path& candidate : candidates)
+    looked.push_back(candidate.parent_path().empty() ? "." : candidate.parent_path().native());
+  throw Error(Code::missing, fmt::format("no model '{}' (looked in {})", name, fmt::join(looked, ", ")))
+      .hint(
+          "make one with quantize-model, or let scripts/quickstart fetch the default ones; FRUGAL_MODELS names their "
+          "folder");
+}
+
+fs::path default_index() {
+  return ".frugal/index";
+}
+
+fs::path find_index(const std::string& named) {
+  if (!named.empty()) return expand_home(named);
+  if (is_folder(default_index())) return default_index();
+  const std::vector<std::string> indexes = folders_in(data_home() / "indexes");
+  if (indexes.size() == 1) return indexes.front();
+  if (indexes.empty())
+    throw Error(Code::missing, "no index here").hint("run rag-index add PATH…, or name one with --index DIR");
+  throw Error(Code::usage, fmt::format("several indexes: {}", fmt::join(indexes, ", ")))
+      .hint("name one with --index DIR");
+}
+
+}  // namespace frugal

@@ -1,0 +1,34 @@
+// Where things are looked for and kept: the XDG folders, models, indexes.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace frugal {
+
+/// $XDG_CONFIG_HOME/frugal, else ~/.config/frugal.
+std::filesystem::path config_home();
+/// $XDG_DATA_HOME/frugal, else ~/.local/share/frugal: models and indexes.
+std::filesystem::path data_home();
+/// $XDG_CACHE_HOME/frugal, else ~/.cache/frugal: what can be rebuilt.
+std::filesystem::path cache_home();
+
+/// `path` with a leading "~/" replaced by the home folder.
+std::filesystem::path expand_home(const std::string& path);
+
+/// Folders that find_model looks in after the path itself, in order: $FRUGAL_MODELS, ./models, data_home()/models,
+/// and beside the executable: ../../../models (a build tree) and ../share/frugal/models (an installation).
+std::vector<std::filesystem::path> model_folders();
+
+/// The file of a model named as in a config: a path, or a name within model_folders(), with or without ".pack".
+/// Throws Error(missing) that lists where it looked.
+std::filesystem::path find_model(const std::string& name);
+
+/// Where an index is made when none is named: ./.frugal/index.
+std::filesystem::path default_index();
+/// The index to read: `named` where it is not empty, else default_index() if it is there, else the only one in
+/// data_home()/indexes. Throws Error(missing) where there is none, Error(usage) listing them where there are several.
+std::filesystem::path find_index(const std::string& named);
+
+}  // namespace frugal
