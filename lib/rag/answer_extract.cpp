@@ -1,0 +1,113 @@
+#include "rag/answer_extract.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace frugal {
+namespace {
+
+// Chosen on squad-dev-b (docs/tools/rag-query.md: extraction): what a sentence says counts most, then its neighbourhood
+// (a pronoun's noun stands in the sentence before), then how well its chunk was found.
+constexpr float kContextWeight = 0.3f;
+constexpr float kPriorWeight = 0.4f;
+constexpr float kCosineWeight = 0.5f;
+// Below this share of a question's words a routed article is quoted from its start: the question asked for the article.
+constexpr float kAsksForMore = 0.5f;
+
+struct ScoredSentence {
+  Quote quote;
+  float score = 0;
+};
+
+std::string_view text_of(const Quote& quote, std::span<const Hit> hits) {
+  return std::string_view(hits[quote.hit].chunk.text).substr(quote.begin, quote.end - quote.begin);
+}
+
+// Cuts a range at the last space before the limit, never inside a character.
+uint32_t bounded_end(std::string_view text, uint32_t begin, uint32_t end, uint32_t max_bytes) {
+  if (end - begin <= max_bytes) return end;
+  const size_t space = text.find_last_of(" \n\t", begin + max_bytes);
+  if (space != std::string_view::npos && space > begin) return static_cast<uint32_t>(space);
+  uint32_t cut = begin + max_bytes;
+  while (cut > begin && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
+  return cut;
+}
+
+// The hits that may answer: those that bear the named reference best, or else the first few.
+size_t readable_hits(std::span<const Hit> hits, const ExtractOptions& options) {
+  const size_t limit = std::min(hits.size(), static_cast<size_t>(options.hits_read));
+  if (hits.empty() || !hits.front().reference_score) return limit;
+  size_t count = 1;
+  while (count < limit && hits[count].reference_score == hits.front().reference_score) ++count;
+  return count;
+}
+
+std::vector<ScoredSentence> score_by_words(const Evidence& evidence, std::span<const Hit> hits,
+                                           const ExtractOptions& options) {
+  std::vector<ScoredSentence> scored;
+  const size_t readable = readable_hits(hits, options);
+  const float best_score = std::max(hits.front().score, 1e-6f);
+  for (size_t h = 0; h < readable; ++h) {
+    const std::string_view text = hits[h].chunk.text;
+    const std::string about = hits[h].chunk.title + "\n" + hits[h].chunk.heading + "\n";
+    const float prior = std::clamp(hits[h].score / best_score, 0.0f, 1.0f);
+    uint32_t previous_begin = 0;
+    for (const Sentence& sentence : split_sentences(text)) {
+      const uint32_t end = bounded_end(text, sentence.begin, sentence.end, options.max_quote_bytes);
+      if (end == sentence.begin) continue;
+      const float own = evidence.coverage(text.substr(sentence.begin, end - sentence.begin));
+      const float around = evidence.coverage(about + std::string(text.substr(previous_begin, end - previous_begin)));
+      scored.push_back({{h, sentence.begin, end}, own + kContextWeight * around + kPriorWeight * prior});
+      previous_begin = sentence.begin;
+    }
+  }
+  std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+  return scored;
+}
+
+// Adds the cosine of the question to the best few and orders these anew; the rest cannot overtake them by words.
+void score_by_meaning(std::vector<ScoredSentence>& sentences, std::span<const Hit> hits, Embedder& embedder,
+                      std::span<const float> query_vector, const ExtractOptions& options) {
+  sentences.resize(std::min(sentences.size(), static_cast<size_t>(options.sentences_embedded)));
+  std::vector<std::string_view> texts;
+  for (const ScoredSentence& sentence : sentences) texts.push_back(text_of(sentence.quote, hits));
+  std::vector<float> vectors(texts.size() * query_vector.size());
+  embedder.embed(texts, vectors);
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    const auto row = vectors.begin() + static_cast<std::ptrdiff_t>(i * query_vector.size());
+    sentences[i].score += kCosineWeight * std::inner_product(query_vector.begin(), query_vector.end(), row, 0.0f);
+  }
+  std::stable_sort(sentences.begin(), sentences.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+}
+
+// The start of a text, whole sentences as long as they fit.
+Quote quote_from_start(std::span<const Hit> hits, size_t hit, const ExtractOptions& options) {
+  const std::string_view text = hits[hit].chunk.text;
+  const std::vector<Sentence> sentences = split_sentences(text);
+  Quote quote{hit, sentences.front().begin, sentences.front().end};
+  for (const Sentence& sentence : sentences)
+    if (sentence.end - quote.begin <= options.max_quote_bytes) quote.end = sentence.end;
+  quote.end = bounded_end(text, quote.begin, quote.end, options.max_quote_bytes);
+  return quote;
+}
+
+}  // namespace
+
+std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
+                                   std::span<const float> query_vector, const ExtractOptions& options) {
+  if (hits.empty()) return std::nullopt;
+  std::vector<ScoredSentence> sentences = score_by_words(evidence, hits, options);
+  if (sentences.empty()) return std::nullopt;
+  if (hits.front().reference_score) {
+    const bool asks_for_more = evidence.coverage(text_of(sentences.front().quote, hits)) >= kAsksForMore;
+    if (!asks_for_more) return quote_from_start(hits, 0, options);
+  }
+  if (embedder && !query_vector.empty() && sentences.size() > 1 && options.sentences_embedded > 1)
+    score_by_meaning(sentences, hits, *embedder, query_vector, options);
+  return sentences.front().quote;
+}
+
+}  // namespace frugal

@@ -1,0 +1,97 @@
+#include "rag/models.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <optional>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "format/pack.h"
+#include "nn/decoder.h"
+#include "ops/ops.h"
+
+namespace frugal {
+namespace {
+
+// Path, size and time of change: a new file of the same name is another model.
+std::string file_identity(const std::function<std::filesystem::path()>& path) {
+  std::filesystem::path file;
+  try {
+    file = path();
+  } catch (const Error&) {
+    return "none";  // said where the model is needed
+  }
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) return "none";
+  return fmt::format("{}|{}|{}.{}", file.native(), info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
+}
+
+class PackModels : public Models {
+ public:
+  PackModels(ModelPaths paths, int threads, Budget* budget)
+      : paths_(std::move(paths)), threads_(threads), budget_(budget) {}
+
+  Embedder& embedder() override {
+    if (!embedder_) {
+      embedder_pack_.emplace(paths_.embedder());
+      embedder_ = open_embedder(*embedder_pack_, ops());
+    }
+    return *embedder_;
+  }
+
+  Generator& generator() override {
+    if (!generator_) {
+      decoder_ = open_decoder(generator_pack(), ops());
+      generator_ = make_local_generator(*decoder_, budget_);
+    }
+    return *generator_;
+  }
+
+  int64_t generator_parameters() override {
+    try {
+      int64_t parameters = 0;
+      for (const PackTensor& tensor : generator_pack().tensors()) parameters += tensor.shape.elements();
+      return parameters;
+    } catch (const Error& error) {
+      if (error.code() == Code::missing) return 0;
+      throw;
+    }
+  }
+
+  std::string identity() override {
+    return fmt::format("embedder {}\ngenerator {}", file_identity(paths_.embedder), file_identity(paths_.generator));
+  }
+
+ private:
+  const Pack& generator_pack() {
+    if (!generator_pack_) generator_pack_.emplace(paths_.generator());
+    return *generator_pack_;
+  }
+  Ops& ops() {
+    if (!ops_) {
+      pool_ = std::make_unique<ThreadPool>(threads_);
+      ops_ = make_cpu_ops(*pool_, budget_);
+    }
+    return *ops_;
+  }
+
+  ModelPaths paths_;
+  int threads_;
+  Budget* budget_;
+  // Destroyed from the last to the first: what borrows comes after what it borrows from.
+  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<Ops> ops_;
+  std::optional<Pack> embedder_pack_, generator_pack_;
+  std::unique_ptr<Embedder> embedder_;
+  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<Generator> generator_;
+};
+
+}  // namespace
+
+std::unique_ptr<Models> open_pack_models(ModelPaths paths, int threads, Budget* budget) {
+  return std::make_unique<PackModels>(std::move(paths), threads, budget);
+}
+
+}  // namespace frugal

@@ -1,0 +1,36 @@
+// The models a question may need, opened when they are first asked for and not before: a stage that is off loads nothing.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "generate/generator.h"
+#include "nn/embedder.h"
+
+namespace frugal {
+
+class Models {
+ public:
+  virtual ~Models() = default;
+  /// Throws Error(missing) with the command that makes the pack, Error(mismatch) if it holds another kind of model.
+  virtual Embedder& embedder() = 0;
+  virtual Generator& generator() = 0;
+  /// Number of weights of the generator, read from its pack's table of contents; 0 if there is no generator.
+  virtual int64_t generator_parameters() = 0;
+  /// Changes whenever an answer might because a model did; opens nothing.
+  virtual std::string identity() = 0;
+};
+
+/// Where packs are. Called at most once, when the model is needed (or its identity); may throw Error(missing).
+struct ModelPaths {
+  std::function<std::filesystem::path()> embedder;
+  std::function<std::filesystem::path()> generator;
+};
+
+/// Models from packs on the native backend. `threads` counts the caller. Borrows `budget` (may be null).
+std::unique_ptr<Models> open_pack_models(ModelPaths paths, int threads, Budget* budget);
+
+}  // namespace frugal
