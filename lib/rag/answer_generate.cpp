@@ -111,7 +111,8 @@ std::vector<Draft> draft_sentences(std::string_view generated, size_t sources) {
   const std::vector<Sentence> sentences = split_sentences(bare.text);
   for (size_t s = 0; s < sentences.size(); ++s) {
     Draft draft;
-    draft.text = collapsed(std::string_view(bare.text).substr(sentences[s].begin, sentences[s].end - sentences[s].begin));
+    draft.text =
+        collapsed(std::string_view(bare.text).substr(sentences[s].begin, sentences[s].end - sentences[s].begin));
     const size_t last_byte = s + 1 < sentences.size() ? sentences[s + 1].begin : bare.text.size() + 1;
     for (; mark < bare.marks.size() && bare.marks[mark].first < last_byte; ++mark) {
       const int64_t number = bare.marks[mark].second;
@@ -173,8 +174,8 @@ GroundedText ground(const std::vector<CheckedSentence>& sentences, std::span<con
       continue;
     }
     const Hit& hit = sources[static_cast<size_t>(sentence.source - 1)];
-    Citation citation = best_quote(hit, sentence.text, language, stemmer,
-                                   static_cast<int64_t>(grounded.citations.size()) + 1);
+    Citation citation =
+        best_quote(hit, sentence.text, language, stemmer, static_cast<int64_t>(grounded.citations.size()) + 1);
     const auto same = std::find_if(grounded.citations.begin(), grounded.citations.end(), [&](const Citation& earlier) {
       return earlier.id == citation.id && earlier.start_byte == citation.start_byte &&
              earlier.end_byte == citation.end_byte;

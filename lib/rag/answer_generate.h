@@ -21,13 +21,13 @@ struct CheckedSentence {
   float support = 0;           // share of its content words that this source holds
 };
 
-/// Sentences of `generated` against hits[0…sources). A source bears a sentence out if it holds at least `min_support` of its
-/// content words and every number in it. Marks of sources that do not exist are dropped.
+/// Sentences of `generated` against hits[0…sources). A source bears a sentence out if it holds at least `min_support`
+/// of its content words and every number in it. Marks of sources that do not exist are dropped.
 std::vector<CheckedSentence> check_sentences(std::string_view generated, std::span<const Hit> sources,
                                              Language language, float min_support);
 
-/// The sentences that a source bears out, each with its mark, and the citations that the marks stand for: numbered from 1 in
-/// order of appearance, quoting the sentence of the source that shares most with the statement.
+/// The sentences that a source bears out, each with its mark, and the citations that the marks stand for: numbered from
+/// 1 in order of appearance, quoting the sentence of the source that shares most with the statement.
 struct GroundedText {
   std::string text;  // empty: nothing was borne out
   std::vector<Citation> citations;

@@ -23,10 +23,15 @@ constexpr std::string_view kVersion = "frugal-answer/1";
 constexpr int kFolders = 256;
 constexpr uint64_t kLargestEntry = 1 << 20;
 
-uint64_t checksum(std::string_view text) { return checksum64(std::as_bytes(std::span(text.data(), text.size()))); }
+uint64_t checksum(std::string_view text) {
+  return checksum64(std::as_bytes(std::span(text.data(), text.size())));
+}
 
-// "frugal-answer/1 <checksum>\n" and the reply. Checked when read, so that a write needs no fsync: a torn file is a miss.
-std::string wrap(std::string_view body) { return fmt::format("{} {:016x}\n{}", kVersion, checksum(body), body); }
+// "frugal-answer/1 <checksum>\n" and the reply. Checked when read, so that a write needs no fsync: a torn file is a
+// miss.
+std::string wrap(std::string_view body) {
+  return fmt::format("{} {:016x}\n{}", kVersion, checksum(body), body);
+}
 
 std::optional<std::string_view> unwrap(std::string_view content) {
   const size_t header = kVersion.size() + 1 + 16 + 1;
@@ -76,7 +81,9 @@ std::string CacheKey::hex() const {
 AnswerCache::AnswerCache(std::filesystem::path folder, uint64_t max_bytes)
     : folder_(std::move(folder)), max_bytes_(max_bytes) {}
 
-std::filesystem::path AnswerCache::path_of(const std::string& hex) const { return folder_ / hex.substr(0, 2) / hex; }
+std::filesystem::path AnswerCache::path_of(const std::string& hex) const {
+  return folder_ / hex.substr(0, 2) / hex;
+}
 
 std::optional<Reply> AnswerCache::find(const CacheKey& key) const {
   const std::filesystem::path path = path_of(key.hex());
@@ -101,7 +108,8 @@ void AnswerCache::put(const CacheKey& key, const Reply& reply) const {
     const std::filesystem::path path = path_of(key.hex());
     std::error_code failed;
     std::filesystem::create_directories(path.parent_path(), failed);
-    if (failed) throw Error(Code::io, fmt::format("cannot create '{}': {}", path.parent_path().native(), failed.message()));
+    if (failed)
+      throw Error(Code::io, fmt::format("cannot create '{}': {}", path.parent_path().native(), failed.message()));
     write_by_rename(path, content);
     make_room(path.parent_path());
   } catch (const Error& error) {

@@ -15,7 +15,8 @@ namespace frugal {
 /// The words of a question with white space made single; nothing else, for case and accents may carry meaning.
 std::string normalise_question(std::string_view question);
 
-/// Everything an answer depends on. The index is its folder, generation and embedder; the models are their packs' identities.
+/// Everything an answer depends on. The index is its folder, generation and embedder; the models are their packs'
+/// identities.
 struct CacheKey {
   std::string question;
   std::string options;
@@ -25,8 +26,8 @@ struct CacheKey {
   std::string hex() const;
 };
 
-/// Safe for any number of processes: files appear by rename, are checked against a checksum when read, and are spread over
-/// 256 folders, each of which keeps its share of the size by dropping what was used longest ago.
+/// Safe for any number of processes: files appear by rename, are checked against a checksum when read, and are spread
+/// over 256 folders, each of which keeps its share of the size by dropping what was used longest ago.
 class AnswerCache {
  public:
   AnswerCache(std::filesystem::path folder, uint64_t max_bytes);

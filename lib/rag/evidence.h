@@ -20,8 +20,8 @@ std::vector<std::string> content_stems(std::string_view text, Language language,
 /// The content words of one question, each with its weight. Not thread-safe (it owns a stemmer).
 class Evidence {
  public:
-  /// Words inside `references` (article numbers, names of laws) are left out: a reference is matched as one, not by words.
-  /// `language` is the question's, or that of the sources where the question has none.
+  /// Words inside `references` (article numbers, names of laws) are left out: a reference is matched as one, not by
+  /// words. `language` is the question's, or that of the sources where the question has none.
   Evidence(std::string_view question, Language language, const std::vector<FoundReference>& references, Store& store);
 
   /// True if the question holds no content word to look for.
@@ -38,8 +38,8 @@ class Evidence {
 };
 
 /// Probability that a source answers the question, from the share of its words that the best source holds and the best
-/// cosine, if there is an embedder. Logistic, fitted on questions asked of an index that holds their paragraph and of one
-/// that does not (docs/tools/rag-query.md: abstention).
+/// cosine, if there is an embedder. Logistic, fitted on questions asked of an index that holds their paragraph and of
+/// one that does not (docs/tools/rag-query.md: abstention).
 float answer_confidence(float coverage, std::optional<float> cosine);
 
 }  // namespace frugal

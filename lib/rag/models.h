@@ -1,4 +1,5 @@
-// The models a question may need, opened when they are first asked for and not before: a stage that is off loads nothing.
+// The models a question may need, opened when they are first asked for and not before: a stage that is off loads
+// nothing.
 #pragma once
 
 #include <cstdint>

@@ -29,9 +29,9 @@ struct GroundedPrompt {
   size_t sources = 0;  // how many of the hits fit, from the first
 };
 
-/// System and user message over as many of `hits` as fit in `max_tokens` (counted by `count_tokens`); the last one that does
-/// not fit whole is left out, the first is cut if it must be. `boundary` encloses every source and is removed from the sources.
-/// Throws Error(bad_input) if not even the question fits.
+/// System and user message over as many of `hits` as fit in `max_tokens` (counted by `count_tokens`); the last one that
+/// does not fit whole is left out, the first is cut if it must be. `boundary` encloses every source and is removed from
+/// the sources. Throws Error(bad_input) if not even the question fits.
 GroundedPrompt grounded_prompt(std::string_view question, std::span<const Hit> hits, std::string_view boundary,
                                int64_t max_tokens,
                                const std::function<int64_t(std::span<const ChatMessage>)>& count_tokens);

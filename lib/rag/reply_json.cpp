@@ -24,11 +24,17 @@ ordered_json rounded(float value) {
   if (!std::isfinite(value)) return nullptr;
   return std::stod(fmt::format("{:.6g}", value));
 }
-ordered_json rounded(const std::optional<float>& value) { return value ? rounded(*value) : ordered_json(nullptr); }
-ordered_json milliseconds(double value) { return std::round(value * 1000) / 1000; }
+ordered_json rounded(const std::optional<float>& value) {
+  return value ? rounded(*value) : ordered_json(nullptr);
+}
+ordered_json milliseconds(double value) {
+  return std::round(value * 1000) / 1000;
+}
 
 // A file's name or a text cut out of a broken file may not be UTF-8; JSON must be.
-std::string utf8(std::string_view text) { return is_valid_utf8(text) ? std::string(text) : repair_utf8(text); }
+std::string utf8(std::string_view text) {
+  return is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
+}
 
 ordered_json citation_json(const Citation& c) {
   return {{"n", c.n},
@@ -78,10 +84,10 @@ ordered_json explain_json(const Reply& reply) {
 }
 
 ordered_json timings_json(const Timings& t) {
-  return {{"total", milliseconds(t.total_ms)},       {"startup", milliseconds(t.startup_ms)},
-          {"cache", milliseconds(t.cache_ms)},       {"hyde", milliseconds(t.hyde_ms)},
-          {"embed", milliseconds(t.embed_ms)},       {"retrieve", milliseconds(t.retrieve_ms)},
-          {"rerank", milliseconds(t.rerank_ms)},     {"answer", milliseconds(t.answer_ms)},
+  return {{"total", milliseconds(t.total_ms)},   {"startup", milliseconds(t.startup_ms)},
+          {"cache", milliseconds(t.cache_ms)},   {"hyde", milliseconds(t.hyde_ms)},
+          {"embed", milliseconds(t.embed_ms)},   {"retrieve", milliseconds(t.retrieve_ms)},
+          {"rerank", milliseconds(t.rerank_ms)}, {"answer", milliseconds(t.answer_ms)},
           {"other", milliseconds(t.other_ms)}};
 }
 

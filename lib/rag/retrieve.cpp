@@ -13,12 +13,13 @@ namespace {
 // A reference in a law is borne by a handful of chunks (a long article is cut); a bare "art. 5" by one a law.
 constexpr int64_t kReferenceLimit = 64;
 
-bool same_law(const Reference& asked, const Reference& borne) { return asked.law.empty() || asked.law == borne.law; }
+bool same_law(const Reference& asked, const Reference& borne) {
+  return asked.law.empty() || asked.law == borne.law;
+}
 
 bool bears(const Chunk& chunk, const Reference& asked) {
-  return std::any_of(chunk.references.begin(), chunk.references.end(), [&](const Reference& borne) {
-    return borne.article == asked.article && same_law(asked, borne);
-  });
+  return std::any_of(chunk.references.begin(), chunk.references.end(),
+                     [&](const Reference& borne) { return borne.article == asked.article && same_law(asked, borne); });
 }
 
 // Bears some article of the law that was asked about, or of a law that is not known, and it is not the one asked for.
@@ -34,8 +35,7 @@ bool bears_another_article(const Chunk& chunk, std::span<const Reference> asked)
 std::vector<Reference> named_articles(std::string_view question, const LawTable& laws) {
   std::vector<Reference> named;
   for (const FoundReference& found : find_references(question, laws))
-    if (!found.reference.article.empty() &&
-        std::find(named.begin(), named.end(), found.reference) == named.end())
+    if (!found.reference.article.empty() && std::find(named.begin(), named.end(), found.reference) == named.end())
       named.push_back(found.reference);
   return named;
 }
@@ -51,9 +51,12 @@ void sort_candidates(std::vector<Candidate>& candidates) {
 
 float DenseWeights::of(Language language) const {
   switch (language) {
-    case Language::english: return english;
-    case Language::portuguese: return portuguese;
-    case Language::unknown: return other;
+    case Language::english:
+      return english;
+    case Language::portuguese:
+      return portuguese;
+    case Language::unknown:
+      return other;
   }
   return other;
 }

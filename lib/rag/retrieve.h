@@ -13,8 +13,8 @@
 
 namespace frugal {
 
-/// What the dense list weighs against 1 − weight for the sparse one, by the language of the question: an embedder that was
-/// trained on English orders Portuguese poorly (docs/design: retrieval).
+/// What the dense list weighs against 1 − weight for the sparse one, by the language of the question: an embedder that
+/// was trained on English orders Portuguese poorly (docs/design: retrieval).
 struct DenseWeights {
   float english = 0.4f;
   float portuguese = 0.2f;
@@ -55,9 +55,9 @@ class Retriever {
   /// Borrows all.
   Retriever(Store& store, const LawTable& laws, RetrieveOptions options);
 
-  /// Chunks that bear a reference named in the question come first, by how many of its parts they bear, then by fused score;
-  /// the rest follow by fused score, ties by id. Where a question names articles and no chunk bears any of them, chunks that
-  /// bear another article of that law are left out: Art. 75 is no answer to a question about Art. 72.
+  /// Chunks that bear a reference named in the question come first, by how many of its parts they bear, then by fused
+  /// score; the rest follow by fused score, ties by id. Where a question names articles and no chunk bears any of them,
+  /// chunks that bear another article of that law are left out: Art. 75 is no answer to a question about Art. 72.
   Ranking rank(const Probe& probe) const;
 
   /// The same lists unfused, for ablations.

@@ -1,0 +1,320 @@
+#include "rag/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "rag/answer_generate.h"
+#include "rag/cite.h"
+#include "rag/memory_peak.h"
+#include "rag/prompt.h"
+
+namespace frugal {
+namespace {
+
+constexpr float kNamedReferenceConfidence = 0.99f;
+
+std::string collapse_spaces(std::string_view text) {
+  return normalise_question(text);
+}
+
+double milliseconds(int64_t ns) {
+  return static_cast<double>(ns) / 1e6;
+}
+
+Timings timings_of(const Trace& trace) {
+  Timings t;
+  t.startup_ms = milliseconds(trace.elapsed_ns("startup"));
+  t.cache_ms = milliseconds(trace.elapsed_ns("cache"));
+  t.hyde_ms = milliseconds(trace.elapsed_ns("hyde"));
+  t.embed_ms = milliseconds(trace.elapsed_ns("embed"));
+  t.retrieve_ms = milliseconds(trace.elapsed_ns("retrieve"));
+  t.rerank_ms = milliseconds(trace.elapsed_ns("rerank"));
+  t.answer_ms = milliseconds(trace.elapsed_ns("answer"));
+  t.total_ms = milliseconds(trace.total_ns());
+  t.other_ms = std::max(
+      0.0, t.total_ms - t.startup_ms - t.cache_ms - t.hyde_ms - t.embed_ms - t.retrieve_ms - t.rerank_ms - t.answer_ms);
+  return t;
+}
+
+}  // namespace
+
+std::string PipelineOptions::key() const {
+  const DenseWeights& w = retrieve.dense_weights;
+  return fmt::format(
+      "dense {} sparse {} references {} fusion {} weights {} {} {} candidates {} top_k {} min_score {} hyde {} {} {} "
+      "rerank {} {} answer {} read {} embedded {} quote {} generate {} {} {} {} {} {} {} abstain {} generator {} "
+      "support "
+      "{} deadline {} template {}",
+      dense, retrieve.sparse, retrieve.references, to_string(retrieve.fusion), w.english, w.portuguese, w.other,
+      retrieve.candidates, top_k, min_score, to_string(hyde.mode), hyde.max_new_tokens, hyde.timeout_ms, rerank,
+      rerank_budget_ms, to_string(answer), extract.hits_read, extract.sentences_embedded, extract.max_quote_bytes,
+      generate.max_new_tokens, generate.temperature, generate.top_p, generate.top_k, generate.min_p,
+      generate.repeat_penalty, generate.seed, abstain_below, min_generator_parameters, min_support, deadline_ms,
+      kPromptTemplate);
+}
+
+void check_question(std::string_view question) {
+  if (question.size() > kMaxQuestionBytes)
+    throw Error(Code::bad_input,
+                fmt::format("the question has {} bytes, the limit is {}", question.size(), kMaxQuestionBytes))
+        .hint("ask in a few sentences; to search by a whole document, index it and ask about it");
+  if (!is_valid_utf8(question))
+    throw Error(Code::bad_input, "the question is not UTF-8").hint("convert it, for example with iconv -t UTF-8");
+  if (split_words(question).empty())
+    throw Error(Code::bad_input, "the question is empty").hint("write what you want to know, with at least one word");
+}
+
+Embedder& embedder_for(const Store& store, Models& models, std::string_view index_name) {
+  Embedder& embedder = models.embedder();
+  const std::string made_with = store.info().embedder_fingerprint;
+  if (embedder.fingerprint() != made_with)
+    throw Error(Code::mismatch, fmt::format("index '{}' was made with another embedder ({}, this one is {})",
+                                            index_name, made_with, embedder.fingerprint()))
+        .hint(
+            fmt::format("index again with rag-index add PATH… --index {} --rebuild, or name the pack that made it with "
+                        "--embedder, or search by words with --no-dense",
+                        index_name));
+  return embedder;
+}
+
+// The question, what is known about it so far, and the clock.
+struct Pipeline::Asking {
+  Asking(const Query& query, const TokenSink& sink, Trace&& begun, int64_t deadline_ms)
+      : stream(sink), trace(std::move(begun)), deadline_ms_(deadline_ms) {
+    reply.query = query;
+  }
+
+  int64_t remaining_ms() const {
+    if (deadline_ms_ <= 0) return 0;
+    const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(Trace::Clock::now() - began_).count();
+    return std::max<int64_t>(1, deadline_ms_ - spent);
+  }
+  // True once the time is over; what is skipped for it goes on record.
+  bool too_late(std::string_view stage) {
+    if (deadline_ms_ <= 0 || Trace::Clock::now() - began_ < std::chrono::milliseconds(deadline_ms_)) return false;
+    reply.skipped.push_back(fmt::format("{}: deadline of {} ms", stage, deadline_ms_));
+    reply.cut_short = true;
+    trace.skip(stage, "deadline");
+    return true;
+  }
+
+  Reply reply;
+  const TokenSink& stream;
+  Trace trace;
+  std::vector<float> vector;  // of the probe; empty: no dense list
+  std::vector<FoundReference> references;
+
+ private:
+  int64_t deadline_ms_;
+  Trace::Clock::time_point began_ = Trace::Clock::now();
+};
+
+Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, AnswerCache* cache,
+                   std::string index_name)
+    : store_(store),
+      models_(models),
+      laws_(laws),
+      options_(std::move(options)),
+      retriever_(store, laws, options_.retrieve),
+      cache_(cache),
+      index_name_(std::move(index_name)) {}
+
+Reply Pipeline::ask(const Query& query, const TokenSink& stream, Trace trace) {
+  check_question(query.text);
+  Asking asking(query, stream, std::move(trace), options_.deadline_ms);
+  CacheKey key;
+  if (cache_) {
+    auto kept = asking.trace.stage("cache", [&] {
+      key = cache_key(query);
+      return cache_->find(key);
+    });
+    asking.reply.cache = CacheStatus::miss;
+    if (kept) {
+      asking.reply = std::move(*kept);
+      asking.reply.query = query;
+      asking.reply.cache = CacheStatus::exact;
+      asking.reply.cache_similarity = 1.0f;
+      finish(asking);
+      return std::move(asking.reply);
+    }
+  }
+  probe(asking);
+  asking.trace.stage("retrieve", [&] { retrieve(asking); });
+  rerank(asking);
+  answer(asking);
+  asking.reply.hits.resize(std::min(asking.reply.hits.size(), static_cast<size_t>(options_.top_k)));
+  // A reply that the deadline cut short is not the answer to the question, only to the hurry.
+  if (cache_ && !asking.reply.cut_short) asking.trace.stage("cache", [&] { cache_->put(key, asking.reply); });
+  finish(asking);
+  return std::move(asking.reply);
+}
+
+CacheKey Pipeline::cache_key(const Query& query) {
+  const StoreInfo info = store_.info();
+  return {normalise_question(query.text), options_.key(),
+          fmt::format("{} generation {} chunks {} embedder {}", index_name_, info.generation, info.chunks,
+                      info.embedder_fingerprint),
+          models_.identity()};
+}
+
+void Pipeline::probe(Asking& asking) {
+  Reply& reply = asking.reply;
+  if (options_.dense && store_.info().embedder_fingerprint.empty()) {
+    reply.skipped.push_back("dense: the index has no vectors");
+    reply.hyde_reason = "skipped: the index has no vectors";
+    return;
+  }
+  if (!options_.dense) {
+    reply.skipped.push_back("dense: switched off");
+    reply.hyde_reason = "skipped: dense retrieval is switched off";
+    return;
+  }
+  if (asking.too_late("embed")) return;
+  const HydeResult hyde = asking.trace.stage(
+      "hyde", [&] { return expand(reply.query.text, options_.hyde, models_, asking.remaining_ms()); });
+  reply.hyde_ran = hyde.ran;
+  reply.hyde_reason = hyde.reason;
+  asking.trace.stage("embed", [&] {
+    Embedder& embedder = embedder_for(store_, models_, index_name_);
+    std::vector<std::string_view> texts{reply.query.text};
+    if (hyde.ran) texts.push_back(hyde.passage);
+    const auto dimension = static_cast<size_t>(embedder.dimension());
+    std::vector<float> vectors(texts.size() * dimension);
+    embedder.embed(texts, vectors);
+    const std::span<const float> all(vectors);
+    asking.vector = hyde.ran ? blend(all.first(dimension), all.last(dimension)) : std::move(vectors);
+  });
+}
+
+void Pipeline::retrieve(Asking& asking) {
+  Reply& reply = asking.reply;
+  if (!options_.retrieve.sparse) reply.skipped.push_back("sparse: switched off");
+  if (options_.retrieve.references) asking.references = find_references(reply.query.text, laws_);
+  Ranking ranking = retriever_.rank({reply.query.text, asking.vector});
+  reply.fusion = std::move(ranking.note);
+  const int64_t wanted =
+      options_.answer == AnswerMode::none ? options_.top_k : std::max(options_.top_k, options_.extract.hits_read);
+  reply.hits = retriever_.fetch(ranking, wanted, options_.min_score);
+}
+
+// The stage stands; the model that would run in it is yet to be trained, so its budget binds nothing.
+void Pipeline::rerank(Asking& asking) {
+  const std::string_view why = options_.rerank ? "no reranker configured" : "switched off";
+  asking.trace.skip("rerank", why);
+  asking.reply.skipped.push_back(fmt::format("rerank: {}", why));
+}
+
+void Pipeline::answer(Asking& asking) {
+  if (options_.answer == AnswerMode::none || asking.too_late("answer")) return;
+  asking.trace.stage("answer", [&] {
+    Reply& reply = asking.reply;
+    const AnswerMode mode = answer_mode(asking);
+    reply.answer.mode = mode;
+    if (reply.hits.empty()) return abstain(asking, "nothing was found");
+    const Evidence evidence(reply.query.text, reply.fusion.language, asking.references, store_);
+    reply.answer.confidence = confidence(asking, evidence);
+    if (names_absent_articles(asking))
+      return abstain(asking, fmt::format("the index does not hold {}", fmt::join(reply.fusion.missing, ", ")));
+    if (*reply.answer.confidence < options_.abstain_below) return abstain(asking, "no source supports an answer");
+    if (mode == AnswerMode::generate && generate(asking)) return;
+    if (!reply.answer.abstained) extract(asking, evidence);
+  });
+}
+
+AnswerMode Pipeline::answer_mode(Asking& asking) {
+  if (options_.answer != AnswerMode::automatic) return options_.answer;
+  const int64_t parameters = models_.generator_parameters();
+  if (parameters >= options_.min_generator_parameters) return AnswerMode::generate;
+  asking.reply.answer.note =
+      parameters == 0 ? "auto: no generator, so quoted" : "auto: the generator is too small, so quoted";
+  return AnswerMode::extract;
+}
+
+float Pipeline::confidence(const Asking& asking, const Evidence& evidence) const {
+  const std::vector<Hit>& hits = asking.reply.hits;
+  if (hits.front().reference_score) return kNamedReferenceConfidence;
+  float coverage = 0;
+  std::optional<float> cosine;
+  for (size_t i = 0; i < std::min(hits.size(), static_cast<size_t>(options_.extract.hits_read)); ++i) {
+    const Chunk& chunk = hits[i].chunk;
+    coverage = std::max(coverage, evidence.coverage(chunk.title + "\n" + chunk.heading + "\n" + chunk.text));
+    if (hits[i].dense_score) cosine = std::max(cosine.value_or(-1.0f), *hits[i].dense_score);
+  }
+  return answer_confidence(coverage, cosine);
+}
+
+// Articles are asked for by number, none is in the index, and the sources do not speak of them either.
+bool Pipeline::names_absent_articles(const Asking& asking) const {
+  const FusionNote& note = asking.reply.fusion;
+  if (note.missing.empty() || !note.references.empty()) return false;
+  for (const Hit& hit : asking.reply.hits)
+    for (const FoundReference& mention : find_references(hit.chunk.text, laws_))
+      for (const FoundReference& asked : asking.references)
+        if (!asked.reference.article.empty() && mention.reference.article == asked.reference.article &&
+            (asked.reference.law.empty() || mention.reference.law == asked.reference.law))
+          return false;
+  return true;
+}
+
+void Pipeline::abstain(Asking& asking, std::string why) {
+  Answered& answer = asking.reply.answer;
+  answer.abstained = true;
+  answer.text.reset();
+  answer.note = std::move(why);
+  asking.reply.citations.clear();
+}
+
+void Pipeline::extract(Asking& asking, const Evidence& evidence) {
+  Reply& reply = asking.reply;
+  Embedder* embedder = asking.vector.empty() ? nullptr : &models_.embedder();
+  const auto quote = extract_quote(evidence, reply.hits, embedder, asking.vector, options_.extract);
+  if (!quote) return abstain(asking, "no source holds a sentence to quote");
+  reply.answer.mode = AnswerMode::extract;
+  reply.citations = {cite(reply.hits[quote->hit], quote->begin, quote->end, 1)};
+  reply.answer.text = collapse_spaces(reply.citations.front().quote);
+}
+
+// False: extract instead, the note says why. An abstention of the generator's counts as an answer.
+bool Pipeline::generate(Asking& asking) {
+  Reply& reply = asking.reply;
+  if (asking.too_late("generate")) return false;
+  Generator& generator = models_.generator();
+  GenerateOptions options = options_.generate;
+  options.deadline_ms = asking.remaining_ms();
+  const auto count = [&](std::span<const ChatMessage> messages) { return generator.count_tokens(messages); };
+  const GroundedPrompt prompt = grounded_prompt(reply.query.text, reply.hits, random_boundary(),
+                                                generator.context_tokens() - options.max_new_tokens, count);
+  TokenSink plain_stream;
+  if (asking.stream) plain_stream = [&](std::string_view text) { return asking.stream(plain_text(text)); };
+  const Generation written = generator.chat(prompt.messages, options, plain_stream);
+  if (written.finish == "deadline") {
+    reply.skipped.push_back("generate: cut short by the deadline");
+    reply.cut_short = true;
+  }
+  if (says_not_in_sources(written.text)) {
+    abstain(asking, "the generator found no answer in the sources");
+    return true;
+  }
+  const std::span<const Hit> sources(reply.hits.data(), prompt.sources);
+  GroundedText grounded = ground(check_sentences(written.text, sources, reply.fusion.language, options_.min_support),
+                                 sources, reply.fusion.language);
+  if (grounded.text.empty()) {
+    reply.answer.note = "no source bears out what the generator wrote, so a source is quoted";
+    return false;
+  }
+  if (grounded.dropped > 0)
+    reply.answer.note = fmt::format("{} sentences that no source bears out were dropped", grounded.dropped);
+  reply.answer.text = std::move(grounded.text);
+  reply.citations = std::move(grounded.citations);
+  return true;
+}
+
+void Pipeline::finish(Asking& asking) const {
+  asking.reply.memory = memory_peak(asking.trace, options_.measure_pss);
+  asking.reply.timings = timings_of(asking.trace);
+}
+
+}  // namespace frugal
