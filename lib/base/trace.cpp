@@ -27,21 +27,45 @@ uint64_t status_bytes(const char* status, const char* name) {
   return line ? std::strtoull(line + std::strlen(name), nullptr, 10) * 1024 : 0;
 }
 
+MemoryReading parse_status(const char* status) {
+  MemoryReading reading;
+  reading.anon_bytes = status_bytes(status, "RssAnon:");
+  reading.file_bytes = status_bytes(status, "RssFile:");
+  reading.shared_bytes = status_bytes(status, "RssShmem:");
+  reading.swap_bytes = status_bytes(status, "VmSwap:");
+  return reading;
+}
+
+// Field `number` of a /proc/PID/stat line, numbered from 1 as in proc(5), from 4 on. The name may hold spaces and
+// parentheses, so fields are counted after the last one.
+uint64_t stat_field(const char* stat, int number) {
+  const char* field = std::strrchr(stat, ')');
+  for (int i = 2; field && i < number; ++i) field = std::strchr(field + 1, ' ');
+  return field ? std::strtoull(field, nullptr, 10) : 0;
+}
+
 }  // namespace
 
 MemoryReading read_memory() {
   MemoryReading reading;
   char status[4096];
-  if (read_proc("/proc/self/status", status, sizeof status) > 0) {
-    reading.anon_bytes = status_bytes(status, "RssAnon:");
-    reading.file_bytes = status_bytes(status, "RssFile:");
-    reading.shared_bytes = status_bytes(status, "RssShmem:");
-    reading.swap_bytes = status_bytes(status, "VmSwap:");
-  }
+  if (read_proc("/proc/self/status", status, sizeof status) > 0) reading = parse_status(status);
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
   reading.minor_faults = static_cast<uint64_t>(usage.ru_minflt);
   reading.major_faults = static_cast<uint64_t>(usage.ru_majflt);
+  return reading;
+}
+
+std::optional<MemoryReading> read_memory_of(int pid) {
+  if (pid == 0) return read_memory();
+  const std::string folder = "/proc/" + std::to_string(pid);
+  char status[4096], stat[1024];
+  if (read_proc((folder + "/status").c_str(), status, sizeof status) == 0) return std::nullopt;
+  if (read_proc((folder + "/stat").c_str(), stat, sizeof stat) == 0) return std::nullopt;
+  MemoryReading reading = parse_status(status);
+  reading.minor_faults = stat_field(stat, 10);
+  reading.major_faults = stat_field(stat, 12);
   return reading;
 }
 
@@ -89,10 +113,8 @@ int64_t Trace::total_ns() const {
 int64_t process_age_ns() {
   char stat[1024];
   if (read_proc("/proc/self/stat", stat, sizeof stat) == 0) return 0;
-  const char* field = std::strrchr(stat, ')');  // the name may hold spaces; fields are counted after it
-  for (int i = 0; field && i < 20; ++i) field = std::strchr(field + 1, ' ');
-  if (!field) return 0;
-  const uint64_t start_ticks = std::strtoull(field, nullptr, 10);
+  const uint64_t start_ticks = stat_field(stat, 22);
+  if (start_ticks == 0) return 0;
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   const int64_t tick_ns = 1'000'000'000 / ::sysconf(_SC_CLK_TCK);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -11,7 +12,8 @@
 
 namespace frugal {
 
-/// Resident memory of this process, from /proc/self (bytes). Touched file-mapped pages count as file, never as anonymous.
+/// Resident memory of this process, from /proc/self (bytes). Touched file-mapped pages count as file, never as
+/// anonymous.
 struct MemoryReading {
   uint64_t anon_bytes = 0;
   uint64_t file_bytes = 0;
@@ -23,6 +25,8 @@ struct MemoryReading {
 
 /// One read of /proc/self/status and getrusage: some 30 µs, so stages are coarse.
 MemoryReading read_memory();
+/// The same of any process, from /proc/PID; nullopt if it is gone or may not be read. pid 0: this process.
+std::optional<MemoryReading> read_memory_of(int pid);
 
 struct StageRecord {
   std::string name;
