@@ -17,18 +17,19 @@
 namespace frugal {
 
 struct Chunk {
-  int64_t id = 0;            // stable while the chunk's text and place are unchanged
-  std::string document;      // id of the document: its path, or path#_id for a record of a jsonl or csv file
-  std::string external_id;   // _id of a jsonl record, else empty
+  int64_t id = 0;           // stable while the chunk's text and place are unchanged
+  std::string document;     // id of the document: its path, or path#_id for a record of a jsonl or csv file
+  std::string external_id;  // _id of a jsonl record, else empty
   std::string path;
   std::string title;
-  std::string heading;       // path of headings, " › " between
-  std::string text;          // exactly the bytes [start_byte, end_byte) of the document's extracted text (for txt and md: of the file)
+  std::string heading;  // path of headings, " › " between
+  std::string
+      text;  // exactly the bytes [start_byte, end_byte) of the document's extracted text (for txt and md: of the file)
   uint64_t start_byte = 0;
   uint64_t end_byte = 0;
-  int64_t line = 0;          // first line, from 1
-  int64_t page = 0;          // from 1; 0 where the format has none
-  std::string sha256;        // of the document's extracted text
+  int64_t line = 0;    // first line, from 1
+  int64_t page = 0;    // from 1; 0 where the format has none
+  std::string sha256;  // of the document's extracted text
   Language language = Language::unknown;
   std::vector<Reference> references;  // what this chunk *is* (the article it holds), not what it mentions
 };
@@ -70,6 +71,7 @@ class Store {
   virtual std::vector<float> score_dense(std::span<const float> query, std::span<const int64_t> ids) = 0;
   /// Chunks that bear a reference; the more of its parts match, the higher the score (1 = all of them).
   virtual std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) = 0;
+  /// In the order of `ids`; one that the generation does not hold is left out.
   virtual std::vector<Chunk> fetch(std::span<const int64_t> ids) = 0;
   /// Chunks that hold each of these folded words, as search_sparse would match them: what a word's rarity is judged by.
   /// The default counts matches up to 1000; a store that keeps document frequencies answers from them.
@@ -79,9 +81,15 @@ class Store {
       counts.push_back(static_cast<int64_t>(search_sparse({word, language}, 1000).size()));
     return counts;
   }
+  /// The laws the index was made with: a question is read with the same table, and no YAML is parsed for it.
+  virtual const LawTable& laws() const {
+    static const LawTable none;
+    return none;
+  }
 };
 
-/// Opens the newest generation. Throws Error(missing) "no index at …" with the hint "run rag-index add", Error(corrupt_file).
+/// Opens the newest generation. Throws Error(missing) "no index at …" with the hint "run rag-index add",
+/// Error(corrupt_file).
 std::unique_ptr<Store> open_store(const std::filesystem::path& folder);
 
 }  // namespace frugal

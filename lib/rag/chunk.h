@@ -1,0 +1,39 @@
+// Documents to chunks: by headings, articles of law, paragraphs and sentences, within the embedder's token budget.
+// Every chunk is a range of bytes of the document's text, and together they cover all of it that is not blank.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rag/extract.h"
+#include "rag/reference.h"
+#include "text/language.h"
+#include "text/tokenizer.h"
+
+namespace frugal {
+
+struct ChunkOptions {
+  int64_t max_tokens = 254;     // of the text alone; what the model's template adds is already taken off
+  int64_t overlap_tokens = 32;  // of the chunk before, repeated where a paragraph had to be cut; whole sentences only
+  /// Counts tokens; without one they are estimated from letters, generously.
+  const Tokenizer* tokenizer = nullptr;
+  /// Names what chunks depend on: an index made with other values chunks its files again.
+  std::string recipe() const;
+};
+
+struct TextChunk {
+  uint32_t begin = 0;
+  uint32_t end = 0;
+  int64_t line = 1;     // of `begin`, from 1
+  std::string heading;  // path of headings, " › " between
+  Language language = Language::unknown;
+  std::vector<Reference> references;  // the provisions that the chunk holds, sorted
+};
+
+/// `stem`: of the file's name, the last place where a law's name is looked for. The text is at most 4 GiB.
+std::vector<TextChunk> chunk_document(const Document& document, std::string_view stem, const ChunkOptions& options,
+                                      const LawTable& laws);
+
+}  // namespace frugal

@@ -1,0 +1,188 @@
+#include "rag/extract.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "rag/encoding.h"
+#include "rag/extract_formats.h"
+#include "text/language.h"
+
+namespace frugal {
+namespace {
+
+struct Extension {
+  std::string_view suffix;
+  FileKind kind;
+};
+constexpr Extension kExtensions[] = {
+    {".txt", FileKind::text},          {".text", FileKind::text},    {".md", FileKind::markdown},
+    {".markdown", FileKind::markdown}, {".html", FileKind::html},    {".htm", FileKind::html},
+    {".xhtml", FileKind::html},        {".csv", FileKind::csv},      {".tsv", FileKind::csv},
+    {".jsonl", FileKind::jsonl},       {".ndjson", FileKind::jsonl},
+};
+constexpr std::string_view kPlanned[] = {".pdf", ".docx"};
+constexpr size_t kMaxTitleBytes = 200;
+
+std::string lower_extension(const std::filesystem::path& path) {
+  std::string extension = path.extension().native();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return extension;
+}
+
+std::string read_whole(std::istream& input, Sha256& hash, uint64_t limit) {
+  std::string content;
+  std::array<char, 1 << 16> buffer;
+  while (input.read(buffer.data(), buffer.size()) || input.gcount() > 0) {
+    content.append(buffer.data(), static_cast<size_t>(input.gcount()));
+    if (content.size() > limit)
+      throw Error(Code::bad_input, fmt::format("larger than {}", format_bytes(limit)))
+          .hint("raise index.max_file_bytes, or split the file");
+  }
+  if (input.bad()) throw Error(Code::io, "reading failed");
+  hash.update(content);
+  return content;
+}
+
+std::string_view trim(std::string_view line) {
+  const size_t begin = line.find_first_not_of(" \t\r");
+  return begin == std::string_view::npos ? std::string_view()
+                                         : line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
+}
+
+/// The first non-blank line, if it reads like a title; in Markdown, the first heading of level 1, else of any level.
+std::string title_of(std::string_view text, bool is_markdown) {
+  std::string any_heading;
+  bool in_fence = false;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string_view line = trim(text.substr(at, end - at));
+    at = end + 1;
+    if (line.empty()) continue;
+    if (!is_markdown) {
+      const bool sentence = std::string_view(".;:,").find(line.back()) != std::string_view::npos;
+      return line.size() > kMaxTitleBytes || sentence ? std::string() : std::string(line);
+    }
+    if (line.starts_with("```") || line.starts_with("~~~")) in_fence = !in_fence;
+    const size_t level = std::min(line.find_first_not_of('#'), line.size());
+    if (in_fence || level == 0 || level > 6 || level == line.size() || line[level] != ' ') continue;
+    std::string_view heading = trim(line.substr(level));
+    while (heading.ends_with('#')) heading = trim(heading.substr(0, heading.size() - 1));
+    if (heading.size() > kMaxTitleBytes) continue;
+    if (level == 1) return std::string(heading);
+    if (any_heading.empty()) any_heading = heading;
+  }
+  return any_heading;
+}
+
+Extracted extract_whole(std::istream& input, FileKind kind, const std::filesystem::path& name,
+                        const ExtractOptions& options, const DocumentSink& sink) {
+  Sha256 hash;
+  DecodedText decoded = decode_text(read_whole(input, hash, options.max_file_bytes));
+  Document document;
+  if (kind == FileKind::html) {
+    document = document_of_html(decoded.text);
+  } else {
+    document.is_markdown = kind == FileKind::markdown;
+    document.title = title_of(without_mark(decoded.text), document.is_markdown);
+    document.text = std::move(decoded.text);
+  }
+  if (document.title.empty()) document.title = name.stem().native();
+  sink(std::move(document));
+  return {decoded.note, "", hash.hex()};
+}
+
+}  // namespace
+
+std::string_view to_string(FileKind kind) {
+  switch (kind) {
+    case FileKind::text:
+      return "txt";
+    case FileKind::markdown:
+      return "md";
+    case FileKind::html:
+      return "html";
+    case FileKind::csv:
+      return "csv";
+    case FileKind::jsonl:
+      return "jsonl";
+  }
+  return "unknown";
+}
+
+std::optional<FileKind> file_kind(const std::filesystem::path& path) {
+  const std::string extension = lower_extension(path);
+  for (const Extension& each : kExtensions)
+    if (extension == each.suffix) return each.kind;
+  return std::nullopt;
+}
+
+std::string refusal(const std::filesystem::path& path) {
+  const std::string extension = lower_extension(path);
+  if (std::find(std::begin(kPlanned), std::end(kPlanned), extension) != std::end(kPlanned))
+    return extension.substr(1) + ": not built in yet";
+  return extension.empty() ? "no file extension" : "unknown file extension '" + extension + "'";
+}
+
+Extracted extract(std::istream& input, FileKind kind, const std::filesystem::path& name, const ExtractOptions& options,
+                  const DocumentSink& sink) {
+  if (kind != FileKind::csv && kind != FileKind::jsonl) return extract_whole(input, kind, name, options, sink);
+  Sha256 hash;
+  LineReader lines(input, hash, options.max_record_bytes);
+  Extracted extracted = kind == FileKind::jsonl ? extract_jsonl(lines, sink) : extract_csv(lines, options, sink);
+  extracted.sha256 = hash.hex();
+  return extracted;
+}
+
+bool LineReader::fill() {
+  buffer_.erase(0, at_);
+  at_ = 0;
+  std::array<char, 1 << 16> block;
+  input_.read(block.data(), block.size());
+  const std::string_view got(block.data(), static_cast<size_t>(input_.gcount()));
+  if (input_.bad()) throw Error(Code::io, "reading failed");
+  hash_.update(got);
+  buffer_ += got;
+  return !got.empty();
+}
+
+bool LineReader::next(std::string& line) {
+  line.clear();
+  too_long_ = false;
+  for (bool more = true;;) {
+    const size_t end = buffer_.find('\n', at_);
+    const size_t stop = std::min(end, buffer_.size());
+    too_long_ |= line.size() + (stop - at_) > max_line_bytes_;
+    if (!too_long_) line.append(buffer_, at_, stop - at_);
+    at_ = end == std::string::npos ? buffer_.size() : end + 1;
+    if (end != std::string::npos) break;
+    more = fill();
+    if (!more && line.empty() && !too_long_) return false;
+    if (!more) break;
+  }
+  if (too_long_) line.clear();
+  ++number_;
+  return true;
+}
+
+void LeftOut::add(std::string_view why, int64_t line) {
+  for (Reason& reason : reasons_)
+    if (reason.why == why) return void(++reason.count);
+  reasons_.push_back({std::string(why), 1, line});
+}
+
+std::string LeftOut::text() const {
+  std::string text;
+  for (const Reason& reason : reasons_) {
+    if (!text.empty()) text += "; ";
+    text += fmt::format("{} record{}: {} (first: line {})", reason.count, reason.count == 1 ? "" : "s", reason.why,
+                        reason.first_line);
+  }
+  return text;
+}
+
+}  // namespace frugal

@@ -1,0 +1,56 @@
+// One function a format; extract() chooses. Internal to extraction.
+#pragma once
+
+#include <functional>
+#include <istream>
+#include <string>
+
+#include "base/hash.h"
+#include "rag/extract.h"
+
+namespace frugal {
+
+using DocumentSink = std::function<void(Document)>;
+
+/// Lines of a stream, hashed as they pass; a line longer than the limit is read past and counted as too long.
+class LineReader {
+ public:
+  LineReader(std::istream& input, Sha256& hash, uint64_t max_line_bytes)
+      : input_(input), hash_(hash), max_line_bytes_(max_line_bytes) {}
+  /// Next line without its "\n"; false at the end.
+  bool next(std::string& line);
+  bool too_long() const { return too_long_; }  // the line just read, which is then empty
+  int64_t number() const { return number_; }   // of the line just read, from 1
+
+ private:
+  bool fill();
+  std::istream& input_;
+  Sha256& hash_;
+  uint64_t max_line_bytes_;
+  std::string buffer_;
+  size_t at_ = 0;
+  bool too_long_ = false;
+  int64_t number_ = 0;
+};
+
+/// Lines left out, told in one sentence.
+class LeftOut {
+ public:
+  void add(std::string_view why, int64_t line);
+  std::string text() const;  // "2 records: no text (first: line 7)"; empty if nothing was added
+
+ private:
+  struct Reason {
+    std::string why;
+    int64_t count = 0;
+    int64_t first_line = 0;
+  };
+  std::vector<Reason> reasons_;
+};
+
+Extracted extract_jsonl(LineReader& lines, const DocumentSink& sink);
+Extracted extract_csv(LineReader& lines, const ExtractOptions& options, const DocumentSink& sink);
+/// `html`: UTF-8. Headings become lines with '#', paragraphs are parted by blank lines.
+Document document_of_html(const std::string& html);
+
+}  // namespace frugal

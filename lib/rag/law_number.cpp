@@ -1,0 +1,155 @@
+#include "rag/law_number.h"
+
+#include <algorithm>
+#include <array>
+
+namespace frugal {
+namespace {
+
+struct Kind {
+  std::array<std::string_view, 2> words;  // folded; the second may be empty
+  std::string_view normal;
+};
+// Longer names stand before their beginnings.
+constexpr Kind kKinds[] = {
+    {{"decreto", "lei"}, "decreto-lei"},
+    {{"decretos", "leis"}, "decreto-lei"},
+    {{"dec", "lei"}, "decreto-lei"},
+    {{"dl", ""}, "decreto-lei"},
+    {{"del", ""}, "decreto-lei"},
+    {{"decreto", "legislativo"}, "decreto-legislativo"},
+    {{"decreto", ""}, "decreto"},
+    {{"decretos", ""}, "decreto"},
+    {{"lei", "complementar"}, "lei-complementar"},
+    {{"leis", "complementares"}, "lei-complementar"},
+    {{"lc", ""}, "lei-complementar"},
+    {{"lcp", ""}, "lei-complementar"},
+    {{"lei", "delegada"}, "lei-delegada"},
+    {{"lei", ""}, "lei"},
+    {{"leis", ""}, "lei"},
+    {{"law", ""}, "lei"},
+    {{"medida", "provisoria"}, "medida-provisoria"},
+    {{"mp", ""}, "medida-provisoria"},
+    {{"mpv", ""}, "medida-provisoria"},
+    {{"emenda", "constitucional"}, "emenda-constitucional"},
+    {{"ec", ""}, "emenda-constitucional"},
+};
+// What may stand between the kind and its number: "Lei Federal nº 8.078", "Leis nºs 8.666/93".
+constexpr std::string_view kBeforeNumber[] = {"federal", "ordinaria", "no", "nos",   "n",
+                                              "num",     "numero",    "nr", "number"};
+constexpr std::string_view kMonths[] = {"janeiro", "fevereiro", "marco",    "abril",   "maio",     "junho",
+                                        "julho",   "agosto",    "setembro", "outubro", "novembro", "dezembro"};
+
+bool is_digits(std::string_view word) {
+  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+/// Four digits of a year written with two or four; laws are rarely older than 1930.
+std::optional<std::string> full_year(std::string_view digits) {
+  if (!is_digits(digits)) return std::nullopt;
+  if (digits.size() == 4) return std::string(digits);
+  if (digits.size() != 2) return std::nullopt;
+  return (digits >= "30" ? "19" : "20") + std::string(digits);
+}
+
+class NumberReader {
+ public:
+  NumberReader(std::string_view text, const std::vector<Word>& words, size_t at)
+      : text_(text), words_(words), at_(at) {}
+
+  std::optional<LawNumber> read() {
+    const size_t begin = at_;
+    const std::optional<std::string_view> kind = read_kind();
+    if (!kind) return std::nullopt;
+    for (int skipped = 0; skipped < 3 && is_one_of(word(), kBeforeNumber); ++skipped) ++at_;
+    const std::optional<std::string> number = read_number();
+    if (!number) return std::nullopt;
+    std::string normal = std::string(*kind) + "/" + *number;
+    if (const std::optional<std::string> year = read_year()) normal += "/" + *year;
+    return LawNumber{std::move(normal), at_ - begin};
+  }
+
+ private:
+  template <typename List>
+  static bool is_one_of(std::string_view word, const List& list) {
+    return std::find(std::begin(list), std::end(list), word) != std::end(list);
+  }
+
+  std::string_view word(size_t ahead = 0) const {
+    return at_ + ahead < words_.size() ? std::string_view(words_[at_ + ahead].folded) : std::string_view();
+  }
+  /// The text between the word before at_ + ahead and that word, without its spaces.
+  std::string gap(size_t ahead = 0) const {
+    const size_t next = at_ + ahead;
+    if (next == 0 || next >= words_.size()) return {};
+    std::string between(text_.substr(words_[next - 1].end, words_[next].begin - words_[next - 1].end));
+    std::erase_if(between, [](char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; });
+    return between;
+  }
+
+  std::optional<std::string_view> read_kind() {
+    for (const Kind& kind : kKinds) {
+      const size_t length = kind.words[1].empty() ? 1 : 2;
+      if (word() != kind.words[0] || (length == 2 && word(1) != kind.words[1])) continue;
+      at_ += length;
+      return kind.normal;
+    }
+    return std::nullopt;
+  }
+
+  /// "8.078"; "2.200-2", as provisional measures are numbered when they are issued again.
+  std::optional<std::string> read_number() {
+    if (!is_digits(word())) return std::nullopt;
+    std::string number(word());
+    ++at_;
+    if (gap() == "-" && is_digits(word()) && word().size() <= 2) {
+      number += "-" + std::string(word());
+      ++at_;
+    }
+    return number;
+  }
+
+  std::optional<std::string> read_year() {
+    if (gap() == "/" || gap() == "-") {
+      const std::optional<std::string> year = full_year(word());
+      if (year) ++at_;
+      return year;
+    }
+    if (word() != "de" || (gap() != "," && !gap().empty())) return std::nullopt;
+    return read_date();
+  }
+
+  /// "de 11 de setembro de 1990", "de 11.7.1984", "de 1º/7/2021", "de 1990": only the year counts.
+  std::optional<std::string> read_date() {
+    const std::string_view first = word(1);
+    if (is_digits(first) && first.size() == 4) return take_year(first, 2);
+    if (is_digits(first) && word(2) == "de" && is_one_of(word(3), kMonths))
+      return word(4) == "de" ? take_year(word(5), 6) : std::nullopt;
+    if (is_digits(first) && gap(2) == "/" && gap(3) == "/") return take_year(word(3), 4);
+    const size_t dot = first.rfind('.');
+    if (dot != std::string_view::npos) return take_year(first.substr(dot + 1), 2);
+    if (is_digits(first) && gap(2) == "." && is_digits(word(2)) && gap(3) == ".") return take_year(word(3), 4);
+    if (is_digits(first) && gap(2) == ".") {  // "1º.7.2021": the ordinal parts the day from the rest
+      const size_t last_dot = word(2).rfind('.');
+      if (last_dot != std::string_view::npos) return take_year(word(2).substr(last_dot + 1), 3);
+    }
+    return std::nullopt;
+  }
+  std::optional<std::string> take_year(std::string_view digits, size_t words) {
+    std::optional<std::string> year = full_year(digits);
+    if (year) at_ += words;
+    return year;
+  }
+
+  std::string_view text_;
+  const std::vector<Word>& words_;
+  size_t at_;
+};
+
+}  // namespace
+
+std::optional<LawNumber> read_law_number(std::string_view text, const std::vector<Word>& words, size_t at) {
+  return NumberReader(text, words, at).read();
+}
+
+}  // namespace frugal

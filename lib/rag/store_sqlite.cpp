@@ -1,0 +1,239 @@
+// The read side over SQLite and the mapped vectors. A reader holds one read transaction from opening to closing: with
+// the write-ahead log that is a snapshot which later commits do not touch, and rows of the vectors file never change
+// once counted, so everything that it returns belongs to one generation.
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "rag/schema.h"
+#include "rag/sqlite.h"
+#include "rag/store.h"
+#include "rag/terms.h"
+#include "rag/vectors.h"
+
+namespace frugal {
+namespace {
+
+// A compaction may replace the vectors file between our snapshot and our map of it; the next snapshot names the new
+// one.
+constexpr int kOpenAttempts = 5;
+
+Error no_index(const std::filesystem::path& folder) {
+  Error error(Code::missing, fmt::format("no index at '{}'", folder.native()));
+  error.hint("run rag-index add PATH --index " + folder.native());
+  return error;
+}
+
+Database open_database(const std::filesystem::path& folder) {
+  try {
+    return Database(schema::database_path(folder), Database::Mode::read);
+  } catch (const Error& error) {
+    if (error.code() == Code::missing) throw no_index(folder);
+    throw;
+  }
+}
+
+int parts_named(const Reference& reference) {
+  return 1 + !reference.law.empty() + !reference.paragraph.empty() + !reference.item.empty() +
+         !reference.letter.empty();
+}
+
+/// Parts of `asked` that `held` has too; a part that differs counts as absent.
+int parts_matched(const Reference& asked, const Reference& held) {
+  const auto same = [](const std::string& a, const std::string& b) { return !a.empty() && a == b; };
+  // An inciso belongs to its paragraph: II of § 1 is not II of the caput.
+  const bool in_place = asked.paragraph == held.paragraph;
+  const bool item = in_place && same(asked.item, held.item);
+  return 1 + same(asked.law, held.law) + same(asked.paragraph, held.paragraph) + item +
+         ((item || asked.item == held.item) && in_place && same(asked.letter, held.letter));
+}
+
+class SqliteStore final : public Store {
+ public:
+  explicit SqliteStore(const std::filesystem::path& folder)
+      : folder_(folder), database_(open_database(folder)), snapshot_(database_, Transaction::Kind::read) {
+    generation_ = static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration));
+    schema::check_version(database_);
+    const int64_t rows = schema::meta_integer(database_, schema::kVectorRows);
+    if (rows <= 0) return;
+    const int64_t number = schema::meta_integer(database_, schema::kVectorsFile);
+    vectors_.emplace(schema::vectors_path(folder, number), schema::vector_layout(database_), rows);
+  }
+
+  uint64_t generation() const override { return generation_; }
+
+  StoreInfo info() const override {
+    StoreInfo info;
+    info.documents = database_.integer("SELECT count(*) FROM documents").value_or(0);
+    info.chunks = database_.integer("SELECT count(*) FROM chunks").value_or(0);
+    info.vectors = database_.integer("SELECT count(*) FROM chunks WHERE vector_row IS NOT NULL").value_or(0);
+    info.dimension = schema::meta_integer(database_, schema::kDimension);
+    info.generation = generation_;
+    info.embedder_fingerprint = schema::meta_text(database_, schema::kEmbedder).value_or("");
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored))
+      if (entry.is_regular_file(ignored)) info.bytes_on_disk += entry.file_size(ignored);
+    return info;
+  }
+
+  std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) override {
+    const std::string expression = term_maker_.match_expression(query);
+    if (expression.empty() || limit <= 0) return {};
+    Statement& statement = prepared(search_sparse_, kSparseSql);
+    statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit);
+    std::vector<ScoredChunk> found;
+    while (statement.step()) found.push_back({statement.integer(0), static_cast<float>(-statement.real(1))});
+    return found;
+  }
+
+  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
+    if (!vectors_ || limit <= 0) return {};
+    // Some rows have no chunk any more and some have several, so rows are asked for until there are chunks enough.
+    for (int64_t wanted = limit + limit / 4 + 8;; wanted *= 4) {
+      const std::vector<ScoredRow> rows = vectors_->search(query, std::min(wanted, vectors_->rows()));
+      std::vector<ScoredChunk> found = chunks_of(rows);
+      if (static_cast<int64_t>(found.size()) < limit && wanted < vectors_->rows()) continue;
+      std::stable_sort(found.begin(), found.end(), [](const ScoredChunk& a, const ScoredChunk& b) {
+        return a.score != b.score ? a.score > b.score : a.id < b.id;
+      });
+      found.resize(std::min(found.size(), static_cast<size_t>(limit)));
+      return found;
+    }
+  }
+
+  std::vector<float> score_dense(std::span<const float> query, std::span<const int64_t> ids) override {
+    std::vector<float> scores(ids.size(), std::numeric_limits<float>::quiet_NaN());
+    if (!vectors_) return scores;
+    Statement& statement = prepared(row_of_chunk_, "SELECT vector_row FROM chunks WHERE id=?1");
+    std::vector<int64_t> rows;
+    for (const int64_t id : ids) {
+      const bool known = statement.bind(id).step() && !statement.is_null(0);
+      rows.push_back(known ? statement.integer(0) : -1);
+    }
+    statement.reset();
+    return vectors_->score(query, rows);
+  }
+
+  std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) override {
+    if (reference.article.empty() || limit <= 0) return {};
+    Statement& statement = prepared(search_reference_, kReferenceSql);
+    statement.bind(reference.article, reference.law);
+    const auto asked = static_cast<float>(parts_named(reference));
+    std::vector<ScoredChunk> found;  // in reading order, each chunk with its best reference
+    while (statement.step()) {
+      const Reference held{statement.string(1), reference.article, statement.string(2), statement.string(3),
+                           statement.string(4)};
+      const float score = static_cast<float>(parts_matched(reference, held)) / asked;
+      if (!found.empty() && found.back().id == statement.integer(0))
+        found.back().score = std::max(found.back().score, score);
+      else
+        found.push_back({statement.integer(0), score});
+    }
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+    found.resize(std::min(found.size(), static_cast<size_t>(limit)));
+    return found;
+  }
+
+  std::vector<Chunk> fetch(std::span<const int64_t> ids) override {
+    std::vector<Chunk> chunks;
+    chunks.reserve(ids.size());
+    for (const int64_t id : ids)
+      if (auto chunk = fetch_one(id)) chunks.push_back(std::move(*chunk));
+    return chunks;
+  }
+
+  const LawTable& laws() const override {
+    if (!laws_) laws_ = LawTable::parse(schema::meta_text(database_, schema::kLaws).value_or(""));
+    return *laws_;
+  }
+
+ private:
+  static constexpr std::string_view kSparseSql =
+      "SELECT rowid, bm25(terms, ?2, ?3, ?4) AS score FROM terms WHERE terms MATCH ?1 ORDER BY score, rowid LIMIT ?5";
+  static constexpr std::string_view kReferenceSql =
+      "SELECT r.chunk_id, r.law, r.paragraph, r.item, r.letter FROM chunk_references r JOIN chunks c ON "
+      "c.id=r.chunk_id "
+      "WHERE r.article=?1 AND (?2='' OR r.law=?2) ORDER BY c.document_id, c.start_byte, c.id";
+  static constexpr std::string_view kFetchSql =
+      "SELECT d.name, d.external_id, f.path, d.title, c.heading, c.text, c.start_byte, c.end_byte, c.line, c.page, "
+      "d.sha256, c.language FROM chunks c JOIN documents d ON d.id=c.document_id JOIN files f ON f.id=d.file_id "
+      "WHERE c.id=?1";
+
+  /// Statements are compiled when they are first needed: a cold query pays for one or two, not for all.
+  Statement& prepared(std::optional<Statement>& slot, std::string_view sql) {
+    if (!slot) slot.emplace(database_.prepare(sql));
+    return *slot;
+  }
+
+  std::vector<ScoredChunk> chunks_of(std::span<const ScoredRow> rows) {
+    Statement& statement = prepared(chunks_of_row_, "SELECT id FROM chunks WHERE vector_row=?1 ORDER BY id");
+    std::vector<ScoredChunk> found;
+    for (const ScoredRow& row : rows) {
+      statement.bind(row.row);
+      while (statement.step()) found.push_back({statement.integer(0), row.score});
+    }
+    statement.reset();
+    return found;
+  }
+
+  std::optional<Chunk> fetch_one(int64_t id) {
+    Statement& row = prepared(fetch_, kFetchSql);
+    if (!row.bind(id).step()) return std::nullopt;
+    Chunk chunk;
+    chunk.id = id;
+    chunk.document = row.string(0);
+    chunk.external_id = row.string(1);
+    chunk.path = row.string(2);
+    chunk.title = row.string(3);
+    chunk.heading = row.string(4);
+    chunk.text = row.string(5);
+    chunk.start_byte = static_cast<uint64_t>(row.integer(6));
+    chunk.end_byte = static_cast<uint64_t>(row.integer(7));
+    chunk.line = row.integer(8);
+    chunk.page = row.integer(9);
+    chunk.sha256 = row.string(10);
+    chunk.language = static_cast<Language>(std::clamp<int64_t>(row.integer(11), 0, 2));
+    row.reset();
+    chunk.references = references_of(id);
+    return chunk;
+  }
+
+  std::vector<Reference> references_of(int64_t id) {
+    Statement& row = prepared(references_,
+                              "SELECT law, article, paragraph, item, letter FROM chunk_references WHERE chunk_id=?1 "
+                              "ORDER BY law, article, paragraph, item, letter");
+    row.bind(id);
+    std::vector<Reference> references;
+    while (row.step())
+      references.push_back({row.string(0), row.string(1), row.string(2), row.string(3), row.string(4)});
+    return references;
+  }
+
+  std::filesystem::path folder_;
+  Database database_;
+  Transaction snapshot_;
+  uint64_t generation_ = 0;
+  std::optional<VectorFile> vectors_;
+  TermMaker term_maker_;
+  mutable std::optional<LawTable> laws_;
+  std::optional<Statement> search_sparse_, chunks_of_row_, row_of_chunk_, search_reference_, fetch_, references_;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> open_store(const std::filesystem::path& folder) {
+  for (int attempt = 1;; ++attempt) {
+    try {
+      return std::make_unique<SqliteStore>(folder);
+    } catch (const Error& error) {
+      if (error.code() != Code::io || attempt == kOpenAttempts) throw;
+    }
+  }
+}
+
+}  // namespace frugal

@@ -1,0 +1,258 @@
+#include "rag/vectors.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "kernels/kernels.h"
+
+namespace frugal {
+namespace {
+
+constexpr std::array<char, 8> kMagic = {'F', 'R', 'U', 'G', 'A', 'L', 'V', '1'};
+
+struct Header {
+  std::array<char, 8> magic = kMagic;
+  uint32_t dimension = 0;
+  uint32_t stride = 0;
+  uint32_t rows_per_block = 0;
+  uint32_t zero = 0;
+  uint64_t file_id = 0;
+  std::array<uint64_t, 3> reserved{};
+  uint64_t checksum = 0;
+
+  uint64_t expected_checksum() const {
+    return checksum64(std::as_bytes(std::span(this, 1)).first(offsetof(Header, checksum)));
+  }
+};
+static_assert(sizeof(Header) == VectorLayout::kHeaderBytes);
+
+Header header_of(const VectorLayout& layout) {
+  Header header;
+  header.dimension = static_cast<uint32_t>(layout.dimension);
+  header.stride = static_cast<uint32_t>(layout.stride());
+  header.rows_per_block = static_cast<uint32_t>(VectorLayout::kRowsPerBlock);
+  header.file_id = layout.file_id;
+  header.checksum = header.expected_checksum();
+  return header;
+}
+
+Error corrupt(const std::filesystem::path& path, std::string_view what) {
+  Error error(Code::corrupt_file, fmt::format("vectors file '{}': {}", path.native(), what));
+  error.hint("run rag-index add with --re-embed to write the vectors again");
+  return error;
+}
+
+void check_header(const std::filesystem::path& path, std::span<const std::byte> bytes, const VectorLayout& expected) {
+  if (bytes.size() < sizeof(Header))
+    throw corrupt(path, fmt::format("{} bytes, shorter than its header", bytes.size()));
+  Header header;
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (header.magic != kMagic) throw corrupt(path, "not a vectors file (magic, offset 0)");
+  if (header.checksum != header.expected_checksum()) throw corrupt(path, "its header fails its checksum (offset 56)");
+  const Header wanted = header_of(expected);
+  if (header.dimension != wanted.dimension)
+    throw corrupt(path,
+                  fmt::format("dimension {} where the index has {} (offset 8)", header.dimension, wanted.dimension));
+  if (header.stride != wanted.stride || header.rows_per_block != wanted.rows_per_block)
+    throw corrupt(path, "an unknown layout (offset 12)");
+  if (header.file_id != wanted.file_id) throw corrupt(path, "belongs to another index (file id, offset 24)");
+}
+
+uint32_t row_checksum(const VectorLayout& layout, int64_t row, std::span<const int8_t> codes, float scale) {
+  const uint64_t seed = layout.file_id ^ static_cast<uint64_t>(row);
+  const uint64_t of_scale = checksum64(std::as_bytes(std::span(&scale, 1)), seed);
+  return static_cast<uint32_t>(checksum64(std::as_bytes(codes), of_scale));
+}
+
+/// Where a row's parts lie from the start of the file.
+struct RowPlace {
+  uint64_t codes, scale, checksum;
+};
+RowPlace place_of(const VectorLayout& layout, int64_t row) {
+  constexpr auto kRows = static_cast<uint64_t>(VectorLayout::kRowsPerBlock);
+  const uint64_t block = VectorLayout::kHeaderBytes + static_cast<uint64_t>(row) / kRows * layout.block_bytes();
+  const uint64_t in_block = static_cast<uint64_t>(row) % kRows;
+  const uint64_t scales = block + kRows * static_cast<uint64_t>(layout.stride());
+  return {block + in_block * static_cast<uint64_t>(layout.stride()), scales + in_block * 4,
+          scales + kRows * 4 + in_block * 4};
+}
+
+bool better(const ScoredRow& a, const ScoredRow& b) {
+  return a.score != b.score ? a.score > b.score : a.row < b.row;
+}
+
+/// The best `limit` of the rows it is shown: a heap whose front is the worst one kept.
+class BestRows {
+ public:
+  explicit BestRows(int64_t limit) : limit_(static_cast<size_t>(limit)) {}
+  void offer(ScoredRow candidate) {
+    if (kept_.size() < limit_) {
+      kept_.push_back(candidate);
+      std::push_heap(kept_.begin(), kept_.end(), better);
+    } else if (better(candidate, kept_.front())) {
+      std::pop_heap(kept_.begin(), kept_.end(), better);
+      kept_.back() = candidate;
+      std::push_heap(kept_.begin(), kept_.end(), better);
+    }
+  }
+  std::vector<ScoredRow> take() {
+    std::sort_heap(kept_.begin(), kept_.end(), better);
+    return std::move(kept_);
+  }
+
+ private:
+  size_t limit_;
+  std::vector<ScoredRow> kept_;
+};
+
+struct QuantisedQuery {
+  std::vector<int8_t> codes;
+  float scale;
+};
+QuantisedQuery quantise(std::span<const float> query, const VectorLayout& layout) {
+  if (static_cast<int64_t>(query.size()) != layout.dimension)
+    throw Error(Code::mismatch,
+                fmt::format("a query of {} dimensions for an index of {}", query.size(), layout.dimension))
+        .hint("use the embedder that the index was made with");
+  QuantisedQuery quantised{std::vector<int8_t>(static_cast<size_t>(layout.stride())), 0};
+  quantised.scale = kernels::active().quantize_vector(query.data(), layout.dimension, quantised.codes.data());
+  return quantised;
+}
+
+}  // namespace
+
+uint64_t VectorLayout::block_bytes() const {
+  return static_cast<uint64_t>(kRowsPerBlock) * (static_cast<uint64_t>(stride()) + sizeof(float) + sizeof(uint32_t));
+}
+
+uint64_t VectorLayout::file_bytes(int64_t rows) const {
+  return kHeaderBytes + static_cast<uint64_t>((rows + kRowsPerBlock - 1) / kRowsPerBlock) * block_bytes();
+}
+
+VectorFile::VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows)
+    : layout_(expected), rows_(rows), file_(path) {
+  check_header(path, file_.bytes(), layout_);
+  if (file_.bytes().size() < layout_.file_bytes(rows))
+    throw corrupt(path, fmt::format("{} bytes, too short for its {} rows", file_.bytes().size(), rows));
+}
+
+std::span<const int8_t> VectorFile::codes(int64_t row) const {
+  const std::byte* codes = file_.bytes().data() + place_of(layout_, row).codes;
+  return {reinterpret_cast<const int8_t*>(codes), static_cast<size_t>(layout_.dimension)};
+}
+
+float VectorFile::scale(int64_t row) const {
+  float scale;
+  std::memcpy(&scale, file_.bytes().data() + place_of(layout_, row).scale, sizeof scale);
+  return scale;
+}
+
+bool VectorFile::intact(int64_t row) const {
+  uint32_t stored;
+  std::memcpy(&stored, file_.bytes().data() + place_of(layout_, row).checksum, sizeof stored);
+  return stored == row_checksum(layout_, row, codes(row), scale(row));
+}
+
+std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t limit) const {
+  const QuantisedQuery quantised = quantise(query, layout_);
+  BestRows best(std::max<int64_t>(limit, 0));
+  std::array<int32_t, VectorLayout::kRowsPerBlock> dots;
+  for (int64_t begin = 0; begin < rows_ && limit > 0; begin += VectorLayout::kRowsPerBlock) {
+    const int64_t count = std::min(VectorLayout::kRowsPerBlock, rows_ - begin);
+    kernels::active().dot_i8_rows(quantised.codes.data(), codes(begin).data(), layout_.stride(), count,
+                                  layout_.dimension, dots.data());
+    for (int64_t i = 0; i < count; ++i) {
+      const float score = static_cast<float>(dots[static_cast<size_t>(i)]) * quantised.scale * scale(begin + i);
+      if (std::isfinite(score)) best.offer({begin + i, score});
+    }
+  }
+  return best.take();
+}
+
+std::vector<float> VectorFile::score(std::span<const float> query, std::span<const int64_t> rows) const {
+  const QuantisedQuery quantised = quantise(query, layout_);
+  std::vector<float> scores;
+  scores.reserve(rows.size());
+  for (const int64_t row : rows) {
+    if (row < 0 || row >= rows_) {
+      scores.push_back(std::nanf(""));
+      continue;
+    }
+    int32_t dot = 0;
+    kernels::active().dot_i8_rows(quantised.codes.data(), codes(row).data(), layout_.stride(), 1, layout_.dimension,
+                                  &dot);
+    scores.push_back(static_cast<float>(dot) * quantised.scale * scale(row));
+  }
+  return scores;
+}
+
+VectorAppender::VectorAppender(const std::filesystem::path& path, const VectorLayout& layout, int64_t rows)
+    : path_(path), layout_(layout), rows_(rows), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+  if (!fd_) throw io_error("open", path.native());
+  struct stat info {};
+  if (::fstat(fd_.get(), &info) != 0) throw io_error("open", path.native());
+  if (rows == 0) {
+    // No row counts yet, so whatever a killed writer left here may go.
+    const Header header = header_of(layout);
+    write_at(0, std::as_bytes(std::span(&header, 1)));
+  } else {
+    std::array<std::byte, sizeof(Header)> bytes{};
+    const ssize_t got = ::pread(fd_.get(), bytes.data(), bytes.size(), 0);
+    check_header(path, std::span(bytes).first(static_cast<size_t>(std::max<ssize_t>(got, 0))), layout);
+    if (static_cast<uint64_t>(info.st_size) < layout.file_bytes(rows))
+      throw corrupt(path, fmt::format("{} bytes, too short for its {} rows", info.st_size, rows));
+  }
+  codes_.resize(static_cast<size_t>(layout.stride()));
+}
+
+int64_t VectorAppender::append(std::span<const float> vector) {
+  FRUGAL_CHECK(static_cast<int64_t>(vector.size()) == layout_.dimension);
+  const float scale = kernels::active().quantize_vector(vector.data(), layout_.dimension, codes_.data());
+  return append_codes(std::span(codes_).first(vector.size()), scale);
+}
+
+int64_t VectorAppender::append_codes(std::span<const int8_t> codes, float scale) {
+  const int64_t row = rows_;
+  if (row % VectorLayout::kRowsPerBlock == 0) {
+    // The block's space is taken now: a full disk is met here, and a reader's mapping never ends inside a block.
+    const int status = ::posix_fallocate(fd_.get(), 0, static_cast<off_t>(layout_.file_bytes(row + 1)));
+    if (status != 0 && status != EOPNOTSUPP && status != EINVAL) {
+      errno = status;
+      throw io_error("extend", path_.native());
+    }
+    if (status != 0 && ::ftruncate(fd_.get(), static_cast<off_t>(layout_.file_bytes(row + 1))) != 0)
+      throw io_error("extend", path_.native());
+  }
+  const RowPlace place = place_of(layout_, row);
+  const uint32_t checksum = row_checksum(layout_, row, codes, scale);
+  write_at(place.codes, std::as_bytes(codes));
+  write_at(place.scale, std::as_bytes(std::span(&scale, 1)));
+  write_at(place.checksum, std::as_bytes(std::span(&checksum, 1)));
+  return rows_++;
+}
+
+void VectorAppender::sync() {
+  if (::fdatasync(fd_.get()) != 0) throw io_error("sync", path_.native());
+}
+
+void VectorAppender::write_at(uint64_t offset, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw io_error("write", path_.native());
+    bytes = bytes.subspan(static_cast<size_t>(written));
+    offset += static_cast<uint64_t>(written);
+  }
+}
+
+}  // namespace frugal
