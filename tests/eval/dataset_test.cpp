@@ -1,0 +1,81 @@
+#include "eval/dataset.h"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "base/error.h"
+
+using namespace frugal;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct TemporarySet {
+  TemporarySet() {
+    std::string pattern = (fs::temp_directory_path() / "frugal-set-XXXXXX").native();
+    REQUIRE(::mkdtemp(pattern.data()));
+    path = pattern;
+    write("corpus.jsonl", R"({"_id":"d1","title":"T","text":"one"})"
+                          "\n");
+    write("queries.jsonl", R"({"_id":"q1","text":"what?","answers":["x","y"]})"
+                           "\n"
+                           R"({"_id":"unjudged","text":"why?"})"
+                           "\n\n"
+                           R"({"_id":7,"text":"who?"})"
+                           "\n");
+    write("qrels.tsv", "query-id\tcorpus-id\tscore\nq1\td1\t2\nq1\td2\t0\n7\td1\t1\n");
+  }
+  ~TemporarySet() { fs::remove_all(path); }
+  void write(const std::string& name, const std::string& text) const { std::ofstream(path / name) << text; }
+  fs::path path;
+};
+
+std::string error_of(const fs::path& folder) {
+  try {
+    read_eval_set(folder);
+  } catch (const Error& error) {
+    return error.message();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("a set is its judged queries, in order, with grades and answers") {
+  const TemporarySet folder;
+  const EvalSet set = read_eval_set(folder.path / "");
+  CHECK(set.name == folder.path.filename().string());
+  REQUIRE(set.queries.size() == 2);
+  CHECK(set.queries[0].id == "q1");
+  CHECK(set.queries[0].answers == std::vector<std::string>{"x", "y"});
+  CHECK(set.queries[0].judged == Judgements{{"d1", 2}, {"d2", 0}});
+  CHECK(set.queries[1].id == "7");
+  CHECK(read_eval_set(folder.path, 1).queries.size() == 1);
+}
+
+TEST_CASE("judgements may come as BEIR's qrels/test.tsv or in TREC's four columns, without a header") {
+  const TemporarySet folder;
+  fs::remove(folder.path / "qrels.tsv");
+  fs::create_directory(folder.path / "qrels");
+  folder.write("qrels/test.tsv", "q1 0 d1 1\r\n7 0 d1 3\r\n");
+  const EvalSet set = read_eval_set(folder.path);
+  REQUIRE(set.queries.size() == 2);
+  CHECK(set.queries[1].judged == Judgements{{"d1", 3}});
+}
+
+TEST_CASE("what is wrong with a set is said with file and line") {
+  const TemporarySet folder;
+  folder.write("qrels.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tmuch\n");
+  CHECK(error_of(folder.path).find("qrels.tsv:2:") != std::string::npos);
+  folder.write("qrels.tsv", "q9\td1\t1\n");
+  CHECK(error_of(folder.path).find("no query with a judgement") != std::string::npos);
+  folder.write("queries.jsonl", "{\"_id\":\"q1\"}\n");
+  CHECK(error_of(folder.path).find("queries.jsonl:1:") != std::string::npos);
+  folder.write("queries.jsonl", "{\"_id\":\"q1\",\n");
+  CHECK(error_of(folder.path).find("queries.jsonl:1: not a JSON object") != std::string::npos);
+  fs::remove(folder.path / "corpus.jsonl");
+  CHECK(error_of(folder.path).find("corpus.jsonl is missing") != std::string::npos);
+}
