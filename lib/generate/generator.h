@@ -51,7 +51,7 @@ class Generator {
   virtual Generation chat(std::span<const ChatMessage> messages, const GenerateOptions& options, const TokenSink& sink = {}) = 0;
 };
 
-/// Borrows `decoder`.
-std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget = nullptr);
+/// Borrows `decoder`. `family` overrides the chat template that the model's pack names, and is needed where that is unknown.
+std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget = nullptr, std::optional<ChatFamily> family = {});
 
 }  // namespace frugal

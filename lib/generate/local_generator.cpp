@@ -22,7 +22,7 @@ constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_
 
 class LocalGenerator final : public Generator {
  public:
-  LocalGenerator(Decoder& decoder, Budget* budget) : decoder_(decoder), budget_(budget) {
+  LocalGenerator(Decoder& decoder, Budget* budget, ChatFamily family) : decoder_(decoder), budget_(budget), family_(family) {
     for (const std::string_view token : kTurnEnds)
       if (const auto id = decoder.tokenizer().find(token); id && decoder.tokenizer().is_special(*id)) ends_.push_back(*id);
     if (const auto eos = decoder.tokenizer().eos()) ends_.push_back(*eos);
@@ -46,7 +46,7 @@ class LocalGenerator final : public Generator {
   std::vector<TokenId> prompt_ids(std::span<const ChatMessage> messages) const {
     const Tokenizer& tokenizer = decoder_.tokenizer();
     std::vector<TokenId> ids;
-    for (const ChatPiece& piece : render_chat(decoder_.chat_family(), messages, decoder_.default_system())) {
+    for (const ChatPiece& piece : render_chat(family_, messages, decoder_.default_system())) {
       const std::vector<TokenId> part = tokenizer.encode(piece.text, piece.markup);
       ids.insert(ids.end(), part.begin(), part.end());
     }
@@ -99,13 +99,14 @@ class LocalGenerator final : public Generator {
 
   Decoder& decoder_;
   Budget* budget_;
+  ChatFamily family_;
   std::vector<TokenId> ends_;
 };
 
 }  // namespace
 
-std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget) {
-  return std::make_unique<LocalGenerator>(decoder, budget);
+std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget, std::optional<ChatFamily> family) {
+  return std::make_unique<LocalGenerator>(decoder, budget, family ? *family : decoder.chat_family());
 }
 
 }  // namespace frugal

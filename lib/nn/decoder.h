@@ -47,6 +47,7 @@ class Decoder {
   virtual int64_t vocab_size() const = 0;
   virtual int64_t context_tokens() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
+  /// Throws Error(mismatch) saying what to set where the checkpoint's own template was not recognised.
   virtual ChatFamily chat_family() const = 0;
   virtual std::string_view default_system() const = 0;
   virtual std::string identity() const = 0;

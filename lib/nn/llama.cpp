@@ -17,6 +17,9 @@ namespace {
 // Tokens of one forward pass of a long prompt: bounds the working memory (512 · 2 · 1,536 floats for SmolLM2's MLP are 6 MiB).
 constexpr int64_t kTokensPerForward = 512;
 
+// chat.family of a pack whose checkpoint brought a template that was not recognised.
+constexpr std::string_view kUnknownChat = "unknown";
+
 struct LlamaConfig {
   int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, context, vocab;
   float epsilon;
@@ -136,7 +139,12 @@ class LlamaDecoder final : public Decoder {
   int64_t vocab_size() const override { return config_.vocab; }
   int64_t context_tokens() const override { return config_.context; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
-  ChatFamily chat_family() const override { return parse_chat_family(chat_family_); }
+  ChatFamily chat_family() const override {
+    if (chat_family_ == kUnknownChat)
+      throw Error(Code::mismatch, "the model's chat template is of no family this build knows")
+          .hint("set generate.chat_family to chatml, llama2, llama3, qwen or none");
+    return parse_chat_family(chat_family_);
+  }
   std::string_view default_system() const override { return default_system_; }
   std::string identity() const override { return identity_; }
 
@@ -262,8 +270,8 @@ void plan_chat(const Checkpoint& checkpoint, ModelPlan& plan) {
     plan.config["chat.family"] = to_string(recognise_chat_template(jinja));
     plan.config["chat.default_system"] = chat_default_system(jinja);
   } catch (const Error&) {
-    // The weights are still worth packing; whoever chats with them is told to name the family (make_local_generator).
-    plan.config["chat.family"] = "unknown";
+    // The weights are still worth packing; whoever chats with them is told to name the family (chat_family above).
+    plan.config["chat.family"] = kUnknownChat;
   }
 }
 
