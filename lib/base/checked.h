@@ -19,11 +19,17 @@ inline std::optional<uint64_t> checked_mul(uint64_t a, uint64_t b) {
 }
 
 /// True if [offset, offset + bytes) lies inside a file of `limit` bytes.
-inline bool fits(uint64_t offset, uint64_t bytes, uint64_t limit) { return offset <= limit && bytes <= limit - offset; }
+inline bool fits(uint64_t offset, uint64_t bytes, uint64_t limit) {
+  return offset <= limit && bytes <= limit - offset;
+}
 
 /// `value` rounded up to a multiple of `step`, a power of two. For values that are already trusted.
-constexpr uint64_t round_up(uint64_t value, uint64_t step) { return (value + step - 1) & ~(step - 1); }
+constexpr uint64_t round_up(uint64_t value, uint64_t step) {
+  return (value + step - 1) & ~(step - 1);
+}
 
-constexpr int64_t ceil_div(int64_t value, int64_t step) { return (value + step - 1) / step; }
+constexpr int64_t ceil_div(int64_t value, int64_t step) {
+  return (value + step - 1) / step;
+}
 
 }  // namespace frugal

@@ -1,41 +1,59 @@
 #include "base/error.h"
 
+#include <fmt/format.h>
 #include <cerrno>
 #include <cstring>
-#include <fmt/format.h>
 
 namespace frugal {
 
 int exit_code(Code code) {
   switch (code) {
-    case Code::negative: return 1;
+    case Code::negative:
+      return 1;
     case Code::usage:
     case Code::bad_input:
     case Code::corrupt_file:
-    case Code::io: return 2;
+    case Code::io:
+      return 2;
     case Code::missing:
-    case Code::mismatch: return 3;
-    case Code::verify_failed: return 4;
-    case Code::over_budget: return 5;
-    case Code::remote: return 6;
-    case Code::internal: return 70;
+    case Code::mismatch:
+      return 3;
+    case Code::verify_failed:
+      return 4;
+    case Code::over_budget:
+      return 5;
+    case Code::remote:
+      return 6;
+    case Code::internal:
+      return 70;
   }
   return 70;
 }
 
 std::string_view to_string(Code code) {
   switch (code) {
-    case Code::negative: return "negative";
-    case Code::usage: return "usage";
-    case Code::bad_input: return "bad_input";
-    case Code::corrupt_file: return "corrupt_file";
-    case Code::io: return "io";
-    case Code::missing: return "missing";
-    case Code::mismatch: return "mismatch";
-    case Code::verify_failed: return "verify_failed";
-    case Code::over_budget: return "over_budget";
-    case Code::remote: return "remote";
-    case Code::internal: return "internal";
+    case Code::negative:
+      return "negative";
+    case Code::usage:
+      return "usage";
+    case Code::bad_input:
+      return "bad_input";
+    case Code::corrupt_file:
+      return "corrupt_file";
+    case Code::io:
+      return "io";
+    case Code::missing:
+      return "missing";
+    case Code::mismatch:
+      return "mismatch";
+    case Code::verify_failed:
+      return "verify_failed";
+    case Code::over_budget:
+      return "over_budget";
+    case Code::remote:
+      return "remote";
+    case Code::internal:
+      return "internal";
   }
   return "internal";
 }

@@ -22,8 +22,8 @@ enum class Code {
   internal,       // we are wrong
 };
 
-/// Exit code of a tool that ends with `code` (docs/tools): 1 negative, 2 usage or bad input, 3 model or index missing or
-/// mismatched, 4 verification failed, 5 memory budget, 6 remote unavailable, 70 internal.
+/// Exit code of a tool that ends with `code` (docs/tools): 1 negative, 2 usage or bad input, 3 model or index missing
+/// or mismatched, 4 verification failed, 5 memory budget, 6 remote unavailable, 70 internal.
 int exit_code(Code code);
 std::string_view to_string(Code code);
 

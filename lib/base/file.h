@@ -90,7 +90,8 @@ std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64
 /// An exclusive advisory lock (flock) on `path`, created if need be; held until destroyed.
 class FileLock {
  public:
-  /// Throws Error(io) if it cannot be created, Error(bad_input) "in use by another process" if another process holds it.
+  /// Throws Error(io) if it cannot be created, Error(bad_input) "in use by another process" if another process holds
+  /// it.
   explicit FileLock(const std::filesystem::path& path);
 
  private:

@@ -15,7 +15,9 @@ struct Sha256::State {
   sha256_ctx context;
 };
 
-Sha256::Sha256() : state_(std::make_unique<State>()) { sha256_init(&state_->context); }
+Sha256::Sha256() : state_(std::make_unique<State>()) {
+  sha256_init(&state_->context);
+}
 Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256::~Sha256() = default;
 
@@ -36,7 +38,9 @@ std::string Sha256::hex() {
   return text;
 }
 
-std::string sha256_hex(std::string_view text) { return Sha256().update(text).hex(); }
+std::string sha256_hex(std::string_view text) {
+  return Sha256().update(text).hex();
+}
 
 std::string sha256_file(const std::filesystem::path& path) {
   constexpr size_t kWindow = size_t(4) << 20;  // released as we go, so that hashing a model does not make it resident

@@ -1,4 +1,5 @@
-// Two hashes with two purposes: SHA-256 names content (provenance, citations, caches); XXH3 finds accidents (checksums).
+// Two hashes with two purposes: SHA-256 names content (provenance, citations, caches); XXH3 finds accidents
+// (checksums).
 #pragma once
 
 #include <array>

@@ -25,7 +25,9 @@ void set_log_sink(LogSink sink, LogLevel level) {
   state().sink = std::move(sink);
 }
 
-bool log_enabled(LogLevel level) { return static_cast<int>(level) <= state().level.load(std::memory_order_relaxed); }
+bool log_enabled(LogLevel level) {
+  return static_cast<int>(level) <= state().level.load(std::memory_order_relaxed);
+}
 
 void log_line(LogLevel level, std::string_view line) {
   std::lock_guard lock(state().mutex);

@@ -1,4 +1,5 @@
-// Narration of the library. A library never prints: lines go to the sink that the process installed (cli/ does), or nowhere.
+// Narration of the library. A library never prints: lines go to the sink that the process installed (cli/ does), or
+// nowhere.
 #pragma once
 
 #include <fmt/format.h>

@@ -84,7 +84,9 @@ ThreadPool::~ThreadPool() {
   for (std::thread& worker : shared_->workers) worker.join();
 }
 
-int ThreadPool::threads() const { return static_cast<int>(shared_->workers.size()) + 1; }
+int ThreadPool::threads() const {
+  return static_cast<int>(shared_->workers.size()) + 1;
+}
 
 void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t, int64_t)>& body) {
   if (count <= 0) return;
@@ -103,10 +105,13 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<
   }
   s.wake.notify_all();
   s.work();
-  // The workers may still be inside their last range. A short spin, then the time slice is given away: on a machine with
-  // more threads than cores the worker needs it.
+  // The workers may still be inside their last range. A short spin, then the time slice is given away: on a machine
+  // with more threads than cores the worker needs it.
   for (int spin = 0; s.busy.load(std::memory_order_acquire) != 0; ++spin) {
-    if (spin < kSpins) relax(); else std::this_thread::yield();
+    if (spin < kSpins)
+      relax();
+    else
+      std::this_thread::yield();
   }
   if (s.error) std::rethrow_exception(s.error);
 }

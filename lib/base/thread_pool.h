@@ -1,5 +1,5 @@
-// A fixed set of threads that split one loop at a time. No queue of tasks, no OpenMP: a forward pass is a chain of short
-// loops, so the workers spin for a moment between them and sleep only when the chain ends.
+// A fixed set of threads that split one loop at a time. No queue of tasks, no OpenMP: a forward pass is a chain of
+// short loops, so the workers spin for a moment between them and sleep only when the chain ends.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ class ThreadPool {
   int threads() const;
 
   /// Calls body(begin, end) on disjoint ranges that cover [0, count), each a multiple of `grain` long (but the last).
-  /// Ranges are handed out dynamically; the caller works too. The first exception is rethrown here after all have stopped.
-  /// Not reentrant: body must not call parallel_for on the same pool; one caller at a time.
+  /// Ranges are handed out dynamically; the caller works too. The first exception is rethrown here after all have
+  /// stopped. Not reentrant: body must not call parallel_for on the same pool; one caller at a time.
   void parallel_for(int64_t count, int64_t grain, const std::function<void(int64_t begin, int64_t end)>& body);
 
  private:

@@ -1,9 +1,9 @@
 #include "base/units.h"
 
+#include <fmt/format.h>
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <fmt/format.h>
 
 #include "base/error.h"
 
@@ -35,7 +35,8 @@ uint64_t parse_bytes(std::string_view text, std::string_view what) {
   const double bytes = number * factor;
   // 2^63 bounds the value so that the conversion below is defined.
   if (status != std::errc() || factor == 0 || !(bytes >= 0) || bytes >= 9.2e18)
-    throw Error(Code::usage, fmt::format("{}: '{}' is not a size", what, text)).hint("write it like 64MiB, 1.5G or 4096");
+    throw Error(Code::usage, fmt::format("{}: '{}' is not a size", what, text))
+        .hint("write it like 64MiB, 1.5G or 4096");
   return static_cast<uint64_t>(bytes);
 }
 

@@ -1,4 +1,5 @@
-// Text from a prompt: chat template, sampling, stop conditions, streaming. The local one runs a Decoder; remote ones come later.
+// Text from a prompt: chat template, sampling, stop conditions, streaming. The local one runs a Decoder; remote ones
+// come later.
 #pragma once
 
 #include <cstdint>
@@ -48,10 +49,13 @@ class Generator {
   /// Tokens that these messages take with the template.
   virtual int64_t count_tokens(std::span<const ChatMessage> messages) const = 0;
   /// Throws Error(bad_input) if the prompt does not fit the context.
-  virtual Generation chat(std::span<const ChatMessage> messages, const GenerateOptions& options, const TokenSink& sink = {}) = 0;
+  virtual Generation chat(std::span<const ChatMessage> messages, const GenerateOptions& options,
+                          const TokenSink& sink = {}) = 0;
 };
 
-/// Borrows `decoder`. `family` overrides the chat template that the model's pack names, and is needed where that is unknown.
-std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget = nullptr, std::optional<ChatFamily> family = {});
+/// Borrows `decoder`. `family` overrides the chat template that the model's pack names, and is needed where that is
+/// unknown.
+std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget = nullptr,
+                                                std::optional<ChatFamily> family = {});
 
 }  // namespace frugal

@@ -15,29 +15,37 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-int64_t since_ns(Clock::time_point begin) { return std::chrono::nanoseconds(Clock::now() - begin).count(); }
+int64_t since_ns(Clock::time_point begin) {
+  return std::chrono::nanoseconds(Clock::now() - begin).count();
+}
 
 // Tokens that end an assistant's turn in the families this project knows, besides the model's own end of sequence.
 constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"};
 
 class LocalGenerator final : public Generator {
  public:
-  LocalGenerator(Decoder& decoder, Budget* budget, ChatFamily family) : decoder_(decoder), budget_(budget), family_(family) {
+  LocalGenerator(Decoder& decoder, Budget* budget, ChatFamily family)
+      : decoder_(decoder), budget_(budget), family_(family) {
     for (const std::string_view token : kTurnEnds)
-      if (const auto id = decoder.tokenizer().find(token); id && decoder.tokenizer().is_special(*id)) ends_.push_back(*id);
+      if (const auto id = decoder.tokenizer().find(token); id && decoder.tokenizer().is_special(*id))
+        ends_.push_back(*id);
     if (const auto eos = decoder.tokenizer().eos()) ends_.push_back(*eos);
   }
 
   std::string identity() const override { return decoder_.identity(); }
   int64_t context_tokens() const override { return decoder_.context_tokens(); }
 
-  int64_t count_tokens(std::span<const ChatMessage> messages) const override { return int64_t(prompt_ids(messages).size()); }
+  int64_t count_tokens(std::span<const ChatMessage> messages) const override {
+    return int64_t(prompt_ids(messages).size());
+  }
 
-  Generation chat(std::span<const ChatMessage> messages, const GenerateOptions& options, const TokenSink& sink) override {
+  Generation chat(std::span<const ChatMessage> messages, const GenerateOptions& options,
+                  const TokenSink& sink) override {
     const std::vector<TokenId> prompt = prompt_ids(messages);
     const int64_t room = decoder_.context_tokens() - int64_t(prompt.size());
     if (room < 1)
-      throw Error(Code::bad_input, fmt::format("the prompt takes {} tokens, the model's context is {}", prompt.size(), decoder_.context_tokens()))
+      throw Error(Code::bad_input, fmt::format("the prompt takes {} tokens, the model's context is {}", prompt.size(),
+                                               decoder_.context_tokens()))
           .hint("give less context (--top-k), or a generator with a longer one");
     return run(prompt, std::min(options.max_new_tokens, room), options, sink);
   }
@@ -55,7 +63,8 @@ class LocalGenerator final : public Generator {
 
   bool ends_turn(TokenId id) const { return std::find(ends_.begin(), ends_.end(), id) != ends_.end(); }
 
-  Generation run(const std::vector<TokenId>& prompt, int64_t max_new_tokens, const GenerateOptions& options, const TokenSink& sink) {
+  Generation run(const std::vector<TokenId>& prompt, int64_t max_new_tokens, const GenerateOptions& options,
+                 const TokenSink& sink) {
     const auto begin = Clock::now();
     Generation result;
     result.prompt_tokens = int64_t(prompt.size());

@@ -1,8 +1,8 @@
 #include "generate/sampler.h"
 
+#include <fmt/format.h>
 #include <algorithm>
 #include <cmath>
-#include <fmt/format.h>
 
 #include "base/error.h"
 
@@ -52,22 +52,27 @@ TokenId Sampler::sample(std::span<float> logits, std::span<const TokenId> recent
   std::vector<double> cumulative;
   double total = 0;
   for (const Candidate& candidate : candidates_) {
-    const double weight = std::exp(static_cast<double>(candidate.first - best) / static_cast<double>(options_.temperature));
+    const double weight =
+        std::exp(static_cast<double>(candidate.first - best) / static_cast<double>(options_.temperature));
     if (weight < static_cast<double>(options_.min_p)) break;
     cumulative.push_back(total += weight);
   }
-  const auto nucleus = std::lower_bound(cumulative.begin(), cumulative.end(), total * static_cast<double>(options_.top_p));
+  const auto nucleus =
+      std::lower_bound(cumulative.begin(), cumulative.end(), total * static_cast<double>(options_.top_p));
   const size_t kept = std::min(cumulative.size(), static_cast<size_t>(nucleus - cumulative.begin()) + 1);
   const double draw = next_uniform() * cumulative[kept - 1];
-  const auto chosen = std::upper_bound(cumulative.begin(), cumulative.begin() + static_cast<std::ptrdiff_t>(kept - 1), draw);
+  const auto chosen =
+      std::upper_bound(cumulative.begin(), cumulative.begin() + static_cast<std::ptrdiff_t>(kept - 1), draw);
   return candidates_[static_cast<size_t>(chosen - cumulative.begin())].second;
 }
 
 void Sampler::keep_top(std::span<const float> logits) {
   candidates_.clear();
   for (size_t id = 0; id < logits.size(); ++id) candidates_.emplace_back(logits[id], static_cast<TokenId>(id));
-  const size_t keep = options_.top_k > 0 ? std::min<size_t>(static_cast<size_t>(options_.top_k), logits.size()) : logits.size();
-  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(keep), candidates_.end(), better);
+  const size_t keep =
+      options_.top_k > 0 ? std::min<size_t>(static_cast<size_t>(options_.top_k), logits.size()) : logits.size();
+  std::partial_sort(candidates_.begin(), candidates_.begin() + static_cast<std::ptrdiff_t>(keep), candidates_.end(),
+                    better);
   candidates_.resize(keep);
 }
 

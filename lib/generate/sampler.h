@@ -1,4 +1,5 @@
-// The next token from logits: greedy, or temperature with top-k, top-p and min-p. Deterministic for a seed, on every machine.
+// The next token from logits: greedy, or temperature with top-k, top-p and min-p. Deterministic for a seed, on every
+// machine.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@ class Sampler {
  public:
   explicit Sampler(const GenerateOptions& options);
 
-  /// Id of the next token. logits: [vocab], changed in place by the repeat penalty. `recent`: tokens so far (penalty window).
+  /// Id of the next token. logits: [vocab], changed in place by the repeat penalty. `recent`: tokens so far (penalty
+  /// window).
   TokenId sample(std::span<float> logits, std::span<const TokenId> recent);
 
  private:

@@ -1,4 +1,5 @@
-// Bytes of tokens become text as soon as it is sure: whole UTF-8 characters that cannot be the beginning of a stop string.
+// Bytes of tokens become text as soon as it is sure: whole UTF-8 characters that cannot be the beginning of a stop
+// string.
 #pragma once
 
 #include <string>

@@ -13,7 +13,9 @@ constexpr uint64_t kMinBlockBytes = 256 * 1024;
 
 }  // namespace
 
-void Arena::Free::operator()(std::byte* p) const { ::operator delete(p, std::align_val_t(kAlignment)); }
+void Arena::Free::operator()(std::byte* p) const {
+  ::operator delete(p, std::align_val_t(kAlignment));
+}
 
 std::byte* Arena::allocate(uint64_t bytes) {
   FRUGAL_CHECK(bytes < uint64_t(1) << 48);
@@ -32,7 +34,8 @@ void Arena::grow(uint64_t bytes) {
   Block block;
   block.bytes = std::max({bytes, kMinBlockBytes, capacity_bytes() / 2});
   block.bytes = round_up(block.bytes, kAlignment);
-  if (budget_) block.reservation = budget_->reserve(MemoryTag::activations, block.bytes, "working memory of a forward pass");
+  if (budget_)
+    block.reservation = budget_->reserve(MemoryTag::activations, block.bytes, "working memory of a forward pass");
   block.data.reset(static_cast<std::byte*>(::operator new(block.bytes, std::align_val_t(kAlignment))));
   blocks_.push_back(std::move(block));
   offset_ = 0;

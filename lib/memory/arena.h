@@ -32,7 +32,8 @@ class Arena {
     uint64_t offset = 0;
   };
   Mark mark() const { return {block_, offset_}; }
-  /// Rewinding to the very start with several blocks fuses them into one, so that the next pass bumps through one block.
+  /// Rewinding to the very start with several blocks fuses them into one, so that the next pass bumps through one
+  /// block.
   void reset(Mark mark);
   void reset() { reset(Mark()); }
   uint64_t capacity_bytes() const;

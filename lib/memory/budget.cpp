@@ -11,8 +11,8 @@
 namespace frugal {
 
 std::string_view to_string(MemoryTag tag) {
-  static constexpr std::string_view kNames[kMemoryTags] = {"weights",         "kv_cache", "activations", "text_embeddings",
-                                                           "vision_features", "index",    "io"};
+  static constexpr std::string_view kNames[kMemoryTags] = {
+      "weights", "kv_cache", "activations", "text_embeddings", "vision_features", "index", "io"};
   return kNames[static_cast<int>(tag)];
 }
 

@@ -1,5 +1,5 @@
-// What an architecture tells the rest: how to read a checkpoint's configuration, which tensors it has and what each is for.
-// Both the loader and quantize-model read the same table. The registry is an explicit array (nn/registry.cpp).
+// What an architecture tells the rest: how to read a checkpoint's configuration, which tensors it has and what each is
+// for. Both the loader and quantize-model read the same table. The registry is an explicit array (nn/registry.cpp).
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@
 namespace frugal {
 
 struct TensorSpec {
-  std::string name;                      // in the pack
-  std::vector<std::string> source_names; // in checkpoints, first that exists; several with concat
+  std::string name;                       // in the pack
+  std::vector<std::string> source_names;  // in checkpoints, first that exists; several with concat
   TensorRole role = TensorRole::vector;
   Shape shape;
   bool optional = false;
@@ -27,10 +27,11 @@ struct TensorSpec {
 
 /// The model a checkpoint describes: everything a pack needs besides the tensors' bytes.
 struct ModelPlan {
-  std::string architecture;                    // "bert", "llama"
-  std::map<std::string, std::string> config;   // flat keys for the pack: "model.architecture", "bert.num_heads", "chat.family" …
-  std::vector<TensorSpec> tensors;             // in the order in which a forward reads them
-  bool decoder = false;                        // generates text
+  std::string architecture;  // "bert", "llama"
+  std::map<std::string, std::string>
+      config;                       // flat keys for the pack: "model.architecture", "bert.num_heads", "chat.family" …
+  std::vector<TensorSpec> tensors;  // in the order in which a forward reads them
+  bool decoder = false;             // generates text
 };
 
 struct Architecture {

@@ -8,14 +8,15 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "format/flat_json.h"
 #include "nn/blocks.h"
 #include "nn/config_reader.h"
 
 namespace frugal {
 namespace {
 
-// Tokens of one forward pass: enough rows to keep the kernels busy, few enough that the widest activation stays near the caches
-// (1,024 · 1,536 floats are 6 MiB).
+// Tokens of one forward pass: enough rows to keep the kernels busy, few enough that the widest activation stays near
+// the caches (1,024 · 1,536 floats are 6 MiB).
 constexpr int64_t kTokensPerForward = 1024;
 
 std::vector<std::string> source_names(const std::string& huggingface, const std::string& gguf) {
@@ -28,8 +29,10 @@ struct TensorTable {
   void embedding(const std::string& name, const std::string& huggingface, const std::string& gguf, Shape shape) {
     tensors.push_back({name, source_names(huggingface, gguf), TensorRole::embedding, shape, false, 0});
   }
-  void linear(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t outputs, int64_t inputs) {
-    tensors.push_back({name + ".weight", source_names(huggingface + ".weight", gguf + ".weight"), TensorRole::linear, Shape{outputs, inputs}, false, 0});
+  void linear(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t outputs,
+              int64_t inputs) {
+    tensors.push_back({name + ".weight", source_names(huggingface + ".weight", gguf + ".weight"), TensorRole::linear,
+                       Shape{outputs, inputs}, false, 0});
     vector(name + ".bias", huggingface + ".bias", gguf + ".bias", outputs);
   }
   void norm(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t features) {
@@ -54,14 +57,18 @@ void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& config, int6
   } else if (const auto modules = checkpoint.side_file("modules.json")) {
     normalize = modules->find("Normalize") != std::string::npos;
     if (const auto side = checkpoint.side_file("1_Pooling/config.json")) {
-      const JsonFields fields(*side, "1_Pooling/config.json");
-      if (fields.flag("pooling_mode_cls_token")) pooling = "cls";
-      else if (fields.flag("pooling_mode_lasttoken")) pooling = "last";
-      else if (!fields.flag("pooling_mode_mean_tokens"))
+      const FlatJson fields(*side, "1_Pooling/config.json");
+      const auto flag = [&](std::string_view key) { return fields.integer(key).value_or(0) != 0; };
+      if (flag("pooling_mode_cls_token"))
+        pooling = "cls";
+      else if (flag("pooling_mode_lasttoken"))
+        pooling = "last";
+      else if (!flag("pooling_mode_mean_tokens"))
         throw Error(Code::bad_input, "1_Pooling/config.json: only mean, cls and last-token pooling are known");
     }
     if (const auto side = checkpoint.side_file("sentence_bert_config.json"))
-      max_tokens = std::clamp<int64_t>(JsonFields(*side, "sentence_bert_config.json").integer("max_seq_length").value_or(positions), 3, positions);
+      max_tokens = std::clamp<int64_t>(
+          FlatJson(*side, "sentence_bert_config.json").integer("max_seq_length").value_or(positions), 3, positions);
   }
   plan.config["embed.pooling"] = pooling;
   plan.config["embed.normalize"] = normalize ? "true" : "false";
@@ -110,7 +117,8 @@ class BertLayer {
   void forward(Ops& ops, std::span<const AttentionSpan> spans, View x) const {
     const Ops::Scope scope(ops);
     const Shape wide{x.rows(), up_.weight.outputs};
-    const View q = ops.allocate(x.shape), k = ops.allocate(x.shape), v = ops.allocate(x.shape), context = ops.allocate(x.shape);
+    const View q = ops.allocate(x.shape), k = ops.allocate(x.shape), v = ops.allocate(x.shape),
+               context = ops.allocate(x.shape);
     ops.linear_many(qkv_, x, std::array{q, k, v});
     ops.attention(attention_, spans, q, k, v, context);
     ops.linear(out_, context, x, x);
@@ -146,7 +154,8 @@ class BertEmbedder final : public Embedder {
         normalize_(pack.require_text("embed.normalize") == "true"),
         fingerprint_(fmt::format("bert/{}/{}/{}", to_string_pooling(), max_tokens_, pack.identity())) {
     if (config_.hidden % config_.heads != 0)
-      throw Error(Code::corrupt_file, fmt::format("{}: bert.hidden is not a multiple of bert.heads", pack.path().native()));
+      throw Error(Code::corrupt_file,
+                  fmt::format("{}: bert.hidden is not a multiple of bert.heads", pack.path().native()));
     words_ = load_embedding(pack, "embeddings.word", config_.vocab, config_.hidden);
     positions_ = load_embedding(pack, "embeddings.position", config_.positions, config_.hidden);
     types_ = load_embedding(pack, "embeddings.type", config_.types, config_.hidden);
@@ -168,7 +177,8 @@ class BertEmbedder final : public Embedder {
       append(batch, token_ids(texts[i]));
       const bool last = i + 1 == texts.size();
       if (!last && int64_t(batch.ids.size()) + max_tokens_ <= kTokensPerForward) continue;
-      embed_batch(batch, out.subspan(first * static_cast<size_t>(dimension()), batch.spans.size() * static_cast<size_t>(dimension())));
+      embed_batch(batch, out.subspan(first * static_cast<size_t>(dimension()),
+                                     batch.spans.size() * static_cast<size_t>(dimension())));
       first = i + 1;
       batch = {};
     }
@@ -203,7 +213,8 @@ class BertEmbedder final : public Embedder {
     const int64_t room = std::max<int64_t>(0, max_tokens_ - int64_t(prefix.size() + suffix.size()));
     ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
     ids.insert(ids.end(), suffix.begin(), suffix.end());
-    if (ids.empty()) throw Error(Code::bad_input, "an empty text cannot be embedded by a model without template tokens");
+    if (ids.empty())
+      throw Error(Code::bad_input, "an empty text cannot be embedded by a model without template tokens");
     check_ids(ids);
     return ids;
   }
@@ -211,7 +222,8 @@ class BertEmbedder final : public Embedder {
   void check_ids(std::span<const TokenId> ids) const {
     for (const TokenId id : ids)
       if (id < 0 || id >= config_.vocab)
-        throw Error(Code::corrupt_file, fmt::format("token id {} is outside the model's vocabulary of {}", id, config_.vocab));
+        throw Error(Code::corrupt_file,
+                    fmt::format("token id {} is outside the model's vocabulary of {}", id, config_.vocab));
     if (ids.empty() || int64_t(ids.size()) > config_.positions)
       throw Error(Code::bad_input, fmt::format("{} tokens, the model takes 1 to {}", ids.size(), config_.positions));
   }
@@ -266,14 +278,17 @@ ModelPlan plan_bert(const Checkpoint& checkpoint) {
   const int64_t heads = config.integer({"num_attention_heads", "attention.head_count"}, 1, 1024);
   const int64_t intermediate = config.integer({"intermediate_size", "feed_forward_length"}, 1, 1 << 22);
   const int64_t positions = config.integer({"max_position_embeddings", "context_length"}, 1, 1 << 20);
-  if (hidden % heads != 0) throw Error(Code::bad_input, fmt::format("hidden size {} is not a multiple of {} heads", hidden, heads));
+  if (hidden % heads != 0)
+    throw Error(Code::bad_input, fmt::format("hidden size {} is not a multiple of {} heads", hidden, heads));
   if (const auto kind = checkpoint.text("position_embedding_type"); kind && *kind != "absolute")
-    throw Error(Code::bad_input, fmt::format("position_embedding_type '{}' is not known", *kind)).hint("known: absolute");
+    throw Error(Code::bad_input, fmt::format("position_embedding_type '{}' is not known", *kind))
+        .hint("known: absolute");
 
   const auto rows_of = [&](const std::string& huggingface, const std::string& gguf) {
     for (const std::string& name : source_names(huggingface, gguf))
       if (const SourceTensor* tensor = checkpoint.find(name)) return tensor->shape[0];
-    throw Error(Code::bad_input, fmt::format("the checkpoint lacks the tensor '{}'", config.gguf() ? gguf : huggingface));
+    throw Error(Code::bad_input,
+                fmt::format("the checkpoint lacks the tensor '{}'", config.gguf() ? gguf : huggingface));
   };
   const int64_t vocab = rows_of("embeddings.word_embeddings.weight", "token_embd.weight");
   const int64_t types = rows_of("embeddings.token_type_embeddings.weight", "token_types.weight");
@@ -288,18 +303,21 @@ ModelPlan plan_bert(const Checkpoint& checkpoint) {
                  {"bert.positions", std::to_string(positions)},
                  {"bert.vocab", std::to_string(vocab)},
                  {"bert.types", std::to_string(types)},
-                 {"bert.epsilon", fmt::format("{}", config.number({"layer_norm_eps", "attention.layer_norm_epsilon"}, 0, 1, 1e-12))},
+                 {"bert.epsilon",
+                  fmt::format("{}", config.number({"layer_norm_eps", "attention.layer_norm_epsilon"}, 0, 1, 1e-12))},
                  {"bert.activation", config.text({"hidden_act", "hidden_act"}).value_or("gelu")}};
   parse_activation(plan.config["bert.activation"]);
   plan_pooling(checkpoint, config, positions, plan);
 
   TensorTable table;
   table.embedding("embeddings.word", "embeddings.word_embeddings.weight", "token_embd.weight", {vocab, hidden});
-  table.embedding("embeddings.position", "embeddings.position_embeddings.weight", "position_embd.weight", {positions, hidden});
+  table.embedding("embeddings.position", "embeddings.position_embeddings.weight", "position_embd.weight",
+                  {positions, hidden});
   table.embedding("embeddings.type", "embeddings.token_type_embeddings.weight", "token_types.weight", {types, hidden});
   table.norm("embeddings.norm", "embeddings.LayerNorm", "token_embd_norm", hidden);
   for (int64_t i = 0; i < layers; ++i) {
-    const std::string at = fmt::format("layers.{}.", i), hf = fmt::format("encoder.layer.{}.", i), gguf = fmt::format("blk.{}.", i);
+    const std::string at = fmt::format("layers.{}.", i), hf = fmt::format("encoder.layer.{}.", i),
+                      gguf = fmt::format("blk.{}.", i);
     table.linear(at + "q", hf + "attention.self.query", gguf + "attn_q", hidden, hidden);
     table.linear(at + "k", hf + "attention.self.key", gguf + "attn_k", hidden, hidden);
     table.linear(at + "v", hf + "attention.self.value", gguf + "attn_v", hidden, hidden);
@@ -313,6 +331,8 @@ ModelPlan plan_bert(const Checkpoint& checkpoint) {
   return plan;
 }
 
-std::unique_ptr<Embedder> open_bert(const Pack& pack, Ops& ops) { return std::make_unique<BertEmbedder>(pack, ops); }
+std::unique_ptr<Embedder> open_bert(const Pack& pack, Ops& ops) {
+  return std::make_unique<BertEmbedder>(pack, ops);
+}
 
 }  // namespace frugal

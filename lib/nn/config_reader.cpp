@@ -1,7 +1,6 @@
 #include "nn/config_reader.h"
 
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include "base/error.h"
 
@@ -11,7 +10,8 @@ namespace {
 template <typename T>
 T checked(std::optional<T> value, T min, T max, std::optional<T> fallback, const std::string& name) {
   if (!value) value = fallback;
-  if (!value) throw Error(Code::bad_input, fmt::format("the configuration lacks '{}'", name)).hint("is the checkpoint complete?");
+  if (!value)
+    throw Error(Code::bad_input, fmt::format("the configuration lacks '{}'", name)).hint("is the checkpoint complete?");
   if (!(*value >= min && *value <= max))
     throw Error(Code::bad_input, fmt::format("'{}' is {}, outside [{}, {}]", name, *value, min, max));
   return *value;
@@ -19,13 +19,16 @@ T checked(std::optional<T> value, T min, T max, std::optional<T> fallback, const
 
 }  // namespace
 
-ConfigReader::ConfigReader(const Checkpoint& checkpoint) : checkpoint_(checkpoint), gguf_(checkpoint.format() == "gguf") {}
+ConfigReader::ConfigReader(const Checkpoint& checkpoint)
+    : checkpoint_(checkpoint), gguf_(checkpoint.format() == "gguf") {}
 
 std::string ConfigReader::name(ConfigKey key) const {
   return gguf_ ? fmt::format("{}.{}", checkpoint_.architecture(), key.gguf) : std::string(key.huggingface);
 }
 
-std::optional<std::string> ConfigReader::text(ConfigKey key) const { return checkpoint_.text(name(key)); }
+std::optional<std::string> ConfigReader::text(ConfigKey key) const {
+  return checkpoint_.text(name(key));
+}
 
 int64_t ConfigReader::integer(ConfigKey key, int64_t min, int64_t max, std::optional<int64_t> fallback) const {
   return checked(checkpoint_.integer(name(key)), min, max, fallback, name(key));
@@ -33,31 +36,6 @@ int64_t ConfigReader::integer(ConfigKey key, int64_t min, int64_t max, std::opti
 
 double ConfigReader::number(ConfigKey key, double min, double max, std::optional<double> fallback) const {
   return checked(checkpoint_.number(name(key)), min, max, fallback, name(key));
-}
-
-bool ConfigReader::flag(std::string_view huggingface, bool fallback) const {
-  const std::optional<std::string> value = checkpoint_.text(huggingface);
-  return value ? *value == "true" : fallback;
-}
-
-JsonFields::JsonFields(const std::string& json, std::string_view what) {
-  simdjson::dom::parser parser;
-  simdjson::dom::object object;
-  if (parser.parse(json).get(object)) throw Error(Code::bad_input, fmt::format("{}: not a JSON object", what));
-  for (const auto& [key, value] : object) {
-    bool flag;
-    int64_t integer;
-    if (!value.get(flag)) values_.emplace(key, flag);
-    if (!value.get(integer)) values_.emplace(key, integer);
-  }
-}
-
-bool JsonFields::flag(std::string_view key) const { return integer(key).value_or(0) != 0; }
-
-std::optional<int64_t> JsonFields::integer(std::string_view key) const {
-  const auto found = values_.find(key);
-  if (found == values_.end()) return std::nullopt;
-  return found->second;
 }
 
 }  // namespace frugal

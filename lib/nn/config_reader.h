@@ -1,9 +1,8 @@
-// Hyper-parameters from a checkpoint, by Hugging Face's key or GGUF's, each within stated bounds: a number from a file never sizes
-// anything unchecked.
+// Hyper-parameters from a checkpoint, by Hugging Face's key or GGUF's, each within stated bounds: a number from a file
+// never sizes anything unchecked.
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,24 +26,11 @@ class ConfigReader {
   /// Throws Error(bad_input) if it is absent and has no fallback, or lies outside [min, max].
   int64_t integer(ConfigKey key, int64_t min, int64_t max, std::optional<int64_t> fallback = {}) const;
   double number(ConfigKey key, double min, double max, std::optional<double> fallback = {}) const;
-  bool flag(std::string_view huggingface, bool fallback) const;
 
  private:
   std::string name(ConfigKey key) const;
   const Checkpoint& checkpoint_;
   bool gguf_;
-};
-
-/// Top-level numbers, flags and strings of a small JSON side file ("1_Pooling/config.json").
-class JsonFields {
- public:
-  /// Throws Error(bad_input) naming `what` if the text is not a JSON object.
-  JsonFields(const std::string& json, std::string_view what);
-  bool flag(std::string_view key) const;  // false if absent
-  std::optional<int64_t> integer(std::string_view key) const;
-
- private:
-  std::map<std::string, int64_t, std::less<>> values_;  // flags as 0 or 1
 };
 
 }  // namespace frugal

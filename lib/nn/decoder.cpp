@@ -10,7 +10,8 @@ namespace frugal {
 std::unique_ptr<Decoder> open_decoder(const Pack& pack, Ops& ops) {
   const std::string_view architecture = pack.require_text("model.architecture");
   if (architecture == "llama") return open_llama(pack, ops);
-  throw Error(Code::mismatch, fmt::format("{}: a '{}' model does not generate text", pack.path().native(), architecture))
+  throw Error(Code::mismatch,
+              fmt::format("{}: a '{}' model does not generate text", pack.path().native(), architecture))
       .hint("give the pack of a decoder, such as SmolLM2, as --generator");
 }
 

@@ -16,8 +16,8 @@
 
 namespace frugal {
 
-/// Keys and values of the tokens seen so far, fp32, [layers][capacity, kv_heads · head_dim]. Reserved as kv_cache before it is allocated;
-/// grows in steps up to its capacity so that a short prompt does not pay for a long context.
+/// Keys and values of the tokens seen so far, fp32, [layers][capacity, kv_heads · head_dim]. Reserved as kv_cache
+/// before it is allocated; grows in steps up to its capacity so that a short prompt does not pay for a long context.
 class KvCache {
  public:
   KvCache(int64_t layers, int64_t kv_features, int64_t capacity, Budget* budget);

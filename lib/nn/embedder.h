@@ -24,7 +24,8 @@ class Embedder {
   virtual const Tokenizer& tokenizer() const = 0;
   /// Names model, pooling, prompts and dtype: vectors of different fingerprints must not be mixed.
   virtual std::string fingerprint() const = 0;
-  /// Unit vectors, [texts.size(), dimension] row-major. The result of a text does not depend on its neighbours beyond the last float bits.
+  /// Unit vectors, [texts.size(), dimension] row-major. The result of a text does not depend on its neighbours beyond
+  /// the last float bits.
   virtual void embed(std::span<const std::string_view> texts, std::span<float> out) = 0;
   /// Hidden states of one text before pooling, [tokens, hidden]: for tests and for the reader to come.
   virtual std::vector<float> hidden_states(std::span<const TokenId> ids) = 0;

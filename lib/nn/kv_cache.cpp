@@ -29,9 +29,11 @@ void KvCache::extend(int64_t tokens) {
     throw Error(Code::bad_input, fmt::format("{} tokens do not fit a context of {}", needed, capacity_))
         .hint("ask for fewer new tokens, or give less context (--top-k)");
   if (needed <= allocated_) return;
-  const int64_t grown = std::min(capacity_, std::max((needed + kGrowTokens - 1) / kGrowTokens * kGrowTokens, allocated_ + allocated_ / 2));
+  const int64_t grown = std::min(
+      capacity_, std::max((needed + kGrowTokens - 1) / kGrowTokens * kGrowTokens, allocated_ + allocated_ / 2));
   if (budget_) {
-    const uint64_t bytes = static_cast<uint64_t>((grown - allocated_) * kv_features_) * 2 * sizeof(float) * layers_.size();
+    const uint64_t bytes =
+        static_cast<uint64_t>((grown - allocated_) * kv_features_) * 2 * sizeof(float) * layers_.size();
     reservations_.push_back(budget_->reserve(MemoryTag::kv_cache, bytes, "key-value cache"));
   }
   for (Layer& layer : layers_) {

@@ -14,7 +14,8 @@
 namespace frugal {
 namespace {
 
-// Tokens of one forward pass of a long prompt: bounds the working memory (512 · 2 · 1,536 floats for SmolLM2's MLP are 6 MiB).
+// Tokens of one forward pass of a long prompt: bounds the working memory (512 · 2 · 1,536 floats for SmolLM2's MLP are
+// 6 MiB).
 constexpr int64_t kTokensPerForward = 512;
 
 // chat.family of a pack whose checkpoint brought a template that was not recognised.
@@ -44,7 +45,8 @@ LlamaConfig read_config(const Pack& pack) {
   c.activation = parse_activation(pack.require_text("llama.activation"));
   c.tied = pack.require_text("llama.tied") == "true";
   if (c.heads % c.kv_heads != 0)
-    throw Error(Code::corrupt_file, fmt::format("{}: llama.heads is not a multiple of llama.kv_heads", pack.path().native()));
+    throw Error(Code::corrupt_file,
+                fmt::format("{}: llama.heads is not a multiple of llama.kv_heads", pack.path().native()));
   return c;
 }
 
@@ -175,7 +177,8 @@ class LlamaDecoder final : public Decoder {
     FRUGAL_CHECK(!ids.empty());
     for (const TokenId id : ids)
       if (id < 0 || id >= config_.vocab)
-        throw Error(Code::corrupt_file, fmt::format("token id {} is outside the model's vocabulary of {}", id, config_.vocab));
+        throw Error(Code::corrupt_file,
+                    fmt::format("token id {} is outside the model's vocabulary of {}", id, config_.vocab));
     cache.extend(int64_t(ids.size()));
     while (!ids.empty()) {
       const size_t tokens = std::min<size_t>(ids.size(), kTokensPerForward);
@@ -224,13 +227,24 @@ class LlamaDecoder final : public Decoder {
 struct TensorTable {
   std::vector<TensorSpec> tensors;
 
-  void linear(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t outputs, int64_t inputs,
-              int64_t unpermute_heads = 0) {
-    tensors.push_back({name + ".weight", {huggingface + ".weight", gguf + ".weight"}, TensorRole::linear, Shape{outputs, inputs}, false, unpermute_heads});
-    tensors.push_back({name + ".bias", {huggingface + ".bias", gguf + ".bias"}, TensorRole::vector, Shape{outputs}, true, unpermute_heads});
+  void linear(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t outputs,
+              int64_t inputs, int64_t unpermute_heads = 0) {
+    tensors.push_back({name + ".weight",
+                       {huggingface + ".weight", gguf + ".weight"},
+                       TensorRole::linear,
+                       Shape{outputs, inputs},
+                       false,
+                       unpermute_heads});
+    tensors.push_back({name + ".bias",
+                       {huggingface + ".bias", gguf + ".bias"},
+                       TensorRole::vector,
+                       Shape{outputs},
+                       true,
+                       unpermute_heads});
   }
   void norm(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t features) {
-    tensors.push_back({name + ".weight", {huggingface + ".weight", gguf + ".weight"}, TensorRole::vector, Shape{features}, false, 0});
+    tensors.push_back(
+        {name + ".weight", {huggingface + ".weight", gguf + ".weight"}, TensorRole::vector, Shape{features}, false, 0});
   }
 };
 
@@ -238,7 +252,8 @@ void plan_rope(const Checkpoint& checkpoint, const ConfigReader& config, ModelPl
   auto& out = plan.config;
   out["llama.rope.theta"] = fmt::format("{}", config.number({"rope_theta", "rope.freq_base"}, 1, 1e12, 10000));
   // transformers 5 nests what was rope_theta and rope_scaling under rope_parameters.
-  if (const auto theta = checkpoint.number("rope_parameters.rope_theta")) out["llama.rope.theta"] = fmt::format("{}", *theta);
+  if (const auto theta = checkpoint.number("rope_parameters.rope_theta"))
+    out["llama.rope.theta"] = fmt::format("{}", *theta);
   std::string at = "rope_scaling.";
   if (checkpoint.text("rope_parameters.rope_type")) at = "rope_parameters.";
   std::string kind = "none";
@@ -248,7 +263,8 @@ void plan_rope(const Checkpoint& checkpoint, const ConfigReader& config, ModelPl
     kind = named ? *named : *checkpoint.text(at + "type");
   if (kind == "default") kind = "none";
   if (kind != "none" && kind != "linear" && kind != "llama3")
-    throw Error(Code::bad_input, fmt::format("rope scaling '{}' is not known", kind)).hint("known: none, linear, llama3");
+    throw Error(Code::bad_input, fmt::format("rope scaling '{}' is not known", kind))
+        .hint("known: none, linear, llama3");
   out["llama.rope.scaling"] = kind;
   if (kind == "none") return;
   const auto copy = [&](const char* huggingface, const char* gguf, const char* to) {
@@ -286,8 +302,10 @@ ModelPlan plan_llama(const Checkpoint& checkpoint) {
   const int64_t head_dim = config.integer({"head_dim", "attention.key_length"}, 2, 1024, hidden / heads);
   const int64_t intermediate = config.integer({"intermediate_size", "feed_forward_length"}, 1, 1 << 22);
   const int64_t context = config.integer({"max_position_embeddings", "context_length"}, 1, 1 << 24);
-  if (heads % kv_heads != 0) throw Error(Code::bad_input, fmt::format("{} heads are not a multiple of {} key-value heads", heads, kv_heads));
-  if (head_dim % 2 != 0) throw Error(Code::bad_input, fmt::format("head dimension {} is odd; rotary positions need pairs", head_dim));
+  if (heads % kv_heads != 0)
+    throw Error(Code::bad_input, fmt::format("{} heads are not a multiple of {} key-value heads", heads, kv_heads));
+  if (head_dim % 2 != 0)
+    throw Error(Code::bad_input, fmt::format("head dimension {} is odd; rotary positions need pairs", head_dim));
 
   const SourceTensor* words = checkpoint.find(config.gguf() ? "token_embd.weight" : "model.embed_tokens.weight");
   if (!words) throw Error(Code::bad_input, "the checkpoint lacks its token embeddings");
@@ -308,7 +326,8 @@ ModelPlan plan_llama(const Checkpoint& checkpoint) {
                  {"llama.intermediate", std::to_string(intermediate)},
                  {"llama.context", std::to_string(context)},
                  {"llama.vocab", std::to_string(vocab)},
-                 {"llama.epsilon", fmt::format("{}", config.number({"rms_norm_eps", "attention.layer_norm_rms_epsilon"}, 0, 1, 1e-6))},
+                 {"llama.epsilon",
+                  fmt::format("{}", config.number({"rms_norm_eps", "attention.layer_norm_rms_epsilon"}, 0, 1, 1e-6))},
                  {"llama.activation", config.text({"hidden_act", "hidden_act"}).value_or("silu")},
                  {"llama.tied", tied ? "true" : "false"}};
   parse_activation(plan.config["llama.activation"]);
@@ -316,11 +335,16 @@ ModelPlan plan_llama(const Checkpoint& checkpoint) {
   plan_chat(checkpoint, plan);
 
   TensorTable table;
-  table.tensors.push_back({"embeddings.weight", {"model.embed_tokens.weight", "token_embd.weight"},
-                           tied ? TensorRole::tied : TensorRole::embedding, Shape{vocab, hidden}, false, 0});
+  table.tensors.push_back({"embeddings.weight",
+                           {"model.embed_tokens.weight", "token_embd.weight"},
+                           tied ? TensorRole::tied : TensorRole::embedding,
+                           Shape{vocab, hidden},
+                           false,
+                           0});
   table.tensors.push_back({"rope.divisors", {"rope_freqs.weight"}, TensorRole::vector, Shape{head_dim / 2}, true, 0});
   for (int64_t i = 0; i < layers; ++i) {
-    const std::string at = fmt::format("layers.{}.", i), hf = fmt::format("model.layers.{}.", i), gguf = fmt::format("blk.{}.", i);
+    const std::string at = fmt::format("layers.{}.", i), hf = fmt::format("model.layers.{}.", i),
+                      gguf = fmt::format("blk.{}.", i);
     table.norm(at + "norm1", hf + "input_layernorm", gguf + "attn_norm", hidden);
     table.linear(at + "q", hf + "self_attn.q_proj", gguf + "attn_q", heads * head_dim, hidden, unpermute);
     table.linear(at + "k", hf + "self_attn.k_proj", gguf + "attn_k", kv_heads * head_dim, hidden, unpermute_kv);
@@ -337,6 +361,8 @@ ModelPlan plan_llama(const Checkpoint& checkpoint) {
   return plan;
 }
 
-std::unique_ptr<Decoder> open_llama(const Pack& pack, Ops& ops) { return std::make_unique<LlamaDecoder>(pack, ops); }
+std::unique_ptr<Decoder> open_llama(const Pack& pack, Ops& ops) {
+  return std::make_unique<LlamaDecoder>(pack, ops);
+}
 
 }  // namespace frugal

@@ -1,4 +1,5 @@
-// Llama (Touvron et al. 2023): a pre-norm causal decoder with rotary positions, grouped-query attention and a gated MLP.
+// Llama (Touvron et al. 2023): a pre-norm causal decoder with rotary positions, grouped-query attention and a gated
+// MLP.
 #pragma once
 
 #include <memory>

@@ -20,7 +20,9 @@ constexpr Architecture kArchitectures[] = {
 
 }  // namespace
 
-std::span<const Architecture> architectures() { return kArchitectures; }
+std::span<const Architecture> architectures() {
+  return kArchitectures;
+}
 
 const Architecture& find_architecture(std::string_view name) {
   for (const Architecture& architecture : kArchitectures)
@@ -28,10 +30,13 @@ const Architecture& find_architecture(std::string_view name) {
       return architecture;
   std::string known;
   for (const Architecture& architecture : kArchitectures)
-    for (const std::string_view alias : architecture.aliases) known += fmt::format("{}{}", known.empty() ? "" : ", ", alias);
+    for (const std::string_view alias : architecture.aliases)
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", alias);
   throw Error(Code::bad_input, fmt::format("unknown architecture '{}'", name)).hint("known architectures: " + known);
 }
 
-ModelPlan plan_model(const Checkpoint& checkpoint) { return find_architecture(checkpoint.architecture()).plan(checkpoint); }
+ModelPlan plan_model(const Checkpoint& checkpoint) {
+  return find_architecture(checkpoint.architecture()).plan(checkpoint);
+}
 
 }  // namespace frugal

@@ -19,7 +19,8 @@ double scale_llama3(double frequency, const RopeScaling& s) {
 
 }  // namespace
 
-RopeTable::RopeTable(int64_t rotary_dim, double theta, const RopeScaling& scaling, std::vector<float> divisors) : rotary_dim_(rotary_dim) {
+RopeTable::RopeTable(int64_t rotary_dim, double theta, const RopeScaling& scaling, std::vector<float> divisors)
+    : rotary_dim_(rotary_dim) {
   FRUGAL_CHECK(divisors.empty() || int64_t(divisors.size()) == rotary_dim / 2);
   for (int64_t i = 0; i < rotary_dim / 2; ++i) {
     double frequency = std::pow(theta, -2.0 * static_cast<double>(i) / static_cast<double>(rotary_dim));
@@ -34,7 +35,9 @@ RopeSpec RopeTable::spec(int64_t positions) {
   const size_t half = frequencies_.size();
   const size_t known = half ? cosine_.size() / half : 0;
   // Grown by at least half, so that decoding token by token does not copy the table every time.
-  const size_t wanted = static_cast<size_t>(positions) <= known ? known : std::max<size_t>(static_cast<size_t>(positions), known + known / 2);
+  const size_t wanted = static_cast<size_t>(positions) <= known
+                            ? known
+                            : std::max<size_t>(static_cast<size_t>(positions), known + known / 2);
   cosine_.reserve(wanted * half);
   sine_.reserve(wanted * half);
   for (size_t p = known; p < wanted; ++p)

@@ -43,14 +43,12 @@ class CpuOps final : public Ops {
 
   void upload(std::span<const float> from, View to) override {
     FRUGAL_CHECK(int64_t(from.size()) == to.shape.elements());
-    for (int64_t r = 0; r < to.rows(); ++r)
-      std::copy_n(from.data() + r * to.cols(), to.cols(), to.row<float>(r));
+    for (int64_t r = 0; r < to.rows(); ++r) std::copy_n(from.data() + r * to.cols(), to.cols(), to.row<float>(r));
   }
 
   void download(View from, std::span<float> to) override {
     FRUGAL_CHECK(int64_t(to.size()) == from.shape.elements());
-    for (int64_t r = 0; r < from.rows(); ++r)
-      std::copy_n(from.row<float>(r), from.cols(), to.data() + r * from.cols());
+    for (int64_t r = 0; r < from.rows(); ++r) std::copy_n(from.row<float>(r), from.cols(), to.data() + r * from.cols());
   }
 
   void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
@@ -111,12 +109,19 @@ void CpuOps::embed(View table, std::span<const float> row_scales, std::span<cons
       for (int64_t i = 0; i < features; ++i) to[i] = accumulate ? to[i] + value_at(i) : value_at(i);
     };
     switch (table.dtype) {
-      case DType::f32: put([row = table.row<float>(id)](int64_t i) { return row[i]; }); break;
-      case DType::f16: put([row = table.row<uint16_t>(id)](int64_t i) { return f16_to_f32(row[i]); }); break;
-      case DType::i8:
-        put([row = table.row<int8_t>(id), scale = row_scales[static_cast<size_t>(id)]](int64_t i) { return scale * float(row[i]); });
+      case DType::f32:
+        put([row = table.row<float>(id)](int64_t i) { return row[i]; });
         break;
-      default: FRUGAL_CHECK(!"an embedding table is f32, f16 or i8");
+      case DType::f16:
+        put([row = table.row<uint16_t>(id)](int64_t i) { return f16_to_f32(row[i]); });
+        break;
+      case DType::i8:
+        put([row = table.row<int8_t>(id), scale = row_scales[static_cast<size_t>(id)]](int64_t i) {
+          return scale * float(row[i]);
+        });
+        break;
+      default:
+        FRUGAL_CHECK(!"an embedding table is f32, f16 or i8");
     }
   }
 }
@@ -140,8 +145,8 @@ kernels::QuantizedRows CpuOps::quantize(View x, ActivationScales scales) {
   return rows;
 }
 
-// One task is a run of rows times a run of output blocks of one of the layers. Many rows are split by rows first (each task
-// streams the layer's weights once for 64 rows); few rows, as in decoding, by blocks only.
+// One task is a run of rows times a run of output blocks of one of the layers. Many rows are split by rows first (each
+// task streams the layer's weights once for 64 rows); few rows, as in decoding, by blocks only.
 void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual) {
   FRUGAL_CHECK(specs.size() == outs.size() && !specs.empty());
   if (x.rows() == 0) return;
@@ -153,7 +158,8 @@ void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const
   for (const LinearSpec& spec : specs) total_blocks += weight(spec.weight).out_blocks();
   // At least four tasks a thread, so that a thread that lost its core for a moment does not hold up the other.
   const int64_t wanted = threads_.threads() == 1 ? 1 : int64_t(threads_.threads()) * 4;
-  const int64_t blocks_per_task = std::max<int64_t>(1, total_blocks / std::max<int64_t>(1, ceil_div(wanted, row_tasks)));
+  const int64_t blocks_per_task =
+      std::max<int64_t>(1, total_blocks / std::max<int64_t>(1, ceil_div(wanted, row_tasks)));
 
   for (size_t i = 0; i < specs.size(); ++i) {
     const PackedWeight& w = weight(specs[i].weight);
@@ -165,7 +171,8 @@ void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const
 
   threads_.parallel_for(first_task.back(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      const size_t layer = static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
+      const size_t layer =
+          static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
       const PackedWeight& w = weight(specs[layer].weight);
       const int64_t block_tasks = ceil_div(w.out_blocks(), blocks_per_task);
       const int64_t local = task - first_task[layer];
@@ -182,10 +189,11 @@ void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const
       }
       const View& out = outs[layer];
       if (is_integer_weight(w.dtype))
-        kernels_.linear_quantized(w, quantized, row_begin, row_end, block_begin, block_end, out.row<float>(0), out.row_stride, epilogue);
+        kernels_.linear_quantized(w, quantized, row_begin, row_end, block_begin, block_end, out.row<float>(0),
+                                  out.row_stride, epilogue);
       else
-        kernels_.linear_float(w, x.row<float>(0), x.row_stride, row_begin, row_end, block_begin, block_end, out.row<float>(0),
-                              out.row_stride, epilogue);
+        kernels_.linear_float(w, x.row<float>(0), x.row_stride, row_begin, row_end, block_begin, block_end,
+                              out.row<float>(0), out.row_stride, epilogue);
     }
   });
 }
@@ -198,7 +206,8 @@ void CpuOps::norm(const NormSpec& spec, View x, View out) {
                         out.row<float>(begin), out.row_stride);
     else
       kernels_.layer_norm(x.row<float>(begin), x.row_stride, end - begin, x.cols(), spec.gamma.data(),
-                          spec.beta.empty() ? nullptr : spec.beta.data(), spec.epsilon, out.row<float>(begin), out.row_stride);
+                          spec.beta.empty() ? nullptr : spec.beta.data(), spec.epsilon, out.row<float>(begin),
+                          out.row_stride);
   });
 }
 
@@ -209,13 +218,14 @@ void CpuOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View
     for (int64_t t = begin; t < end; ++t) {
       const size_t offset = static_cast<size_t>(positions[static_cast<size_t>(t)] * half);
       FRUGAL_CHECK(offset + static_cast<size_t>(half) <= spec.cosine.size());
-      kernels_.rope(x.row<float>(t), heads, head_dim, spec.rotary_dim, spec.cosine.data() + offset, spec.sine.data() + offset,
-                    spec.interleaved);
+      kernels_.rope(x.row<float>(t), heads, head_dim, spec.rotary_dim, spec.cosine.data() + offset,
+                    spec.sine.data() + offset, spec.interleaved);
     }
   });
 }
 
-void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v, View out) {
+void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+                       View out) {
   FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
   FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim && k.cols() == spec.num_kv_heads * spec.head_dim);
   const int64_t group = spec.num_heads / spec.num_kv_heads;
@@ -227,7 +237,8 @@ void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan>
     // A worker lives as long as the pool, so this grows once to the longest sequence it has met.
     thread_local std::vector<float> scratch;
     for (int64_t task = begin; task < end; ++task) {
-      const size_t s = static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
+      const size_t s =
+          static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
       const AttentionSpan& span = spans[s];
       const int64_t head = (task - first_task[s]) % spec.num_heads;
       const int64_t q_begin = (task - first_task[s]) / spec.num_heads * kQueriesPerTask;

@@ -23,8 +23,8 @@ struct Weight {
   explicit operator bool() const { return id >= 0; }
 };
 
-/// How a linear layer's activations are quantised when its weight is: one scale a token suffices for encoders, decoders want
-/// one per 32 inputs (docs/design: KL .037 against .007 on SmolLM2).
+/// How a linear layer's activations are quantised when its weight is: one scale a token suffices for encoders, decoders
+/// want one per 32 inputs (docs/design: KL .037 against .007 on SmolLM2).
 enum class ActivationScales { per_token, grouped };
 
 enum class NormKind { layer, rms };
@@ -69,8 +69,8 @@ struct AttentionSpec {
 
 enum class Pooling { mean, cls, last };
 
-/// Shapes: x [tokens, features]; sequences are concatenated without padding. Errors: Error(internal) for shapes that do not fit
-/// (an architecture checks its file's shapes when it loads), Error(over_budget) from the arena.
+/// Shapes: x [tokens, features]; sequences are concatenated without padding. Errors: Error(internal) for shapes that do
+/// not fit (an architecture checks its file's shapes when it loads), Error(over_budget) from the arena.
 class Ops {
  public:
   virtual ~Ops() = default;
@@ -95,7 +95,8 @@ class Ops {
   virtual void download(View from, std::span<float> to) = 0;
 
   /// out[t] = table row ids[t] (+ out[t] if accumulate). table: f32, f16 or i8 with row scales, [rows, features].
-  virtual void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out, bool accumulate) = 0;
+  virtual void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+                     bool accumulate) = 0;
   /// The same from a prepared linear weight (tied embeddings): out[t] = w[ids[t], :].
   virtual void embed(Weight table, std::span<const int32_t> ids, View out) = 0;
   /// out = activation(x Wᵀ + bias) (+ residual, which may be out). out must not alias x.
@@ -103,8 +104,10 @@ class Ops {
   /// Several layers on the same x, which is quantised once: queries, keys and values; gate and up.
   virtual void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) = 0;
   virtual void norm(const NormSpec& spec, View x, View out) = 0;  // in place allowed
-  virtual void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) = 0;
-  virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v, View out) = 0;
+  virtual void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
+                    int64_t head_dim) = 0;
+  virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+                         View out) = 0;
   virtual void activate(Activation f, View x, View out) = 0;
   virtual void activate_gated(Activation f, View gate, View up, View out) = 0;
   virtual void add(View a, View b, View out) = 0;

@@ -22,7 +22,8 @@ std::map<TokenId, int> histogram(const GenerateOptions& options, std::vector<flo
   return counts;
 }
 
-std::string stream_all(std::vector<std::string> stop, const std::vector<std::string>& pieces, std::vector<std::string>* emitted = nullptr) {
+std::string stream_all(std::vector<std::string> stop, const std::vector<std::string>& pieces,
+                       std::vector<std::string>* emitted = nullptr) {
   TextStream stream(std::move(stop));
   std::string text;
   for (const std::string& piece : pieces) {

@@ -32,14 +32,16 @@ struct OwnedWeight {
     const uint64_t block_bytes = packed_block_bytes(dtype, inputs);
     for (int64_t o = 0; o < outputs; o += kOutputBlock) {
       const int64_t rows = std::min(kOutputBlock, outputs - o);
-      pack_block(dtype, std::span(values).subspan(static_cast<size_t>(o * inputs), static_cast<size_t>(rows * inputs)), inputs,
-                 data.data() + static_cast<uint64_t>(o / kOutputBlock) * block_bytes, scales.data() + o);
+      pack_block(dtype, std::span(values).subspan(static_cast<size_t>(o * inputs), static_cast<size_t>(rows * inputs)),
+                 inputs, data.data() + static_cast<uint64_t>(o / kOutputBlock) * block_bytes, scales.data() + o);
     }
     packed = {dtype, outputs, inputs, data.data(), scales.data()};
   }
 };
 
-View view_of(std::vector<float>& values, int64_t rows, int64_t cols) { return View(values.data(), DType::f32, Shape{rows, cols}); }
+View view_of(std::vector<float>& values, int64_t rows, int64_t cols) {
+  return View(values.data(), DType::f32, Shape{rows, cols});
+}
 
 double relative_error(std::span<const float> got, std::span<const float> want) {
   double difference = 0, norm = 1e-30;
@@ -65,15 +67,20 @@ void on_every_backend(Check&& check) {
 
 TEST_CASE("a linear layer agrees with the textbook within its weights' precision, at every type and size") {
   on_every_backend([](Ops& ops) {
-    // Tolerances: the relative error of rounding weights and activations, several times what is expected, far below a wrong result.
-    const std::pair<DType, double> kinds[] = {
-        {DType::linear_f32, 1e-5}, {DType::linear_f16, 1e-3}, {DType::linear_i8, 2e-2}, {DType::linear_i8g, 2e-2}, {DType::linear_i4, 2e-1}};
+    // Tolerances: the relative error of rounding weights and activations, several times what is expected, far below a
+    // wrong result.
+    const std::pair<DType, double> kinds[] = {{DType::linear_f32, 1e-5},
+                                              {DType::linear_f16, 1e-3},
+                                              {DType::linear_i8, 2e-2},
+                                              {DType::linear_i8g, 2e-2},
+                                              {DType::linear_i4, 2e-1}};
     for (const auto& [dtype, tolerance] : kinds)
       for (const int64_t rows : {1, 5, 130})
         for (const auto& [outputs, inputs] : {std::pair<int64_t, int64_t>{48, 64}, {50, 33}}) {
           CAPTURE(to_string(dtype));
           CAPTURE(rows);
-          auto x = random_floats(rows * inputs, 1), w = random_floats(outputs * inputs, 2), bias = random_floats(outputs, 3);
+          auto x = random_floats(rows * inputs, 1), w = random_floats(outputs * inputs, 2),
+               bias = random_floats(outputs, 3);
           std::vector<float> want(static_cast<size_t>(rows * outputs)), got(want.size());
           reference::linear(x, w, bias, rows, inputs, outputs, want);
           const OwnedWeight weight(dtype, w, outputs, inputs);
@@ -111,21 +118,25 @@ TEST_CASE("layers that share their input give the same as one by one, and a resi
 TEST_CASE("attention over concatenated sequences sees each one alone, causal or not, with grouped heads") {
   on_every_backend([](Ops& ops) {
     constexpr int64_t kHeads = 6, kKvHeads = 2, kDim = 32, kTokens = 150;
-    auto q = random_floats(kTokens * kHeads * kDim, 1), k = random_floats(kTokens * kKvHeads * kDim, 2), v = random_floats(kTokens * kKvHeads * kDim, 3);
+    auto q = random_floats(kTokens * kHeads * kDim, 1), k = random_floats(kTokens * kKvHeads * kDim, 2),
+         v = random_floats(kTokens * kKvHeads * kDim, 3);
     const AttentionSpan spans[] = {{0, 1, 0, 1}, {1, 9, 1, 9}, {10, 140, 10, 140}};
     for (const bool causal : {false, true}) {
       std::vector<float> got(q.size());
-      ops.attention({kHeads, kKvHeads, kDim, 0.25f, causal}, spans, view_of(q, kTokens, kHeads * kDim), view_of(k, kTokens, kKvHeads * kDim),
-                    view_of(v, kTokens, kKvHeads * kDim), view_of(got, kTokens, kHeads * kDim));
+      ops.attention({kHeads, kKvHeads, kDim, 0.25f, causal}, spans, view_of(q, kTokens, kHeads * kDim),
+                    view_of(k, kTokens, kKvHeads * kDim), view_of(v, kTokens, kKvHeads * kDim),
+                    view_of(got, kTokens, kHeads * kDim));
       for (const AttentionSpan& span : spans)
         for (int64_t h = 0; h < kHeads; ++h) {
           const auto gather = [&](const std::vector<float>& from, int64_t heads, int64_t head) {
             std::vector<float> rows;
             for (int64_t t = span.q_begin; t < span.q_begin + span.q_tokens; ++t)
-              rows.insert(rows.end(), from.begin() + (t * heads + head) * kDim, from.begin() + (t * heads + head + 1) * kDim);
+              rows.insert(rows.end(), from.begin() + (t * heads + head) * kDim,
+                          from.begin() + (t * heads + head + 1) * kDim);
             return rows;
           };
-          const auto one_q = gather(q, kHeads, h), one_k = gather(k, kKvHeads, h / 3), one_v = gather(v, kKvHeads, h / 3);
+          const auto one_q = gather(q, kHeads, h), one_k = gather(k, kKvHeads, h / 3),
+                     one_v = gather(v, kKvHeads, h / 3);
           std::vector<float> want(one_q.size());
           reference::attention(one_q, one_k, one_v, span.q_tokens, span.q_tokens, kDim, 0.25f, causal, want);
           CHECK(relative_error(gather(got, kHeads, h), want) < 1e-4);
@@ -140,9 +151,12 @@ TEST_CASE("a token decoded against a cache attends like the last token of the wh
     auto q = random_floats(kTokens * kHeads * kDim, 1), k = random_floats(q.size(), 2), v = random_floats(q.size(), 3);
     const AttentionSpec spec{kHeads, kHeads, kDim, 0.125f, true};
     std::vector<float> whole(q.size()), last(kHeads * kDim);
-    const View keys = view_of(k, kTokens, kHeads * kDim), values = view_of(v, kTokens, kHeads * kDim), queries = view_of(q, kTokens, kHeads * kDim);
-    ops.attention(spec, std::array{AttentionSpan{0, kTokens, 0, kTokens}}, queries, keys, values, view_of(whole, kTokens, kHeads * kDim));
-    ops.attention(spec, std::array{AttentionSpan{0, 1, 0, kTokens}}, queries.slice_rows(kTokens - 1, 1), keys, values, view_of(last, 1, kHeads * kDim));
+    const View keys = view_of(k, kTokens, kHeads * kDim), values = view_of(v, kTokens, kHeads * kDim),
+               queries = view_of(q, kTokens, kHeads * kDim);
+    ops.attention(spec, std::array{AttentionSpan{0, kTokens, 0, kTokens}}, queries, keys, values,
+                  view_of(whole, kTokens, kHeads * kDim));
+    ops.attention(spec, std::array{AttentionSpan{0, 1, 0, kTokens}}, queries.slice_rows(kTokens - 1, 1), keys, values,
+                  view_of(last, 1, kHeads * kDim));
     CHECK(relative_error(last, std::span(whole).last(last.size())) < 1e-5);
   });
 }
@@ -159,13 +173,15 @@ TEST_CASE("embedding tables of every type give their rows, and accumulate on req
     ops.embed(View(halves.data(), DType::f16, Shape{kRows, kFeatures}), {}, ids, view_of(out, 4, kFeatures), true);
     for (size_t t = 0; t < ids.size(); ++t)
       for (int64_t i = 0; i < kFeatures; ++i)
-        CHECK(out[t * kFeatures + static_cast<size_t>(i)] == doctest::Approx(2 * table[static_cast<size_t>(ids[t] * kFeatures + i)]).epsilon(1e-3));
+        CHECK(out[t * kFeatures + static_cast<size_t>(i)] ==
+              doctest::Approx(2 * table[static_cast<size_t>(ids[t] * kFeatures + i)]).epsilon(1e-3));
     const std::vector<int32_t> outside = {40};
     CHECK_THROWS_AS(ops.embed(view_of(table, kRows, kFeatures), {}, outside, view_of(out, 1, kFeatures), false), Error);
 
     const OwnedWeight tied(DType::linear_f32, table, kRows, kFeatures);
     ops.embed(ops.prepare(tied.packed), ids, view_of(out, 4, kFeatures));
-    for (int64_t i = 0; i < kFeatures; ++i) CHECK(out[static_cast<size_t>(kFeatures + i)] == table[static_cast<size_t>(39 * kFeatures + i)]);
+    for (int64_t i = 0; i < kFeatures; ++i)
+      CHECK(out[static_cast<size_t>(kFeatures + i)] == table[static_cast<size_t>(39 * kFeatures + i)]);
   });
 }
 
