@@ -133,9 +133,10 @@ void attend_block(const AttentionHead& h, int64_t begin, int64_t end, const Atte
   for (int64_t key = 0; key < last_visible; key += kKeyTile) {
     const int64_t tile_keys = min_of(kKeyTile, last_visible - key);
     if (transposed) transpose_tile(h, key, tile_keys, s.keys);
+    RowTiles tiles(end - begin);
     int rows = 0;
     for (int64_t i = begin; i < end; i += rows) {
-      rows = next_tile_rows(end - i);
+      rows = tiles.next();
       const int64_t keys = min_of(tile_keys, visible_keys(h, i + rows - 1) - key);
       if (keys <= 0) continue;
       const TileOfScores tile{h, s, begin, i, rows, key, keys};

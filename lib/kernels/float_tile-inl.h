@@ -4,11 +4,22 @@
 constexpr int kTileRows = 6;  // 6 × 2 AVX2 vectors, 2 of weights and 1 of input are 15 of 16 registers
 constexpr int kFloatStrips = 2;
 
-// Rows of the next tile when `left` are to be done: as even as possible, so that no tile is left with a single row.
-FRUGAL_INLINE int next_tile_rows(int64_t left) {
-  const int64_t tiles = (left + kTileRows - 1) / kTileRows;
-  return static_cast<int>((left + tiles - 1) / tiles);
-}
+// Rows cut into as few tiles as possible, as even as possible, so that no tile is left with a single row.
+class RowTiles {
+ public:
+  explicit RowTiles(int64_t rows) {
+    const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+    if (tiles == 0) return;
+    smaller_ = static_cast<int>(rows / tiles);
+    larger_tiles_ = rows - smaller_ * tiles;
+  }
+  // Rows of the next tile; call it no more often than there are tiles.
+  int next() { return larger_tiles_-- > 0 ? smaller_ + 1 : smaller_; }
+
+ private:
+  int smaller_ = 0;
+  int64_t larger_tiles_ = 0;
+};
 
 // Calls tile<rows>() for a number of rows known at run time, 1 to kTileRows.
 template <class Tile>

@@ -110,6 +110,14 @@ struct Table {
                       int32_t* out);
   /// codes = round(x / scale) with scale = max|x| / 127, returned. A zero vector gives zeros and scale 0.
   float (*quantize_vector)(const float* x, int64_t count, int8_t* codes);
+
+  // --- what could be at best, for whoever times them -----------------------------------------------------------------
+  /// Runs `steps` tiles of integer (fp32) multiply-adds on registers alone and returns how many multiply-adds that
+  /// were.
+  int64_t (*peak_int8_products)(int64_t steps);
+  int64_t (*peak_float_products)(int64_t steps);
+  /// Loads `count` floats, once and in order, and does nothing with them.
+  void (*peak_read)(const float* p, int64_t count);
 };
 
 /// The table for `isa`. Throws Error(usage) if this build or machine has none.

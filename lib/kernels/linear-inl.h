@@ -7,36 +7,38 @@
 // An instruction set describes an integer product by a type with
 //   Input                        the type of the activations' codes it reads
 //   Acc, start(offset)           partial sums of kLanes outputs, together worth `offset` each
-//   Weights, load(codes, quad)   the codes of inputs [4·quad, 4·quad + 4) of a group, for the kLanes outputs at `codes`
-//   Inputs, broadcast(x)         the four inputs at x
+//   kInputsPerStep               inputs whose products one step adds up
+//   Weights, load(codes, step)   the codes of the inputs of that step of a group, for the kLanes outputs at `codes`
+//   Inputs, broadcast(x)         the inputs at x
 //   step(acc, weights, inputs)
 //   finish(acc)                  kLanes exact int32 sums, in order
 
-constexpr int64_t kQuadsPerGroup = kInputGroup / 4;
 constexpr int64_t kStripsPerBlock = kOutputBlock / kLanes;
 constexpr int kMaxStrips = 4;
 
 // --- quantised rows
 // ----------------------------------------------------------------------------------------------------
 
-// A row of activations: { scales f32[groups], scaled sums f32[groups], sums i32[groups + 1], codes i8, codes i16 (if
-// kWideInputs) }, 64-byte aligned. Without groups, every group repeats the scale of the row. scaled sum = scale · Σ
-// codes of the group; the last of the sums is that of the whole row.
+// Quantised rows lie in three planes: { scales f32[groups], scaled sums f32[groups], sums i32[groups + 1] } of every
+// row, then the i8 codes of every row, then their i16 codes (if kWideInputs). Without groups, every group repeats the
+// scale of the row. scaled sum = scale · Σ codes of the group; the last of the sums is that of the whole row.
 struct RowLayout {
   int64_t groups;
-  int64_t scaled_sums;  // offsets in bytes; scales lie at 0
+  int64_t scaled_sums;  // offsets in bytes in a row's scales and sums
   int64_t sums;
-  int64_t codes;
+  int64_t sums_bytes;  // of a row
+  int64_t codes;       // offsets of the planes
   int64_t wide_codes;
   int64_t bytes;
 
-  explicit RowLayout(int64_t cols) {
+  RowLayout(int64_t rows, int64_t cols) {
     groups = (cols + kInputGroup - 1) / kInputGroup;
     scaled_sums = groups * 4;
     sums = scaled_sums + groups * 4;
-    codes = (sums + (groups + 1) * 4 + 63) / 64 * 64;
-    wide_codes = codes + (groups * kInputGroup + 63) / 64 * 64;
-    bytes = wide_codes + (kWideInputs ? groups * kInputGroup * 2 : 0);
+    sums_bytes = (sums + (groups + 1) * 4 + 63) / 64 * 64;
+    codes = rows * sums_bytes;
+    wide_codes = codes + (rows * groups * kInputGroup + 63) / 64 * 64;
+    bytes = wide_codes + (kWideInputs ? rows * groups * kInputGroup * 2 : 0);
   }
 };
 
@@ -47,16 +49,16 @@ struct RowOfCodes {
   int8_t* codes;
   int16_t* wide_codes;
 
-  RowOfCodes(std::byte* row, const RowLayout& layout)
-      : scales(reinterpret_cast<float*>(row)),
-        scaled_sums(reinterpret_cast<float*>(row + layout.scaled_sums)),
-        sums(reinterpret_cast<int32_t*>(row + layout.sums)),
-        codes(reinterpret_cast<int8_t*>(row + layout.codes)),
-        wide_codes(kWideInputs ? reinterpret_cast<int16_t*>(row + layout.wide_codes) : nullptr) {}
+  FRUGAL_INLINE RowOfCodes(std::byte* data, const RowLayout& layout, int64_t row)
+      : scales(reinterpret_cast<float*>(data + row * layout.sums_bytes)),
+        scaled_sums(reinterpret_cast<float*>(data + row * layout.sums_bytes + layout.scaled_sums)),
+        sums(reinterpret_cast<int32_t*>(data + row * layout.sums_bytes + layout.sums)),
+        codes(reinterpret_cast<int8_t*>(data + layout.codes) + row * layout.groups * kInputGroup),
+        wide_codes(reinterpret_cast<int16_t*>(data + layout.wide_codes) + row * layout.groups * kInputGroup) {}
 };
 
 uint64_t quantized_rows_bytes(int64_t rows, int64_t cols, bool) {
-  return static_cast<uint64_t>(rows * RowLayout(cols).bytes);
+  return static_cast<uint64_t>(RowLayout(rows, cols).bytes);
 }
 
 void quantize_row(const float* x, int64_t cols, bool grouped, const RowLayout& layout, const RowOfCodes& row) {
@@ -78,9 +80,9 @@ void quantize_row(const float* x, int64_t cols, bool grouped, const RowLayout& l
 }
 
 void quantize_rows(const float* x, int64_t x_stride, int64_t row_begin, int64_t row_end, const QuantizedRows& out) {
-  const RowLayout layout(out.cols);
+  const RowLayout layout(out.rows, out.cols);
   for (int64_t r = row_begin; r < row_end; ++r)
-    quantize_row(x + r * x_stride, out.cols, out.grouped, layout, RowOfCodes(out.data + r * layout.bytes, layout));
+    quantize_row(x + r * x_stride, out.cols, out.grouped, layout, RowOfCodes(out.data, layout, r));
 }
 
 // --- weight formats
@@ -127,13 +129,16 @@ FRUGAL_INLINE Strip strip_of(const PackedWeight& weight, int64_t block_bytes, in
 // --- integer tiles
 // -----------------------------------------------------------------------------------------------------
 
-// Rows and strips that one tile multiplies. sums: [rows][strips · kLanes].
+// Rows (of the quantised rows `data`) and strips that one tile multiplies. sums: [rows][strips · kLanes].
 struct QuantizedTile {
   const RowLayout& layout;
-  std::byte* first_row;
+  std::byte* data;
+  int64_t first_row;
   Strip strips[kMaxStrips];
   const float* scales;  // of the first strip's outputs; linear_i8 only
   float* sums;
+
+  FRUGAL_INLINE RowOfCodes row(int r) const { return RowOfCodes(data, layout, first_row + r); }
 };
 
 template <class Input>
@@ -149,13 +154,13 @@ template <class Dot, int R, int C>
 FRUGAL_INLINE void add_group(typename Dot::Acc (&acc)[R][C], const typename Dot::Input* const (&x)[R],
                              const uint8_t* const (&codes)[C], int64_t group) {
   FRUGAL_UNROLL
-  for (int quad = 0; quad < kQuadsPerGroup; ++quad) {
+  for (int i = 0; i < kInputGroup / Dot::kInputsPerStep; ++i) {
     typename Dot::Weights w[C];
     FRUGAL_UNROLL
-    for (int c = 0; c < C; ++c) w[c] = Dot::load(codes[c], quad);
+    for (int c = 0; c < C; ++c) w[c] = Dot::load(codes[c], i);
     FRUGAL_UNROLL
     for (int r = 0; r < R; ++r) {
-      const typename Dot::Inputs inputs = Dot::broadcast(x[r] + group * kInputGroup + quad * 4);
+      const typename Dot::Inputs inputs = Dot::broadcast(x[r] + group * kInputGroup + i * Dot::kInputsPerStep);
       FRUGAL_UNROLL
       for (int c = 0; c < C; ++c) Dot::step(acc[r][c], w[c], inputs);
     }
@@ -172,7 +177,7 @@ void row_scaled_tile(const QuantizedTile& tile) {
   float scale[R];
   FRUGAL_UNROLL
   for (int r = 0; r < R; ++r) {
-    const RowOfCodes row(tile.first_row + r * tile.layout.bytes, tile.layout);
+    const RowOfCodes row = tile.row(r);
     x[r] = input_codes<typename Dot::Input>(row);
     scale[r] = row.scales[0];
     FRUGAL_UNROLL
@@ -195,6 +200,28 @@ void row_scaled_tile(const QuantizedTile& tile) {
   }
 }
 
+// total[r][c] += acc[r][c] of group `g`, scaled.
+template <class Format, class Dot, int R, int C>
+FRUGAL_INLINE void scale_group(VecF (&total)[R][C], const typename Dot::Acc (&acc)[R][C], const QuantizedTile& tile,
+                               int64_t g) {
+  FRUGAL_UNROLL
+  for (int c = 0; c < C; ++c) {
+    [[maybe_unused]] VecF d, m;
+    if constexpr (Format::kScales) d = load_halves(tile.strips[c].halves(g * Format::kGroupBytes + Format::kScales));
+    if constexpr (Format::kMinima) m = load_halves(tile.strips[c].halves(g * Format::kGroupBytes + Format::kMinima));
+    FRUGAL_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const RowOfCodes row = tile.row(r);
+      const VecF sum = to_float(Dot::finish(acc[r][c]));
+      if constexpr (Format::kScales)
+        total[r][c] = mul_add(sum * splat(row.scales[g]), d, total[r][c]);
+      else
+        total[r][c] = mul_add(sum, splat(row.scales[g]), total[r][c]);
+      if constexpr (Format::kMinima) total[r][c] = mul_add(m, splat(row.scaled_sums[g]), total[r][c]);
+    }
+  }
+}
+
 // Scales by group of inputs, of the activations, the weights or both: the integer sum of each group is scaled and added
 // up in float.
 template <class Format, int R, int C>
@@ -205,7 +232,7 @@ void group_scaled_tile(const QuantizedTile& tile) {
   const uint8_t* codes[C];
   FRUGAL_UNROLL
   for (int r = 0; r < R; ++r) {
-    x[r] = input_codes<typename Dot::Input>(RowOfCodes(tile.first_row + r * tile.layout.bytes, tile.layout));
+    x[r] = input_codes<typename Dot::Input>(tile.row(r));
     FRUGAL_UNROLL
     for (int c = 0; c < C; ++c) total[r][c] = splat(0.0f);
   }
@@ -215,28 +242,14 @@ void group_scaled_tile(const QuantizedTile& tile) {
     typename Dot::Acc acc[R][C];
     FRUGAL_UNROLL
     for (int r = 0; r < R; ++r) {
-      const RowOfCodes row(tile.first_row + r * tile.layout.bytes, tile.layout);
+      const RowOfCodes row = tile.row(r);
       FRUGAL_UNROLL
       for (int c = 0; c < C; ++c) acc[r][c] = Dot::start(Format::kMinima ? 0 : -128 * row.sums[g]);
     }
     add_group<Dot, R, C>(acc, x, codes, g);
+    scale_group<Format, Dot, R, C>(total, acc, tile, g);
     FRUGAL_UNROLL
-    for (int c = 0; c < C; ++c) {
-      [[maybe_unused]] VecF d, m;
-      if constexpr (Format::kScales) d = load_halves(tile.strips[c].halves(g * Format::kGroupBytes + Format::kScales));
-      if constexpr (Format::kMinima) m = load_halves(tile.strips[c].halves(g * Format::kGroupBytes + Format::kMinima));
-      FRUGAL_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const RowOfCodes row(tile.first_row + r * tile.layout.bytes, tile.layout);
-        const VecF sum = to_float(Dot::finish(acc[r][c]));
-        if constexpr (Format::kScales)
-          total[r][c] = mul_add(sum * splat(row.scales[g]), d, total[r][c]);
-        else
-          total[r][c] = mul_add(sum, splat(row.scales[g]), total[r][c]);
-        if constexpr (Format::kMinima) total[r][c] = mul_add(m, splat(row.scaled_sums[g]), total[r][c]);
-      }
-      codes[c] += Format::kGroupBytes;
-    }
+    for (int c = 0; c < C; ++c) codes[c] += Format::kGroupBytes;
   }
   FRUGAL_UNROLL
   for (int r = 0; r < R; ++r) {
@@ -258,21 +271,27 @@ struct Output {
   int64_t outputs;
   const Epilogue& epilogue;
 
-  // sums: [rows][strips · kLanes], the first of which is output `first` of row `row`.
-  void write(const float* sums, int64_t row, int rows, int64_t first, int strips) const {
-    const int64_t width = strips * kLanes;
-    for (int r = 0; r < rows; ++r) {
+  // `value(r, c)` is the sum of row `row` + r and strip c, the first of which begins with output `first`.
+  template <class Value>
+  FRUGAL_INLINE void write(int64_t row, int64_t rows, int64_t first, int strips, const Value& value) const {
+    for (int64_t r = 0; r < rows; ++r) {
       float* to = out + (row + r) * stride;
       const float* residual = epilogue.residual ? epilogue.residual + (row + r) * epilogue.residual_stride : nullptr;
-      for (int64_t o = first; o < min_of(first + width, outputs); o += kLanes) {
+      for (int c = 0; c < strips; ++c) {
+        const int64_t o = first + c * kLanes;
         const int64_t n = min_of(kLanes, outputs - o);
-        VecF value = load(sums + r * width + (o - first));
-        if (epilogue.bias) value = value + load_n(epilogue.bias + o, n);
-        if (epilogue.activation != Activation::none) value = activate_vector(epilogue.activation, value);
-        if (residual) value = value + load_n(residual + o, n);
-        store_n(to + o, value, n);
+        VecF sum = value(r, c);
+        if (epilogue.bias) sum = sum + load_n(epilogue.bias + o, n);
+        if (epilogue.activation != Activation::none) sum = activate_vector(epilogue.activation, sum);
+        if (residual) sum = sum + load_n(residual + o, n);
+        store_n(to + o, sum, n);
       }
     }
+  }
+
+  // sums: [rows][strips · kLanes].
+  void write_sums(const float* sums, int64_t row, int rows, int64_t first, int strips) const {
+    write(row, rows, first, strips, [&](int64_t r, int c) { return load(sums + (r * strips + c) * kLanes); });
   }
 };
 
@@ -303,8 +322,9 @@ FRUGAL_INLINE void for_each_tile(const Range& range, int64_t row_bytes, const Ti
     const int64_t panel_end = min_of(panel + panel_rows, range.row_end);
     int64_t strip = range.strip_begin;
     const auto visit_rows = [&](auto strips) {
+      RowTiles tiles(panel_end - panel);
       for (int64_t row = panel; row < panel_end;) {
-        const int rows = next_tile_rows(panel_end - row);
+        const int rows = tiles.next();
         with_rows(rows, [&](auto r) { tile(r, strips, row, strip); });
         row += rows;
       }
@@ -318,15 +338,14 @@ FRUGAL_INLINE void for_each_tile(const Range& range, int64_t row_bytes, const Ti
 template <int Strips, class Kernel>
 FRUGAL_INLINE void multiply_quantized(const PackedWeight& weight, const QuantizedRows& x, const Range& range,
                                       const Output& output, const Kernel& kernel) {
-  const RowLayout layout(x.cols);
+  const RowLayout layout(x.rows, x.cols);
   const int64_t block_bytes = static_cast<int64_t>(packed_block_bytes(weight.dtype, weight.inputs));
   alignas(64) float sums[kTileRows * kMaxStrips * kLanes];
-  for_each_tile<Strips>(range, layout.bytes, [&](auto r, auto c, int64_t row, int64_t strip) {
-    QuantizedTile tile{
-        layout, x.data + row * layout.bytes, {}, weight.scales ? weight.scales + strip * kLanes : nullptr, sums};
+  for_each_tile<Strips>(range, layout.groups * kInputGroup, [&](auto r, auto c, int64_t row, int64_t strip) {
+    QuantizedTile tile{layout, x.data, row, {}, weight.scales ? weight.scales + strip * kLanes : nullptr, sums};
     for (int i = 0; i < c.value; ++i) tile.strips[i] = strip_of(weight, block_bytes, strip + i);
     kernel(r, c, tile);
-    output.write(sums, row, r.value, strip * kLanes, c.value);
+    output.write_sums(sums, row, r.value, strip * kLanes, c.value);
   });
 }
 
@@ -337,11 +356,19 @@ void multiply_grouped(const PackedWeight& weight, const QuantizedRows& x, const 
   });
 }
 
+#if FRUGAL_WIDENS
+#include "kernels/wide-inl.h"
+#endif
+
 void linear_quantized(const PackedWeight& weight, const QuantizedRows& x, int64_t row_begin, int64_t row_end,
                       int64_t block_begin, int64_t block_end, float* out, int64_t out_stride,
                       const Epilogue& epilogue) {
   const Range range = range_of(weight, row_begin, row_end, block_begin, block_end);
   const Output output{out, out_stride, weight.outputs, epilogue};
+#if FRUGAL_WIDENS
+  if (weight.dtype != DType::linear_i4 && row_end - row_begin >= kWidenFromRows)
+    return multiply_widened(weight, x, range, output);
+#endif
   if (weight.dtype == DType::linear_i4) return multiply_grouped<FormatI4>(weight, x, range, output);
   if (weight.dtype == DType::linear_i8g) return multiply_grouped<FormatI8g>(weight, x, range, output);
   if (x.grouped) return multiply_grouped<FormatI8>(weight, x, range, output);
@@ -363,7 +390,7 @@ void multiply_float(const PackedWeight& weight, const float* x, int64_t x_stride
     }
     float_tile<Weights, r.value, c.value>(x + row * x_stride, x_stride, strips, kOutputBlock * Weights::kBytes,
                                           weight.inputs, sums, c.value * kLanes, false);
-    output.write(sums, row, r.value, strip * kLanes, c.value);
+    output.write_sums(sums, row, r.value, strip * kLanes, c.value);
   });
 }
 

@@ -15,6 +15,7 @@ struct Constant {
 
 #include "kernels/attention-inl.h"
 #include "kernels/linear-inl.h"
+#include "kernels/peak-inl.h"
 
 constexpr Table make_table(Isa isa) {
   Table table{};
@@ -35,5 +36,8 @@ constexpr Table make_table(Isa isa) {
   table.dot_f32 = dot_f32;
   table.dot_i8_rows = dot_i8_rows;
   table.quantize_vector = quantize_vector;
+  table.peak_int8_products = peak_int8_products;
+  table.peak_float_products = peak_float_products;
+  table.peak_read = peak_read;
   return table;
 }

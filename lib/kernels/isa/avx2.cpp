@@ -17,6 +17,7 @@ using VecF = __m256;
 using VecI = __m256i;
 constexpr int64_t kLanes = 8;
 constexpr bool kWideInputs = true;
+#define FRUGAL_WIDENS 1
 // A strip of the byte product takes two accumulators a row, so 6 × 1 strips fill the registers.
 constexpr int kByteStrips = 1;
 constexpr int kByteGroupStrips = 1;
@@ -61,6 +62,9 @@ FRUGAL_INLINE VecF vabs(VecF a) {
 }
 FRUGAL_INLINE VecF select_less(VecF a, VecF b, VecF yes, VecF no) {
   return _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+FRUGAL_INLINE void hide(VecF& a) {
+  asm volatile("" : FRUGAL_VECTOR_REGISTER(a));
 }
 FRUGAL_INLINE float hsum(VecF a) {
   __m128 sum = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -144,6 +148,7 @@ struct ByteDot {
         _mm256_set1_epi32(offset / 2);  // offset is a multiple of 128, and every output has two partial sums
     return {half, half};
   }
+  static constexpr int kInputsPerStep = 4;
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) {
     const __m128i* line = reinterpret_cast<const __m128i*>(codes + quad * 64);
     return {_mm256_cvtepu8_epi16(_mm_loadu_si128(line)), _mm256_cvtepu8_epi16(_mm_loadu_si128(line + 1))};
@@ -156,11 +161,61 @@ struct ByteDot {
   static FRUGAL_INLINE void step(Acc& acc, const Weights& w, Inputs x) {
     acc.first = _mm256_add_epi32(acc.first, _mm256_madd_epi16(w.first, x));
     acc.second = _mm256_add_epi32(acc.second, _mm256_madd_epi16(w.second, x));
+    FRUGAL_KEEP(acc.first);
+    FRUGAL_KEEP(acc.second);
   }
   static FRUGAL_INLINE VecI finish(const Acc& acc) {
     return _mm256_permute4x64_epi64(_mm256_hadd_epi32(acc.first, acc.second), 0xd8);
   }
+  static FRUGAL_INLINE void hide(Weights& w, Inputs& x) {
+    asm volatile("" : FRUGAL_VECTOR_REGISTER(w.first), FRUGAL_VECTOR_REGISTER(w.second), FRUGAL_VECTOR_REGISTER(x));
+  }
 };
+
+// Weights that widen_group has put in pairs of inputs, those of `Strips` strips side by side: one vpmaddwd makes 8
+// whole outputs.
+template <int Strips>
+struct WideDot {
+  using Input = int16_t;
+  using Acc = __m256i;
+  using Weights = __m256i;
+  using Inputs = __m256i;
+  static constexpr int kInputsPerStep = 2;
+  static FRUGAL_INLINE Acc start(int32_t offset) { return _mm256_set1_epi32(offset); }
+  static FRUGAL_INLINE Weights load(const uint8_t* widened, int pair) {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(widened) + pair * Strips);
+  }
+  static FRUGAL_INLINE Inputs broadcast(const Input* x) {
+    int32_t two;
+    std::memcpy(&two, x, sizeof two);
+    return _mm256_set1_epi32(two);
+  }
+  static FRUGAL_INLINE void step(Acc& acc, Weights w, Inputs x) {
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(w, x));
+    FRUGAL_KEEP(acc);
+  }
+  static FRUGAL_INLINE VecI finish(Acc acc) { return acc; }
+  static FRUGAL_INLINE Acc load_sums(const int32_t* p) {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
+  }
+  static FRUGAL_INLINE void store_sums(int32_t* p, Acc acc) { _mm256_store_si256(reinterpret_cast<__m256i*>(p), acc); }
+};
+
+// 32 inputs × 8 outputs of byte codes to (code − 128) in 16 bits: [pair of inputs][output][2], pairs `stride` vectors
+// apart.
+FRUGAL_INLINE void widen_group(const uint8_t* codes, uint8_t* to, int64_t stride) {
+  // In each half, four outputs of four bytes: their first pairs, then their second pairs.
+  const __m256i pairs = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15,  //
+                                         0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  __m256i* out = reinterpret_cast<__m256i*>(to);
+  for (int quad = 0; quad < 8; ++quad, out += 2 * stride) {
+    const __m256i line = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + quad * 64));
+    const __m256i centered = _mm256_xor_si256(line, _mm256_set1_epi8(-128));
+    const __m256i sorted = _mm256_permute4x64_epi64(_mm256_shuffle_epi8(centered, pairs), 0xd8);
+    _mm256_store_si256(out, _mm256_cvtepi8_epi16(_mm256_castsi256_si128(sorted)));
+    _mm256_store_si256(out + stride, _mm256_cvtepi8_epi16(_mm256_extracti128_si256(sorted, 1)));
+  }
+}
 
 // Nibbles cannot saturate maddubs: a group's 8 steps of at most 2 · 15 · 127 add up to 30,480 in 16 bits.
 struct NibbleDot {
@@ -168,6 +223,7 @@ struct NibbleDot {
   using Acc = __m256i;
   using Weights = __m256i;
   using Inputs = __m256i;
+  static constexpr int kInputsPerStep = 4;
   static FRUGAL_INLINE Acc start(int32_t) { return _mm256_setzero_si256(); }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) {
     __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + quad % 4 * 64));
@@ -181,6 +237,7 @@ struct NibbleDot {
   }
   static FRUGAL_INLINE void step(Acc& acc, Weights w, Inputs x) {
     acc = _mm256_add_epi16(acc, _mm256_maddubs_epi16(w, x));
+    FRUGAL_KEEP(acc);
   }
   static FRUGAL_INLINE VecI finish(Acc acc) { return _mm256_madd_epi16(acc, _mm256_set1_epi16(1)); }
 };

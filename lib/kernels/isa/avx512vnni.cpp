@@ -60,6 +60,9 @@ FRUGAL_INLINE VecF vabs(VecF a) {
 FRUGAL_INLINE VecF select_less(VecF a, VecF b, VecF yes, VecF no) {
   return _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_LT_OQ), no, yes);
 }
+FRUGAL_INLINE void hide(VecF& a) {
+  asm volatile("" : FRUGAL_VECTOR_REGISTER(a));
+}
 FRUGAL_INLINE float hsum(VecF a) {
   return _mm512_reduce_add_ps(a);
 }
@@ -106,11 +109,15 @@ struct ByteDot {
   using Acc = __m512i;
   using Weights = __m512i;
   using Inputs = __m512i;
+  static constexpr int kInputsPerStep = 4;
   static FRUGAL_INLINE Acc start(int32_t offset) { return _mm512_set1_epi32(offset); }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) { return _mm512_loadu_si512(codes + quad * 64); }
   static FRUGAL_INLINE Inputs broadcast(const Input* x) { return four_codes(x); }
   static FRUGAL_INLINE void step(Acc& acc, Weights w, Inputs x) { acc = _mm512_dpbusd_epi32(acc, w, x); }
   static FRUGAL_INLINE VecI finish(Acc acc) { return acc; }
+  static FRUGAL_INLINE void hide(Weights& w, Inputs& x) {
+    asm volatile("" : FRUGAL_VECTOR_REGISTER(w), FRUGAL_VECTOR_REGISTER(x));
+  }
 };
 
 struct NibbleDot : ByteDot {

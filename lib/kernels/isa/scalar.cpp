@@ -45,6 +45,9 @@ FRUGAL_INLINE VecF vabs(VecF a) {
 FRUGAL_INLINE VecF select_less(VecF a, VecF b, VecF yes, VecF no) {
   return a < b ? yes : no;
 }
+FRUGAL_INLINE void hide(VecF& a) {
+  asm volatile("" : FRUGAL_VECTOR_REGISTER(a));
+}
 FRUGAL_INLINE float hsum(VecF a) {
   return a;
 }
@@ -82,6 +85,7 @@ struct ByteDot {
   using Acc = int32_t;
   using Weights = const uint8_t*;
   using Inputs = const int8_t*;
+  static constexpr int kInputsPerStep = 4;
   static FRUGAL_INLINE Acc start(int32_t offset) { return offset; }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) { return codes + quad * 64; }
   static FRUGAL_INLINE Inputs broadcast(const Input* x) { return x; }
@@ -89,6 +93,7 @@ struct ByteDot {
     acc += w[0] * x[0] + w[1] * x[1] + w[2] * x[2] + w[3] * x[3];
   }
   static FRUGAL_INLINE VecI finish(Acc acc) { return acc; }
+  static FRUGAL_INLINE void hide(Weights& w, Inputs& x) { asm volatile("" : "+r"(w), "+r"(x)::"memory"); }
 };
 
 struct NibbleDot {
@@ -99,6 +104,7 @@ struct NibbleDot {
     int shift;
   };
   using Inputs = const int8_t*;
+  static constexpr int kInputsPerStep = 4;
   static FRUGAL_INLINE Acc start(int32_t offset) { return offset; }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) { return {codes + quad % 4 * 64, quad / 4 * 4}; }
   static FRUGAL_INLINE Inputs broadcast(const Input* x) { return x; }
