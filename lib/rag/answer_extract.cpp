@@ -37,7 +37,7 @@ uint32_t bounded_end(std::string_view text, uint32_t begin, uint32_t end, uint32
 }
 
 // The hits that may answer: those that bear the named reference best, or else the first few.
-size_t readable_hits(std::span<const Hit> hits, const ExtractOptions& options) {
+size_t readable_hits(std::span<const Hit> hits, const QuoteOptions& options) {
   const size_t limit = std::min(hits.size(), static_cast<size_t>(options.hits_read));
   if (hits.empty() || !hits.front().reference_score) return limit;
   size_t count = 1;
@@ -46,7 +46,7 @@ size_t readable_hits(std::span<const Hit> hits, const ExtractOptions& options) {
 }
 
 std::vector<ScoredSentence> score_by_words(const Evidence& evidence, std::span<const Hit> hits,
-                                           const ExtractOptions& options) {
+                                           const QuoteOptions& options) {
   std::vector<ScoredSentence> scored;
   const size_t readable = readable_hits(hits, options);
   const float best_score = std::max(hits.front().score, 1e-6f);
@@ -70,7 +70,7 @@ std::vector<ScoredSentence> score_by_words(const Evidence& evidence, std::span<c
 
 // Adds the cosine of the question to the best few and orders these anew; the rest cannot overtake them by words.
 void score_by_meaning(std::vector<ScoredSentence>& sentences, std::span<const Hit> hits, Embedder& embedder,
-                      std::span<const float> query_vector, const ExtractOptions& options) {
+                      std::span<const float> query_vector, const QuoteOptions& options) {
   sentences.resize(std::min(sentences.size(), static_cast<size_t>(options.sentences_embedded)));
   std::vector<std::string_view> texts;
   for (const ScoredSentence& sentence : sentences) texts.push_back(text_of(sentence.quote, hits));
@@ -84,7 +84,7 @@ void score_by_meaning(std::vector<ScoredSentence>& sentences, std::span<const Hi
 }
 
 // The start of a text, whole sentences as long as they fit.
-Quote quote_from_start(std::span<const Hit> hits, size_t hit, const ExtractOptions& options) {
+Quote quote_from_start(std::span<const Hit> hits, size_t hit, const QuoteOptions& options) {
   const std::string_view text = hits[hit].chunk.text;
   const std::vector<Sentence> sentences = split_sentences(text);
   Quote quote{hit, sentences.front().begin, sentences.front().end};
@@ -97,7 +97,7 @@ Quote quote_from_start(std::span<const Hit> hits, size_t hit, const ExtractOptio
 }  // namespace
 
 std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
-                                   std::span<const float> query_vector, const ExtractOptions& options) {
+                                   std::span<const float> query_vector, const QuoteOptions& options) {
   if (hits.empty()) return std::nullopt;
   std::vector<ScoredSentence> sentences = score_by_words(evidence, hits, options);
   if (sentences.empty()) return std::nullopt;

@@ -12,7 +12,7 @@
 
 namespace frugal {
 
-struct ExtractOptions {
+struct QuoteOptions {
   int64_t hits_read = 5;           // sources whose sentences compete
   int64_t sentences_embedded = 6;  // best by words that are compared by meaning; 0: words only
   uint32_t max_quote_bytes = 1200;
@@ -29,6 +29,6 @@ struct Quote {
 /// read, and one that says nothing more of the question than its reference is quoted from its start. `embedder` may be
 /// null; query_vector: [dimension], used with it.
 std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
-                                   std::span<const float> query_vector, const ExtractOptions& options = {});
+                                   std::span<const float> query_vector, const QuoteOptions& options = {});
 
 }  // namespace frugal

@@ -35,7 +35,7 @@ struct PipelineOptions {
   bool rerank = true;
   int64_t rerank_budget_ms = 0;  // 0: no limit
   AnswerMode answer = AnswerMode::automatic;
-  ExtractOptions extract;
+  QuoteOptions extract;
   GenerateOptions generate;
   /// Below this confidence nothing is answered (evidence.h).
   float abstain_below = 0.5f;
