@@ -1,4 +1,5 @@
-// Any bytes as a checkpoint (GGUF or safetensors, told apart by content): every tensor can be read, or there is an Error.
+// Any bytes as a checkpoint (GGUF or safetensors, told apart by content): every tensor can be read, or there is an
+// Error.
 #include <algorithm>
 #include <vector>
 
