@@ -1,0 +1,37 @@
+// Added tokens (<|im_start|>, [MASK], …) found in a text, leftmost-longest, as Hugging Face's AddedVocabulary finds
+// them.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer_blob.h"
+
+namespace frugal {
+
+class AddedTokens {
+ public:
+  /// Those that match the text as given, or those that match normalised text.
+  AddedTokens(const TokenizerTables& tables, bool normalized);
+
+  bool empty() const { return begin_ == end_; }
+
+  struct Span {
+    std::optional<TokenId> id;  // nullopt: plain text
+    size_t begin = 0;
+    size_t end = 0;
+  };
+  /// The spans that make up `text`. Special tokens are plain text unless parse_special.
+  std::vector<Span> split(std::string_view text, bool parse_special) const;
+
+ private:
+  std::optional<AddedEntry> longest_at(std::string_view text, size_t at) const;
+  size_t first_not_below(size_t low, size_t high, size_t depth, int byte) const;
+  int byte_at(size_t row, size_t depth) const;
+
+  const TokenizerTables& tables_;
+  size_t begin_ = 0, end_ = 0;  // rows of the blob's table
+};
+
+}  // namespace frugal

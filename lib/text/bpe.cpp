@@ -1,0 +1,242 @@
+// Byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019): each piece of the pre-tokeniser starts as
+// its bytes, and the adjacent pair of lowest rank, leftmost first, is merged until none is left.
+//
+// Short pieces look for the lowest rank by eye; long ones keep a heap of candidates, so that a piece of n bytes costs
+// n log n. A long piece takes up to 25 bytes of memory a byte of it while it is merged, nothing afterwards.
+#include <algorithm>
+#include <functional>
+#include <limits>
+
+#include "base/error.h"
+#include "text/byte_level.h"
+#include "text/language.h"
+#include "text/pre_tokenize.h"
+#include "text/tokenizer_base.h"
+
+namespace frugal {
+
+namespace {
+
+constexpr uint32_t kNoMerge = std::numeric_limits<uint32_t>::max();
+// Up to here a scan of the ranks beats the heap.
+constexpr size_t kMaxScannedSymbols = 64;
+
+class BpeEncoder {
+ public:
+  BpeEncoder(const TokenizerTables& tables, TokenSink& sink) : tables_(tables), sink_(sink) {}
+
+  // Tokens of the piece text[begin, end).
+  void encode_piece(std::string_view text, size_t begin, size_t end) {
+    const std::string_view piece = text.substr(begin, end - begin);
+    if (tables_.has(kIgnoreMerges)) {
+      TokenHash hash;
+      hash.add(piece);
+      if (const auto whole = tables_.find(hash.value(), {}, piece)) return sink_.add(*whole, begin, end);
+    }
+    read_symbols(piece, begin);
+    if (ids_.size() <= kMaxScannedSymbols)
+      merge_by_scan();
+    else
+      merge_by_heap();
+    for (size_t i = 0; i < ids_.size(); ++i) sink_.add(ids_[i], starts_[i], i + 1 < ids_.size() ? starts_[i + 1] : end);
+  }
+
+ private:
+  // ids_ and starts_ of the bytes of a piece. A byte without a token is unk or nothing.
+  void read_symbols(std::string_view piece, size_t begin) {
+    ids_.clear();
+    starts_.clear();
+    bool after_unknown = false;
+    for (size_t i = 0; i < piece.size(); ++i) {
+      const TokenId id = tables_.byte_id(static_cast<unsigned char>(piece[i]));
+      const bool unknown = id < 0;
+      const bool fused = unknown && after_unknown && tables_.has(kFuseUnknown);
+      after_unknown = unknown;
+      if (fused || (unknown && !tables_.has(kUnknownForBytes))) continue;
+      ids_.push_back(unknown ? tables_.header().unk : id);
+      starts_.push_back(static_cast<uint32_t>(begin + i));
+    }
+  }
+
+  uint32_t rank(TokenId left, TokenId right) const {
+    const auto merge = tables_.merge(left, right);
+    return merge ? merge->rank : kNoMerge;
+  }
+
+  TokenId merged(TokenId left, TokenId right) const {
+    const TokenId id = tables_.merge(left, right)->merged;
+    if (!tables_.contains(id))
+      blob_index_error("merge_entries", static_cast<uint32_t>(id), tables_.header().vocab_size);
+    return id;
+  }
+
+  void merge_by_scan() {
+    uint32_t ranks[kMaxScannedSymbols];
+    size_t count = ids_.size();
+    for (size_t i = 0; i + 1 < count; ++i) ranks[i] = rank(ids_[i], ids_[i + 1]);
+    while (count > 1) {
+      const size_t at = static_cast<size_t>(std::min_element(ranks, ranks + count - 1) - ranks);
+      if (ranks[at] == kNoMerge) break;
+      ids_[at] = merged(ids_[at], ids_[at + 1]);
+      ids_.erase(ids_.begin() + static_cast<ptrdiff_t>(at) + 1);
+      starts_.erase(starts_.begin() + static_cast<ptrdiff_t>(at) + 1);
+      std::copy(ranks + at + 1, ranks + count - 1, ranks + at);
+      --count;
+      if (at > 0) ranks[at - 1] = rank(ids_[at - 1], ids_[at]);
+      if (at + 1 < count) ranks[at] = rank(ids_[at], ids_[at + 1]);
+    }
+  }
+
+  // A symbol that spans several slots of ids_ lives in the first; spans_ holds its width there and in the last, so that
+  // both neighbours are found by arithmetic. The heap orders candidates by rank, then by slot; one whose pair has
+  // changed since is recognised by its rank and dropped.
+  void merge_by_heap() {
+    const size_t count = ids_.size();
+    spans_.assign(count, 1);
+    heap_.clear();
+    for (size_t i = 0; i + 1 < count; ++i) push_candidate(i, i + 1, false);
+    std::make_heap(heap_.begin(), heap_.end(), std::greater<>());
+    while (!heap_.empty()) {
+      std::pop_heap(heap_.begin(), heap_.end(), std::greater<>());
+      const auto expected = static_cast<uint32_t>(heap_.back() >> 32);
+      const auto left = static_cast<uint32_t>(heap_.back());
+      heap_.pop_back();
+      if (ids_[left] == kConsumed) continue;
+      const size_t right = left + spans_[left];
+      if (right >= count || rank(ids_[left], ids_[right]) != expected) continue;
+      merge_at(left, right, count);
+    }
+    compact();
+  }
+
+  void merge_at(size_t left, size_t right, size_t count) {
+    ids_[left] = merged(ids_[left], ids_[right]);
+    ids_[right] = kConsumed;
+    const uint32_t span = spans_[left] + spans_[right];
+    spans_[left] = spans_[left + span - 1] = span;
+    if (left > 0) push_candidate(left - spans_[left - 1], left, true);
+    if (left + span < count) push_candidate(left, left + span, true);
+  }
+
+  void push_candidate(size_t left, size_t right, bool sift) {
+    const uint32_t found = rank(ids_[left], ids_[right]);
+    if (found == kNoMerge) return;
+    heap_.push_back(static_cast<uint64_t>(found) << 32 | left);
+    if (sift) std::push_heap(heap_.begin(), heap_.end(), std::greater<>());
+  }
+
+  void compact() {
+    size_t kept = 0;
+    for (size_t i = 0; i < ids_.size(); i += spans_[i]) {
+      ids_[kept] = ids_[i];
+      starts_[kept++] = starts_[i];
+    }
+    ids_.resize(kept);
+    starts_.resize(kept);
+    heap_ = {};
+    spans_ = {};
+  }
+
+  static constexpr TokenId kConsumed = -1;
+
+  const TokenizerTables& tables_;
+  TokenSink& sink_;
+  std::vector<TokenId> ids_;
+  std::vector<uint32_t> starts_;  // first byte of each symbol
+  std::vector<uint32_t> spans_;
+  std::vector<uint64_t> heap_;  // rank << 32 | slot
+};
+
+class ByteLevelBpe : public TableTokenizer {
+ public:
+  explicit ByteLevelBpe(std::span<const std::byte> blob) : TableTokenizer(blob) {
+    const auto steps = tables().section(BlobSection::steps);
+    if (steps.size() > kMaxPreTokenizeSteps) blob_index_error("steps", steps.size(), kMaxPreTokenizeSteps);
+    for (const std::byte step : steps) {
+      if (!is_pre_tokenize_step(static_cast<uint8_t>(step))) blob_index_error("steps", static_cast<uint8_t>(step), 6);
+      steps_.push_back(static_cast<PreTokenizeStep>(step));
+    }
+    if (tables().has(kUnknownForBytes) && tables().header().unk < 0) blob_index_error("unk", 0, 0);
+  }
+
+  std::string decode(std::span<const TokenId> ids, bool keep_special) const override {
+    std::string bytes;
+    for (const TokenId id : ids)
+      if (!is_silent(id, keep_special)) bytes += tables().token(id);
+    return is_valid_utf8(bytes) ? bytes : repair_utf8(bytes);
+  }
+
+  std::string token_bytes(TokenId id) const override {
+    return is_silent(id, true) ? std::string() : std::string(tables().token(id));
+  }
+
+ protected:
+  void encode_plain(std::string_view text, uint32_t base, bool parse_special, TokenSink& sink) const override {
+    if (is_valid_utf8(text)) return encode_valid(text, base, nullptr, parse_special, sink);
+    const NormalizedText repaired = repair_with_origins(text);
+    encode_valid(repaired.text, base, &repaired.origins, parse_special, sink);
+  }
+
+  std::optional<TokenId> find_in_vocabulary(std::string_view token) const override {
+    const auto bytes = from_byte_level(token);
+    const std::string_view wanted = bytes ? std::string_view(*bytes) : token;
+    TokenHash hash;
+    hash.add(wanted);
+    return tables().find(hash.value(), {}, wanted, !bytes);
+  }
+
+ private:
+  void encode_valid(std::string_view text, uint32_t base, const std::vector<Origin>* origins, bool parse_special,
+                    TokenSink& sink) const {
+    if (!tables().has(kNfc) || is_surely_nfc(text)) return encode_normalized(text, base, origins, parse_special, sink);
+    NormalizedText normalized = to_nfc(text);
+    if (origins != nullptr) compose_origins(normalized.origins, *origins);
+    encode_normalized(normalized.text, base, &normalized.origins, parse_special, sink);
+  }
+
+  static void compose_origins(std::vector<Origin>& inner, const std::vector<Origin>& outer) {
+    for (Origin& origin : inner) origin = {outer[origin.begin].begin, outer[origin.end - 1].end};
+  }
+
+  void encode_normalized(std::string_view text, uint32_t base, const std::vector<Origin>* origins, bool parse_special,
+                         TokenSink& sink) const {
+    BpeEncoder encoder(tables(), sink);
+    sink.map(base, origins);
+    const auto emit = [&](size_t begin, size_t end) { encoder.encode_piece(text, begin, end); };
+    for (const AddedTokens::Span& span : added_normalized().split(text, parse_special)) {
+      if (span.id)
+        sink.add(*span.id, span.begin, span.end);
+      else if (tables().has(kAddPrefixSpace) && text[span.begin] != ' ')
+        encode_prefixed(text.substr(span.begin, span.end - span.begin), span.begin, base, origins, sink);
+      else
+        pre_tokenize(std::span<const PreTokenizeStep>(steps_), text, span.begin, span.end, emit);
+    }
+  }
+
+  // As encode_normalized of one span, with a space before it that comes from no byte of the text.
+  void encode_prefixed(std::string_view span, size_t span_begin, uint32_t base, const std::vector<Origin>* origins,
+                       TokenSink& sink) const {
+    const std::string text = " " + std::string(span);
+    std::vector<Origin> shifted(text.size());
+    for (size_t i = 0; i < span.size(); ++i) {
+      const auto at = static_cast<uint32_t>(span_begin + i);
+      shifted[i + 1] = origins != nullptr ? (*origins)[at] : Origin{at, at + 1};
+    }
+    shifted[0] = {shifted[1].begin, shifted[1].begin};
+    sink.map(base, &shifted);
+    BpeEncoder encoder(tables(), sink);
+    const auto emit = [&](size_t begin, size_t end) { encoder.encode_piece(text, begin, end); };
+    pre_tokenize(std::span<const PreTokenizeStep>(steps_), text, 0, text.size(), emit);
+    sink.map(base, origins);
+  }
+
+  std::vector<PreTokenizeStep> steps_;
+};
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> open_byte_level_bpe(std::span<const std::byte> blob) {
+  return std::make_unique<ByteLevelBpe>(blob);
+}
+
+}  // namespace frugal

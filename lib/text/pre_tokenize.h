@@ -1,0 +1,46 @@
+// The pre-tokenisers of byte-level BPE: each known regular expression as a scanner over code points, without
+// backtracking. Not a regex engine: another expression is refused when the tokenizer is built.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+
+namespace frugal {
+
+/// One step of a Sequence; each splits what the steps before it left.
+enum class PreTokenizeStep : uint8_t {
+  gpt2 = 1,        // ByteLevel's own regex
+  llama3 = 2,      // contractions in any case, numbers by three
+  qwen2 = 3,       // as llama3, numbers by one
+  each_digit = 4,  // Digits(individual_digits)
+  digit_runs = 5,  // Digits
+};
+constexpr size_t kMaxPreTokenizeSteps = 4;
+bool is_pre_tokenize_step(uint8_t step);
+
+/// The step that a Split regex of a tokenizer.json stands for.
+std::optional<PreTokenizeStep> recognise_split_regex(std::string_view regex);
+
+/// End of the piece that begins at byte `at` of well-formed `text`.
+size_t piece_end(PreTokenizeStep step, std::string_view text, size_t at);
+
+/// Calls emit(begin, end) for each piece of bytes [begin, end) of `text`, in order.
+template <class Emit>
+void pre_tokenize(std::span<const PreTokenizeStep> steps, std::string_view text, size_t begin, size_t end, Emit& emit) {
+  if (steps.empty()) {
+    if (begin < end) emit(begin, end);
+    return;
+  }
+  const std::string_view segment =
+      text.substr(0, end);  // a regex sees nothing after its piece, and looks at nothing before
+  for (size_t at = begin; at < end;) {
+    const size_t next = piece_end(steps.front(), segment, at);
+    pre_tokenize(steps.subspan(1), text, at, next, emit);
+    at = next;
+  }
+}
+
+}  // namespace frugal

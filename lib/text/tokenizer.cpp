@@ -1,0 +1,65 @@
+#include "text/tokenizer.h"
+
+#include <limits>
+
+#include "base/error.h"
+#include "text/tokenizer_base.h"
+
+namespace frugal {
+
+std::unique_ptr<Tokenizer> Tokenizer::open(std::span<const std::byte> blob) {
+  const TokenizerTables tables(blob);
+  return tables.header().kind == BlobKind::wordpiece ? open_wordpiece(blob) : open_byte_level_bpe(blob);
+}
+
+TableTokenizer::TableTokenizer(std::span<const std::byte> blob)
+    : tables_(blob),
+      added_as_given_(tables_, false),
+      added_normalized_(tables_, true),
+      prefix_(tables_.prefix()),
+      suffix_(tables_.suffix()) {}
+
+std::vector<TokenId> TableTokenizer::encode(std::string_view text, bool parse_special) const {
+  std::vector<TokenId> ids;
+  encode_into(text, parse_special, TokenSink(ids));
+  return ids;
+}
+
+std::vector<Tokenizer::Piece> TableTokenizer::encode_pieces(std::string_view text, bool parse_special) const {
+  std::vector<Piece> pieces;
+  encode_into(text, parse_special, TokenSink(pieces));
+  return pieces;
+}
+
+void TableTokenizer::encode_into(std::string_view text, bool parse_special, TokenSink sink) const {
+  if (text.size() > std::numeric_limits<uint32_t>::max())
+    throw Error(Code::bad_input, "a text of more than 4 GiB cannot be tokenised").hint("split it");
+  for (const AddedTokens::Span& span : added_as_given_.split(text, parse_special)) {
+    if (span.id) {
+      sink.map(0, nullptr);
+      sink.add(*span.id, span.begin, span.end);
+    } else {
+      encode_plain(text.substr(span.begin, span.end - span.begin), static_cast<uint32_t>(span.begin), parse_special,
+                   sink);
+    }
+  }
+}
+
+std::optional<TokenId> TableTokenizer::find(std::string_view token) const {
+  for (size_t row = 0; row < tables_.added().size(); ++row) {
+    const AddedEntry entry = tables_.added()[row];
+    if (tables_.added_bytes(entry.content_offset, entry.content_bytes) == token) return entry.id;
+  }
+  return find_in_vocabulary(token);
+}
+
+bool TableTokenizer::is_special(TokenId id) const {
+  return tables_.contains(id) && (tables_.flags(id) & kSpecialToken) != 0;
+}
+
+bool TableTokenizer::is_silent(TokenId id, bool keep_special) const {
+  if (!tables_.contains(id) || (tables_.flags(id) & kAbsentToken)) return true;
+  return !keep_special && is_special(id);
+}
+
+}  // namespace frugal

@@ -1,0 +1,82 @@
+// What every tokenizer over the flat tables shares: opening, look-ups, added tokens, and where tokens go.
+#pragma once
+
+#include <vector>
+
+#include "text/added_tokens.h"
+#include "text/normalize.h"
+#include "text/tokenizer.h"
+#include "text/tokenizer_blob.h"
+
+namespace frugal {
+
+/// Takes tokens as ids alone, or with their bytes of the original text.
+class TokenSink {
+ public:
+  explicit TokenSink(std::vector<TokenId>& ids) : ids_(&ids) {}
+  explicit TokenSink(std::vector<Tokenizer::Piece>& pieces) : pieces_(&pieces) {}
+
+  /// Positions that follow are relative to byte `base` of the original text, by way of `origins` if it is not null.
+  void map(uint32_t base, const std::vector<Origin>* origins) { base_ = base, origins_ = origins; }
+
+  /// Bytes [begin, end) of the mapped text; begin < end.
+  void add(TokenId id, size_t begin, size_t end) {
+    if (ids_ != nullptr) return ids_->push_back(id);
+    if (origins_ != nullptr) {
+      const Origin first = (*origins_)[begin], last = (*origins_)[end - 1];
+      begin = first.begin, end = last.end;
+    }
+    pieces_->push_back({id, base_ + static_cast<uint32_t>(begin), base_ + static_cast<uint32_t>(end)});
+  }
+
+ private:
+  std::vector<TokenId>* ids_ = nullptr;
+  std::vector<Tokenizer::Piece>* pieces_ = nullptr;
+  uint32_t base_ = 0;
+  const std::vector<Origin>* origins_ = nullptr;
+};
+
+class TableTokenizer : public Tokenizer {
+ public:
+  explicit TableTokenizer(std::span<const std::byte> blob);
+  TableTokenizer(const TableTokenizer&) = delete;  // added tokens refer to the tables
+  TableTokenizer& operator=(const TableTokenizer&) = delete;
+
+  std::vector<TokenId> encode(std::string_view text, bool parse_special) const override;
+  std::vector<Piece> encode_pieces(std::string_view text, bool parse_special) const override;
+  std::optional<TokenId> find(std::string_view token) const override;
+  bool is_special(TokenId id) const override;
+
+  int64_t vocab_size() const override { return tables_.header().vocab_size; }
+  std::span<const TokenId> prefix() const override { return prefix_; }
+  std::span<const TokenId> suffix() const override { return suffix_; }
+  std::optional<TokenId> bos() const override { return known(tables_.header().bos); }
+  std::optional<TokenId> eos() const override { return known(tables_.header().eos); }
+  std::optional<TokenId> pad() const override { return known(tables_.header().pad); }
+  std::optional<TokenId> unk() const override { return known(tables_.header().unk); }
+
+ protected:
+  /// Tokens of a text without added tokens that match it as given. `text` begins at byte `base` of the original.
+  virtual void encode_plain(std::string_view text, uint32_t base, bool parse_special, TokenSink& sink) const = 0;
+  /// The id of a token of the model's vocabulary by its name.
+  virtual std::optional<TokenId> find_in_vocabulary(std::string_view token) const = 0;
+
+  /// Whether decode() passes `id` over.
+  bool is_silent(TokenId id, bool keep_special) const;
+
+  const TokenizerTables& tables() const { return tables_; }
+  const AddedTokens& added_normalized() const { return added_normalized_; }
+
+ private:
+  void encode_into(std::string_view text, bool parse_special, TokenSink sink) const;
+  static std::optional<TokenId> known(int32_t id) { return id < 0 ? std::nullopt : std::optional<TokenId>(id); }
+
+  TokenizerTables tables_;
+  AddedTokens added_as_given_, added_normalized_;
+  std::vector<TokenId> prefix_, suffix_;
+};
+
+std::unique_ptr<Tokenizer> open_wordpiece(std::span<const std::byte> blob);
+std::unique_ptr<Tokenizer> open_byte_level_bpe(std::span<const std::byte> blob);
+
+}  // namespace frugal

@@ -1,0 +1,230 @@
+// The "tokenizer" blob of a pack: a fixed header, then flat little-endian tables that are read where they lie.
+// Not trusted: a section outside the blob fails at opening, an index outside its table fails at the access, both as
+// Error(corrupt_file). So opening touches one page, whatever the vocabulary.
+//
+// Sections, in the order of BlobSection; numbers are 32-bit unless noted:
+//   token_offsets   vocab + 1 offsets into token_bytes, ascending
+//   token_bytes     WordPiece: tokens as in the vocabulary; BPE: the bytes that a token stands for
+//   token_flags     8 bits a token, TokenFlag
+//   vocab_buckets   buckets + 1 offsets into vocab_entries; a token lies in bucket hash · buckets / 2³²
+//   vocab_entries   {hash, id}
+//   merge_buckets   as vocab_buckets, for merge_entries
+//   merge_entries   {left id, right id, rank, merged id}
+//   byte_ids        BPE: the id of each single byte, or −1
+//   added           {content offset, bytes, match offset, bytes, id, flags} sorted by the bytes they match; first those
+//                   that match the text as given, then those that match it normalised
+//   added_bytes     what the entries of added point into
+//   prefix, suffix  ids that the template puts around a text
+//   steps           8 bits a step of the pre-tokeniser, PreTokenizeStep
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/tokenizer.h"
+
+namespace frugal {
+
+enum class BlobKind : uint32_t { wordpiece = 1, byte_level_bpe = 2 };
+
+enum BlobFlag : uint32_t {
+  kCleanText = 1 << 0,
+  kChineseChars = 1 << 1,
+  kStripAccents = 1 << 2,
+  kLowercase = 1 << 3,
+  kDecodeCleanup = 1 << 4,
+  kNfc = 1 << 5,
+  kIgnoreMerges = 1 << 6,
+  kAddPrefixSpace = 1 << 7,
+  kFuseUnknown = 1 << 8,
+  kUnknownForBytes = 1 << 9,  // BPE: a byte without a token becomes unk; otherwise it is dropped
+};
+
+enum TokenFlag : uint8_t {
+  kSpecialToken = 1 << 0,
+  kRawToken = 1 << 1,     // BPE: its bytes are its name, not byte-level characters; no text encodes to it
+  kAbsentToken = 1 << 2,  // a hole in the vocabulary
+};
+
+enum AddedFlag : uint32_t {
+  kAddedSpecial = 1 << 0,
+  kAddedNormalized = 1 << 1,
+  kAddedSingleWord = 1 << 2,
+  kAddedLeftStrip = 1 << 3,
+  kAddedRightStrip = 1 << 4,
+};
+
+enum class BlobSection : uint32_t {
+  token_offsets,
+  token_bytes,
+  token_flags,
+  vocab_buckets,
+  vocab_entries,
+  merge_buckets,
+  merge_entries,
+  byte_ids,
+  added,
+  added_bytes,
+  prefix,
+  suffix,
+  steps,
+  count
+};
+
+constexpr std::array<char, 8> kBlobMagic = {'F', 'R', 'G', 'T', 'O', 'K', '0', '1'};
+
+struct BlobHeader {
+  std::array<char, 8> magic = kBlobMagic;
+  BlobKind kind = BlobKind::wordpiece;
+  uint32_t flags = 0;
+  uint32_t vocab_size = 0;
+  uint32_t max_token_bytes = 0;
+  uint32_t max_word_chars = 0;  // WordPiece: longer words are unk
+  int32_t bos = -1, eos = -1, pad = -1, unk = -1;
+  uint32_t reserved = 0;
+  struct Section {
+    uint64_t offset = 0;
+    uint64_t num_bytes = 0;
+  };
+  std::array<Section, static_cast<size_t>(BlobSection::count)> sections;
+};
+
+struct VocabEntry {
+  uint32_t hash;
+  TokenId id;
+};
+struct MergeEntry {
+  TokenId left, right;
+  uint32_t rank;
+  TokenId merged;
+};
+struct AddedEntry {
+  uint32_t content_offset, content_bytes, match_offset, match_bytes;
+  TokenId id;
+  uint32_t flags;
+};
+
+/// FNV-1a, so that the hashes of all prefixes of a word cost one pass.
+class TokenHash {
+ public:
+  void add(std::string_view bytes) {
+    for (const char byte : bytes) state_ = (state_ ^ static_cast<unsigned char>(byte)) * 0x100000001B3;
+  }
+  uint32_t value() const { return static_cast<uint32_t>((state_ ^ state_ >> 29) * 0x9E3779B97F4A7C15 >> 32); }
+
+ private:
+  uint64_t state_ = 0xCBF29CE484222325;
+};
+
+inline uint32_t merge_hash(TokenId left, TokenId right) {
+  const uint64_t key = static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
+  return static_cast<uint32_t>((key ^ key >> 31) * 0x9E3779B97F4A7C15 >> 32);
+}
+
+inline size_t bucket_of(uint32_t hash, size_t num_buckets) {
+  return static_cast<uint64_t>(hash) * num_buckets >> 32;
+}
+
+[[noreturn]] void blob_index_error(std::string_view table, uint64_t index, uint64_t limit);
+
+/// Rows of a section, wherever they are aligned.
+template <class Row>
+class BlobTable {
+ public:
+  BlobTable() = default;
+  BlobTable(std::span<const std::byte> bytes, std::string_view name)
+      : data_(bytes.data()), count_(bytes.size() / sizeof(Row)), name_(name) {}
+
+  size_t size() const { return count_; }
+  Row operator[](size_t row) const {
+    if (row >= count_) [[unlikely]]
+      blob_index_error(name_, row, count_);
+    Row value;
+    std::memcpy(&value, data_ + row * sizeof(Row), sizeof(Row));
+    return value;
+  }
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t count_ = 0;
+  std::string_view name_;
+};
+
+/// A blob's tables. Borrows the blob.
+class TokenizerTables {
+ public:
+  /// Throws Error(corrupt_file) if the header, a section's place or the size of a table is impossible.
+  explicit TokenizerTables(std::span<const std::byte> blob);
+
+  const BlobHeader& header() const { return header_; }
+  bool has(BlobFlag flag) const { return (header_.flags & flag) != 0; }
+  bool contains(TokenId id) const { return id >= 0 && static_cast<uint32_t>(id) < header_.vocab_size; }
+
+  /// Of an id that contains() knows.
+  std::string_view token(TokenId id) const;
+  uint8_t flags(TokenId id) const { return token_flags_[static_cast<size_t>(id)]; }
+
+  /// The token whose bytes are head + tail and whose kRawToken flag is `raw`; `hash` is TokenHash's of all the bytes.
+  std::optional<TokenId> find(uint32_t hash, std::string_view head, std::string_view tail, bool raw = false) const;
+
+  std::optional<MergeEntry> merge(TokenId left, TokenId right) const {
+    const uint32_t hash = merge_hash(left, right);
+    const size_t bucket = bucket_of(hash, merge_buckets_.size() - 1);
+    const uint32_t end = merge_buckets_[bucket + 1];
+    for (uint32_t row = merge_buckets_[bucket]; row < end; ++row) {
+      const MergeEntry entry = merge_entries_[row];
+      if (entry.left == left && entry.right == right) return entry;
+    }
+    return std::nullopt;
+  }
+
+  TokenId byte_id(unsigned char byte) const { return byte_ids_[byte]; }
+  const BlobTable<AddedEntry>& added() const { return added_; }
+  std::string_view added_bytes(uint32_t offset, uint32_t num_bytes) const;
+  std::vector<TokenId> prefix() const { return ids(BlobSection::prefix); }
+  std::vector<TokenId> suffix() const { return ids(BlobSection::suffix); }
+  std::span<const std::byte> section(BlobSection section) const;
+
+ private:
+  std::vector<TokenId> ids(BlobSection section) const;
+
+  std::span<const std::byte> blob_;
+  BlobHeader header_;
+  BlobTable<uint32_t> token_offsets_, vocab_buckets_, merge_buckets_;
+  BlobTable<uint8_t> token_flags_;
+  BlobTable<VocabEntry> vocab_entries_;
+  BlobTable<MergeEntry> merge_entries_;
+  BlobTable<TokenId> byte_ids_;
+  BlobTable<AddedEntry> added_;
+  std::string_view token_bytes_;
+};
+
+/// What a blob says, before it is laid out.
+struct TokenizerContent {
+  struct Added {
+    std::string content;
+    std::string match;  // content, normalised if the token matches normalised text
+    TokenId id = 0;
+    uint32_t flags = 0;
+  };
+  BlobHeader header;                // kind, flags, max_word_chars, bos … unk
+  std::vector<std::string> tokens;  // by id
+  std::vector<uint8_t> token_flags;
+  std::vector<TokenId> encodable;  // ids that vocabulary look-ups may find
+  std::vector<MergeEntry> merges;
+  std::vector<TokenId> byte_ids;
+  std::vector<Added> added;
+  std::vector<TokenId> prefix, suffix;
+  std::vector<uint8_t> steps;
+};
+
+std::string lay_out_blob(TokenizerContent content);
+
+}  // namespace frugal
