@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -13,8 +15,11 @@
 namespace frugal {
 namespace {
 
-// About 20 µs at 3 GHz: longer than the gap between two loops of a forward, shorter than what a waiting core is worth.
-constexpr int kSpins = 2000;
+using Clock = std::chrono::steady_clock;
+
+// Longer than the gap between two loops of a forward pass, shorter than what a waiting core is worth. In time, not in
+// turns: a pause takes 40 cycles on one processor and 140 on another.
+constexpr Clock::duration kSpin = std::chrono::microseconds(30);
 
 inline void relax() {
 #if defined(__x86_64__)
@@ -24,20 +29,50 @@ inline void relax() {
 #endif
 }
 
+// Waits for `done` without sleeping, kSpin at most; whether it came.
+template <typename Done>
+bool spin_until(const Done& done) {
+  const Clock::time_point deadline = Clock::now() + kSpin;
+  do {
+    for (int i = 0; i < 32; ++i) {
+      if (done()) return true;
+      relax();
+    }
+  } while (Clock::now() < deadline);
+  return done();
+}
+
+// One word tells everything about the loop that runs: which it is, whether workers may still join it, and how many are
+// in it. The caller closes it once no range is left and then waits for those inside only: a worker that slept through a
+// short loop is not waited for.
+constexpr uint64_t kOpen = uint64_t(1) << 31;
+constexpr uint64_t kLoop =
+    uint64_t(1) << 32;  // the loop's number counts in the upper half, the workers inside in the lower
+constexpr uint64_t loop_of(uint64_t state) {
+  return state / kLoop;
+}
+constexpr uint64_t inside(uint64_t state) {
+  return state % kOpen;
+}
+
 }  // namespace
 
 struct ThreadPool::Shared {
   std::vector<std::thread> workers;
+  std::atomic<uint64_t> state{0};
+  std::atomic<bool> stop{false};
+
+  // Only to sleep and to wake: `sleeping` spares the caller the system call while the workers spin.
   std::mutex mutex;
   std::condition_variable wake;
-  std::atomic<uint64_t> generation{0};  // odd/even does not matter: a change means a new loop
-  std::atomic<bool> stop{false};
-  std::atomic<int> busy{0};
+  std::atomic<int> sleeping{0};
 
+  // The loop. Written while it is closed and nobody is inside; read by those inside.
   const std::function<void(int64_t, int64_t)>* body = nullptr;
   int64_t count = 0;
   int64_t grain = 1;
   std::atomic<int64_t> next{0};
+  std::mutex error_mutex;
   std::exception_ptr error;
 
   void work() {
@@ -47,26 +82,44 @@ struct ThreadPool::Shared {
       try {
         (*body)(begin, std::min(begin + grain, count));
       } catch (...) {
-        std::lock_guard lock(mutex);
+        std::lock_guard lock(error_mutex);
         if (!error) error = std::current_exception();
         next.store(count, std::memory_order_relaxed);
       }
     }
   }
 
+  bool join(uint64_t& seen) {
+    uint64_t now = state.load(std::memory_order_acquire);
+    do {
+      seen = loop_of(now);
+      if (!(now & kOpen)) return false;
+    } while (!state.compare_exchange_weak(now, now + 1, std::memory_order_acquire));
+    return true;
+  }
+
   void worker_loop() {
     uint64_t seen = 0;
-    for (;;) {
-      for (int spin = 0; spin < kSpins && generation.load(std::memory_order_acquire) == seen && !stop; ++spin) relax();
-      if (generation.load(std::memory_order_acquire) == seen && !stop) {
+    // Sequentially consistent, like the increment of `sleeping` and the caller's store and load: either the caller sees
+    // a sleeper or the sleeper sees the loop.
+    const auto called = [&] { return loop_of(state.load()) != seen || stop.load(); };
+    while (!stop) {
+      if (!spin_until(called)) {
         std::unique_lock lock(mutex);
-        wake.wait(lock, [&] { return generation.load(std::memory_order_acquire) != seen || stop; });
+        sleeping.fetch_add(1);
+        wake.wait(lock, called);
+        sleeping.fetch_sub(1);
       }
-      if (stop) return;
-      seen = generation.load(std::memory_order_acquire);
+      if (stop || !join(seen)) continue;
       work();
-      busy.fetch_sub(1, std::memory_order_release);
+      state.fetch_sub(1, std::memory_order_release);
     }
+  }
+
+  void wake_sleepers() {
+    if (sleeping.load() == 0) return;
+    { std::lock_guard lock(mutex); }  // nobody is between looking at the state and falling asleep
+    wake.notify_all();
   }
 };
 
@@ -76,11 +129,8 @@ ThreadPool::ThreadPool(int threads) : shared_(std::make_unique<Shared>()) {
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard lock(shared_->mutex);
-    shared_->stop = true;
-  }
-  shared_->wake.notify_all();
+  shared_->stop = true;
+  shared_->wake_sleepers();
   for (std::thread& worker : shared_->workers) worker.join();
 }
 
@@ -93,27 +143,21 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<
   grain = std::max<int64_t>(grain, 1);
   if (shared_->workers.empty() || count <= grain) return body(0, count);
   Shared& s = *shared_;
-  {
-    std::lock_guard lock(s.mutex);
-    s.body = &body;
-    s.count = count;
-    s.grain = grain;
-    s.error = nullptr;
-    s.next.store(0, std::memory_order_relaxed);
-    s.busy.store(static_cast<int>(s.workers.size()), std::memory_order_relaxed);
-    s.generation.fetch_add(1, std::memory_order_release);
-  }
-  s.wake.notify_all();
+  s.body = &body;
+  s.count = count;
+  s.grain = grain;
+  s.error = nullptr;
+  s.next.store(0, std::memory_order_relaxed);
+  s.state.store((loop_of(s.state.load(std::memory_order_relaxed)) + 1) * kLoop + kOpen);
+  s.wake_sleepers();
   s.work();
-  // The workers may still be inside their last range. A short spin, then the time slice is given away: on a machine
-  // with more threads than cores the worker needs it.
-  for (int spin = 0; s.busy.load(std::memory_order_acquire) != 0; ++spin) {
-    if (spin < kSpins)
-      relax();
-    else
-      std::this_thread::yield();
-  }
-  if (s.error) std::rethrow_exception(s.error);
+  s.state.fetch_and(~kOpen, std::memory_order_acquire);
+  // Those inside are in their last range. A short spin, then the time slice is given away: on a machine with more
+  // threads than cores the worker needs it.
+  const auto empty = [&] { return inside(s.state.load(std::memory_order_acquire)) == 0; };
+  if (!spin_until(empty))
+    while (!empty()) std::this_thread::yield();
+  if (s.error) std::rethrow_exception(std::exchange(s.error, nullptr));
 }
 
 }  // namespace frugal
