@@ -22,8 +22,8 @@ CREATE TABLE files(
   ctime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, recipe TEXT NOT NULL, note TEXT NOT NULL);
 CREATE TABLE documents(
   id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL REFERENCES files(id), name TEXT NOT NULL, external_id TEXT NOT NULL,
-  title TEXT NOT NULL, sha256 TEXT NOT NULL);
-CREATE INDEX documents_by_file ON documents(file_id);
+  title TEXT NOT NULL, sha256 TEXT NOT NULL, pass INTEGER NOT NULL);
+CREATE INDEX documents_by_file ON documents(file_id, name);
 CREATE TABLE chunks(
   id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL REFERENCES documents(id), start_byte INTEGER NOT NULL,
   end_byte INTEGER NOT NULL, line INTEGER NOT NULL, page INTEGER NOT NULL, language INTEGER NOT NULL,
