@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -32,7 +33,7 @@ std::byte* Arena::allocate(uint64_t bytes) {
 
 void Arena::grow(uint64_t bytes) {
   Block block;
-  block.bytes = std::max({bytes, kMinBlockBytes, capacity_bytes() / 2});
+  block.bytes = std::max({bytes, kMinBlockBytes, capacity_bytes() / 2, std::exchange(fused_bytes_, 0)});
   block.bytes = round_up(block.bytes, kAlignment);
   if (budget_)
     block.reservation = budget_->reserve(MemoryTag::activations, block.bytes, "working memory of a forward pass");
@@ -41,14 +42,13 @@ void Arena::grow(uint64_t bytes) {
   offset_ = 0;
 }
 
-void Arena::reset(Mark mark) {
+void Arena::reset(Mark mark) noexcept {
   block_ = mark.block;
   offset_ = mark.offset;
   if (mark.block == 0 && mark.offset == 0 && blocks_.size() > 1) {
     const uint64_t total = capacity_bytes();
     clear();
-    grow(total);
-    block_ = 0;
+    fused_bytes_ = total;
   }
 }
 
@@ -62,6 +62,7 @@ void Arena::clear() {
   blocks_.clear();
   block_ = 0;
   offset_ = 0;
+  fused_bytes_ = 0;
 }
 
 }  // namespace frugal

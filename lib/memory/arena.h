@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "base/error.h"
 #include "memory/budget.h"
 
 namespace frugal {
@@ -23,6 +24,7 @@ class Arena {
   std::byte* allocate(uint64_t bytes);
   template <typename T>
   std::span<T> allocate_array(uint64_t count) {
+    FRUGAL_CHECK(count < (uint64_t(1) << 48) / sizeof(T));
     return {reinterpret_cast<T*>(allocate(count * sizeof(T))), count};
   }
 
@@ -32,10 +34,10 @@ class Arena {
     uint64_t offset = 0;
   };
   Mark mark() const { return {block_, offset_}; }
-  /// Rewinding to the very start with several blocks fuses them into one, so that the next pass bumps through one
-  /// block.
-  void reset(Mark mark);
-  void reset() { reset(Mark()); }
+  /// Rewinding to the very start with several blocks gives them up for one that the next allocation makes, so that the
+  /// next pass bumps through one block. Never throws: scopes end with it.
+  void reset(Mark mark) noexcept;
+  void reset() noexcept { reset(Mark()); }
   uint64_t capacity_bytes() const;
   /// Gives all memory back to the system.
   void clear();
@@ -55,6 +57,7 @@ class Arena {
   std::vector<Block> blocks_;
   size_t block_ = 0;
   uint64_t offset_ = 0;
+  uint64_t fused_bytes_ = 0;  // what the blocks given up by reset() held together: the least the next one holds
 };
 
 }  // namespace frugal

@@ -1,0 +1,88 @@
+#include "memory/budget.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/units.h"
+
+using namespace frugal;
+
+TEST_CASE("reservations count by tag and are given back when they die, are released or are replaced") {
+  Budget budget(100);
+  {
+    Reservation weights = budget.reserve(MemoryTag::weights, 60, "weights");
+    Reservation io = budget.reserve(MemoryTag::io, 40, "buffer");
+    CHECK(budget.used_bytes() == 100);
+    CHECK(budget.used_bytes(MemoryTag::weights) == 60);
+    CHECK(budget.used_bytes(MemoryTag::io) == 40);
+    io.release();
+    io.release();
+    CHECK(budget.used_bytes() == 60);
+    weights = budget.reserve(MemoryTag::index, 10, "index");
+    CHECK(budget.used_bytes() == 10);
+  }
+  CHECK(budget.used_bytes() == 0);
+  CHECK(budget.peak_bytes() == 100);
+}
+
+TEST_CASE("a moved reservation is given back once") {
+  Budget budget(100);
+  Reservation first = budget.reserve(MemoryTag::io, 30, "buffer");
+  Reservation second = std::move(first);
+  CHECK(first.bytes() == 0);
+  CHECK(second.bytes() == 30);
+  first.release();
+  CHECK(budget.used_bytes() == 30);
+  second.release();
+  CHECK(budget.used_bytes() == 0);
+}
+
+TEST_CASE("what does not fit is refused with the need, the use and the limit, and nothing is taken") {
+  Budget budget(10 * kMiB);
+  const Reservation held = budget.reserve(MemoryTag::weights, 8 * kMiB, "weights");
+  try {
+    budget.reserve(MemoryTag::kv_cache, 4 * kMiB, "the KV cache");
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::over_budget);
+    for (const char* part : {"the KV cache", "4.0 MiB", "8.0 MiB", "10.0 MiB"})
+      CHECK(error.message().find(part) != std::string::npos);
+    CHECK(error.hint().find("12MiB") != std::string::npos);
+  }
+  CHECK(budget.used_bytes() == 8 * kMiB);
+  CHECK_NOTHROW(budget.reserve(MemoryTag::kv_cache, 2 * kMiB, "the KV cache"));
+}
+
+TEST_CASE("a request so large that the sum would wrap is refused") {
+  Budget budget(100);
+  const Reservation held = budget.reserve(MemoryTag::io, 50, "buffer");
+  CHECK_THROWS_AS(budget.reserve(MemoryTag::io, ~uint64_t(0) - 10, "all of it"), Error);
+}
+
+TEST_CASE("a budget of 0 has no limit and still counts") {
+  Budget budget;
+  const Reservation held = budget.reserve(MemoryTag::io, uint64_t(1) << 50, "much");
+  CHECK(budget.used_bytes() == uint64_t(1) << 50);
+}
+
+TEST_CASE("threads that reserve at once never exceed the limit together") {
+  Budget budget(1000);
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&budget] {
+      for (int i = 0; i < 2000; ++i) {
+        try {
+          const Reservation held = budget.reserve(MemoryTag::io, 300, "a piece");
+        } catch (const Error&) {
+        }
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(budget.used_bytes() == 0);
+  CHECK(budget.peak_bytes() <= 1000);
+}
