@@ -23,7 +23,7 @@ constexpr size_t kMaxScannedSymbols = 64;
 
 class BpeEncoder {
  public:
-  BpeEncoder(const TokenizerTables& tables, TokenSink& sink) : tables_(tables), sink_(sink) {}
+  BpeEncoder(const TokenizerTables& tables, PieceSink& sink) : tables_(tables), sink_(sink) {}
 
   // Tokens of the piece text[begin, end).
   void encode_piece(std::string_view text, size_t begin, size_t end) {
@@ -140,7 +140,7 @@ class BpeEncoder {
   static constexpr TokenId kConsumed = -1;
 
   const TokenizerTables& tables_;
-  TokenSink& sink_;
+  PieceSink& sink_;
   std::vector<TokenId> ids_;
   std::vector<uint32_t> starts_;  // first byte of each symbol
   std::vector<uint32_t> spans_;
@@ -171,7 +171,7 @@ class ByteLevelBpe : public TableTokenizer {
   }
 
  protected:
-  void encode_plain(std::string_view text, uint32_t base, bool parse_special, TokenSink& sink) const override {
+  void encode_plain(std::string_view text, uint32_t base, bool parse_special, PieceSink& sink) const override {
     if (is_valid_utf8(text)) return encode_valid(text, base, nullptr, parse_special, sink);
     const NormalizedText repaired = repair_with_origins(text);
     encode_valid(repaired.text, base, &repaired.origins, parse_special, sink);
@@ -187,7 +187,7 @@ class ByteLevelBpe : public TableTokenizer {
 
  private:
   void encode_valid(std::string_view text, uint32_t base, const std::vector<Origin>* origins, bool parse_special,
-                    TokenSink& sink) const {
+                    PieceSink& sink) const {
     if (!tables().has(kNfc) || is_surely_nfc(text)) return encode_normalized(text, base, origins, parse_special, sink);
     NormalizedText normalized = to_nfc(text);
     if (origins != nullptr) compose_origins(normalized.origins, *origins);
@@ -199,7 +199,7 @@ class ByteLevelBpe : public TableTokenizer {
   }
 
   void encode_normalized(std::string_view text, uint32_t base, const std::vector<Origin>* origins, bool parse_special,
-                         TokenSink& sink) const {
+                         PieceSink& sink) const {
     BpeEncoder encoder(tables(), sink);
     sink.map(base, origins);
     const auto emit = [&](size_t begin, size_t end) { encoder.encode_piece(text, begin, end); };
@@ -215,7 +215,7 @@ class ByteLevelBpe : public TableTokenizer {
 
   // As encode_normalized of one span, with a space before it that comes from no byte of the text.
   void encode_prefixed(std::string_view span, size_t span_begin, uint32_t base, const std::vector<Origin>* origins,
-                       TokenSink& sink) const {
+                       PieceSink& sink) const {
     const std::string text = " " + std::string(span);
     std::vector<Origin> shifted(text.size());
     for (size_t i = 0; i < span.size(); ++i) {

@@ -21,17 +21,17 @@ TableTokenizer::TableTokenizer(std::span<const std::byte> blob)
 
 std::vector<TokenId> TableTokenizer::encode(std::string_view text, bool parse_special) const {
   std::vector<TokenId> ids;
-  encode_into(text, parse_special, TokenSink(ids));
+  encode_into(text, parse_special, PieceSink(ids));
   return ids;
 }
 
 std::vector<Tokenizer::Piece> TableTokenizer::encode_pieces(std::string_view text, bool parse_special) const {
   std::vector<Piece> pieces;
-  encode_into(text, parse_special, TokenSink(pieces));
+  encode_into(text, parse_special, PieceSink(pieces));
   return pieces;
 }
 
-void TableTokenizer::encode_into(std::string_view text, bool parse_special, TokenSink sink) const {
+void TableTokenizer::encode_into(std::string_view text, bool parse_special, PieceSink sink) const {
   if (text.size() > std::numeric_limits<uint32_t>::max())
     throw Error(Code::bad_input, "a text of more than 4 GiB cannot be tokenised").hint("split it");
   for (const AddedTokens::Span& span : added_as_given_.split(text, parse_special)) {

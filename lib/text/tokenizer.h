@@ -17,19 +17,21 @@ namespace frugal {
 
 using TokenId = int32_t;
 
-/// Builds the "tokenizer" blob of a pack from a checkpoint's tokenizer. Throws Error(bad_input) naming what is not supported.
+/// Builds the "tokenizer" blob of a pack from a checkpoint's tokenizer. Throws Error(bad_input) naming what is not
+/// supported.
 std::string build_tokenizer_blob(const TokenizerSource& source);
 
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Opens the blob in place; `blob` must outlive the tokenizer. Every size and index inside is checked first: Error(corrupt_file).
+  /// Opens the blob in place; `blob` must outlive the tokenizer. Every size and index inside is checked first:
+  /// Error(corrupt_file).
   static std::unique_ptr<Tokenizer> open(std::span<const std::byte> blob);
 
-  /// Ids of `text` without the model's template tokens ([CLS], <s>, …). Text that is not UTF-8 has each bad byte replaced by U+FFFD.
-  /// With parse_special, added tokens such as <|im_start|> in the text become their ids, as Hugging Face does; without it they are text
-  /// (which is what text from users and documents wants).
+  /// Ids of `text` without the model's template tokens ([CLS], <s>, …). Text that is not UTF-8 has each bad byte
+  /// replaced by U+FFFD. With parse_special, added tokens such as <|im_start|> in the text become their ids, as Hugging
+  /// Face does; without it they are text (which is what text from users and documents wants).
   virtual std::vector<TokenId> encode(std::string_view text, bool parse_special) const = 0;
 
   /// A token with the range of bytes of `text` it came from.
@@ -42,7 +44,8 @@ class Tokenizer {
 
   /// Text of ids. Special tokens are left out unless keep_special.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special) const = 0;
-  /// Bytes of one token as it appears inside a text: pieces concatenate to decode()'s result for byte-level models (may split a UTF-8 character).
+  /// Bytes of one token as it appears inside a text: pieces concatenate to decode()'s result for byte-level models (may
+  /// split a UTF-8 character).
   virtual std::string token_bytes(TokenId id) const = 0;
 
   virtual int64_t vocab_size() const = 0;

@@ -11,10 +11,10 @@
 namespace frugal {
 
 /// Takes tokens as ids alone, or with their bytes of the original text.
-class TokenSink {
+class PieceSink {
  public:
-  explicit TokenSink(std::vector<TokenId>& ids) : ids_(&ids) {}
-  explicit TokenSink(std::vector<Tokenizer::Piece>& pieces) : pieces_(&pieces) {}
+  explicit PieceSink(std::vector<TokenId>& ids) : ids_(&ids) {}
+  explicit PieceSink(std::vector<Tokenizer::Piece>& pieces) : pieces_(&pieces) {}
 
   /// Positions that follow are relative to byte `base` of the original text, by way of `origins` if it is not null.
   void map(uint32_t base, const std::vector<Origin>* origins) { base_ = base, origins_ = origins; }
@@ -57,7 +57,7 @@ class TableTokenizer : public Tokenizer {
 
  protected:
   /// Tokens of a text without added tokens that match it as given. `text` begins at byte `base` of the original.
-  virtual void encode_plain(std::string_view text, uint32_t base, bool parse_special, TokenSink& sink) const = 0;
+  virtual void encode_plain(std::string_view text, uint32_t base, bool parse_special, PieceSink& sink) const = 0;
   /// The id of a token of the model's vocabulary by its name.
   virtual std::optional<TokenId> find_in_vocabulary(std::string_view token) const = 0;
 
@@ -68,7 +68,7 @@ class TableTokenizer : public Tokenizer {
   const AddedTokens& added_normalized() const { return added_normalized_; }
 
  private:
-  void encode_into(std::string_view text, bool parse_special, TokenSink sink) const;
+  void encode_into(std::string_view text, bool parse_special, PieceSink sink) const;
   static std::optional<TokenId> known(int32_t id) { return id < 0 ? std::nullopt : std::optional<TokenId>(id); }
 
   TokenizerTables tables_;

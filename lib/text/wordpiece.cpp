@@ -59,7 +59,7 @@ class WordBuffer {
 // BertPreTokenizer over a stream of normalised code points, and WordPiece over its words.
 class WordPieceEncoder {
  public:
-  WordPieceEncoder(const TokenizerTables& tables, TokenSink& sink)
+  WordPieceEncoder(const TokenizerTables& tables, PieceSink& sink)
       : tables_(tables), sink_(sink), word_(tables.header().max_word_chars) {
     continuation_hash_.add(kContinuation);
   }
@@ -131,7 +131,7 @@ class WordPieceEncoder {
   }
 
   const TokenizerTables& tables_;
-  TokenSink& sink_;
+  PieceSink& sink_;
   WordBuffer word_;
   TokenHash continuation_hash_;
   std::vector<uint32_t> prefix_hashes_;
@@ -184,7 +184,7 @@ class WordPiece : public TableTokenizer {
   }
 
  protected:
-  void encode_plain(std::string_view text, uint32_t base, bool parse_special, TokenSink& sink) const override {
+  void encode_plain(std::string_view text, uint32_t base, bool parse_special, PieceSink& sink) const override {
     if (!added_normalized().empty()) return encode_with_added(text, base, parse_special, sink);
     sink.map(0, nullptr);
     WordPieceEncoder encoder(tables(), sink);
@@ -202,7 +202,7 @@ class WordPiece : public TableTokenizer {
 
  private:
   // Added tokens that match normalised text need it whole: 9 bytes of memory a byte.
-  void encode_with_added(std::string_view text, uint32_t base, bool parse_special, TokenSink& sink) const {
+  void encode_with_added(std::string_view text, uint32_t base, bool parse_special, PieceSink& sink) const {
     NormalizedText normalized;
     bert_normalize(
         options_, text, base, [&](char32_t c, Origin origin) { normalized.append(c, origin); }, [](Origin) {});
