@@ -9,12 +9,14 @@
 
 namespace frugal::reference {
 
-/// out[r, o] = bias[o] + Σ_i x[r, i] · weight[o, i], accumulated in double. x: [rows, inputs]; weight: [outputs, inputs]; bias may be empty.
-void linear(std::span<const float> x, std::span<const float> weight, std::span<const float> bias, int64_t rows, int64_t inputs, int64_t outputs,
-            std::span<float> out);
-void layer_norm(std::span<const float> x, int64_t rows, int64_t cols, std::span<const float> gamma, std::span<const float> beta, float epsilon,
-                std::span<float> out);
-void rms_norm(std::span<const float> x, int64_t rows, int64_t cols, std::span<const float> gamma, float epsilon, std::span<float> out);
+/// out[r, o] = bias[o] + Σ_i x[r, i] · weight[o, i], accumulated in double. x: [rows, inputs]; weight: [outputs,
+/// inputs]; bias may be empty.
+void linear(std::span<const float> x, std::span<const float> weight, std::span<const float> bias, int64_t rows,
+            int64_t inputs, int64_t outputs, std::span<float> out);
+void layer_norm(std::span<const float> x, int64_t rows, int64_t cols, std::span<const float> gamma,
+                std::span<const float> beta, float epsilon, std::span<float> out);
+void rms_norm(std::span<const float> x, int64_t rows, int64_t cols, std::span<const float> gamma, float epsilon,
+              std::span<float> out);
 float gelu(float x);
 float gelu_tanh(float x);
 float silu(float x);
@@ -23,8 +25,9 @@ float tanh(float x);
 void softmax(std::span<float> x, int64_t rows, int64_t cols);
 /// One position of one head, in place. interleaved as in kernels::Table::rope.
 void rope(std::span<float> head, int64_t rotary_dim, int64_t position, double theta, bool interleaved);
-/// One head. q: [q_tokens, head_dim]; k, v: [kv_tokens, head_dim]; out: [q_tokens, head_dim]. Causal as in kernels::AttentionHead.
-void attention(std::span<const float> q, std::span<const float> k, std::span<const float> v, int64_t q_tokens, int64_t kv_tokens, int64_t head_dim,
-               float scale, bool causal, std::span<float> out);
+/// One head. q: [q_tokens, head_dim]; k, v: [kv_tokens, head_dim]; out: [q_tokens, head_dim]. Causal as in
+/// kernels::AttentionHead.
+void attention(std::span<const float> q, std::span<const float> k, std::span<const float> v, int64_t q_tokens,
+               int64_t kv_tokens, int64_t head_dim, float scale, bool causal, std::span<float> out);
 
 }  // namespace frugal::reference

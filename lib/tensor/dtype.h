@@ -13,7 +13,7 @@ enum class DType : uint8_t {
   f32 = 0,
   f16 = 1,
   bf16 = 2,
-  i8 = 3,   // row-wise int8: value = scale[row] · code
+  i8 = 3,  // row-wise int8: value = scale[row] · code
   u8 = 4,
   i32 = 5,
   i64 = 6,
@@ -29,7 +29,9 @@ std::string_view to_string(DType dtype);
 std::optional<DType> dtype_from_byte(uint8_t value);
 /// Bytes of one element; 0 for the packed linear types, whose size depends on the shape.
 uint64_t element_bytes(DType dtype);
-inline bool is_linear(DType dtype) { return static_cast<uint8_t>(dtype) >= 16; }
+inline bool is_linear(DType dtype) {
+  return static_cast<uint8_t>(dtype) >= 16;
+}
 
 /// IEEE 754 binary16 and bfloat16, round to nearest even; NaN stays NaN, overflow becomes infinity.
 float f16_to_f32(uint16_t bits);

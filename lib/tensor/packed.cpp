@@ -12,9 +12,13 @@ namespace {
 
 constexpr uint8_t kZeroCode = 128;  // code of weight 0 in the symmetric 8-bit types
 
-uint64_t groups_of(int64_t inputs) { return static_cast<uint64_t>(ceil_div(inputs, kInputGroup)); }
+uint64_t groups_of(int64_t inputs) {
+  return static_cast<uint64_t>(ceil_div(inputs, kInputGroup));
+}
 
-void put_u16(std::byte* at, uint16_t value) { std::memcpy(at, &value, sizeof value); }
+void put_u16(std::byte* at, uint16_t value) {
+  std::memcpy(at, &value, sizeof value);
+}
 uint16_t get_u16(const std::byte* at) {
   uint16_t value;
   std::memcpy(&value, at, sizeof value);
@@ -22,7 +26,9 @@ uint16_t get_u16(const std::byte* at) {
 }
 
 // Offset, inside codes laid out [step][16][4], of (input, output).
-int64_t code_offset(int64_t input, int64_t output) { return (input / 4) * 64 + output * 4 + input % 4; }
+int64_t code_offset(int64_t input, int64_t output) {
+  return (input / 4) * 64 + output * 4 + input % 4;
+}
 
 float max_abs(std::span<const float> values) {
   float best = 0;
@@ -86,12 +92,18 @@ uint64_t packed_block_bytes(DType dtype, int64_t inputs) {
   const uint64_t groups = groups_of(inputs);
   const uint64_t padded = groups * kInputGroup;
   switch (dtype) {
-    case DType::linear_i8: return padded * kOutputBlock;
-    case DType::linear_i8g: return groups * kRecordBytesI8g;
-    case DType::linear_i4: return groups * kRecordBytesI4;
-    case DType::linear_f16: return padded * kOutputBlock * 2;
-    case DType::linear_f32: return padded * kOutputBlock * 4;
-    default: break;
+    case DType::linear_i8:
+      return padded * kOutputBlock;
+    case DType::linear_i8g:
+      return groups * kRecordBytesI8g;
+    case DType::linear_i4:
+      return groups * kRecordBytesI4;
+    case DType::linear_f16:
+      return padded * kOutputBlock * 2;
+    case DType::linear_f32:
+      return padded * kOutputBlock * 4;
+    default:
+      break;
   }
   FRUGAL_CHECK(is_linear(dtype));
   return 0;
@@ -103,20 +115,29 @@ uint64_t packed_bytes(DType dtype, int64_t outputs, int64_t inputs) {
 }
 
 void pack_block(DType dtype, std::span<const float> rows, int64_t inputs, std::byte* data, float* scales) {
-  FRUGAL_CHECK(inputs > 0 && !rows.empty() && int64_t(rows.size()) % inputs == 0 && int64_t(rows.size()) <= inputs * kOutputBlock);
+  FRUGAL_CHECK(inputs > 0 && !rows.empty() && int64_t(rows.size()) % inputs == 0 &&
+               int64_t(rows.size()) <= inputs * kOutputBlock);
   fill_padding(dtype, data, packed_block_bytes(dtype, inputs), inputs);
   if (dtype == DType::linear_i8) std::fill(scales, scales + kOutputBlock, 0.0f);
   for (int64_t o = 0; o < int64_t(rows.size()) / inputs; ++o) {
     const std::span<const float> row = rows.subspan(static_cast<size_t>(o * inputs), static_cast<size_t>(inputs));
     switch (dtype) {
-      case DType::linear_i8: pack_row_i8(row, o, data, scales[o]); break;
-      case DType::linear_i8g: for_each_group(row, [&](auto group, int64_t g) { pack_group_i8g(group, g, o, data); }); break;
-      case DType::linear_i4: for_each_group(row, [&](auto group, int64_t g) { pack_group_i4(group, g, o, data); }); break;
+      case DType::linear_i8:
+        pack_row_i8(row, o, data, scales[o]);
+        break;
+      case DType::linear_i8g:
+        for_each_group(row, [&](auto group, int64_t g) { pack_group_i8g(group, g, o, data); });
+        break;
+      case DType::linear_i4:
+        for_each_group(row, [&](auto group, int64_t g) { pack_group_i4(group, g, o, data); });
+        break;
       case DType::linear_f16:
-        for (int64_t i = 0; i < inputs; ++i) put_u16(data + (i * kOutputBlock + o) * 2, f32_to_f16(row[static_cast<size_t>(i)]));
+        for (int64_t i = 0; i < inputs; ++i)
+          put_u16(data + (i * kOutputBlock + o) * 2, f32_to_f16(row[static_cast<size_t>(i)]));
         break;
       default:
-        for (int64_t i = 0; i < inputs; ++i) std::memcpy(data + (i * kOutputBlock + o) * 4, &row[static_cast<size_t>(i)], 4);
+        for (int64_t i = 0; i < inputs; ++i)
+          std::memcpy(data + (i * kOutputBlock + o) * 4, &row[static_cast<size_t>(i)], 4);
     }
   }
 }
@@ -134,7 +155,8 @@ void unpack_block(const PackedWeight& weight, int64_t block, std::span<float> ro
 void unpack_output(const PackedWeight& weight, int64_t output, std::span<float> row) {
   FRUGAL_CHECK(output >= 0 && output < weight.out_blocks() * kOutputBlock && int64_t(row.size()) == weight.inputs);
   const int64_t o = output % kOutputBlock;
-  const std::byte* block = weight.data + static_cast<uint64_t>(output / kOutputBlock) * packed_block_bytes(weight.dtype, weight.inputs);
+  const std::byte* block =
+      weight.data + static_cast<uint64_t>(output / kOutputBlock) * packed_block_bytes(weight.dtype, weight.inputs);
   for (int64_t i = 0; i < weight.inputs; ++i) {
     float& value = row[static_cast<size_t>(i)];
     const int64_t in_group = i % kInputGroup;
@@ -154,8 +176,11 @@ void unpack_output(const PackedWeight& weight, int64_t output, std::span<float> 
         value = f16_to_f32(get_u16(record + 256 + o * 2)) * code + f16_to_f32(get_u16(record + 288 + o * 2));
         break;
       }
-      case DType::linear_f16: value = f16_to_f32(get_u16(block + (i * kOutputBlock + o) * 2)); break;
-      default: std::memcpy(&value, block + (i * kOutputBlock + o) * 4, 4);
+      case DType::linear_f16:
+        value = f16_to_f32(get_u16(block + (i * kOutputBlock + o) * 2));
+        break;
+      default:
+        std::memcpy(&value, block + (i * kOutputBlock + o) * 4, 4);
     }
   }
 }

@@ -77,7 +77,8 @@ TEST_CASE("a linear layer agrees with the textbook within its weights' precision
     for (const auto& [dtype, tolerance] : kinds)
       for (const int64_t rows : {1, 5, 130})
         for (const auto& [outputs, inputs] : {std::pair<int64_t, int64_t>{48, 64}, {50, 33}}) {
-          CAPTURE(to_string(dtype));
+          const std::string_view type = to_string(dtype);  // Clang 14: lambdas cannot capture a structured binding
+          CAPTURE(type);
           CAPTURE(rows);
           auto x = random_floats(rows * inputs, 1), w = random_floats(outputs * inputs, 2),
                bias = random_floats(outputs, 3);
