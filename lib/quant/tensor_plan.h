@@ -1,0 +1,41 @@
+// Which tensor of a checkpoint becomes which tensor of a pack, and in which type. Decided from headers alone.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "format/checkpoint.h"
+#include "nn/architecture.h"
+#include "quant/recipe.h"
+
+namespace frugal {
+
+struct TensorJob {
+  TensorSpec spec;
+  const SourceTensor* source = nullptr;  // of the checkpoint the plan was made for
+  DType dtype = DType::f32;
+  uint64_t bytes = 0;  // in the pack, scales included
+  /// The source's groups are repacked as they are, without a detour over fp32.
+  bool by_group = false;
+};
+
+struct TensorPlan {
+  std::vector<TensorJob> jobs;  // in the model's order
+  /// What a user should know: 4-bit weights stored in more bits, types that were rounded up …
+  std::vector<std::string> notes;
+};
+
+/// True if the checkpoint's weights (not its norms and biases) are quantised already.
+bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model);
+
+/// Throws Error(bad_input) naming a tensor that is missing or has another shape than the configuration says, or that
+/// the recipe would quantise a second time to fewer bits (unless `allow_requantize`), and Error(usage) for a rule that
+/// matches no tensor.
+TensorPlan plan_tensors(const Checkpoint& checkpoint, const ModelPlan& model, const Recipe& recipe,
+                        bool allow_requantize);
+
+/// Row of the source that holds row `row` of the pack: undoes GGUF's permutation of rotary pairs.
+int64_t source_row(const TensorSpec& spec, int64_t row);
+
+}  // namespace frugal

@@ -1,0 +1,165 @@
+#include "quant/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "nn/decoder.h"
+#include "nn/embedder.h"
+#include "ops/ops.h"
+
+namespace frugal {
+namespace {
+
+// Positions a decoder is compared on, and how many of them at a time: two blocks of logits are held, 2 · 32 · 49,152
+// floats (12 MiB) for SmolLM2.
+constexpr int64_t kMaxTokens = 1024;
+constexpr int64_t kTokensPerStep = 32;
+
+struct Floors {
+  double mean_cosine, min_cosine, mean_kl, top1_agreement;
+};
+
+// Well below what good packs reach and well above what broken ones do; measured figures are in
+// docs/tools/quantize-model.md.
+Floors floors_of(VerifyLevel level) {
+  switch (level) {
+    case VerifyLevel::fp16:
+      return {0.9999, 0.9995, 0.001, 0.98};
+    case VerifyLevel::int8:
+      return {0.99, 0.98, 0.02, 0.90};
+    case VerifyLevel::int4:
+      return {0.95, 0.90, 0.25, 0.70};
+  }
+  return {};
+}
+
+double cosine(std::span<const float> a, std::span<const float> b) {
+  double dot = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    dot += double(a[i]) * double(b[i]);
+    aa += double(a[i]) * double(a[i]);
+    bb += double(b[i]) * double(b[i]);
+  }
+  return aa > 0 && bb > 0 ? dot / std::sqrt(aa * bb) : 0;
+}
+
+// log Σ exp(x), without overflow.
+double log_sum_exp(std::span<const float> logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(double(logit) - largest);
+  return largest + std::log(sum);
+}
+
+// KL(p ‖ q) in nats of two rows of logits.
+double divergence(std::span<const float> p_logits, std::span<const float> q_logits) {
+  const double p_norm = log_sum_exp(p_logits);
+  const double q_norm = log_sum_exp(q_logits);
+  double sum = 0;
+  for (size_t i = 0; i < p_logits.size(); ++i) {
+    const double log_p = double(p_logits[i]) - p_norm;
+    sum += std::exp(log_p) * (log_p - (double(q_logits[i]) - q_norm));
+  }
+  return sum;
+}
+
+bool same_top(std::span<const float> a, std::span<const float> b) {
+  return std::max_element(a.begin(), a.end()) - a.begin() == std::max_element(b.begin(), b.end()) - b.begin();
+}
+
+void compare_embedders(const Pack& pack, const Pack& full_precision, Ops& ops, Verification& result,
+                       const std::function<void(double)>& progress) {
+  const auto embedder = open_embedder(pack, ops);
+  const auto reference = open_embedder(full_precision, ops);
+  std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
+  std::vector<float> expected(vector.size());
+  const std::vector<std::string_view> texts = verification_texts();
+  result.min_cosine = 1;
+  for (const std::string_view text : texts) {
+    embedder->embed(std::span(&text, 1), vector);
+    reference->embed(std::span(&text, 1), expected);
+    const double similarity = cosine(vector, expected);
+    result.mean_cosine += similarity / static_cast<double>(texts.size());
+    result.min_cosine = std::min(result.min_cosine, similarity);
+    ++result.texts;
+    if (progress) progress(double(result.texts) / double(texts.size()));
+  }
+}
+
+std::vector<TokenId> verification_ids(const Decoder& decoder) {
+  std::string joined;
+  for (const std::string_view text : verification_texts()) joined += std::string(text) + "\n\n";
+  std::vector<TokenId> ids(decoder.tokenizer().prefix().begin(), decoder.tokenizer().prefix().end());
+  for (const TokenId id : decoder.tokenizer().encode(joined, false)) ids.push_back(id);
+  ids.resize(static_cast<size_t>(std::min({int64_t(ids.size()), kMaxTokens, decoder.context_tokens()})));
+  return ids;
+}
+
+void compare_decoders(const Pack& pack, const Pack& full_precision, Ops& ops, Verification& result,
+                      const std::function<void(double)>& progress) {
+  const auto decoder = open_decoder(pack, ops);
+  const auto reference = open_decoder(full_precision, ops);
+  const std::vector<TokenId> ids = verification_ids(*decoder);
+  const auto total = static_cast<int64_t>(ids.size());
+  KvCache cache = decoder->make_cache(total);
+  KvCache reference_cache = reference->make_cache(total);
+  const auto vocab = static_cast<size_t>(decoder->vocab_size());
+  std::vector<float> logits(vocab * kTokensPerStep);
+  std::vector<float> expected(logits.size());
+  int64_t agreed = 0;
+  for (int64_t begin = 0; begin < total; begin += kTokensPerStep) {
+    const auto count = static_cast<size_t>(std::min(kTokensPerStep, total - begin));
+    const auto step = std::span(ids).subspan(static_cast<size_t>(begin), count);
+    decoder->forward_all(step, cache, std::span(logits).first(count * vocab));
+    reference->forward_all(step, reference_cache, std::span(expected).first(count * vocab));
+    for (size_t t = 0; t < count; ++t) {
+      const auto p = std::span<const float>(expected).subspan(t * vocab, vocab);
+      const auto q = std::span<const float>(logits).subspan(t * vocab, vocab);
+      result.mean_kl += divergence(p, q) / static_cast<double>(total);
+      agreed += same_top(p, q) ? 1 : 0;
+    }
+    if (progress) progress(double(begin + int64_t(count)) / double(total));
+  }
+  result.tokens = total;
+  result.top1_agreement = static_cast<double>(agreed) / static_cast<double>(total);
+}
+
+}  // namespace
+
+bool Verification::passed() const {
+  // Written so that a figure that is no number fails.
+  if (decoder) return mean_kl <= mean_kl_ceiling && top1_agreement >= top1_agreement_floor;
+  return mean_cosine >= mean_cosine_floor && min_cosine >= min_cosine_floor;
+}
+
+std::string Verification::summary() const {
+  if (decoder)
+    return fmt::format("KL divergence {:.4f} (at most {}), top-1 agreement {:.1f} % (at least {:.0f} %) over {} tokens",
+                       mean_kl, mean_kl_ceiling, 100 * top1_agreement, 100 * top1_agreement_floor, tokens);
+  return fmt::format("cosine mean {:.4f} (at least {}), lowest {:.4f} (at least {}) over {} texts", mean_cosine,
+                     mean_cosine_floor, min_cosine, min_cosine_floor, texts);
+}
+
+Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level, int threads,
+                            const std::function<void(double)>& progress) {
+  const Floors floors = floors_of(level);
+  Verification result;
+  result.decoder = decoder;
+  result.mean_cosine_floor = floors.mean_cosine;
+  result.min_cosine_floor = floors.min_cosine;
+  result.mean_kl_ceiling = floors.mean_kl;
+  result.top1_agreement_floor = floors.top1_agreement;
+  ThreadPool pool(threads);
+  const std::unique_ptr<Ops> ops = make_cpu_ops(pool);
+  if (decoder)
+    compare_decoders(pack, full_precision, *ops, result, progress);
+  else
+    compare_embedders(pack, full_precision, *ops, result, progress);
+  return result;
+}
+
+}  // namespace frugal
