@@ -92,6 +92,9 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path) {
     throw Error(Code::bad_input,
                 fmt::format("'{}' is a PyTorch pickle or a zip archive, which is not supported yet", path.native()))
         .hint("give a safetensors or GGUF version of the model");
+  if (magic.starts_with("FRUGALPK"))
+    throw Error(Code::bad_input, fmt::format("'{}' is a pack already", path.native()))
+        .hint("give the checkpoint that it was made from");
   if (magic.size() > 8 && magic[8] == '{') return open_safetensors_file(path);
   throw Error(Code::bad_input, fmt::format("'{}' is neither GGUF nor safetensors ({})", path.native(),
                                            magic.empty() ? "it is empty" : "unknown first bytes"))

@@ -130,8 +130,7 @@ uint64_t Quantizer::max_ram_bytes() const {
 uint64_t Quantizer::predicted_peak_bytes() const {
   const auto threads = static_cast<uint64_t>(options_.threads);
   const uint64_t buffers = threads * std::max(min_work_bytes(tensors_, options_.measure_error), kUsefulBytesPerThread);
-  const TokenizerSource source = checkpoint_->tokenizer();
-  const std::string blob = build_tokenizer_blob(source);
+  const std::string blob = build_tokenizer_blob(checkpoint_->tokenizer());  // held while the tensors stream
   return std::min(read_memory().anon_bytes + buffers + kHeadroomBytes, max_ram_bytes());
 }
 
@@ -266,9 +265,10 @@ class Quantizer::Run {
   void verify(const Pack& pack) {
     PackWriter full_writer = write_full_precision();
     const Pack full(full_writer.seal());
-    const auto progress = [this](double share) {
+    const auto progress = [this, &full](double share) {
       note_memory();
-      if (options_.progress) options_.progress("verifying", static_cast<uint64_t>(share * 1000), 1000);
+      if (options_.progress)
+        options_.progress("verifying", static_cast<uint64_t>(share * double(full.file_bytes())), full.file_bytes());
     };
     result_.verification =
         verify_against(pack, full, q_.model_.decoder, verify_level(q_.tensors_), options_.threads, progress);

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <mutex>
 
 #include "base/error.h"
@@ -94,12 +94,13 @@ struct ErrorSums {
 class TensorStream {
  public:
   TensorStream(const Checkpoint& checkpoint, const TensorJob& job, size_t index, PackWriter& writer,
-               const WriteOptions& options)
+               const WriteOptions& options, uint64_t& done_bytes)
       : checkpoint_(checkpoint),
         job_(job),
         index_(index),
         writer_(writer),
         options_(options),
+        done_bytes_(done_bytes),
         matrix_(matrix_of(job.spec)),
         source_(*job.source),
         unit_rows_(rows_per_unit(job.dtype)),
@@ -229,14 +230,16 @@ class TensorStream {
   }
 
   void finish_chunk(int64_t begin, int64_t end, const ErrorSums& sums) {
-    if (job_.spec.unpermute_heads == 0) {
-      const uint64_t row_bytes = source_.data.size() / static_cast<uint64_t>(matrix_.rows);
-      const auto first = static_cast<uint64_t>(begin * unit_rows_);
-      const auto last = static_cast<uint64_t>(std::min(end * unit_rows_, matrix_.rows));
+    const uint64_t row_bytes = source_.data.size() / static_cast<uint64_t>(matrix_.rows);
+    const auto first = static_cast<uint64_t>(begin * unit_rows_);
+    const auto last = static_cast<uint64_t>(std::min(end * unit_rows_, matrix_.rows));
+    // Permuted rows are read again by other units: those pages go with the tensor.
+    if (job_.spec.unpermute_heads == 0)
       checkpoint_.release(source_.data.subspan(first * row_bytes, (last - first) * row_bytes));
-    }
     std::lock_guard lock(mutex_);
     sums_.add(sums);
+    done_bytes_ += (last - first) * row_bytes;
+    if (options_.progress) options_.progress(done_bytes_);
   }
 
   const Checkpoint& checkpoint_;
@@ -244,6 +247,7 @@ class TensorStream {
   const size_t index_;
   PackWriter& writer_;
   const WriteOptions& options_;
+  uint64_t& done_bytes_;  // of all tensors so far; under mutex_, as tensors come one after the other
   const Matrix matrix_;
   SourceTensor source_;
   const int64_t unit_rows_;
@@ -276,15 +280,13 @@ std::vector<TensorError> write_tensors(const Checkpoint& checkpoint, const Tenso
   uint64_t done_bytes = 0;
   for (size_t i = 0; i < plan.jobs.size(); ++i) {
     const TensorJob& job = plan.jobs[i];
-    TensorStream stream(checkpoint, job, i, writer, options);
+    TensorStream stream(checkpoint, job, i, writer, options, done_bytes);
     const auto chunk_units =
         static_cast<int64_t>(std::max<uint64_t>(thread_bytes / unit_work_bytes(job, options.measure_error), 1));
     pool.parallel_for(stream.units(), chunk_units,
                       [&](int64_t begin, int64_t end) { stream.run(begin, end, chunk_units); });
     checkpoint.release(job.source->data);
     if (options.measure_error) errors.push_back(stream.error());
-    done_bytes += job.source->data.size();
-    if (options.progress) options.progress(done_bytes);
   }
   return errors;
 }

@@ -21,7 +21,7 @@ struct TensorError {
   double relative_rms = 0;
 };
 
-/// Called with the bytes of source done so far, from any thread. What it throws stops the work.
+/// Called with the bytes of source done so far, from any thread but one at a time. What it throws stops the work.
 using ByteProgress = std::function<void(uint64_t done_bytes)>;
 
 struct WriteOptions {

@@ -1,0 +1,170 @@
+#include "quant/report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+
+namespace frugal {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+Json shape_json(const Shape& shape) {
+  Json dims = Json::array();
+  for (int i = 0; i < shape.rank(); ++i) dims.push_back(shape[i]);
+  return dims;
+}
+
+Json tensor_json(const TensorJob& job, const TensorError* error) {
+  return {{"name", job.spec.name},
+          {"role", to_string(job.spec.role)},
+          {"dtype", to_string(job.dtype)},
+          {"shape", shape_json(job.spec.shape)},
+          {"bytes", job.bytes},
+          {"source_name", job.source->name},
+          {"source_type", to_string(job.source->type)},
+          {"source_bytes", job.source->data.size()},
+          {"mean_abs_error", error ? Json(error->mean_abs) : Json()},
+          {"max_abs_error", error ? Json(error->max_abs) : Json()},
+          {"relative_rms_error", error ? Json(error->relative_rms) : Json()}};
+}
+
+Json verification_json(const QuantizeResult* result) {
+  if (!result || !result->verification) return nullptr;
+  const Verification& v = *result->verification;
+  if (v.decoder)
+    return {{"passed", v.passed()},
+            {"kind", "decoder"},
+            {"tokens", v.tokens},
+            {"mean_kl_nats", v.mean_kl},
+            {"mean_kl_ceiling_nats", v.mean_kl_ceiling},
+            {"top1_agreement", v.top1_agreement},
+            {"top1_agreement_floor", v.top1_agreement_floor}};
+  return {{"passed", v.passed()},
+          {"kind", "embedder"},
+          {"texts", v.texts},
+          {"mean_cosine", v.mean_cosine},
+          {"mean_cosine_floor", v.mean_cosine_floor},
+          {"min_cosine", v.min_cosine},
+          {"min_cosine_floor", v.min_cosine_floor}};
+}
+
+Json timings_json(const QuantizeResult* result) {
+  if (!result) return nullptr;
+  Json timings = Json::object();
+  for (const auto& [stage, seconds] : result->seconds) timings[stage] = seconds * 1000;
+  return timings;
+}
+
+std::string_view status_of(const QuantizeResult* result) {
+  if (!result) return "planned";
+  return result->up_to_date ? "up_to_date" : "written";
+}
+
+const TensorError* error_of(const QuantizeResult* result, size_t index) {
+  return result && index < result->errors.size() ? &result->errors[index] : nullptr;
+}
+
+std::string escaped(std::string_view text) {
+  std::string html;
+  for (const char c : text) {
+    switch (c) {
+      case '<':
+        html += "&lt;";
+        break;
+      case '>':
+        html += "&gt;";
+        break;
+      case '&':
+        html += "&amp;";
+        break;
+      case '"':
+        html += "&quot;";
+        break;
+      default:
+        html += c;
+    }
+  }
+  return html;
+}
+
+constexpr std::string_view kStyle =
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:72em;padding:0 1em;color:#222;background:#fff}"
+    "table{border-collapse:collapse;width:100%}td,th{padding:.2em .6em;border-bottom:1px solid #ddd;text-align:left}"
+    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.bar{background:#4a7ebb;height:.7em;display:block}"
+    "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}}";
+
+std::string summary_rows(const Quantizer& quantizer, const QuantizeResult* result) {
+  std::string rows;
+  const auto add = [&](std::string_view name, std::string_view value) {
+    rows += fmt::format("<tr><th>{}</th><td>{}</td></tr>\n", name, escaped(value));
+  };
+  add("status", status_of(result));
+  add("architecture", quantizer.model().architecture);
+  add("recipe", quantizer.recipe().to_string());
+  add("source tensors", format_bytes(quantizer.source_bytes()));
+  add("pack tensors", format_bytes(quantizer.tensor_bytes()));
+  for (const std::string& note : quantizer.tensors().notes) add("note", note);
+  if (!result) return rows;
+  add("identity", result->identity);
+  add("peak anonymous memory", format_bytes(result->peak_anon_bytes));
+  if (result->verification) add("verification", result->verification->summary());
+  for (const auto& [stage, seconds] : result->seconds) add(stage, fmt::format("{:.2f} s", seconds));
+  return rows;
+}
+
+std::string tensor_row(const TensorJob& job, const TensorError* error, uint64_t largest) {
+  const double width = largest > 0 ? 100.0 * static_cast<double>(job.bytes) / static_cast<double>(largest) : 0;
+  return fmt::format(
+      "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=n>{}</td><td><span class=bar style=\"width:{:.1f}%\">"
+      "</span></td><td class=n>{}</td><td class=n>{}</td></tr>\n",
+      escaped(job.spec.name), job.spec.shape.to_string(), to_string(job.source->type), to_string(job.dtype),
+      format_bytes(job.bytes), width, error ? fmt::format("{:.3g}", error->relative_rms) : "–",
+      error ? fmt::format("{:.3g}", error->max_abs) : "–");
+}
+
+}  // namespace
+
+std::string report_json(const Quantizer& quantizer, const QuantizeResult* result) {
+  Json tensors = Json::array();
+  for (size_t i = 0; i < quantizer.tensors().jobs.size(); ++i)
+    tensors.push_back(tensor_json(quantizer.tensors().jobs[i], error_of(result, i)));
+  const Json report{{"schema_version", kSchemaVersion},
+                    {"status", status_of(result)},
+                    {"reason", result ? Json(result->reason) : Json()},
+                    {"architecture", quantizer.model().architecture},
+                    {"source_format", quantizer.checkpoint().format()},
+                    {"recipe", quantizer.recipe().to_string()},
+                    {"identity", result ? Json(result->identity) : Json()},
+                    {"source_tensor_bytes", quantizer.source_bytes()},
+                    {"tensor_bytes", quantizer.tensor_bytes()},
+                    {"pack_bytes", result ? Json(result->pack_bytes) : Json()},
+                    {"max_ram_bytes", quantizer.max_ram_bytes()},
+                    {"predicted_peak_anon_bytes", result ? Json() : Json(quantizer.predicted_peak_bytes())},
+                    {"peak_anon_bytes", result ? Json(result->peak_anon_bytes) : Json()},
+                    {"notes", quantizer.tensors().notes},
+                    {"verification", verification_json(result)},
+                    {"timings_ms", timings_json(result)},
+                    {"tensors", tensors}};
+  return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string report_html(const Quantizer& quantizer, const QuantizeResult* result) {
+  uint64_t largest = 0;
+  for (const TensorJob& job : quantizer.tensors().jobs) largest = std::max(largest, job.bytes);
+  std::string rows;
+  for (size_t i = 0; i < quantizer.tensors().jobs.size(); ++i)
+    rows += tensor_row(quantizer.tensors().jobs[i], error_of(result, i), largest);
+  return fmt::format(
+      "<!doctype html>\n<html lang=en><meta charset=utf-8><title>quantize-model: {0}</title><style>{1}</style>\n"
+      "<h1>quantize-model: {0}</h1>\n<table>{2}</table>\n<h2>Tensors</h2>\n<table><tr><th>tensor</th><th>shape</th>"
+      "<th>source</th><th>pack</th><th class=n>size</th><th></th><th class=n>relative RMS error</th>"
+      "<th class=n>max error</th></tr>\n{3}</table>\n</html>\n",
+      escaped(quantizer.model().architecture), kStyle, summary_rows(quantizer, result), rows);
+}
+
+}  // namespace frugal

@@ -1,0 +1,169 @@
+// quantize-model: a published checkpoint becomes a pack (docs/tools/quantize-model.md).
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/units.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/table.h"
+#include "cli/tool.h"
+#include "format/pack.h"
+#include "quant/quantize.h"
+#include "quant/report.h"
+
+namespace frugal {
+namespace {
+
+constexpr std::string_view kExamples =
+    "  quantize-model models/all-minilm-l6-v2 -o models/all-minilm-l6-v2.pack\n"
+    "      a Hugging Face folder to int8\n"
+    "  quantize-model model.Q4_1.gguf -o model.pack --verify --report report.html\n"
+    "      keep the file's 4 bits, compare with full precision, say what each tensor became\n"
+    "  quantize-model model/ -o model.pack --dtype int4 --tensor-type 'down|embeddings=int8'\n"
+    "      4 bits but for some tensors (POSIX regular expression on the names that --dry-run shows)\n"
+    "  quantize-model --check model.pack\n"
+    "      read the pack back against its checksums";
+
+struct Arguments {
+  std::string input, output, dtype, max_ram, report;
+  std::vector<std::string> rules;
+  bool allow_requantize = false, force = false, verify = false, dry_run = false, check = false;
+};
+
+void declare(CLI::App& app, Arguments& args) {
+  app.add_option("IN", args.input, "Hugging Face folder, .safetensors or .gguf file; with --check, a pack")->required();
+  app.add_option("-o,--output", args.output, "pack to make")->type_name("OUT.pack");
+  app.add_option("--dtype", args.dtype,
+                 "keep, int8, int4, fp16 or fp32 (default: keep for a quantised source, otherwise int8)");
+  app.add_option("--tensor-type", args.rules, "another dtype for the weights whose name matches; repeatable")
+      ->type_name("REGEX=DTYPE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_option("--max-ram", args.max_ram, "anonymous memory to stay within (default: the largest tensor + 64 MiB)")
+      ->type_name("SIZE");
+  app.add_flag("--verify", args.verify, "compare with full precision; below the floor nothing is published (exit 4)");
+  app.add_flag("--dry-run", args.dry_run, "show the plan and the sizes, write nothing");
+  app.add_option("--report", args.report, "write what was done, tensor by tensor")->type_name("FILE.json|.html");
+  app.add_flag("--force", args.force, "make the pack even if it is up to date");
+  app.add_flag("--allow-requantize", args.allow_requantize, "quantise to fewer bits what is quantised already");
+  app.add_flag("--check", args.check, "check a pack against its checksums, make nothing");
+}
+
+void check_arguments(const Arguments& args) {
+  if (args.check && !args.output.empty()) throw Error(Code::usage, "--check takes a pack and no --output");
+  if (!args.check && !args.dry_run && args.output.empty())
+    throw Error(Code::usage, "no output named").hint("add -o MODEL.pack, or --dry-run to see the plan");
+  if (!args.report.empty() && !args.report.ends_with(".json") && !args.report.ends_with(".html"))
+    throw Error(Code::usage, fmt::format("--report '{}' ends in neither .json nor .html", args.report));
+}
+
+// One progress line a stage.
+QuantizeProgress show_progress() {
+  struct State {
+    std::string stage;
+    std::unique_ptr<cli::Progress> line;
+  };
+  return [state = std::make_shared<State>()](std::string_view stage, uint64_t done, uint64_t total) {
+    if (state->stage != stage) {
+      state->line.reset();  // before the next begins: only one is drawn
+      state->line = std::make_unique<cli::Progress>(std::string(stage), "", total, cli::ProgressUnit::bytes);
+      state->stage = stage;
+    }
+    state->line->update(done);
+  };
+}
+
+QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool) {
+  QuantizeOptions options;
+  options.input = args.input;
+  options.output = args.output;
+  if (!args.dtype.empty()) options.precision = parse_precision(args.dtype);
+  for (const std::string& rule : args.rules) options.rules.push_back(parse_rule(rule));
+  options.threads = tool.threads();
+  options.max_ram_bytes = args.max_ram.empty() ? tool.config().memory_budget : parse_bytes(args.max_ram, "--max-ram");
+  options.allow_requantize = args.allow_requantize;
+  options.force = args.force;
+  options.verify = args.verify;
+  options.measure_error = !args.report.empty();
+  options.progress = show_progress();
+  return options;
+}
+
+void print_plan(const Quantizer& quantizer) {
+  cli::Table table({{"tensor"}, {"shape"}, {"source"}, {"pack"}, {"size", cli::Table::Align::right}});
+  for (const TensorJob& job : quantizer.tensors().jobs)
+    table.add({job.spec.name, job.spec.shape.to_string(), std::string(to_string(job.source->type)),
+               std::string(to_string(job.dtype)), format_bytes(job.bytes)});
+  cli::print(table.text());
+  cli::print("\n{} tensors: {} → {} ({})\n", quantizer.tensors().jobs.size(), format_bytes(quantizer.source_bytes()),
+             format_bytes(quantizer.tensor_bytes()), quantizer.recipe().to_string());
+  cli::print("anonymous memory to make it: {} expected, limit {}\n", format_bytes(quantizer.predicted_peak_bytes()),
+             format_bytes(quantizer.max_ram_bytes()));
+  cli::print("memory to load it: {} of mapped file, shared between processes\n",
+             format_bytes(quantizer.tensor_bytes()));
+}
+
+void print_result(const Arguments& args, const Quantizer& quantizer, const QuantizeResult& result) {
+  if (result.up_to_date) {
+    cli::print("{}: up to date ({}; {})\n", args.output, result.reason,
+               result.source_hashed ? "the source was read to be sure" : "source unchanged on disk");
+  } else {
+    cli::print("{}: {} from {}, {} tensors, {} ({})\n", args.output, format_bytes(result.pack_bytes),
+               format_bytes(quantizer.source_bytes()), quantizer.tensors().jobs.size(), quantizer.recipe().to_string(),
+               result.reason);
+  }
+  if (result.verification) cli::print("verified: {}\n", result.verification->summary());
+}
+
+void write_report(const std::string& path, const Quantizer& quantizer, const QuantizeResult* result) {
+  if (path.empty()) return;
+  AtomicFile file(path);
+  file.write(path.ends_with(".json") ? report_json(quantizer, result) : report_html(quantizer, result));
+  file.publish();
+}
+
+int check_pack(const Arguments& args) {
+  const Pack pack(args.input);
+  pack.verify();
+  cli::print("{}: {} tensors, {}, every checksum matches\n", args.input, pack.tensors().size(),
+             format_bytes(pack.file_bytes()));
+  return 0;
+}
+
+int quantize(const Arguments& args, const cli::Tool& tool) {
+  Quantizer quantizer(options_of(args, tool));
+  for (const std::string& note : quantizer.tensors().notes) cli::narrate(note);
+  std::optional<QuantizeResult> result;
+  if (!args.dry_run) result = quantizer.run();
+  const QuantizeResult* done = result ? &*result : nullptr;
+  write_report(args.report, quantizer, done);
+  if (tool.format() == "json")
+    cli::print(report_json(quantizer, done));
+  else if (done)
+    print_result(args, quantizer, *done);
+  else
+    print_plan(quantizer);
+  return 0;
+}
+
+}  // namespace
+}  // namespace frugal
+
+int main(int argc, char** argv) {
+  using namespace frugal;
+  return cli::run_tool(
+      argc, argv,
+      {"quantize-model", "Makes a pack, the form in which frugal runs a model, from a published checkpoint.",
+       std::string(kExamples)},
+      [](cli::Tool& tool) {
+        Arguments args;
+        declare(tool.app(), args);
+        tool.parse();
+        check_arguments(args);
+        return args.check ? check_pack(args) : quantize(args, tool);
+      });
+}
