@@ -79,4 +79,8 @@ class Trace {
 /// Nanoseconds since the kernel started this process (/proc/self/stat), to a resolution of one clock tick.
 int64_t process_age_ns();
 
+/// Nanoseconds from the start of this process to now, for its first lines: processor time it used, or its age less the
+/// clock tick that the age may be too long by, whichever is more. Loading a program is work, so the two are close.
+int64_t startup_ns();
+
 }  // namespace frugal

@@ -37,7 +37,7 @@ struct Config {
     /// Weight of the dense list in a weighted sum, by the question's language; the sparse list has the rest.
     struct DenseWeight {
       double en = 0.4;
-      double pt = 0.2;
+      double pt = 0.15;
       double other = 0.2;
     } dense_weight;
     int64_t candidates = 100;
@@ -51,8 +51,10 @@ struct Config {
   } rerank;
 
   struct Answer {
-    std::string mode = "auto";  // auto, extract, generate, none
-    int64_t deadline_ms = 0;    // 0: none
+    std::string mode = "auto";                         // auto, extract, generate, none
+    int64_t deadline_ms = 0;                           // 0: none
+    double abstain_below = 0.5;                        // confidence, 0 to 1
+    int64_t min_generator_parameters = 1'000'000'000;  // for auto to generate; smaller models invent
   } answer;
 
   struct Hyde {
@@ -63,6 +65,7 @@ struct Config {
 
   struct Cache {
     bool enabled = true;
+    uint64_t max_bytes = uint64_t(64) << 20;
   } cache;
 
   struct Generate {

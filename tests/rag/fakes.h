@@ -3,12 +3,14 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <functional>
 #include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -43,6 +45,7 @@ class FakeEmbedder : public Embedder {
   std::string fingerprint() const override { return "bag-of-words"; }
   void embed(std::span<const std::string_view> texts, std::span<float> out) override {
     ++calls;
+    std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
     for (size_t i = 0; i < texts.size(); ++i) {
       const auto bag = bag_of_words(texts[i]);
       std::copy(bag.begin(), bag.end(), out.begin() + static_cast<std::ptrdiff_t>(i * kFakeDimension));
@@ -50,6 +53,7 @@ class FakeEmbedder : public Embedder {
   }
   std::vector<float> hidden_states(std::span<const TokenId>) override { return {}; }
   int calls = 0;
+  int delay_ms = 0;
 };
 
 /// Says what it was told to; a token is a word.
