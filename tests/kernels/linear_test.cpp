@@ -1,6 +1,7 @@
 #include "kernels/support.h"
 
 #include <algorithm>
+#include <array>
 
 #include "reference/reference.h"
 #include "tensor/packed.h"
@@ -115,8 +116,30 @@ void check_against_reference(std::span<const float> actual, std::span<const floa
     }
 }
 
-const Problem kProblems[] = {{1, 1, 1},    {1, 32, 16},  {2, 31, 15},   {3, 33, 17},  {5, 64, 33}, {6, 96, 48},
-                             {7, 100, 70}, {13, 64, 16}, {12, 128, 64}, {25, 40, 24}, {1, 384, 96}};
+// Below and above the rows from which weights are widened, more rows than a panel, more inputs than a chunk.
+const Problem kProblems[] = {{1, 1, 1},    {1, 32, 16},   {2, 31, 15},   {3, 33, 17},   {5, 64, 33},
+                             {6, 96, 48},  {7, 100, 70},  {13, 64, 16},  {12, 128, 64}, {25, 40, 24},
+                             {1, 384, 96}, {300, 33, 20}, {14, 1100, 40}};
+
+// Bytes of a packed weight written directly, so that codes reach values that packing never makes.
+void fill_extreme(Packed& weight) {
+  const DType dtype = weight.view.dtype;
+  std::fill(weight.scales.begin(), weight.scales.end(), 1.0f);
+  if (dtype == DType::linear_i8) {
+    for (size_t i = 0; i < weight.data.size(); ++i) weight.data[i] = std::byte(i / 64 % 3 == 0 ? 0 : 255);
+    return;
+  }
+  const uint64_t block_bytes = packed_block_bytes(dtype, weight.view.inputs);
+  for (int64_t output = 0; output < weight.view.outputs; ++output)
+    for (int64_t group = 0; group < weight.view.padded_inputs() / 32; ++group) {
+      const int highest = dtype == DType::linear_i4 ? 15 : 255;
+      std::array<uint8_t, 32> codes;
+      for (size_t i = 0; i < 32; ++i)
+        codes[i] = uint8_t(output % 3 == 0 ? highest : output % 3 == 1 ? 0 : (i % 2) * size_t(highest));
+      put_group(dtype, weight.data.data() + uint64_t(output / 16) * block_bytes, group, output % 16, codes,
+                f32_to_f16(1.0f), f32_to_f16(-8.0f));
+    }
+}
 
 }  // namespace
 
@@ -148,6 +171,149 @@ TEST_CASE("a float linear layer matches the reference, for fp32 and fp16 weights
         const Packed weight(dtype, random_floats(p.outputs * p.inputs, 4), p.outputs, p.inputs);
         check_against_reference(multiply(table, weight, x, p.rows, false), x, weight.unpacked(), p, 2e-6);
       }
+    }
+  });
+}
+
+TEST_CASE("extreme codes against extreme activations give exact sums: nothing saturates") {
+  for_each_isa([](const kernels::Table& table) {
+    for (const int64_t rows : {1, 6, 13}) {
+      for (const DType dtype : kQuantized) {
+        for (const bool grouped : {false, true}) {
+          constexpr int64_t kInputs = 96, kOutputs = 20;
+          Packed weight(dtype, std::vector<float>(kInputs * kOutputs, 1.0f), kOutputs, kInputs);
+          fill_extreme(weight);
+          std::vector<float> x(static_cast<size_t>(rows * kInputs));
+          for (size_t i = 0; i < x.size(); ++i) x[i] = i / kInputs % 3 == 2 && i % 2 == 1 ? -127.0f : 127.0f;
+          const std::vector<float> w = weight.unpacked();
+          const std::vector<float> actual = multiply(table, weight, x, rows, grouped);
+          for (int64_t r = 0; r < rows; ++r)
+            for (int64_t o = 0; o < kOutputs; ++o) {
+              int64_t expected = 0;
+              for (int64_t i = 0; i < kInputs; ++i)
+                expected +=
+                    int64_t(x[static_cast<size_t>(r * kInputs + i)]) * int64_t(w[static_cast<size_t>(o * kInputs + i)]);
+              CAPTURE(int(dtype));
+              CAPTURE(r);
+              CAPTURE(o);
+              REQUIRE(actual[static_cast<size_t>(r * kOutputs + o)] == float(expected));
+            }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("bias, activation and residual are applied in this order, and the residual may be the output itself") {
+  const Activation kActivations[] = {Activation::none, Activation::gelu, Activation::gelu_tanh,
+                                     Activation::silu, Activation::relu, Activation::tanh};
+  const auto value_of = [](Activation f, float x) {
+    switch (f) {
+      case Activation::gelu:
+        return reference::gelu(x);
+      case Activation::gelu_tanh:
+        return reference::gelu_tanh(x);
+      case Activation::silu:
+        return reference::silu(x);
+      case Activation::relu:
+        return reference::relu(x);
+      case Activation::tanh:
+        return reference::tanh(x);
+      case Activation::none:
+        break;
+    }
+    return x;
+  };
+  constexpr int64_t kRows = 13, kInputs = 40, kOutputs = 27, kStride = 31;
+  const std::vector<float> x = random_floats(kRows * kInputs, 6), w = random_floats(kOutputs * kInputs, 7);
+  const std::vector<float> bias = random_floats(kOutputs, 8), residual = random_floats(kRows * kStride, 9);
+  for_each_isa([&](const kernels::Table& table) {
+    for (const DType dtype : {DType::linear_i8, DType::linear_i4, DType::linear_f32}) {
+      const Packed weight(dtype, w, kOutputs, kInputs);
+      const std::vector<float> plain = multiply(table, weight, x, kRows, false);
+      AlignedBytes bytes(table.quantized_rows_bytes(kRows, kInputs, false));
+      const kernels::QuantizedRows quantized{bytes.data, kRows, kInputs, false};
+      table.quantize_rows(x.data(), kInputs, 0, kRows, quantized);
+      for (const Activation activation : kActivations) {
+        for (const bool with_bias : {false, true}) {
+          for (const bool with_residual : {false, true}) {
+            std::vector<float> out = residual;  // the residual aliases the output
+            kernels::Epilogue epilogue{with_bias ? bias.data() : nullptr, activation, nullptr, 0};
+            if (with_residual) {
+              epilogue.residual = out.data();
+              epilogue.residual_stride = kStride;
+            }
+            if (dtype == DType::linear_f32)
+              table.linear_float(weight.view, x.data(), kInputs, 0, kRows, 0, 2, out.data(), kStride, epilogue);
+            else
+              table.linear_quantized(weight.view, quantized, 0, kRows, 0, 2, out.data(), kStride, epilogue);
+            for (int64_t r = 0; r < kRows; ++r)
+              for (int64_t o = 0; o < kStride; ++o) {
+                const size_t i = static_cast<size_t>(r * kStride + o);
+                if (o >= kOutputs) {
+                  REQUIRE(out[i] == residual[i]);
+                  continue;
+                }
+                const float sum =
+                    plain[static_cast<size_t>(r * kOutputs + o)] + (with_bias ? bias[static_cast<size_t>(o)] : 0);
+                const double expected = double(value_of(activation, sum)) + (with_residual ? double(residual[i]) : 0.0);
+                REQUIRE(close(out[i], expected, 1e-5, 1e-5));
+              }
+          }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("a part of the rows and of the blocks of outputs leaves the rest of the output untouched") {
+  constexpr int64_t kRows = 20, kInputs = 64, kOutputs = 70;
+  const std::vector<float> x = random_floats(kRows * kInputs, 10), w = random_floats(kOutputs * kInputs, 11);
+  for_each_isa([&](const kernels::Table& table) {
+    for (const DType dtype :
+         {DType::linear_i8, DType::linear_i8g, DType::linear_i4, DType::linear_f32, DType::linear_f16}) {
+      const Packed weight(dtype, w, kOutputs, kInputs);
+      const bool is_float = dtype == DType::linear_f32 || dtype == DType::linear_f16;
+      const std::vector<float> whole = multiply(table, weight, x, kRows, true);
+      AlignedBytes bytes(table.quantized_rows_bytes(kRows, kInputs, true));
+      const kernels::QuantizedRows quantized{bytes.data, kRows, kInputs, true};
+      for (int64_t r = 0; r < kRows; r += 3)  // as threads would: each its rows
+        table.quantize_rows(x.data(), kInputs, r, std::min(r + 3, kRows), quantized);
+      for (const auto& [row_begin, row_end] : {std::pair<int64_t, int64_t>{3, 3}, {2, 5}, {1, 19}}) {
+        for (const auto& [block_begin, block_end] : {std::pair<int64_t, int64_t>{0, 0}, {1, 3}, {4, 5}}) {
+          std::vector<float> out(kRows * kOutputs, 77.0f);
+          if (is_float)
+            table.linear_float(weight.view, x.data(), kInputs, row_begin, row_end, block_begin, block_end, out.data(),
+                               kOutputs, {});
+          else
+            table.linear_quantized(weight.view, quantized, row_begin, row_end, block_begin, block_end, out.data(),
+                                   kOutputs, {});
+          for (int64_t r = 0; r < kRows; ++r)
+            for (int64_t o = 0; o < kOutputs; ++o) {
+              const bool inside = r >= row_begin && r < row_end && o / 16 >= block_begin && o / 16 < block_end;
+              const size_t i = static_cast<size_t>(r * kOutputs + o);
+              if (!inside) REQUIRE(out[i] == 77.0f);
+              if (inside) REQUIRE(close(out[i], whole[i], 1e-5, 1e-5));
+            }
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("rows of zeros, of vanishing values and with one large value quantise without harm") {
+  for_each_isa([](const kernels::Table& table) {
+    constexpr int64_t kInputs = 64;
+    std::vector<float> x(3 * kInputs, 0.0f);
+    for (int64_t i = 0; i < kInputs; ++i)
+      x[static_cast<size_t>(kInputs + i)] = 1e-42f;  // subnormal: too small to scale
+    x[2 * kInputs + 5] = 1e30f;
+    const Packed weight(DType::linear_i8, std::vector<float>(16 * kInputs, 1.0f), 16, kInputs);
+    for (const bool grouped : {false, true}) {
+      const std::vector<float> out = multiply(table, weight, x, 3, grouped);
+      CHECK(out[0] == 0.0f);
+      CHECK(std::fabs(out[16]) < 1e-30f);
+      CHECK(close(out[32], 1e30, 1e-5, 0));
     }
   });
 }

@@ -1,0 +1,92 @@
+#include "kernels/support.h"
+#include "reference/reference.h"
+
+using namespace frugal;
+using namespace frugal::testing;
+
+namespace {
+
+struct Problem {
+  int64_t q_tokens, kv_tokens, head_dim;
+  bool causal;
+};
+
+// Around the tiles of rows (6), of keys (128), of queries (192) and of lanes; one query, as in decoding.
+const Problem kProblems[] = {{1, 1, 32, false},    {1, 1, 32, true},     {3, 5, 8, false},     {4, 4, 7, true},
+                             {7, 7, 32, false},    {10, 10, 64, true},   {1, 300, 64, true},   {2, 129, 20, true},
+                             {5, 128, 16, false},  {17, 140, 33, true},  {130, 130, 32, true}, {170, 170, 32, false},
+                             {200, 260, 64, true}, {193, 193, 8, false}, {6, 3, 16, false},    {1, 0, 32, false}};
+
+void check(const kernels::Table& table, const Problem& p, float low, float high, float scale, double tolerance) {
+  CAPTURE(p.q_tokens);
+  CAPTURE(p.kv_tokens);
+  CAPTURE(p.head_dim);
+  CAPTURE(p.causal);
+  // Heads lie side by side in rows of three heads; this one is in the middle.
+  const int64_t stride = 3 * p.head_dim;
+  const std::vector<float> q = random_floats(p.q_tokens * stride, 1, low, high);
+  const std::vector<float> k = random_floats(p.kv_tokens * stride, 2, low, high);
+  const std::vector<float> v = random_floats(p.kv_tokens * stride, 3);
+  const auto dense = [&](const std::vector<float>& rows, int64_t tokens) {
+    std::vector<float> head;
+    for (int64_t t = 0; t < tokens; ++t)
+      head.insert(head.end(), rows.begin() + t * stride + p.head_dim, rows.begin() + t * stride + 2 * p.head_dim);
+    return head;
+  };
+  std::vector<float> expected(static_cast<size_t>(p.q_tokens * p.head_dim));
+  reference::attention(dense(q, p.q_tokens), dense(k, p.kv_tokens), dense(v, p.kv_tokens), p.q_tokens, p.kv_tokens,
+                       p.head_dim, scale, p.causal, expected);
+  std::vector<float> out(static_cast<size_t>(p.q_tokens * stride), 77.0f);
+  Guarded<float> scratch(table.attention_scratch_floats(p.kv_tokens, p.head_dim), 1);
+  table.attention({q.data() + p.head_dim, stride, k.data() + p.head_dim, stride, v.data() + p.head_dim, stride,
+                   out.data() + p.head_dim, stride, p.q_tokens, p.kv_tokens, p.head_dim, scale, p.causal},
+                  scratch.data());
+  REQUIRE(scratch.intact());
+  for (int64_t t = 0; t < p.q_tokens; ++t)
+    for (int64_t d = 0; d < stride; ++d) {
+      const float actual = out[static_cast<size_t>(t * stride + d)];
+      if (d < p.head_dim || d >= 2 * p.head_dim)
+        REQUIRE(actual == 77.0f);
+      else
+        REQUIRE(close(actual, double(expected[static_cast<size_t>(t * p.head_dim + d - p.head_dim)]), tolerance,
+                      tolerance));
+    }
+}
+
+}  // namespace
+
+TEST_CASE("attention matches the reference for every shape of queries, keys and mask") {
+  for_each_isa([](const kernels::Table& table) {
+    for (const Problem& p : kProblems) check(table, p, -1, 1, 0.3f, 1e-5);
+  });
+}
+
+TEST_CASE("attention stays exact where scores are large and the maximum comes in the last tile of keys") {
+  for_each_isa([](const kernels::Table& table) {
+    check(table, {20, 400, 32, false}, -30, 30, 1.0f, 1e-3);
+    check(table, {1, 400, 32, false}, -30, 30, 1.0f, 1e-3);
+  });
+}
+
+TEST_CASE("a causal query sees its own key and those before it, and no later one") {
+  for_each_isa([](const kernels::Table& table) {
+    constexpr int64_t kTokens = 150, kDim = 16;
+    const std::vector<float> q = random_floats(kTokens * kDim, 4), k = random_floats(kTokens * kDim, 5);
+    std::vector<float> v = random_floats(kTokens * kDim, 6), before(kTokens * kDim), after(kTokens * kDim);
+    std::vector<float> scratch(static_cast<size_t>(table.attention_scratch_floats(kTokens, kDim)));
+    const auto attend = [&](std::vector<float>& out) {
+      table.attention(
+          {q.data(), kDim, k.data(), kDim, v.data(), kDim, out.data(), kDim, kTokens, kTokens, kDim, 0.25f, true},
+          scratch.data());
+    };
+    attend(before);
+    constexpr int64_t kChanged = 131;
+    for (int64_t d = 0; d < kDim; ++d) v[kChanged * kDim + d] += 1.0f;
+    attend(after);
+    for (int64_t t = 0; t < kTokens; ++t)
+      for (int64_t d = 0; d < kDim; ++d) {
+        const size_t i = static_cast<size_t>(t * kDim + d);
+        REQUIRE((before[i] == after[i]) == (t < kChanged));
+      }
+  });
+}
