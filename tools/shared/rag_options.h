@@ -1,0 +1,60 @@
+// From the configuration to the options of the question side, for the tools that ask: rag-query and rag-eval.
+#pragma once
+
+#include <memory>
+
+#include "config/config.h"
+#include "config/paths.h"
+#include "rag/models.h"
+#include "rag/pipeline.h"
+
+namespace frugal {
+
+inline RetrieveOptions retrieve_options(const Config& config) {
+  RetrieveOptions options;
+  options.sparse = config.retrieval.sparse;
+  options.fusion = parse_fusion(config.retrieval.fusion);
+  options.candidates = config.retrieval.candidates;
+  options.dense_weights.english = static_cast<float>(config.retrieval.dense_weight.en);
+  options.dense_weights.portuguese = static_cast<float>(config.retrieval.dense_weight.pt);
+  options.dense_weights.other = static_cast<float>(config.retrieval.dense_weight.other);
+  return options;
+}
+
+inline GenerateOptions generate_options(const Config& config) {
+  GenerateOptions options;
+  options.max_new_tokens = config.generate.max_new_tokens;
+  options.temperature = static_cast<float>(config.generate.temperature);
+  options.top_p = static_cast<float>(config.generate.top_p);
+  options.top_k = config.generate.top_k;
+  options.min_p = static_cast<float>(config.generate.min_p);
+  options.repeat_penalty = static_cast<float>(config.generate.repeat_penalty);
+  options.seed = static_cast<uint64_t>(config.generate.seed);
+  return options;
+}
+
+inline PipelineOptions pipeline_options(const Config& config) {
+  PipelineOptions options;
+  options.dense = config.retrieval.dense;
+  options.retrieve = retrieve_options(config);
+  options.top_k = config.retrieval.top_k;
+  options.min_score = static_cast<float>(config.retrieval.min_score);
+  options.hyde = {parse_hyde_mode(config.hyde.mode), config.hyde.max_new_tokens, config.hyde.timeout_ms};
+  options.rerank = config.rerank.enabled;
+  options.rerank_budget_ms = config.rerank.budget_ms;
+  options.answer = parse_answer_mode(config.answer.mode);
+  options.generate = generate_options(config);
+  options.abstain_below = static_cast<float>(config.answer.abstain_below);
+  options.min_generator_parameters = config.answer.min_generator_parameters;
+  options.deadline_ms = config.answer.deadline_ms;
+  return options;
+}
+
+inline std::unique_ptr<Models> configured_models(const Config& config, int threads, Budget* budget) {
+  ModelPaths paths;
+  paths.embedder = [name = config.models.embedder] { return find_model(name); };
+  paths.generator = [name = config.models.generator] { return find_model(name); };
+  return open_pack_models(std::move(paths), threads, budget);
+}
+
+}  // namespace frugal
