@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "base/units.h"
 
 namespace frugal {
@@ -165,6 +167,39 @@ std::string report_html(const Quantizer& quantizer, const QuantizeResult* result
       "<th>source</th><th>pack</th><th class=n>size</th><th></th><th class=n>relative RMS error</th>"
       "<th class=n>max error</th></tr>\n{3}</table>\n</html>\n",
       escaped(quantizer.model().architecture), kStyle, summary_rows(quantizer, result), rows);
+}
+
+void write_report(const std::filesystem::path& path, const Quantizer& quantizer, const QuantizeResult* result) {
+  AtomicFile file(path);
+  file.write(path.extension() == ".html" ? report_html(quantizer, result) : report_json(quantizer, result));
+  file.publish();
+}
+
+std::string plan_text(const Quantizer& quantizer) {
+  size_t widest = 0;
+  for (const TensorJob& job : quantizer.tensors().jobs) widest = std::max(widest, job.spec.name.size());
+  std::string text;
+  for (const TensorJob& job : quantizer.tensors().jobs)
+    text += fmt::format("{:<{}}  {:<14}  {:<5} → {:<11}  {:>10}\n", job.spec.name, widest, job.spec.shape.to_string(),
+                        to_string(job.source->type), to_string(job.dtype), format_bytes(job.bytes));
+  const std::string size = format_bytes(quantizer.tensor_bytes());
+  text += fmt::format("\n{} tensors: {} → {} ({})\n", quantizer.tensors().jobs.size(),
+                      format_bytes(quantizer.source_bytes()), size, quantizer.recipe().to_string());
+  text += fmt::format("anonymous memory to make it: {} expected, limit {}\n",
+                      format_bytes(quantizer.predicted_peak_bytes()), format_bytes(quantizer.max_ram_bytes()));
+  return text + fmt::format("memory to load it: {} of mapped file, shared between processes\n", size);
+}
+
+std::string result_text(const std::filesystem::path& output, const Quantizer& quantizer, const QuantizeResult& result) {
+  std::string text =
+      result.up_to_date
+          ? fmt::format("{}: up to date ({}; {})\n", output.native(), result.reason,
+                        result.source_hashed ? "the source was read to be sure" : "source unchanged on disk")
+          : fmt::format("{}: {} from {}, {} tensors, {} ({})\n", output.native(), format_bytes(result.pack_bytes),
+                        format_bytes(quantizer.source_bytes()), quantizer.tensors().jobs.size(),
+                        quantizer.recipe().to_string(), result.reason);
+  if (result.verification) text += fmt::format("verified: {}\n", result.verification->summary());
+  return text;
 }
 
 }  // namespace frugal

@@ -5,11 +5,9 @@
 #include <optional>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/units.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/table.h"
 #include "cli/tool.h"
 #include "format/pack.h"
 #include "quant/quantize.h"
@@ -93,39 +91,6 @@ QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool) {
   return options;
 }
 
-void print_plan(const Quantizer& quantizer) {
-  cli::Table table({{"tensor"}, {"shape"}, {"source"}, {"pack"}, {"size", cli::Table::Align::right}});
-  for (const TensorJob& job : quantizer.tensors().jobs)
-    table.add({job.spec.name, job.spec.shape.to_string(), std::string(to_string(job.source->type)),
-               std::string(to_string(job.dtype)), format_bytes(job.bytes)});
-  cli::print(table.text());
-  cli::print("\n{} tensors: {} → {} ({})\n", quantizer.tensors().jobs.size(), format_bytes(quantizer.source_bytes()),
-             format_bytes(quantizer.tensor_bytes()), quantizer.recipe().to_string());
-  cli::print("anonymous memory to make it: {} expected, limit {}\n", format_bytes(quantizer.predicted_peak_bytes()),
-             format_bytes(quantizer.max_ram_bytes()));
-  cli::print("memory to load it: {} of mapped file, shared between processes\n",
-             format_bytes(quantizer.tensor_bytes()));
-}
-
-void print_result(const Arguments& args, const Quantizer& quantizer, const QuantizeResult& result) {
-  if (result.up_to_date) {
-    cli::print("{}: up to date ({}; {})\n", args.output, result.reason,
-               result.source_hashed ? "the source was read to be sure" : "source unchanged on disk");
-  } else {
-    cli::print("{}: {} from {}, {} tensors, {} ({})\n", args.output, format_bytes(result.pack_bytes),
-               format_bytes(quantizer.source_bytes()), quantizer.tensors().jobs.size(), quantizer.recipe().to_string(),
-               result.reason);
-  }
-  if (result.verification) cli::print("verified: {}\n", result.verification->summary());
-}
-
-void write_report(const std::string& path, const Quantizer& quantizer, const QuantizeResult* result) {
-  if (path.empty()) return;
-  AtomicFile file(path);
-  file.write(path.ends_with(".json") ? report_json(quantizer, result) : report_html(quantizer, result));
-  file.publish();
-}
-
 int check_pack(const Arguments& args) {
   const Pack pack(args.input);
   pack.verify();
@@ -140,13 +105,11 @@ int quantize(const Arguments& args, const cli::Tool& tool) {
   std::optional<QuantizeResult> result;
   if (!args.dry_run) result = quantizer.run();
   const QuantizeResult* done = result ? &*result : nullptr;
-  write_report(args.report, quantizer, done);
+  if (!args.report.empty()) write_report(args.report, quantizer, done);
   if (tool.format() == "json")
     cli::print(report_json(quantizer, done));
-  else if (done)
-    print_result(args, quantizer, *done);
   else
-    print_plan(quantizer);
+    cli::print(done ? result_text(args.output, quantizer, *done) : plan_text(quantizer));
   return 0;
 }
 
