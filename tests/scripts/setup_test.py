@@ -100,6 +100,15 @@ class Manners(unittest.TestCase):
                 self.assertEqual(done.returncode, 2)
                 self.assertIn("--no-such-flag", done.stderr)
 
+    def test_quickstart_refuses_what_it_cannot_ask_before_it_does_anything(self):
+        for args, words in ((("/no/such/file", "who?"), "no such file or folder: /no/such/file"),
+                            (("/etc", "/etc/hostname"), "the question is missing after '/etc/hostname'"),
+                            (("/etc", ""), "the question is empty")):
+            with self.subTest(arguments=args):
+                done = self.run_script("quickstart", *args)
+                self.assertEqual((done.returncode, done.stdout), (2, ""))
+                self.assertTrue(done.stderr.startswith(f"error: {words}\nhint: "), done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
