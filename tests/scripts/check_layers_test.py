@@ -76,6 +76,8 @@ class CheckLayers(unittest.TestCase):
         self.assert_finds({"tools/x/main.cpp": TOOL + "class Index {};\n"}, ("tools/x/main.cpp:4", "logic in a tool"))
         self.assert_finds({"tools/x/main.cpp": "#include <immintrin.h>\n"}, ("tools/x/main.cpp:1", "logic in a tool"))
         self.assert_finds({"tools/x/main.cpp": TOOL, "tools/x/index.cpp": TOOL}, ("tools/x/index.cpp:1", "one main.cpp"))
+        self.assert_clean({"tools/shared/options.h": "int x;\n"})
+        self.assert_finds({"tools/shared/options.h": "template <typename T>\n"}, ("tools/shared/options.h:1", "logic in a tool"))
 
     def test_this_repository_is_clean(self):
         done = subprocess.run([ROOT / "scripts/check-layers"], capture_output=True, text=True)

@@ -25,9 +25,7 @@ constexpr const char* kExamples =
     "  rag-query cite-check answer.json                        are the cited bytes still in the files?";
 
 struct Flags {
-  std::string question;
-  std::string batch;
-  std::string answer_file;
+  std::string question, batch, answer_file;
   bool explain = false;
   bool timings = false;
 };
