@@ -30,6 +30,10 @@ struct Config {
     int64_t overlap_tokens = 32;
   } chunking;
 
+  struct References {
+    std::string paths;  // more files of laws, ':' between; the project's own are always read
+  } references;
+
   struct Retrieval {
     bool dense = true;
     bool sparse = true;

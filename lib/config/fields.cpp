@@ -16,6 +16,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {.key = "backend", .value = &c.backend, .choices = {"cpu", "torch", "torch:cuda"}},
       {"chunking.max_tokens", &c.chunking.max_tokens, 16, kMaxTokens},
       {"chunking.overlap_tokens", &c.chunking.overlap_tokens, 0, kMaxTokens},
+      {"references.paths", &c.references.paths},
       {"retrieval.dense", &c.retrieval.dense},
       {"retrieval.sparse", &c.retrieval.sparse},
       {.key = "retrieval.fusion", .value = &c.retrieval.fusion, .choices = {"weighted", "rrf"}},

@@ -34,6 +34,12 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, unreadable);
 }
 
+/// Where the running executable lies; empty if the system does not say.
+fs::path tool_folder() {
+  std::error_code unreadable;
+  return fs::read_symlink("/proc/self/exe", unreadable).parent_path();
+}
+
 std::vector<std::string> folders_in(const fs::path& parent) {
   std::vector<std::string> names;
   std::error_code unreadable;
@@ -64,13 +70,27 @@ std::vector<fs::path> model_folders() {
   if (const std::string named = environment("FRUGAL_MODELS"); !named.empty()) folders.push_back(expand_home(named));
   folders.push_back("models");
   folders.push_back(data_home() / "models");
-  std::error_code unreadable;
-  const fs::path tool = fs::read_symlink("/proc/self/exe", unreadable).parent_path();
+  const fs::path tool = tool_folder();
   if (!tool.empty()) {
     folders.push_back((tool / "../../../models").lexically_normal());
     folders.push_back((tool / "../share/frugal/models").lexically_normal());
   }
   return folders;
+}
+
+std::vector<fs::path> reference_files() {
+  const fs::path tool = tool_folder();
+  std::vector<fs::path> files;
+  for (const fs::path& folder : {expand_home(environment("FRUGAL_REFERENCES")), tool / "../../../configs/references",
+                                 tool / "../share/frugal/references"}) {
+    if (!is_folder(folder)) continue;
+    std::error_code unreadable;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder, unreadable))
+      if (entry.path().extension() == ".yaml") files.push_back(entry.path().lexically_normal());
+    break;
+  }
+  std::sort(files.begin(), files.end());
+  return files;
 }
 
 fs::path find_model(const std::string& name) {

@@ -25,6 +25,11 @@ std::vector<std::filesystem::path> model_folders();
 /// Throws Error(missing) that lists where it looked.
 std::filesystem::path find_model(const std::string& name);
 
+/// The project's tables of laws, *.yaml in order of names: from the first of $FRUGAL_REFERENCES and, beside the
+/// executable,
+/// ../../../configs/references (a build tree) and ../share/frugal/references (an installation) that is a folder.
+std::vector<std::filesystem::path> reference_files();
+
 /// Where an index is made when none is named: ./.frugal/index.
 std::filesystem::path default_index();
 /// The index to read: `named` where it is not empty, else default_index() if it is there, else the only one in

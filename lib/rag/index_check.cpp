@@ -1,0 +1,195 @@
+// What an index holds, and whether it holds together: SQLite's own checks, the word index against the chunks, every
+// vector against its checksum, every chunk against the bytes of its file.
+#include <fmt/format.h>
+
+#include <fstream>
+#include <optional>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "rag/document_writer.h"
+#include "rag/index.h"
+#include "rag/schema.h"
+#include "rag/terms.h"
+#include "rag/vectors.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr size_t kMaxProblems = 100;  // enough to see what is wrong
+
+std::vector<SkippedFile> read_skipped(const Database& database) {
+  std::vector<SkippedFile> skipped;
+  Statement row = database.prepare("SELECT path, reason FROM skipped ORDER BY path", false);
+  while (row.step()) skipped.push_back({row.string(0), row.string(1)});
+  return skipped;
+}
+
+class IndexCheck {
+ public:
+  explicit IndexCheck(const fs::path& folder)
+      : folder_(folder),
+        lock_(schema::lock_path(folder)),
+        database_(schema::database_path(folder), Database::Mode::write) {
+    schema::check_version(database_);
+  }
+
+  CheckReport run() {
+    try {
+      check_database();
+      check_terms();
+      check_vectors();
+      check_files();
+    } catch (const Error& error) {
+      if (error.code() != Code::corrupt_file) throw;
+      problem(error.message());
+    }
+    return std::move(report_);
+  }
+
+ private:
+  void problem(std::string text) {
+    if (report_.problems.size() < kMaxProblems) report_.problems.push_back(std::move(text));
+  }
+
+  void check_database() {
+    Statement row = database_.prepare("PRAGMA integrity_check", false);
+    while (row.step())
+      if (row.text(0) != "ok") problem(fmt::format("database: {}", row.text(0)));
+    Statement key = database_.prepare("PRAGMA foreign_key_check", false);
+    while (key.step()) problem(fmt::format("database: row {} of {} belongs to nothing", key.integer(1), key.text(0)));
+  }
+
+  void check_terms() {
+    try {
+      database_.execute("INSERT INTO terms(terms) VALUES('integrity-check')");
+    } catch (const Error& error) {
+      problem("word index: " + error.message());
+    }
+    const int64_t unindexed =
+        database_.integer("SELECT count(*) FROM chunks WHERE id NOT IN (SELECT id FROM terms_docsize)").value_or(0);
+    const int64_t orphans =
+        database_.integer("SELECT count(*) FROM terms_docsize WHERE id NOT IN (SELECT id FROM chunks)").value_or(0);
+    if (unindexed > 0) problem(fmt::format("word index: {} chunks are not in it", unindexed));
+    if (orphans > 0) problem(fmt::format("word index: {} entries without a chunk", orphans));
+  }
+
+  void check_vectors() {
+    const int64_t rows = schema::meta_integer(database_, schema::kVectorRows);
+    const int64_t dangling =
+        database_.integer(fmt::format("SELECT count(*) FROM chunks WHERE vector_row>={0} OR vector_row<0", rows))
+            .value_or(0);
+    if (dangling > 0) problem(fmt::format("vectors: {} chunks point behind the last row", dangling));
+    const int64_t crossed = database_
+                                .integer(
+                                    "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key=c.vector_key "
+                                    "WHERE c.vector_row IS NOT NULL AND v.row IS NOT c.vector_row")
+                                .value_or(0);
+    if (crossed > 0) problem(fmt::format("vectors: {} chunks have the vector of another text", crossed));
+    if (rows <= 0) return;
+    const VectorFile file(schema::vectors_path(folder_, schema::meta_integer(database_, schema::kVectorsFile)),
+                          schema::vector_layout(database_), rows);
+    for (int64_t row = 0; row < rows; ++row)
+      if (!file.intact(row)) problem(fmt::format("vectors: row {} fails its checksum", row));
+    report_.vectors_checked = rows;
+  }
+
+  void check_files() {
+    Statement file = database_.prepare("SELECT id, path, bytes, sha256 FROM files ORDER BY path");
+    while (file.step()) {
+      const fs::path path = file.string(1);
+      if (file.integer(2) < 0) {
+        check_document_keys(file.integer(0));  // standard input: there is no file to compare with
+      } else if (std::ifstream input(path, std::ios::binary); !input) {
+        report_.stale.push_back({path.native(), "vanished or unreadable since it was indexed"});
+      } else if (sha256_file(path) != file.text(3)) {
+        report_.stale.push_back({path.native(), "changed since it was indexed"});
+      } else {
+        check_file(file.integer(0), path, input);
+      }
+    }
+  }
+
+  /// Extracts the file again: every chunk must be the bytes that it says it is.
+  void check_file(int64_t id, const fs::path& path, std::istream& input) {
+    Statement document = database_.prepare("SELECT id FROM documents WHERE file_id=?1 AND sha256=?2");
+    try {
+      extract(input, file_kind(path).value_or(FileKind::text), path, {}, [&](const Document& each) {
+        if (!document.bind(id, sha256_hex(each.text)).step())
+          return problem(fmt::format("{}: a document is not in the index", path.native()));
+        const int64_t document_id = document.integer(0);
+        document.reset();
+        check_chunks(document_id, path, each.text);
+      });
+    } catch (const Error& error) {
+      if (error.code() != Code::bad_input) throw;
+      report_.stale.push_back({path.native(), error.message()});
+    }
+  }
+
+  void check_chunks(int64_t document_id, const fs::path& path, std::string_view text) {
+    Statement chunk =
+        database_.prepare("SELECT id, start_byte, end_byte, text FROM chunks WHERE document_id=?1", false);
+    chunk.bind(document_id);
+    while (chunk.step()) {
+      const auto begin = static_cast<uint64_t>(chunk.integer(1)), end = static_cast<uint64_t>(chunk.integer(2));
+      const bool same = begin <= end && end <= text.size() && text.substr(begin, end - begin) == chunk.text(3);
+      if (!same)
+        problem(
+            fmt::format("{}: chunk {} is not bytes {} to {} of its text", path.native(), chunk.integer(0), begin, end));
+      ++report_.chunks_checked;
+    }
+  }
+
+  void check_document_keys(int64_t file_id) {
+    Statement chunk = database_.prepare(
+        "SELECT c.id, c.start_byte, c.end_byte, length(CAST(c.text AS BLOB)) FROM chunks c "
+        "JOIN documents d ON d.id=c.document_id WHERE d.file_id=?1",
+        false);
+    chunk.bind(file_id);
+    while (chunk.step()) {
+      if (chunk.integer(2) - chunk.integer(1) != chunk.integer(3))
+        problem(fmt::format("chunk {}: its text is not as long as its range", chunk.integer(0)));
+      ++report_.chunks_checked;
+    }
+  }
+
+  fs::path folder_;
+  FileLock lock_;
+  Database database_;
+  CheckReport report_;
+};
+
+uint64_t bytes_of(const fs::path& path) {
+  std::error_code ignored;
+  const uint64_t bytes = fs::file_size(path, ignored);
+  return ignored ? 0 : bytes;
+}
+
+}  // namespace
+
+IndexStatus read_status(const fs::path& folder) {
+  IndexStatus status;
+  const std::unique_ptr<Store> store = open_store(folder);
+  status.info = store->info();
+  const fs::path path = schema::database_path(folder);
+  const Database database(path, Database::Mode::read);
+  status.files = database.integer("SELECT count(*) FROM files").value_or(0);
+  status.chunks_without_vector = status.info.chunks - status.info.vectors;
+  status.database_bytes = bytes_of(path) + bytes_of(path.native() + "-wal");
+  status.vectors_bytes = bytes_of(schema::vectors_path(folder, schema::meta_integer(database, schema::kVectorsFile)));
+  Statement root = database.prepare("SELECT path FROM roots ORDER BY path", false);
+  while (root.step()) status.roots.push_back(root.string(0));
+  status.skipped = read_skipped(database);
+  return status;
+}
+
+CheckReport check_index(const fs::path& folder) {
+  open_store(folder);  // says so where there is none
+  return IndexCheck(folder).run();
+}
+
+}  // namespace frugal
