@@ -1,0 +1,200 @@
+// Architectures against what transformers computes: tiny random models always, the real ones where they have been fetched.
+// The oracle's outputs and the script that made them: tests/golden/, scripts/make_goldens.py.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "format/pack.h"
+#include "nn/decoder.h"
+#include "nn/embedder.h"
+#include "support/golden.h"
+
+using namespace frugal;
+using namespace frugal::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+template <typename Check>
+void on_every_isa(Check&& check) {
+  for (const Isa isa : supported_isas()) {
+    CAPTURE(to_string(isa));
+    ThreadPool threads(2);
+    check(*make_cpu_ops(threads, nullptr, isa));
+  }
+}
+
+// How far a random model's outputs may drift: fp32 only by the order of additions, the integer types by their rounding.
+struct Tolerance {
+  Precision precision;
+  double cosine;
+};
+
+std::vector<float> last_logits(Decoder& decoder, std::span<const TokenId> tokens, size_t step) {
+  KvCache cache = decoder.make_cache(int64_t(tokens.size()));
+  std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
+  for (size_t begin = 0; begin < tokens.size(); begin += step)
+    decoder.forward(tokens.subspan(begin, std::min(step, tokens.size() - begin)), cache, logits);
+  return logits;
+}
+
+}  // namespace
+
+TEST_CASE("BERT computes what transformers computes, at every precision and on every instruction set") {
+  for (const auto& [precision, floor] :
+       {Tolerance{Precision::fp32, 0.99999}, {Precision::fp16, 0.9999}, {Precision::int8, 0.997}, {Precision::int4, 0.9}}) {
+    CAPTURE(to_string(precision));
+    const TemporaryPack made(kRoot / "tests/golden/bert", precision);
+    const Pack pack(made.path);
+    on_every_isa([&, least = floor](Ops& ops) {
+      const auto model = open_embedder(pack, ops);
+      CHECK(model->dimension() == 32);
+      CHECK(model->max_tokens() == 48);
+      Outputs outputs("bert");
+      for (const auto expected : outputs.cases()) {
+        const auto hidden = model->hidden_states(ids(expected["ids"]));
+        CHECK(cosine(hidden, floats(expected["hidden"])) > least);
+        if (precision == Precision::fp32) CHECK(max_difference(hidden, floats(expected["hidden"])) < 1e-4);
+      }
+    });
+  }
+}
+
+TEST_CASE("Llama computes what transformers computes, from safetensors and GGUF, tied or not, with scaled positions") {
+  for (const std::string name : {"llama", "llama-scaled", "llama-gguf"})
+    for (const auto& [precision, floor] :
+         {Tolerance{Precision::fp32, 0.99999}, {Precision::fp16, 0.9999}, {Precision::int8, 0.995}, {Precision::int4, 0.8}}) {
+      CAPTURE(name);
+      CAPTURE(to_string(precision));
+      const TemporaryPack made(kRoot / "tests/golden" / (name == "llama-gguf" ? name + "/model.gguf" : name), precision);
+      const Pack pack(made.path);
+      on_every_isa([&, least = floor](Ops& ops) {
+        const auto model = open_decoder(pack, ops);
+        Outputs outputs(name);
+        for (const auto expected : outputs.cases()) {
+          const auto tokens = ids(expected["ids"]);
+          const auto want = floats(expected["last_logits"]);
+          const auto got = last_logits(*model, tokens, tokens.size());
+          CHECK(cosine(got, want) > least);
+          if (precision != Precision::fp32) continue;
+          CHECK(max_difference(got, want) < 1e-3);
+          CHECK(max_difference(last_logits(*model, tokens, 1), want) < 1e-3);
+          CHECK(max_difference(last_logits(*model, tokens, 7), want) < 1e-3);
+        }
+      });
+    }
+}
+
+TEST_CASE("the logits of every token agree with the oracle's first choices") {
+  const TemporaryPack made(kRoot / "tests/golden/llama", Precision::fp32);
+  const Pack pack(made.path);
+  on_every_isa([&](Ops& ops) {
+    const auto model = open_decoder(pack, ops);
+    Outputs outputs("llama");
+    for (const auto expected : outputs.cases()) {
+      const auto tokens = ids(expected["ids"]);
+      std::vector<float> logits(tokens.size() * static_cast<size_t>(model->vocab_size()));
+      KvCache cache = model->make_cache(int64_t(tokens.size()));
+      model->forward_all(tokens, cache, logits);
+      std::vector<TokenId> argmax;
+      for (size_t t = 0; t < tokens.size(); ++t) {
+        const auto row = std::span(logits).subspan(t * static_cast<size_t>(model->vocab_size()), static_cast<size_t>(model->vocab_size()));
+        argmax.push_back(static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin()));
+      }
+      CHECK(argmax == ids(expected["argmax"]));
+    }
+  });
+}
+
+TEST_CASE("an embedding does not depend on the texts beside it") {
+  const TemporaryPack made(kRoot / "tests/golden/bert", Precision::int8);
+  const Pack pack(made.path);
+  ThreadPool threads(2);
+  const auto ops = make_cpu_ops(threads);
+  const auto model = open_embedder(pack, *ops);
+  const std::vector<std::string_view> texts = {"the law of the court", "", "question answering", "x", "the answer."};
+  std::vector<float> together(texts.size() * 32), alone(32);
+  model->embed(texts, together);
+  for (size_t i = 0; i < texts.size(); ++i) {
+    model->embed(std::span(&texts[i], 1), alone);
+    CHECK(max_difference(std::span(together).subspan(i * 32, 32), alone) < 1e-5);
+    CHECK(cosine(alone, alone) == doctest::Approx(1));
+  }
+}
+
+TEST_CASE("a pack of the wrong kind is refused with a word on what to give instead") {
+  const TemporaryPack bert(kRoot / "tests/golden/bert", Precision::int8), llama(kRoot / "tests/golden/llama", Precision::int8);
+  const Pack bert_pack(bert.path), llama_pack(llama.path);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  CHECK_THROWS_AS(open_decoder(bert_pack, *ops), Error);
+  CHECK_THROWS_AS(open_embedder(llama_pack, *ops), Error);
+}
+
+TEST_CASE("tokens outside the vocabulary and sequences beyond the context are errors, not accesses") {
+  const TemporaryPack bert(kRoot / "tests/golden/bert", Precision::int8), llama(kRoot / "tests/golden/llama", Precision::int8);
+  const Pack bert_pack(bert.path), llama_pack(llama.path);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  const auto embedder = open_embedder(bert_pack, *ops);
+  CHECK_THROWS_AS(embedder->hidden_states(std::vector<TokenId>{1 << 20}), Error);
+  CHECK_THROWS_AS(embedder->hidden_states(std::vector<TokenId>{-1}), Error);
+  CHECK_THROWS_AS(embedder->hidden_states(std::vector<TokenId>(65, 1)), Error);
+  const auto decoder = open_decoder(llama_pack, *ops);
+  CHECK_THROWS_AS(last_logits(*decoder, std::vector<TokenId>{1 << 20}, 1), Error);
+  CHECK_THROWS_AS(last_logits(*decoder, std::vector<TokenId>(257, 1), 257), Error);
+}
+
+TEST_CASE("all-MiniLM-L6-v2 embeds as the original does") {
+  const fs::path checkpoint = kRoot / "models/all-minilm-l6-v2";
+  if (!fs::exists(checkpoint / "config.json")) {
+    MESSAGE("SKIP: models/all-minilm-l6-v2 is not there (scripts/fetch-models)");
+    return;
+  }
+  for (const auto& [precision, floor] : {Tolerance{Precision::fp32, 0.999999}, {Precision::int8, 0.985}}) {
+    CAPTURE(to_string(precision));
+    const TemporaryPack made(checkpoint, precision);
+    const Pack pack(made.path);
+    ThreadPool threads(2);
+    const auto ops = make_cpu_ops(threads);
+    const auto model = open_embedder(pack, *ops);
+    Outputs outputs("minilm");
+    for (const auto expected : outputs.cases()) {
+      const std::string_view text = expected["text"];
+      std::vector<float> got(384);
+      model->embed(std::span(&text, 1), got);
+      CHECK(cosine(got, floats(expected["embedding"])) > floor);
+    }
+  }
+}
+
+TEST_CASE("SmolLM2 predicts as the original does") {
+  const fs::path checkpoint = kRoot / "models/smollm2-135m-instruct/SmolLM2-135M-Instruct.Q4_1.gguf";
+  if (!fs::exists(checkpoint)) {
+    MESSAGE("SKIP: models/smollm2-135m-instruct is not there (scripts/fetch-models)");
+    return;
+  }
+  for (const Precision precision : {Precision::fp32, Precision::keep}) {
+    CAPTURE(to_string(precision));
+    const TemporaryPack made(checkpoint, precision);
+    const Pack pack(made.path);
+    ThreadPool threads(2);
+    const auto ops = make_cpu_ops(threads);
+    const auto model = open_decoder(pack, *ops);
+    Outputs outputs("smollm2");
+    for (const auto expected : outputs.cases()) {
+      const auto tokens = ids(expected["ids"]);
+      CHECK(model->tokenizer().encode(std::string_view(expected["text"]), false) == tokens);
+      const auto logits = last_logits(*model, tokens, tokens.size());
+      std::vector<float> top;
+      for (const TokenId id : ids(expected["top_ids"])) top.push_back(logits[static_cast<size_t>(id)]);
+      CHECK(max_difference(top, floats(expected["top_logits"])) < (precision == Precision::fp32 ? 2e-3 : 1.0));
+    }
+  }
+}

@@ -1,0 +1,81 @@
+// What the golden tests share: stored outputs of transformers, and checkpoints made into packs for the length of a test.
+#pragma once
+
+#include <doctest/doctest.h>
+#include <simdjson.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "quant/quantize.h"
+#include "support/temp_folder.h"
+#include "text/tokenizer.h"
+
+namespace frugal::testing {
+
+inline const std::filesystem::path kRoot = FRUGAL_SOURCE_DIR;
+
+class Outputs {
+ public:
+  explicit Outputs(const std::string& name) {
+    REQUIRE(!parser_.load((kRoot / "tests/golden" / name / "outputs.json").string()).get(root_));
+  }
+  simdjson::dom::array cases() { return root_["cases"]; }
+  simdjson::dom::element root() { return root_; }
+
+ private:
+  simdjson::dom::parser parser_;
+  simdjson::dom::element root_;
+};
+
+inline std::vector<float> floats(simdjson::dom::element list) {
+  std::vector<float> values;
+  for (const double v : list.get_array()) values.push_back(static_cast<float>(v));
+  return values;
+}
+
+inline std::vector<TokenId> ids(simdjson::dom::element list) {
+  std::vector<TokenId> values;
+  for (const int64_t v : list.get_array()) values.push_back(static_cast<TokenId>(v));
+  return values;
+}
+
+inline double cosine(std::span<const float> a, std::span<const float> b) {
+  REQUIRE(a.size() == b.size());
+  double dot = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    dot += double(a[i]) * double(b[i]);
+    aa += double(a[i]) * double(a[i]);
+    bb += double(b[i]) * double(b[i]);
+  }
+  return dot / std::sqrt(aa * bb);
+}
+
+inline double max_difference(std::span<const float> a, std::span<const float> b) {
+  REQUIRE(a.size() == b.size());
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::fabs(double(a[i]) - double(b[i])));
+  return worst;
+}
+
+// A checkpoint as a pack in a temporary folder.
+struct TemporaryPack {
+  TempFolder folder;
+  std::filesystem::path path;
+
+  TemporaryPack(const std::filesystem::path& checkpoint, std::optional<Precision> precision) : path(folder.path() / "model.pack") {
+    QuantizeOptions options;
+    options.input = checkpoint;
+    options.output = path;
+    options.precision = precision;
+    options.allow_requantize = true;
+    Quantizer(std::move(options)).run();
+  }
+};
+
+}  // namespace frugal::testing
