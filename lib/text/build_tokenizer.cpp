@@ -194,8 +194,8 @@ class JsonField {
   std::string path_;
 };
 
-// Integers of 19 digits and more become floats ("1000000000000000019884624838656" → "…e0"): transformers writes "no limit" so
-// (model_max_length), and simdjson 3 refuses what does not fit 64 bits.
+// Integers of 19 digits and more become floats ("1000000000000000019884624838656" → "…e0"): transformers writes "no
+// limit" so (model_max_length), and simdjson 3 refuses what does not fit 64 bits.
 std::string with_large_integers_as_floats(std::string_view json) {
   constexpr size_t kMaxDigits = 18;
   std::string out;

@@ -1,5 +1,5 @@
-// Architectures against what transformers computes: tiny random models always, the real ones where they have been fetched.
-// The oracle's outputs and the script that made them: tests/golden/, scripts/make_goldens.py.
+// Architectures against what transformers computes: tiny random models always, the real ones where they have been
+// fetched. The oracle's outputs and the script that made them: tests/golden/, scripts/make_goldens.py.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -47,8 +47,10 @@ std::vector<float> last_logits(Decoder& decoder, std::span<const TokenId> tokens
 }  // namespace
 
 TEST_CASE("BERT computes what transformers computes, at every precision and on every instruction set") {
-  for (const auto& [precision, floor] :
-       {Tolerance{Precision::fp32, 0.99999}, {Precision::fp16, 0.9999}, {Precision::int8, 0.997}, {Precision::int4, 0.9}}) {
+  for (const auto& [precision, floor] : {Tolerance{Precision::fp32, 0.99999},
+                                         {Precision::fp16, 0.9999},
+                                         {Precision::int8, 0.997},
+                                         {Precision::int4, 0.9}}) {
     CAPTURE(to_string(precision));
     const TemporaryPack made(kRoot / "tests/golden/bert", precision);
     const Pack pack(made.path);
@@ -68,11 +70,14 @@ TEST_CASE("BERT computes what transformers computes, at every precision and on e
 
 TEST_CASE("Llama computes what transformers computes, from safetensors and GGUF, tied or not, with scaled positions") {
   for (const std::string name : {"llama", "llama-scaled", "llama-gguf"})
-    for (const auto& [precision, floor] :
-         {Tolerance{Precision::fp32, 0.99999}, {Precision::fp16, 0.9999}, {Precision::int8, 0.995}, {Precision::int4, 0.8}}) {
+    for (const auto& [precision, floor] : {Tolerance{Precision::fp32, 0.99999},
+                                           {Precision::fp16, 0.9999},
+                                           {Precision::int8, 0.995},
+                                           {Precision::int4, 0.8}}) {
       CAPTURE(name);
       CAPTURE(to_string(precision));
-      const TemporaryPack made(kRoot / "tests/golden" / (name == "llama-gguf" ? name + "/model.gguf" : name), precision);
+      const TemporaryPack made(kRoot / "tests/golden" / (name == "llama-gguf" ? name + "/model.gguf" : name),
+                               precision);
       const Pack pack(made.path);
       on_every_isa([&, least = floor](Ops& ops) {
         const auto model = open_decoder(pack, ops);
@@ -104,7 +109,8 @@ TEST_CASE("the logits of every token agree with the oracle's first choices") {
       model->forward_all(tokens, cache, logits);
       std::vector<TokenId> argmax;
       for (size_t t = 0; t < tokens.size(); ++t) {
-        const auto row = std::span(logits).subspan(t * static_cast<size_t>(model->vocab_size()), static_cast<size_t>(model->vocab_size()));
+        const auto row = std::span(logits).subspan(t * static_cast<size_t>(model->vocab_size()),
+                                                   static_cast<size_t>(model->vocab_size()));
         argmax.push_back(static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin()));
       }
       CHECK(argmax == ids(expected["argmax"]));
@@ -129,7 +135,8 @@ TEST_CASE("an embedding does not depend on the texts beside it") {
 }
 
 TEST_CASE("a pack of the wrong kind is refused with a word on what to give instead") {
-  const TemporaryPack bert(kRoot / "tests/golden/bert", Precision::int8), llama(kRoot / "tests/golden/llama", Precision::int8);
+  const TemporaryPack bert(kRoot / "tests/golden/bert", Precision::int8),
+      llama(kRoot / "tests/golden/llama", Precision::int8);
   const Pack bert_pack(bert.path), llama_pack(llama.path);
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads);
@@ -138,7 +145,8 @@ TEST_CASE("a pack of the wrong kind is refused with a word on what to give inste
 }
 
 TEST_CASE("tokens outside the vocabulary and sequences beyond the context are errors, not accesses") {
-  const TemporaryPack bert(kRoot / "tests/golden/bert", Precision::int8), llama(kRoot / "tests/golden/llama", Precision::int8);
+  const TemporaryPack bert(kRoot / "tests/golden/bert", Precision::int8),
+      llama(kRoot / "tests/golden/llama", Precision::int8);
   const Pack bert_pack(bert.path), llama_pack(llama.path);
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads);

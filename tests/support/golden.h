@@ -1,4 +1,5 @@
-// What the golden tests share: stored outputs of transformers, and checkpoints made into packs for the length of a test.
+// What the golden tests share: stored outputs of transformers, and checkpoints made into packs for the length of a
+// test.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -68,7 +69,8 @@ struct TemporaryPack {
   TempFolder folder;
   std::filesystem::path path;
 
-  TemporaryPack(const std::filesystem::path& checkpoint, std::optional<Precision> precision) : path(folder.path() / "model.pack") {
+  TemporaryPack(const std::filesystem::path& checkpoint, std::optional<Precision> precision)
+      : path(folder.path() / "model.pack") {
     QuantizeOptions options;
     options.input = checkpoint;
     options.output = path;
