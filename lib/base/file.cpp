@@ -159,6 +159,12 @@ void AtomicFile::publish() {
   fsync_folder(target_.parent_path());
 }
 
+void publish_file(const std::filesystem::path& path, std::string_view text) {
+  AtomicFile file(path);
+  file.write(text);
+  file.publish();
+}
+
 std::string read_file(const std::filesystem::path& path, uint64_t limit) {
   struct stat info {};
   const FileDescriptor fd = open_for_reading(path, info);

@@ -84,6 +84,9 @@ class AtomicFile {
   uint64_t offset_ = 0;
 };
 
+/// `text` as the whole content of the file at `path`, as AtomicFile publishes it. Throws Error(io).
+void publish_file(const std::filesystem::path& path, std::string_view text);
+
 /// Whole content. Throws Error(io), or Error(bad_input) if it is larger than `limit` bytes.
 std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t(1) << 32);
 

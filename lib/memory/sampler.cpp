@@ -31,7 +31,7 @@ struct MemorySampler::Shared {
   std::mutex mutex;
   std::condition_variable wake;
   bool stopping = false;
-  MemoryPeak peak;
+  SampledPeak peak;
   Clock::time_point begin = Clock::now(), last = begin;
   std::thread thread;
 
@@ -91,7 +91,7 @@ MemorySampler::~MemorySampler() {
   shared_->thread.join();
 }
 
-MemoryPeak MemorySampler::peak() {
+SampledPeak MemorySampler::peak() {
   std::lock_guard lock(shared_->mutex);
   shared_->sample();
   shared_->sample_detail();

@@ -165,6 +165,13 @@ std::optional<ProcessMemory> read_process(int pid) {
   return memory;
 }
 
+MemoryReading read_resident(std::span<const int> pids) {
+  MemoryReading total;
+  for (int pid : pids)
+    if (const std::optional<MemoryReading> reading = read_memory_of(pid)) add(total, *reading);
+  return total;
+}
+
 ProcessMemory read_processes(std::span<const int> pids) {
   ProcessMemory total;
   total.pss_bytes = total.uss_bytes = 0;

@@ -27,7 +27,8 @@ struct ProcessMemory {
 };
 /// nullopt if the process is gone. pid 0: this process.
 std::optional<ProcessMemory> read_process(int pid = 0);
-/// Sum over those of `pids` that still live; PSS is unknown if it is for any of them.
+/// Sums over those of `pids` that still live; PSS is unknown if it is for any of them.
+MemoryReading read_resident(std::span<const int> pids);
 ProcessMemory read_processes(std::span<const int> pids);
 /// Every process below `pid`, at any depth, in no order; `pid` itself is not among them.
 std::vector<int> descendants(int pid);
@@ -79,7 +80,7 @@ std::optional<Residency> page_cache_residency(std::span<const std::filesystem::p
 void drop_from_page_cache(const std::filesystem::path& file);
 
 /// The peaks between a sampler's start and now. Each field's peak is taken on its own.
-struct MemoryPeak {
+struct SampledPeak {
   ProcessMemory memory;                // of swap and faults: the last reading
   uint64_t anon_with_swap_bytes = 0;   // the headline
   uint64_t least_available_bytes = 0;  // of SystemMemory::available_bytes()
@@ -103,7 +104,7 @@ class MemorySampler {
   ~MemorySampler();
 
   /// Takes a last sample of both kinds and returns the peaks so far.
-  MemoryPeak peak();
+  SampledPeak peak();
 
   static constexpr std::chrono::milliseconds kInterval{5};
 

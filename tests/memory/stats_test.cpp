@@ -107,7 +107,7 @@ TEST_CASE("a sampler sees a peak that is over before anyone looks, and says its 
     const int64_t samples = sampler.peak().samples;
     while (sampler.peak().samples < samples + 3) ::usleep(1000);
   }
-  const MemoryPeak peak = sampler.peak();
+  const SampledPeak peak = sampler.peak();
   CHECK(peak.anon_with_swap_bytes >= before + 48 * kMiB);
   CHECK(read_memory().anon_bytes < before + 48 * kMiB);
   CHECK(peak.samples > 3);

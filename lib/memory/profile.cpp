@@ -1,0 +1,31 @@
+#include "memory/profile.h"
+
+namespace frugal {
+
+MemorySnapshot take_snapshot(std::span<const std::filesystem::path> files) {
+  MemorySnapshot snapshot;
+  snapshot.process = read_process().value_or(ProcessMemory());
+  snapshot.system = read_system_memory();
+  if (!files.empty()) snapshot.files = page_cache_residency(files);
+  return snapshot;
+}
+
+StageProfile profile_stage(std::string name, std::span<const std::filesystem::path> files,
+                           const std::function<void()>& body) {
+  StageProfile profile;
+  profile.name = std::move(name);
+  profile.before = take_snapshot(files);
+  const bool reset = reset_high_water_mark();
+  {
+    MemorySampler sampler;
+    const auto begin = std::chrono::steady_clock::now();
+    body();
+    profile.elapsed_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
+    profile.peak = sampler.peak();
+  }
+  if (reset) profile.high_water_bytes = high_water_mark_bytes();
+  profile.after = take_snapshot(files);
+  return profile;
+}
+
+}  // namespace frugal
