@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <optional>
 
 #include "base/error.h"
 
@@ -93,22 +94,43 @@ std::vector<fs::path> reference_files() {
   return files;
 }
 
+namespace {
+
+std::vector<fs::path> model_places(const std::string& name) {
+  const fs::path given = expand_home(name);
+  std::vector<fs::path> places = {given};
+  if (given.is_relative())
+    for (const fs::path& folder : model_folders()) places.push_back(folder / given);
+  return places;
+}
+
+std::optional<fs::path> first_pack(const std::vector<fs::path>& places) {
+  for (const fs::path& place : places)
+    for (const fs::path& file : {place, fs::path(place.native() + ".pack")})
+      if (is_file(file)) return file;
+  return std::nullopt;
+}
+
+}  // namespace
+
 fs::path find_model(const std::string& name) {
   if (name.empty()) throw Error(Code::usage, "no model is named").hint("set models.* in the configuration");
-  const fs::path given = expand_home(name);
-  std::vector<fs::path> candidates = {given};
-  if (given.is_relative())
-    for (const fs::path& folder : model_folders()) candidates.push_back(folder / given);
-  for (const fs::path& candidate : candidates)
-    for (const fs::path& file : {candidate, fs::path(candidate.native() + ".pack")})
-      if (is_file(file)) return file;
+  const std::vector<fs::path> places = model_places(name);
+  if (const std::optional<fs::path> file = first_pack(places)) return *file;
   std::vector<std::string> looked;
-  for (const fs::path& candidate : candidates)
-    looked.push_back(candidate.parent_path().empty() ? "." : candidate.parent_path().native());
+  for (const fs::path& place : places) looked.push_back(place.has_parent_path() ? place.parent_path().native() : ".");
   throw Error(Code::missing, fmt::format("no model '{}' (looked in {})", name, fmt::join(looked, ", ")))
       .hint(
           "make one with quantize-model, or let scripts/quickstart fetch the default ones; FRUGAL_MODELS names their "
           "folder");
+}
+
+std::vector<fs::path> present_models(const Config::Models& models) {
+  std::vector<fs::path> packs;
+  for (const std::string& name : {models.embedder, models.generator, models.reader})
+    if (const std::optional<fs::path> pack = name.empty() ? std::nullopt : first_pack(model_places(name)))
+      packs.push_back(*pack);
+  return packs;
 }
 
 fs::path default_index() {

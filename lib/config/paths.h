@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "config/config.h"
+
 namespace frugal {
 
 /// $XDG_CONFIG_HOME/frugal, else ~/.config/frugal.
@@ -29,6 +31,9 @@ std::filesystem::path find_model(const std::string& name);
 /// executable,
 /// ../../../configs/references (a build tree) and ../share/frugal/references (an installation) that is a folder.
 std::vector<std::filesystem::path> reference_files();
+
+/// The packs that the configuration names and that are there.
+std::vector<std::filesystem::path> present_models(const Config::Models& models);
 
 /// Where an index is made when none is named: ./.frugal/index.
 std::filesystem::path default_index();

@@ -1,0 +1,118 @@
+#include "config/pipeline.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <set>
+
+#include "base/file.h"
+#include "base/suggest.h"
+#include "base/units.h"
+#include "config/paths.h"
+#include "config/yaml.h"
+
+namespace frugal {
+namespace {
+
+using Action = PipelineStage::Action;
+
+Error unknown_key(std::string_view origin, const YAML::Node& node, const std::string& key,
+                  const std::vector<std::string>& known) {
+  const std::string nearest = nearest_name(key, known);
+  return yaml_error(origin, node, fmt::format("unknown key '{}'", key))
+      .hint(nearest.empty() ? "configs/pipeline.yaml shows what a stage holds"
+                            : fmt::format("did you mean '{}'?", nearest));
+}
+
+int64_t token_count(std::string_view origin, const YAML::Node& node, const std::string& text) {
+  constexpr int64_t kMost = 1 << 20;
+  int64_t count = 0;
+  const auto [stop, status] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (status != std::errc() || stop != text.data() + text.size() || count < 1 || count > kMost)
+    throw yaml_error(origin, node,
+                     fmt::format("max_new_tokens takes a whole number from 1 to {}, not '{}'", kMost, text));
+  return count;
+}
+
+PipelineStage parse_stage(std::string_view origin, const YAML::Node& node) {
+  if (!node.IsMap()) throw yaml_error(origin, node, "a stage is a mapping, like `- load: embedder`");
+  PipelineStage stage;
+  for_each_entry(origin, node, [&](const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
+    const std::string text = yaml_text(origin, key, value);
+    for (Action action : {Action::load, Action::run, Action::unload}) {
+      if (key != to_string(action)) continue;
+      if (!stage.model.empty()) throw yaml_error(origin, key_node, "a stage has one of load, run and unload");
+      if (text.empty()) throw yaml_error(origin, key_node, fmt::format("'{}' names no model", key));
+      stage.action = action;
+      stage.model = text;
+      return;
+    }
+    if (key == "text") {
+      stage.text = text;
+    } else if (key == "max_new_tokens") {
+      stage.max_new_tokens = token_count(origin, value, text);
+    } else {
+      throw unknown_key(origin, key_node, key, {"load", "run", "unload", "text", "max_new_tokens"});
+    }
+  });
+  if (stage.model.empty()) throw yaml_error(origin, node, "a stage has one of load, run and unload");
+  return stage;
+}
+
+void check_order(std::string_view origin, const YAML::Node& node, const PipelineStage& stage,
+                 std::set<std::string>& loaded) {
+  const bool is_loaded = loaded.count(stage.model) > 0;
+  if (stage.action == Action::load && is_loaded)
+    throw yaml_error(origin, node, fmt::format("'{}' is loaded already", stage.model));
+  if (stage.action != Action::load && !is_loaded)
+    throw yaml_error(origin, node, fmt::format("'{}' is not loaded at this stage", stage.model));
+  if (stage.action == Action::load) loaded.insert(stage.model);
+  if (stage.action == Action::unload) loaded.erase(stage.model);
+}
+
+}  // namespace
+
+std::string_view to_string(Action action) {
+  switch (action) {
+    case Action::load:
+      return "load";
+    case Action::run:
+      return "run";
+    case Action::unload:
+      return "unload";
+  }
+  return "";
+}
+
+std::vector<PipelineStage> parse_pipeline(std::string_view yaml, std::string_view origin) {
+  std::vector<PipelineStage> stages;
+  std::set<std::string> loaded;
+  for_each_entry(origin, parse_yaml(yaml, origin),
+                 [&](const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
+                   if (key != "stages") throw unknown_key(origin, key_node, key, {"stages"});
+                   if (!value.IsSequence()) throw yaml_error(origin, key_node, "'stages' is a list");
+                   for (const YAML::Node& node : value) {
+                     stages.push_back(parse_stage(origin, node));
+                     check_order(origin, node, stages.back(), loaded);
+                   }
+                 });
+  if (stages.empty())
+    throw Error(Code::usage, fmt::format("{}: no stages", origin)).hint("configs/pipeline.yaml is an example");
+  return stages;
+}
+
+std::vector<PipelineStage> load_pipeline(const std::filesystem::path& file) {
+  return parse_pipeline(read_file(file, kMiB), file.native());
+}
+
+std::filesystem::path pack_of(const std::string& model, const Config::Models& models) {
+  std::string name = model;
+  if (model == "embedder") name = models.embedder;
+  if (model == "generator") name = models.generator;
+  if (model == "reader") name = models.reader;
+  if (name.empty())
+    throw Error(Code::usage, fmt::format("no {} is configured", model)).hint(fmt::format("set models.{}", model));
+  return find_model(name);
+}
+
+}  // namespace frugal

@@ -1,0 +1,31 @@
+// The order in which mem-profile loads, runs and unloads models (configs/pipeline.yaml).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+
+namespace frugal {
+
+struct PipelineStage {
+  enum class Action { load, run, unload };
+  Action action = Action::load;
+  std::string model;  // embedder, generator or reader, as the configuration names them, or a pack
+  std::string text;   // of a run: what to embed, or the prompt
+  int64_t max_new_tokens = 32;
+};
+std::string_view to_string(PipelineStage::Action action);
+
+/// Throws Error(usage) naming file and line: for unknown keys, a stage without an action or with two, a run of a model
+/// that is not loaded, a load of one that is.
+std::vector<PipelineStage> parse_pipeline(std::string_view yaml, std::string_view origin);
+std::vector<PipelineStage> load_pipeline(const std::filesystem::path& file);
+
+/// The pack of a stage's model. Throws Error(missing), Error(usage) for a role that the configuration leaves empty.
+std::filesystem::path pack_of(const std::string& model, const Config::Models& models);
+
+}  // namespace frugal

@@ -1,0 +1,63 @@
+#include "config/pipeline.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "base/error.h"
+
+using namespace frugal;
+using Action = PipelineStage::Action;
+
+namespace {
+
+std::string refusal(const std::string& yaml) {
+  try {
+    parse_pipeline(yaml, "p.yaml");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::usage);
+    return error.message();
+  }
+  return "";
+}
+
+}  // namespace
+
+TEST_CASE("the pipeline that comes with the project loads, runs and unloads both default models") {
+  const auto stages = load_pipeline(std::filesystem::path(FRUGAL_SOURCE_DIR) / "configs/pipeline.yaml");
+  REQUIRE(stages.size() == 6);
+  CHECK(stages[0].action == Action::load);
+  CHECK(stages[0].model == "embedder");
+  CHECK(stages[4].action == Action::run);
+  CHECK(stages[4].model == "generator");
+  CHECK(stages[4].max_new_tokens == 32);
+  CHECK_FALSE(stages[4].text.empty());
+  CHECK(stages[5].action == Action::unload);
+}
+
+TEST_CASE("stages that make no sense are refused with their line") {
+  CHECK(refusal("stages:\n  - run: a\n") == "p.yaml:2: 'a' is not loaded at this stage");
+  CHECK(refusal("stages:\n  - load: a\n  - load: a\n") == "p.yaml:3: 'a' is loaded already");
+  CHECK(refusal("stages:\n  - load: a\n  - unload: a\n  - unload: a\n") == "p.yaml:4: 'a' is not loaded at this stage");
+  CHECK(refusal("stages:\n  - text: hello\n") == "p.yaml:2: a stage has one of load, run and unload");
+  CHECK(refusal("stages:\n  - load: a\n    run: a\n") == "p.yaml:3: a stage has one of load, run and unload");
+  CHECK(refusal("stages:\n  - load:\n") == "p.yaml:2: 'load' names no model");
+  CHECK(refusal("stages:\n  - lode: a\n") == "p.yaml:2: unknown key 'lode'");
+  CHECK(refusal("stages: all\n") == "p.yaml:1: 'stages' is a list");
+  CHECK(refusal("steps: []\n") == "p.yaml:1: unknown key 'steps'");
+  CHECK(refusal("stages:\n  - all\n") == "p.yaml:2: a stage is a mapping, like `- load: embedder`");
+  CHECK(refusal("") == "p.yaml: no stages");
+  CHECK(refusal("stages:\n  - load: a\n    max_new_tokens: 0\n") ==
+        "p.yaml:3: max_new_tokens takes a whole number from 1 to 1048576, not '0'");
+}
+
+TEST_CASE("a role that the configuration leaves empty is an error, a pack that is not there is missing") {
+  const Config::Models models;
+  CHECK_THROWS_WITH_AS(pack_of("reader", models), "no reader is configured", Error);
+  try {
+    pack_of("no-such-model-anywhere", models);
+    FAIL("found a model that does not exist");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::missing);
+  }
+}
