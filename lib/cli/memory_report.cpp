@@ -1,0 +1,157 @@
+#include "cli/memory_report.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+#include "cli/table.h"
+
+namespace frugal::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr double kGb = 1e9;
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json cgroup_json(const std::optional<CgroupMemory>& cgroup) {
+  if (!cgroup) return nullptr;
+  return {{"path", cgroup->path.native()},
+          {"limit_bytes", cgroup->limit_bytes},
+          {"usage_bytes", cgroup->usage_bytes},
+          {"reclaimable_bytes", cgroup->reclaimable_bytes},
+          {"available_bytes", cgroup->available_bytes()}};
+}
+
+Json pressure_json(const std::optional<MemoryPressure>& pressure) {
+  if (!pressure) return nullptr;
+  return {{"some_avg10", pressure->some_avg10}, {"full_avg10", pressure->full_avg10}};
+}
+
+Json process_json(const ProcessMemory& process) {
+  return {{"rss_gb", static_cast<double>(process.rss_bytes()) / kGb},
+          {"anon_bytes", process.resident.anon_bytes},
+          {"file_bytes", process.resident.file_bytes},
+          {"shared_bytes", process.resident.shared_bytes},
+          {"pss_bytes", or_null(process.pss_bytes)},
+          {"uss_bytes", or_null(process.uss_bytes)},
+          {"swap_bytes", process.resident.swap_bytes},
+          {"minor_faults", process.resident.minor_faults},
+          {"major_faults", process.resident.major_faults}};
+}
+
+// This build drives no GPU; the fields stay so that a reader of the lines need not care.
+void add_gpu(Json& json) {
+  json["gpu_used_bytes"] = nullptr;
+  json["gpu_reserved_bytes"] = nullptr;
+}
+
+Json snapshot_json(const MemorySnapshot& snapshot) {
+  Json json = process_json(snapshot.process);
+  const uint64_t available = snapshot.system.available_bytes();
+  json["available_gb"] = static_cast<double>(available) / kGb;
+  json["available_bytes"] = available;
+  json["mem_available_bytes"] = snapshot.system.mem_available_bytes;
+  json["cgroup"] = cgroup_json(snapshot.system.cgroup);
+  json["pressure"] = pressure_json(snapshot.system.pressure);
+  json["model_file_bytes"] = snapshot.files ? Json(snapshot.files->file_bytes) : Json(nullptr);
+  json["model_cached_bytes"] = snapshot.files ? Json(snapshot.files->resident_bytes) : Json(nullptr);
+  add_gpu(json);
+  return json;
+}
+
+Json peak_json(const SampledPeak& peak, std::optional<uint64_t> high_water_bytes) {
+  Json json = process_json(peak.memory);
+  json.erase("rss_gb");  // the peaks of its parts need not fall together
+  json["anon_with_swap_bytes"] = peak.anon_with_swap_bytes;
+  json["high_water_mark_bytes"] = or_null(high_water_bytes);
+  json["least_available_bytes"] = peak.least_available_bytes;
+  add_gpu(json);
+  return json;
+}
+
+Json sampler_json(const SampledPeak& peak) {
+  return {
+      {"samples", peak.samples}, {"mean_interval_ms", peak.mean_interval_ms}, {"longest_gap_ms", peak.longest_gap_ms}};
+}
+
+std::string size(std::optional<uint64_t> bytes) {
+  return bytes ? format_bytes(*bytes) : "?";
+}
+
+}  // namespace
+
+Json stage_json(const StageProfile& stage, const StageLabel& label) {
+  Json json = {{"schema_version", 1}, {"stage", stage.name}, {"action", label.action}, {"model", label.model}};
+  json["note"] = label.note.empty() ? Json(nullptr) : Json(label.note);
+  json["elapsed_ms"] = static_cast<double>(stage.elapsed_ns) / 1e6;
+  json["memory_usage_before_model_" + label.action] = snapshot_json(stage.before);
+  json["memory_usage_after_model_" + label.action] = snapshot_json(stage.after);
+  json["memory_usage_peak"] = peak_json(stage.peak, stage.high_water_bytes);
+  json["sampler"] = sampler_json(stage.peak);
+  return json;
+}
+
+std::string stage_table(const std::vector<StageProfile>& stages) {
+  constexpr auto right = Table::Align::right;
+  Table table({{"stage"},
+               {"ms", right},
+               {"anon before", right},
+               {"peak", right},
+               {"after", right},
+               {"file after", right},
+               {"pss after", right},
+               {"swap", right},
+               {"major faults", right},
+               {"model in cache", right},
+               {"available", right}});
+  for (const StageProfile& stage : stages) {
+    const MemoryReading &before = stage.before.process.resident, &after = stage.after.process.resident;
+    const std::string cached = stage.after.files
+                                   ? fmt::format("{} of {}", format_bytes(stage.after.files->resident_bytes),
+                                                 format_bytes(stage.after.files->file_bytes))
+                                   : "?";
+    table.add({stage.name, fmt::format("{:.1f}", static_cast<double>(stage.elapsed_ns) / 1e6), size(before.anon_bytes),
+               size(stage.peak.anon_with_swap_bytes), size(after.anon_bytes), size(after.file_bytes),
+               size(stage.after.process.pss_bytes), size(after.swap_bytes),
+               fmt::format("{}", after.major_faults - before.major_faults), cached,
+               size(stage.after.system.available_bytes())});
+  }
+  return table.text();
+}
+
+Json command_json(const std::vector<std::string>& command, int exit_code, int64_t elapsed_ns, const SampledPeak& peak) {
+  return {{"schema_version", 1},
+          {"stage", "command"},
+          {"command", command},
+          {"exit_code", exit_code},
+          {"elapsed_ms", static_cast<double>(elapsed_ns) / 1e6},
+          {"memory_usage_peak", peak_json(peak, std::nullopt)},
+          {"sampler", sampler_json(peak)}};
+}
+
+std::string command_text(int64_t elapsed_ns, const SampledPeak& peak) {
+  constexpr auto right = Table::Align::right;
+  const MemoryReading& resident = peak.memory.resident;
+  Table table({{"ms", right},
+               {"anon peak", right},
+               {"file peak", right},
+               {"shared peak", right},
+               {"pss peak", right},
+               {"uss peak", right},
+               {"swap peak", right},
+               {"major faults", right},
+               {"sampled every ms", right}});
+  table.add({fmt::format("{:.1f}", static_cast<double>(elapsed_ns) / 1e6), size(peak.anon_with_swap_bytes),
+             size(resident.file_bytes), size(resident.shared_bytes), size(peak.memory.pss_bytes),
+             size(peak.memory.uss_bytes), size(resident.swap_bytes), fmt::format("{}", resident.major_faults),
+             fmt::format("{:.1f}", peak.mean_interval_ms)});
+  return table.text();
+}
+
+}  // namespace frugal::cli

@@ -1,0 +1,183 @@
+#include "eval/command.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <spawn.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "base/error.h"
+
+extern char** environ;
+
+namespace frugal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Pipe {
+  FileDescriptor read_end, write_end;
+  Pipe() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw io_error("open", "a pipe");
+    read_end = FileDescriptor(ends[0]);
+    write_end = FileDescriptor(ends[1]);
+  }
+};
+
+class SpawnActions {
+ public:
+  SpawnActions() { ::posix_spawn_file_actions_init(&actions_); }
+  SpawnActions(const SpawnActions&) = delete;
+  SpawnActions& operator=(const SpawnActions&) = delete;
+  ~SpawnActions() { ::posix_spawn_file_actions_destroy(&actions_); }
+  void duplicate(int from, int to) { ::posix_spawn_file_actions_adddup2(&actions_, from, to); }
+  const posix_spawn_file_actions_t* get() const { return &actions_; }
+
+ private:
+  posix_spawn_file_actions_t actions_;
+};
+
+int spawn(const std::vector<std::string>& arguments, const SpawnActions& actions) {
+  FRUGAL_CHECK(!arguments.empty());
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  // We ignore SIGPIPE; a child must not inherit that.
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  sigset_t defaults;
+  ::sigemptyset(&defaults);
+  ::sigaddset(&defaults, SIGPIPE);
+  ::posix_spawnattr_setsigdefault(&attributes, &defaults);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+  pid_t pid = -1;
+  const int status = ::posix_spawnp(&pid, argv[0], actions.get(), &attributes, argv.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
+  if (status == 0) return pid;
+  errno = status;
+  throw Error(Code::bad_input, io_error("run", arguments[0]).message()).hint("check the command's name and path");
+}
+
+int exit_code_of(int status) {
+  return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int wait_for(int pid) {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  return exit_code_of(status);
+}
+
+std::string read_all(int fd) {
+  std::string text;
+  std::array<char, 1 << 16> buffer;
+  for (;;) {
+    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return text;
+    text.append(buffer.data(), static_cast<size_t>(got));
+  }
+}
+
+// Memory of everything below this process. The list of processes is renewed with each detailed reading, since finding
+// them means reading all of /proc.
+class TreeMemory {
+ public:
+  explicit TreeMemory(int pid) : pids_{pid} {}
+  MemoryReading light() const { return read_resident(pids_); }
+  ProcessMemory detailed() {
+    pids_ = descendants(::getpid());
+    return read_processes(pids_);
+  }
+
+ private:
+  std::vector<int> pids_;
+};
+
+// Waits for `pid` under a sampler; orphans of the command become our children, so that they stay in the sum.
+int wait_sampled(int pid, const CommandOptions& options, SampledPeak& peak) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  TreeMemory tree(pid);
+  MemorySampler sampler([&] { return tree.light(); }, [&] { return tree.detailed(); });
+  int status = 0;
+  while (::waitpid(pid, &status, WNOHANG) == 0) {
+    if (options.cancelled && options.cancelled()) ::kill(pid, SIGTERM);
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  peak = sampler.peak();
+  return exit_code_of(status);
+}
+
+}  // namespace
+
+CommandResult run_command(const std::vector<std::string>& arguments, const CommandOptions& options) {
+  CommandResult result;
+  std::optional<Pipe> pipe;
+  SpawnActions actions;
+  if (options.capture_output) pipe.emplace();
+  actions.duplicate(pipe ? pipe->write_end.get() : STDERR_FILENO, STDOUT_FILENO);
+  const Clock::time_point begin = Clock::now();
+  const int pid = spawn(arguments, actions);
+  std::thread reader;
+  if (pipe) {
+    pipe->write_end.close();
+    reader = std::thread([&] { result.output = read_all(pipe->read_end.get()); });
+  }
+  if (options.sample_memory) {
+    result.exit_code = wait_sampled(pid, options, result.peak.emplace());
+  } else {
+    result.exit_code = wait_for(pid);
+  }
+  result.elapsed_ns = std::chrono::nanoseconds(Clock::now() - begin).count();
+  if (reader.joinable()) reader.join();
+  return result;
+}
+
+Conversation::Conversation(const std::vector<std::string>& arguments) : name_(arguments.at(0)) {
+  Pipe in, out;
+  SpawnActions actions;
+  actions.duplicate(in.read_end.get(), STDIN_FILENO);
+  actions.duplicate(out.write_end.get(), STDOUT_FILENO);
+  pid_ = spawn(arguments, actions);
+  to_ = std::move(in.write_end);
+  from_ = std::move(out.read_end);
+}
+
+Conversation::~Conversation() {
+  to_.close();
+  from_.close();
+  wait_for(pid_);
+}
+
+std::string Conversation::ask(const std::string& line) {
+  const std::string message = line + "\n";
+  for (size_t sent = 0; sent < message.size();) {
+    const ssize_t written = ::write(to_.get(), message.data() + sent, message.size() - sent);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) throw Error(Code::bad_input, fmt::format("'{}' stopped reading questions", name_));
+    sent += static_cast<size_t>(written);
+  }
+  for (;;) {
+    if (const size_t end = pending_.find('\n'); end != std::string::npos) {
+      const std::string answer = pending_.substr(0, end);
+      pending_.erase(0, end + 1);
+      return answer;
+    }
+    std::array<char, 1 << 16> buffer;
+    const ssize_t got = ::read(from_.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) throw Error(Code::bad_input, fmt::format("'{}' ended before it answered", name_));
+    pending_.append(buffer.data(), static_cast<size_t>(got));
+  }
+}
+
+}  // namespace frugal

@@ -1,0 +1,167 @@
+#include "eval/throughput.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <span>
+
+#include "base/error.h"
+#include "eval/statistics.h"
+#include "kernels/kernels.h"
+#include "memory/stats.h"
+
+namespace frugal {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_of(const std::function<void()>& body) {
+  const Clock::time_point begin = Clock::now();
+  body();
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+void time_repetitions(Throughput& result, int repetitions, const std::function<void()>& body) {
+  MemorySampler sampler;
+  body();
+  for (int i = 0; i < repetitions; ++i) result.seconds.push_back(seconds_of(body));
+  result.peak_anon_bytes = sampler.peak().anon_with_swap_bytes;
+}
+
+// Every linear layer is multiplied once for each token, a tied embedding as the output layer.
+void count_work(const Pack& pack, Throughput& result) {
+  for (const PackTensor& tensor : pack.tensors()) {
+    if (!is_linear(tensor.dtype)) continue;
+    result.products_per_token += static_cast<double>(tensor.shape.elements());
+    result.bytes_per_token += static_cast<double>(tensor.data.size() + tensor.scales.size_bytes());
+  }
+}
+
+// Ids spread over the vocabulary; the time of a forward pass does not depend on which they are.
+std::vector<TokenId> some_tokens(int64_t count, int64_t vocabulary) {
+  constexpr int64_t kStride = 7919;  // a prime
+  std::vector<TokenId> ids;
+  for (int64_t i = 0; i < count; ++i) ids.push_back(static_cast<TokenId>((i + 1) * kStride % vocabulary));
+  return ids;
+}
+
+void check_context(const Decoder& decoder, int64_t tokens) {
+  if (tokens <= decoder.context_tokens()) return;
+  throw Error(Code::bad_input,
+              fmt::format("{} tokens do not fit the model's context of {}", tokens, decoder.context_tokens()))
+      .hint("ask for fewer");
+}
+
+Throughput measure_embedder(LoadedModel& model, int threads, const std::vector<std::string>& texts, int64_t batch,
+                            int repetitions) {
+  Embedder& embedder = model.embedder();
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  const auto template_tokens =
+      static_cast<int64_t>(embedder.tokenizer().prefix().size() + embedder.tokenizer().suffix().size());
+  Throughput result;
+  result.test = "embed";
+  result.threads = threads;
+  result.texts = static_cast<int64_t>(texts.size());
+  for (std::string_view text : views) {
+    const auto length = static_cast<int64_t>(embedder.tokenizer().encode(text, false).size());
+    result.tokens += std::min(length + template_tokens, embedder.max_tokens());
+  }
+  count_work(model.pack(), result);
+  std::vector<float> vectors(static_cast<size_t>(std::min(batch, result.texts) * embedder.dimension()));
+  time_repetitions(result, repetitions, [&] {
+    for (int64_t first = 0; first < result.texts; first += batch) {
+      const int64_t count = std::min(batch, result.texts - first);
+      embedder.embed(std::span(views).subspan(static_cast<size_t>(first), static_cast<size_t>(count)),
+                     std::span(vectors).first(static_cast<size_t>(count * embedder.dimension())));
+    }
+  });
+  return result;
+}
+
+Throughput measure_prefill(LoadedModel& model, int threads, int64_t tokens, int repetitions) {
+  Decoder& decoder = model.decoder();
+  check_context(decoder, tokens);
+  Throughput result;
+  result.test = fmt::format("pp{}", tokens);
+  result.threads = threads;
+  result.tokens = tokens;
+  count_work(model.pack(), result);
+  const std::vector<TokenId> ids = some_tokens(tokens, decoder.vocab_size());
+  std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
+  KvCache cache = decoder.make_cache(tokens);
+  time_repetitions(result, repetitions, [&] {
+    cache.truncate(0);
+    decoder.forward(ids, cache, logits);
+  });
+  return result;
+}
+
+Throughput measure_decode(LoadedModel& model, int threads, int64_t tokens, int repetitions) {
+  Decoder& decoder = model.decoder();
+  check_context(decoder, tokens + 1);
+  Throughput result;
+  result.test = fmt::format("tg{}", tokens);
+  result.threads = threads;
+  result.tokens = tokens;
+  count_work(model.pack(), result);
+  const std::vector<TokenId> ids = some_tokens(tokens + 1, decoder.vocab_size());
+  std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
+  KvCache cache = decoder.make_cache(tokens + 1);
+  time_repetitions(result, repetitions, [&] {
+    cache.truncate(0);
+    for (const TokenId& id : ids) decoder.forward(std::span(&id, 1), cache, logits);
+  });
+  // The prompt's token is a forward pass like the others, so its share is taken out.
+  for (double& seconds : result.seconds) seconds *= static_cast<double>(tokens) / static_cast<double>(tokens + 1);
+  return result;
+}
+
+}  // namespace
+
+double Throughput::tokens_per_second() const {
+  return static_cast<double>(tokens) / median(seconds);
+}
+double Throughput::texts_per_second() const {
+  return static_cast<double>(texts) / median(seconds);
+}
+
+std::vector<Throughput> measure_throughput(LoadedModel& model, int threads, const ThroughputPlan& plan) {
+  std::vector<Throughput> rows;
+  if (!plan.texts.empty()) {
+    rows.push_back(measure_embedder(model, threads, plan.texts, plan.batch, plan.repetitions));
+    return rows;
+  }
+  if (plan.prompt_tokens > 0) rows.push_back(measure_prefill(model, threads, plan.prompt_tokens, plan.repetitions));
+  if (plan.new_tokens > 0) rows.push_back(measure_decode(model, threads, plan.new_tokens, plan.repetitions));
+  return rows;
+}
+
+MachinePeak measure_peak(ThreadPool& threads) {
+  constexpr int64_t kSteps = 1 << 20;
+  constexpr int64_t kFloats = 16 << 20;  // 64 MiB a thread: beyond the caches
+  constexpr int kTries = 5;
+  const kernels::Table& table = kernels::active();
+  const int64_t count = threads.threads();
+  const std::vector<float> memory(static_cast<size_t>(kFloats * count), 1.0f);
+  double products = 0, compute_s = 1e9, read_s = 1e9;
+  for (int i = 0; i < kTries; ++i) {
+    std::vector<int64_t> done(static_cast<size_t>(count));
+    compute_s = std::min(compute_s, seconds_of([&] {
+                           threads.parallel_for(count, 1, [&](int64_t begin, int64_t) {
+                             done[static_cast<size_t>(begin)] = table.peak_int8_products(kSteps);
+                           });
+                         }));
+    products = 0;
+    for (int64_t part : done) products += static_cast<double>(part);
+    read_s = std::min(read_s, seconds_of([&] {
+                        threads.parallel_for(count, 1, [&](int64_t begin, int64_t) {
+                          table.peak_read(&memory[static_cast<size_t>(begin * kFloats)], kFloats);
+                        });
+                      }));
+  }
+  return {products / compute_s, static_cast<double>(memory.size() * sizeof(float)) / read_s};
+}
+
+}  // namespace frugal
