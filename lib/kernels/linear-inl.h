@@ -8,6 +8,7 @@
 //   Input                        the type of the activations' codes it reads
 //   Acc, start(offset)           partial sums of kLanes outputs, together worth `offset` each
 //   kInputsPerStep               inputs whose products one step adds up
+//   kUnrolledSteps               steps of a group that are written out: more cost compile time and buy nothing
 //   Weights, load(codes, step)   the codes of the inputs of that step of a group, for the kLanes outputs at `codes`
 //   Inputs, broadcast(x)         the inputs at x
 //   step(acc, weights, inputs)
@@ -153,16 +154,18 @@ FRUGAL_INLINE const Input* input_codes(const RowOfCodes& row) {
 template <class Dot, int R, int C>
 FRUGAL_INLINE void add_group(typename Dot::Acc (&acc)[R][C], const typename Dot::Input* const (&x)[R],
                              const uint8_t* const (&codes)[C], int64_t group) {
-  FRUGAL_UNROLL
-  for (int i = 0; i < kInputGroup / Dot::kInputsPerStep; ++i) {
-    typename Dot::Weights w[C];
+  for (int first = 0; first < kInputGroup / Dot::kInputsPerStep; first += Dot::kUnrolledSteps) {
     FRUGAL_UNROLL
-    for (int c = 0; c < C; ++c) w[c] = Dot::load(codes[c], i);
-    FRUGAL_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const typename Dot::Inputs inputs = Dot::broadcast(x[r] + group * kInputGroup + i * Dot::kInputsPerStep);
+    for (int i = first; i < first + Dot::kUnrolledSteps; ++i) {
+      typename Dot::Weights w[C];
       FRUGAL_UNROLL
-      for (int c = 0; c < C; ++c) Dot::step(acc[r][c], w[c], inputs);
+      for (int c = 0; c < C; ++c) w[c] = Dot::load(codes[c], i);
+      FRUGAL_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const typename Dot::Inputs inputs = Dot::broadcast(x[r] + group * kInputGroup + i * Dot::kInputsPerStep);
+        FRUGAL_UNROLL
+        for (int c = 0; c < C; ++c) Dot::step(acc[r][c], w[c], inputs);
+      }
     }
   }
 }

@@ -149,6 +149,7 @@ struct ByteDot {
     return {half, half};
   }
   static constexpr int kInputsPerStep = 4;
+  static constexpr int kUnrolledSteps = 4;
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) {
     const __m128i* line = reinterpret_cast<const __m128i*>(codes + quad * 64);
     return {_mm256_cvtepu8_epi16(_mm_loadu_si128(line)), _mm256_cvtepu8_epi16(_mm_loadu_si128(line + 1))};
@@ -181,6 +182,7 @@ struct WideDot {
   using Weights = __m256i;
   using Inputs = __m256i;
   static constexpr int kInputsPerStep = 2;
+  static constexpr int kUnrolledSteps = 4;
   static FRUGAL_INLINE Acc start(int32_t offset) { return _mm256_set1_epi32(offset); }
   static FRUGAL_INLINE Weights load(const uint8_t* widened, int pair) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(widened) + pair * Strips);
@@ -224,6 +226,7 @@ struct NibbleDot {
   using Weights = __m256i;
   using Inputs = __m256i;
   static constexpr int kInputsPerStep = 4;
+  static constexpr int kUnrolledSteps = 8;
   static FRUGAL_INLINE Acc start(int32_t) { return _mm256_setzero_si256(); }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) {
     __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + quad % 4 * 64));

@@ -110,6 +110,7 @@ struct ByteDot {
   using Weights = __m512i;
   using Inputs = __m512i;
   static constexpr int kInputsPerStep = 4;
+  static constexpr int kUnrolledSteps = 4;
   static FRUGAL_INLINE Acc start(int32_t offset) { return _mm512_set1_epi32(offset); }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) { return _mm512_loadu_si512(codes + quad * 64); }
   static FRUGAL_INLINE Inputs broadcast(const Input* x) { return four_codes(x); }
@@ -121,6 +122,7 @@ struct ByteDot {
 };
 
 struct NibbleDot : ByteDot {
+  static constexpr int kUnrolledSteps = 8;
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) {
     __m512i bytes = _mm512_loadu_si512(codes + quad % 4 * 64);
     if (quad >= 4) bytes = _mm512_srli_epi16(bytes, 4);

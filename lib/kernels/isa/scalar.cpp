@@ -8,9 +8,9 @@ using VecF = float;
 using VecI = int32_t;
 constexpr int64_t kLanes = 1;
 constexpr bool kWideInputs = false;
-constexpr int kByteStrips = 4;
-constexpr int kByteGroupStrips = 2;
-constexpr int kNibbleStrips = 2;
+constexpr int kByteStrips = 1;
+constexpr int kByteGroupStrips = 1;
+constexpr int kNibbleStrips = 1;
 
 FRUGAL_INLINE VecF splat(float x) {
   return x;
@@ -86,6 +86,7 @@ struct ByteDot {
   using Weights = const uint8_t*;
   using Inputs = const int8_t*;
   static constexpr int kInputsPerStep = 4;
+  static constexpr int kUnrolledSteps = 4;
   static FRUGAL_INLINE Acc start(int32_t offset) { return offset; }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) { return codes + quad * 64; }
   static FRUGAL_INLINE Inputs broadcast(const Input* x) { return x; }
@@ -105,6 +106,7 @@ struct NibbleDot {
   };
   using Inputs = const int8_t*;
   static constexpr int kInputsPerStep = 4;
+  static constexpr int kUnrolledSteps = 8;
   static FRUGAL_INLINE Acc start(int32_t offset) { return offset; }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) { return {codes + quad % 4 * 64, quad / 4 * 4}; }
   static FRUGAL_INLINE Inputs broadcast(const Input* x) { return x; }
