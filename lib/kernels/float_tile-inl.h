@@ -7,8 +7,8 @@ constexpr int kFloatStrips = 2;
 // Rows cut into as few tiles as possible, as even as possible, so that no tile is left with a single row.
 class RowTiles {
  public:
-  explicit RowTiles(int64_t rows) {
-    const int64_t tiles = (rows + kTileRows - 1) / kTileRows;
+  explicit RowTiles(int64_t rows, int most = kTileRows) {
+    const int64_t tiles = (rows + most - 1) / most;
     if (tiles == 0) return;
     smaller_ = static_cast<int>(rows / tiles);
     larger_tiles_ = rows - smaller_ * tiles;
@@ -21,23 +21,13 @@ class RowTiles {
   int64_t larger_tiles_ = 0;
 };
 
-// Calls tile<rows>() for a number of rows known at run time, 1 to kTileRows.
-template <class Tile>
+// Calls tile(Constant<rows>) for a number of rows known at run time, 1 to Most.
+template <int Most = kTileRows, class Tile>
 FRUGAL_INLINE void with_rows(int rows, const Tile& tile) {
-  switch (rows) {
-    case 1:
-      return tile(Constant<1>());
-    case 2:
-      return tile(Constant<2>());
-    case 3:
-      return tile(Constant<3>());
-    case 4:
-      return tile(Constant<4>());
-    case 5:
-      return tile(Constant<5>());
-    default:
-      return tile(Constant<6>());
+  if constexpr (Most > 1) {
+    if (rows < Most) return with_rows<Most - 1>(rows, tile);
   }
+  tile(Constant<Most>());
 }
 
 struct F32Weights {

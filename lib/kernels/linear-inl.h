@@ -17,6 +17,12 @@
 constexpr int64_t kStripsPerBlock = kOutputBlock / kLanes;
 constexpr int kMaxStrips = 4;
 
+// So few rows, decoding one token above all, wait for the weights: a tile is then a whole block of outputs wide, so
+// that memory is read once and in order, and lines are asked for ahead, past the page at which the processor's own
+// prefetching stops.
+constexpr int kFewRows = 3;
+constexpr int64_t kPrefetchBytes = 2048;
+
 // --- quantised rows
 // ----------------------------------------------------------------------------------------------------
 
@@ -159,7 +165,10 @@ FRUGAL_INLINE void add_group(typename Dot::Acc (&acc)[R][C], const typename Dot:
     for (int i = first; i < first + Dot::kUnrolledSteps; ++i) {
       typename Dot::Weights w[C];
       FRUGAL_UNROLL
-      for (int c = 0; c < C; ++c) w[c] = Dot::load(codes[c], i);
+      for (int c = 0; c < C; ++c) {
+        w[c] = Dot::load(codes[c], i);
+        if constexpr (R <= kFewRows) __builtin_prefetch(codes[c] + i * 64 + kPrefetchBytes);
+      }
       FRUGAL_UNROLL
       for (int r = 0; r < R; ++r) {
         const typename Dot::Inputs inputs = Dot::broadcast(x[r] + group * kInputGroup + i * Dot::kInputsPerStep);
@@ -316,19 +325,19 @@ FRUGAL_INLINE Range range_of(const PackedWeight& weight, int64_t row_begin, int6
           min_of(block_end * kStripsPerBlock, strips)};
 }
 
-// Calls tile(Constant<rows>, Constant<strips>, row, strip) for tiles of at most kTileRows × Strips that cover the
+// Calls tile(Constant<rows>, Constant<strips>, row, strip) for tiles of at most Rows × Strips that cover the
 // range.
-template <int Strips, class Tile>
+template <int Rows, int Strips, class Tile>
 FRUGAL_INLINE void for_each_tile(const Range& range, int64_t row_bytes, const Tile& tile) {
-  const int64_t panel_rows = max_of(kPanelBytes / (row_bytes + 1) / kTileRows, 1) * kTileRows;
+  const int64_t panel_rows = max_of(kPanelBytes / (row_bytes + 1) / Rows, 1) * Rows;
   for (int64_t panel = range.row_begin; panel < range.row_end; panel += panel_rows) {
     const int64_t panel_end = min_of(panel + panel_rows, range.row_end);
     int64_t strip = range.strip_begin;
     const auto visit_rows = [&](auto strips) {
-      RowTiles tiles(panel_end - panel);
+      RowTiles tiles(panel_end - panel, Rows);
       for (int64_t row = panel; row < panel_end;) {
         const int rows = tiles.next();
-        with_rows(rows, [&](auto r) { tile(r, strips, row, strip); });
+        with_rows<Rows>(rows, [&](auto r) { tile(r, strips, row, strip); });
         row += rows;
       }
     };
@@ -338,13 +347,13 @@ FRUGAL_INLINE void for_each_tile(const Range& range, int64_t row_bytes, const Ti
 }
 
 // `kernel(r, c)` names the tile function for r.value rows and c.value strips.
-template <int Strips, class Kernel>
+template <int Rows, int Strips, class Kernel>
 FRUGAL_INLINE void multiply_quantized(const PackedWeight& weight, const QuantizedRows& x, const Range& range,
                                       const Output& output, const Kernel& kernel) {
   const RowLayout layout(x.rows, x.cols);
   const int64_t block_bytes = static_cast<int64_t>(packed_block_bytes(weight.dtype, weight.inputs));
   alignas(64) float sums[kTileRows * kMaxStrips * kLanes];
-  for_each_tile<Strips>(range, layout.groups * kInputGroup, [&](auto r, auto c, int64_t row, int64_t strip) {
+  for_each_tile<Rows, Strips>(range, layout.groups * kInputGroup, [&](auto r, auto c, int64_t row, int64_t strip) {
     QuantizedTile tile{layout, x.data, row, {}, weight.scales ? weight.scales + strip * kLanes : nullptr, sums};
     for (int i = 0; i < c.value; ++i) tile.strips[i] = strip_of(weight, block_bytes, strip + i);
     kernel(r, c, tile);
@@ -354,9 +363,23 @@ FRUGAL_INLINE void multiply_quantized(const PackedWeight& weight, const Quantize
 
 template <class Format>
 void multiply_grouped(const PackedWeight& weight, const QuantizedRows& x, const Range& range, const Output& output) {
-  multiply_quantized<Format::kStrips>(weight, x, range, output, [](auto r, auto c, const QuantizedTile& tile) {
+  const auto kernel = [](auto r, auto c, const QuantizedTile& tile) {
     group_scaled_tile<Format, r.value, c.value>(tile);
-  });
+  };
+  if constexpr (Format::kStrips < kStripsPerBlock) {
+    if (range.row_end - range.row_begin <= kFewRows)
+      return multiply_quantized<kFewRows, 2 * Format::kStrips>(weight, x, range, output, kernel);
+  }
+  multiply_quantized<kTileRows, Format::kStrips>(weight, x, range, output, kernel);
+}
+
+void multiply_row_scaled(const PackedWeight& weight, const QuantizedRows& x, const Range& range, const Output& output) {
+  const auto kernel = [](auto r, auto c, const QuantizedTile& tile) { row_scaled_tile<r.value, c.value>(tile); };
+  if constexpr (kByteStrips < kStripsPerBlock) {
+    if (range.row_end - range.row_begin <= kFewRows)
+      return multiply_quantized<kFewRows, 2 * kByteStrips>(weight, x, range, output, kernel);
+  }
+  multiply_quantized<kTileRows, kByteStrips>(weight, x, range, output, kernel);
 }
 
 #if FRUGAL_WIDENS
@@ -375,9 +398,7 @@ void linear_quantized(const PackedWeight& weight, const QuantizedRows& x, int64_
   if (weight.dtype == DType::linear_i4) return multiply_grouped<FormatI4>(weight, x, range, output);
   if (weight.dtype == DType::linear_i8g) return multiply_grouped<FormatI8g>(weight, x, range, output);
   if (x.grouped) return multiply_grouped<FormatI8>(weight, x, range, output);
-  multiply_quantized<kByteStrips>(weight, x, range, output, [](auto r, auto c, const QuantizedTile& tile) {
-    row_scaled_tile<r.value, c.value>(tile);
-  });
+  multiply_row_scaled(weight, x, range, output);
 }
 
 template <class Weights>
@@ -385,7 +406,7 @@ void multiply_float(const PackedWeight& weight, const float* x, int64_t x_stride
                     const Output& output) {
   const int64_t block_bytes = static_cast<int64_t>(packed_block_bytes(weight.dtype, weight.inputs));
   alignas(64) float sums[kTileRows * kFloatStrips * kLanes];
-  for_each_tile<kFloatStrips>(range, weight.inputs * 4, [&](auto r, auto c, int64_t row, int64_t strip) {
+  for_each_tile<kTileRows, kFloatStrips>(range, weight.inputs * 4, [&](auto r, auto c, int64_t row, int64_t strip) {
     const std::byte* strips[c.value];
     for (int i = 0; i < c.value; ++i) {
       const Strip s = strip_of(weight, block_bytes, strip + i);
