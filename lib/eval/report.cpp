@@ -1,0 +1,87 @@
+// How an evaluation is printed: JSON for programs, a Markdown table for people.
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "eval/evaluation.h"
+
+namespace frugal {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json rounded(double value) { return std::round(value * 1e5) / 1e5; }
+ordered_json rounded(const std::optional<double>& value) { return value ? rounded(*value) : ordered_json(nullptr); }
+ordered_json interval(const Measure& m) { return {rounded(m.ci95.low), rounded(m.ci95.high)}; }
+
+ordered_json skipped_json(const EvalRun& run) {
+  ordered_json json{{"run", run.name}, {"skipped", run.skipped}};
+  for (const char* key : {"ndcg_at_10", "mrr_at_10", "recall_at_1", "recall_at_5", "recall_at_10", "ci95",
+                          "exact_match", "f1", "ms_per_query"})
+    json[key] = nullptr;
+  return json;
+}
+
+ordered_json run_json(const EvalRun& run) {
+  if (!run.skipped.empty()) return skipped_json(run);
+  ordered_json json{{"run", run.name},
+                    {"ndcg_at_10", rounded(run.ndcg_at_10.mean)},
+                    {"mrr_at_10", rounded(run.mrr_at_10.mean)},
+                    {"recall_at_1", rounded(run.recall_at_1.mean)},
+                    {"recall_at_5", rounded(run.recall_at_5.mean)},
+                    {"recall_at_10", rounded(run.recall_at_10.mean)},
+                    {"ci95",
+                     {{"ndcg_at_10", interval(run.ndcg_at_10)},
+                      {"mrr_at_10", interval(run.mrr_at_10)},
+                      {"recall_at_1", interval(run.recall_at_1)},
+                      {"recall_at_5", interval(run.recall_at_5)},
+                      {"recall_at_10", interval(run.recall_at_10)}}},
+                    {"exact_match", rounded(run.exact_match)},
+                    {"f1", rounded(run.f1)},
+                    {"answer_contained", rounded(run.answer_contained)},
+                    {"false_abstention", rounded(run.false_abstention)},
+                    {"true_abstention", rounded(run.true_abstention)},
+                    {"ms_per_query", rounded(run.ms_per_query)}};
+  if (run.ndcg_gain)
+    json["ndcg_gain_over_best_list"] = {{"mean", rounded(run.ndcg_gain->mean)}, {"ci95", interval(*run.ndcg_gain)}};
+  return json;
+}
+
+std::string cell(const Measure& m) { return fmt::format("{:.3f} ({:.3f}–{:.3f})", m.mean, m.ci95.low, m.ci95.high); }
+
+}  // namespace
+
+std::string report_to_json(const EvalReport& report, int indent) {
+  ordered_json json{{"schema_version", 1},          {"set", report.set},         {"documents", report.documents},
+                    {"chunks", report.chunks},      {"queries", report.queries}, {"runs", ordered_json::array()},
+                    {"memory", {{"anon_bytes", report.peak_anon_bytes}}}};
+  for (const EvalRun& run : report.runs) json["runs"].push_back(run_json(run));
+  return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+std::string report_to_markdown(const EvalReport& report) {
+  std::string out = fmt::format("## {}: {} documents, {} queries\n\n", report.set, report.documents, report.queries);
+  out += "| run | nDCG@10 | MRR@10 | R@1 | R@5 | R@10 | ms/query |\n|---|---|---|---|---|---|---:|\n";
+  for (const EvalRun& run : report.runs) {
+    if (!run.skipped.empty()) {
+      out += fmt::format("| {} | – | – | – | – | – | {} |\n", run.name, run.skipped);
+      continue;
+    }
+    out += fmt::format("| {} | {} | {} | {} | {} | {} | {:.2f} |\n", run.name, cell(run.ndcg_at_10), cell(run.mrr_at_10),
+                       cell(run.recall_at_1), cell(run.recall_at_5), cell(run.recall_at_10), run.ms_per_query);
+  }
+  for (const EvalRun& run : report.runs) {
+    if (run.ndcg_gain && run.name == "fused")
+      out += fmt::format("\nfused over the better list, nDCG@10: {:+.4f} ({:+.4f} to {:+.4f})\n", run.ndcg_gain->mean,
+                         run.ndcg_gain->ci95.low, run.ndcg_gain->ci95.high);
+    if (run.name == "fused" && run.false_abstention)
+      out += fmt::format("answers: EM {:.3f}, F1 {:.3f}, quote holds the answer {:.3f}; refused {:.3f}, of foreign "
+                         "questions {:.3f}\n",
+                         run.exact_match.value_or(NAN), run.f1.value_or(NAN), run.answer_contained.value_or(NAN),
+                         *run.false_abstention, run.true_abstention.value_or(NAN));
+  }
+  return out;
+}
+
+}  // namespace frugal
