@@ -1,6 +1,6 @@
 // A set asked of an index in several ways: words only, vectors only, both fused; measured, with intervals.
-// Sparse and dense are pure lists. Fused is what rag-query does: weighted by language, with references in the question routed
-// to the chunks that bear them. Stages without a model yet (rerank, hyde) are runs that were skipped, not zeros.
+// Sparse and dense are pure lists. Fused is what rag-query does: weighted by language, with references in the question
+// routed to the chunks that bear them. Stages without a model yet (rerank, hyde) are runs that were skipped, not zeros.
 #pragma once
 
 #include <cstdint>
@@ -55,8 +55,8 @@ struct EvalReport {
   uint64_t peak_anon_bytes = 0;
 };
 
-/// `store` must hold the set's corpus, its documents named by external_id. The fused ranking goes to `trec_run` if there is one,
-/// as trec_eval reads it. Throws what the store and the models throw.
+/// `store` must hold the set's corpus, its documents named by external_id. The fused ranking goes to `trec_run` if
+/// there is one, as trec_eval reads it. Throws what the store and the models throw.
 EvalReport evaluate(const EvalSet& set, Store& store, Models& models, const EvalOptions& options,
                     std::ostream* trec_run = nullptr);
 

@@ -11,9 +11,15 @@ namespace {
 
 using nlohmann::ordered_json;
 
-ordered_json rounded(double value) { return std::round(value * 1e5) / 1e5; }
-ordered_json rounded(const std::optional<double>& value) { return value ? rounded(*value) : ordered_json(nullptr); }
-ordered_json interval(const Measure& m) { return {rounded(m.ci95.low), rounded(m.ci95.high)}; }
+ordered_json rounded(double value) {
+  return std::round(value * 1e5) / 1e5;
+}
+ordered_json rounded(const std::optional<double>& value) {
+  return value ? rounded(*value) : ordered_json(nullptr);
+}
+ordered_json interval(const Measure& m) {
+  return {rounded(m.ci95.low), rounded(m.ci95.high)};
+}
 
 ordered_json skipped_json(const EvalRun& run) {
   ordered_json json{{"run", run.name}, {"skipped", run.skipped}};
@@ -48,13 +54,19 @@ ordered_json run_json(const EvalRun& run) {
   return json;
 }
 
-std::string cell(const Measure& m) { return fmt::format("{:.3f} ({:.3f}–{:.3f})", m.mean, m.ci95.low, m.ci95.high); }
+std::string cell(const Measure& m) {
+  return fmt::format("{:.3f} ({:.3f}–{:.3f})", m.mean, m.ci95.low, m.ci95.high);
+}
 
 }  // namespace
 
 std::string report_to_json(const EvalReport& report, int indent) {
-  ordered_json json{{"schema_version", 1},          {"set", report.set},         {"documents", report.documents},
-                    {"chunks", report.chunks},      {"queries", report.queries}, {"runs", ordered_json::array()},
+  ordered_json json{{"schema_version", 1},
+                    {"set", report.set},
+                    {"documents", report.documents},
+                    {"chunks", report.chunks},
+                    {"queries", report.queries},
+                    {"runs", ordered_json::array()},
                     {"memory", {{"anon_bytes", report.peak_anon_bytes}}}};
   for (const EvalRun& run : report.runs) json["runs"].push_back(run_json(run));
   return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
@@ -68,18 +80,20 @@ std::string report_to_markdown(const EvalReport& report) {
       out += fmt::format("| {} | – | – | – | – | – | {} |\n", run.name, run.skipped);
       continue;
     }
-    out += fmt::format("| {} | {} | {} | {} | {} | {} | {:.2f} |\n", run.name, cell(run.ndcg_at_10), cell(run.mrr_at_10),
-                       cell(run.recall_at_1), cell(run.recall_at_5), cell(run.recall_at_10), run.ms_per_query);
+    out +=
+        fmt::format("| {} | {} | {} | {} | {} | {} | {:.2f} |\n", run.name, cell(run.ndcg_at_10), cell(run.mrr_at_10),
+                    cell(run.recall_at_1), cell(run.recall_at_5), cell(run.recall_at_10), run.ms_per_query);
   }
   for (const EvalRun& run : report.runs) {
     if (run.ndcg_gain && run.name == "fused")
       out += fmt::format("\nfused over the better list, nDCG@10: {:+.4f} ({:+.4f} to {:+.4f})\n", run.ndcg_gain->mean,
                          run.ndcg_gain->ci95.low, run.ndcg_gain->ci95.high);
     if (run.name == "fused" && run.false_abstention)
-      out += fmt::format("answers: EM {:.3f}, F1 {:.3f}, quote holds the answer {:.3f}; refused {:.3f}, of foreign "
-                         "questions {:.3f}\n",
-                         run.exact_match.value_or(NAN), run.f1.value_or(NAN), run.answer_contained.value_or(NAN),
-                         *run.false_abstention, run.true_abstention.value_or(NAN));
+      out += fmt::format(
+          "answers: EM {:.3f}, F1 {:.3f}, quote holds the answer {:.3f}; refused {:.3f}, of foreign "
+          "questions {:.3f}\n",
+          run.exact_match.value_or(NAN), run.f1.value_or(NAN), run.answer_contained.value_or(NAN),
+          *run.false_abstention, run.true_abstention.value_or(NAN));
   }
   return out;
 }

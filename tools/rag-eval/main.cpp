@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "../shared/configured_laws.h"
 #include "../shared/rag_options.h"
 #include "base/error.h"
 #include "base/hash.h"

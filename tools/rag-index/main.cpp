@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "../shared/configured_laws.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/json.h"
@@ -12,7 +13,6 @@
 #include "cli/progress.h"
 #include "cli/tool.h"
 #include "config/paths.h"
-#include "config/references.h"
 #include "rag/index.h"
 #include "rag/models.h"
 
@@ -68,27 +68,6 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   for (CLI::App* command : {commands.add, commands.remove, commands.status, commands.check})
     tool.key("--index", "index", "folder of the index", command);
   return commands;
-}
-
-LawTable read_laws(const Config& config) {
-  std::vector<std::filesystem::path> files = reference_files();
-  std::string_view more = config.references.paths;
-  while (!more.empty()) {
-    const size_t end = std::min(more.find(':'), more.size());
-    if (end > 0) files.push_back(expand_home(std::string(more.substr(0, end))));
-    more.remove_prefix(std::min(end + 1, more.size()));
-  }
-  LawTable laws;
-  for (const std::filesystem::path& file : files) {
-    for (const LawEntry& law : read_law_file(file)) {
-      try {
-        laws.add({law.id, law.title, law.names, law.numbers});
-      } catch (Error& error) {
-        throw error.within(law.place);
-      }
-    }
-  }
-  return laws;
 }
 
 /// Draws what the writer reports; one bar a stage.
@@ -164,7 +143,7 @@ void print_report(const IndexReport& report) {
 int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& folder) {
   const Config& config = tool.config();
   IndexOptions options;
-  options.laws = read_laws(config);
+  options.laws = configured_laws(config);
   options.chunk_tokens = config.chunking.max_tokens;
   options.overlap_tokens = config.chunking.overlap_tokens;
   options.hidden = flags.hidden;
@@ -190,7 +169,7 @@ int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& 
 int remove(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& folder) {
   read_status(folder);  // an index is not made by taking something out of it
   IndexOptions options;
-  options.laws = read_laws(tool.config());
+  options.laws = configured_laws(tool.config());
   options.stdin_name = flags.paths.empty() ? "stdin" : flags.paths.front();
   const IndexReport report = IndexWriter(folder, std::move(options)).remove(flags.paths);
   if (tool.format() == "json")
