@@ -2,7 +2,7 @@
 // its bytes, and the adjacent pair of lowest rank, leftmost first, is merged until none is left.
 //
 // Short pieces look for the lowest rank by eye; long ones keep a heap of candidates, so that a piece of n bytes costs
-// n log n. A long piece takes up to 25 bytes of memory a byte of it while it is merged, nothing afterwards.
+// n log n. A long piece takes up to 30 bytes of memory a byte of it while it is merged, nothing afterwards.
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -46,6 +46,8 @@ class BpeEncoder {
   void read_symbols(std::string_view piece, size_t begin) {
     ids_.clear();
     starts_.clear();
+    ids_.reserve(piece.size());
+    starts_.reserve(piece.size());
     bool after_unknown = false;
     for (size_t i = 0; i < piece.size(); ++i) {
       const TokenId id = tables_.byte_id(static_cast<unsigned char>(piece[i]));

@@ -86,8 +86,11 @@ class VocabularyBuilder {
     content_.token_flags.assign(names_.size(), kAbsentToken);
     for (const auto* ids : {&ids_, &added_ids_})
       for (const auto& [name, id] : *ids) content_.token_flags[static_cast<size_t>(id)] = 0;
-    for (const auto& added : content_.added)
+    for (const auto& added : content_.added) {
+      // A token that matches normalised text is written normalised too.
+      if (!ids_.contains(added.content)) names_[static_cast<size_t>(added.id)] = added.match;
       if (added.flags & kAddedSpecial) content_.token_flags[static_cast<size_t>(added.id)] |= kSpecialToken;
+    }
     for (const auto& [name, id] : ids_) content_.encodable.push_back(id);
     content_.tokens = std::move(names_);
     if (content_.header.kind == BlobKind::byte_level_bpe) to_bytes();

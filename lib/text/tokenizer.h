@@ -30,11 +30,15 @@ class Tokenizer {
   static std::unique_ptr<Tokenizer> open(std::span<const std::byte> blob);
 
   /// Ids of `text` without the model's template tokens ([CLS], <s>, …). Text that is not UTF-8 has each bad byte
-  /// replaced by U+FFFD. With parse_special, added tokens such as <|im_start|> in the text become their ids, as Hugging
-  /// Face does; without it they are text (which is what text from users and documents wants).
+  /// replaced by U+FFFD. With parse_special, special tokens such as <|im_start|> in the text become their ids; without
+  /// it they are text, which is what text from users and documents wants. Added tokens that are not special always
+  /// count, as Hugging Face has it. A piece of the pre-tokeniser takes up to 30 bytes of working memory a byte while it
+  /// is merged (byte-level BPE; pieces are words, unless a text is one run of letters). Throws Error(bad_input) above 4
+  /// GiB.
   virtual std::vector<TokenId> encode(std::string_view text, bool parse_special) const = 0;
 
-  /// A token with the range of bytes of `text` it came from.
+  /// A token with the range of bytes of `text` it came from, marks that normalisation stripped included. Two tokens
+  /// that share a character that normalisation changed share its bytes.
   struct Piece {
     TokenId id = 0;
     uint32_t begin = 0;
@@ -42,7 +46,8 @@ class Tokenizer {
   };
   virtual std::vector<Piece> encode_pieces(std::string_view text, bool parse_special) const = 0;
 
-  /// Text of ids. Special tokens are left out unless keep_special.
+  /// Text of ids, as Hugging Face decodes them (WordPiece with its cleanup). Special tokens are left out unless
+  /// keep_special, unknown ids always.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special) const = 0;
   /// Bytes of one token as it appears inside a text: pieces concatenate to decode()'s result for byte-level models (may
   /// split a UTF-8 character).
