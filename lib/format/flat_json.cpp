@@ -7,10 +7,32 @@
 
 namespace frugal {
 
+std::string large_integers_as_floats(std::string_view json) {
+  constexpr size_t kMaxDigits = 18;
+  std::string out;
+  out.reserve(json.size() + 8);
+  bool in_string = false;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    out += c;
+    if (in_string && c == '\\' && i + 1 < json.size()) out += json[++i];
+    if (c == '"') in_string = !in_string;
+    if (in_string || c < '0' || c > '9') continue;
+    const bool fraction = i > 0 && json[i - 1] == '.';
+    const size_t begin = i;
+    while (i + 1 < json.size() && json[i + 1] >= '0' && json[i + 1] <= '9') out += json[++i];
+    const char next = i + 1 < json.size() ? json[i + 1] : ',';
+    if (!fraction && i + 1 - begin > kMaxDigits && next != '.' && next != 'e' && next != 'E') out += "e0";
+  }
+  return out;
+}
+
 simdjson::dom::object parse_json_object(simdjson::dom::parser& parser, std::string_view json, std::string_view file) {
   simdjson::dom::object object;
   simdjson::error_code status = parser.allocate(json.size() + 1, kMaxJsonDepth);
   if (!status) status = parser.parse(json.data(), json.size()).get_object().get(object);
+  if (status == simdjson::NUMBER_ERROR || status == simdjson::BIGINT_ERROR)
+    status = parser.parse(large_integers_as_floats(json)).get_object().get(object);
   if (status)
     throw Error(Code::bad_input, fmt::format("'{}' is not a JSON object: {}", file, simdjson::error_message(status)));
   return object;

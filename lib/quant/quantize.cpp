@@ -180,9 +180,12 @@ class Quantizer::Run {
     std::error_code status;
     if (options_.force) return reason("--force", false);
     if (!std::filesystem::exists(options_.output, status)) return reason("new", false);
+    const std::string& tokenizer = tokenizer_blob();  // outside of the try: its errors are not the old pack's
     try {
       const Pack pack(options_.output);
       if (pack.identity() != result_.identity) return reason(what_changed(pack), false);
+      if (!std::ranges::equal(pack.blob("tokenizer"), std::as_bytes(std::span(tokenizer))))
+        return reason("an older program made it", false);
       pack.verify();
       result_.pack_bytes = pack.file_bytes();
       return reason("same source and recipe", true);
@@ -216,13 +219,28 @@ class Quantizer::Run {
 
   PackWriter write_pack(const std::filesystem::path& path, const TensorPlan& plan, const std::string& identity,
                         std::string_view stage) {
-    std::map<std::string, std::string> blobs{{"tokenizer", build_tokenizer_blob(q_.checkpoint_->tokenizer())}};
-    // What building the tokenizer freed goes back now, so that the limit is the buffers' alone.
-    ::malloc_trim(0);
+    std::map<std::string, std::string> blobs{{"tokenizer", tokenizer_blob()}};
     PackWriter writer(path, writer_plan(plan), config(identity), std::move(blobs));
     result_.errors = write_tensors(*q_.checkpoint_, plan, writer, write_options(stage));
     result_.pack_bytes = writer.file_bytes();
     return writer;
+  }
+
+  // Built once a run; building it holds the vocabulary in several forms, which must fit the limit too.
+  const std::string& tokenizer_blob() {
+    if (!tokenizer_blob_.empty()) return tokenizer_blob_;
+    tokenizer_blob_ = build_tokenizer_blob(q_.checkpoint_->tokenizer());
+    note_memory();
+    require_within_limit(result_.peak_anon_bytes);
+    ::malloc_trim(0);  // what it freed goes back now, so that the rest of the limit is the buffers'
+    return tokenizer_blob_;
+  }
+
+  void require_within_limit(uint64_t needed_bytes) const {
+    if (needed_bytes <= q_.max_ram_bytes()) return;
+    throw Error(Code::over_budget, fmt::format("quantising needs {} of memory, the limit is {}",
+                                               format_bytes(needed_bytes), format_bytes(q_.max_ram_bytes())))
+        .hint("raise --max-ram");
   }
 
   WriteOptions write_options(std::string_view stage) {
@@ -243,10 +261,7 @@ class Quantizer::Run {
     const uint64_t limit = q_.max_ram_bytes();
     const uint64_t held = read_memory().anon_bytes + kHeadroomBytes;
     const uint64_t least = min_work_bytes(q_.tensors_, options_.measure_error);
-    if (limit < held + least)
-      throw Error(Code::over_budget, fmt::format("quantising needs {} of memory, the limit is {}",
-                                                 format_bytes(held + least), format_bytes(limit)))
-          .hint("raise --max-ram");
+    require_within_limit(held + least);
     return std::min(limit - held, static_cast<uint64_t>(options_.threads) * std::max(least, kUsefulBytesPerThread));
   }
 
@@ -314,6 +329,7 @@ class Quantizer::Run {
   std::chrono::steady_clock::time_point stage_begin_ = std::chrono::steady_clock::now();
   QuantizeResult result_;
   SourceHash hash_;
+  std::string tokenizer_blob_;
 };
 
 QuantizeResult Quantizer::run() {
