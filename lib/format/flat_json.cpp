@@ -31,8 +31,7 @@ simdjson::dom::object parse_json_object(simdjson::dom::parser& parser, std::stri
   simdjson::dom::object object;
   simdjson::error_code status = parser.allocate(json.size() + 1, kMaxJsonDepth);
   if (!status) status = parser.parse(json.data(), json.size()).get_object().get(object);
-  if (status == simdjson::NUMBER_ERROR || status == simdjson::BIGINT_ERROR)
-    status = parser.parse(large_integers_as_floats(json)).get_object().get(object);
+  if (status == simdjson::NUMBER_ERROR) status = parser.parse(large_integers_as_floats(json)).get_object().get(object);
   if (status)
     throw Error(Code::bad_input, fmt::format("'{}' is not a JSON object: {}", file, simdjson::error_message(status)));
   return object;

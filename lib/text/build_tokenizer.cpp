@@ -1,13 +1,13 @@
 // From what others publish (tokenizer.json, vocab.txt, GGUF metadata) to the blob. Everything that would tokenise
 // differently from the original is refused by name; nothing is guessed.
 #include <fmt/format.h>
-#include <simdjson.h>
 
 #include <algorithm>
 #include <map>
 #include <unordered_map>
 
 #include "base/error.h"
+#include "format/json_reader.h"
 #include "text/byte_level.h"
 #include "text/language.h"
 #include "text/normalize.h"
@@ -197,33 +197,11 @@ class JsonField {
   std::string path_;
 };
 
-// Integers of 19 digits and more become floats ("1000000000000000019884624838656" → "…e0"): transformers writes "no
-// limit" so (model_max_length), and simdjson 3 refuses what does not fit 64 bits.
-std::string with_large_integers_as_floats(std::string_view json) {
-  constexpr size_t kMaxDigits = 18;
-  std::string out;
-  out.reserve(json.size() + 8);
-  bool in_string = false;
-  for (size_t i = 0; i < json.size(); ++i) {
-    const char c = json[i];
-    out += c;
-    if (in_string && c == '\\' && i + 1 < json.size()) out += json[++i];
-    if (c == '"') in_string = !in_string;
-    if (in_string || c < '0' || c > '9') continue;
-    const bool fraction = i > 0 && json[i - 1] == '.';
-    const size_t begin = i;
-    while (i + 1 < json.size() && json[i + 1] >= '0' && json[i + 1] <= '9') out += json[++i];
-    const char next = i + 1 < json.size() ? json[i + 1] : ',';
-    if (!fraction && i + 1 - begin > kMaxDigits && next != '.' && next != 'e' && next != 'E') out += "e0";
-  }
-  return out;
-}
-
 class JsonDocument {
  public:
   JsonDocument(const std::string& text, std::string_view file) {
     dom::element root;
-    const auto error = parser_.parse(with_large_integers_as_floats(text)).get(root);
+    const auto error = parser_.parse(large_integers_as_floats(text)).get(root);
     if (error) throw malformed(file, simdjson::error_message(error));
     if (!root.is_object()) throw malformed(file, "is not a JSON object");
     root_ = JsonField(root, "");

@@ -148,8 +148,10 @@ TEST_CASE("the chat template is the tokenizer's default one, or the file beside 
 
 TEST_CASE("a limit that transformers writes with 31 digits is a number") {
   const TempFolder folder;
-  write_folder(folder, good_file(), R"({"model_type": "bert", "max": 1000000000000000019884624838656, "s": "12345678901234567890123"})");
-  write_file(folder / "tokenizer_config.json", R"({"model_max_length": 1000000000000000019884624838656, "chat_template": "S"})");
+  write_folder(folder, good_file(),
+               R"({"model_type": "bert", "max": 1000000000000000019884624838656, "s": "12345678901234567890123"})");
+  write_file(folder / "tokenizer_config.json",
+             R"({"model_max_length": 1000000000000000019884624838656, "chat_template": "S"})");
   const auto checkpoint = open_checkpoint(folder.path());
   CHECK(checkpoint->number("max") == 1e30);
   CHECK(checkpoint->text("s") == "12345678901234567890123");
