@@ -6,6 +6,8 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "base/hash.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 
 namespace frugal {
@@ -212,6 +214,69 @@ TEST_CASE("a flipped bit is found wherever the file means something") {
     INFO("offset ", at);
     REQUIRE_THROWS_AS(open_and_verify(folder / "flipped.pack"), Error);
   }
+}
+
+// The sample with `value` written at `offset`, and the checksum of the metadata made right again: what only a liar
+// would write.
+template <typename T>
+std::string complaint_about(const TempFolder& folder, size_t offset, T value) {
+  std::string bytes = read_file(folder / "m.pack");
+  std::memcpy(bytes.data() + offset, &value, sizeof value);
+  uint64_t metadata_bytes = 0;
+  std::memcpy(&metadata_bytes, bytes.data() + 32, sizeof metadata_bytes);
+  const uint64_t checksum =
+      checksum64(std::as_bytes(std::span(bytes)).first(std::min<size_t>(metadata_bytes, bytes.size())));
+  std::memcpy(bytes.data() + bytes.size() - 16, &checksum, sizeof checksum);
+  std::memcpy(bytes.data() + bytes.size() - 24, &metadata_bytes, sizeof metadata_bytes);
+  write_file(folder / "liar.pack", bytes);
+  return testing::message_of([&] { Pack pack(folder / "liar.pack"); });
+}
+
+TEST_CASE("an entry that lies about its tensor is refused although every checksum matches") {
+  const TempFolder folder;
+  write_sample(folder / "m.pack");
+  const auto complaint = [&](size_t offset, auto value) { return complaint_about(folder, offset, value); };
+  using testing::contains;
+  const size_t bias = 64, embedding = 64 + 96, f16 = 64 + 2 * 96;  // sorted by name
+  CHECK(complaint(48, uint64_t(0)) == "no error");                 // reserved: the helper itself is sound
+
+  CHECK(contains(complaint(bias + 0, uint32_t(1) << 31), "name of tensor of entry 0 lies outside"));
+  CHECK(contains(complaint(bias + 4, ~uint32_t(0)), "name of tensor of entry 0 lies outside"));
+  CHECK(contains(complaint(bias + 8, uint8_t(7)), "unknown type 7"));
+  CHECK(contains(complaint(bias + 9, uint8_t(4)), "unknown role 4"));
+  CHECK(contains(complaint(bias + 10, uint8_t(0)), "has 0 dimensions"));
+  CHECK(contains(complaint(bias + 10, uint8_t(5)), "has 5 dimensions"));
+  CHECK(contains(complaint(bias + 10, uint8_t(2)), "do not fit type and shape"));  // its second dimension is 0
+  for (const int64_t dim : {int64_t(0), int64_t(-1), int64_t(1) << 31, int64_t(1) << 62, kOutputs + 1})
+    CHECK(contains(complaint(bias + 16, dim), "do not fit type and shape"));
+  CHECK(contains(complaint(f16 + 24, (int64_t(1) << 31) - 1), "do not fit type and shape"));
+  for (const uint64_t offset : {uint64_t(1), uint64_t(64), ~uint64_t(0) - 63, uint64_t(1) << 40})
+    CHECK(contains(complaint(bias + 48, offset), "misaligned or outside"));
+  CHECK(contains(complaint(bias + 56, ~uint64_t(0)), "do not fit type and shape"));
+  CHECK(contains(complaint(embedding + 64, uint64_t(4)), "misaligned or outside"));
+  CHECK(contains(complaint(embedding + 72, uint64_t(0)), "do not fit type and shape"));
+  CHECK(contains(complaint(bias + 0, uint32_t(13)), "out of order"));  // "line", before "embedding"
+}
+
+TEST_CASE("a header that lies about its tables is refused although every checksum matches") {
+  const TempFolder folder;
+  write_sample(folder / "m.pack");
+  const auto complaint = [&](size_t offset, auto value) { return complaint_about(folder, offset, value); };
+  using testing::contains;
+  for (const size_t count : {12, 16, 20}) {
+    CHECK(contains(complaint(count, ~uint32_t(0)), "contradict the size of the metadata"));
+    CHECK(contains(complaint(count, uint32_t(0)), "contradict the size of the metadata"));
+  }
+  CHECK(contains(complaint(24, ~uint64_t(0)), "contradict the size of the metadata"));
+  CHECK(contains(complaint(32, uint64_t(0)), "metadata of 0 bytes"));
+  CHECK(contains(complaint(32, ~uint64_t(0)), "does not fit"));
+  CHECK(contains(complaint(40, uint64_t(1)), "header says 1 bytes"));
+  const size_t config = 64 + 7 * 96, blobs = config + 4 * 16;
+  CHECK(contains(complaint(config + 4, ~uint32_t(0)), "key of config of entry 0 lies outside"));
+  CHECK(contains(complaint(config + 12, ~uint32_t(0)), "value of config of entry 0 lies outside"));
+  CHECK(contains(complaint(blobs + 4, ~uint32_t(0)), "name of blob of entry 0 lies outside"));
+  CHECK(contains(complaint(blobs + 8, uint64_t(8)), "misaligned or outside"));
+  CHECK(contains(complaint(blobs + 16, ~uint64_t(0)), "misaligned or outside"));
 }
 
 TEST_CASE("a missing pack, another file and a newer version are told apart") {
