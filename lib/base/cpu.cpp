@@ -45,10 +45,7 @@ bool supports(Isa isa) {
   switch (isa) {
     case Isa::scalar:
       return true;
-#if defined(__aarch64__)
-    case Isa::neon:
-      return true;
-#elif defined(__x86_64__)
+#if defined(__x86_64__)
     case Isa::avx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
     case Isa::avx512vnni:

@@ -7,7 +7,8 @@
 
 namespace frugal {
 
-/// Instruction sets that have kernels, weakest first within an architecture.
+/// Instruction sets that have kernels, weakest first within an architecture. neon has its name and none yet: an ARM
+/// machine runs the scalar ones.
 enum class Isa { scalar, neon, avx2, avx512vnni };
 
 std::string_view to_string(Isa isa);

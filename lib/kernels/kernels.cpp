@@ -17,9 +17,6 @@ const Table& table(Isa isa) {
       return avx2_table();
     case Isa::avx512vnni:
       return avx512vnni_table();
-#elif defined(__aarch64__)
-    case Isa::neon:
-      return neon_table();
 #endif
     default:
       return scalar_table();

@@ -9,8 +9,6 @@ const Table& scalar_table();
 #if defined(__x86_64__)
 const Table& avx2_table();
 const Table& avx512vnni_table();
-#elif defined(__aarch64__)
-const Table& neon_table();
 #endif
 
 }  // namespace frugal::kernels
