@@ -1,8 +1,8 @@
 // The integer products of linear_i8 and linear_i8g for instruction sets that multiply 16 bits at a time, for more rows
 // than one tile: a strip's codes are widened once, to signed 16 bits in the order of WideDot, and every tile of rows
-// reads them from the first-level cache (Zen 3, 170 × 384 × 1,536: 131 GOP/s when each tile widens for itself, 143 so,
-// of 166 on registers alone; with scales by group 104 and 130). See isa/region.h for the primitives; widen_group(codes,
-// to) converts 32 inputs × kLanes outputs.
+// reads them from the first-level cache. Zen 3, 170 × 384 × 1,536: 131 GOP/s when each tile widens for itself, 143 so,
+// of 166 on registers alone; with scales by group 104 and 130 (bench_kernels).
+// See isa/region.h for the primitives; widen_group(codes, to, stride) converts 32 inputs × kLanes outputs.
 
 constexpr int kWideStrips = 2;
 constexpr int64_t kWideGroupBytes = kInputGroup * kLanes * 2;  // of one strip
