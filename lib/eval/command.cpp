@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,12 +144,16 @@ CommandResult run_command(const std::vector<std::string>& arguments, const Comma
 }
 
 Conversation::Conversation(const std::vector<std::string>& arguments) : name_(arguments.at(0)) {
-  Pipe in, out;
+  // A socket, since only there a write to a program that has ended can be an error instead of SIGPIPE.
+  int ends[2];
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw io_error("open", "a socket pair");
+  const FileDescriptor in(ends[0]);
+  to_ = FileDescriptor(ends[1]);
+  Pipe out;
   SpawnActions actions;
-  actions.duplicate(in.read_end.get(), STDIN_FILENO);
+  actions.duplicate(in.get(), STDIN_FILENO);
   actions.duplicate(out.write_end.get(), STDOUT_FILENO);
   pid_ = spawn(arguments, actions);
-  to_ = std::move(in.write_end);
   from_ = std::move(out.read_end);
 }
 
@@ -161,7 +166,7 @@ Conversation::~Conversation() {
 std::string Conversation::ask(const std::string& line) {
   const std::string message = line + "\n";
   for (size_t sent = 0; sent < message.size();) {
-    const ssize_t written = ::write(to_.get(), message.data() + sent, message.size() - sent);
+    const ssize_t written = ::send(to_.get(), message.data() + sent, message.size() - sent, MSG_NOSIGNAL);
     if (written < 0 && errno == EINTR) continue;
     if (written < 0) throw Error(Code::bad_input, fmt::format("'{}' stopped reading questions", name_));
     sent += static_cast<size_t>(written);
