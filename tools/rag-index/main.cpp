@@ -1,28 +1,23 @@
 // rag-index: keeps an index in line with files (docs/tools/rag-index.md).
 #include <fmt/format.h>
 
+#include <functional>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "../shared/configured_laws.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/json.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/tool.h"
 #include "config/paths.h"
 #include "rag/index.h"
+#include "rag/index_report.h"
 #include "rag/models.h"
 
 namespace frugal {
 namespace {
-
-using nlohmann::ordered_json;
-
-constexpr int kSchemaVersion = 1;
-constexpr size_t kShownSkipped = 20;  // of a list that text output shows
 
 constexpr const char* kExamples =
     "  rag-index add docs notes.md --index kb     index a folder and a file; again: only what changed\n"
@@ -35,8 +30,7 @@ constexpr const char* kExamples =
 struct Flags {
   std::vector<std::string> paths;
   bool no_embed = false, re_embed = false, strict = false, hidden = false;
-  std::string stdin_name = "stdin";
-  std::string max_file_size = "64MiB";
+  std::string stdin_name = "stdin", max_file_size = "64MiB";
 };
 
 struct Commands {
@@ -71,73 +65,27 @@ Commands declare(cli::Tool& tool, Flags& flags) {
 }
 
 /// Draws what the writer reports; one bar a stage.
-class StageProgress {
- public:
-  void operator()(const IndexProgress& progress) {
-    if (!bar_ || progress.stage != stage_) {
-      stage_ = progress.stage;
-      const bool reading = stage_ == IndexProgress::Stage::reading;
-      bar_ = std::make_shared<cli::Progress>(reading ? "reading" : "embedding", reading ? "files" : "chunks",
-                                             static_cast<uint64_t>(progress.total));
-    }
-    bar_->update(static_cast<uint64_t>(progress.done));
-  }
-
- private:
-  IndexProgress::Stage stage_ = IndexProgress::Stage::reading;
-  std::shared_ptr<cli::Progress> bar_;  // shared: std::function copies its target
-};
-
-ordered_json json_of(const std::vector<SkippedFile>& files, const char* why) {
-  ordered_json list = ordered_json::array();
-  for (const SkippedFile& file : files) list.push_back({{"path", file.path}, {why, file.reason}});
-  return list;
+std::function<void(const IndexProgress&)> progress_bars() {
+  return
+      [bar = std::shared_ptr<cli::Progress>(), drawn = IndexProgress::Stage::reading](const IndexProgress& p) mutable {
+        if (!bar || p.stage != drawn) {
+          const bool reading = p.stage == IndexProgress::Stage::reading;
+          bar = std::make_shared<cli::Progress>(reading ? "reading" : "embedding", reading ? "files" : "chunks",
+                                                static_cast<uint64_t>(p.total));
+          drawn = p.stage;
+        }
+        bar->update(static_cast<uint64_t>(p.done));
+      };
 }
 
-ordered_json rate(int64_t count, double seconds) {
-  return count > 0 && seconds > 0 ? ordered_json(static_cast<double>(count) / seconds) : ordered_json(nullptr);
+IndexFormat index_format(const cli::Tool& tool) {
+  return tool.format() == "json" ? IndexFormat::json : IndexFormat::text;
 }
 
-ordered_json json_of(const IndexReport& report) {
-  return {{"schema_version", kSchemaVersion},
-          {"files_added", report.files_added},
-          {"files_changed", report.files_changed},
-          {"files_unchanged", report.files_unchanged},
-          {"files_removed", report.files_removed},
-          {"files_ignored", report.files_ignored},
-          {"documents", report.documents},
-          {"chunks", report.chunks},
-          {"chunks_added", report.chunks_added},
-          {"chunks_removed", report.chunks_removed},
-          {"vectors_computed", report.vectors_computed},
-          {"vectors_reused", report.vectors_reused},
-          {"chunks_without_vector", report.chunks_without_vector},
-          {"generation", report.generation},
-          {"reading_ms", report.reading_seconds * 1e3},
-          {"embedding_ms", report.embedding_seconds * 1e3},
-          {"chunks_embedded_per_s", rate(report.vectors_computed, report.embedding_seconds)},
-          {"skipped", json_of(report.skipped, "reason")},
-          {"notes", json_of(report.notes, "note")}};
-}
-
-void narrate_files(const std::vector<SkippedFile>& files, std::string_view label) {
-  for (size_t i = 0; i < std::min(files.size(), kShownSkipped); ++i)
-    cli::narrate(fmt::format("{}: {}: {}", label, files[i].path, files[i].reason));
-  if (files.size() > kShownSkipped) cli::narrate(fmt::format("{}: and {} more", label, files.size() - kShownSkipped));
-}
-
-void print_report(const IndexReport& report) {
-  narrate_files(report.skipped, "skipped");
-  narrate_files(report.notes, "note");
-  cli::print("files: {} added, {} changed, {} unchanged, {} removed, {} skipped\n", report.files_added,
-             report.files_changed, report.files_unchanged, report.files_removed, report.skipped.size());
-  cli::print("index: {} documents, {} chunks, generation {}\n", report.documents, report.chunks, report.generation);
-  if (report.vectors_computed > 0)
-    cli::print(
-        "vectors: {} computed in {:.1f} s ({:.0f}/s), {} reused\n", report.vectors_computed, report.embedding_seconds,
-        static_cast<double>(report.vectors_computed) / std::max(report.embedding_seconds, 1e-9), report.vectors_reused);
-  if (report.chunks_without_vector > 0)
-    cli::print("vectors: {} chunks wait for a run with an embedder\n", report.chunks_without_vector);
+void print_report(const cli::Tool& tool, const IndexReport& report) {
+  if (index_format(tool) == IndexFormat::text)
+    for (const std::string& line : narration(report)) cli::narrate(line);
+  cli::print(render_report(report, index_format(tool)));
 }
 
 int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& folder) {
@@ -151,7 +99,7 @@ int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& 
   options.extract.max_file_bytes = parse_bytes(flags.max_file_size, "--max-file-size");
   options.stdin_name = flags.stdin_name;
   options.stdin_stream = &std::cin;
-  options.progress = StageProgress();
+  options.progress = progress_bars();
   if (flags.re_embed && flags.no_embed) throw Error(Code::usage, "--re-embed and --no-embed exclude each other");
   std::unique_ptr<Models> models;
   if (!flags.no_embed) {
@@ -159,10 +107,7 @@ int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& 
     options.embedder = &models->embedder();
   }
   const IndexReport report = IndexWriter(folder, std::move(options)).add(flags.paths);
-  if (tool.format() == "json")
-    cli::print(cli::json_document(json_of(report)));
-  else
-    print_report(report);
+  print_report(tool, report);
   return flags.strict && !report.skipped.empty() ? 1 : 0;
 }
 
@@ -172,61 +117,13 @@ int remove(const cli::Tool& tool, const Flags& flags, const std::filesystem::pat
   options.laws = configured_laws(tool.config());
   options.stdin_name = flags.paths.empty() ? "stdin" : flags.paths.front();
   const IndexReport report = IndexWriter(folder, std::move(options)).remove(flags.paths);
-  if (tool.format() == "json")
-    cli::print(cli::json_document(json_of(report)));
-  else
-    print_report(report);
-  return 0;
-}
-
-int status(const cli::Tool& tool, const std::filesystem::path& folder) {
-  const IndexStatus status = read_status(folder);
-  const StoreInfo& info = status.info;
-  const bool embedded = !info.embedder_fingerprint.empty();
-  if (tool.format() == "json") {
-    cli::print(
-        cli::json_document({{"schema_version", kSchemaVersion},
-                            {"index", folder.native()},
-                            {"generation", info.generation},
-                            {"files", status.files},
-                            {"documents", info.documents},
-                            {"chunks", info.chunks},
-                            {"chunks_without_vector", status.chunks_without_vector},
-                            {"embedder", embedded ? ordered_json(info.embedder_fingerprint) : ordered_json(nullptr)},
-                            {"dimension", embedded ? ordered_json(info.dimension) : ordered_json(nullptr)},
-                            {"database_bytes", status.database_bytes},
-                            {"vectors_bytes", status.vectors_bytes},
-                            {"roots", status.roots},
-                            {"skipped", json_of(status.skipped, "reason")}}));
-    return 0;
-  }
-  cli::print("index:      {} (generation {})\n", folder.native(), info.generation);
-  cli::print("documents:  {} in {} files, {} chunks\n", info.documents, status.files, info.chunks);
-  if (embedded)
-    cli::print("vectors:    {} of {} dimensions, {} chunks wait for one\n", info.vectors, info.dimension,
-               status.chunks_without_vector);
-  cli::print("embedder:   {}\n", embedded ? info.embedder_fingerprint : "none");
-  cli::print("disk:       {} database, {} vectors\n", format_bytes(status.database_bytes),
-             format_bytes(status.vectors_bytes));
-  for (const std::string& root : status.roots) cli::print("root:       {}\n", root);
-  for (const SkippedFile& file : status.skipped) cli::print("skipped:    {}: {}\n", file.path, file.reason);
+  print_report(tool, report);
   return 0;
 }
 
 int check(const cli::Tool& tool, const std::filesystem::path& folder) {
   const CheckReport report = check_index(folder);
-  if (tool.format() == "json") {
-    cli::print(cli::json_document({{"schema_version", kSchemaVersion},
-                                   {"ok", report.problems.empty()},
-                                   {"problems", report.problems},
-                                   {"stale", json_of(report.stale, "reason")},
-                                   {"chunks_checked", report.chunks_checked},
-                                   {"vectors_checked", report.vectors_checked}}));
-  } else {
-    for (const std::string& problem : report.problems) cli::print("problem: {}\n", problem);
-    for (const SkippedFile& file : report.stale) cli::print("stale: {}: {}\n", file.path, file.reason);
-    cli::print("{} chunks and {} vectors checked\n", report.chunks_checked, report.vectors_checked);
-  }
+  cli::print(render_check(report, index_format(tool)));
   if (report.problems.empty()) return 0;
   throw Error(Code::verify_failed,
               fmt::format("the index at '{}' has {} problems", folder.native(), report.problems.size()))
@@ -241,7 +138,9 @@ int run(cli::Tool& tool) {
     return add(tool, flags, tool.config().index.empty() ? default_index() : expand_home(tool.config().index));
   const std::filesystem::path folder = find_index(tool.config().index);
   if (*commands.remove) return remove(tool, flags, folder);
-  return *commands.status ? status(tool, folder) : check(tool, folder);
+  if (*commands.check) return check(tool, folder);
+  cli::print(render_status(read_status(folder), folder, index_format(tool)));
+  return 0;
 }
 
 }  // namespace

@@ -1,0 +1,145 @@
+#include "rag/index_report.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <nlohmann/json.hpp>
+
+#include "base/units.h"
+
+namespace frugal {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+constexpr size_t kShownSkipped = 20;  // of a list that is narrated
+
+std::string document(const ordered_json& value) {
+  return value.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+}
+
+ordered_json json_of(const std::vector<SkippedFile>& files, const char* why) {
+  ordered_json list = ordered_json::array();
+  for (const SkippedFile& file : files) list.push_back({{"path", file.path}, {why, file.reason}});
+  return list;
+}
+
+ordered_json rate(int64_t count, double seconds) {
+  return count > 0 && seconds > 0 ? ordered_json(static_cast<double>(count) / seconds) : ordered_json(nullptr);
+}
+
+ordered_json json_of(const IndexReport& report) {
+  return {{"schema_version", kSchemaVersion},
+          {"files_added", report.files_added},
+          {"files_changed", report.files_changed},
+          {"files_unchanged", report.files_unchanged},
+          {"files_removed", report.files_removed},
+          {"files_ignored", report.files_ignored},
+          {"documents", report.documents},
+          {"chunks", report.chunks},
+          {"chunks_added", report.chunks_added},
+          {"chunks_removed", report.chunks_removed},
+          {"vectors_computed", report.vectors_computed},
+          {"vectors_reused", report.vectors_reused},
+          {"chunks_without_vector", report.chunks_without_vector},
+          {"generation", report.generation},
+          {"reading_ms", report.reading_seconds * 1e3},
+          {"embedding_ms", report.embedding_seconds * 1e3},
+          {"chunks_embedded_per_s", rate(report.vectors_computed, report.embedding_seconds)},
+          {"skipped", json_of(report.skipped, "reason")},
+          {"notes", json_of(report.notes, "note")}};
+}
+
+ordered_json json_of(const IndexStatus& status, const std::filesystem::path& folder) {
+  const StoreInfo& info = status.info;
+  const bool embedded = !info.embedder_fingerprint.empty();
+  return {{"schema_version", kSchemaVersion},
+          {"index", folder.native()},
+          {"generation", info.generation},
+          {"files", status.files},
+          {"documents", info.documents},
+          {"chunks", info.chunks},
+          {"chunks_without_vector", status.chunks_without_vector},
+          {"embedder", embedded ? ordered_json(info.embedder_fingerprint) : ordered_json(nullptr)},
+          {"dimension", embedded ? ordered_json(info.dimension) : ordered_json(nullptr)},
+          {"database_bytes", status.database_bytes},
+          {"vectors_bytes", status.vectors_bytes},
+          {"roots", status.roots},
+          {"skipped", json_of(status.skipped, "reason")}};
+}
+
+ordered_json json_of(const CheckReport& report) {
+  return {{"schema_version", kSchemaVersion},
+          {"ok", report.problems.empty()},
+          {"problems", report.problems},
+          {"stale", json_of(report.stale, "reason")},
+          {"chunks_checked", report.chunks_checked},
+          {"vectors_checked", report.vectors_checked}};
+}
+
+void narrate_files(const std::vector<SkippedFile>& files, std::string_view label, std::vector<std::string>& lines) {
+  for (size_t i = 0; i < std::min(files.size(), kShownSkipped); ++i)
+    lines.push_back(fmt::format("{}: {}: {}", label, files[i].path, files[i].reason));
+  if (files.size() > kShownSkipped)
+    lines.push_back(fmt::format("{}: and {} more", label, files.size() - kShownSkipped));
+}
+
+}  // namespace
+
+std::string render_report(const IndexReport& report, IndexFormat format) {
+  if (format == IndexFormat::json) return document(json_of(report));
+  std::string out;
+  const auto line = std::back_inserter(out);
+  fmt::format_to(line, "files: {} added, {} changed, {} unchanged, {} removed, {} skipped\n", report.files_added,
+                 report.files_changed, report.files_unchanged, report.files_removed, report.skipped.size());
+  fmt::format_to(line, "index: {} documents, {} chunks, generation {}\n", report.documents, report.chunks,
+                 report.generation);
+  if (report.vectors_computed > 0)
+    fmt::format_to(line, "vectors: {} computed in {:.1f} s ({:.0f}/s), {} reused\n", report.vectors_computed,
+                   report.embedding_seconds,
+                   static_cast<double>(report.vectors_computed) / std::max(report.embedding_seconds, 1e-9),
+                   report.vectors_reused);
+  if (report.chunks_without_vector > 0)
+    fmt::format_to(line, "vectors: {} chunks wait for a run with an embedder\n", report.chunks_without_vector);
+  return out;
+}
+
+std::string render_status(const IndexStatus& status, const std::filesystem::path& folder, IndexFormat format) {
+  if (format == IndexFormat::json) return document(json_of(status, folder));
+  const StoreInfo& info = status.info;
+  const bool embedded = !info.embedder_fingerprint.empty();
+  std::string out;
+  const auto line = std::back_inserter(out);
+  fmt::format_to(line, "index:      {} (generation {})\n", folder.native(), info.generation);
+  fmt::format_to(line, "documents:  {} in {} files, {} chunks\n", info.documents, status.files, info.chunks);
+  if (embedded)
+    fmt::format_to(line, "vectors:    {} of {} dimensions, {} chunks wait for one\n", info.vectors, info.dimension,
+                   status.chunks_without_vector);
+  fmt::format_to(line, "embedder:   {}\n", embedded ? info.embedder_fingerprint : "none");
+  fmt::format_to(line, "disk:       {} database, {} vectors\n", format_bytes(status.database_bytes),
+                 format_bytes(status.vectors_bytes));
+  for (const std::string& root : status.roots) fmt::format_to(line, "root:       {}\n", root);
+  for (const SkippedFile& file : status.skipped) fmt::format_to(line, "skipped:    {}: {}\n", file.path, file.reason);
+  return out;
+}
+
+std::string render_check(const CheckReport& report, IndexFormat format) {
+  if (format == IndexFormat::json) return document(json_of(report));
+  std::string out;
+  const auto line = std::back_inserter(out);
+  for (const std::string& problem : report.problems) fmt::format_to(line, "problem: {}\n", problem);
+  for (const SkippedFile& file : report.stale) fmt::format_to(line, "stale: {}: {}\n", file.path, file.reason);
+  fmt::format_to(line, "{} chunks and {} vectors checked\n", report.chunks_checked, report.vectors_checked);
+  return out;
+}
+
+std::vector<std::string> narration(const IndexReport& report) {
+  std::vector<std::string> lines;
+  narrate_files(report.skipped, "skipped", lines);
+  narrate_files(report.notes, "note", lines);
+  return lines;
+}
+
+}  // namespace frugal
