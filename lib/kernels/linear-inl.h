@@ -392,8 +392,7 @@ void linear_quantized(const PackedWeight& weight, const QuantizedRows& x, int64_
   const Range range = range_of(weight, row_begin, row_end, block_begin, block_end);
   const Output output{out, out_stride, weight.outputs, epilogue};
 #if FRUGAL_WIDENS
-  if (weight.dtype != DType::linear_i4 && row_end - row_begin >= kWidenFromRows)
-    return multiply_widened(weight, x, range, output);
+  if (worth_widening(weight, x, row_end - row_begin)) return multiply_widened(weight, x, range, output);
 #endif
   if (weight.dtype == DType::linear_i4) return multiply_grouped<FormatI4>(weight, x, range, output);
   if (weight.dtype == DType::linear_i8g) return multiply_grouped<FormatI8g>(weight, x, range, output);

@@ -9,7 +9,9 @@ constexpr int64_t kWideGroupBytes = kInputGroup * kLanes * 2;  // of one strip
 constexpr int64_t kWideGroups = 16;              // 16 groups × 2 strips are 16 KiB, half of the first-level cache
 constexpr int64_t kMaxPanelRows = 252;           // a multiple of kTileRows
 constexpr int64_t kWidePanelBytes = 256 * 1024;  // of the rows' wide codes: half of the second-level cache
-constexpr int64_t kWidenFromRows = 2 * kTileRows;
+// Rows from which widening once pays; sooner with scales by group, where it also saves the horizontal additions.
+constexpr int64_t kWidenFromRows = 4 * kTileRows;
+constexpr int64_t kWidenGroupedFromRows = kTileRows + 2;
 
 // What tiles have summed up between two chunks of groups: [panel rows][strips][kLanes], int32 or float.
 struct WideSums {
@@ -159,6 +161,11 @@ void multiply_wide_panels(const PackedWeight& weight, const QuantizedRows& x, co
     for (; strip < range.strip_end; ++strip)
       multiply_wide_strips<Format, 1>(weight, x, panel, panel_end, strip, output);
   }
+}
+
+FRUGAL_INLINE bool worth_widening(const PackedWeight& weight, const QuantizedRows& x, int64_t rows) {
+  if (weight.dtype == DType::linear_i4) return false;
+  return rows >= (weight.dtype == DType::linear_i8g || x.grouped ? kWidenGroupedFromRows : kWidenFromRows);
 }
 
 FRUGAL_INLINE void multiply_widened(const PackedWeight& weight, const QuantizedRows& x, const Range& range,
