@@ -17,7 +17,7 @@ using Level = LegalMark::Level;
 
 // A tokenizer may call a word of a megabyte one unknown token. For the budget, no token is longer than this.
 constexpr uint32_t kMaxTokenBytes = 32;
-constexpr int64_t kEstimatedTokenBytes = 4;  // without a tokenizer: WordPiece averages 4 to 5 bytes a token on prose
+constexpr int64_t kEstimatedTokenBytes = 6;  // of a word, without a tokenizer: most English words are one token
 constexpr size_t kFrontBytes = 1500;         // of a text, where the law that it is names itself
 constexpr size_t kLanguageSampleBytes = 4096;
 constexpr size_t kMaxTitleLineBytes = 120;
@@ -312,8 +312,8 @@ class Chunker {
 
   void add_body(const Block& block) {
     if (block.opens_article && has_body_) flush();
-    has_body_ = true;
     add_units(units_of(block.range));
+    has_body_ = true;
   }
 
   void add_units(const std::vector<Unit>& units) {

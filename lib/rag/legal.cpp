@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 
 #include "text/language.h"
 
@@ -13,7 +14,7 @@ constexpr std::array<std::string_view, 3> kOrdinalMarks = {"º", "ª", "°"};
 constexpr std::array<std::string_view, 3> kDashes = {"–", "—", "-"};
 // Emphasis, quotes of a list and bullets of Markdown that may stand before a mark at the start of a line. Quotation
 // marks are not among them: what a law quotes from another is not its own structure.
-constexpr std::string_view kLinePrefix = " \t*_#>-";
+constexpr std::string_view kLinePrefix = "*_#>-";
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
@@ -36,15 +37,27 @@ size_t length_of_any(std::string_view text, size_t offset, const Options& option
   return 0;
 }
 
-/// Behind spaces, tabs and no-break spaces.
+/// Length of the space at `offset`: ASCII, no-break, or one of the typographic ones (U+2000 to U+200A); 0 if there is
+/// none.
+size_t space_length(std::string_view text, size_t offset) {
+  if (offset >= text.size()) return 0;
+  if (text[offset] == ' ' || text[offset] == '\t') return 1;
+  const std::string_view rest = text.substr(offset);
+  if (rest.starts_with("\u00a0")) return 2;
+  return rest.starts_with("\xE2\x80") && rest.size() > 2 && static_cast<unsigned char>(rest[2]) <= 0x8A ? 3 : 0;
+}
+
 size_t skip_spaces(std::string_view text, size_t offset) {
+  while (const size_t length = space_length(text, offset)) offset += length;
+  return offset;
+}
+
+/// Behind the bullets, emphasis and spaces that a line begins with.
+size_t skip_line_prefix(std::string_view text, size_t offset) {
   for (;;) {
-    if (offset < text.size() && (text[offset] == ' ' || text[offset] == '\t'))
-      ++offset;
-    else if (text.substr(std::min(offset, text.size())).starts_with("\u00a0"))
-      offset += 2;
-    else
-      return offset;
+    const size_t next = skip_spaces(text, offset);
+    if (next >= text.size() || kLinePrefix.find(text[next]) == std::string_view::npos) return next;
+    offset = next + 1;
   }
 }
 
@@ -85,8 +98,7 @@ class MarkScanner {
   void scan_line(size_t begin, size_t end) {
     const std::string_view whole = text_;
     text_ = text_.substr(0, end);  // no mark reaches over the end of its line
-    const size_t first = std::min(text_.find_first_not_of(kLinePrefix, begin), end);
-    if (first < end && text_[first] == '#') return;
+    const size_t first = skip_line_prefix(text_, begin);
     if (first < end) try_mark(first, begin, true);
     for (size_t at = first; at < end; ++at)
       if (const size_t next = after_terminator(at); next < end) try_mark(next, next, false);
@@ -131,11 +143,20 @@ class MarkScanner {
     std::optional<std::string> number = read_provision_number(text_, next);
     if (!number && english > 0) number = read_roman(next);
     if (!number || !opens_text(text_, next)) return false;
+    if (!at_line_start && !continues_articles(*number)) return false;
+    last_article_ = *number;
     // The sections of an article are its parts; where there are no articles, sections stand in their place.
     const bool part = is_section && seen_article_word_;
     seen_article_word_ |= !is_section;
     add(part ? LegalMark::Level::paragraph : LegalMark::Level::article, *number, at, line);
     return true;
+  }
+
+  /// Within a line only the next article counts ("54" or "53-A" behind "53"): others are quoted from elsewhere.
+  bool continues_articles(const std::string& number) const {
+    if (last_article_.empty()) return false;
+    const int last = std::atoi(last_article_.c_str()), next = std::atoi(number.c_str());
+    return next == last + 1 || (next == last && number > last_article_);
   }
 
   std::optional<std::string> read_roman(size_t& at) const {
@@ -190,6 +211,7 @@ class MarkScanner {
 
   std::string_view text_;
   std::vector<LegalMark> marks_;
+  std::string last_article_;
   bool in_article_ = false;
   bool seen_article_word_ = false;  // "Art." or "Article", not "Section" or "§"
 };

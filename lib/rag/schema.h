@@ -18,8 +18,8 @@ constexpr int64_t kVersion = 1;
 
 /// BM25 weights of the columns stems, words, title of the word index (tuned: docs/design/0012-index.md).
 constexpr double kStemsWeight = 1.0;
-constexpr double kWordsWeight = 0.3;
-constexpr double kTitleWeight = 0.6;
+constexpr double kWordsWeight = 0.6;
+constexpr double kTitleWeight = 0.8;
 
 std::filesystem::path database_path(const std::filesystem::path& folder);
 std::filesystem::path lock_path(const std::filesystem::path& folder);

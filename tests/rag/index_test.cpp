@@ -1,0 +1,256 @@
+#include "rag/index.h"
+
+#include <doctest/doctest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "base/file.h"
+#include "rag/index_fakes.h"
+#include "rag/schema.h"
+#include "rag/sqlite.h"
+#include "support/temp_folder.h"
+
+using namespace frugal;
+using frugal::testing::CountingEmbedder;
+using frugal::testing::TempFolder;
+using frugal::testing::write_file;
+
+namespace {
+
+IndexOptions options_with(Embedder* embedder) {
+  IndexOptions options;
+  options.embedder = embedder;
+  options.laws = testing::few_laws();
+  options.chunk_tokens = 40;
+  return options;
+}
+
+IndexReport add(const TempFolder& folder, Embedder* embedder) {
+  return IndexWriter(folder / "index", options_with(embedder)).add({(folder / "docs").native()});
+}
+
+std::vector<std::string> found(const TempFolder& folder, const std::string& question) {
+  const auto store = open_store(folder / "index");
+  std::vector<int64_t> ids;
+  for (const ScoredChunk& hit : store->search_sparse({question, Language::unknown}, 5)) ids.push_back(hit.id);
+  std::vector<std::string> names;
+  for (const Chunk& chunk : store->fetch(ids)) names.push_back(std::filesystem::path(chunk.path).filename().native());
+  return names;
+}
+
+bool is_clean(const TempFolder& folder) {
+  const CheckReport report = check_index(folder / "index");
+  for (const std::string& problem : report.problems) MESSAGE(problem);
+  return report.problems.empty();
+}
+
+struct TwoFiles : TempFolder {
+  TwoFiles() {
+    write_file(*this / "docs/penguins.txt", "Penguins swim in cold oceans and eat fish.");
+    write_file(*this / "docs/deserts.md", "# Deserts\n\nCamels cross the sand.\n\n## Rain\n\nIt rarely rains.\n");
+  }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(TwoFiles, "what is added is found by words, by vectors and by stems") {
+  CountingEmbedder embedder;
+  const IndexReport report = add(*this, &embedder);
+  CHECK(report.files_added == 2);
+  CHECK(report.chunks == 3);
+  CHECK(embedder.texts == 3);
+  CHECK(found(*this, "which penguin is swimming?").at(0) == "penguins.txt");
+  const auto store = open_store(*this / "index");
+  const auto query = testing::bag_of_words("Deserts\n# Deserts\n\nCamels cross the sand.");
+  const auto hits = store->search_dense(query, 3);
+  REQUIRE(hits.size() == 3);
+  const std::vector<int64_t> best = {hits[0].id};
+  CHECK(store->fetch(best).at(0).heading == "Deserts");
+  CHECK(store->score_dense(query, best).at(0) == doctest::Approx(hits[0].score));
+  CHECK(is_clean(*this));
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "a second run does nothing; a changed file only what changed; a vanished file vanishes") {
+  CountingEmbedder embedder;
+  const uint64_t first = add(*this, &embedder).generation;
+  CHECK(add(*this, &embedder).generation == first);
+  CHECK(embedder.texts == 3);
+  write_file(*this / "docs/deserts.md", "# Deserts\n\nCamels cross the sand.\n\n## Rain\n\nIt never rains at all.\n");
+  const IndexReport changed = add(*this, &embedder);
+  CHECK(changed.chunks_added == 1);
+  CHECK(changed.chunks_removed == 1);
+  CHECK(embedder.texts == 4);
+  std::filesystem::remove(*this / "docs/penguins.txt");
+  CHECK(add(*this, &embedder).files_removed == 1);
+  CHECK(found(*this, "penguins").empty());
+  CHECK(is_clean(*this));
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "a renamed file keeps its vectors") {
+  CountingEmbedder embedder;
+  add(*this, &embedder);
+  std::filesystem::rename(*this / "docs/deserts.md", *this / "docs/sand.md");
+  const IndexReport report = add(*this, &embedder);
+  CHECK(report.files_added == 1);
+  CHECK(report.files_removed == 1);
+  CHECK(report.vectors_computed == 0);
+  CHECK(found(*this, "camels") == std::vector<std::string>{"sand.md"});
+}
+
+TEST_CASE("a run that was cut short goes on where it stopped") {
+  TempFolder folder;
+  std::string text;
+  for (int i = 0; i < 300; ++i)
+    text += "# Part " + std::to_string(i) + "\n\nWord" + std::to_string(i) + " is here.\n\n";
+  write_file(folder / "docs/long.md", text);
+  CountingEmbedder embedder;
+  embedder.stop_after = 130;
+  CHECK_THROWS_AS(add(folder, &embedder), Error);
+  CHECK(embedder.texts == 128);
+  CHECK(is_clean(folder));
+  embedder.stop_after = -1;
+  CHECK(add(folder, &embedder).vectors_computed == 300 - 128);
+  CHECK(is_clean(folder));
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "an index without vectors gets them from a later run") {
+  CHECK(add(*this, nullptr).chunks_without_vector > 0);
+  CHECK(open_store(*this / "index")->search_dense(std::vector<float>(testing::kFakeDimension, 0.0f), 3).empty());
+  CountingEmbedder embedder;
+  const IndexReport report = add(*this, &embedder);
+  CHECK(report.chunks_without_vector == 0);
+  CHECK(report.vectors_computed == report.chunks);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "another embedder is refused, unless its vectors are to replace the old") {
+  CountingEmbedder one("one"), two("two");
+  add(*this, &one);
+  try {
+    add(*this, &two);
+    FAIL("mixed vectors of two embedders");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::mismatch);
+    CHECK(error.hint().find("--re-embed") != std::string::npos);
+  }
+  const auto reader = open_store(*this / "index");
+  IndexOptions options = options_with(&two);
+  options.re_embed = true;
+  CHECK(IndexWriter(*this / "index", options).add({}).vectors_computed == 3);
+  CHECK(reader->search_dense(testing::bag_of_words("camels"), 3).size() == 3);  // still of the generation it opened
+  CHECK(is_clean(*this));
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "a reader keeps the generation that it opened") {
+  add(*this, nullptr);
+  const auto reader = open_store(*this / "index");
+  const uint64_t generation = reader->generation();
+  IndexWriter(*this / "index", options_with(nullptr)).remove({(*this / "docs/penguins.txt").native()});
+  CHECK(reader->search_sparse({"penguins", Language::unknown}, 5).size() == 1);
+  CHECK(reader->generation() == generation);
+  CHECK(found(*this, "penguins").empty());
+  CHECK_THROWS_AS(IndexWriter(*this / "index", options_with(nullptr)).remove({"/nowhere"}), Error);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "two writers do not meet") {
+  const IndexWriter first(*this / "index", options_with(nullptr));
+  CHECK_THROWS_WITH_AS(IndexWriter(*this / "index", options_with(nullptr)),
+                       doctest::Contains("in use by another writer"), Error);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "files that cannot be read are told and leave nothing behind") {
+  write_file(*this / "docs/image.txt", std::string_view("\x89PNG\0\0", 6));
+  write_file(*this / "docs/paper.pdf", "%PDF");
+  write_file(*this / "docs/.hidden.txt", "secret");
+  write_file(*this / "docs/code.cpp", "int main() {}");
+  std::filesystem::create_directory_symlink(*this / "docs", *this / "docs/loop");
+  const IndexReport report = add(*this, nullptr);
+  REQUIRE(report.skipped.size() == 2);
+  CHECK(report.skipped[0].reason.find("NUL byte") != std::string::npos);
+  CHECK(report.skipped[1].reason == "pdf: not built in yet");
+  CHECK(report.files_ignored == 1);
+  CHECK(report.documents == 2);
+  CHECK(read_status(*this / "index").skipped.size() == 2);
+}
+
+TEST_CASE("records keep their ids, and a reference leads to the article that bears it") {
+  TempFolder folder;
+  write_file(folder / "docs/laws.jsonl",
+             "{\"_id\":\"cp-72\",\"title\":\"Código Penal, art. 72\",\"text\":\"Art. 72. No concurso de crimes.\"}\n"
+             "{\"_id\":\"cp-75\",\"title\":\"Código Penal, art. 75\",\"text\":\"Art. 75. O tempo de pena. § 1º Quando "
+             "for.\"}\n"
+             "{\"_id\":\"cdc-75\",\"title\":\"CDC, art. 75\",\"text\":\"Art. 75. Quem concorrer.\"}\n");
+  add(folder, nullptr);
+  const auto store = open_store(folder / "index");
+  const auto reference = find_references("art. 75, § 1º, do CP", store->laws()).at(0).reference;
+  const auto hits = store->search_reference(reference, 5);
+  REQUIRE(hits.size() == 1);
+  CHECK(hits[0].score == 1.0f);
+  const std::vector<int64_t> ids = {hits[0].id};
+  CHECK(store->fetch(ids).at(0).external_id == "cp-75");
+  CHECK(store->search_reference({"br/codigo-penal", "73", "", "", ""}, 5).empty());
+  CHECK(store->search_reference({"", "75", "", "", ""}, 5).size() == 2);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "a vectors file that lies is an error, and check says which row") {
+  CountingEmbedder embedder;
+  add(*this, &embedder);
+  const auto path = schema::vectors_path(*this / "index", 1);
+  const std::string good = read_file(path);
+  for (const size_t length : {size_t{0}, size_t{63}, size_t{64}, good.size() - 1}) {
+    write_file(path, good.substr(0, length));
+    CHECK_THROWS_AS(open_store(*this / "index"), Error);
+    CHECK_FALSE(check_index(*this / "index").problems.empty());
+  }
+  for (const size_t offset : {size_t{0}, size_t{8}, size_t{24}, size_t{60}}) {
+    std::string bad = good;
+    bad[offset] = static_cast<char>(bad[offset] ^ 1);
+    write_file(path, bad);
+    CHECK_THROWS_AS(open_store(*this / "index"), Error);
+  }
+  std::string bad = good;
+  bad[64 + 5] = static_cast<char>(bad[64 + 5] ^ 1);
+  write_file(path, bad);
+  CHECK(check_index(*this / "index").problems.at(0) == "vectors: row 0 fails its checksum");
+  write_file(path, good);
+  CHECK(is_clean(*this));
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "check tells files that changed from an index that is broken") {
+  add(*this, nullptr);
+  write_file(*this / "docs/penguins.txt", "Something else.");
+  const CheckReport stale = check_index(*this / "index");
+  CHECK(stale.problems.empty());
+  REQUIRE(stale.stale.size() == 1);
+  write_file(*this / "docs/penguins.txt", "Penguins swim in cold oceans and eat fish.");
+  Database(schema::database_path(*this / "index"), Database::Mode::write)
+      .execute("UPDATE chunks SET text='x' WHERE id=1");
+  CHECK_FALSE(check_index(*this / "index").problems.empty());
+}
+
+TEST_CASE("standard input is a document of its own") {
+  TempFolder folder;
+  std::istringstream input("<h1>News</h1><p>The bridge is open.</p>");
+  IndexOptions options = options_with(nullptr);
+  options.stdin_stream = &input;
+  options.stdin_name = "news.html";
+  CHECK(IndexWriter(folder / "index", options).add({"-"}).documents == 1);
+  CHECK(found(folder, "bridge") == std::vector<std::string>{"news.html"});
+  CHECK(is_clean(folder));
+}
+
+TEST_CASE("no index is told from a damaged one") {
+  TempFolder folder;
+  CHECK_THROWS_WITH_AS(open_store(folder / "none"), doctest::Contains("no index at"), Error);
+  write_file(folder / "index/index.sqlite", std::string(8192, 'x'));
+  CHECK_THROWS_AS(open_store(folder / "index"), Error);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "questions of any bytes are answered or find nothing") {
+  add(*this, nullptr);
+  const auto store = open_store(*this / "index");
+  for (const std::string& question :
+       {std::string(), std::string("\"'()*:^ OR AND NEAR(-"), std::string("\xff\xfe\x00q", 4),
+        std::string(1 << 20, 'a'), std::string("the of and")})
+    CHECK(store->search_sparse({question, Language::unknown}, 5).size() <= 5);
+}

@@ -1,0 +1,107 @@
+// References in every spelling people use, against what a lawyer reads in them.
+#include <doctest/doctest.h>
+
+#include "rag/index_fakes.h"
+#include "rag/legal.h"
+#include "rag/reference.h"
+
+using namespace frugal;
+
+namespace {
+
+constexpr const char* kCp = "br/codigo-penal";
+constexpr const char* kCf = "br/constituicao";
+constexpr const char* kCdc = "br/codigo-de-defesa-do-consumidor";
+constexpr const char* kLgpd = "br/lgpd";
+
+std::vector<Reference> read(std::string_view text) {
+  std::vector<Reference> references;
+  for (const FoundReference& found : find_references(text, testing::few_laws())) references.push_back(found.reference);
+  return references;
+}
+
+}  // namespace
+
+TEST_CASE("one reference in a question is read whole, however it is spelled") {
+  const std::vector<std::pair<std::string, Reference>> cases = {
+      {"art. 121-A do CP", {kCp, "121-A", "", "", ""}},
+      {"art 121-a do cp", {kCp, "121-A", "", "", ""}},
+      {"O que diz o artigo 5º, inciso XXXII, da Constituição?", {kCf, "5", "", "32", ""}},
+      {"Art 2o CDC", {kCdc, "2", "", "", ""}},
+      {"§ 3º do art. 4º da LGPD", {kLgpd, "4", "3", "", ""}},
+      {"art. 4º, § 3º, II, da LGPD", {kLgpd, "4", "3", "2", ""}},
+      {"art. 5º, XXXII, da CF/88", {kCf, "5", "", "32", ""}},
+      {"alínea b do inciso II do § 1º do art. 3º do Código Penal", {kCp, "3", "1", "2", "b"}},
+      {"parágrafo único do art. 2º do Código de Defesa do Consumidor", {kCdc, "2", "unico", "", ""}},
+      {"art. 6º da Lei nº 8.078/1990", {kCdc, "6", "", "", ""}},
+      {"art. 6 da lei 8078/90", {kCdc, "6", "", "", ""}},
+      {"art. 6º da Lei nº 8.078, de 11 de setembro de 1990", {kCdc, "6", "", "", ""}},
+      {"art. 121 do DL 2.848/40", {kCp, "121", "", "", ""}},
+      {"art. 1.015 do Decreto-Lei nº 2.848", {kCp, "1015", "", "", ""}},
+      {"CP, art. 121", {kCp, "121", "", "", ""}},
+      {"Código de Defesa do Consumidor, art. 2º", {kCdc, "2", "", "", ""}},
+      {"Article 5 of the GDPR", {"eu/gdpr", "5", "", "", ""}},
+      {"what does Section 3 say?", {"", "3", "", "", ""}},
+      {"art. 7º da Lei 99.999/2031", {"lei/99999/2031", "7", "", "", ""}},
+      {"artigo quinto da Constituição Federal", {kCf, "5", "", "", ""}},
+  };
+  for (const auto& [text, expected] : cases) {
+    CAPTURE(text);
+    const std::vector<Reference> found = read(text);
+    REQUIRE(found.size() == 1);
+    CHECK(to_string(found[0]) == to_string(expected));
+  }
+}
+
+TEST_CASE("lists and ranges name every article") {
+  const auto articles = [](std::string_view text) {
+    std::string all;
+    for (const Reference& each : read(text)) all += each.law + ":" + each.article + " ";
+    return all;
+  };
+  CHECK(articles("Arts. 5º e 6º da CF") == "br/constituicao:5 br/constituicao:6 ");
+  CHECK(articles("artigos 1 a 3 do CP") == "br/codigo-penal:1 br/codigo-penal:2 br/codigo-penal:3 ");
+  CHECK(articles("art. 5º da CF e art. 10 do CP") == "br/constituicao:5 br/codigo-penal:10 ");
+  CHECK(articles("nos termos dos arts. 5º, inciso XXXII, 170, inciso V, da Constituição Federal") ==
+        "br/constituicao:5 br/constituicao:170 ");
+}
+
+TEST_CASE("a law named alone is found; what only looks like one is not") {
+  CHECK(read("O que é a LGPD?").at(0) == Reference{kLgpd, "", "", "", ""});
+  CHECK(read("send it to me and cc the team").empty());
+  CHECK(read("art. 5º da Constituição do Estado de São Paulo").at(0).law == "");
+  CHECK(read("the article was 5 pages long").empty());
+  CHECK(read("").empty());
+}
+
+TEST_CASE("the place of a reference is that of its words") {
+  const std::string text = "Veja o art. 121 do CP agora.";
+  const auto found = find_references(text, testing::few_laws());
+  REQUIRE(found.size() == 1);
+  CHECK(text.substr(found[0].begin, found[0].end - found[0].begin) == "art. 121 do CP");
+}
+
+TEST_CASE("a table of laws comes back from its text as it was") {
+  const LawTable laws = LawTable::parse(testing::few_laws().serialise());
+  CHECK(laws.laws() == 5);
+  CHECK(laws.serialise() == testing::few_laws().serialise());
+  CHECK(laws.find_number("lei/8078/1990") == kCdc);
+  CHECK(laws.find_number("lei/8078") == kCdc);
+  CHECK(laws.find_number("lei/8078/1991") == std::nullopt);
+  CHECK(laws.match({"codigo", "defesa", "consumidor"}, 0)->words == 3);
+  CHECK_FALSE(laws.match({"codigo"}, 0).has_value());
+  CHECK(LawTable::parse("name\t999\tx\nlaw\n\t\t\nrubbish").laws() == 1);
+}
+
+TEST_CASE("a law whose number cannot be read is refused by name") {
+  LawTable laws;
+  CHECK_THROWS_WITH_AS(laws.add({"x", "X", {}, {"number nine"}}), doctest::Contains("number nine"), Error);
+}
+
+TEST_CASE("only canonical Roman numerals have a value") {
+  CHECK(roman_value("XXXII") == 32);
+  CHECK(roman_value("LXXVIII") == 78);
+  CHECK(roman_value("IIII") == std::nullopt);
+  CHECK(roman_value("VX") == std::nullopt);
+  CHECK(roman_value("") == std::nullopt);
+}
