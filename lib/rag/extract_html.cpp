@@ -1,8 +1,11 @@
 // HTML by gumbo, to text in the manner of Markdown: headings with '#', list items with "- ", blank lines between
 // blocks. What is not the page's matter (scripts, styles, navigation, forms) is left out.
+#include <fmt/format.h>
 #include <gumbo.h>
 
 #include <algorithm>
+#include <array>
+#include <cctype>
 #include <cstddef>
 #include <memory>
 #include <utility>
@@ -17,6 +20,33 @@ namespace {
 // Parsing builds the whole tree, and pages nest: deeper than this is an attack or an accident, and its text is left
 // out.
 constexpr int kMaxDepth = 400;
+
+// The parser walks its stack of open elements at every tag, so depth costs its square: pages that open this many more
+// elements than they close are refused before they are parsed.
+constexpr int64_t kMaxOpenElements = 5000;
+
+/// Elements that are rarely or never closed, and do not nest.
+bool closes_itself(std::string_view name) {
+  static constexpr std::array<std::string_view, 19> kNames = {"br",  "img", "input",  "hr",   "meta", "link", "p",
+                                                              "li",  "td",  "tr",     "th",   "dt",   "dd",   "option",
+                                                              "col", "wbr", "source", "area", "param"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+void refuse_deep_nesting(std::string_view html) {
+  int64_t open = 0;
+  for (size_t at = html.find('<'); at + 1 < html.size() && at != std::string_view::npos; at = html.find('<', at + 1)) {
+    const bool closing = html[at + 1] == '/';
+    std::string name;
+    for (size_t i = at + 1 + closing;
+         i < html.size() && std::isalnum(static_cast<unsigned char>(html[i])) && name.size() < 16; ++i)
+      name += static_cast<char>(std::tolower(static_cast<unsigned char>(html[i])));
+    if (name.empty() || closes_itself(name)) continue;
+    open = std::max<int64_t>(open + (closing ? -1 : 1), 0);
+    if (open > kMaxOpenElements)
+      throw Error(Code::bad_input, fmt::format("HTML nested more than {} deep at offset {}", kMaxOpenElements, at));
+  }
+}
 
 bool is_skipped(GumboTag tag) {
   switch (tag) {
@@ -193,6 +223,7 @@ class HtmlText {
 }  // namespace
 
 Document document_of_html(const std::string& html) {
+  refuse_deep_nesting(html);
   ParseMemory memory;
   GumboOptions options = kGumboDefaultOptions;
   options.allocator = &ParseMemory::allocate;

@@ -188,7 +188,8 @@ IndexStatus read_status(const fs::path& folder) {
 }
 
 CheckReport check_index(const fs::path& folder) {
-  open_store(folder);  // says so where there is none
+  // Opening as a reader says that there is none; a damaged index is for the check to describe.
+  if (!fs::exists(schema::database_path(folder))) open_store(folder);
   return IndexCheck(folder).run();
 }
 
