@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "../shared/configured_laws.h"
 #include "../shared/rag_options.h"
@@ -13,6 +14,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/tool.h"
+#include "config/load.h"
 #include "eval/evaluation.h"
 #include "rag/index.h"
 
@@ -27,7 +29,7 @@ constexpr const char* kExamples =
     "  rag-eval --set A --answers --foreign B/queries.jsonl     quotes too, and questions that A cannot answer";
 
 struct Flags {
-  fs::path set;
+  std::vector<std::string> set;
   int64_t limit = 0;
   fs::path out_run;
   bool answers = false;
@@ -37,7 +39,12 @@ struct Flags {
 
 void declare(cli::Tool& tool, Flags& flags) {
   CLI::App& app = tool.app();
-  app.add_option("--set", flags.set, "folder with corpus.jsonl, queries.jsonl and qrels.tsv")->type_name("DIR");
+  // Here --set names the set of questions; KEY=VALUE still overrides the configuration, as in every tool.
+  app.remove_option(app.get_option("--set"));
+  app.add_option("--set", flags.set, "folder with corpus.jsonl, queries.jsonl and qrels.tsv; or a key to override")
+      ->type_name("DIR|KEY=VALUE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--limit", flags.limit, "ask the first N queries only; 0: all")->check(CLI::NonNegativeNumber);
   app.add_option("--out-run", flags.out_run, "write the fused ranking as a TREC run")->type_name("FILE");
   app.add_flag("--answers", flags.answers, "also answer by extraction: EM, F1 and abstention (slower)");
@@ -50,6 +57,22 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--embedder", "models.embedder", "pack of the embedder");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "words only; no embedder is needed");
   app.add_subcommand("cache-pairs", "hits and false hits of the semantic cache (not in this version)")->allow_extras();
+}
+
+// A folder that is there is a set, whatever its name; of the rest, what has an equals sign is an assignment.
+fs::path take_set(const Flags& flags, Config& config) {
+  fs::path folder;
+  for (const std::string& value : flags.set) {
+    if (!fs::is_directory(value) && value.find('=') != std::string::npos) {
+      set_assignment(config, value);
+    } else if (folder.empty()) {
+      folder = value;
+    } else {
+      throw Error(Code::usage, "--set names two sets").hint("measure one set at a time");
+    }
+  }
+  if (folder.empty()) throw Error(Code::usage, "no set").hint("rag-eval --set DIR; rag-eval --help shows more");
+  return folder;
 }
 
 // One index a set and an embedder; rag-index sees for itself whether the corpus has changed.
@@ -87,9 +110,8 @@ int run(cli::Tool& tool) {
   if (tool.app().got_subcommand("cache-pairs"))
     throw Error(Code::usage, "cache-pairs measures the semantic cache, which this version does not have")
         .hint("the exact cache has no false hits to measure");
-  if (flags.set.empty()) throw Error(Code::usage, "no set").hint("rag-eval --set DIR; rag-eval --help shows more");
-  const Config& config = tool.config();
-  const EvalSet set = read_eval_set(flags.set, flags.limit);
+  Config config = tool.config();
+  const EvalSet set = read_eval_set(take_set(flags, config), flags.limit);
   Budget budget(config.memory_budget);
   const auto models = configured_models(config, tool.threads(), &budget);
   const fs::path folder = index_folder(config, set);
