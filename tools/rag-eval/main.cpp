@@ -35,6 +35,7 @@ struct Flags {
   bool answers = false;
   fs::path foreign;
   int64_t foreign_limit = 500;
+  fs::path pairs;
 };
 
 void declare(cli::Tool& tool, Flags& flags) {
@@ -56,7 +57,8 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("-C,--candidates", "retrieval.candidates", "chunks to take from each list");
   tool.key("--embedder", "models.embedder", "pack of the embedder");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "words only; no embedder is needed");
-  app.add_subcommand("cache-pairs", "hits and false hits of the semantic cache (not in this version)")->allow_extras();
+  app.add_subcommand("cache-pairs", "hits and false hits of the semantic cache (not in this version)")
+      ->add_option("FILE", flags.pairs, "pairs of questions as TSV");
 }
 
 // A folder that is there is a set, whatever its name; of the rest, what has an equals sign is an assignment.
@@ -95,7 +97,7 @@ void index_set(const Config& config, const EvalSet& set, const fs::path& folder,
     if (!bar) bar.emplace("indexing", "chunks", static_cast<uint64_t>(progress.total));
     bar->update(static_cast<uint64_t>(progress.done));
   };
-  fs::create_directories(folder.parent_path());
+  fs::create_directories(fs::absolute(folder).parent_path());
   const IndexReport report = IndexWriter(folder, options).add({set.corpus.native()});
   bar.reset();
   if (report.vectors_computed > 0)
