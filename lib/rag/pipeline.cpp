@@ -73,10 +73,10 @@ Embedder& embedder_for(const Store& store, Models& models, std::string_view inde
   if (embedder.fingerprint() != made_with)
     throw Error(Code::mismatch, fmt::format("index '{}' was made with another embedder ({}, this one is {})",
                                             index_name, made_with, embedder.fingerprint()))
-        .hint(
-            fmt::format("index again with rag-index add PATH… --index {} --re-embed, or name the pack that made it with "
-                        "--embedder, or search by words with --no-dense",
-                        index_name));
+        .hint(fmt::format(
+            "index again with rag-index add PATH… --index {} --re-embed, or name the pack that made it with "
+            "--embedder, or search by words with --no-dense",
+            index_name));
   return embedder;
 }
 
