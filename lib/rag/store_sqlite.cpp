@@ -91,6 +91,17 @@ class SqliteStore final : public Store {
     return found;
   }
 
+  std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) override {
+    Statement& statement = prepared(count_chunks_, "SELECT count(*) FROM terms WHERE terms MATCH ?1");
+    std::vector<int64_t> counts;
+    for (const std::string& word : words) {
+      const std::string expression = term_maker_.match_expression({word, language});
+      counts.push_back(!expression.empty() && statement.bind(expression).step() ? statement.integer(0) : 0);
+    }
+    statement.reset();
+    return counts;
+  }
+
   std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
     if (!vectors_ || limit <= 0) return {};
     // Some rows have no chunk any more and some have several, so rows are asked for until there are chunks enough.
@@ -221,7 +232,8 @@ class SqliteStore final : public Store {
   std::optional<VectorFile> vectors_;
   TermMaker term_maker_;
   mutable std::optional<LawTable> laws_;
-  std::optional<Statement> search_sparse_, chunks_of_row_, row_of_chunk_, search_reference_, fetch_, references_;
+  std::optional<Statement> search_sparse_, count_chunks_, chunks_of_row_, row_of_chunk_, search_reference_, fetch_,
+      references_;
 };
 
 }  // namespace

@@ -67,6 +67,8 @@ TEST_CASE_FIXTURE(TwoFiles, "what is added is found by words, by vectors and by 
   REQUIRE(hits.size() == 3);
   const std::vector<int64_t> best = {hits[0].id};
   CHECK(store->fetch(best).at(0).heading == "Deserts");
+  const std::vector<std::string> words = {"camels", "whales"};
+  CHECK(store->count_chunks(words, Language::english) == std::vector<int64_t>{1, 0});
   CHECK(store->score_dense(query, best).at(0) == doctest::Approx(hits[0].score));
   CHECK(is_clean(*this));
 }
