@@ -17,7 +17,7 @@ namespace frugal {
 struct CheckedSentence {
   std::string text;
   std::vector<int64_t> cited;  // numbers of existing sources, from 1, in order of their marks
-  int64_t source = 0;          // that bears it out best: a cited one if any does, else another; 0: none
+  int64_t source = 0;          // that bears it out: the best of those cited, else the first that does; 0: none
   float support = 0;           // share of its content words that this source holds
 };
 

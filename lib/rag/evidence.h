@@ -37,9 +37,9 @@ class Evidence {
   float total_weight_ = 0;
 };
 
-/// Probability that a source answers the question, from the share of its words that the best source holds and the best
-/// cosine, if there is an embedder. Logistic, fitted on questions asked of an index that holds their paragraph and of
-/// one that does not (docs/tools/rag-query.md: abstention).
+/// How sure it is that a source answers the question, 0…1, from the share of its words that the best source holds and
+/// the best cosine, if there is an embedder. Logistic, with coefficients set by hand (docs/tools/rag-query.md:
+/// abstention).
 float answer_confidence(float coverage, std::optional<float> cosine);
 
 }  // namespace frugal
