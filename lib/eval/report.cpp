@@ -54,6 +54,9 @@ ordered_json run_json(const EvalRun& run) {
   return json;
 }
 
+std::string share(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3f}", *value) : "–";
+}
 std::string cell(const Measure& m) {
   return fmt::format("{:.3f} ({:.3f}–{:.3f})", m.mean, m.ci95.low, m.ci95.high);
 }
@@ -89,11 +92,9 @@ std::string report_to_markdown(const EvalReport& report) {
       out += fmt::format("\nfused over the better list, nDCG@10: {:+.4f} ({:+.4f} to {:+.4f})\n", run.ndcg_gain->mean,
                          run.ndcg_gain->ci95.low, run.ndcg_gain->ci95.high);
     if (run.name == "fused" && run.false_abstention)
-      out += fmt::format(
-          "answers: EM {:.3f}, F1 {:.3f}, quote holds the answer {:.3f}; refused {:.3f}, of foreign "
-          "questions {:.3f}\n",
-          run.exact_match.value_or(NAN), run.f1.value_or(NAN), run.answer_contained.value_or(NAN),
-          *run.false_abstention, run.true_abstention.value_or(NAN));
+      out += fmt::format("answers: EM {}, F1 {}, quote holds the answer {}; refused {}, of foreign questions {}\n",
+                         share(run.exact_match), share(run.f1), share(run.answer_contained),
+                         share(run.false_abstention), share(run.true_abstention));
   }
   return out;
 }
