@@ -4,15 +4,21 @@
 // A body is included inside `namespace frugal::kernels { namespace {`, after the primitives of its instruction set,
 // which are:
 //
-//   VecF, VecI, kLanes                             a vector of floats, of int32, and how many it holds; + − · / are
-//   native splat, load, load_n, store, store_n            _n: the first n of kLanes, n ≥ 0; the rest reads as 0, is not
-//   written load_halves                                    kLanes binary16 values, widened mul_add(a, b, c) = a·b + c,
-//   vmax, vmin, vabs, vsqrt, select_less(a, b, yes, no), hsum, hmax round_int, to_float, exp2i                     to
-//   nearest even; exp2i(n) = 2^n for n in [−126, 127] transpose_block                                kLanes × kLanes of
-//   a matrix quantize_group                                 32 floats to codes, and their sum ByteDot, NibbleDot the
-//   integer products: see linear-inl.h dot_i8                                         one exact int8 dot product
-//   WideDot, widen_group                           if FRUGAL_WIDENS is defined: see wide-inl.h
-//   kWideInputs, kByteStrips, …                    the tile shapes that suit its registers
+// clang-format off
+//   VecF, VecI, kLanes                        a vector of floats, of int32, and how many it holds; + − · / are native
+//   splat, load, load_n, store, store_n       _n: the first n of kLanes, 0 ≤ n < kLanes; the rest reads as 0, is not written
+//   load_halves                               kLanes binary16 values, widened
+//   mul_add(a, b, c)                          a·b + c
+//   vmax, vmin, vabs, vsqrt, hsum, hmax
+//   select_less(a, b, yes, no)
+//   round_int, to_float, exp2i                to nearest even; exp2i(n) = 2^n for n in [−126, 127]
+//   transpose_block                           kLanes × kLanes of a matrix
+//   quantize_group                            32 floats to codes, and their sum
+//   ByteDot, NibbleDot                        the integer products: see linear-inl.h
+//   dot_i8                                    one exact int8 dot product
+//   WideDot, widen_group                      if FRUGAL_WIDENS is defined: see wide-inl.h
+//   kWideInputs, kByteStrips, …               the tile shapes that suit its registers
+// clang-format on
 #pragma once
 
 #include <cfloat>
