@@ -36,6 +36,14 @@ uint32_t bounded_end(std::string_view text, uint32_t begin, uint32_t end, uint32
   return cut;
 }
 
+// False for what Markdown marks as a heading, a table's row, a rule or a fence: these name an answer, they do not give
+// it.
+bool is_prose(std::string_view sentence) {
+  for (const std::string_view mark : {"#", "|", "```", "---", "==="})
+    if (sentence.starts_with(mark)) return false;
+  return true;
+}
+
 // The hits that may answer: those that bear the named reference best, or else the first few.
 size_t readable_hits(std::span<const Hit> hits, const QuoteOptions& options) {
   const size_t limit = std::min(hits.size(), static_cast<size_t>(options.hits_read));
@@ -57,7 +65,7 @@ std::vector<ScoredSentence> score_by_words(const Evidence& evidence, std::span<c
     uint32_t previous_begin = 0;
     for (const Sentence& sentence : split_sentences(text)) {
       const uint32_t end = bounded_end(text, sentence.begin, sentence.end, options.max_quote_bytes);
-      if (end == sentence.begin) continue;
+      if (end == sentence.begin || !is_prose(text.substr(sentence.begin, end - sentence.begin))) continue;
       const float own = evidence.coverage(text.substr(sentence.begin, end - sentence.begin));
       const float around = evidence.coverage(about + std::string(text.substr(previous_begin, end - previous_begin)));
       scored.push_back({{h, sentence.begin, end}, own + kContextWeight * around + kPriorWeight * prior});

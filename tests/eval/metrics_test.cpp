@@ -63,7 +63,8 @@ TEST_CASE("ranking measures agree with an independent implementation") {
 }
 
 TEST_CASE("answer measures agree with SQuAD's rules") {
-  for (const auto& one : golden().at("answers")) {
+  const nlohmann::json cases = golden().at("answers");
+  for (const auto& one : cases) {
     const auto answer = one.at("answer").get<std::string>();
     const auto accepted = one.at("accepted").get<std::vector<std::string>>();
     INFO("answer: ", answer);

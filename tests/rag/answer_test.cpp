@@ -48,6 +48,16 @@ TEST_CASE("the quote is the sentence that says what the question asks, byte for 
   CHECK(embedder.calls == 1);
 }
 
+TEST_CASE("a heading or a table's row is no answer, however well its words fit") {
+  FakeStore store;
+  store.add(
+      "pack.md",
+      "## What is the pack?\n\nOne file a model, mapped and used in place.\n\n| what | the pack is |\n|---|---|\n");
+  const auto hits = hits_of(store, {1});
+  const Evidence evidence("What is the pack?", Language::english, {}, store);
+  CHECK(quoted(extract_quote(evidence, hits, nullptr, {}), hits) == "One file a model, mapped and used in place.");
+}
+
 TEST_CASE("rare words of the question count for more than common ones") {
   FakeStore store;
   for (int i = 0; i < 20; ++i) store.add("c.txt", "The council meets in the hall every week.");

@@ -76,6 +76,7 @@ struct TemporaryPack {
     options.output = path;
     options.precision = precision;
     options.allow_requantize = true;
+    options.max_ram_bytes = uint64_t{4} << 30;  // a sanitizer's shadow counts too
     Quantizer(std::move(options)).run();
   }
 };
