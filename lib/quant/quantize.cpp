@@ -285,8 +285,10 @@ class Quantizer::Run {
       if (options_.progress)
         options_.progress("verifying", static_cast<uint64_t>(share * double(full.file_bytes())), full.file_bytes());
     };
+    std::vector<std::string_view> texts(options_.verify_texts.begin(), options_.verify_texts.end());
+    if (texts.empty()) texts = verification_texts();
     result_.verification =
-        verify_against(pack, full, q_.model_.decoder, verify_level(q_.tensors_), options_.threads, progress);
+        verify_against(pack, full, q_.model_.decoder, verify_level(q_.tensors_), texts, options_.threads, progress);
     end_stage("verify");
     if (result_.verification->passed()) return;
     throw Error(Code::verify_failed, fmt::format("'{}' is too far from full precision: {}", options_.output.native(),

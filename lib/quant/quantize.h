@@ -35,7 +35,8 @@ struct QuantizeOptions {
   bool allow_requantize = false;
   bool force = false;  // make it even if it is up to date; replace a file that is no pack
   bool verify = false;
-  bool measure_error = false;  // fills QuantizeResult::errors
+  std::vector<std::string> verify_texts;  // empty: the built-in ones
+  bool measure_error = false;             // fills QuantizeResult::errors
   QuantizeProgress progress;
 };
 

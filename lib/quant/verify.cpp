@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/thread_pool.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
@@ -16,8 +17,10 @@ namespace {
 
 // Positions a decoder is compared on, and how many of them at a time: two blocks of logits are held, 2 · 32 · 49,152
 // floats (12 MiB) for SmolLM2.
-constexpr int64_t kMaxTokens = 1024;
+constexpr int64_t kMaxTokens = 4096;
 constexpr int64_t kTokensPerStep = 32;
+// Tokens after which a decoder starts anew, so that long texts do not measure long contexts. A multiple of the step.
+constexpr int64_t kWindowTokens = 1024;
 
 struct Floors {
   double mean_cosine, min_cosine, mean_kl, top1_agreement;
@@ -71,13 +74,12 @@ bool same_top(std::span<const float> a, std::span<const float> b) {
   return std::max_element(a.begin(), a.end()) - a.begin() == std::max_element(b.begin(), b.end()) - b.begin();
 }
 
-void compare_embedders(const Pack& pack, const Pack& full_precision, Ops& ops, Verification& result,
-                       const std::function<void(double)>& progress) {
+void compare_embedders(const Pack& pack, const Pack& full_precision, Ops& ops, std::span<const std::string_view> texts,
+                       Verification& result, const std::function<void(double)>& progress) {
   const auto embedder = open_embedder(pack, ops);
   const auto reference = open_embedder(full_precision, ops);
   std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
   std::vector<float> expected(vector.size());
-  const std::vector<std::string_view> texts = verification_texts();
   result.min_cosine = 1;
   for (const std::string_view text : texts) {
     embedder->embed(std::span(&text, 1), vector);
@@ -90,28 +92,34 @@ void compare_embedders(const Pack& pack, const Pack& full_precision, Ops& ops, V
   }
 }
 
-std::vector<TokenId> verification_ids(const Decoder& decoder) {
+std::vector<TokenId> verification_ids(const Decoder& decoder, std::span<const std::string_view> texts) {
   std::string joined;
-  for (const std::string_view text : verification_texts()) joined += std::string(text) + "\n\n";
+  for (const std::string_view text : texts) joined += std::string(text) + "\n\n";
   std::vector<TokenId> ids(decoder.tokenizer().prefix().begin(), decoder.tokenizer().prefix().end());
   for (const TokenId id : decoder.tokenizer().encode(joined, false)) ids.push_back(id);
-  ids.resize(static_cast<size_t>(std::min({int64_t(ids.size()), kMaxTokens, decoder.context_tokens()})));
+  ids.resize(static_cast<size_t>(std::min(int64_t(ids.size()), kMaxTokens)));
   return ids;
 }
 
-void compare_decoders(const Pack& pack, const Pack& full_precision, Ops& ops, Verification& result,
-                      const std::function<void(double)>& progress) {
+void compare_decoders(const Pack& pack, const Pack& full_precision, Ops& ops, std::span<const std::string_view> texts,
+                      Verification& result, const std::function<void(double)>& progress) {
   const auto decoder = open_decoder(pack, ops);
   const auto reference = open_decoder(full_precision, ops);
-  const std::vector<TokenId> ids = verification_ids(*decoder);
+  const std::vector<TokenId> ids = verification_ids(*decoder, texts);
   const auto total = static_cast<int64_t>(ids.size());
-  KvCache cache = decoder->make_cache(total);
-  KvCache reference_cache = reference->make_cache(total);
+  const int64_t window = std::min(kWindowTokens, decoder->context_tokens() / kTokensPerStep * kTokensPerStep);
+  if (window == 0) throw Error(Code::bad_input, "the model's context is too short to verify it");
+  KvCache cache = decoder->make_cache(window);
+  KvCache reference_cache = reference->make_cache(window);
   const auto vocab = static_cast<size_t>(decoder->vocab_size());
   std::vector<float> logits(vocab * kTokensPerStep);
   std::vector<float> expected(logits.size());
   int64_t agreed = 0;
   for (int64_t begin = 0; begin < total; begin += kTokensPerStep) {
+    if (begin % window == 0) {
+      cache.truncate(0);
+      reference_cache.truncate(0);
+    }
     const auto count = static_cast<size_t>(std::min(kTokensPerStep, total - begin));
     const auto step = std::span(ids).subspan(static_cast<size_t>(begin), count);
     decoder->forward_all(step, cache, std::span(logits).first(count * vocab));
@@ -144,8 +152,22 @@ std::string Verification::summary() const {
                      mean_cosine_floor, min_cosine, min_cosine_floor, texts);
 }
 
-Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level, int threads,
+std::vector<std::string> read_verification_texts(const std::filesystem::path& path) {
+  const std::string content = read_file(path);
+  std::vector<std::string> texts;
+  for (size_t begin = 0; begin < content.size();) {
+    const size_t end = std::min(content.find('\n', begin), content.size());
+    if (end > begin) texts.push_back(content.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  if (texts.empty()) throw Error(Code::bad_input, fmt::format("'{}' holds no text to verify with", path.native()));
+  return texts;
+}
+
+Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level,
+                            std::span<const std::string_view> texts, int threads,
                             const std::function<void(double)>& progress) {
+  if (texts.empty()) throw Error(Code::bad_input, "there is no text to verify with");
   const Floors floors = floors_of(level);
   Verification result;
   result.decoder = decoder;
@@ -156,9 +178,9 @@ Verification verify_against(const Pack& pack, const Pack& full_precision, bool d
   ThreadPool pool(threads);
   const std::unique_ptr<Ops> ops = make_cpu_ops(pool);
   if (decoder)
-    compare_decoders(pack, full_precision, *ops, result, progress);
+    compare_decoders(pack, full_precision, *ops, texts, result, progress);
   else
-    compare_embedders(pack, full_precision, *ops, result, progress);
+    compare_embedders(pack, full_precision, *ops, texts, result, progress);
   return result;
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,11 +35,17 @@ struct Verification {
 /// The coarsest precision in a pack decides what may be expected of it.
 enum class VerifyLevel { fp16, int8, int4 };
 
-/// Runs both packs. `progress` gets the share done, 0…1. Throws what opening and running the models throws.
-Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level, int threads,
+/// Runs both packs over `texts`; a decoder reads them one after the other, at most 4,096 tokens in windows of 1,024.
+/// `progress` gets the share done, 0…1. Throws what opening and running the models throws, and Error(bad_input) if
+/// there is no text.
+Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level,
+                            std::span<const std::string_view> texts, int threads,
                             const std::function<void(double share)>& progress = {});
 
 /// The built-in text: paragraphs in English and Portuguese, written for this purpose.
 std::vector<std::string_view> verification_texts();
+
+/// The lines of a text file that hold anything. Throws Error(bad_input | io).
+std::vector<std::string> read_verification_texts(const std::filesystem::path& path);
 
 }  // namespace frugal

@@ -27,7 +27,7 @@ constexpr std::string_view kExamples =
     "      read the pack back against its checksums";
 
 struct Arguments {
-  std::string input, output, dtype, max_ram, report;
+  std::string input, output, dtype, max_ram, report, verify_text;
   std::vector<std::string> rules;
   bool allow_requantize = false, force = false, verify = false, dry_run = false, check = false;
 };
@@ -44,6 +44,9 @@ void declare(CLI::App& app, Arguments& args) {
   app.add_option("--max-ram", args.max_ram, "anonymous memory to stay within (default: the largest tensor + 64 MiB)")
       ->type_name("SIZE");
   app.add_flag("--verify", args.verify, "compare with full precision; below the floor nothing is published (exit 4)");
+  app.add_option("--verify-text", args.verify_text, "verify over the lines of this file, not over the built-in text")
+      ->type_name("FILE")
+      ->needs("--verify");
   app.add_flag("--dry-run", args.dry_run, "show the plan and the sizes, write nothing");
   app.add_option("--report", args.report, "write what was done, tensor by tensor")->type_name("FILE.json|.html");
   app.add_flag("--force", args.force, "make the pack even if it is up to date");
@@ -86,6 +89,7 @@ QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool) {
   options.allow_requantize = args.allow_requantize;
   options.force = args.force;
   options.verify = args.verify;
+  if (!args.verify_text.empty()) options.verify_texts = read_verification_texts(args.verify_text);
   options.measure_error = !args.report.empty();
   options.progress = show_progress();
   return options;
