@@ -407,7 +407,7 @@ class Chunker {
       TextChunk chunk;
       chunk.begin = units_.front().range.begin;
       chunk.end = units_.back().range.end;
-      chunk.line = line_of(chunk.begin);
+      chunk.line = document_.is_record ? document_.line : line_of(chunk.begin);
       chunk.heading = heading_path();
       chunk.language = detect_language(text_of({chunk.begin, chunk.end}));
       if (chunk.language == Language::unknown) chunk.language = document_language_;

@@ -26,7 +26,7 @@ struct ChunkOptions {
 struct TextChunk {
   uint32_t begin = 0;
   uint32_t end = 0;
-  int64_t line = 1;     // of `begin`, from 1
+  int64_t line = 1;     // of `begin` in its file, from 1; every chunk of a record has the record's
   std::string heading;  // path of headings, " › " between
   Language language = Language::unknown;
   std::vector<Reference> references;  // the provisions that the chunk holds, sorted

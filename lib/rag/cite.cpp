@@ -101,7 +101,9 @@ Citation cite(const Hit& hit, uint32_t begin, uint32_t end, int64_t n) {
   citation.path = chunk.path;
   citation.start_byte = chunk.start_byte + begin;
   citation.end_byte = chunk.start_byte + end;
-  citation.line = chunk.line + std::count(text.begin(), text.begin() + begin, '\n');
+  // A record's line is that of its file, where its own line breaks may be escapes.
+  const bool is_record = !chunk.external_id.empty();
+  citation.line = chunk.line + (is_record ? 0 : std::count(text.begin(), text.begin() + begin, '\n'));
   citation.page = chunk.page;
   citation.sha256 = chunk.sha256;
   citation.quote = text.substr(begin, end - begin);

@@ -52,6 +52,7 @@ DocumentWriter::DocumentWriter(Database& database, const ChunkOptions& options, 
                            "WHERE document_id=?1 ORDER BY start_byte, id")),
       insert_chunk_(database.prepare("INSERT INTO chunks VALUES(NULL, ?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)")),
       move_chunk_(database.prepare("UPDATE chunks SET line=?2 WHERE id=?1")),
+      move_record_(database.prepare("UPDATE chunks SET line=?2 WHERE document_id=?1 AND line<>?2")),
       delete_chunk_(database.prepare("DELETE FROM chunks WHERE id=?1")),
       find_vector_(database.prepare("SELECT row FROM vectors WHERE key=?1")),
       insert_terms_(database.prepare("INSERT INTO terms(rowid, stems, words, title) VALUES(?1, ?2, ?3, ?4)")),
@@ -101,7 +102,10 @@ void DocumentWriter::put(Document document, bool chunks_are_stale) {
   const std::string sha256 = sha256_hex(document.text);
   bool is_unchanged = false;
   const int64_t id = put_document(document, name, sha256, is_unchanged);
-  if (is_unchanged && !chunks_are_stale) return;
+  if (is_unchanged && !chunks_are_stale) {
+    if (document.is_record) move_record_.run(id, document.line);
+    return;
+  }
   ++counts_.documents_written;
   put_chunks(id, document);
 }

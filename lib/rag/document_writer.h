@@ -71,7 +71,7 @@ class DocumentWriter {
 
   Statement find_file_, insert_file_, update_file_, delete_file_;
   Statement find_document_, insert_document_, update_document_, delete_document_, stale_documents_, documents_of_file_;
-  Statement chunks_of_document_, insert_chunk_, move_chunk_, delete_chunk_, find_vector_;
+  Statement chunks_of_document_, insert_chunk_, move_chunk_, move_record_, delete_chunk_, find_vector_;
   Statement insert_terms_, delete_terms_, insert_reference_, delete_references_;
 };
 

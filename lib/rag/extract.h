@@ -24,6 +24,7 @@ struct Document {
   std::string external_id;  // of a record: its _id, else its number from 1; empty for a whole file
   std::string title;
   std::string text;          // UTF-8
+  int64_t line = 1;          // of a record: where it begins in its file, from 1
   bool is_record = false;    // one of several in its file: stays one chunk if it fits
   bool is_markdown = false;  // headings are lines that begin with '#'
 };

@@ -117,6 +117,7 @@ Extracted extract_csv(LineReader& lines, const ExtractOptions& options, const Do
       if (fields.size() > columns.size())
         left_out.add("more fields than the header names (the rest is left out)", reader.first_line());
       Document document = document_of(columns, fields);
+      document.line = reader.first_line();
       if (document.external_id.empty()) document.external_id = std::to_string(number);
       if (!document.text.empty()) sink(std::move(document));
     }

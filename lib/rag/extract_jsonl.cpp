@@ -68,6 +68,7 @@ class JsonlReader {
   void read_record(const simdjson::dom::object& object) {
     Document document;
     document.is_record = true;
+    document.line = lines_.number();
     for (const auto& [key, value] : object) {
       std::string* field = is_one_of(key, kIdKeys)      ? &document.external_id
                            : is_one_of(key, kTitleKeys) ? &document.title

@@ -194,6 +194,29 @@ TEST_CASE("records keep their ids, and a reference leads to the article that bea
   CHECK(store->search_reference({"", "75", "", "", ""}, 5).size() == 2);
 }
 
+TEST_CASE("a record is on the line of its file, also after lines before it came or went") {
+  TempFolder folder;
+  const std::string one = "{\"_id\":\"a\",\"text\":\"The lamp is lit.\"}\n";
+  const std::string two = "{\"_id\":\"b\",\"text\":\"The keeper sleeps.\"}\n";
+  const auto line_of = [&](std::string_view id) {
+    add(folder, nullptr);
+    const auto store = open_store(folder / "index");
+    for (const ScoredChunk& hit : store->search_sparse({"lamp keeper", Language::english}, 5)) {
+      const std::vector<int64_t> ids = {hit.id};
+      const Chunk chunk = store->fetch(ids).at(0);
+      if (chunk.external_id == id) return chunk.line;
+    }
+    return int64_t{0};
+  };
+  write_file(folder / "docs/log.jsonl", one + two);
+  CHECK(line_of("a") == 1);
+  CHECK(line_of("b") == 2);
+  write_file(folder / "docs/log.jsonl", one + "\n\n" + two);
+  CHECK(line_of("b") == 4);
+  write_file(folder / "docs/log.jsonl", two);
+  CHECK(line_of("b") == 1);
+}
+
 TEST_CASE_FIXTURE(TwoFiles, "a vectors file that lies is an error, and check says which row") {
   CountingEmbedder embedder;
   add(*this, &embedder);
