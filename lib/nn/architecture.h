@@ -17,7 +17,7 @@ namespace frugal {
 
 struct TensorSpec {
   std::string name;                       // in the pack
-  std::vector<std::string> source_names;  // in checkpoints, first that exists; several with concat
+  std::vector<std::string> source_names;  // in checkpoints; the first that exists
   TensorRole role = TensorRole::vector;
   Shape shape;
   bool optional = false;

@@ -152,7 +152,7 @@ class BertEmbedder final : public Embedder {
         max_tokens_(pack.require_int("embed.max_tokens", 3, config_.positions)),
         pooling_(parse_pooling(pack.require_text("embed.pooling"))),
         normalize_(pack.require_text("embed.normalize") == "true"),
-        fingerprint_(fmt::format("bert/{}/{}/{}", to_string_pooling(), max_tokens_, pack.identity())) {
+        fingerprint_(fmt::format("bert/{}/{}/{}", pack.require_text("embed.pooling"), max_tokens_, pack.identity())) {
     if (config_.hidden % config_.heads != 0)
       throw Error(Code::corrupt_file,
                   fmt::format("{}: bert.hidden is not a multiple of bert.heads", pack.path().native()));
@@ -200,10 +200,6 @@ class BertEmbedder final : public Embedder {
     std::vector<int32_t> ids, positions, types;
     std::vector<AttentionSpan> spans;
   };
-
-  std::string_view to_string_pooling() const {
-    return pooling_ == Pooling::mean ? "mean" : pooling_ == Pooling::cls ? "cls" : "last";
-  }
 
   // [CLS] text [SEP], the text cut to fit.
   std::vector<TokenId> token_ids(std::string_view text) const {
