@@ -102,10 +102,12 @@ struct TileOfScores {
       if (seen == 0) continue;
       const float tile_highest = max_of_row(row, seen) * head.scale;
       if (tile_highest > highest) {
-        const float correction = std::exp(highest - tile_highest);
+        if (sum > 0) {
+          const float correction = std::exp(highest - tile_highest);
+          sum *= correction;
+          scale_row(head.out + (first_query + r) * head.out_stride, head.head_dim, correction);
+        }
         highest = tile_highest;
-        sum *= correction;
-        scale_row(head.out + (first_query + r) * head.out_stride, head.head_dim, correction);
       }
       sum += exp_row(row, seen, head.scale, highest);
     }

@@ -283,27 +283,24 @@ struct Output {
   int64_t outputs;
   const Epilogue& epilogue;
 
-  // `value(r, c)` is the sum of row `row` + r and strip c, the first of which begins with output `first`.
-  template <class Value>
-  FRUGAL_INLINE void write(int64_t row, int64_t rows, int64_t first, int strips, const Value& value) const {
-    for (int64_t r = 0; r < rows; ++r) {
-      float* to = out + (row + r) * stride;
-      const float* residual = epilogue.residual ? epilogue.residual + (row + r) * epilogue.residual_stride : nullptr;
-      for (int c = 0; c < strips; ++c) {
-        const int64_t o = first + c * kLanes;
-        const int64_t n = min_of(kLanes, outputs - o);
-        VecF sum = value(r, c);
-        if (epilogue.bias) sum = sum + load_n(epilogue.bias + o, n);
-        if (epilogue.activation != Activation::none) sum = activate_vector(epilogue.activation, sum);
-        if (residual) sum = sum + load_n(residual + o, n);
-        store_n(to + o, sum, n);
+  // sums: [rows][strips · kLanes], of rows from `row` on and outputs from `first` on. Not inlined: the tiles, of which
+  // there are a hundred, share one copy, and its call is paid once a tile.
+  __attribute__((noinline)) void write(const float* sums, int64_t row, int64_t rows, int64_t first, int strips) const {
+    with_activation(epilogue.activation, [&](auto activation) {
+      for (int64_t r = 0; r < rows; ++r, sums += strips * kLanes) {
+        float* to = out + (row + r) * stride;
+        const float* residual = epilogue.residual ? epilogue.residual + (row + r) * epilogue.residual_stride : nullptr;
+        for (int c = 0; c < strips; ++c) {
+          const int64_t o = first + c * kLanes;
+          const int64_t n = min_of(kLanes, outputs - o);
+          VecF sum = load(sums + c * kLanes);
+          if (epilogue.bias) sum = sum + load_n(epilogue.bias + o, n);
+          sum = activation(sum);
+          if (residual) sum = sum + load_n(residual + o, n);
+          store_n(to + o, sum, n);
+        }
       }
-    }
-  }
-
-  // sums: [rows][strips · kLanes].
-  void write_sums(const float* sums, int64_t row, int rows, int64_t first, int strips) const {
-    write(row, rows, first, strips, [&](int64_t r, int c) { return load(sums + (r * strips + c) * kLanes); });
+    });
   }
 };
 
@@ -357,7 +354,7 @@ FRUGAL_INLINE void multiply_quantized(const PackedWeight& weight, const Quantize
     QuantizedTile tile{layout, x.data, row, {}, weight.scales ? weight.scales + strip * kLanes : nullptr, sums};
     for (int i = 0; i < c.value; ++i) tile.strips[i] = strip_of(weight, block_bytes, strip + i);
     kernel(r, c, tile);
-    output.write_sums(sums, row, r.value, strip * kLanes, c.value);
+    output.write(sums, row, r.value, strip * kLanes, c.value);
   });
 }
 
@@ -413,7 +410,7 @@ void multiply_float(const PackedWeight& weight, const float* x, int64_t x_stride
     }
     float_tile<Weights, r.value, c.value>(x + row * x_stride, x_stride, strips, kOutputBlock * Weights::kBytes,
                                           weight.inputs, sums, c.value * kLanes, false);
-    output.write_sums(sums, row, r.value, strip * kLanes, c.value);
+    output.write(sums, row, r.value, strip * kLanes, c.value);
   });
 }
 

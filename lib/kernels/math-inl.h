@@ -90,13 +90,6 @@ FRUGAL_INLINE void with_activation(Activation kind, const Use& use) {
   }
 }
 
-// One vector of an epilogue. A function of its own: inlined into every tile it would be compiled a hundred times.
-__attribute__((noinline, unused)) VecF activate_vector(Activation kind, VecF x) {
-  VecF result = x;
-  with_activation(kind, [&](auto f) { result = f(x); });
-  return result;
-}
-
 FRUGAL_INLINE int64_t min_of(int64_t a, int64_t b) {
   return a < b ? a : b;
 }

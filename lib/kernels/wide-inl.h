@@ -23,7 +23,8 @@ struct WideSums {
   }
 };
 
-// Groups [group_begin, group_end) of a few rows of the panel; widened: [group][pair of inputs][strips][kLanes][2].
+// Groups [group_begin, group_end) of a few rows of the panel, which begin their sums if group_begin is 0. widened:
+// [group][pair of inputs][strips][kLanes][2].
 struct WideTile {
   QuantizedTile rows;
   const uint8_t* widened;
@@ -50,7 +51,9 @@ void row_scaled_wide_tile(const WideTile& tile) {
   FRUGAL_UNROLL
   for (int r = 0; r < R; ++r) {
     FRUGAL_UNROLL
-    for (int c = 0; c < C; ++c) acc[r][c] = Dot::load_sums(tile.sums.template of<int32_t>(tile.row_in_panel + r, C, c));
+    for (int c = 0; c < C; ++c)
+      acc[r][c] = tile.group_begin == 0 ? Dot::start(0)
+                                        : Dot::load_sums(tile.sums.template of<int32_t>(tile.row_in_panel + r, C, c));
   }
   for (int64_t g = tile.group_begin; g < tile.group_end; ++g) {
     add_group<Dot, R, C>(acc, x, codes, g);
@@ -74,7 +77,9 @@ void group_scaled_wide_tile(const WideTile& tile) {
   FRUGAL_UNROLL
   for (int r = 0; r < R; ++r) {
     FRUGAL_UNROLL
-    for (int c = 0; c < C; ++c) total[r][c] = load(tile.sums.template of<float>(tile.row_in_panel + r, C, c));
+    for (int c = 0; c < C; ++c)
+      total[r][c] =
+          tile.group_begin == 0 ? splat(0.0f) : load(tile.sums.template of<float>(tile.row_in_panel + r, C, c));
   }
   for (int64_t g = tile.group_begin; g < tile.group_end; ++g) {
     typename Dot::Acc acc[R][C];
@@ -95,16 +100,24 @@ void group_scaled_wide_tile(const WideTile& tile) {
   }
 }
 
-// A sum of the panel as a float. Format void: an int32 sum of a row with one scale.
-template <class Format>
-FRUGAL_INLINE VecF wide_value(WideSums& sums, int64_t row, int strips, int strip, const float* scales,
-                              float row_scale) {
-  if constexpr (std::is_void_v<Format>)
-    return to_float(WideDot<1>::load_sums(sums.of<int32_t>(row, strips, strip))) * load(scales) * splat(row_scale);
-  else if constexpr (Format::kScales)
-    return load(sums.of<float>(row, strips, strip));
-  else
-    return load(sums.of<float>(row, strips, strip)) * load(scales);
+// Sums of the panel as floats, scaled by what the tiles have not. Format void: int32 sums of rows with one scale.
+template <class Format, int C>
+FRUGAL_INLINE void finish_sums(const QuantizedTile& rows, int64_t panel_rows, WideSums& sums) {
+  if constexpr (!std::is_void_v<Format>) {
+    if constexpr (Format::kScales != 0) return;
+  }
+  VecF scales[C];
+  for (int c = 0; c < C; ++c) scales[c] = load(rows.scales + c * kLanes);
+  for (int64_t r = 0; r < panel_rows; ++r) {
+    [[maybe_unused]] const VecF row_scale = splat(rows.row(static_cast<int>(r)).scales[0]);
+    for (int c = 0; c < C; ++c) {
+      float* sum = sums.of<float>(r, C, c);
+      if constexpr (std::is_void_v<Format>)
+        store(sum, to_float(WideDot<C>::load_sums(sums.of<int32_t>(r, C, c))) * scales[c] * row_scale);
+      else
+        store(sum, load(sum) * scales[c]);
+    }
+  }
 }
 
 // One pair of strips (or a last single one) of a panel of rows. Format void: one scale a row and an output.
@@ -116,7 +129,6 @@ void multiply_wide_strips(const PackedWeight& weight, const QuantizedRows& x, in
   const int64_t block_bytes = static_cast<int64_t>(packed_block_bytes(weight.dtype, weight.inputs));
   alignas(64) uint8_t widened[C * kWideGroups * kWideGroupBytes];
   WideSums sums;
-  std::memset(sums.bytes, 0, static_cast<size_t>((panel_end - panel) * C * kLanes * 4));
   const float* scales = weight.scales ? weight.scales + strip * kLanes : nullptr;
   WideTile tile{{layout, x.data, panel, {}, scales, nullptr}, widened, 0, 0, sums, 0};
   for (int c = 0; c < C; ++c) tile.rows.strips[c] = strip_of(weight, block_bytes, strip + c);
@@ -141,9 +153,9 @@ void multiply_wide_strips(const PackedWeight& weight, const QuantizedRows& x, in
       row += rows;
     }
   }
-  output.write(panel, panel_end - panel, strip * kLanes, C, [&](int64_t r, int c) {
-    return wide_value<Format>(sums, r, C, c, scales + c * kLanes, RowOfCodes(x.data, layout, panel + r).scales[0]);
-  });
+  tile.rows.first_row = panel;
+  finish_sums<Format, C>(tile.rows, panel_end - panel, sums);
+  output.write(sums.of<float>(0, C, 0), panel, panel_end - panel, strip * kLanes, C);
 }
 
 template <class Format>

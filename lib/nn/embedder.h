@@ -14,6 +14,8 @@
 
 namespace frugal {
 
+class ThreadPool;
+
 /// Not thread-safe: one forward at a time (it owns working memory in its Ops).
 class Embedder {
  public:
@@ -33,5 +35,9 @@ class Embedder {
 
 /// Borrows `pack` and `ops`. Throws Error(mismatch) if the pack's model is not an encoder.
 std::unique_ptr<Embedder> open_embedder(const Pack& pack, Ops& ops);
+
+/// The same, and many texts at once are shared out: each thread of `threads` runs forwards of its own. `ops` is for few
+/// texts; it must run on `threads`. Borrows all; `budget` may be null.
+std::unique_ptr<Embedder> open_bulk_embedder(const Pack& pack, Ops& ops, ThreadPool& threads, Budget* budget);
 
 }  // namespace frugal

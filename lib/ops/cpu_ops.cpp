@@ -13,10 +13,15 @@
 namespace frugal {
 namespace {
 
-// Rows that one task multiplies: their quantised activations (64 · 1,536 · 2 bytes at most) stay in a core's L2.
-constexpr int64_t kRowsPerTask = 64;
-// Queries that one attention task takes, so that a long prompt splits evenly over few heads.
-constexpr int64_t kQueriesPerTask = 64;
+// Rows that one task multiplies at most: as many as the kernels take at once, for a layer's weights are read, and for
+// some instruction sets widened, once a task.
+constexpr int64_t kMaxRowsPerTask = 252;
+// Tasks a thread should have, so that one that loses its core for a moment does not hold up the others.
+constexpr int64_t kTasksPerThread = 4;
+// Queries that one attention task takes at most, and those it takes where there are few heads to share out. The keys
+// are transposed once a task.
+constexpr int64_t kMaxQueriesPerTask = 192;
+constexpr int64_t kFewQueriesPerTask = 64;
 // Below this many floats a loop is shorter than waking a worker (about 5 µs).
 constexpr int64_t kMinParallelFloats = 16 * 1024;
 
@@ -146,18 +151,18 @@ kernels::QuantizedRows CpuOps::quantize(View x, ActivationScales scales) {
 }
 
 // One task is a run of rows times a run of output blocks of one of the layers. Many rows are split by rows first (each
-// task streams the layer's weights once for 64 rows); few rows, as in decoding, by blocks only.
+// task streams the layer's weights once); few rows, as in decoding, by blocks only.
 void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual) {
   FRUGAL_CHECK(specs.size() == outs.size() && !specs.empty());
   if (x.rows() == 0) return;
   const Scope scratch(*this);
   kernels::QuantizedRows quantized;
   std::vector<int64_t> first_task(specs.size() + 1, 0);
-  const int64_t row_tasks = ceil_div(x.rows(), kRowsPerTask);
+  const int64_t row_tasks = ceil_div(x.rows(), kMaxRowsPerTask);
+  const int64_t rows_per_task = ceil_div(x.rows(), row_tasks);
   int64_t total_blocks = 0;
   for (const LinearSpec& spec : specs) total_blocks += weight(spec.weight).out_blocks();
-  // At least four tasks a thread, so that a thread that lost its core for a moment does not hold up the other.
-  const int64_t wanted = threads_.threads() == 1 ? 1 : int64_t(threads_.threads()) * 4;
+  const int64_t wanted = threads_.threads() == 1 ? 1 : threads_.threads() * kTasksPerThread;
   const int64_t blocks_per_task =
       std::max<int64_t>(1, total_blocks / std::max<int64_t>(1, ceil_div(wanted, row_tasks)));
 
@@ -176,8 +181,8 @@ void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const
       const PackedWeight& w = weight(specs[layer].weight);
       const int64_t block_tasks = ceil_div(w.out_blocks(), blocks_per_task);
       const int64_t local = task - first_task[layer];
-      const int64_t row_begin = local / block_tasks * kRowsPerTask;
-      const int64_t row_end = std::min(row_begin + kRowsPerTask, x.rows());
+      const int64_t row_begin = local / block_tasks * rows_per_task;
+      const int64_t row_end = std::min(row_begin + rows_per_task, x.rows());
       const int64_t block_begin = local % block_tasks * blocks_per_task;
       const int64_t block_end = std::min(block_begin + blocks_per_task, w.out_blocks());
       kernels::Epilogue epilogue;
@@ -229,9 +234,11 @@ void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan>
   FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
   FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim && k.cols() == spec.num_kv_heads * spec.head_dim);
   const int64_t group = spec.num_heads / spec.num_kv_heads;
+  const bool many = int64_t(spans.size()) * spec.num_heads >= threads_.threads() * kTasksPerThread;
+  const int64_t queries = many ? kMaxQueriesPerTask : kFewQueriesPerTask;
   std::vector<int64_t> first_task(spans.size() + 1, 0);
   for (size_t s = 0; s < spans.size(); ++s)
-    first_task[s + 1] = first_task[s] + spec.num_heads * ceil_div(spans[s].q_tokens, kQueriesPerTask);
+    first_task[s + 1] = first_task[s] + spec.num_heads * ceil_div(spans[s].q_tokens, queries);
 
   threads_.parallel_for(first_task.back(), 1, [&](int64_t begin, int64_t end) {
     // A worker lives as long as the pool, so this grows once to the longest sequence it has met.
@@ -241,8 +248,8 @@ void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan>
           static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
       const AttentionSpan& span = spans[s];
       const int64_t head = (task - first_task[s]) % spec.num_heads;
-      const int64_t q_begin = (task - first_task[s]) / spec.num_heads * kQueriesPerTask;
-      const int64_t q_end = std::min(q_begin + kQueriesPerTask, span.q_tokens);
+      const int64_t q_begin = (task - first_task[s]) / spec.num_heads * queries;
+      const int64_t q_end = std::min(q_begin + queries, span.q_tokens);
       const int64_t kv_column = head / group * spec.head_dim;
 
       kernels::AttentionHead problem;

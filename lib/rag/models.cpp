@@ -35,7 +35,7 @@ class PackModels : public Models {
   Embedder& embedder() override {
     if (!embedder_) {
       embedder_pack_.emplace(paths_.embedder());
-      embedder_ = open_embedder(*embedder_pack_, ops());
+      embedder_ = open_bulk_embedder(*embedder_pack_, ops(), pool(), budget_);
     }
     return *embedder_;
   }
@@ -68,11 +68,12 @@ class PackModels : public Models {
     if (!generator_pack_) generator_pack_.emplace(paths_.generator());
     return *generator_pack_;
   }
+  ThreadPool& pool() {
+    if (!pool_) pool_ = std::make_unique<ThreadPool>(threads_);
+    return *pool_;
+  }
   Ops& ops() {
-    if (!ops_) {
-      pool_ = std::make_unique<ThreadPool>(threads_);
-      ops_ = make_cpu_ops(*pool_, budget_);
-    }
+    if (!ops_) ops_ = make_cpu_ops(pool(), budget_);
     return *ops_;
   }
 

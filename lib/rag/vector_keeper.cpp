@@ -16,8 +16,8 @@ namespace {
 
 // Chunks are sorted by length within a window, so that a batch wastes little on padding; a window is what is in memory.
 constexpr int64_t kWindowChunks = 1024;
-// A batch is committed when it is done: what a kill can lose is about a second of work.
-constexpr size_t kBatchChunks = 64;
+// A batch is committed when it is done: what a kill can lose is about two seconds of work.
+constexpr size_t kBatchChunks = 128;
 // Fewer unused rows than this are kept whatever their share: they may come back with a rename or an undo.
 constexpr int64_t kMinUnusedRows = 1024;
 

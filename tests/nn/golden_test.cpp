@@ -134,6 +134,28 @@ TEST_CASE("an embedding does not depend on the texts beside it") {
   }
 }
 
+TEST_CASE("many texts shared out between threads have the vectors that they have alone") {
+  const TemporaryPack made(kRoot / "tests/golden/bert", Precision::int8);
+  const Pack pack(made.path);
+  ThreadPool threads(3);
+  const auto ops = make_cpu_ops(threads);
+  const auto bulk = open_bulk_embedder(pack, *ops, threads, nullptr);
+  const auto alone = open_embedder(pack, *ops);
+  CHECK(bulk->fingerprint() == alone->fingerprint());
+  std::vector<std::string> texts;
+  for (int i = 0; i < 90; ++i) texts.push_back(std::string(static_cast<size_t>(3 * i), i % 7 ? 'a' : 'b') + " the law");
+  const std::vector<std::string_view> views(texts.begin(), texts.end());
+  for (const size_t count : {size_t(0), size_t(1), size_t(12), texts.size()}) {
+    CAPTURE(count);
+    std::vector<float> together(count * 32), one(32);
+    bulk->embed(std::span(views).first(count), together);
+    for (size_t i = 0; i < count; ++i) {
+      alone->embed(std::span(&views[i], 1), one);
+      CHECK(max_difference(std::span(together).subspan(i * 32, 32), one) < 1e-5);
+    }
+  }
+}
+
 TEST_CASE("a pack of the wrong kind is refused with a word on what to give instead") {
   const TemporaryPack bert(kRoot / "tests/golden/bert", Precision::int8),
       llama(kRoot / "tests/golden/llama", Precision::int8);
