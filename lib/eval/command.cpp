@@ -2,16 +2,20 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <spawn.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
+#include <sstream>
 #include <thread>
 
 #include "base/error.h"
@@ -32,6 +36,21 @@ struct Pipe {
     write_end = FileDescriptor(ends[1]);
   }
 };
+
+// A file in memory: a command's standard error goes there, and nothing has to be read while it runs.
+FileDescriptor memory_file() {
+  FileDescriptor file(::memfd_create("standard error", MFD_CLOEXEC));
+  if (!file) throw io_error("create", "a file in memory");
+  return file;
+}
+
+std::string read_from_start(const FileDescriptor& file) {
+  constexpr size_t kEnough = 1 << 20;
+  std::string text(kEnough, '\0');
+  const ssize_t got = ::pread(file.get(), text.data(), text.size(), 0);
+  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  return text;
+}
 
 class SpawnActions {
  public:
@@ -76,6 +95,28 @@ int wait_for(int pid) {
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   return exit_code_of(status);
+}
+
+// True once `fd` has something to read (a process: its end), false after `timeout`.
+bool becomes_readable(int fd, std::chrono::milliseconds timeout) {
+  const Clock::time_point end = Clock::now() + timeout;
+  for (;;) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+    pollfd waited{fd, POLLIN, 0};
+    const int ready = ::poll(&waited, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
+    if (ready > 0) return true;
+    if (ready == 0) return false;
+    if (errno != EINTR) throw io_error("wait for", "a process");
+  }
+}
+
+// Kills `pid` if it does not end in time; true if it had to.
+bool kill_after(int pid, std::chrono::milliseconds timeout) {
+  const FileDescriptor process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!process) throw io_error("watch", "a process");
+  if (becomes_readable(process.get(), timeout)) return false;
+  ::kill(pid, SIGKILL);
+  return true;
 }
 
 std::string read_all(int fd) {
@@ -126,6 +167,11 @@ CommandResult run_command(const std::vector<std::string>& arguments, const Comma
   SpawnActions actions;
   if (options.capture_output) pipe.emplace();
   actions.duplicate(pipe ? pipe->write_end.get() : STDERR_FILENO, STDOUT_FILENO);
+  FileDescriptor errors;
+  if (options.capture_errors) {
+    errors = memory_file();
+    actions.duplicate(errors.get(), STDERR_FILENO);
+  }
   const Clock::time_point begin = Clock::now();
   const int pid = spawn(arguments, actions);
   std::thread reader;
@@ -136,14 +182,30 @@ CommandResult run_command(const std::vector<std::string>& arguments, const Comma
   if (options.sample_memory) {
     result.exit_code = wait_sampled(pid, options, result.peak.emplace());
   } else {
+    if (options.timeout.count() > 0) result.timed_out = kill_after(pid, options.timeout);
     result.exit_code = wait_for(pid);
   }
   result.elapsed_ns = std::chrono::nanoseconds(Clock::now() - begin).count();
   if (reader.joinable()) reader.join();
+  if (errors) result.errors = read_from_start(errors);
   return result;
 }
 
-Conversation::Conversation(const std::vector<std::string>& arguments) : name_(arguments.at(0)) {
+Complaint read_complaint(std::string_view errors) {
+  Complaint complaint;
+  std::string last;
+  std::istringstream lines{std::string(errors)};
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("error: ")) complaint = {line.substr(7), ""};
+    if (line.starts_with("hint: ")) complaint.hint = line.substr(6);
+    if (line.find_first_not_of(" \t\r") != std::string::npos) last = line;
+  }
+  if (complaint.message.empty()) complaint.message = last;
+  return complaint;
+}
+
+Conversation::Conversation(const std::vector<std::string>& arguments, std::chrono::milliseconds timeout)
+    : name_(arguments.at(0)), timeout_(timeout), errors_(memory_file()) {
   // A socket, since only there a write to a program that has ended can be an error instead of SIGPIPE.
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) throw io_error("open", "a socket pair");
@@ -153,6 +215,7 @@ Conversation::Conversation(const std::vector<std::string>& arguments) : name_(ar
   SpawnActions actions;
   actions.duplicate(in.get(), STDIN_FILENO);
   actions.duplicate(out.write_end.get(), STDOUT_FILENO);
+  actions.duplicate(errors_.get(), STDERR_FILENO);
   pid_ = spawn(arguments, actions);
   from_ = std::move(out.read_end);
 }
@@ -160,27 +223,51 @@ Conversation::Conversation(const std::vector<std::string>& arguments) : name_(ar
 Conversation::~Conversation() {
   to_.close();
   from_.close();
-  wait_for(pid_);
+  if (!waited_for_) wait_for(pid_);
 }
 
-std::string Conversation::ask(const std::string& line) {
-  const std::string message = line + "\n";
+// Also waits for it, so that what it wrote to standard error is whole.
+Error Conversation::ended() {
+  to_.close();
+  from_.close();
+  const int code = wait_for(pid_);
+  waited_for_ = true;
+  const Complaint complaint = read_complaint(read_from_start(errors_));
+  return Error(Code::bad_input, fmt::format("'{}' ended with exit code {} before it answered{}{}", name_, code,
+                                            complaint.message.empty() ? "" : ": ", complaint.message))
+      .hint(complaint.hint);
+}
+
+void Conversation::send(const std::string& message) {
   for (size_t sent = 0; sent < message.size();) {
     const ssize_t written = ::send(to_.get(), message.data() + sent, message.size() - sent, MSG_NOSIGNAL);
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw Error(Code::bad_input, fmt::format("'{}' stopped reading questions", name_));
+    if (written < 0) throw ended();
     sent += static_cast<size_t>(written);
   }
+}
+
+void Conversation::wait_for_output() {
+  if (timeout_.count() == 0 || becomes_readable(from_.get(), timeout_)) return;
+  ::kill(pid_, SIGKILL);
+  throw Error(Code::bad_input, fmt::format("'{}' did not answer within {} ms", name_, timeout_.count()))
+      .hint("give it longer with --timeout, or ask that question alone to see what it does");
+}
+
+std::string Conversation::ask(const std::string& line) {
+  if (waited_for_) throw Error(Code::bad_input, fmt::format("'{}' has ended", name_));
+  send(line + "\n");
   for (;;) {
     if (const size_t end = pending_.find('\n'); end != std::string::npos) {
       const std::string answer = pending_.substr(0, end);
       pending_.erase(0, end + 1);
       return answer;
     }
+    wait_for_output();
     std::array<char, 1 << 16> buffer;
     const ssize_t got = ::read(from_.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) throw Error(Code::bad_input, fmt::format("'{}' ended before it answered", name_));
+    if (got <= 0) throw ended();
     pending_.append(buffer.data(), static_cast<size_t>(got));
   }
 }

@@ -30,13 +30,28 @@ void time_repetitions(Throughput& result, int repetitions, const std::function<v
   result.peak_anon_bytes = sampler.peak().anon_with_swap_bytes;
 }
 
-// Every linear layer is multiplied once for each token, a tied embedding as the output layer.
-void count_work(const Pack& pack, Throughput& result) {
+bool is_output_layer(const PackTensor& tensor, int64_t vocabulary) {
+  return tensor.role == TensorRole::tied || tensor.shape[0] == vocabulary;
+}
+
+// Products of the linear layers for one token. The output layer runs for `outputs_per_token` of the tokens: for the
+// last of a prompt, for each that is written, for none of an embedder.
+double products_per_token(const Pack& pack, int64_t vocabulary, double outputs_per_token) {
+  double products = 0;
   for (const PackTensor& tensor : pack.tensors()) {
     if (!is_linear(tensor.dtype)) continue;
-    result.products_per_token += static_cast<double>(tensor.shape.elements());
-    result.bytes_per_token += static_cast<double>(tensor.data.size() + tensor.scales.size_bytes());
+    const auto elements = static_cast<double>(tensor.shape.elements());
+    products += is_output_layer(tensor, vocabulary) ? elements * outputs_per_token : elements;
   }
+  return products;
+}
+
+// What one token that comes alone has to read: every linear layer.
+double weight_bytes(const Pack& pack) {
+  double bytes = 0;
+  for (const PackTensor& tensor : pack.tensors())
+    if (is_linear(tensor.dtype)) bytes += static_cast<double>(tensor.data.size() + tensor.scales.size_bytes());
+  return bytes;
 }
 
 // Ids spread over the vocabulary; the time of a forward pass does not depend on which they are.
@@ -68,7 +83,7 @@ Throughput measure_embedder(LoadedModel& model, int threads, const std::vector<s
     const auto length = static_cast<int64_t>(embedder.tokenizer().encode(text, false).size());
     result.tokens += std::min(length + template_tokens, embedder.max_tokens());
   }
-  count_work(model.pack(), result);
+  result.products_per_token = products_per_token(model.pack(), embedder.tokenizer().vocab_size(), 0);
   std::vector<float> vectors(static_cast<size_t>(std::min(batch, result.texts) * embedder.dimension()));
   time_repetitions(result, repetitions, [&] {
     for (int64_t first = 0; first < result.texts; first += batch) {
@@ -87,7 +102,7 @@ Throughput measure_prefill(LoadedModel& model, int threads, int64_t tokens, int 
   result.test = fmt::format("pp{}", tokens);
   result.threads = threads;
   result.tokens = tokens;
-  count_work(model.pack(), result);
+  result.products_per_token = products_per_token(model.pack(), decoder.vocab_size(), 1 / static_cast<double>(tokens));
   const std::vector<TokenId> ids = some_tokens(tokens, decoder.vocab_size());
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
   KvCache cache = decoder.make_cache(tokens);
@@ -105,7 +120,8 @@ Throughput measure_decode(LoadedModel& model, int threads, int64_t tokens, int r
   result.test = fmt::format("tg{}", tokens);
   result.threads = threads;
   result.tokens = tokens;
-  count_work(model.pack(), result);
+  result.products_per_token = products_per_token(model.pack(), decoder.vocab_size(), 1);
+  result.bytes_per_token = weight_bytes(model.pack());
   const std::vector<TokenId> ids = some_tokens(tokens + 1, decoder.vocab_size());
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
   KvCache cache = decoder.make_cache(tokens + 1);

@@ -17,7 +17,7 @@ struct Throughput {
   int64_t texts = 0;              // of one repetition; 0 for a generator
   std::vector<double> seconds;    // of each repetition
   double products_per_token = 0;  // multiply-adds in linear layers
-  double bytes_per_token = 0;     // of weights that must be read for each token when they come one by one
+  double bytes_per_token = 0;     // of weights, where each token reads them all since they come one by one; else 0
   uint64_t peak_anon_bytes = 0;   // sampled
 
   /// Medians over the repetitions.

@@ -1,0 +1,45 @@
+// The flags of bench-latency for questions, and what they ask for.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cli/latency_report.h"
+#include "cli/tool.h"
+#include "eval/gate.h"
+#include "eval/latency_record.h"
+
+namespace frugal::cli {
+
+/// Files to write, each whole or not at all; empty: not asked for.
+struct LatencyExports {
+  std::string json, markdown, junit, smaller_is_better;
+  void write(const LatencyReport& report, bool strict) const;
+};
+
+struct LatencyFlags {
+  std::vector<std::string> modes = {"cold", "warm"}, query_flags;
+  std::string queries, question, rag_query, against, baseline;
+  int64_t limit = 0;  // 0: as many questions as runs
+  int64_t warmup_runs = 1, timeout_s = 600;
+  uint64_t seed = 1;
+  GatePlan gate;
+  bool max_ratio_given = false, strict = false;
+  Tolerance tolerance;
+  LatencyExports exports;
+
+  /// Borrow `this` until the tool is parsed.
+  void declare(Tool& tool);
+  void declare_gate(CLI::App& app);
+
+  bool gated() const { return !baseline.empty() || !against.empty(); }
+  /// Throws Error(usage) for flags that contradict each other, Error(missing) without index, Error(bad_input).
+  LatencyOptions options(const Tool& tool) const;
+  /// What rag-query is given beside --index.
+  std::vector<std::string> rag_query_flags(const Tool& tool) const;
+
+ private:
+  void check() const;
+};
+
+}  // namespace frugal::cli

@@ -1,0 +1,30 @@
+// Texts and tokens a second that bench-latency measured: one row a test, like llama-bench's, with the machine's best on
+// the same threads beside it (docs/tools/bench-latency.md names every field).
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/table.h"
+#include "eval/environment.h"
+#include "eval/throughput.h"
+
+namespace frugal::cli {
+
+struct ThroughputReport {
+  std::vector<Throughput> rows;
+  std::vector<MachinePeak> peaks;  // one a row
+  Environment environment;
+  std::optional<CpuShare::Percent> load;
+
+  /// `format`: text, json, md or csv.
+  std::string as(std::string_view format) const;
+  nlohmann::ordered_json json() const;
+
+ private:
+  Table table() const;
+};
+
+}  // namespace frugal::cli
