@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "format/gguf.h"
 #include "format/hf_folder.h"
+#include "format/pytorch.h"
 #include "format/source_tensor.h"
 
 namespace frugal {
@@ -28,11 +29,6 @@ std::string read_magic(const std::filesystem::path& path) {
   std::array<char, 16> magic{};
   stream.read(magic.data(), magic.size());
   return std::string(magic.data(), static_cast<size_t>(stream.gcount()));
-}
-
-// PyTorch saves a zip archive, and before 1.6 a bare pickle.
-bool is_pickle(std::string_view magic) {
-  return magic.starts_with("PK\x03\x04") || magic.starts_with("\x80\x02");
 }
 
 }  // namespace
@@ -88,17 +84,14 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path, status)) return open_hf_folder(path);
   const std::string magic = read_magic(path);
   if (magic.starts_with("GGUF")) return open_gguf(path);
-  if (is_pickle(magic))
-    throw Error(Code::bad_input,
-                fmt::format("'{}' is a PyTorch pickle or a zip archive, which is not supported yet", path.native()))
-        .hint("give a safetensors or GGUF version of the model");
+  if (is_pytorch(magic)) return open_pytorch_file(path);
   if (magic.starts_with("FRUGALPK"))
     throw Error(Code::bad_input, fmt::format("'{}' is a pack already", path.native()))
         .hint("give the checkpoint that it was made from");
   if (magic.size() > 8 && magic[8] == '{') return open_safetensors_file(path);
-  throw Error(Code::bad_input, fmt::format("'{}' is neither GGUF nor safetensors ({})", path.native(),
+  throw Error(Code::bad_input, fmt::format("'{}' is neither GGUF, safetensors nor PyTorch ({})", path.native(),
                                            magic.empty() ? "it is empty" : "unknown first bytes"))
-      .hint("give a Hugging Face folder, a .safetensors or a .gguf file");
+      .hint("give a Hugging Face folder, or a .safetensors, .gguf, .pt or .bin file");
 }
 
 }  // namespace frugal

@@ -1,5 +1,6 @@
-// A model as others publish it: named tensors, a configuration, a tokenizer. One interface over safetensors folders and
-// GGUF files. Reading is by block, so that quantising never holds a whole model. Not a runtime format: see pack.h.
+// A model as others publish it: named tensors, a configuration, a tokenizer. One interface over safetensors and
+// PyTorch folders and GGUF files. Reading is by block, so that quantising never holds a whole model. Not a runtime
+// format: see pack.h.
 #pragma once
 
 #include <cstdint>
@@ -72,7 +73,7 @@ class Checkpoint {
  public:
   virtual ~Checkpoint() = default;
 
-  /// "safetensors" or "gguf".
+  /// "safetensors", "pytorch" or "gguf".
   virtual std::string_view format() const = 0;
   /// GGUF's general.architecture, or config.json's model_type: "llama", "bert", …
   virtual std::string architecture() const = 0;
@@ -82,7 +83,7 @@ class Checkpoint {
   /// Drops the pages under `data`, part of a tensor, from this process: what has been read once is not kept.
   virtual void release(std::span<const std::byte> data) const { static_cast<void>(data); }
 
-  /// Configuration by Hugging Face's key for safetensors ("num_hidden_layers"; nested keys dotted:
+  /// Configuration by Hugging Face's key for a folder ("num_hidden_layers"; nested keys dotted:
   /// "rope_scaling.factor"), by GGUF's for GGUF ("llama.block_count"). Absent or of another type is nullopt; a boolean
   /// is the integer 0 or 1, an integer is a number too.
   virtual std::optional<std::string> text(std::string_view key) const = 0;
@@ -98,9 +99,9 @@ class Checkpoint {
   virtual std::vector<std::filesystem::path> files() const = 0;
 };
 
-/// Opens a Hugging Face folder, a .safetensors file (config.json beside it) or a .gguf file, told apart by content, not
-/// by name. Reads headers only; the tensors' data is mapped. Throws Error(missing | bad_input | corrupt_file | io)
-/// naming file, field and offset.
+/// Opens a Hugging Face folder, a .safetensors, .pt or .bin file (config.json beside it) or a .gguf file, told apart by
+/// content, not by name. Reads headers only; the tensors' data is mapped. Throws Error(missing | bad_input |
+/// corrupt_file | io) naming file, field and offset.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path);
 
 }  // namespace frugal

@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "format/byte_cursor.h"
 #include "format/source_tensor.h"
 
 namespace frugal {
@@ -89,38 +90,15 @@ std::optional<SourceType> source_type_of(uint32_t ggml_type) {
   }
 }
 
-// Reads forward through a bounded range; no read leaves it.
-class Cursor {
+class Cursor : public ByteCursor {
  public:
   Cursor(std::span<const std::byte> bytes, uint64_t offset, const std::filesystem::path& file)
-      : bytes_(bytes), offset_(offset), file_(file) {}
-
-  uint64_t offset() const { return offset_; }
-
-  [[noreturn]] void fail(std::string_view what) const {
-    throw Error(Code::corrupt_file, fmt::format("GGUF '{}': {} (offset {})", file_.native(), what, offset_))
-        .hint("download the file again");
-  }
-
-  std::span<const std::byte> take(uint64_t bytes, std::string_view what) {
-    if (!fits(offset_, bytes, bytes_.size())) fail(fmt::format("{} of {} bytes runs past the end", what, bytes));
-    const auto taken = bytes_.subspan(offset_, bytes);
-    offset_ += bytes;
-    return taken;
-  }
-
-  template <typename T>
-  T read(std::string_view what) {
-    T value;
-    std::memcpy(&value, take(sizeof value, what).data(), sizeof value);
-    return value;
-  }
+      : ByteCursor(bytes, offset, fmt::format("GGUF '{}'", file.native())) {}
 
   std::string_view read_string(std::string_view what, uint64_t limit = kMaxHeaderBytes) {
     const auto length = read<uint64_t>(what);
     if (length > limit) fail(fmt::format("{} of {} bytes is longer than {}", what, length, limit));
-    const auto text = take(length, what);
-    return {reinterpret_cast<const char*>(text.data()), text.size()};
+    return take_text(length, what);
   }
 
   ValueType read_type(std::string_view what) {
@@ -128,11 +106,6 @@ class Cursor {
     if (type >= kValueTypes) fail(fmt::format("{} is of the unknown type {}", what, type));
     return static_cast<ValueType>(type);
   }
-
- private:
-  std::span<const std::byte> bytes_;
-  uint64_t offset_;
-  const std::filesystem::path& file_;
 };
 
 // A value where it lies in the file. Arrays are read on demand: a vocabulary stays in the map until it is asked for.

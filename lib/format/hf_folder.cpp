@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 #include "base/error.h"
 #include "format/flat_json.h"
 #include "format/json_reader.h"
+#include "format/pytorch.h"
 #include "format/safetensors.h"
 #include "format/source_tensor.h"
 
@@ -15,7 +17,15 @@ namespace frugal {
 namespace {
 
 constexpr uint64_t kMaxSideFileBytes = 100'000'000;  // the largest tokenizer.json in use has some 35 MB
-constexpr std::string_view kIndexName = "model.safetensors.index.json";
+
+// How weights are stored, and the names under which folders have them: one file, or shards with an index.
+struct Container {
+  std::string_view format;
+  std::string_view file, index;
+  std::vector<SourceTensor> (*read)(const MappedFile&);
+};
+constexpr Container kSafetensors{"safetensors", "model.safetensors", "model.safetensors.index.json", read_safetensors};
+constexpr Container kPytorch{"pytorch", "pytorch_model.bin", "pytorch_model.bin.index.json", read_pytorch};
 
 // True if `name` stays inside the folder it is appended to.
 bool is_inside(const std::filesystem::path& name) {
@@ -24,18 +34,19 @@ bool is_inside(const std::filesystem::path& name) {
 
 class HfFolder final : public Checkpoint {
  public:
-  HfFolder(std::filesystem::path folder, const std::vector<std::string>& weights) : folder_(std::move(folder)) {
+  HfFolder(std::filesystem::path folder, const Container& container, const std::vector<std::string>& weights)
+      : folder_(std::move(folder)), container_(container) {
     const std::optional<std::string> config = side_file("config.json");
     if (!config)
       throw Error(Code::bad_input, fmt::format("no config.json in '{}'", folder_.native()))
-          .hint("a safetensors checkpoint needs the config.json it was published with");
+          .hint("weights need the config.json they were published with");
     config_ = FlatJson(*config, (folder_ / "config.json").native());
     shards_.reserve(weights.size());
     for (const std::string& name : weights) add_shard(name);
     sort_by_name(tensors_, folder_);
   }
 
-  std::string_view format() const override { return "safetensors"; }
+  std::string_view format() const override { return container_.format; }
   std::string architecture() const override { return config_.text("model_type").value_or(""); }
   std::span<const SourceTensor> tensors() const override { return tensors_; }
 
@@ -85,7 +96,7 @@ class HfFolder final : public Checkpoint {
  private:
   void add_shard(const std::string& name) {
     shards_.emplace_back(folder_ / name);
-    for (SourceTensor& tensor : read_safetensors(shards_.back())) tensors_.push_back(std::move(tensor));
+    for (SourceTensor& tensor : container_.read(shards_.back())) tensors_.push_back(std::move(tensor));
   }
 
   // "chat_template" is a string, or a list of {name, template} of which "default" counts.
@@ -105,14 +116,15 @@ class HfFolder final : public Checkpoint {
   }
 
   std::filesystem::path folder_;
+  Container container_;
   FlatJson config_;
   std::vector<MappedFile> shards_;
   std::vector<SourceTensor> tensors_;
 };
 
 // The distinct files that the index names, sorted.
-std::vector<std::string> shards_of(const std::filesystem::path& folder) {
-  const std::string file = (folder / kIndexName).native();
+std::vector<std::string> shards_of(const std::filesystem::path& folder, std::string_view index) {
+  const std::string file = (folder / index).native();
   const std::string json = read_file(file, kMaxSideFileBytes);
   simdjson::dom::parser parser;
   simdjson::dom::object map;
@@ -133,22 +145,32 @@ std::vector<std::string> shards_of(const std::filesystem::path& folder) {
   return {names.begin(), names.end()};
 }
 
+std::unique_ptr<Checkpoint> open_file(const std::filesystem::path& file, const Container& container) {
+  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  return std::make_unique<HfFolder>(folder, container, std::vector<std::string>{file.filename().native()});
+}
+
 }  // namespace
 
 std::unique_ptr<Checkpoint> open_hf_folder(const std::filesystem::path& folder) {
-  std::error_code status;
-  if (std::filesystem::exists(folder / "model.safetensors", status))
-    return std::make_unique<HfFolder>(folder, std::vector<std::string>{"model.safetensors"});
-  if (std::filesystem::exists(folder / kIndexName, status))
-    return std::make_unique<HfFolder>(folder, shards_of(folder));
-  throw Error(Code::bad_input,
-              fmt::format("folder '{}' holds neither model.safetensors nor {}", folder.native(), kIndexName))
-      .hint("give the folder of a safetensors checkpoint, or the .safetensors or .gguf file itself");
+  for (const Container& container : {kSafetensors, kPytorch}) {
+    std::error_code status;
+    if (std::filesystem::exists(folder / container.file, status))
+      return std::make_unique<HfFolder>(folder, container, std::vector<std::string>{std::string(container.file)});
+    if (std::filesystem::exists(folder / container.index, status))
+      return std::make_unique<HfFolder>(folder, container, shards_of(folder, container.index));
+  }
+  throw Error(Code::bad_input, fmt::format("folder '{}' holds none of {}, {}, {} and {}", folder.native(),
+                                           kSafetensors.file, kSafetensors.index, kPytorch.file, kPytorch.index))
+      .hint("give the folder of a Hugging Face checkpoint, or the .safetensors, .gguf, .pt or .bin file itself");
 }
 
 std::unique_ptr<Checkpoint> open_safetensors_file(const std::filesystem::path& file) {
-  const std::filesystem::path folder = file.has_parent_path() ? file.parent_path() : ".";
-  return std::make_unique<HfFolder>(folder, std::vector<std::string>{file.filename().native()});
+  return open_file(file, kSafetensors);
+}
+
+std::unique_ptr<Checkpoint> open_pytorch_file(const std::filesystem::path& file) {
+  return open_file(file, kPytorch);
 }
 
 }  // namespace frugal

@@ -33,7 +33,8 @@ struct Arguments {
 };
 
 void declare(CLI::App& app, Arguments& args) {
-  app.add_option("IN", args.input, "Hugging Face folder, .safetensors or .gguf file; with --check, a pack")->required();
+  app.add_option("IN", args.input, "Hugging Face folder, .safetensors, .pt, .bin or .gguf file; with --check, a pack")
+      ->required();
   app.add_option("-o,--output", args.output, "pack to make")->type_name("OUT.pack");
   app.add_option("--dtype", args.dtype,
                  "keep, int8, int4, fp16 or fp32 (default: keep for a quantised source, otherwise int8)");
