@@ -16,11 +16,12 @@
 
 namespace frugal {
 
-/// Keys and values of the tokens seen so far, fp32, [layers][capacity, kv_heads · head_dim]. Reserved as kv_cache
-/// before it is allocated; grows in steps up to its capacity so that a short prompt does not pay for a long context.
+/// Keys and values of the tokens seen so far, fp32, [layers][capacity, kv_heads · head_dim], in the memory of a backend.
+/// Reserved as kv_cache before it is allocated; grows in steps up to its capacity so that a short prompt does not pay
+/// for a long context. Must not outlive `ops`.
 class KvCache {
  public:
-  KvCache(int64_t layers, int64_t kv_features, int64_t capacity, Budget* budget);
+  KvCache(Ops& ops, int64_t layers, int64_t kv_features, int64_t capacity, Budget* budget);
   int64_t length() const { return length_; }
   int64_t capacity() const { return capacity_; }
   /// Forgets the tokens from `length` on.
@@ -28,13 +29,18 @@ class KvCache {
   /// Makes room for `tokens` more. Throws Error(bad_input) beyond the capacity, Error(over_budget).
   void extend(int64_t tokens);
   void advance(int64_t tokens) { length_ += tokens; }
-  View keys(int64_t layer);    // [allocated, kv_features]
-  View values(int64_t layer);  // [allocated, kv_features]
+  View keys(int64_t layer) { return matrix(layers_[static_cast<size_t>(layer)].keys); }      // [allocated, kv_features]
+  View values(int64_t layer) { return matrix(layers_[static_cast<size_t>(layer)].values); }  // the same
 
  private:
+  using Memory = std::shared_ptr<std::byte>;
   struct Layer {
-    std::vector<float> keys, values;
+    Memory keys, values;
   };
+  View matrix(const Memory& memory) const { return View(memory.get(), DType::f32, Shape{allocated_, kv_features_}); }
+  Memory grown_copy(const Memory& old, int64_t tokens) const;
+
+  Ops* ops_;
   int64_t kv_features_, capacity_, allocated_ = 0, length_ = 0;
   Budget* budget_;
   std::vector<Reservation> reservations_;

@@ -12,8 +12,12 @@ constexpr int64_t kGrowTokens = 256;
 
 }  // namespace
 
-KvCache::KvCache(int64_t layers, int64_t kv_features, int64_t capacity, Budget* budget)
-    : kv_features_(kv_features), capacity_(capacity), budget_(budget), layers_(static_cast<size_t>(layers)) {
+KvCache::KvCache(Ops& ops, int64_t layers, int64_t kv_features, int64_t capacity, Budget* budget)
+    : ops_(&ops),
+      kv_features_(kv_features),
+      capacity_(capacity),
+      budget_(budget),
+      layers_(static_cast<size_t>(layers)) {
   FRUGAL_CHECK(layers > 0 && kv_features > 0 && capacity > 0);
 }
 
@@ -37,18 +41,19 @@ void KvCache::extend(int64_t tokens) {
     reservations_.push_back(budget_->reserve(MemoryTag::kv_cache, bytes, "key-value cache"));
   }
   for (Layer& layer : layers_) {
-    layer.keys.resize(static_cast<size_t>(grown * kv_features_));
-    layer.values.resize(static_cast<size_t>(grown * kv_features_));
+    layer.keys = grown_copy(layer.keys, grown);
+    layer.values = grown_copy(layer.values, grown);
   }
   allocated_ = grown;
 }
 
-View KvCache::keys(int64_t layer) {
-  return View(layers_[static_cast<size_t>(layer)].keys.data(), DType::f32, Shape{allocated_, kv_features_});
-}
-
-View KvCache::values(int64_t layer) {
-  return View(layers_[static_cast<size_t>(layer)].values.data(), DType::f32, Shape{allocated_, kv_features_});
+KvCache::Memory KvCache::grown_copy(const Memory& old, int64_t tokens) const {
+  Memory memory = ops_->hold(static_cast<uint64_t>(tokens * kv_features_) * sizeof(float));
+  if (length_ > 0) {
+    const Shape seen{length_, kv_features_};
+    ops_->copy(View(old.get(), DType::f32, seen), View(memory.get(), DType::f32, seen));
+  }
+  return memory;
 }
 
 }  // namespace frugal

@@ -151,7 +151,7 @@ class LlamaDecoder final : public Decoder {
   std::string identity() const override { return identity_; }
 
   KvCache make_cache(int64_t capacity_tokens, Budget* budget) const override {
-    return KvCache(config_.layers, config_.kv_features(), std::min(capacity_tokens, config_.context), budget);
+    return KvCache(ops_, config_.layers, config_.kv_features(), std::min(capacity_tokens, config_.context), budget);
   }
 
   void forward(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) override {

@@ -91,6 +91,9 @@ class Ops {
     Ops& ops_;
     Arena::Mark mark_;
   };
+  /// Memory that outlives every scope, such as a key-value cache's: uninitialised, given up with its last pointer, which
+  /// must not outlive the backend. Not counted by the backend's budget: who asks reserves.
+  virtual std::shared_ptr<std::byte> hold(uint64_t bytes);
   virtual void upload(std::span<const float> from, View to) = 0;
   virtual void download(View from, std::span<float> to) = 0;
 
@@ -123,7 +126,6 @@ class Ops {
 };
 
 class ThreadPool;
-class Budget;
 
 /// The native backend. `isa` nullopt: choose_isa(). Borrows `threads` and `budget` (may be null).
 std::unique_ptr<Ops> make_cpu_ops(ThreadPool& threads, Budget* budget = nullptr, std::optional<Isa> isa = {});

@@ -13,6 +13,7 @@
 #include "format/pack.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
+#include "support/backends.h"
 #include "support/golden.h"
 
 using namespace frugal;
@@ -20,15 +21,6 @@ using namespace frugal::testing;
 namespace fs = std::filesystem;
 
 namespace {
-
-template <typename Check>
-void on_every_isa(Check&& check) {
-  for (const Isa isa : supported_isas()) {
-    CAPTURE(to_string(isa));
-    ThreadPool threads(2);
-    check(*make_cpu_ops(threads, nullptr, isa));
-  }
-}
 
 // How far a random model's outputs may drift: fp32 only by the order of additions, the integer types by their rounding.
 struct Tolerance {
@@ -54,7 +46,7 @@ TEST_CASE("BERT computes what transformers computes, at every precision and on e
     CAPTURE(to_string(precision));
     const TemporaryPack made(kRoot / "tests/golden/bert", precision);
     const Pack pack(made.path);
-    on_every_isa([&, least = floor](Ops& ops) {
+    on_every_backend([&, least = floor](Ops& ops) {
       const auto model = open_embedder(pack, ops);
       CHECK(model->dimension() == 32);
       CHECK(model->max_tokens() == 48);
@@ -79,7 +71,7 @@ TEST_CASE("Llama computes what transformers computes, from safetensors and GGUF,
       const TemporaryPack made(kRoot / "tests/golden" / (name == "llama-gguf" ? name + "/model.gguf" : name),
                                precision);
       const Pack pack(made.path);
-      on_every_isa([&, least = floor](Ops& ops) {
+      on_every_backend([&, least = floor](Ops& ops) {
         const auto model = open_decoder(pack, ops);
         Outputs outputs(name);
         for (const auto expected : outputs.cases()) {
@@ -99,7 +91,7 @@ TEST_CASE("Llama computes what transformers computes, from safetensors and GGUF,
 TEST_CASE("the logits of every token agree with the oracle's first choices") {
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::fp32);
   const Pack pack(made.path);
-  on_every_isa([&](Ops& ops) {
+  on_every_backend([&](Ops& ops) {
     const auto model = open_decoder(pack, ops);
     Outputs outputs("llama");
     for (const auto expected : outputs.cases()) {

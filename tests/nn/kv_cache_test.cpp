@@ -1,12 +1,15 @@
 #include <doctest/doctest.h>
 
 #include "base/error.h"
+#include "base/thread_pool.h"
 #include "nn/decoder.h"
 
 using namespace frugal;
 
 TEST_CASE("a key-value cache keeps what it holds when it grows, and refuses more than its capacity") {
-  KvCache cache(2, 4, 1000, nullptr);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  KvCache cache(*ops, 2, 4, 1000, nullptr);
   cache.extend(10);
   cache.keys(1).row<float>(9)[3] = 42;
   cache.advance(10);
@@ -20,7 +23,9 @@ TEST_CASE("a key-value cache keeps what it holds when it grows, and refuses more
 
 TEST_CASE("a key-value cache is reserved in the budget before it is allocated") {
   Budget budget(300 * 2 * 4 * 2 * 4);
-  KvCache cache(2, 4, 1000, &budget);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  KvCache cache(*ops, 2, 4, 1000, &budget);
   cache.extend(200);
   CHECK(budget.used_bytes(MemoryTag::kv_cache) == 256 * 2 * 4 * 2 * 4);
   CHECK_THROWS_AS(cache.extend(400), Error);

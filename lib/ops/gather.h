@@ -1,0 +1,16 @@
+// Rows of an embedding table, looked up in the host's memory: what every backend does before anything is on a device.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "tensor/view.h"
+
+namespace frugal {
+
+/// out[t] = table row ids[t] as fp32 (+ out[t] if accumulate). table: f32, f16 or i8 with row scales, [rows, features];
+/// out: [ids, features]. Throws Error(internal) for an id outside the table.
+void gather_rows(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+                 bool accumulate);
+
+}  // namespace frugal

@@ -1,0 +1,373 @@
+#include "ops/plugin.h"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <utility>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "ops/gather.h"
+#include "ops/plugin_abi.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+static_assert(int(Activation::none) == FRUGAL_NONE && int(Activation::gelu) == FRUGAL_GELU &&
+              int(Activation::gelu_tanh) == FRUGAL_GELU_TANH && int(Activation::silu) == FRUGAL_SILU &&
+              int(Activation::relu) == FRUGAL_RELU && int(Activation::tanh) == FRUGAL_TANH);
+static_assert(int(NormKind::layer) == FRUGAL_LAYER_NORM && int(NormKind::rms) == FRUGAL_RMS_NORM);
+static_assert(int(Pooling::mean) == FRUGAL_POOL_MEAN && int(Pooling::cls) == FRUGAL_POOL_CLS &&
+              int(Pooling::last) == FRUGAL_POOL_LAST);
+static_assert(sizeof(AttentionSpan) == sizeof(frugal_span) &&
+              offsetof(AttentionSpan, kv_tokens) == offsetof(frugal_span, kv_tokens));
+
+constexpr const char* kHowToGetTorch = "scripts/setup --torch installs libtorch; then build again (docs/plugins.md)";
+
+struct CloseLibrary {
+  void operator()(void* handle) const { ::dlclose(handle); }
+};
+
+/// An open shared object and its table.
+struct Library {
+  std::unique_ptr<void, CloseLibrary> handle;
+  const frugal_plugin* table = nullptr;
+
+  explicit Library(const fs::path& file) {
+    handle.reset(::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL));
+    if (!handle)
+      throw Error(Code::missing, fmt::format("the plugin cannot be loaded: {}", ::dlerror()))
+          .hint(fmt::format("install the library that is named, or build the plugin for the one that is there: {}",
+                            kHowToGetTorch));
+    const auto query = reinterpret_cast<frugal_plugin_query_fn>(::dlsym(handle.get(), FRUGAL_PLUGIN_SYMBOL));
+    if (!query)
+      throw Error(Code::mismatch, fmt::format("{}: not a plugin of frugal: it has no {}", file.native(),
+                                              FRUGAL_PLUGIN_SYMBOL))
+          .hint("name the folder of frugal's own plugins in FRUGAL_PLUGINS");
+    table = query(FRUGAL_PLUGIN_ABI);
+    if (!table || table->abi != FRUGAL_PLUGIN_ABI || table->bytes != sizeof(frugal_plugin))
+      throw Error(Code::mismatch,
+                  fmt::format("{}: the plugin was built for another version of frugal (its ABI is {}, ours is {})",
+                              file.native(), table ? std::to_string(table->abi) : "not ours", FRUGAL_PLUGIN_ABI))
+          .hint("build frugal and its plugins from the same sources");
+  }
+};
+
+int32_t abi_precision(Backend::Precision precision) {
+  switch (precision) {
+    case Backend::Precision::bf16:
+      return FRUGAL_BF16;
+    case Backend::Precision::fp16:
+      return FRUGAL_FP16;
+    case Backend::Precision::fp32:
+      break;
+  }
+  return FRUGAL_FP32;
+}
+
+frugal_vector vector_of(std::span<const float> values) {
+  return {values.empty() ? nullptr : values.data(), static_cast<int64_t>(values.size())};
+}
+
+frugal_matrix matrix_of(View x) {
+  if (!x) return {nullptr, 0, 0, 0};
+  FRUGAL_CHECK(x.dtype == DType::f32);
+  return {x.row<float>(0), x.rows(), x.cols(), x.row_stride};
+}
+
+std::optional<uint64_t> known(int64_t bytes) {
+  return bytes < 0 ? std::nullopt : std::optional<uint64_t>(static_cast<uint64_t>(bytes));
+}
+
+class TableOps final : public PluginOps {
+ public:
+  TableOps(std::shared_ptr<Library> library, const Backend& backend, int threads, Budget* budget)
+      : library_(std::move(library)), plugin_(*library_->table), budget_(budget), arena_(budget) {
+    const frugal_open how{backend.device.c_str(), abi_precision(backend.precision), threads};
+    frugal_context* context = nullptr;
+    check(plugin_.open(&how, &context), "open");
+    context_ = {context, plugin_.close};
+    check(plugin_.device(context_.get(), &device_), "device");
+    name_ = device_.is_host ? plugin_.name : fmt::format("{}:{}", plugin_.name, device_.name);
+  }
+
+  std::string_view name() const override { return name_; }
+  std::string library() const override { return device_.library; }
+  std::string device() const override { return device_.name; }
+
+  Weight prepare(const PackedWeight& weight) override;
+  View allocate(Shape shape) override;
+  std::shared_ptr<std::byte> hold(uint64_t bytes) override;
+  void upload(std::span<const float> from, View to) override {
+    FRUGAL_CHECK(int64_t(from.size()) == to.shape.elements());
+    check(plugin_.upload(context_.get(), vector_of(from), matrix_of(to)), "upload");
+  }
+  void download(View from, std::span<float> to) override {
+    FRUGAL_CHECK(int64_t(to.size()) == from.shape.elements());
+    check(plugin_.download(context_.get(), matrix_of(from), to.data()), "download");
+  }
+
+  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+             bool accumulate) override;
+  void embed(Weight table, std::span<const int32_t> ids, View out) override;
+  void linear(const LinearSpec& spec, View x, View out, View residual) override;
+  void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) override {
+    FRUGAL_CHECK(specs.size() == outs.size());
+    for (size_t i = 0; i < specs.size(); ++i) linear(specs[i], x, outs[i], {});
+  }
+  void norm(const NormSpec& spec, View x, View out) override {
+    FRUGAL_CHECK(x.shape == out.shape && int64_t(spec.gamma.size()) == x.cols());
+    check(plugin_.norm(context_.get(), int32_t(spec.kind), vector_of(spec.gamma), vector_of(spec.beta), spec.epsilon,
+                       matrix_of(x), matrix_of(out)),
+          "norm");
+  }
+  void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
+  void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+                 View out) override;
+  void activate(Activation f, View x, View out) override {
+    check(plugin_.activate(context_.get(), int32_t(f), matrix_of(x), matrix_of(out)), "activate");
+  }
+  void activate_gated(Activation f, View gate, View up, View out) override {
+    check(plugin_.activate_gated(context_.get(), int32_t(f), matrix_of(gate), matrix_of(up), matrix_of(out)),
+          "activate_gated");
+  }
+  void add(View a, View b, View out) override {
+    check(plugin_.add(context_.get(), matrix_of(a), matrix_of(b), matrix_of(out)), "add");
+  }
+  void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override {
+    FRUGAL_CHECK(out.rows() == int64_t(spans.size()) && out.cols() == x.cols());
+    check(plugin_.pool(context_.get(), int32_t(kind), abi_spans(spans), int64_t(spans.size()), matrix_of(x),
+                       matrix_of(out)),
+          "pool");
+  }
+  void normalize_rows(View x) override { check(plugin_.normalize_rows(context_.get(), matrix_of(x)), "normalize_rows"); }
+  void copy(View from, View to) override {
+    FRUGAL_CHECK(from.rows() == to.rows() && from.cols() == to.cols());
+    check(plugin_.copy(context_.get(), matrix_of(from), matrix_of(to)), "copy");
+  }
+
+  DeviceMemory memory() const override;
+  void drop_caches() override { check(plugin_.drop_caches(context_.get()), "drop_caches"); }
+  void reset_peak() override { check(plugin_.reset_peak(context_.get()), "reset_peak"); }
+  Svd svd(std::span<const float> a, int64_t rows, int64_t cols) override;
+
+ protected:
+  Arena::Mark mark() override {
+    return device_.is_host ? arena_.mark() : Arena::Mark{blocks_.size(), 0};
+  }
+  void rewind(Arena::Mark mark) override {
+    if (device_.is_host) return arena_.reset(mark);
+    blocks_.resize(mark.block);
+  }
+
+ private:
+  static const frugal_span* abi_spans(std::span<const AttentionSpan> spans) {
+    return reinterpret_cast<const frugal_span*>(spans.data());  // the same members, asserted above
+  }
+  void check(int32_t status, const char* operation) const;
+
+  // Destroyed from the last to the first: blocks before the context, the context before the library.
+  std::shared_ptr<Library> library_;
+  const frugal_plugin& plugin_;
+  std::unique_ptr<frugal_context, void (*)(frugal_context*)> context_{nullptr, nullptr};
+  frugal_device device_{};
+  std::string name_;
+  Budget* budget_;
+  Arena arena_;                                     // on the host
+  std::vector<std::shared_ptr<std::byte>> blocks_;  // on a device
+  std::vector<Reservation> weights_;
+};
+
+void TableOps::check(int32_t status, const char* operation) const {
+  if (status == FRUGAL_OK) return;
+  const std::string what = fmt::format("{}: {}: {}", name_.empty() ? plugin_.name : name_, operation,
+                                       plugin_.error_text());
+  switch (status) {
+    case FRUGAL_NO_DEVICE:
+      throw Error(Code::missing, what).hint("--backend torch runs on the processor; for CUDA, see docs/plugins.md");
+    case FRUGAL_OUT_OF_MEMORY:
+      throw Error(Code::over_budget, what).hint("use a smaller model, fewer tokens, or --backend cpu");
+    case FRUGAL_UNSUPPORTED:
+      throw Error(Code::usage, what);
+    default:
+      throw Error(Code::internal, what);
+  }
+}
+
+// A few blocks of outputs at a time: the weight is never there twice.
+Weight TableOps::prepare(const PackedWeight& weight) {
+  FRUGAL_CHECK(weight.data && is_linear(weight.dtype));
+  if (budget_ && device_.is_host) {
+    const uint64_t bytes = static_cast<uint64_t>(weight.outputs) * static_cast<uint64_t>(weight.inputs) * 4;
+    weights_.push_back(budget_->reserve(MemoryTag::weights, bytes, "weights of the plugin's backend"));
+  }
+  Weight made{-1, weight.outputs, weight.inputs};
+  check(plugin_.make_weight(context_.get(), weight.outputs, weight.inputs, &made.id), "make_weight");
+  std::vector<float> rows(static_cast<size_t>(kOutputBlock * weight.inputs));
+  for (int64_t block = 0; block < weight.out_blocks(); ++block) {
+    unpack_block(weight, block, rows);
+    const int64_t first = block * kOutputBlock, count = std::min(kOutputBlock, weight.outputs - first);
+    check(plugin_.fill_weight(context_.get(), made.id, first, {rows.data(), count * weight.inputs}), "fill_weight");
+  }
+  return made;
+}
+
+std::shared_ptr<std::byte> TableOps::hold(uint64_t bytes) {
+  if (device_.is_host) return PluginOps::hold(bytes);
+  void* data = nullptr;
+  check(plugin_.allocate(context_.get(), bytes, &data), "allocate");
+  return {static_cast<std::byte*>(data), [this](std::byte* p) { plugin_.release(context_.get(), p); }};
+}
+
+View TableOps::allocate(Shape shape) {
+  const uint64_t bytes = static_cast<uint64_t>(shape.elements()) * sizeof(float);
+  if (device_.is_host) return View(arena_.allocate(bytes), DType::f32, shape);
+  blocks_.push_back(hold(bytes));
+  return View(blocks_.back().get(), DType::f32, shape);
+}
+
+void TableOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+                     bool accumulate) {
+  if (device_.is_host) return gather_rows(table, row_scales, ids, out, accumulate);
+  std::vector<float> rows(static_cast<size_t>(out.shape.elements()));
+  gather_rows(table, row_scales, ids, View(rows.data(), DType::f32, out.shape), false);
+  if (!accumulate) return upload(rows, out);
+  const Scope scope(*this);
+  const View gathered = allocate(out.shape);
+  upload(rows, gathered);
+  add(out, gathered, out);
+}
+
+void TableOps::embed(Weight table, std::span<const int32_t> ids, View out) {
+  FRUGAL_CHECK(out.rows() == int64_t(ids.size()) && out.cols() == table.inputs);
+  for (const int32_t id : ids) FRUGAL_CHECK(id >= 0 && id < table.outputs);
+  check(plugin_.embed(context_.get(), table.id, ids.data(), int64_t(ids.size()), matrix_of(out)), "embed");
+}
+
+void TableOps::linear(const LinearSpec& spec, View x, View out, View residual) {
+  FRUGAL_CHECK(x.cols() == spec.weight.inputs && out.rows() == x.rows() && out.cols() == spec.weight.outputs);
+  FRUGAL_CHECK(spec.bias.empty() || int64_t(spec.bias.size()) == spec.weight.outputs);
+  if (x.rows() == 0) return;
+  check(plugin_.linear(context_.get(), spec.weight.id, vector_of(spec.bias), int32_t(spec.activation), matrix_of(x),
+                       matrix_of(residual), matrix_of(out)),
+        "linear");
+}
+
+void TableOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
+                    int64_t head_dim) {
+  FRUGAL_CHECK(int64_t(positions.size()) == x.rows() && heads * head_dim == x.cols() && spec.rotary_dim <= head_dim);
+  const auto half = static_cast<size_t>(spec.rotary_dim / 2);
+  std::vector<float> cosine, sine;
+  for (const int32_t position : positions) {
+    const size_t at = static_cast<size_t>(position) * half;
+    FRUGAL_CHECK(position >= 0 && at + half <= spec.cosine.size());
+    cosine.insert(cosine.end(), spec.cosine.begin() + ptrdiff_t(at), spec.cosine.begin() + ptrdiff_t(at + half));
+    sine.insert(sine.end(), spec.sine.begin() + ptrdiff_t(at), spec.sine.begin() + ptrdiff_t(at + half));
+  }
+  check(plugin_.rope(context_.get(), vector_of(cosine), vector_of(sine), spec.rotary_dim, spec.interleaved, heads,
+                     head_dim, matrix_of(x)),
+        "rope");
+}
+
+void TableOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+                         View out) {
+  FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
+  FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim && k.cols() == spec.num_kv_heads * spec.head_dim);
+  const frugal_attention plain{spec.num_heads, spec.num_kv_heads, spec.head_dim, spec.scale, spec.causal};
+  check(plugin_.attention(context_.get(), &plain, abi_spans(spans), int64_t(spans.size()), matrix_of(q), matrix_of(k),
+                          matrix_of(v), matrix_of(out)),
+        "attention");
+}
+
+DeviceMemory TableOps::memory() const {
+  frugal_memory bytes{};
+  check(plugin_.memory(context_.get(), &bytes), "memory");
+  return {known(bytes.used_bytes), known(bytes.reserved_bytes), known(bytes.peak_bytes), known(bytes.free_bytes),
+          known(bytes.total_bytes)};
+}
+
+Svd TableOps::svd(std::span<const float> a, int64_t rows, int64_t cols) {
+  FRUGAL_CHECK(rows > 0 && cols > 0 && int64_t(a.size()) == rows * cols);
+  const int64_t k = std::min(rows, cols);
+  Svd result;
+  result.u.resize(static_cast<size_t>(rows * k));
+  result.s.resize(static_cast<size_t>(k));
+  result.vt.resize(static_cast<size_t>(k * cols));
+  check(plugin_.svd(context_.get(), a.data(), rows, cols, result.u.data(), result.s.data(), result.vt.data()), "svd");
+  return result;
+}
+
+std::vector<fs::path> plugin_folders() {
+  std::vector<fs::path> folders;
+  if (const char* named = std::getenv("FRUGAL_PLUGINS"); named && *named) folders.emplace_back(named);
+  std::error_code unreadable;
+  const fs::path beside = fs::read_symlink("/proc/self/exe", unreadable).parent_path();
+  if (!unreadable) {
+    folders.push_back((beside / "../plugins").lexically_normal());
+    folders.push_back((beside / "../lib/frugal").lexically_normal());
+  }
+  return folders;
+}
+
+}  // namespace
+
+Backend parse_backend(std::string_view text) {
+  Backend backend;
+  if (text == "cpu") return backend;
+  const auto next = [&] {
+    const size_t end = std::min(text.find(':'), text.size());
+    const std::string_view part = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return part;
+  };
+  const std::string whole(text);
+  backend.plugin = next();
+  bool good = backend.plugin == "torch";
+  while (good && !text.empty()) {
+    const std::string_view part = next();
+    const bool number = !part.empty() && part.size() <= 3 && part.find_first_not_of("0123456789") == part.npos;
+    if (part == "cpu" || part == "cuda")
+      backend.device = part;
+    else if (number && backend.device == "cuda")
+      backend.device = fmt::format("cuda:{}", part);
+    else if (part == "fp32")
+      backend.precision = Backend::Precision::fp32;
+    else if (part == "bf16")
+      backend.precision = Backend::Precision::bf16;
+    else if (part == "fp16")
+      backend.precision = Backend::Precision::fp16;
+    else
+      good = false;
+  }
+  if (!good || whole.ends_with(':'))
+    throw Error(Code::usage, fmt::format("unknown backend '{}'", whole))
+        .hint("known: cpu, torch, torch:cuda; with :bf16 or :fp16 after it for weights of half the size");
+  return backend;
+}
+
+fs::path find_plugin(const std::string& name) {
+  std::string looked;
+  for (const fs::path& folder : plugin_folders()) {
+    const fs::path file = folder / fmt::format("frugal_{}.so", name);
+    std::error_code ignored;
+    if (fs::exists(file, ignored)) return file;
+    looked += fmt::format("{}{}", looked.empty() ? "" : ", ", folder.native());
+  }
+  throw Error(Code::missing, fmt::format("the {} plugin is not there (looked in {})", name, looked)).hint(kHowToGetTorch);
+}
+
+std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& backend, int threads, Budget* budget) {
+  return std::make_unique<TableOps>(std::make_shared<Library>(file), backend, threads, budget);
+}
+
+std::unique_ptr<Ops> make_ops(const Backend& backend, ThreadPool& threads, Budget* budget) {
+  if (backend.native()) return make_cpu_ops(threads, budget);
+  return open_plugin_ops(find_plugin(backend.plugin), backend, threads.threads(), budget);
+}
+
+}  // namespace frugal

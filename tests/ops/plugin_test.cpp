@@ -1,0 +1,142 @@
+// The door to plugins: what is refused and how it is said, and that a plugin can be let go and opened again.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstdlib>
+
+#include "support/backends.h"
+#include "support/errors.h"
+#include "support/temp_folder.h"
+
+using namespace frugal;
+using namespace frugal::testing;
+namespace fs = std::filesystem;
+
+namespace {
+
+const fs::path kStandIns = FRUGAL_TEST_PLUGINS;
+
+Error refusal(const fs::path& file) {
+  const std::optional<Error> error = error_of([&] { open_plugin_ops(file, Backend{"torch"}, 1, nullptr); });
+  REQUIRE(error);
+  return *error;
+}
+
+}  // namespace
+
+TEST_CASE("a backend is named as plugin, device and precision, and what is not understood is said") {
+  CHECK(parse_backend("cpu").native());
+  CHECK(parse_backend("torch").device == "cpu");
+  CHECK(parse_backend("torch:cuda").device == "cuda");
+  CHECK(parse_backend("torch:cuda:1:bf16").device == "cuda:1");
+  CHECK(parse_backend("torch:bf16").precision == Backend::Precision::bf16);
+  CHECK(parse_backend("torch:cpu:fp32").precision == Backend::Precision::fp32);
+  for (const char* bad : {"", "gpu", "torch:", "torch:tpu", "torch:1", "cpu:fp16", "torch:cuda:", "torch:cuda:9999",
+                          "torch::fp16", "torch:cuda:-1"}) {
+    CAPTURE(bad);
+    CHECK_THROWS_AS(parse_backend(bad), Error);
+  }
+}
+
+TEST_CASE("what is no plugin, or one of another version, is named and not used") {
+  const Error none = refusal(kStandIns / "not_a_plugin.so");
+  CHECK(none.code() == Code::mismatch);
+  CHECK(contains(none.message(), "not a plugin of frugal"));
+  for (const char* name : {"other_abi.so", "refuses.so"}) {
+    const Error other = refusal(kStandIns / name);
+    CHECK(other.code() == Code::mismatch);
+    CHECK(contains(other.message(), "another version"));
+    CHECK(!other.hint().empty());
+  }
+}
+
+TEST_CASE("a plugin that does not load is an error with the linker's words") {
+  const TempFolder folder;
+  const fs::path garbage = folder.path() / "frugal_torch.so";
+  CHECK(refusal(garbage).code() == Code::missing);
+  write_file(garbage, "not an object file");
+  const Error error = refusal(garbage);
+  CHECK(error.code() == Code::missing);
+  CHECK(contains(error.message(), garbage.native()));
+  CHECK(!error.hint().empty());
+}
+
+TEST_CASE("a plugin that is nowhere is an error that says where it was looked for") {
+  const std::optional<Error> error = error_of([] { find_plugin("nowhere"); });
+  REQUIRE(error);
+  CHECK(error->code() == Code::missing);
+  CHECK(contains(error->message(), "plugins"));
+  CHECK(contains(error->hint(), "scripts/setup --torch"));
+}
+
+TEST_CASE("torch is opened, let go and opened again, twice at once too") {
+  on_every_plugin([](Ops&) {});
+  for (const std::string& name : plugin_backends())
+    for (int i = 0; i < 3; ++i) {
+      ThreadPool threads(2);
+      const auto first = make_ops(parse_backend(name), threads, nullptr);
+      const auto second = make_ops(parse_backend(name), threads, nullptr);
+      const Ops::Scope scope(*second);
+      const View x = second->allocate(Shape{1, 2});
+      second->upload(std::vector<float>{3, 4}, x);
+      second->normalize_rows(x);
+      std::vector<float> got(2);
+      second->download(x, got);
+      CHECK(got[0] == doctest::Approx(0.6f));
+    }
+}
+
+TEST_CASE("torch holds a weight in half the bytes where it is asked to, and rounds as that says") {
+  if (plugin_backends().empty()) return;
+  ThreadPool threads(1);
+  const auto ops = make_ops(parse_backend("torch:bf16"), threads, nullptr);
+  std::vector<std::byte> data(packed_bytes(DType::linear_f32, 1, 32));
+  std::vector<float> row(32, 0.0f), scales(16);
+  row[0] = 1.0f + 1.0f / 1024;  // bf16 keeps 8 bits: 1
+  pack_block(DType::linear_f32, row, 32, data.data(), scales.data());
+  const Ops::Scope scope(*ops);
+  const View x = ops->allocate(Shape{1, 32}), out = ops->allocate(Shape{1, 1});
+  ops->upload(std::vector<float>(32, 1.0f), x);
+  ops->linear({ops->prepare({DType::linear_f32, 1, 32, data.data(), nullptr}), {}}, x, out);
+  CHECK(*out.row<float>(0) == 1.0f);
+}
+
+TEST_CASE("a device reports its memory, and the processor, which has none of its own, reports nothing") {
+  for (const std::string& name : plugin_backends()) {
+    const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend(name), 1, nullptr);
+    const DeviceMemory before = ops->memory();
+    if (ops->device() == "cpu") {
+      CHECK(!before.used_bytes);
+      CHECK(!before.total_bytes);
+      continue;
+    }
+    REQUIRE(before.used_bytes.has_value());
+    const auto held = ops->hold(64 << 20);
+    CHECK(*ops->memory().used_bytes >= *before.used_bytes + (64 << 20));
+    CHECK(*ops->memory().peak_bytes >= *before.used_bytes + (64 << 20));
+  }
+}
+
+TEST_CASE("a singular value decomposition gives the matrix back, its values falling") {
+  if (plugin_backends().empty()) return;
+  const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, nullptr);
+  const std::vector<float> a = {3, 1, 1, -1, 3, 1};
+  const Svd svd = ops->svd(a, 2, 3);
+  REQUIRE(svd.s.size() == 2);
+  CHECK(svd.s[0] == doctest::Approx(std::sqrt(12.0)));
+  CHECK(svd.s[1] == doctest::Approx(std::sqrt(10.0)));
+  for (size_t r = 0; r < 2; ++r)
+    for (size_t c = 0; c < 3; ++c)
+      CHECK(svd.u[r * 2] * svd.s[0] * svd.vt[c] + svd.u[r * 2 + 1] * svd.s[1] * svd.vt[3 + c] ==
+            doctest::Approx(a[r * 3 + c]).epsilon(1e-5));
+}
+
+TEST_CASE("the budget counts a plugin's weights and working memory before they are allocated") {
+  if (plugin_backends().empty()) return;
+  Budget budget(1 << 20);
+  const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, &budget);
+  std::vector<std::byte> data(packed_bytes(DType::linear_f32, 1024, 512));
+  CHECK_THROWS_AS(ops->prepare({DType::linear_f32, 1024, 512, data.data(), nullptr}), Error);
+  CHECK_THROWS_AS(ops->allocate(Shape{1024, 1024}), Error);
+  CHECK(budget.used_bytes(MemoryTag::weights) == 0);
+}
