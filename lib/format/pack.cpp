@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 
 #include "base/checked.h"
@@ -30,14 +29,6 @@ MappedFile map_pack(const std::filesystem::path& path) {
     throw Error(Code::missing, fmt::format("no pack at '{}'", path.native()))
         .hint("make it with quantize-model, or run scripts/quickstart");
   return MappedFile(path);
-}
-
-template <typename Number>
-std::optional<Number> parse_number(std::string_view text) {
-  Number value{};
-  const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (status != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
 }
 
 }  // namespace
@@ -229,37 +220,6 @@ std::optional<std::string_view> Pack::text(std::string_view key) const {
       high = middle;
   }
   return std::nullopt;
-}
-
-std::string_view Pack::require_text(std::string_view key) const {
-  const std::optional<std::string_view> value = text(key);
-  if (!value) fail(fmt::format("config key '{}' is not there", key));
-  return *value;
-}
-
-int64_t Pack::require_int(std::string_view key, int64_t min, int64_t max) const {
-  const std::string_view value = require_text(key);
-  const std::optional<int64_t> number = parse_number<int64_t>(value);
-  if (!number || *number < min || *number > max)
-    fail(fmt::format("config key '{}' is '{}', expected an integer from {} to {}", key, value, min, max));
-  return *number;
-}
-
-double Pack::require_float(std::string_view key) const {
-  const std::string_view value = require_text(key);
-  const std::optional<double> number = parse_number<double>(value);
-  if (!number) fail(fmt::format("config key '{}' is '{}', expected a number", key, value));
-  return *number;
-}
-
-std::optional<int64_t> Pack::find_int(std::string_view key) const {
-  const std::optional<std::string_view> value = text(key);
-  return value ? parse_number<int64_t>(*value) : std::nullopt;
-}
-
-std::optional<double> Pack::find_float(std::string_view key) const {
-  const std::optional<std::string_view> value = text(key);
-  return value ? parse_number<double>(*value) : std::nullopt;
 }
 
 std::vector<std::pair<std::string_view, std::string_view>> Pack::entries() const {

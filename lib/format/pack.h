@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "format/model_config.h"
 #include "format/tensor_role.h"
 #include "tensor/packed.h"
 #include "tensor/view.h"
@@ -31,7 +32,7 @@ struct PackTensor {
 
 /// Opening checks magic, version, footer, sizes, the checksum of the header and every entry's bounds; it reads no
 /// tensor. Throws Error(missing) if there is no file, Error(corrupt_file) naming file, field and offset.
-class Pack {
+class Pack : public ModelConfig {
  public:
   explicit Pack(const std::filesystem::path& path);
 
@@ -48,13 +49,9 @@ class Pack {
   /// As dense fp32 of exactly this shape (norms, biases).
   std::span<const float> require_f32(std::string_view name, const Shape& shape) const;
 
-  /// The model's configuration, typed key → value; keys are flat and dotted ("bert.num_heads").
-  std::optional<std::string_view> text(std::string_view key) const;
-  std::string_view require_text(std::string_view key) const;
-  int64_t require_int(std::string_view key, int64_t min, int64_t max) const;
-  double require_float(std::string_view key) const;
-  std::optional<int64_t> find_int(std::string_view key) const;
-  std::optional<double> find_float(std::string_view key) const;
+  // The model's configuration (ModelConfig).
+  std::optional<std::string_view> text(std::string_view key) const override;
+  [[noreturn]] void fail(std::string_view what) const override;
   /// Every key with its value as text, in file order: for status and --dry-run.
   std::vector<std::pair<std::string_view, std::string_view>> entries() const;
 
@@ -75,7 +72,6 @@ class Pack {
 
   struct Reader;
   std::string_view string_at(uint32_t offset, uint32_t length) const;
-  [[noreturn]] void fail(std::string_view what) const;
 };
 
 /// Writes a pack in one pass, holding no more than the caller's buffers. Nothing appears at `path` before finish(), and

@@ -25,6 +25,9 @@ struct TensorSpec {
   int64_t unpermute_heads = 0;
 };
 
+/// Row of the source that holds row `row` of the pack: undoes GGUF's permutation of rotary pairs.
+int64_t source_row(const TensorSpec& spec, int64_t row);
+
 /// The model a checkpoint describes: everything a pack needs besides the tensors' bytes.
 struct ModelPlan {
   std::string architecture;  // "bert", "llama"

@@ -81,17 +81,17 @@ struct BertConfig {
   Activation activation;
 };
 
-BertConfig read_config(const Pack& pack) {
+BertConfig read_config(const ModelConfig& config) {
   BertConfig c;
-  c.layers = pack.require_int("bert.layers", 1, 1024);
-  c.hidden = pack.require_int("bert.hidden", 1, 1 << 20);
-  c.heads = pack.require_int("bert.heads", 1, 1024);
-  c.intermediate = pack.require_int("bert.intermediate", 1, 1 << 22);
-  c.positions = pack.require_int("bert.positions", 1, 1 << 20);
-  c.vocab = pack.require_int("bert.vocab", 1, 1 << 24);
-  c.types = pack.require_int("bert.types", 1, 1024);
-  c.epsilon = static_cast<float>(pack.require_float("bert.epsilon"));
-  c.activation = parse_activation(pack.require_text("bert.activation"));
+  c.layers = config.require_int("bert.layers", 1, 1024);
+  c.hidden = config.require_int("bert.hidden", 1, 1 << 20);
+  c.heads = config.require_int("bert.heads", 1, 1024);
+  c.intermediate = config.require_int("bert.intermediate", 1, 1 << 22);
+  c.positions = config.require_int("bert.positions", 1, 1 << 20);
+  c.vocab = config.require_int("bert.vocab", 1, 1 << 24);
+  c.types = config.require_int("bert.types", 1, 1024);
+  c.epsilon = static_cast<float>(config.require_float("bert.epsilon"));
+  c.activation = parse_activation(config.require_text("bert.activation"));
   return c;
 }
 
@@ -145,21 +145,20 @@ Pooling parse_pooling(std::string_view name) {
 
 class BertEmbedder final : public Embedder {
  public:
-  BertEmbedder(const Pack& pack, Ops& ops)
+  BertEmbedder(const ModelSource& source, Ops& ops)
       : ops_(ops),
-        config_(read_config(pack)),
-        tokenizer_(Tokenizer::open(pack.blob("tokenizer"))),
-        max_tokens_(pack.require_int("embed.max_tokens", 3, config_.positions)),
-        pooling_(parse_pooling(pack.require_text("embed.pooling"))),
-        normalize_(pack.require_text("embed.normalize") == "true"),
-        fingerprint_(fmt::format("bert/{}/{}/{}", pack.require_text("embed.pooling"), max_tokens_, pack.identity())) {
-    if (config_.hidden % config_.heads != 0)
-      throw Error(Code::corrupt_file,
-                  fmt::format("{}: bert.hidden is not a multiple of bert.heads", pack.path().native()));
-    words_ = load_embedding(pack, "embeddings.word", config_.vocab, config_.hidden);
-    positions_ = load_embedding(pack, "embeddings.position", config_.positions, config_.hidden);
-    types_ = load_embedding(pack, "embeddings.type", config_.types, config_.hidden);
-    const WeightLoader load(pack, ops);
+        config_(read_config(source.config())),
+        tokenizer_(Tokenizer::open(source.tokenizer())),
+        max_tokens_(source.config().require_int("embed.max_tokens", 3, config_.positions)),
+        pooling_(parse_pooling(source.config().require_text("embed.pooling"))),
+        normalize_(source.config().require_text("embed.normalize") == "true"),
+        fingerprint_(fmt::format("bert/{}/{}/{}", source.config().require_text("embed.pooling"), max_tokens_,
+                                 source.identity())) {
+    if (config_.hidden % config_.heads != 0) source.config().fail("bert.hidden is not a multiple of bert.heads");
+    words_ = source.embedding("embeddings.word", config_.vocab, config_.hidden);
+    positions_ = source.embedding("embeddings.position", config_.positions, config_.hidden);
+    types_ = source.embedding("embeddings.type", config_.types, config_.hidden);
+    const WeightLoader load(source, ops);
     norm_ = load.norm("embeddings.norm", NormKind::layer, config_.hidden, config_.epsilon);
     for (int64_t i = 0; i < config_.layers; ++i) layers_.emplace_back(load, config_, i);
   }
@@ -327,8 +326,8 @@ ModelPlan plan_bert(const Checkpoint& checkpoint) {
   return plan;
 }
 
-std::unique_ptr<Embedder> open_bert(const Pack& pack, Ops& ops) {
-  return std::make_unique<BertEmbedder>(pack, ops);
+std::unique_ptr<Embedder> open_bert(const ModelSource& source, Ops& ops) {
+  return std::make_unique<BertEmbedder>(source, ops);
 }
 
 }  // namespace frugal

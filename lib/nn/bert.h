@@ -11,6 +11,6 @@ namespace frugal {
 /// Configuration and tensor table, from Hugging Face (`bert.` prefix or none) or GGUF names.
 ModelPlan plan_bert(const Checkpoint& checkpoint);
 
-std::unique_ptr<Embedder> open_bert(const Pack& pack, Ops& ops);
+std::unique_ptr<Embedder> open_bert(const ModelSource& source, Ops& ops);
 
 }  // namespace frugal

@@ -10,15 +10,16 @@
 
 #include "format/pack.h"
 #include "memory/budget.h"
+#include "nn/model_source.h"
 #include "ops/ops.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
 namespace frugal {
 
-/// Keys and values of the tokens seen so far, fp32, [layers][capacity, kv_heads · head_dim], in the memory of a backend.
-/// Reserved as kv_cache before it is allocated; grows in steps up to its capacity so that a short prompt does not pay
-/// for a long context. Must not outlive `ops`.
+/// Keys and values of the tokens seen so far, fp32, [layers][capacity, kv_heads · head_dim], in the memory of a
+/// backend. Reserved as kv_cache before it is allocated; grows in steps up to its capacity so that a short prompt does
+/// not pay for a long context. Must not outlive `ops`.
 class KvCache {
  public:
   KvCache(Ops& ops, int64_t layers, int64_t kv_features, int64_t capacity, Budget* budget);
@@ -65,7 +66,8 @@ class Decoder {
   virtual void forward_all(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) = 0;
 };
 
-/// Borrows `pack` and `ops`. Throws Error(mismatch) if the pack's model does not generate text.
+/// Borrows `source` and `ops`. Throws Error(mismatch) if the model does not generate text.
+std::unique_ptr<Decoder> open_decoder(const ModelSource& source, Ops& ops);
 std::unique_ptr<Decoder> open_decoder(const Pack& pack, Ops& ops);
 
 }  // namespace frugal

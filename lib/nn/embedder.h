@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "format/pack.h"
+#include "nn/model_source.h"
 #include "ops/ops.h"
 #include "text/tokenizer.h"
 
@@ -33,7 +34,8 @@ class Embedder {
   virtual std::vector<float> hidden_states(std::span<const TokenId> ids) = 0;
 };
 
-/// Borrows `pack` and `ops`. Throws Error(mismatch) if the pack's model is not an encoder.
+/// Borrows `source` and `ops`. Throws Error(mismatch) if the model is not an encoder.
+std::unique_ptr<Embedder> open_embedder(const ModelSource& source, Ops& ops);
 std::unique_ptr<Embedder> open_embedder(const Pack& pack, Ops& ops);
 
 /// The same, and many texts at once are shared out: each thread of `threads` runs forwards of its own. `ops` is for few

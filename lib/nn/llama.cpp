@@ -31,38 +31,37 @@ struct LlamaConfig {
   int64_t kv_features() const { return kv_heads * head_dim; }
 };
 
-LlamaConfig read_config(const Pack& pack) {
+LlamaConfig read_config(const ModelConfig& config) {
   LlamaConfig c;
-  c.layers = pack.require_int("llama.layers", 1, 1024);
-  c.hidden = pack.require_int("llama.hidden", 1, 1 << 20);
-  c.heads = pack.require_int("llama.heads", 1, 1024);
-  c.kv_heads = pack.require_int("llama.kv_heads", 1, c.heads);
-  c.head_dim = pack.require_int("llama.head_dim", 2, 1024);
-  c.intermediate = pack.require_int("llama.intermediate", 1, 1 << 22);
-  c.context = pack.require_int("llama.context", 1, 1 << 24);
-  c.vocab = pack.require_int("llama.vocab", 1, 1 << 24);
-  c.epsilon = static_cast<float>(pack.require_float("llama.epsilon"));
-  c.activation = parse_activation(pack.require_text("llama.activation"));
-  c.tied = pack.require_text("llama.tied") == "true";
-  if (c.heads % c.kv_heads != 0)
-    throw Error(Code::corrupt_file,
-                fmt::format("{}: llama.heads is not a multiple of llama.kv_heads", pack.path().native()));
+  c.layers = config.require_int("llama.layers", 1, 1024);
+  c.hidden = config.require_int("llama.hidden", 1, 1 << 20);
+  c.heads = config.require_int("llama.heads", 1, 1024);
+  c.kv_heads = config.require_int("llama.kv_heads", 1, c.heads);
+  c.head_dim = config.require_int("llama.head_dim", 2, 1024);
+  c.intermediate = config.require_int("llama.intermediate", 1, 1 << 22);
+  c.context = config.require_int("llama.context", 1, 1 << 24);
+  c.vocab = config.require_int("llama.vocab", 1, 1 << 24);
+  c.epsilon = static_cast<float>(config.require_float("llama.epsilon"));
+  c.activation = parse_activation(config.require_text("llama.activation"));
+  c.tied = config.require_text("llama.tied") == "true";
+  if (c.heads % c.kv_heads != 0) config.fail("llama.heads is not a multiple of llama.kv_heads");
   return c;
 }
 
-RopeTable read_rope(const Pack& pack, const LlamaConfig& c) {
+RopeTable read_rope(const ModelSource& source, const LlamaConfig& c) {
+  const ModelConfig& config = source.config();
   RopeScaling scaling;
-  scaling.kind = pack.require_text("llama.rope.scaling");
-  scaling.factor = pack.find_float("llama.rope.factor").value_or(1);
-  scaling.low_freq_factor = pack.find_float("llama.rope.low_freq_factor").value_or(1);
-  scaling.high_freq_factor = pack.find_float("llama.rope.high_freq_factor").value_or(4);
-  scaling.original_positions = pack.find_float("llama.rope.original_positions").value_or(8192);
+  scaling.kind = config.require_text("llama.rope.scaling");
+  scaling.factor = config.find_float("llama.rope.factor").value_or(1);
+  scaling.low_freq_factor = config.find_float("llama.rope.low_freq_factor").value_or(1);
+  scaling.high_freq_factor = config.find_float("llama.rope.high_freq_factor").value_or(4);
+  scaling.original_positions = config.find_float("llama.rope.original_positions").value_or(8192);
   std::vector<float> divisors;
-  if (pack.find("rope.divisors")) {
-    const std::span<const float> stored = pack.require_f32("rope.divisors", Shape{c.head_dim / 2});
+  if (source.has("rope.divisors")) {
+    const std::span<const float> stored = source.vector("rope.divisors", c.head_dim / 2);
     divisors.assign(stored.begin(), stored.end());
   }
-  return RopeTable(c.head_dim, pack.require_float("llama.rope.theta"), scaling, std::move(divisors));
+  return RopeTable(c.head_dim, config.require_float("llama.rope.theta"), scaling, std::move(divisors));
 }
 
 // What every layer of one forward pass shares.
@@ -123,17 +122,17 @@ class LlamaLayer {
 
 class LlamaDecoder final : public Decoder {
  public:
-  LlamaDecoder(const Pack& pack, Ops& ops)
+  LlamaDecoder(const ModelSource& source, Ops& ops)
       : ops_(ops),
-        config_(read_config(pack)),
-        tokenizer_(Tokenizer::open(pack.blob("tokenizer"))),
-        rope_(read_rope(pack, config_)),
-        chat_family_(pack.require_text("chat.family")),
-        default_system_(pack.text("chat.default_system").value_or("")),
-        identity_(pack.identity()) {
-    const WeightLoader load(pack, ops);
+        config_(read_config(source.config())),
+        tokenizer_(Tokenizer::open(source.tokenizer())),
+        rope_(read_rope(source, config_)),
+        chat_family_(source.config().require_text("chat.family")),
+        default_system_(source.config().text("chat.default_system").value_or("")),
+        identity_(source.identity()) {
+    const WeightLoader load(source, ops);
     head_ = load.linear(config_.tied ? "embeddings" : "head", config_.vocab, config_.hidden, ActivationScales::grouped);
-    if (!config_.tied) words_ = load_embedding(pack, "embeddings.weight", config_.vocab, config_.hidden);
+    if (!config_.tied) words_ = source.embedding("embeddings.weight", config_.vocab, config_.hidden);
     norm_ = load.norm("norm", NormKind::rms, config_.hidden, config_.epsilon);
     for (int64_t i = 0; i < config_.layers; ++i) layers_.emplace_back(load, config_, i);
   }
@@ -361,8 +360,8 @@ ModelPlan plan_llama(const Checkpoint& checkpoint) {
   return plan;
 }
 
-std::unique_ptr<Decoder> open_llama(const Pack& pack, Ops& ops) {
-  return std::make_unique<LlamaDecoder>(pack, ops);
+std::unique_ptr<Decoder> open_llama(const ModelSource& source, Ops& ops) {
+  return std::make_unique<LlamaDecoder>(source, ops);
 }
 
 }  // namespace frugal

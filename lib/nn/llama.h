@@ -12,6 +12,6 @@ namespace frugal {
 /// Configuration and tensor table, from Hugging Face or GGUF names.
 ModelPlan plan_llama(const Checkpoint& checkpoint);
 
-std::unique_ptr<Decoder> open_llama(const Pack& pack, Ops& ops);
+std::unique_ptr<Decoder> open_llama(const ModelSource& source, Ops& ops);
 
 }  // namespace frugal

@@ -33,7 +33,7 @@ bool is_integer_weight(DType dtype) {
 class CpuOps final : public Ops {
  public:
   CpuOps(ThreadPool& threads, Budget* budget, const kernels::Table& table)
-      : threads_(threads), arena_(budget), kernels_(table) {}
+      : threads_(threads), budget_(budget), arena_(budget), kernels_(table) {}
 
   std::string_view name() const override { return "cpu"; }
 
@@ -42,6 +42,8 @@ class CpuOps final : public Ops {
     weights_.push_back(weight);
     return {static_cast<int64_t>(weights_.size()) - 1, weight.outputs, weight.inputs};
   }
+
+  Weight prepare(const WeightRows& weight) override;
 
   View allocate(Shape shape) override {
     return View(arena_.allocate(static_cast<uint64_t>(shape.elements()) * sizeof(float)), DType::f32, shape);
@@ -97,11 +99,37 @@ class CpuOps final : public Ops {
   kernels::QuantizedRows quantize(View x, ActivationScales scales);
   void multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual);
 
+  // A weight that came in rows.
+  struct Owned {
+    Reservation reservation;
+    std::shared_ptr<std::byte> data;
+  };
+
   ThreadPool& threads_;
+  Budget* budget_;
+  std::vector<Owned> owned_;
   Arena arena_;
   const kernels::Table& kernels_;
   std::vector<PackedWeight> weights_;
 };
+
+Weight CpuOps::prepare(const WeightRows& weight) {
+  Owned owned;
+  const uint64_t bytes = packed_bytes(DType::linear_f32, weight.outputs, weight.inputs);
+  if (budget_) owned.reservation = budget_->reserve(MemoryTag::weights, bytes, "weights in full precision");
+  owned.data = hold(bytes);
+  const uint64_t block_bytes = packed_block_bytes(DType::linear_f32, weight.inputs);
+  std::vector<float> buffer(static_cast<size_t>(kOutputBlock * weight.inputs));
+  std::byte* block = owned.data.get();
+  for (int64_t first = 0; first < weight.outputs; first += kOutputBlock, block += block_bytes) {
+    const int64_t count = std::min(kOutputBlock, weight.outputs - first);
+    const std::span<float> rows = std::span(buffer).first(static_cast<size_t>(count * weight.inputs));
+    weight.read(first, rows);
+    pack_block(DType::linear_f32, rows, weight.inputs, block, nullptr);
+  }
+  owned_.push_back(std::move(owned));
+  return prepare(PackedWeight{DType::linear_f32, weight.outputs, weight.inputs, owned_.back().data.get(), nullptr});
+}
 
 void CpuOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
                    bool accumulate) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -21,6 +22,13 @@ struct Weight {
   int64_t outputs = 0;
   int64_t inputs = 0;
   explicit operator bool() const { return id >= 0; }
+};
+
+/// A weight in full precision, read a few rows at a time: read(first_row, rows) fills whole rows of `inputs` floats.
+struct WeightRows {
+  int64_t outputs = 0;
+  int64_t inputs = 0;
+  std::function<void(int64_t first_row, std::span<float> rows)> read;
 };
 
 /// How a linear layer's activations are quantised when its weight is: one scale a token suffices for encoders, decoders
@@ -77,6 +85,8 @@ class Ops {
   virtual std::string_view name() const = 0;  // "cpu", "torch", "torch:cuda"
 
   virtual Weight prepare(const PackedWeight& weight) = 0;
+  /// The same from rows, which are copied into memory of the backend's own.
+  virtual Weight prepare(const WeightRows& weight) = 0;
 
   /// Working memory of the forward pass, uninitialised; given up by the Scope that encloses it.
   virtual View allocate(Shape shape) = 0;
@@ -91,8 +101,8 @@ class Ops {
     Ops& ops_;
     Arena::Mark mark_;
   };
-  /// Memory that outlives every scope, such as a key-value cache's: uninitialised, given up with its last pointer, which
-  /// must not outlive the backend. Not counted by the backend's budget: who asks reserves.
+  /// Memory that outlives every scope, such as a key-value cache's: uninitialised, given up with its last pointer,
+  /// which must not outlive the backend. Not counted by the backend's budget: who asks reserves.
   virtual std::shared_ptr<std::byte> hold(uint64_t bytes);
   virtual void upload(std::span<const float> from, View to) = 0;
   virtual void download(View from, std::span<float> to) = 0;

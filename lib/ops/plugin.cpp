@@ -46,8 +46,8 @@ struct Library {
                             kHowToGetTorch));
     const auto query = reinterpret_cast<frugal_plugin_query_fn>(::dlsym(handle.get(), FRUGAL_PLUGIN_SYMBOL));
     if (!query)
-      throw Error(Code::mismatch, fmt::format("{}: not a plugin of frugal: it has no {}", file.native(),
-                                              FRUGAL_PLUGIN_SYMBOL))
+      throw Error(Code::mismatch,
+                  fmt::format("{}: not a plugin of frugal: it has no {}", file.native(), FRUGAL_PLUGIN_SYMBOL))
           .hint("name the folder of frugal's own plugins in FRUGAL_PLUGINS");
     table = query(FRUGAL_PLUGIN_ABI);
     if (!table || table->abi != FRUGAL_PLUGIN_ABI || table->bytes != sizeof(frugal_plugin))
@@ -101,6 +101,7 @@ class TableOps final : public PluginOps {
   std::string device() const override { return device_.name; }
 
   Weight prepare(const PackedWeight& weight) override;
+  Weight prepare(const WeightRows& weight) override;
   View allocate(Shape shape) override;
   std::shared_ptr<std::byte> hold(uint64_t bytes) override;
   void upload(std::span<const float> from, View to) override {
@@ -145,7 +146,9 @@ class TableOps final : public PluginOps {
                        matrix_of(out)),
           "pool");
   }
-  void normalize_rows(View x) override { check(plugin_.normalize_rows(context_.get(), matrix_of(x)), "normalize_rows"); }
+  void normalize_rows(View x) override {
+    check(plugin_.normalize_rows(context_.get(), matrix_of(x)), "normalize_rows");
+  }
   void copy(View from, View to) override {
     FRUGAL_CHECK(from.rows() == to.rows() && from.cols() == to.cols());
     check(plugin_.copy(context_.get(), matrix_of(from), matrix_of(to)), "copy");
@@ -157,9 +160,7 @@ class TableOps final : public PluginOps {
   Svd svd(std::span<const float> a, int64_t rows, int64_t cols) override;
 
  protected:
-  Arena::Mark mark() override {
-    return device_.is_host ? arena_.mark() : Arena::Mark{blocks_.size(), 0};
-  }
+  Arena::Mark mark() override { return device_.is_host ? arena_.mark() : Arena::Mark{blocks_.size(), 0}; }
   void rewind(Arena::Mark mark) override {
     if (device_.is_host) return arena_.reset(mark);
     blocks_.resize(mark.block);
@@ -185,8 +186,8 @@ class TableOps final : public PluginOps {
 
 void TableOps::check(int32_t status, const char* operation) const {
   if (status == FRUGAL_OK) return;
-  const std::string what = fmt::format("{}: {}: {}", name_.empty() ? plugin_.name : name_, operation,
-                                       plugin_.error_text());
+  const std::string what =
+      fmt::format("{}: {}: {}", name_.empty() ? plugin_.name : name_, operation, plugin_.error_text());
   switch (status) {
     case FRUGAL_NO_DEVICE:
       throw Error(Code::missing, what).hint("--backend torch runs on the processor; for CUDA, see docs/plugins.md");
@@ -199,20 +200,29 @@ void TableOps::check(int32_t status, const char* operation) const {
   }
 }
 
-// A few blocks of outputs at a time: the weight is never there twice.
 Weight TableOps::prepare(const PackedWeight& weight) {
   FRUGAL_CHECK(weight.data && is_linear(weight.dtype));
+  std::vector<float> block(static_cast<size_t>(kOutputBlock * weight.inputs));  // padding included
+  return prepare(WeightRows{weight.outputs, weight.inputs, [&](int64_t first, std::span<float> rows) {
+                              unpack_block(weight, first / kOutputBlock, block);
+                              std::copy_n(block.begin(), rows.size(), rows.begin());
+                            }});
+}
+
+// A block of outputs at a time: the weight is never there twice.
+Weight TableOps::prepare(const WeightRows& weight) {
   if (budget_ && device_.is_host) {
-    const uint64_t bytes = static_cast<uint64_t>(weight.outputs) * static_cast<uint64_t>(weight.inputs) * 4;
+    const uint64_t bytes = static_cast<uint64_t>(weight.outputs) * static_cast<uint64_t>(weight.inputs) * sizeof(float);
     weights_.push_back(budget_->reserve(MemoryTag::weights, bytes, "weights of the plugin's backend"));
   }
   Weight made{-1, weight.outputs, weight.inputs};
   check(plugin_.make_weight(context_.get(), weight.outputs, weight.inputs, &made.id), "make_weight");
-  std::vector<float> rows(static_cast<size_t>(kOutputBlock * weight.inputs));
-  for (int64_t block = 0; block < weight.out_blocks(); ++block) {
-    unpack_block(weight, block, rows);
-    const int64_t first = block * kOutputBlock, count = std::min(kOutputBlock, weight.outputs - first);
-    check(plugin_.fill_weight(context_.get(), made.id, first, {rows.data(), count * weight.inputs}), "fill_weight");
+  std::vector<float> buffer(static_cast<size_t>(kOutputBlock * weight.inputs));
+  for (int64_t first = 0; first < weight.outputs; first += kOutputBlock) {
+    const int64_t count = std::min(kOutputBlock, weight.outputs - first);
+    const std::span<float> rows = std::span(buffer).first(static_cast<size_t>(count * weight.inputs));
+    weight.read(first, rows);
+    check(plugin_.fill_weight(context_.get(), made.id, first, vector_of(rows)), "fill_weight");
   }
   return made;
 }
@@ -258,8 +268,7 @@ void TableOps::linear(const LinearSpec& spec, View x, View out, View residual) {
         "linear");
 }
 
-void TableOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
-                    int64_t head_dim) {
+void TableOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) {
   FRUGAL_CHECK(int64_t(positions.size()) == x.rows() && heads * head_dim == x.cols() && spec.rotary_dim <= head_dim);
   const auto half = static_cast<size_t>(spec.rotary_dim / 2);
   std::vector<float> cosine, sine;
@@ -358,7 +367,8 @@ fs::path find_plugin(const std::string& name) {
     if (fs::exists(file, ignored)) return file;
     looked += fmt::format("{}{}", looked.empty() ? "" : ", ", folder.native());
   }
-  throw Error(Code::missing, fmt::format("the {} plugin is not there (looked in {})", name, looked)).hint(kHowToGetTorch);
+  throw Error(Code::missing, fmt::format("the {} plugin is not there (looked in {})", name, looked))
+      .hint(kHowToGetTorch);
 }
 
 std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& backend, int threads, Budget* budget) {

@@ -1,4 +1,5 @@
-// Backends in shared objects: opened when --backend names one, and not before. What crosses the boundary is plugin_abi.h.
+// Backends in shared objects: opened when --backend names one, and not before. What crosses the boundary is
+// plugin_abi.h.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ namespace frugal {
 
 /// What --backend names: "cpu", or PLUGIN[:DEVICE][:PRECISION], as in "torch", "torch:cuda", "torch:cuda:1:bf16".
 struct Backend {
-  std::string plugin;        // "torch"; empty: the native one
-  std::string device = "cpu";  // "cpu", "cuda" or "cuda:N"
+  std::string plugin;                                                     // "torch"; empty: the native one
+  std::string device = "cpu";                                             // "cpu", "cuda" or "cuda:N"
   enum class Precision { fp32, bf16, fp16 } precision = Precision::fp32;  // of weights and products
 
   bool native() const { return plugin.empty(); }

@@ -35,7 +35,4 @@ bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model);
 TensorPlan plan_tensors(const Checkpoint& checkpoint, const ModelPlan& model, const Recipe& recipe,
                         bool allow_requantize);
 
-/// Row of the source that holds row `row` of the pack: undoes GGUF's permutation of rotary pairs.
-int64_t source_row(const TensorSpec& spec, int64_t row);
-
 }  // namespace frugal

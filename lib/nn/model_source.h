@@ -1,0 +1,62 @@
+// Where an architecture gets its configuration, tokenizer and weights: a pack, ready to be mapped, or a checkpoint as
+// others publish it, read whole and in full precision.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "format/checkpoint.h"
+#include "format/model_config.h"
+#include "format/pack.h"
+#include "ops/ops.h"
+
+namespace frugal {
+
+/// A table that is looked up by row: f32, f16 or i8.
+struct EmbeddingTable {
+  View rows;
+  std::span<const float> scales;  // [rows], for i8
+};
+
+/// What it gives out points into it: it outlives the models that are made of it. Shapes are checked against the file's;
+/// errors are Error(corrupt_file) for a pack and Error(bad_input) for a checkpoint, naming file and tensor.
+class ModelSource {
+ public:
+  virtual ~ModelSource() = default;
+  virtual const std::filesystem::path& path() const = 0;
+  virtual const ModelConfig& config() const = 0;
+  virtual std::span<const std::byte> tokenizer() const = 0;
+  /// Names the model's content.
+  virtual std::string_view identity() const = 0;
+
+  virtual bool has(std::string_view tensor) const = 0;
+  virtual Weight linear(std::string_view tensor, int64_t outputs, int64_t inputs, Ops& ops) const = 0;
+  virtual std::span<const float> vector(std::string_view tensor, int64_t count) const = 0;
+  virtual EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features) const = 0;
+};
+
+/// Borrows `pack`, and what it gives out points into the pack: the source itself may go.
+class PackSource final : public ModelSource {
+ public:
+  explicit PackSource(const Pack& pack) : pack_(pack) {}
+  const std::filesystem::path& path() const override { return pack_.path(); }
+  const ModelConfig& config() const override { return pack_; }
+  std::span<const std::byte> tokenizer() const override { return pack_.blob("tokenizer"); }
+  std::string_view identity() const override { return pack_.identity(); }
+  bool has(std::string_view tensor) const override { return pack_.find(tensor).has_value(); }
+  Weight linear(std::string_view tensor, int64_t outputs, int64_t inputs, Ops& ops) const override;
+  std::span<const float> vector(std::string_view tensor, int64_t count) const override;
+  EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features) const override;
+
+ private:
+  const Pack& pack_;
+};
+
+/// Opens the checkpoint at `path` (open_checkpoint) as a model in fp32; `identity` is what the model says it is.
+std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity);
+
+}  // namespace frugal
