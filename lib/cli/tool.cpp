@@ -150,7 +150,7 @@ void Tool::add_common_flags() {
   key("-t,--threads", "threads", "threads to use; 0: all");
   key("--memory-budget", "memory_budget", "memory that may be held, like 64MiB or 1.5G; 0: no limit")
       ->type_name("SIZE");
-  key("--backend", "backend", "cpu, torch or torch:cuda");
+  key("--backend", "backend", "cpu, torch or torch:cuda; :bf16 or :fp16 after it halves the weights");
   app_.add_option("--format", format_, fmt::format("output as {}", fmt::join(info_.formats, ", ")))
       ->type_name("FORMAT")
       ->check([formats = info_.formats](const std::string& format) {
@@ -268,10 +268,7 @@ void Tool::parse() {
   apply_flags();
   start_log();
   if (no_progress_) Progress::disable();
-  if (config_.backend != "cpu")
-    throw Error(Code::usage,
-                fmt::format("the backend '{}' comes with the torch plugin, which is not built", config_.backend))
-        .hint("leave out --backend, or set it to cpu");
+  backend_ = parse_backend(config_.backend);
 }
 
 int Tool::threads() const {

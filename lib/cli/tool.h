@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "ops/plugin.h"
 
 namespace frugal::cli {
 
@@ -53,6 +54,7 @@ class Tool {
   // From here on only after parse().
   const Config& config() const { return config_; }
   const std::string& format() const { return format_; }
+  const Backend& backend() const { return backend_; }
   /// Threads to use: config().threads, or the processors this process may run on.
   int threads() const;
 
@@ -80,6 +82,7 @@ class Tool {
   bool no_progress_ = false;
   int verbosity_ = 0;
   Config config_;
+  Backend backend_;
 };
 
 /// Runs `body` and returns the exit code: what body returned, or that of the error it threw (base/error.h), 70 for any

@@ -23,7 +23,7 @@ struct Config {
   std::string index;            // empty: ./.frugal/index, or the only one there is (paths.h)
   int64_t threads = 0;          // 0: as many as the process may run on
   uint64_t memory_budget = 0;   // bytes; 0: no limit
-  std::string backend = "cpu";  // cpu, torch, torch:cuda
+  std::string backend = "cpu";  // cpu, torch, torch:cuda, torch:bf16 … (ops/plugin.h)
 
   struct Chunking {
     int64_t max_tokens = 220;

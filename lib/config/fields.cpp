@@ -13,7 +13,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"index", &c.index},
       {"threads", &c.threads, 0, 1024},
       {"memory_budget", &c.memory_budget},
-      {.key = "backend", .value = &c.backend, .choices = {"cpu", "torch", "torch:cuda"}},
+      {"backend", &c.backend},
       {"chunking.max_tokens", &c.chunking.max_tokens, 16, kMaxTokens},
       {"chunking.overlap_tokens", &c.chunking.overlap_tokens, 0, kMaxTokens},
       {"references.paths", &c.references.paths},

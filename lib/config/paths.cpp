@@ -125,6 +125,19 @@ fs::path find_model(const std::string& name) {
           "folder");
 }
 
+fs::path find_checkpoint(const std::string& name) {
+  const std::string stem = fs::path(name).extension() == ".pack" ? fs::path(name).stem().native() : name;
+  for (const fs::path& folder : model_places(stem)) {
+    if (!is_folder(folder)) continue;
+    std::vector<fs::path> ggufs;
+    for (const auto& entry : fs::directory_iterator(folder))
+      if (entry.path().extension() == ".gguf") ggufs.push_back(entry.path());
+    return ggufs.size() == 1 ? ggufs.front() : folder;
+  }
+  throw Error(Code::missing, fmt::format("no checkpoint '{}'", stem))
+      .hint("run scripts/fetch-models; FRUGAL_MODELS names another folder of models");
+}
+
 std::vector<fs::path> present_models(const Config::Models& models) {
   std::vector<fs::path> packs;
   for (const std::string& name : {models.embedder, models.generator, models.reader})

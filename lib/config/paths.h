@@ -27,6 +27,10 @@ std::vector<std::filesystem::path> model_folders();
 /// Throws Error(missing) that lists where it looked.
 std::filesystem::path find_model(const std::string& name);
 
+/// The published checkpoint that the pack of this name is made of, where scripts/fetch-models puts it: the folder of
+/// the pack's name without ".pack" within model_folders(), or the one .gguf file in it. Throws Error(missing).
+std::filesystem::path find_checkpoint(const std::string& name);
+
 /// The project's tables of laws, *.yaml in order of names: from the first of $FRUGAL_REFERENCES and, beside the
 /// executable,
 /// ../../../configs/references (a build tree) and ../share/frugal/references (an installation) that is a folder.

@@ -18,8 +18,8 @@ Error wrong_kind(const Pack& pack, std::string_view kind) {
 
 }  // namespace
 
-LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget)
-    : pack_(pack), budget_(budget), ops_(make_cpu_ops(threads, budget)) {
+LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend)
+    : pack_(pack), budget_(budget), ops_(make_ops(backend, threads, budget)) {
   try {
     embedder_ = open_embedder(pack_, *ops_);
   } catch (const Error& error) {

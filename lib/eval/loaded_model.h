@@ -13,14 +13,15 @@
 #include "memory/budget.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
-#include "ops/ops.h"
+#include "ops/plugin.h"
 
 namespace frugal {
 
 class LoadedModel {
  public:
   /// Borrows `threads` and `budget` (may be null). Throws Error(missing, corrupt_file, mismatch).
-  LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget = nullptr);
+  LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget = nullptr,
+              const Backend& backend = {});
   LoadedModel(const LoadedModel&) = delete;
   LoadedModel& operator=(const LoadedModel&) = delete;
   /// Also hands freed heap pages back to the system, which the allocator would keep.

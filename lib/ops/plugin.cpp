@@ -194,7 +194,7 @@ void TableOps::check(int32_t status, const char* operation) const {
     case FRUGAL_OUT_OF_MEMORY:
       throw Error(Code::over_budget, what).hint("use a smaller model, fewer tokens, or --backend cpu");
     case FRUGAL_UNSUPPORTED:
-      throw Error(Code::usage, what);
+      throw Error(Code::usage, what).hint("leave the precision out, or use :bf16");
     default:
       throw Error(Code::internal, what);
   }

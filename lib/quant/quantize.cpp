@@ -287,8 +287,8 @@ class Quantizer::Run {
     };
     std::vector<std::string_view> texts(options_.verify_texts.begin(), options_.verify_texts.end());
     if (texts.empty()) texts = verification_texts();
-    result_.verification =
-        verify_against(pack, full, q_.model_.decoder, verify_level(q_.tensors_), texts, options_.threads, progress);
+    result_.verification = verify_against(pack, full, q_.model_.decoder, verify_level(q_.tensors_), texts,
+                                          options_.threads, options_.verify_backend, progress);
     end_stage("verify");
     if (result_.verification->passed()) return;
     throw Error(Code::verify_failed, fmt::format("'{}' is too far from full precision: {}", options_.output.native(),

@@ -36,6 +36,7 @@ struct QuantizeOptions {
   bool force = false;  // make it even if it is up to date; replace a file that is no pack
   bool verify = false;
   std::vector<std::string> verify_texts;  // empty: the built-in ones
+  Backend verify_backend;                 // of the full precision that the pack is held against
   bool measure_error = false;             // fills QuantizeResult::errors
   QuantizeProgress progress;
 };

@@ -74,10 +74,11 @@ bool same_top(std::span<const float> a, std::span<const float> b) {
   return std::max_element(a.begin(), a.end()) - a.begin() == std::max_element(b.begin(), b.end()) - b.begin();
 }
 
-void compare_embedders(const Pack& pack, const Pack& full_precision, Ops& ops, std::span<const std::string_view> texts,
-                       Verification& result, const std::function<void(double)>& progress) {
+void compare_embedders(const Pack& pack, const Pack& full_precision, Ops& ops, Ops& reference_ops,
+                       std::span<const std::string_view> texts, Verification& result,
+                       const std::function<void(double)>& progress) {
   const auto embedder = open_embedder(pack, ops);
-  const auto reference = open_embedder(full_precision, ops);
+  const auto reference = open_embedder(full_precision, reference_ops);
   std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
   std::vector<float> expected(vector.size());
   result.min_cosine = 1;
@@ -101,10 +102,11 @@ std::vector<TokenId> verification_ids(const Decoder& decoder, std::span<const st
   return ids;
 }
 
-void compare_decoders(const Pack& pack, const Pack& full_precision, Ops& ops, std::span<const std::string_view> texts,
-                      Verification& result, const std::function<void(double)>& progress) {
+void compare_decoders(const Pack& pack, const Pack& full_precision, Ops& ops, Ops& reference_ops,
+                      std::span<const std::string_view> texts, Verification& result,
+                      const std::function<void(double)>& progress) {
   const auto decoder = open_decoder(pack, ops);
-  const auto reference = open_decoder(full_precision, ops);
+  const auto reference = open_decoder(full_precision, reference_ops);
   const std::vector<TokenId> ids = verification_ids(*decoder, texts);
   const auto total = static_cast<int64_t>(ids.size());
   const int64_t window = std::min(kWindowTokens, decoder->context_tokens() / kTokensPerStep * kTokensPerStep);
@@ -165,7 +167,7 @@ std::vector<std::string> read_verification_texts(const std::filesystem::path& pa
 }
 
 Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level,
-                            std::span<const std::string_view> texts, int threads,
+                            std::span<const std::string_view> texts, int threads, const Backend& reference,
                             const std::function<void(double)>& progress) {
   if (texts.empty()) throw Error(Code::bad_input, "there is no text to verify with");
   const Floors floors = floors_of(level);
@@ -177,10 +179,12 @@ Verification verify_against(const Pack& pack, const Pack& full_precision, bool d
   result.top1_agreement_floor = floors.top1_agreement;
   ThreadPool pool(threads);
   const std::unique_ptr<Ops> ops = make_cpu_ops(pool);
+  const std::unique_ptr<Ops> other = reference.native() ? nullptr : make_ops(reference, pool, nullptr);
+  Ops& reference_ops = other ? *other : *ops;
   if (decoder)
-    compare_decoders(pack, full_precision, *ops, texts, result, progress);
+    compare_decoders(pack, full_precision, *ops, reference_ops, texts, result, progress);
   else
-    compare_embedders(pack, full_precision, *ops, texts, result, progress);
+    compare_embedders(pack, full_precision, *ops, reference_ops, texts, result, progress);
   return result;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "format/pack.h"
+#include "ops/plugin.h"
 
 namespace frugal {
 
@@ -36,10 +37,11 @@ struct Verification {
 enum class VerifyLevel { fp16, int8, int4 };
 
 /// Runs both packs over `texts`; a decoder reads them one after the other, at most 4,096 tokens in windows of 1,024.
+/// `reference` is the backend that the full precision runs on: another than ours makes it a second oracle.
 /// `progress` gets the share done, 0…1. Throws what opening and running the models throws, and Error(bad_input) if
 /// there is no text.
 Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level,
-                            std::span<const std::string_view> texts, int threads,
+                            std::span<const std::string_view> texts, int threads, const Backend& reference,
                             const std::function<void(double share)>& progress = {});
 
 /// The built-in text: paragraphs in English and Portuguese, written for this purpose.

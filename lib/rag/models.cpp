@@ -29,13 +29,14 @@ std::string file_identity(const std::function<std::filesystem::path()>& path) {
 
 class PackModels : public Models {
  public:
-  PackModels(ModelPaths paths, int threads, Budget* budget)
-      : paths_(std::move(paths)), threads_(threads), budget_(budget) {}
+  PackModels(ModelPaths paths, const Backend& backend, int threads, Budget* budget)
+      : paths_(std::move(paths)), backend_(backend), threads_(threads), budget_(budget) {}
 
   Embedder& embedder() override {
     if (!embedder_) {
       embedder_pack_.emplace(paths_.embedder());
-      embedder_ = open_bulk_embedder(*embedder_pack_, ops(), pool(), budget_);
+      embedder_ = backend_.native() ? open_bulk_embedder(*embedder_pack_, ops(), pool(), budget_)
+                                    : open_embedder(*embedder_pack_, ops());
     }
     return *embedder_;
   }
@@ -60,7 +61,9 @@ class PackModels : public Models {
   }
 
   std::string identity() override {
-    return fmt::format("embedder {}\ngenerator {}", file_identity(paths_.embedder), file_identity(paths_.generator));
+    return fmt::format("embedder {}\ngenerator {}\nbackend {} {} {}", file_identity(paths_.embedder),
+                       file_identity(paths_.generator), backend_.plugin, backend_.device,
+                       static_cast<int>(backend_.precision));
   }
 
  private:
@@ -73,11 +76,12 @@ class PackModels : public Models {
     return *pool_;
   }
   Ops& ops() {
-    if (!ops_) ops_ = make_cpu_ops(pool(), budget_);
+    if (!ops_) ops_ = make_ops(backend_, pool(), budget_);
     return *ops_;
   }
 
   ModelPaths paths_;
+  Backend backend_;
   int threads_;
   Budget* budget_;
   // Destroyed from the last to the first: what borrows comes after what it borrows from.
@@ -91,8 +95,8 @@ class PackModels : public Models {
 
 }  // namespace
 
-std::unique_ptr<Models> open_pack_models(ModelPaths paths, int threads, Budget* budget) {
-  return std::make_unique<PackModels>(std::move(paths), threads, budget);
+std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget) {
+  return std::make_unique<PackModels>(std::move(paths), backend, threads, budget);
 }
 
 }  // namespace frugal

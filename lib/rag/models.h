@@ -10,6 +10,7 @@
 
 #include "generate/generator.h"
 #include "nn/embedder.h"
+#include "ops/plugin.h"
 
 namespace frugal {
 
@@ -31,7 +32,17 @@ struct ModelPaths {
   std::function<std::filesystem::path()> generator;
 };
 
-/// Models from packs on the native backend. `threads` counts the caller. Borrows `budget` (may be null).
-std::unique_ptr<Models> open_pack_models(ModelPaths paths, int threads, Budget* budget);
+/// Models from packs. `threads` counts the caller. Borrows `budget` (may be null).
+std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget);
+
+/// Checkpoints to be read in full precision, and the packs that were made of them. No generator: empty.
+struct NaivePaths {
+  std::filesystem::path embedder, embedder_pack;
+  std::filesystem::path generator, generator_pack;
+};
+
+/// Every model read whole from its checkpoint now, whatever will be asked: what bench-latency compares with. Answers on
+/// the index of the embedder's pack; that the pack was made of this checkpoint is taken on trust.
+std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget);
 
 }  // namespace frugal

@@ -32,10 +32,10 @@ using Loaded = std::map<std::string, std::unique_ptr<LoadedModel>>;
 
 /// Does what `stage` says to `loaded`; the note says what a run did.
 std::string perform(const PipelineStage& stage, const std::filesystem::path& pack, Loaded& loaded, ThreadPool& threads,
-                    Budget& budget) {
+                    Budget& budget, const Backend& backend) {
   switch (stage.action) {
     case PipelineStage::Action::load:
-      loaded[stage.model] = std::make_unique<LoadedModel>(pack, threads, &budget);
+      loaded[stage.model] = std::make_unique<LoadedModel>(pack, threads, &budget, backend);
       return {};
     case PipelineStage::Action::run:
       return loaded.at(stage.model)->run(stage.text, stage.max_new_tokens);
@@ -55,7 +55,8 @@ int profile_pipeline(const std::vector<PipelineStage>& stages, const cli::Tool& 
     const std::vector<std::filesystem::path> files = {pack_of(stage.model, tool.config().models)};
     std::string note;
     const std::string name = fmt::format("{} {}", to_string(stage.action), stage.model);
-    profiles.push_back(profile_stage(name, files, [&] { note = perform(stage, files[0], loaded, threads, budget); }));
+    profiles.push_back(
+        profile_stage(name, files, [&] { note = perform(stage, files[0], loaded, threads, budget, tool.backend()); }));
     if (tool.format() == "json") {
       const cli::StageLabel label = {std::string(to_string(stage.action)), stage.model, note};
       cli::print(cli::json_line(cli::stage_json(profiles.back(), label)));

@@ -90,6 +90,7 @@ QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool) {
   options.allow_requantize = args.allow_requantize;
   options.force = args.force;
   options.verify = args.verify;
+  options.verify_backend = tool.backend();
   if (!args.verify_text.empty()) options.verify_texts = read_verification_texts(args.verify_text);
   options.measure_error = !args.report.empty();
   options.progress = show_progress();

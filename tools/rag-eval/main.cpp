@@ -115,7 +115,7 @@ int run(cli::Tool& tool) {
   Config config = tool.config();
   const EvalSet set = read_eval_set(take_set(flags, config), flags.limit);
   Budget budget(config.memory_budget);
-  const auto models = configured_models(config, tool.threads(), &budget);
+  const auto models = configured_models(config, tool.backend(), tool.threads(), &budget);
   const fs::path folder = index_folder(config, set);
   index_set(config, set, folder, *models);
   const auto store = open_store(folder);

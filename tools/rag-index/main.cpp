@@ -103,7 +103,8 @@ int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& 
   if (flags.re_embed && flags.no_embed) throw Error(Code::usage, "--re-embed and --no-embed exclude each other");
   std::unique_ptr<Models> models;
   if (!flags.no_embed) {
-    models = open_pack_models({[&] { return find_model(config.models.embedder); }, nullptr}, tool.threads(), nullptr);
+    models = open_pack_models({[&] { return find_model(config.models.embedder); }, nullptr}, tool.backend(),
+                              tool.threads(), nullptr);
     options.embedder = &models->embedder();
   }
   const IndexReport report = IndexWriter(folder, std::move(options)).add(flags.paths);

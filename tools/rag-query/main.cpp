@@ -28,6 +28,7 @@ struct Flags {
   std::string question, batch, answer_file;
   bool explain = false;
   bool timings = false;
+  bool naive = false;
 };
 
 void declare(cli::Tool& tool, Flags& flags) {
@@ -37,6 +38,7 @@ void declare(cli::Tool& tool, Flags& flags) {
       ->type_name("FILE");
   app.add_flag("--explain", flags.explain, "show what each list found, how it was weighed and what was skipped");
   app.add_flag("--timings", flags.timings, "time and memory by stage, on standard error (json has them always)");
+  app.add_flag("--naive", flags.naive, "for comparison: load all models whole, in full precision, through libtorch");
   tool.key("--index", "index", "folder of the index");
   tool.key("-n,--top-k", "retrieval.top_k", "chunks to show");
   tool.key("-C,--candidates", "retrieval.candidates", "chunks to take from each list");
@@ -126,7 +128,8 @@ int run(cli::Tool& tool) {
   const std::filesystem::path index = find_index(config.index);
   const auto store = open_store(index);
   Budget budget(config.memory_budget);
-  const auto models = configured_models(config, tool.threads(), &budget);
+  const auto models = flags.naive ? naive_models(config, tool.backend(), tool.threads(), &budget)
+                                  : configured_models(config, tool.backend(), tool.threads(), &budget);
   std::optional<AnswerCache> cache;
   if (config.cache.enabled) cache.emplace(cache_home() / "answers", config.cache.max_bytes);
   PipelineOptions options = pipeline_options(config);

@@ -50,11 +50,19 @@ inline PipelineOptions pipeline_options(const Config& config) {
   return options;
 }
 
-inline std::unique_ptr<Models> configured_models(const Config& config, int threads, Budget* budget) {
+inline std::unique_ptr<Models> configured_models(const Config& config, const Backend& backend, int threads,
+                                                 Budget* budget) {
   ModelPaths paths;
   paths.embedder = [name = config.models.embedder] { return find_model(name); };
   paths.generator = [name = config.models.generator] { return find_model(name); };
-  return open_pack_models(std::move(paths), threads, budget);
+  return open_pack_models(std::move(paths), backend, threads, budget);
+}
+
+// Everything at full precision, through libtorch unless another backend is named.
+inline std::unique_ptr<Models> naive_models(const Config& config, const Backend& backend, int threads, Budget* budget) {
+  const NaivePaths paths{find_checkpoint(config.models.embedder), find_model(config.models.embedder),
+                         find_checkpoint(config.models.generator), find_model(config.models.generator)};
+  return open_naive_models(paths, backend.native() ? parse_backend("torch") : backend, threads, budget);
 }
 
 }  // namespace frugal

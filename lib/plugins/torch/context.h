@@ -44,7 +44,8 @@ int32_t guarded(const Body& body) noexcept {
 
 /// The matrix as a tensor [rows, cols] on the same memory.
 inline at::Tensor tensor_of(const frugal_context& context, const frugal_matrix& m) {
-  return at::from_blob(m.data, {m.rows, m.cols}, {m.row_stride, 1}, at::TensorOptions(context.device).dtype(at::kFloat));
+  return at::from_blob(m.data, {m.rows, m.cols}, {m.row_stride, 1},
+                       at::TensorOptions(context.device).dtype(at::kFloat));
 }
 
 /// Values of the host's memory as a tensor on the context's device; undefined if absent.

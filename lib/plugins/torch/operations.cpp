@@ -34,7 +34,8 @@ int32_t embed(frugal_context* context, int64_t weight, const int32_t* ids, int64
 int32_t linear(frugal_context* context, int64_t weight, frugal_vector bias, int32_t activation, frugal_matrix x,
                frugal_matrix residual, frugal_matrix out) {
   return guarded([&] {
-    at::Tensor y = at::linear(tensor_of(*context, x).to(context->precision), weight_of(*context, weight)).to(at::kFloat);
+    at::Tensor y =
+        at::linear(tensor_of(*context, x).to(context->precision), weight_of(*context, weight)).to(at::kFloat);
     if (bias.data) y.add_(tensor_of(*context, bias));
     y = activated(activation, y);
     if (residual.data) y = y + tensor_of(*context, residual);

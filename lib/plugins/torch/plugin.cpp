@@ -46,17 +46,28 @@ at::ScalarType parse_precision(int32_t precision) {
   throw Failure(FRUGAL_UNSUPPORTED, "unknown precision " + std::to_string(precision));
 }
 
+// A precision that this libtorch cannot multiply here, or a device that is not really there, is found now and not in
+// the middle of a model.
+void try_product(const frugal_context& context) {
+  const at::Tensor x = at::ones({2, 2}, at::TensorOptions(context.device).dtype(context.precision));
+  float sum = 0;
+  try {
+    sum = at::linear(x, x).to(at::kCPU, at::kFloat).sum().item<float>();
+  } catch (const c10::Error& error) {
+    throw Failure(FRUGAL_UNSUPPORTED, std::string("libtorch " TORCH_VERSION " cannot multiply ") +
+                                          c10::toString(context.precision) + " on " + context.device.str() + ": " +
+                                          error.what_without_backtrace());
+  }
+  if (sum != 8) throw Failure(FRUGAL_FAILED, "the device multiplies wrongly");
+}
+
 int32_t open(const frugal_open* how, frugal_context** out) {
   return guarded([&] {
     auto context = std::make_unique<frugal_context>();
     context->device = parse_device(how->device);
     context->precision = parse_precision(how->precision);
     at::set_num_threads(std::max(how->threads, 1));
-    // A first product: a precision that this libtorch cannot multiply here, or a device that is not really there, is
-    // found now and not in the middle of a model.
-    const at::Tensor x = at::ones({2, 2}, at::TensorOptions(context->device).dtype(context->precision));
-    if (at::linear(x, x).to(at::kCPU, at::kFloat).sum().item<float>() != 8)
-      throw Failure(FRUGAL_FAILED, "the device multiplies wrongly");
+    try_product(*context);
     *out = context.release();
   });
 }
@@ -190,9 +201,8 @@ int32_t status_of_current_exception() noexcept {
     return failure.status;
   } catch (const c10::Error& error) {
     set_error(error.what_without_backtrace());
-    return std::string(error.what_without_backtrace()).find("out of memory") != std::string::npos
-               ? FRUGAL_OUT_OF_MEMORY
-               : FRUGAL_FAILED;
+    return std::string(error.what_without_backtrace()).find("out of memory") != std::string::npos ? FRUGAL_OUT_OF_MEMORY
+                                                                                                  : FRUGAL_FAILED;
   } catch (const std::bad_alloc&) {
     set_error("out of memory");
     return FRUGAL_OUT_OF_MEMORY;

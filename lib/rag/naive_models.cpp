@@ -1,0 +1,58 @@
+// The "before" that savings are measured against: what one would write first. Every model is read whole from its
+// published checkpoint, in full precision, before the first question is looked at, needed or not.
+
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "nn/decoder.h"
+#include "rag/models.h"
+
+namespace frugal {
+namespace {
+
+class NaiveModels final : public Models {
+ public:
+  NaiveModels(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget)
+      : pool_(threads), ops_(make_ops(backend, pool_, budget)) {
+    // The vectors of an index are of the pack's model, which is this one, so it goes by the pack's name.
+    embedder_source_ = open_checkpoint_source(paths.embedder, std::string(Pack(paths.embedder_pack).identity()));
+    embedder_ = open_embedder(*embedder_source_, *ops_);
+    if (paths.generator.empty()) return;
+    generator_source_ = open_checkpoint_source(paths.generator, "naive");
+    decoder_ = open_decoder(*generator_source_, *ops_);
+    generator_ = make_local_generator(*decoder_, budget);
+    for (const PackTensor& tensor : Pack(paths.generator_pack).tensors()) parameters_ += tensor.shape.elements();
+  }
+
+  Embedder& embedder() override { return *embedder_; }
+  Generator& generator() override {
+    if (!generator_)
+      throw Error(Code::missing, "there is no checkpoint of a generator").hint("run scripts/fetch-models");
+    return *generator_;
+  }
+  int64_t generator_parameters() override { return parameters_; }
+  std::string identity() override {
+    return fmt::format("naive {} {}\nembedder {}", ops_->name(), embedder_source_->path().native(),
+                       embedder_source_->identity());
+  }
+
+ private:
+  // Destroyed from the last to the first: what borrows comes after what it borrows from.
+  ThreadPool pool_;
+  std::unique_ptr<Ops> ops_;
+  std::unique_ptr<ModelSource> embedder_source_, generator_source_;
+  std::unique_ptr<Embedder> embedder_;
+  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<Generator> generator_;
+  int64_t parameters_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads,
+                                          Budget* budget) {
+  return std::make_unique<NaiveModels>(paths, backend, threads, budget);
+}
+
+}  // namespace frugal
