@@ -54,6 +54,11 @@ class CheckLayers(unittest.TestCase):
     def test_a_room_that_is_not_declared_is_found(self):
         self.assert_finds({"lib/ghost/a.cpp": "\n"}, ("lib/ghost/a.cpp:1", "no room 'ghost'"))
 
+    def test_libtorch_is_included_by_plugins_only_and_they_include_no_room(self):
+        self.assert_clean({"lib/plugins/x/a.cpp": '#include <ATen/ATen.h>\n#include "ops/plugin_abi.h"\n#include <memory>\n'})
+        self.assert_finds({"lib/plugins/x/a.cpp": '#include "text/a.h"\n'}, ("lib/plugins/x/a.cpp:1", "only ops/plugin_abi.h"))
+        self.assert_finds({"lib/text/a.cpp": "#include <ATen/ATen.h>\n"}, ("lib/text/a.cpp:1", "only lib/plugins"))
+
     def test_printing_and_exiting_in_the_library_is_found(self):
         for code in ("std::cout << 1;", "std::cerr << 1;", "printf(\"x\");", "std::fprintf(stderr, \"x\");", "fmt::print(\"x\");",
                      "exit(1);", "std::abort();", "  ::abort();", "std::terminate();", "#include <iostream>"):
