@@ -57,10 +57,21 @@ void LatencyFlags::declare(Tool& tool) {
   app.add_option("RAG_QUERY_FLAGS", query_flags, "after --: flags for rag-query, like --answer none");
 }
 
+// A folder that is not there would be met only when the runs are done.
+void LatencyExports::check() const {
+  for (const std::string& file : {json, markdown, junit, smaller_is_better}) {
+    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+    if (!folder.empty() && !std::filesystem::is_directory(folder))
+      throw Error(Code::bad_input, fmt::format("cannot write '{}': there is no folder '{}'", file, folder.native()))
+          .hint("make the folder, or name another file");
+  }
+}
+
 // Here, so that a wrong flag is met before the first run.
 void LatencyFlags::check() const {
   if (question.empty() == queries.empty())
     throw Error(Code::usage, "name one of --question TEXT and --queries FILE").hint("run bench-latency --help");
+  exports.check();
   if (!gated() && (max_ratio_given || gate.limits.max_memory_ratio))
     throw Error(Code::usage, "a gate needs something to compare with")
         .hint("name --baseline FILE or --against PATH, or use bench-latency compare");

@@ -14,6 +14,8 @@ namespace frugal::cli {
 /// Files to write, each whole or not at all; empty: not asked for.
 struct LatencyExports {
   std::string json, markdown, junit, smaller_is_better;
+  /// Throws Error(bad_input) if a folder is not there.
+  void check() const;
   void write(const LatencyReport& report, bool strict) const;
 };
 

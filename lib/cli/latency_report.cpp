@@ -82,7 +82,7 @@ Json row_json(const LatencyRow& row, const std::vector<std::string>& command) {
           {"stages_sum_ms", summary ? Json(summary->stages_wall_ms) : Json(nullptr)},
           {"peak_anon_bytes", summary ? or_null(summary->peak_anon_bytes) : Json(nullptr)},
           {"pss_bytes", summary ? or_null(summary->pss_bytes) : Json(nullptr)},
-          {"answers_sha256", summary ? text_or_null(summary->answers_sha256) : Json(nullptr)},
+          {"answers_sha256", summary ? text_or_null(summary->answers) : Json(nullptr)},
           {"page_cache", proof_json(row.cold_proof)},
           {"failure", failure_json(row.failure)}};
 }
@@ -155,7 +155,7 @@ Table latency_table(const std::vector<LatencyResult>& results) {
     table.add({result.name(), fmt::format("{}", wall.count), ms(wall.median),
                fmt::format("{:.1f}–{:.1f}", wall.median_ci95.low, wall.median_ci95.high), ms(wall.p95), ms(wall.p99),
                ms(wall.min), ms(wall.max), size(summary.peak_anon_bytes), size(summary.pss_bytes),
-               summary.answers_sha256.empty() ? "vary" : summary.answers_sha256.substr(0, 12)});
+               summary.answers.empty() ? "vary" : summary.answers.substr(0, 12)});
   }
   return table;
 }
@@ -243,11 +243,11 @@ std::string ratio_text(const Ratio& ratio) {
 
 std::string machine_text(const std::optional<MachineJudgement>& machine) {
   if (!machine) return fmt::format("machine: not judged, {} runs against itself are needed\n", kLeastGateRuns);
-  return fmt::format(
-      "machine: {} against itself {} in {} runs: {}\n", to_string(machine->mode), ratio_text(machine->itself.ratio),
-      machine->itself.runs,
-      machine->noisy() ? fmt::format("noisy (more than {:.0f} % off), so no time here can be judged", 100 * kNoisyFrom)
-                       : std::string("quiet"));
+  return fmt::format("machine: {} against itself {} in {} runs: {}\n", to_string(machine->mode),
+                     ratio_text(machine->itself.ratio), machine->itself.runs,
+                     machine->noisy() ? fmt::format("noisy, more than {:.0f} % off: no time taken here can be judged",
+                                                    100 * kNoisyFrom)
+                                      : std::string("quiet"));
 }
 
 Table gate_table(const std::vector<Gate>& gates) {
@@ -318,7 +318,7 @@ std::vector<std::string> LatencyReport::remarks() const {
       remarks.push_back(
           fmt::format("warning: {} and {} did not give the same answers", to_string(first->mode), result.name()));
     if (!first) first = series;
-    if (result.summary.answers_sha256.empty())
+    if (result.summary.answers.empty())
       remarks.push_back(fmt::format("warning: {} answered the same question in different ways", result.name()));
     if (!result.summary.wall_ms.outliers.empty())
       remarks.push_back(fmt::format("{}: {} outliers (kept)", result.name(), result.summary.wall_ms.outliers.size()));

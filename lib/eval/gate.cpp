@@ -123,14 +123,12 @@ RunSeries series_of(const LatencyRow& row) {
   RunSeries series;
   series.mode = row.mode;
   if (row.failure) series.failure = row.failure->message;
-  if (row.samples.empty()) return series;
   for (const LatencySample& sample : row.samples) {
     series.wall_ms.push_back(sample.wall_ms);
     series.questions.push_back(sample.question);
   }
-  const LatencySummary summary = summarize(row);
-  series.peak_anon_bytes = summary.peak_anon_bytes;
-  series.answers_sha256 = summary.answers_sha256;
+  series.peak_anon_bytes = largest_peak_anon(row);
+  if (!row.samples.empty()) series.answers_sha256 = answers_sha256(row);
   return series;
 }
 

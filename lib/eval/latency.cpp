@@ -21,19 +21,11 @@ namespace fs = std::filesystem;
 constexpr LatencyMode kModes[] = {LatencyMode::naive, LatencyMode::cold_disk, LatencyMode::cold, LatencyMode::warm,
                                   LatencyMode::server};
 
-void raise(std::optional<uint64_t>& most, std::optional<uint64_t> value) {
-  if (value) most = std::max(most.value_or(0), *value);
-}
-
-// Empty where one question got two answers.
-std::string answers_sha256(const std::vector<LatencySample>& samples) {
-  std::map<int64_t, std::string> answers;
-  for (const LatencySample& sample : samples)
-    if (answers.emplace(sample.question, sample.answer).first->second != sample.answer) return "";
-  Sha256 hash;
-  for (const auto& [question, answer] : answers)
-    hash.update(fmt::format("{}\n", question)).update(answer).update(std::string_view("\0", 1));
-  return hash.hex();
+std::optional<uint64_t> largest(const LatencyRow& row, std::optional<uint64_t> LatencySample::*figure) {
+  std::optional<uint64_t> most;
+  for (const LatencySample& sample : row.samples)
+    if (sample.*figure) most = std::max(most.value_or(0), *(sample.*figure));
+  return most;
 }
 
 // Of the samples by their wall, without the lowest and the highest quarter.
@@ -87,17 +79,29 @@ LatencyMode parse_latency_mode(std::string_view name) {
       .hint(fmt::format("the modes are {}", fmt::join(names, ", ")));
 }
 
+std::optional<uint64_t> largest_peak_anon(const LatencyRow& row) {
+  return largest(row, &LatencySample::peak_anon_bytes);
+}
+
+std::string answers_sha256(const LatencyRow& row) {
+  std::map<int64_t, std::string> answers;
+  for (const LatencySample& sample : row.samples)
+    if (answers.emplace(sample.question, sample.answer).first->second != sample.answer) return "";
+  Sha256 hash;
+  for (const auto& [question, answer] : answers)
+    hash.update(fmt::format("{}\n", question)).update(answer).update(std::string_view("\0", 1));
+  return hash.hex();
+}
+
 LatencySummary summarize(const LatencyRow& row) {
   LatencySummary summary;
   std::vector<double> walls;
-  for (const LatencySample& sample : row.samples) {
-    walls.push_back(sample.wall_ms);
-    raise(summary.peak_anon_bytes, sample.peak_anon_bytes);
-    raise(summary.pss_bytes, sample.pss_bytes);
-  }
+  for (const LatencySample& sample : row.samples) walls.push_back(sample.wall_ms);
   summary.wall_ms = summarize(walls);
   average_stages(row.samples, summary);
-  summary.answers_sha256 = answers_sha256(row.samples);
+  summary.peak_anon_bytes = largest_peak_anon(row);
+  summary.pss_bytes = largest(row, &LatencySample::pss_bytes);
+  summary.answers = answers_sha256(row);
   return summary;
 }
 
@@ -110,7 +114,9 @@ std::vector<std::string> read_texts(const fs::path& file) {
     for (std::string line; std::getline(lines, line);)
       if (line.find_first_not_of(" \t\r") != std::string::npos) texts.push_back(line);
   }
-  if (texts.empty()) throw Error(Code::bad_input, fmt::format("'{}' holds no texts", file.native()));
+  if (texts.empty())
+    throw Error(Code::bad_input, fmt::format("'{}' holds no texts", file.native()))
+        .hint("one a line, or a .jsonl with a \"text\" on each line");
   return texts;
 }
 

@@ -66,17 +66,20 @@ struct LatencyRow {
   std::optional<LatencyFailure> failure;
 };
 
+/// The largest of a row's samples; nullopt if none says.
+std::optional<uint64_t> largest_peak_anon(const LatencyRow& row);
+/// Of each question's answer, in the set's order: equal between rows that asked the same questions and got the same
+/// answers. Empty where one question got two answers.
+std::string answers_sha256(const LatencyRow& row);
+
 /// What a row's samples say; needs at least one.
 struct LatencySummary {
   Summary wall_ms;
   /// Means over the middle half of the runs by wall, so that they add up to `stages_wall_ms`, near the median.
   std::map<std::string, double> stages_ms;
   double stages_wall_ms = 0;
-  std::optional<uint64_t> peak_anon_bytes;  // the largest of the samples
-  std::optional<uint64_t> pss_bytes;
-  /// Of each question's answer, in the set's order: equal between rows that asked the same questions and got the same
-  /// answers. Empty where one question got two answers.
-  std::string answers_sha256;
+  std::optional<uint64_t> peak_anon_bytes, pss_bytes;  // the largest of the samples
+  std::string answers;                                 // answers_sha256(row)
 };
 LatencySummary summarize(const LatencyRow& row);
 

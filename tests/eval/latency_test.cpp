@@ -98,7 +98,7 @@ TEST_CASE("each mode is asked the same questions, after runs that do not count")
     CHECK(row.samples[2].question == 0);
     CHECK_FALSE(row.failure.has_value());
   }
-  CHECK(summarize(rows[0]).answers_sha256 == summarize(rows[1]).answers_sha256);
+  CHECK(answers_sha256(rows[0]) == answers_sha256(rows[1]));
   CHECK(summarize(rows[0]).peak_anon_bytes == 1000u);
   CHECK(rows[0].samples[0].exit_code == 1);  // abstained: an answer like any other
   CHECK(steps.size() == 8);
@@ -186,9 +186,9 @@ TEST_CASE("one question with two answers has no checksum") {
   row.samples[0].answer = row.samples[2].answer = "A";
   row.samples[1].question = 1;
   row.samples[1].answer = "B";
-  CHECK(summarize(row).answers_sha256.size() == 64);
+  CHECK(answers_sha256(row).size() == 64);
   row.samples[2].answer = "C";
-  CHECK(summarize(row).answers_sha256.empty());
+  CHECK(answers_sha256(row).empty());
 }
 
 TEST_CASE("the stages of a row add up to a wall near its median, whatever the outliers") {
