@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
@@ -23,6 +24,11 @@ class ByteCursor {
 
   uint64_t offset() const { return offset_; }
   uint64_t remaining() const { return bytes_.size() - offset_; }
+  /// What comes next, without taking it: `limit` bytes, or fewer at the end.
+  std::string_view peek_text(uint64_t limit) const {
+    const auto next = bytes_.subspan(offset_, std::min(limit, remaining()));
+    return {reinterpret_cast<const char*>(next.data()), next.size()};
+  }
 
   const std::string& where() const { return where_; }
 

@@ -389,10 +389,9 @@ class Pickle::Machine {
   // --- names ---
 
   std::string_view read_line() {
-    const uint64_t longest = std::min<uint64_t>(kMaxNameBytes + 1, program_.remaining());
-    ByteCursor ahead = program_;
-    const size_t length = ahead.take_text(longest, "name").find('\n');
-    if (length == std::string_view::npos) fail(fmt::format("a name without an end in {} bytes", longest));
+    const std::string_view ahead = program_.peek_text(kMaxNameBytes + 1);
+    const size_t length = ahead.find('\n');
+    if (length == ahead.npos) fail(fmt::format("a name without an end in {} bytes", ahead.size()));
     const std::string_view line = program_.take_text(length, "name");
     program_.take(1, "newline");
     return line;

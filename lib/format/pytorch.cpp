@@ -91,10 +91,11 @@ class PytorchReader {
   }
 
   void refuse_torchscript() const {
-    const bool has_code = std::ranges::any_of(archive_.entries(), [&](const ZipEntry& entry) {
-      return entry.name.starts_with(folder_ + "code/") || entry.name == folder_ + "constants.pkl";
-    });
-    if (has_code) refuse("a TorchScript archive: a program (code/, constants.pkl), not a dict of tensors", kSaveHint);
+    const std::string code = folder_ + "code/";
+    const bool has_code =
+        std::ranges::any_of(archive_.entries(), [&](const ZipEntry& entry) { return entry.name.starts_with(code); });
+    if (has_code || find("constants.pkl"))
+      refuse("a TorchScript archive: a program (code/, constants.pkl), not a dict of tensors", kSaveHint);
   }
 
   // Absent in files of torch before 2.1, which are little-endian unless a big-endian machine wrote them.
@@ -111,6 +112,18 @@ class PytorchReader {
     return std::ranges::any_of(pickle_.items(dict), [](PickleValue v) { return v.kind == PickleKind::tensor; });
   }
 
+  // Unset if the key is not there.
+  PickleValue find_value(PickleValue dict, std::string_view key) const {
+    const auto items = pickle_.items(dict);
+    PickleValue found;
+    for (size_t i = 0; i < items.size(); i += 2) {
+      if (items[i].kind != PickleKind::text || pickle_.text(items[i]) != key) continue;
+      if (found.kind != PickleKind::unset) fail(fmt::format("the key '{}' is there twice", key));
+      found = items[i + 1];
+    }
+    return found;
+  }
+
   // The file's dict, or a dict in it under one of the usual keys: exactly one of them must hold tensors.
   PickleValue find_state_dict() const {
     const PickleValue root = pickle_.root();
@@ -123,12 +136,7 @@ class PytorchReader {
       places.push_back(place);
     };
     consider(root, "the top level");
-    const auto items = pickle_.items(root);
-    for (size_t i = 0; i < items.size() && found.size() <= kModelKeys.size(); i += 2) {
-      if (items[i].kind != PickleKind::text) continue;
-      const auto* key = std::find(kModelKeys.begin(), kModelKeys.end(), pickle_.text(items[i]));
-      if (key != kModelKeys.end()) consider(items[i + 1], *key);
-    }
+    for (const std::string_view key : kModelKeys) consider(find_value(root, key), key);
     if (found.empty())
       refuse(fmt::format("no tensors at the top level nor under '{}'", fmt::join(kModelKeys, "' or '")), kSaveHint);
     if (found.size() > 1)
