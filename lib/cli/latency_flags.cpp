@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
@@ -98,7 +99,12 @@ LatencyOptions LatencyFlags::options(const Tool& tool) const {
   asked.command.insert(asked.command.end(), flags.begin(), flags.end());
   if (!against.empty()) asked.against = asked.command;
   if (!against.empty()) asked.against[0] = against;
-  for (const std::string& mode : modes) asked.modes.push_back(parse_latency_mode(mode));
+  for (const std::string& mode : modes) {
+    asked.modes.push_back(parse_latency_mode(mode));
+    if (std::count(modes.begin(), modes.end(), mode) > 1)
+      throw Error(Code::usage, fmt::format("--modes names {} twice", mode))
+          .hint("a mode is measured against itself anyway");
+  }
   asked.questions = queries.empty() ? std::vector<std::string>{question} : read_texts(queries);
   const auto most = static_cast<size_t>(limit > 0 ? limit : gate.runs);
   if (asked.questions.size() > most) asked.questions.resize(most);

@@ -233,7 +233,7 @@ int gates_exit_code(std::span<const Gate> gates, bool strict) {
 }
 
 std::vector<Gate> run_gated(LatencyBench& bench, const GatePlan& plan) {
-  bench.run(std::min(plan.runs, plan.max_runs));
+  bench.run(plan.runs);
   for (;;) {
     const std::optional<MachineJudgement> here = judge_machine(bench.rows());
     const std::vector<RunSeries> now = series_of(bench.rows(), Side::measured);
