@@ -16,17 +16,27 @@ std::optional<uint64_t> find_bytes(const json::element& root, const char* pointe
   return root.at_pointer(pointer).get(bytes) == simdjson::SUCCESS ? std::optional(bytes) : std::nullopt;
 }
 
-// Text of the answer and ids of the hits, in order.
+void append_ids(const json::element& root, const char* list, std::string& out) {
+  json::array entries;
+  if (root[list].get(entries) != simdjson::SUCCESS) return;
+  for (json::element entry : entries) {
+    json::element id;
+    if (entry["id"].get(id) == simdjson::SUCCESS) out += "\n" + simdjson::to_string(id);
+  }
+}
+
+// What the user is told: the text and the ids of what it cites; where no text was asked for, the ids of the hits, in
+// order. Not the hits beside an answer: their order moves with the last bits of a score, and so differs between
+// backends.
 std::string answer_of(const json::element& root) {
   std::string_view text;
   std::string answer;
-  if (root.at_pointer("/answer/text").get(text) == simdjson::SUCCESS) answer = text;
-  json::array hits;
-  if (root["hits"].get(hits) != simdjson::SUCCESS) return answer;
-  for (json::element hit : hits) {
-    json::element id;
-    if (hit["id"].get(id) == simdjson::SUCCESS) answer += "\n" + simdjson::to_string(id);
-  }
+  const bool told = root.at_pointer("/answer/text").get(text) == simdjson::SUCCESS;
+  bool abstained = false;
+  if (!told && root.at_pointer("/answer/abstained").get(abstained) == simdjson::SUCCESS && abstained)
+    return "abstained";
+  if (told) answer = text;
+  append_ids(root, told ? "citations" : "hits", answer);
   return answer;
 }
 

@@ -39,6 +39,9 @@ struct Library {
   const frugal_plugin* table = nullptr;
 
   explicit Library(const fs::path& file) {
+    // libgomp reads this once, as it is loaded. Beside our own threads, and OpenBLAS's, its workers' spinning made
+    // libtorch up to ten times slower on two processors; whoever set it knows better.
+    ::setenv("OMP_WAIT_POLICY", "passive", 0);
     handle.reset(::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL));
     if (!handle)
       throw Error(Code::missing, fmt::format("the plugin cannot be loaded: {}", ::dlerror()))

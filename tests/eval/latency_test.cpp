@@ -36,7 +36,7 @@ class FakeTool {
 };
 
 const char* const kReply =
-    R"({"answer":{"text":"A"},"hits":[{"id":1},{"id":"x"}],"memory":{"peak_anon_bytes":1000,"pss_bytes":null},)"
+    R"({"answer":{"text":"A"},"citations":[{"id":7}],"hits":[{"id":1},{"id":"x"}],"memory":{"peak_anon_bytes":1000,"pss_bytes":null},)"
     R"("timings_ms":{"total":9,"startup":1,"retrieve":2.5,"hyde":null,"other":5.5}})";
 
 // Answers with the question itself, abstaining.
@@ -70,6 +70,17 @@ TEST_CASE("the stages of a run add up to its wall, with what is left named other
   CHECK_FALSE(sample.pss_bytes.has_value());
 }
 
+TEST_CASE("the answer is what the user is told: text and citations, or the hits where no text was asked for") {
+  const auto told = [](const std::string& answer) {
+    return parse_reply(
+               R"({"answer":)" + answer + R"(,"citations":[{"id":7}],"hits":[{"id":1},{"id":2}],"timings_ms":{}})", 1)
+        .answer;
+  };
+  CHECK(told(R"({"text":"A","abstained":false})") == "A\n7");
+  CHECK(told(R"({"text":null,"abstained":true})") == "abstained");
+  CHECK(told(R"({"text":null,"abstained":false})") == "\n1\n2");
+}
+
 TEST_CASE("a reply that is no JSON, has no timings or reports an error is refused") {
   CHECK_THROWS_AS(parse_reply("", 1), Error);
   CHECK_THROWS_AS(parse_reply("[]", 1), Error);
@@ -93,8 +104,8 @@ TEST_CASE("each mode is asked the same questions, after runs that do not count")
   REQUIRE(rows.size() == 2);
   for (const LatencyRow& row : rows) {
     CHECK(row.samples.size() == 4);
-    CHECK(row.samples[0].answer == "one\n1\n\"x\"");
-    CHECK(row.samples[1].answer == "two\n1\n\"x\"");
+    CHECK(row.samples[0].answer == "one\n7");
+    CHECK(row.samples[1].answer == "two\n7");
     CHECK(row.samples[2].question == 0);
     CHECK_FALSE(row.failure.has_value());
   }
