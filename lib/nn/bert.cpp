@@ -101,9 +101,9 @@ class BertLayer {
   BertLayer(const WeightLoader& load, const BertConfig& c, int64_t index) {
     const std::string at = fmt::format("layers.{}.", index);
     constexpr ActivationScales kScales = ActivationScales::per_token;
-    qkv_[0] = load.linear(at + "q", c.hidden, c.hidden, kScales);
-    qkv_[1] = load.linear(at + "k", c.hidden, c.hidden, kScales);
-    qkv_[2] = load.linear(at + "v", c.hidden, c.hidden, kScales);
+    qkv_ = LinearGroup({load.linear(at + "q", c.hidden, c.hidden, kScales),
+                        load.linear(at + "k", c.hidden, c.hidden, kScales),
+                        load.linear(at + "v", c.hidden, c.hidden, kScales)});
     out_ = load.linear(at + "out", c.hidden, c.hidden, kScales);
     norm1_ = load.norm(at + "norm1", NormKind::layer, c.hidden, c.epsilon);
     up_ = load.linear(at + "up", c.intermediate, c.hidden, kScales, c.activation);
@@ -116,22 +116,22 @@ class BertLayer {
 
   void forward(Ops& ops, std::span<const AttentionSpan> spans, View x) const {
     const Ops::Scope scope(ops);
-    const Shape wide{x.rows(), up_.weight.outputs};
+    const Shape wide{x.rows(), up_.outputs()};
     const View q = ops.allocate(x.shape), k = ops.allocate(x.shape), v = ops.allocate(x.shape),
                context = ops.allocate(x.shape);
-    ops.linear_many(qkv_, x, std::array{q, k, v});
+    qkv_.forward(ops, x, std::array{q, k, v});
     ops.attention(attention_, spans, q, k, v, context);
-    ops.linear(out_, context, x, x);
+    out_.forward(ops, context, x, x);
     ops.norm(norm1_, x, x);
     const View h = ops.allocate(wide);
-    ops.linear(up_, x, h);
-    ops.linear(down_, h, x, x);
+    up_.forward(ops, x, h);
+    down_.forward(ops, h, x, x);
     ops.norm(norm2_, x, x);
   }
 
  private:
-  std::array<LinearSpec, 3> qkv_;
-  LinearSpec out_, up_, down_;
+  LinearGroup qkv_;
+  Linear out_, up_, down_;
   NormSpec norm1_, norm2_;
   AttentionSpec attention_;
 };
@@ -155,9 +155,9 @@ class BertEmbedder final : public Embedder {
         fingerprint_(fmt::format("bert/{}/{}/{}", source.config().require_text("embed.pooling"), max_tokens_,
                                  source.identity())) {
     if (config_.hidden % config_.heads != 0) source.config().fail("bert.hidden is not a multiple of bert.heads");
-    words_ = source.embedding("embeddings.word", config_.vocab, config_.hidden);
-    positions_ = source.embedding("embeddings.position", config_.positions, config_.hidden);
-    types_ = source.embedding("embeddings.type", config_.types, config_.hidden);
+    words_ = source.embedding("embeddings.word", config_.vocab, config_.hidden, ops);
+    positions_ = source.embedding("embeddings.position", config_.positions, config_.hidden, ops);
+    types_ = source.embedding("embeddings.type", config_.types, config_.hidden, ops);
     const WeightLoader load(source, ops);
     norm_ = load.norm("embeddings.norm", NormKind::layer, config_.hidden, config_.epsilon);
     for (int64_t i = 0; i < config_.layers; ++i) layers_.emplace_back(load, config_, i);
@@ -235,9 +235,9 @@ class BertEmbedder final : public Embedder {
   // Hidden states of the whole batch, [tokens, hidden], in the caller's scope.
   View forward(const Batch& batch) {
     const View x = ops_.allocate(Shape{int64_t(batch.ids.size()), config_.hidden});
-    ops_.embed(words_.rows, words_.scales, batch.ids, x, false);
-    ops_.embed(positions_.rows, positions_.scales, batch.positions, x, true);
-    ops_.embed(types_.rows, types_.scales, batch.types, x, true);
+    frugal::embed(ops_, words_, batch.ids, x, false);
+    frugal::embed(ops_, positions_, batch.positions, x, true);
+    frugal::embed(ops_, types_, batch.types, x, true);
     ops_.norm(norm_, x, x);
     for (const BertLayer& layer : layers_) layer.forward(ops_, batch.spans, x);
     return x;

@@ -16,14 +16,69 @@ Activation parse_activation(std::string_view name) {
       .hint("known: gelu, gelu_new, silu, relu, tanh");
 }
 
-LinearSpec WeightLoader::linear(const std::string& name, int64_t outputs, int64_t inputs, ActivationScales scales,
-                                Activation activation) const {
+void Linear::forward(Ops& ops, View x, View out, View residual) const {
+  if (!factored()) return ops.linear(last_, x, out, residual);
+  const Ops::Scope scratch(ops);
+  const View inner = ops.allocate(Shape{x.rows(), v_.weight.outputs});
+  ops.linear(v_, x, inner);
+  ops.linear(last_, inner, out, residual);
+}
+
+LinearGroup::LinearGroup(std::vector<Linear> layers) : layers_(std::move(layers)) {
+  for (const Linear& layer : layers_) {
+    first_.push_back(layer.first());
+    factored_ |= layer.factored();
+  }
+}
+
+void LinearGroup::forward(Ops& ops, View x, std::span<const View> outs) const {
+  if (factored_) return forward_factored(ops, x, outs);
+  ops.linear_many(first_, x, outs);
+}
+
+void LinearGroup::forward_factored(Ops& ops, View x, std::span<const View> outs) const {
+  const Ops::Scope scratch(ops);
+  std::vector<View> inner(outs.begin(), outs.end());
+  for (size_t i = 0; i < layers_.size(); ++i)
+    if (layers_[i].factored()) inner[i] = ops.allocate(Shape{x.rows(), layers_[i].first().weight.outputs});
+  ops.linear_many(first_, x, inner);
+  for (size_t i = 0; i < layers_.size(); ++i)
+    if (layers_[i].factored()) ops.linear(layers_[i].last(), inner[i], outs[i]);
+}
+
+void embed(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate) {
+  if (!table.packed) return ops.embed(table.rows, table.scales, ids, out, accumulate);
+  if (!accumulate) return ops.embed(table.packed, ids, out);
+  const Ops::Scope scratch(ops);
+  const View rows = ops.allocate(out.shape);
+  ops.embed(table.packed, ids, rows);
+  ops.add(out, rows, out);
+}
+
+WeightLoader::WeightLoader(const ModelSource& source, Ops& ops) : source_(source), ops_(ops) {
+  const auto scales = source.config().text(kActivationScalesKey);
+  if (!scales) return;
+  if (*scales != "grouped") source.config().fail(fmt::format("unknown {} '{}'", kActivationScalesKey, *scales));
+  scales_ = ActivationScales::grouped;
+}
+
+Linear WeightLoader::linear(const std::string& name, int64_t outputs, int64_t inputs, ActivationScales scales,
+                            Activation activation) const {
+  const std::string tensor = name + ".weight";
   LinearSpec spec;
-  spec.weight = source_.linear(name + ".weight", outputs, inputs, ops_);
   if (source_.has(name + ".bias")) spec.bias = source_.vector(name + ".bias", outputs);
   spec.activation = activation;
-  spec.scales = scales;
-  return spec;
+  spec.scales = scales_.value_or(scales);
+  const int64_t rank = source_.rank(tensor);
+  if (rank == 0) {
+    spec.weight = source_.linear(tensor, outputs, inputs, ops_);
+    return Linear(spec);
+  }
+  LinearSpec v;
+  v.weight = source_.linear(tensor + ".v", rank, inputs, ops_);
+  v.scales = spec.scales;
+  spec.weight = source_.linear(tensor + ".u", outputs, rank, ops_);
+  return Linear(v, spec);
 }
 
 NormSpec WeightLoader::norm(const std::string& name, NormKind kind, int64_t features, float epsilon) const {

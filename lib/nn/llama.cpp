@@ -78,13 +78,13 @@ class LlamaLayer {
     const std::string at = fmt::format("layers.{}.", index);
     constexpr ActivationScales kScales = ActivationScales::grouped;
     norm1_ = load.norm(at + "norm1", NormKind::rms, c.hidden, c.epsilon);
-    qkv_[0] = load.linear(at + "q", c.q_features(), c.hidden, kScales);
-    qkv_[1] = load.linear(at + "k", c.kv_features(), c.hidden, kScales);
-    qkv_[2] = load.linear(at + "v", c.kv_features(), c.hidden, kScales);
+    qkv_ = LinearGroup({load.linear(at + "q", c.q_features(), c.hidden, kScales),
+                        load.linear(at + "k", c.kv_features(), c.hidden, kScales),
+                        load.linear(at + "v", c.kv_features(), c.hidden, kScales)});
     out_ = load.linear(at + "out", c.hidden, c.q_features(), kScales);
     norm2_ = load.norm(at + "norm2", NormKind::rms, c.hidden, c.epsilon);
-    gate_up_[0] = load.linear(at + "gate", c.intermediate, c.hidden, kScales);
-    gate_up_[1] = load.linear(at + "up", c.intermediate, c.hidden, kScales);
+    gate_up_ = LinearGroup({load.linear(at + "gate", c.intermediate, c.hidden, kScales),
+                            load.linear(at + "up", c.intermediate, c.hidden, kScales)});
     down_ = load.linear(at + "down", c.hidden, c.intermediate, kScales);
     attention_ = {c.heads, c.kv_heads, c.head_dim, 1.0f / std::sqrt(static_cast<float>(c.head_dim)), true};
   }
@@ -97,26 +97,25 @@ class LlamaLayer {
     const View q = ops.allocate(Shape{tokens, config_.q_features()}), context = ops.allocate(q.shape);
     const View k = keys.slice_rows(seen, tokens), v = values.slice_rows(seen, tokens);
     ops.norm(norm1_, x, h);
-    ops.linear_many(qkv_, h, std::array{q, k, v});
+    qkv_.forward(ops, h, std::array{q, k, v});
     ops.rope(step.rope, step.positions, q, config_.heads, config_.head_dim);
     ops.rope(step.rope, step.positions, k, config_.kv_heads, config_.head_dim);
     ops.attention(attention_, std::array{AttentionSpan{0, tokens, 0, seen + tokens}}, q, keys, values, context);
-    ops.linear(out_, context, x, x);
+    out_.forward(ops, context, x, x);
 
     const View gate = ops.allocate(Shape{tokens, config_.intermediate}), up = ops.allocate(gate.shape);
     ops.norm(norm2_, x, h);
-    ops.linear_many(gate_up_, h, std::array{gate, up});
+    gate_up_.forward(ops, h, std::array{gate, up});
     ops.activate_gated(config_.activation, gate, up, gate);
-    ops.linear(down_, gate, x, x);
+    down_.forward(ops, gate, x, x);
   }
 
  private:
   int64_t index_;
   LlamaConfig config_;
   NormSpec norm1_, norm2_;
-  std::array<LinearSpec, 3> qkv_;
-  std::array<LinearSpec, 2> gate_up_;
-  LinearSpec out_, down_;
+  LinearGroup qkv_, gate_up_;
+  Linear out_, down_;
   AttentionSpec attention_;
 };
 
@@ -132,7 +131,7 @@ class LlamaDecoder final : public Decoder {
         identity_(source.identity()) {
     const WeightLoader load(source, ops);
     head_ = load.linear(config_.tied ? "embeddings" : "head", config_.vocab, config_.hidden, ActivationScales::grouped);
-    if (!config_.tied) words_ = source.embedding("embeddings.weight", config_.vocab, config_.hidden);
+    if (!config_.tied) words_ = source.embedding("embeddings.weight", config_.vocab, config_.hidden, ops);
     norm_ = load.norm("norm", NormKind::rms, config_.hidden, config_.epsilon);
     for (int64_t i = 0; i < config_.layers; ++i) layers_.emplace_back(load, config_, i);
   }
@@ -194,9 +193,9 @@ class LlamaDecoder final : public Decoder {
     const Step step{cache, positions, rope_.spec(cache.length() + int64_t(ids.size()))};
     const View x = ops_.allocate(Shape{int64_t(ids.size()), config_.hidden});
     if (config_.tied)
-      ops_.embed(head_.weight, ids, x);
+      ops_.embed(head_.weight(), ids, x);
     else
-      ops_.embed(words_.rows, words_.scales, ids, x, false);
+      embed(ops_, words_, ids, x, false);
     for (const LlamaLayer& layer : layers_) layer.forward(ops_, step, x);
     cache.advance(int64_t(ids.size()));
     return x;
@@ -206,7 +205,7 @@ class LlamaDecoder final : public Decoder {
     const Ops::Scope scope(ops_);
     const View h = ops_.allocate(x.shape), out = ops_.allocate(Shape{x.rows(), config_.vocab});
     ops_.norm(norm_, x, h);
-    ops_.linear(head_, h, out);
+    head_.forward(ops_, h, out);
     ops_.download(out, logits);
   }
 
@@ -215,7 +214,7 @@ class LlamaDecoder final : public Decoder {
   std::unique_ptr<Tokenizer> tokenizer_;
   RopeTable rope_;
   std::string chat_family_, default_system_, identity_;
-  LinearSpec head_;
+  Linear head_;
   EmbeddingTable words_;
   NormSpec norm_;
   std::vector<LlamaLayer> layers_;

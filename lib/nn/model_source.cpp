@@ -19,8 +19,9 @@ std::span<const float> PackSource::vector(std::string_view tensor, int64_t count
   return pack_.require_f32(tensor, Shape{count});
 }
 
-EmbeddingTable PackSource::embedding(std::string_view name, int64_t rows, int64_t features) const {
+EmbeddingTable PackSource::embedding(std::string_view name, int64_t rows, int64_t features, Ops& ops) const {
   const PackTensor tensor = pack_.require(name);
+  if (is_linear(tensor.dtype)) return {{}, {}, linear(name, rows, features, ops)};
   const bool known = tensor.dtype == DType::f32 || tensor.dtype == DType::f16 || tensor.dtype == DType::i8;
   if (!known || tensor.shape != Shape{rows, features} ||
       (tensor.dtype == DType::i8 && int64_t(tensor.scales.size()) != rows))
@@ -30,7 +31,12 @@ EmbeddingTable PackSource::embedding(std::string_view name, int64_t rows, int64_
         .hint("re-run quantize-model");
   // Views are not const, a pack is read-only: an embedding table is only ever read (Ops::embed).
   void* data = const_cast<std::byte*>(tensor.data.data());
-  return {View(data, tensor.dtype, tensor.shape), tensor.scales};
+  return {View(data, tensor.dtype, tensor.shape), tensor.scales, {}};
+}
+
+int64_t PackSource::rank(std::string_view tensor) const {
+  const auto factor = pack_.find(std::string(tensor) + ".v");
+  return factor ? factor->shape[0] : 0;
 }
 
 namespace {
@@ -84,9 +90,9 @@ class CheckpointSource final : public ModelSource {
     return read_whole(require_spec(tensor, Shape{count}));
   }
 
-  EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features) const override {
+  EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features, Ops&) const override {
     const TensorSpec& spec = require_spec(tensor, Shape{rows, features});
-    return {View(read_whole(spec).data(), DType::f32, spec.shape), {}};
+    return {View(read_whole(spec).data(), DType::f32, spec.shape), {}, {}};
   }
 
  private:

@@ -16,10 +16,11 @@
 
 namespace frugal {
 
-/// A table that is looked up by row: f32, f16 or i8.
+/// A table that is looked up by row: f32, f16 or i8 as `rows`, or a packed linear type as `packed`.
 struct EmbeddingTable {
   View rows;
   std::span<const float> scales;  // [rows], for i8
+  Weight packed;                  // set where `rows` is not
 };
 
 /// What it gives out points into it: it outlives the models that are made of it. Shapes are checked against the file's;
@@ -36,7 +37,13 @@ class ModelSource {
   virtual bool has(std::string_view tensor) const = 0;
   virtual Weight linear(std::string_view tensor, int64_t outputs, int64_t inputs, Ops& ops) const = 0;
   virtual std::span<const float> vector(std::string_view tensor, int64_t count) const = 0;
-  virtual EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features) const = 0;
+  virtual EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features, Ops& ops) const = 0;
+  /// Rank of a weight [outputs, inputs] that is stored as the product of two factors, `tensor`.u [outputs, rank] and
+  /// `tensor`.v [rank, inputs]; 0 for one that is stored whole.
+  virtual int64_t rank(std::string_view tensor) const {
+    static_cast<void>(tensor);
+    return 0;
+  }
 };
 
 /// Borrows `pack`, and what it gives out points into the pack: the source itself may go.
@@ -50,7 +57,8 @@ class PackSource final : public ModelSource {
   bool has(std::string_view tensor) const override { return pack_.find(tensor).has_value(); }
   Weight linear(std::string_view tensor, int64_t outputs, int64_t inputs, Ops& ops) const override;
   std::span<const float> vector(std::string_view tensor, int64_t count) const override;
-  EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features) const override;
+  EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features, Ops& ops) const override;
+  int64_t rank(std::string_view tensor) const override;
 
  private:
   const Pack& pack_;
