@@ -87,7 +87,8 @@ std::string size(std::optional<uint64_t> bytes) {
 }  // namespace
 
 Json stage_json(const StageProfile& stage, const StageLabel& label) {
-  Json json = {{"schema_version", 1}, {"stage", stage.name}, {"action", label.action}, {"model", label.model}};
+  Json json = {
+      {"schema_version", kMemorySchema}, {"stage", stage.name}, {"action", label.action}, {"model", label.model}};
   json["note"] = label.note.empty() ? Json(nullptr) : Json(label.note);
   json["elapsed_ms"] = static_cast<double>(stage.elapsed_ns) / 1e6;
   json["memory_usage_before_model_" + label.action] = snapshot_json(stage.before);
@@ -126,7 +127,7 @@ std::string stage_table(const std::vector<StageProfile>& stages) {
 }
 
 Json command_json(const std::vector<std::string>& command, int exit_code, int64_t elapsed_ns, const SampledPeak& peak) {
-  return {{"schema_version", 1},
+  return {{"schema_version", kMemorySchema},
           {"stage", "command"},
           {"command", command},
           {"exit_code", exit_code},

@@ -9,6 +9,9 @@
 
 namespace frugal::cli {
 
+/// Version of the lines' form; `mem-profile diff` reads no other.
+constexpr int kMemorySchema = 1;
+
 /// What a line says besides its figures.
 struct StageLabel {
   std::string action;  // load, run, unload

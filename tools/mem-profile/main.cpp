@@ -10,6 +10,7 @@
 #include "base/thread_pool.h"
 #include "base/units.h"
 #include "cli/json.h"
+#include "cli/memory_diff.h"
 #include "cli/memory_report.h"
 #include "cli/output.h"
 #include "cli/signals.h"
@@ -26,7 +27,8 @@ namespace {
 constexpr const char* kExamples =
     "  mem-profile --pipeline configs/pipeline.yaml          load, run and unload each model in turn\n"
     "  mem-profile --model models/all-minilm-l6-v2.pack      one model\n"
-    "  mem-profile --format json -- rag-query \"who?\"         any command, with its children\n";
+    "  mem-profile --format json -- rag-query \"who?\"         any command, with its children\n"
+    "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  two such records: exit 1 if b takes more\n";
 
 using Loaded = std::map<std::string, std::unique_ptr<LoadedModel>>;
 
@@ -82,6 +84,33 @@ int profile_command(const std::vector<std::string>& command, const cli::Tool& to
   return result.exit_code;
 }
 
+struct Diff {
+  std::string before, now, ignore_below = "64KiB";
+  std::vector<std::string> fail_above;
+};
+
+CLI::App* declare_diff(cli::Tool& tool, Diff& diff) {
+  CLI::App* sub = tool.app().add_subcommand("diff", "what changed between two records of --format json");
+  sub->add_option("BEFORE", diff.before, "the older record")->required()->type_name("FILE");
+  sub->add_option("NOW", diff.now, "the newer one")->required()->type_name("FILE");
+  sub->add_option("--fail-above", diff.fail_above, "exit 1 where a figure grew by more: anon=5%, peak_pss=2MiB")
+      ->delimiter(',')
+      ->type_name("FIGURE=LIMIT");
+  sub->add_option("--ignore-below", diff.ignore_below, "growth that never fails (default 64KiB)")->type_name("SIZE");
+  return sub;
+}
+
+int compare(const Diff& asked, const cli::Tool& tool) {
+  std::vector<cli::MemoryGate> gates;
+  for (const std::string& text : asked.fail_above)
+    for (const cli::MemoryGate& gate : cli::parse_gates(text)) gates.push_back(gate);
+  const cli::MemoryDiff diff =
+      cli::compare_memory(cli::read_memory_records(asked.before), cli::read_memory_records(asked.now), gates,
+                          parse_bytes(asked.ignore_below, "--ignore-below"));
+  cli::print(tool.format() == "json" ? cli::json_document(cli::diff_json(diff)) : cli::diff_text(diff));
+  return diff.passed() ? 0 : 1;
+}
+
 std::vector<PipelineStage> one_model(const std::string& pack, const std::string& text, int64_t max_new_tokens) {
   using Action = PipelineStage::Action;
   return {{Action::load, pack, {}, 0}, {Action::run, pack, text, max_new_tokens}, {Action::unload, pack, {}, 0}};
@@ -97,8 +126,11 @@ int mem_profile(cli::Tool& tool) {
   app.add_option("--text", text, "with --model: what to embed, or the prompt")->type_name("TEXT");
   app.add_option("--max-new-tokens", max_new_tokens, "with --model: tokens to write")->check(CLI::Range(1, 1 << 20));
   app.add_option("COMMAND", command, "after --: a command; its standard output goes to standard error");
+  Diff diff;
+  const CLI::App* diff_command = declare_diff(tool, diff);
   tool.parse();
 
+  if (diff_command->parsed()) return compare(diff, tool);
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
   if (!command.empty()) return profile_command(command, tool);
