@@ -45,10 +45,10 @@ Json process_json(const ProcessMemory& process) {
           {"major_faults", process.resident.major_faults}};
 }
 
-// This build drives no GPU; the fields stay so that a reader of the lines need not care.
-void add_gpu(Json& json) {
-  json["gpu_used_bytes"] = nullptr;
-  json["gpu_reserved_bytes"] = nullptr;
+// The fields are there without a device too, so that a reader of the lines need not care.
+void add_gpu(Json& json, std::optional<uint64_t> used_bytes, std::optional<uint64_t> reserved_bytes) {
+  json["gpu_used_bytes"] = or_null(used_bytes);
+  json["gpu_reserved_bytes"] = or_null(reserved_bytes);
 }
 
 Json snapshot_json(const MemorySnapshot& snapshot) {
@@ -61,17 +61,18 @@ Json snapshot_json(const MemorySnapshot& snapshot) {
   json["pressure"] = pressure_json(snapshot.system.pressure);
   json["model_file_bytes"] = snapshot.files ? Json(snapshot.files->file_bytes) : Json(nullptr);
   json["model_cached_bytes"] = snapshot.files ? Json(snapshot.files->resident_bytes) : Json(nullptr);
-  add_gpu(json);
+  const GpuMemory gpu = snapshot.gpu.value_or(GpuMemory());
+  add_gpu(json, gpu.used_bytes, gpu.reserved_bytes);
   return json;
 }
 
-Json peak_json(const SampledPeak& peak, std::optional<uint64_t> high_water_bytes) {
+Json peak_json(const SampledPeak& peak, std::optional<uint64_t> high_water_bytes, const GpuMemory& gpu) {
   Json json = process_json(peak.memory);
   json.erase("rss_gb");  // the peaks of its parts need not fall together
   json["anon_with_swap_bytes"] = peak.anon_with_swap_bytes;
   json["high_water_mark_bytes"] = or_null(high_water_bytes);
   json["least_available_bytes"] = peak.least_available_bytes;
-  add_gpu(json);
+  add_gpu(json, gpu.peak_bytes, gpu.reserved_bytes);
   return json;
 }
 
@@ -93,7 +94,7 @@ Json stage_json(const StageProfile& stage, const StageLabel& label) {
   json["elapsed_ms"] = static_cast<double>(stage.elapsed_ns) / 1e6;
   json["memory_usage_before_model_" + label.action] = snapshot_json(stage.before);
   json["memory_usage_after_model_" + label.action] = snapshot_json(stage.after);
-  json["memory_usage_peak"] = peak_json(stage.peak, stage.high_water_bytes);
+  json["memory_usage_peak"] = peak_json(stage.peak, stage.high_water_bytes, stage.after.gpu.value_or(GpuMemory()));
   json["sampler"] = sampler_json(stage.peak);
   return json;
 }
@@ -132,7 +133,7 @@ Json command_json(const std::vector<std::string>& command, int exit_code, int64_
           {"command", command},
           {"exit_code", exit_code},
           {"elapsed_ms", static_cast<double>(elapsed_ns) / 1e6},
-          {"memory_usage_peak", peak_json(peak, std::nullopt)},
+          {"memory_usage_peak", peak_json(peak, std::nullopt, {})},
           {"sampler", sampler_json(peak)}};
 }
 

@@ -146,7 +146,7 @@ class TreeMemory {
 };
 
 // Waits for `pid` under a sampler; orphans of the command become our children, so that they stay in the sum.
-int wait_sampled(int pid, const CommandOptions& options, SampledPeak& peak) {
+int wait_sampled(int pid, const CommandOptions& options, CommandResult& result) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   TreeMemory tree(pid);
   MemorySampler sampler([&] { return tree.light(); }, [&] { return tree.detailed(); });
@@ -155,7 +155,8 @@ int wait_sampled(int pid, const CommandOptions& options, SampledPeak& peak) {
     if (options.cancelled && options.cancelled()) ::kill(pid, SIGTERM);
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
-  peak = sampler.peak();
+  result.peak = sampler.peak();
+  result.series = sampler.series();
   return exit_code_of(status);
 }
 
@@ -173,6 +174,7 @@ CommandResult run_command(const std::vector<std::string>& arguments, const Comma
     actions.duplicate(errors.get(), STDERR_FILENO);
   }
   const Clock::time_point begin = Clock::now();
+  result.begin_ns = std::chrono::nanoseconds(begin.time_since_epoch()).count();
   const int pid = spawn(arguments, actions);
   std::thread reader;
   if (pipe) {
@@ -180,7 +182,7 @@ CommandResult run_command(const std::vector<std::string>& arguments, const Comma
     reader = std::thread([&] { result.output = read_all(pipe->read_end.get()); });
   }
   if (options.sample_memory) {
-    result.exit_code = wait_sampled(pid, options, result.peak.emplace());
+    result.exit_code = wait_sampled(pid, options, result);
   } else {
     if (options.timeout.count() > 0) result.timed_out = kill_after(pid, options.timeout);
     result.exit_code = wait_for(pid);

@@ -26,12 +26,14 @@ struct CommandOptions {
 };
 
 struct CommandResult {
-  int exit_code = 0;  // 128 + the signal's number where one ended it
+  int exit_code = 0;     // 128 + the signal's number where one ended it
+  int64_t begin_ns = 0;  // of the steady clock
   int64_t elapsed_ns = 0;
   bool timed_out = false;
   std::string output;               // what it wrote to standard output, if captured
   std::string errors;               // and to standard error
   std::optional<SampledPeak> peak;  // of the command and everything it started, if sampled
+  std::vector<MemoryPoint> series;  // the same over time
 };
 
 /// arguments[0] is looked up in PATH. Throws Error(bad_input) if it cannot be started.

@@ -35,6 +35,10 @@ LoadedModel::~LoadedModel() {
   ::malloc_trim(0);
 }
 
+PluginOps* LoadedModel::device() const {
+  return dynamic_cast<PluginOps*>(ops_.get());
+}
+
 Embedder& LoadedModel::embedder() const {
   if (!embedder_) throw wrong_kind(pack_, "embedder");
   return *embedder_;

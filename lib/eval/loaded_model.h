@@ -28,6 +28,8 @@ class LoadedModel {
   ~LoadedModel();
 
   const Pack& pack() const { return pack_; }
+  /// The plugin's backend that it runs on; null for the native one.
+  PluginOps* device() const;
   bool generates() const { return decoder_ != nullptr; }
   /// Throw Error(mismatch) where the model is of the other kind.
   Embedder& embedder() const;

@@ -11,20 +11,24 @@ MemorySnapshot take_snapshot(std::span<const std::filesystem::path> files) {
 }
 
 StageProfile profile_stage(std::string name, std::span<const std::filesystem::path> files,
-                           const std::function<void()>& body) {
+                           const std::function<void()>& body, const std::function<std::optional<GpuMemory>()>& gpu) {
   StageProfile profile;
   profile.name = std::move(name);
   profile.before = take_snapshot(files);
+  if (gpu) profile.before.gpu = gpu();
   const bool reset = reset_high_water_mark();
   {
     MemorySampler sampler;
     const auto begin = std::chrono::steady_clock::now();
+    profile.begin_ns = std::chrono::nanoseconds(begin.time_since_epoch()).count();
     body();
     profile.elapsed_ns = std::chrono::nanoseconds(std::chrono::steady_clock::now() - begin).count();
     profile.peak = sampler.peak();
+    profile.series = sampler.series();
   }
   if (reset) profile.high_water_bytes = high_water_mark_bytes();
   profile.after = take_snapshot(files);
+  if (gpu) profile.after.gpu = gpu();
   return profile;
 }
 

@@ -32,6 +32,7 @@ struct MemorySampler::Shared {
   std::condition_variable wake;
   bool stopping = false;
   SampledPeak peak;
+  MemorySeries series;
   Clock::time_point begin = Clock::now(), last = begin;
   std::thread thread;
 
@@ -46,6 +47,8 @@ struct MemorySampler::Shared {
     raise(top.major_faults, now.major_faults);
     raise(peak.anon_with_swap_bytes, now.anon_bytes + now.swap_bytes);
     const Clock::time_point time = Clock::now();
+    series.add({std::chrono::nanoseconds(time.time_since_epoch()).count(), now.anon_bytes + now.swap_bytes,
+                now.file_bytes, now.shared_bytes});
     peak.longest_gap_ms = std::max(peak.longest_gap_ms, milliseconds(time - last));
     last = time;
     ++peak.samples;
@@ -96,6 +99,11 @@ SampledPeak MemorySampler::peak() {
   shared_->sample();
   shared_->sample_detail();
   return shared_->peak;
+}
+
+std::vector<MemoryPoint> MemorySampler::series() const {
+  std::lock_guard lock(shared_->mutex);
+  return shared_->series.points();
 }
 
 }  // namespace frugal

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/trace.h"
+#include "memory/series.h"
 
 namespace frugal {
 
@@ -105,6 +106,8 @@ class MemorySampler {
 
   /// Takes a last sample of both kinds and returns the peaks so far.
   SampledPeak peak();
+  /// What was read so far, in order.
+  std::vector<MemoryPoint> series() const;
 
   static constexpr std::chrono::milliseconds kInterval{5};
 

@@ -2,23 +2,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <map>
-#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "base/thread_pool.h"
 #include "base/units.h"
 #include "cli/json.h"
 #include "cli/memory_diff.h"
 #include "cli/memory_report.h"
+#include "cli/memory_timeline.h"
 #include "cli/output.h"
+#include "cli/pipeline_profile.h"
 #include "cli/signals.h"
 #include "cli/tool.h"
 #include "config/pipeline.h"
 #include "eval/command.h"
-#include "eval/loaded_model.h"
-#include "memory/budget.h"
 
 using namespace frugal;
 
@@ -30,46 +27,26 @@ constexpr const char* kExamples =
     "  mem-profile --format json -- rag-query \"who?\"         any command, with its children\n"
     "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  two such records: exit 1 if b takes more\n";
 
-using Loaded = std::map<std::string, std::unique_ptr<LoadedModel>>;
-
-/// Does what `stage` says to `loaded`; the note says what a run did.
-std::string perform(const PipelineStage& stage, const std::filesystem::path& pack, Loaded& loaded, ThreadPool& threads,
-                    Budget& budget, const Backend& backend) {
-  switch (stage.action) {
-    case PipelineStage::Action::load:
-      loaded[stage.model] = std::make_unique<LoadedModel>(pack, threads, &budget, backend);
-      return {};
-    case PipelineStage::Action::run:
-      return loaded.at(stage.model)->run(stage.text, stage.max_new_tokens);
-    case PipelineStage::Action::unload:
-      loaded.erase(stage.model);
-      return {};
-  }
-  return {};
-}
-
-int profile_pipeline(const std::vector<PipelineStage>& stages, const cli::Tool& tool) {
-  ThreadPool threads(tool.threads());
-  Budget budget(tool.config().memory_budget);
-  Loaded loaded;
+int profile_pipeline(const std::vector<PipelineStage>& stages, const std::string& title,
+                     const cli::TimelineFiles& pictures, const cli::Tool& tool) {
+  const uint64_t budget = tool.config().memory_budget;
+  cli::PipelineProfiler profiler({tool.config().models, tool.threads(), budget, tool.backend()});
   std::vector<StageProfile> profiles;
   for (const PipelineStage& stage : stages) {
-    const std::vector<std::filesystem::path> files = {pack_of(stage.model, tool.config().models)};
-    std::string note;
-    const std::string name = fmt::format("{} {}", to_string(stage.action), stage.model);
-    profiles.push_back(
-        profile_stage(name, files, [&] { note = perform(stage, files[0], loaded, threads, budget, tool.backend()); }));
+    profiles.push_back(profiler.profile(stage));
     if (tool.format() == "json") {
-      const cli::StageLabel label = {std::string(to_string(stage.action)), stage.model, note};
+      const cli::StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note()};
       cli::print(cli::json_line(cli::stage_json(profiles.back(), label)));
       cli::flush_output();
     }
   }
   if (tool.format() == "text") cli::print(cli::stage_table(profiles));
+  cli::publish_timeline(pictures, cli::timeline_of(title, profiles, budget ? std::optional(budget) : std::nullopt));
   return 0;
 }
 
-int profile_command(const std::vector<std::string>& command, const cli::Tool& tool) {
+int profile_command(const std::vector<std::string>& command, const cli::TimelineFiles& pictures,
+                    const cli::Tool& tool) {
   const cli::GracefulStop graceful;
   CommandOptions options;
   options.sample_memory = true;
@@ -81,6 +58,7 @@ int profile_command(const std::vector<std::string>& command, const cli::Tool& to
   } else {
     cli::print(cli::command_text(result.elapsed_ns, peak));
   }
+  cli::publish_timeline(pictures, cli::timeline_of(fmt::format("{}", fmt::join(command, " ")), result));
   return result.exit_code;
 }
 
@@ -111,11 +89,6 @@ int compare(const Diff& asked, const cli::Tool& tool) {
   return diff.passed() ? 0 : 1;
 }
 
-std::vector<PipelineStage> one_model(const std::string& pack, const std::string& text, int64_t max_new_tokens) {
-  using Action = PipelineStage::Action;
-  return {{Action::load, pack, {}, 0}, {Action::run, pack, text, max_new_tokens}, {Action::unload, pack, {}, 0}};
-}
-
 int mem_profile(cli::Tool& tool) {
   std::string pipeline, model, text = "A file that is mapped is read only where it is touched.";
   int64_t max_new_tokens = 32;
@@ -126,6 +99,10 @@ int mem_profile(cli::Tool& tool) {
   app.add_option("--text", text, "with --model: what to embed, or the prompt")->type_name("TEXT");
   app.add_option("--max-new-tokens", max_new_tokens, "with --model: tokens to write")->check(CLI::Range(1, 1 << 20));
   app.add_option("COMMAND", command, "after --: a command; its standard output goes to standard error");
+  cli::TimelineFiles pictures;
+  app.add_option("--svg", pictures.svg, "draw the stages over time")->type_name("FILE");
+  app.add_option("--html", pictures.html, "the same as a page, with a table")->type_name("FILE");
+  app.add_option("--trace", pictures.trace, "the same for Chrome's tracing and Perfetto")->type_name("FILE");
   Diff diff;
   const CLI::App* diff_command = declare_diff(tool, diff);
   tool.parse();
@@ -133,8 +110,10 @@ int mem_profile(cli::Tool& tool) {
   if (diff_command->parsed()) return compare(diff, tool);
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
-  if (!command.empty()) return profile_command(command, tool);
-  return profile_pipeline(pipeline.empty() ? one_model(model, text, max_new_tokens) : load_pipeline(pipeline), tool);
+  if (!command.empty()) return profile_command(command, pictures, tool);
+  return profile_pipeline(
+      pipeline.empty() ? cli::one_model_pipeline(model, text, max_new_tokens) : load_pipeline(pipeline),
+      std::filesystem::path(pipeline.empty() ? model : pipeline).filename(), pictures, tool);
 }
 
 }  // namespace
