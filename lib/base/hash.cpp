@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <nettle/hmac.h>
 #include <nettle/sha2.h>
 
 #define XXH_INLINE_ALL
@@ -40,6 +41,15 @@ std::string Sha256::hex() {
 
 std::string sha256_hex(std::string_view text) {
   return Sha256().update(text).hex();
+}
+
+std::array<uint8_t, 32> hmac_sha256(std::string_view key, std::string_view text) {
+  hmac_sha256_ctx context;
+  hmac_sha256_set_key(&context, key.size(), reinterpret_cast<const uint8_t*>(key.data()));
+  hmac_sha256_update(&context, text.size(), reinterpret_cast<const uint8_t*>(text.data()));
+  std::array<uint8_t, 32> digest;
+  hmac_sha256_digest(&context, digest.size(), digest.data());
+  return digest;
 }
 
 std::string sha256_file(const std::filesystem::path& path) {

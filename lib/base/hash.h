@@ -31,6 +31,8 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::string_view text);
+/// HMAC-SHA-256 (RFC 2104) of `text` under `key`: what nobody without the key can foretell.
+std::array<uint8_t, 32> hmac_sha256(std::string_view key, std::string_view text);
 std::string sha256_file(const std::filesystem::path& path);
 
 /// XXH3, 64 bits: not cryptographic.

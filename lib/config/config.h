@@ -80,6 +80,10 @@ struct Config {
     double min_p = 0;
     double repeat_penalty = 1;
     int64_t seed = 0;
+    struct PrefixCache {
+      bool enabled = true;
+      uint64_t max_bytes = uint64_t(1) << 30;
+    } prefix_cache;
   } generate;
 
   struct Log {

@@ -25,7 +25,8 @@ struct GenerateOptions {
   float repeat_penalty = 1;
   uint64_t seed = 0;
   std::vector<std::string> stop;
-  /// Checked between tokens; 0 means none. Past it the text so far is returned with finish "deadline".
+  /// Checked between pieces of the prompt and between tokens; 0 means none. Past it the text so far is returned with
+  /// finish "deadline".
   int64_t deadline_ms = 0;
 };
 
@@ -36,6 +37,7 @@ struct Generation {
   std::string finish;  // "stop", "length", "deadline", "cancelled"
   int64_t prefill_ns = 0;
   int64_t decode_ns = 0;
+  int64_t prefix_tokens_reused = 0;  // of the prompt: restored from a PrefixCache, not computed
 };
 
 /// Gets valid UTF-8 as it is ready; returning false stops the generation ("cancelled").
@@ -53,9 +55,12 @@ class Generator {
                           const TokenSink& sink = {}) = 0;
 };
 
-/// Borrows `decoder`. `family` overrides the chat template that the model's pack names, and is needed where that is
-/// unknown.
+class PrefixCache;
+
+/// Borrows all. `family` overrides the chat template that the model's pack names, and is needed where that is unknown.
+/// `prefixes` (may be null) saves time and changes no token.
 std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget = nullptr,
-                                                std::optional<ChatFamily> family = {});
+                                                std::optional<ChatFamily> family = {},
+                                                const PrefixCache* prefixes = nullptr);
 
 }  // namespace frugal

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "generate/generator.h"
+#include "generate/prefix_cache.h"
 #include "generate/sampler.h"
 #include "generate/text_stream.h"
 
@@ -19,13 +20,23 @@ int64_t since_ns(Clock::time_point begin) {
   return std::chrono::nanoseconds(Clock::now() - begin).count();
 }
 
+class Deadline {
+ public:
+  Deadline(Clock::time_point begin, int64_t milliseconds) : begin_(begin), milliseconds_(milliseconds) {}
+  bool passed() const { return milliseconds_ > 0 && since_ns(begin_) > milliseconds_ * 1'000'000; }
+
+ private:
+  Clock::time_point begin_;
+  int64_t milliseconds_;  // 0: none
+};
+
 // Tokens that end an assistant's turn in the families this project knows, besides the model's own end of sequence.
 constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"};
 
 class LocalGenerator final : public Generator {
  public:
-  LocalGenerator(Decoder& decoder, Budget* budget, ChatFamily family)
-      : decoder_(decoder), budget_(budget), family_(family) {
+  LocalGenerator(Decoder& decoder, Budget* budget, ChatFamily family, const PrefixCache* prefixes)
+      : decoder_(decoder), budget_(budget), family_(family), prefixes_(prefixes) {
     for (const std::string_view token : kTurnEnds)
       if (const auto id = decoder.tokenizer().find(token); id && decoder.tokenizer().is_special(*id))
         ends_.push_back(*id);
@@ -63,9 +74,26 @@ class LocalGenerator final : public Generator {
 
   bool ends_turn(TokenId id) const { return std::find(ends_.begin(), ends_.end(), id) != ends_.end(); }
 
+  // Returns false past the deadline. Pieces end at multiples of the block even where nothing is restored or kept: a
+  // row's bits may depend on the rows it is computed with, and tokens must not depend on the prefix cache.
+  bool prefill(std::span<const TokenId> prompt, const Deadline& deadline, KvCache& cache, std::span<float> logits,
+               int64_t& reused) {
+    cache.extend(int64_t(prompt.size()));
+    reused = prefixes_ ? prefixes_->restore(decoder_.identity(), prompt, cache) : 0;
+    const size_t piece_tokens = cache.row_identity().empty() ? prompt.size() : static_cast<size_t>(kPrefixBlockTokens);
+    for (auto rest = prompt.subspan(static_cast<size_t>(reused)); !rest.empty();) {
+      if (deadline.passed()) return false;
+      const auto piece = rest.first(std::min(rest.size(), piece_tokens));
+      rest = rest.subspan(piece.size());
+      decoder_.forward(piece, cache, rest.empty() ? logits : std::span<float>());
+    }
+    return true;
+  }
+
   Generation run(const std::vector<TokenId>& prompt, int64_t max_new_tokens, const GenerateOptions& options,
                  const TokenSink& sink) {
     const auto begin = Clock::now();
+    const Deadline deadline(begin, options.deadline_ms);
     Generation result;
     result.prompt_tokens = int64_t(prompt.size());
     result.finish = "length";
@@ -80,9 +108,10 @@ class LocalGenerator final : public Generator {
       return text.empty() || !sink || sink(text);
     };
 
-    decoder_.forward(prompt, cache, logits);
+    const bool read = prefill(prompt, deadline, cache, logits, result.prefix_tokens_reused);
+    if (!read) result.finish = "deadline";
     result.prefill_ns = since_ns(begin);
-    while (result.new_tokens < max_new_tokens) {
+    while (read && result.new_tokens < max_new_tokens) {
       const TokenId id = sampler.sample(logits, seen);
       if (ends_turn(id)) {
         result.finish = "stop";
@@ -95,7 +124,7 @@ class LocalGenerator final : public Generator {
         result.finish = wanted ? "stop" : "cancelled";
         break;
       }
-      if (options.deadline_ms > 0 && since_ns(begin) > options.deadline_ms * 1'000'000) {
+      if (deadline.passed()) {
         result.finish = "deadline";
         break;
       }
@@ -103,19 +132,24 @@ class LocalGenerator final : public Generator {
     }
     if (!stream.stopped() && result.finish != "cancelled") emit(stream.finish());
     result.decode_ns = since_ns(begin) - result.prefill_ns;
+    // Last, when the text is out; not past a deadline, which a slow disk would only overrun.
+    if (prefixes_ && result.finish != "deadline")
+      prefixes_->keep(decoder_.identity(), prompt, result.prefix_tokens_reused, cache);
     return result;
   }
 
   Decoder& decoder_;
   Budget* budget_;
   ChatFamily family_;
+  const PrefixCache* prefixes_;
   std::vector<TokenId> ends_;
 };
 
 }  // namespace
 
-std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget, std::optional<ChatFamily> family) {
-  return std::make_unique<LocalGenerator>(decoder, budget, family ? *family : decoder.chat_family());
+std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget, std::optional<ChatFamily> family,
+                                                const PrefixCache* prefixes) {
+  return std::make_unique<LocalGenerator>(decoder, budget, family ? *family : decoder.chat_family(), prefixes);
 }
 
 }  // namespace frugal

@@ -53,6 +53,10 @@ struct AttentionHead {
   bool causal = false;
 };
 
+/// Counts the changes of kernels that change the bits of their results: what an earlier build computed and kept on disk
+/// is then computed anew.
+inline constexpr int kValuesVersion = 1;
+
 struct Table {
   Isa isa;
 

@@ -1,6 +1,7 @@
 // A causal language model: tokens in, logits out, with a key-value cache the caller holds.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -30,6 +31,17 @@ class KvCache {
   /// Makes room for `tokens` more. Throws Error(bad_input) beyond the capacity, Error(over_budget).
   void extend(int64_t tokens);
   void advance(int64_t tokens) { length_ += tokens; }
+
+  /// Names everything that the bits of a row depend on but the model and its tokens; empty where the backend promises
+  /// nothing (Ops::value_identity): such rows are of no use to another process.
+  std::string row_identity() const;
+  uint64_t bytes_per_token() const { return layers_.size() * 2 * static_cast<uint64_t>(kv_features_) * sizeof(float); }
+  /// Rows [first, first + tokens) of every layer, its keys and then its values, as they lie in memory.
+  /// to: tokens · bytes_per_token().
+  void save(int64_t first, int64_t tokens, std::span<std::byte> to) const;
+  /// Appends rows that save() gave. Throws as extend() does.
+  void append(int64_t tokens, std::span<const std::byte> from);
+
   View keys(int64_t layer) { return matrix(layers_[static_cast<size_t>(layer)].keys); }      // [allocated, kv_features]
   View values(int64_t layer) { return matrix(layers_[static_cast<size_t>(layer)].values); }  // the same
 
@@ -60,7 +72,7 @@ class Decoder {
   virtual std::string identity() const = 0;
   virtual KvCache make_cache(int64_t capacity_tokens, Budget* budget = nullptr) const = 0;
 
-  /// Appends `ids` to the cache and writes the logits of the last token: [vocab_size].
+  /// Appends `ids` to the cache and writes the logits of the last token: [vocab_size], or empty where none are wanted.
   virtual void forward(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) = 0;
   /// The same with the logits of every token: [ids.size(), vocab_size]. For perplexity and divergence.
   virtual void forward_all(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) = 0;

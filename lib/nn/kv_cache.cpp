@@ -47,6 +47,36 @@ void KvCache::extend(int64_t tokens) {
   allocated_ = grown;
 }
 
+std::string KvCache::row_identity() const {
+  const std::string values = ops_->value_identity();
+  return values.empty() ? std::string() : fmt::format("{} f32 {} x {}", values, layers_.size(), kv_features_);
+}
+
+void KvCache::save(int64_t first, int64_t tokens, std::span<std::byte> to) const {
+  FRUGAL_CHECK(first >= 0 && tokens > 0 && first + tokens <= length_);
+  FRUGAL_CHECK(to.size() == static_cast<uint64_t>(tokens) * bytes_per_token());
+  float* rows = reinterpret_cast<float*>(to.data());
+  const auto count = static_cast<size_t>(tokens * kv_features_);
+  for (const Layer& layer : layers_)
+    for (const Memory* memory : {&layer.keys, &layer.values}) {
+      ops_->download(matrix(*memory).slice_rows(first, tokens), std::span(rows, count));
+      rows += count;
+    }
+}
+
+void KvCache::append(int64_t tokens, std::span<const std::byte> from) {
+  FRUGAL_CHECK(tokens > 0 && from.size() == static_cast<uint64_t>(tokens) * bytes_per_token());
+  extend(tokens);
+  const float* rows = reinterpret_cast<const float*>(from.data());
+  const auto count = static_cast<size_t>(tokens * kv_features_);
+  for (const Layer& layer : layers_)
+    for (const Memory* memory : {&layer.keys, &layer.values}) {
+      ops_->upload(std::span(rows, count), matrix(*memory).slice_rows(length_, tokens));
+      rows += count;
+    }
+  advance(tokens);
+}
+
 KvCache::Memory KvCache::grown_copy(const Memory& old, int64_t tokens) const {
   Memory memory = ops_->hold(static_cast<uint64_t>(tokens * kv_features_) * sizeof(float));
   if (length_ > 0) {

@@ -1,5 +1,7 @@
 // The native backend: kernels of one instruction set, split between the threads of a pool.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -36,6 +38,9 @@ class CpuOps final : public Ops {
       : threads_(threads), budget_(budget), arena_(budget), kernels_(table) {}
 
   std::string_view name() const override { return "cpu"; }
+  std::string value_identity() const override {
+    return fmt::format("cpu {} {}", to_string(kernels_.isa), kernels::kValuesVersion);
+  }
 
   Weight prepare(const PackedWeight& weight) override {
     FRUGAL_CHECK(weight.data && is_linear(weight.dtype));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "kernels/kernels.h"
@@ -83,6 +84,9 @@ class Ops {
  public:
   virtual ~Ops() = default;
   virtual std::string_view name() const = 0;  // "cpu", "torch", "torch:cuda"
+  /// Names what the bits of a result depend on besides the operands and the rows they come in: where it is the same,
+  /// in whatever process and with however many threads, so are the bits. Empty: nothing is promised.
+  virtual std::string value_identity() const { return {}; }
 
   virtual Weight prepare(const PackedWeight& weight) = 0;
   /// The same from rows, which are copied into memory of the backend's own.

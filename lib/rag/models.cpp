@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "format/pack.h"
+#include "generate/prefix_cache.h"
 #include "nn/decoder.h"
 #include "ops/ops.h"
 
@@ -29,8 +30,10 @@ std::string file_identity(const std::function<std::filesystem::path()>& path) {
 
 class PackModels : public Models {
  public:
-  PackModels(ModelPaths paths, const Backend& backend, int threads, Budget* budget)
-      : paths_(std::move(paths)), backend_(backend), threads_(threads), budget_(budget) {}
+  PackModels(ModelPaths paths, const Backend& backend, int threads, Budget* budget, PrefixCacheOptions prefixes)
+      : paths_(std::move(paths)), backend_(backend), threads_(threads), budget_(budget) {
+    if (!prefixes.folder.empty()) prefixes_.emplace(std::move(prefixes.folder), prefixes.max_bytes, budget);
+  }
 
   Embedder& embedder() override {
     if (!embedder_) {
@@ -44,7 +47,7 @@ class PackModels : public Models {
   Generator& generator() override {
     if (!generator_) {
       decoder_ = open_decoder(generator_pack(), ops());
-      generator_ = make_local_generator(*decoder_, budget_);
+      generator_ = make_local_generator(*decoder_, budget_, {}, prefixes_ ? &*prefixes_ : nullptr);
     }
     return *generator_;
   }
@@ -84,6 +87,7 @@ class PackModels : public Models {
   Backend backend_;
   int threads_;
   Budget* budget_;
+  std::optional<PrefixCache> prefixes_;
   // Destroyed from the last to the first: what borrows comes after what it borrows from.
   std::unique_ptr<ThreadPool> pool_;
   std::unique_ptr<Ops> ops_;
@@ -95,8 +99,9 @@ class PackModels : public Models {
 
 }  // namespace
 
-std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget) {
-  return std::make_unique<PackModels>(std::move(paths), backend, threads, budget);
+std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget,
+                                         PrefixCacheOptions prefixes) {
+  return std::make_unique<PackModels>(std::move(paths), backend, threads, budget, std::move(prefixes));
 }
 
 }  // namespace frugal

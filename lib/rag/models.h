@@ -32,8 +32,15 @@ struct ModelPaths {
   std::function<std::filesystem::path()> generator;
 };
 
+/// Where the generator keeps what it has read (generate/prefix_cache.h), and how much of it. An empty folder: nowhere.
+struct PrefixCacheOptions {
+  std::filesystem::path folder;
+  uint64_t max_bytes = 0;
+};
+
 /// Models from packs. `threads` counts the caller. Borrows `budget` (may be null).
-std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget);
+std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget,
+                                         PrefixCacheOptions prefixes = {});
 
 /// Checkpoints to be read in full precision, and the packs that were made of them. No generator: empty.
 struct NaivePaths {

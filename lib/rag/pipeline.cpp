@@ -285,11 +285,15 @@ bool Pipeline::generate(Asking& asking) {
   GenerateOptions options = options_.generate;
   options.deadline_ms = asking.remaining_ms();
   const auto count = [&](std::span<const ChatMessage> messages) { return generator.count_tokens(messages); };
-  const GroundedPrompt prompt = grounded_prompt(reply.query.text, reply.hits, random_boundary(),
+  if (!boundaries_) boundaries_ = options_.boundary_key.empty() ? BoundaryKey() : BoundaryKey(options_.boundary_key);
+  const auto boundary_of = [&](std::string_view source) { return boundaries_->boundary(source); };
+  const GroundedPrompt prompt = grounded_prompt(reply.query.text, reply.hits, boundary_of,
                                                 generator.context_tokens() - options.max_new_tokens, count);
   TokenSink plain_stream;
   if (asking.stream) plain_stream = [&](std::string_view text) { return asking.stream(plain_text(text)); };
   const Generation written = generator.chat(prompt.messages, options, plain_stream);
+  reply.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
+                                   milliseconds(written.prefill_ns), milliseconds(written.decode_ns)};
   if (written.finish == "deadline") {
     reply.skipped.push_back("generate: cut short by the deadline");
     reply.cut_short = true;

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include "base/trace.h"
 #include "generate/generator.h"
 #include "rag/answer_extract.h"
+#include "rag/boundary.h"
 #include "rag/cache.h"
 #include "rag/evidence.h"
 #include "rag/hyde.h"
@@ -44,10 +46,12 @@ struct PipelineOptions {
   int64_t min_generator_parameters = 1'000'000'000;
   /// Share of a generated sentence's content words that its source must hold.
   float min_support = 0.6f;
-  int64_t deadline_ms = 0;   // for the whole question; 0: none
+  int64_t deadline_ms = 0;  // for the whole question; 0: none
+  /// Where the secret of the sources' delimiters is kept (boundary.h); empty: each process has its own.
+  std::filesystem::path boundary_key;
   bool measure_pss = false;  // walks the page tables: a millisecond or more
 
-  /// Everything above that may change an answer, as text for the cache's key.
+  /// Everything above that may change an answer, as text for the cache's key; not the secret.
   std::string key() const;
 };
 
@@ -87,6 +91,7 @@ class Pipeline {
   Retriever retriever_;
   AnswerCache* cache_;
   std::string index_name_;
+  std::optional<BoundaryKey> boundaries_;  // from the first prompt on
 };
 
 /// Throws Error(bad_input) for a question that is empty, longer than kMaxQuestionBytes or not UTF-8.

@@ -75,6 +75,14 @@ struct MemoryPeak {
   std::optional<uint64_t> pss_bytes;
 };
 
+/// What the generator had to do for an answer; absent where it was not run.
+struct GenerationNote {
+  int64_t prompt_tokens = 0;
+  int64_t prefix_tokens_reused = 0;  // of the prompt: known from an earlier question or process
+  int64_t new_tokens = 0;
+  double prefill_ms = 0, decode_ms = 0;
+};
+
 /// How the lists were weighed, for --explain.
 struct FusionNote {
   Fusion fusion = Fusion::weighted;
@@ -95,6 +103,7 @@ struct Reply {
   bool hyde_ran = false;
   std::string hyde_reason;
   FusionNote fusion;
+  std::optional<GenerationNote> generated;
   std::vector<std::string> skipped;  // "rerank: no reranker configured": stages that did not run, and why
   bool cut_short = false;            // the deadline skipped something: a better reply was possible
   Timings timings;

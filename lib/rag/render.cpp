@@ -211,6 +211,9 @@ std::string render_timings(const Reply& reply) {
       {"answer", t.answer_ms},   {"other", t.other_ms},       {"total", t.total_ms}};
   std::string out;
   for (const auto& [name, ms] : stages) out += fmt::format("{:<9}{:9.2f} ms\n", name, ms);
+  if (const auto& g = reply.generated)
+    out += fmt::format("prefill  {:9.2f} ms of the answer: {} tokens, {} of them known\n", g->prefill_ms,
+                       g->prompt_tokens, g->prefix_tokens_reused);
   out += fmt::format("memory   {} anonymous, {} of files\n", format_bytes(reply.memory.anon_bytes),
                      format_bytes(reply.memory.file_bytes));
   return out;

@@ -91,6 +91,14 @@ ordered_json timings_json(const Timings& t) {
           {"other", milliseconds(t.other_ms)}};
 }
 
+ordered_json generated_json(const GenerationNote& note) {
+  return {{"prompt_tokens", note.prompt_tokens},
+          {"prefix_tokens_reused", note.prefix_tokens_reused},
+          {"new_tokens", note.new_tokens},
+          {"prefill_ms", milliseconds(note.prefill_ms)},
+          {"decode_ms", milliseconds(note.decode_ms)}};
+}
+
 ordered_json memory_json(const MemoryPeak& memory) {
   return {{"peak_anon_bytes", memory.anon_bytes},
           {"peak_file_bytes", memory.file_bytes},
@@ -196,6 +204,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   json["hyde"] = {{"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}};
   if (detail != ReplyDetail::stored) {
     json["timings_ms"] = timings_json(reply.timings);
+    if (reply.generated) json["generated"] = generated_json(*reply.generated);
     json["memory"] = memory_json(reply.memory);
   }
   if (detail != ReplyDetail::contract || reply.cut_short) json["skipped"] = reply.skipped;

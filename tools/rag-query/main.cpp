@@ -55,6 +55,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key_flag("--no-sparse", "retrieval.sparse", "false", "search by vectors only");
   tool.key_flag("--no-rerank", "rerank.enabled", "false", "leave the reranking stage out");
   tool.key_flag("--no-cache", "cache.enabled", "false", "neither read nor keep answers");
+  tool.key_flag("--no-prefix-cache", "generate.prefix_cache.enabled", "false", "read every prompt anew, keep none");
   CLI::App* check = app.add_subcommand("cite-check", "compare the citations of a saved answer with their files");
   check->add_option("ANSWER", flags.answer_file, "JSON that rag-query wrote; - for standard input")->required();
 }
@@ -128,8 +129,9 @@ int run(cli::Tool& tool) {
   const std::filesystem::path index = find_index(config.index);
   const auto store = open_store(index);
   Budget budget(config.memory_budget);
-  const auto models = flags.naive ? naive_models(config, tool.backend(), tool.threads(), &budget)
-                                  : configured_models(config, tool.backend(), tool.threads(), &budget);
+  const auto models =
+      flags.naive ? naive_models(config, tool.backend(), tool.threads(), &budget)
+                  : configured_models(config, tool.backend(), tool.threads(), &budget, prefix_cache_options(config));
   std::optional<AnswerCache> cache;
   if (config.cache.enabled) cache.emplace(cache_home() / "answers", config.cache.max_bytes);
   PipelineOptions options = pipeline_options(config);

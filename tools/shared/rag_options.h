@@ -47,15 +47,21 @@ inline PipelineOptions pipeline_options(const Config& config) {
   options.abstain_below = static_cast<float>(config.answer.abstain_below);
   options.min_generator_parameters = config.answer.min_generator_parameters;
   options.deadline_ms = config.answer.deadline_ms;
+  options.boundary_key = cache_home() / "boundary.key";
   return options;
 }
 
+inline PrefixCacheOptions prefix_cache_options(const Config& config) {
+  if (!config.generate.prefix_cache.enabled) return {};
+  return {cache_home() / "prefixes", config.generate.prefix_cache.max_bytes};
+}
+
 inline std::unique_ptr<Models> configured_models(const Config& config, const Backend& backend, int threads,
-                                                 Budget* budget) {
+                                                 Budget* budget, PrefixCacheOptions prefixes = {}) {
   ModelPaths paths;
   paths.embedder = [name = config.models.embedder] { return find_model(name); };
   paths.generator = [name = config.models.generator] { return find_model(name); };
-  return open_pack_models(std::move(paths), backend, threads, budget);
+  return open_pack_models(std::move(paths), backend, threads, budget, std::move(prefixes));
 }
 
 // Everything at full precision, through libtorch unless another backend is named.

@@ -1,0 +1,376 @@
+#include "generate/prefix_cache.h"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <numeric>
+#include <thread>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/thread_pool.h"
+#include "generate/generator.h"
+#include "support/backends.h"
+#include "support/golden.h"
+
+using namespace frugal;
+using namespace frugal::testing;
+
+namespace {
+
+constexpr int64_t kLayers = 2, kFeatures = 4;
+constexpr uint64_t kFileBytes = 64 + 64 * kLayers * 2 * kFeatures * sizeof(float);
+
+std::vector<TokenId> tokens(int64_t count, TokenId first = 0) {
+  std::vector<TokenId> ids(static_cast<size_t>(count));
+  std::iota(ids.begin(), ids.end(), first);
+  return ids;
+}
+
+// A key-value cache whose rows say which prompt they belong to: `mark` and their place.
+struct Rows {
+  ThreadPool threads{1};
+  std::unique_ptr<Ops> ops = make_cpu_ops(threads);
+  KvCache cache{*ops, kLayers, kFeatures, 4096, nullptr};
+
+  void fill(int64_t count, float mark) {
+    cache.extend(count);
+    for (int64_t layer = 0; layer < kLayers; ++layer)
+      for (int64_t row = 0; row < count; ++row)
+        for (int64_t column = 0; column < kFeatures; ++column) {
+          cache.keys(layer).row<float>(row)[column] = value(layer, row, column, mark);
+          cache.values(layer).row<float>(row)[column] = -value(layer, row, column, mark);
+        }
+    cache.advance(count);
+  }
+  bool holds(int64_t count, float mark) {
+    bool same = cache.length() == count;
+    for (int64_t layer = 0; layer < kLayers && same; ++layer)
+      for (int64_t row = 0; row < count; ++row)
+        for (int64_t column = 0; column < kFeatures; ++column)
+          same = same && cache.keys(layer).row<float>(row)[column] == value(layer, row, column, mark) &&
+                 cache.values(layer).row<float>(row)[column] == -value(layer, row, column, mark);
+    return same;
+  }
+  static float value(int64_t layer, int64_t row, int64_t column, float mark) {
+    return mark + static_cast<float>(layer * 10000 + row * 10 + column) / 8;
+  }
+};
+
+void keep(const PrefixCache& prefixes, const std::vector<TokenId>& prompt, float mark, std::string_view model = "m") {
+  Rows rows;
+  rows.fill(static_cast<int64_t>(prompt.size()), mark);
+  prefixes.keep(model, prompt, 0, rows.cache);
+}
+
+int64_t restored(const PrefixCache& prefixes, const std::vector<TokenId>& prompt, std::string_view model = "m") {
+  Rows rows;
+  return prefixes.restore(model, prompt, rows.cache);
+}
+
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> files;
+  if (std::filesystem::exists(folder))
+    for (const auto& file : std::filesystem::directory_iterator(folder)) files.push_back(file.path());
+  return files;
+}
+
+void overwrite(const std::filesystem::path& file, uint64_t offset, std::string_view bytes) {
+  std::fstream stream(file, std::ios::in | std::ios::out | std::ios::binary);
+  stream.seekp(static_cast<std::streamoff>(offset));
+  stream << bytes;
+}
+
+}  // namespace
+
+TEST_CASE("a kept prompt is restored as far as whole blocks go, and never its last token") {
+  const TempFolder folder;
+  const PrefixCache prefixes(folder.path(), 1 << 20);
+  keep(prefixes, tokens(200), 5);
+  for (const int64_t prompt_tokens : {63, 64, 65, 128, 129, 192, 193, 200, 300}) {
+    CAPTURE(prompt_tokens);
+    const int64_t expected = std::min<int64_t>(192, (prompt_tokens - 1) / 64 * 64);
+    Rows rows;
+    CHECK(prefixes.restore("m", tokens(prompt_tokens), rows.cache) == expected);
+    CHECK(rows.holds(expected, 5));
+  }
+}
+
+TEST_CASE("prompts share the blocks of their common start and nothing behind the first difference") {
+  const TempFolder folder;
+  const PrefixCache prefixes(folder.path(), 1 << 20);
+  std::vector<TokenId> other = tokens(256);
+  keep(prefixes, other, 5);
+  other[100] = 9999;
+  CHECK(restored(prefixes, other) == 64);
+  keep(prefixes, other, 6);
+  CHECK(files_in(folder.path()).size() == 4 + 3);
+  other[0] = 9999;
+  CHECK(restored(prefixes, other) == 0);
+}
+
+TEST_CASE("another model, and rows of another shape, find nothing") {
+  const TempFolder folder;
+  const PrefixCache prefixes(folder.path(), 1 << 20);
+  keep(prefixes, tokens(200), 5);
+  CHECK(restored(prefixes, tokens(200), "another model") == 0);
+  Rows rows;
+  KvCache wider(*rows.ops, kLayers, kFeatures * 2, 4096, nullptr);
+  CHECK(prefixes.restore("m", tokens(200), wider) == 0);
+  for (const Isa isa : supported_isas()) {
+    const auto ops = make_cpu_ops(rows.threads, nullptr, isa);
+    KvCache cache(*ops, kLayers, kFeatures, 4096, nullptr);
+    CHECK(prefixes.restore("m", tokens(200), cache) == (isa == choose_isa() ? 192 : 0));
+  }
+}
+
+TEST_CASE("a backend that does not promise the same bits twice keeps nothing") {
+  on_every_plugin([](Ops& ops) {
+    const TempFolder folder;
+    const PrefixCache prefixes(folder.path(), 1 << 20);
+    KvCache cache(ops, kLayers, kFeatures, 4096, nullptr);
+    cache.extend(128);
+    cache.advance(128);
+    prefixes.keep("m", tokens(128), 0, cache);
+    CHECK(files_in(folder.path()).empty());
+  });
+}
+
+TEST_CASE("short prompts are not worth a file") {
+  const TempFolder folder;
+  const PrefixCache prefixes(folder.path() / "prefixes", 1 << 20);
+  keep(prefixes, tokens(127), 5);
+  CHECK(files_in(folder.path()).empty());
+  keep(prefixes, tokens(128), 5);
+  CHECK(files_in(folder.path() / "prefixes").size() == 2);
+}
+
+TEST_CASE("a file altered at any place, cut, lengthened, foreign or no file is removed and never used") {
+  const TempFolder folder;
+  const PrefixCache prefixes(folder.path(), 1 << 20);
+  const std::vector<TokenId> prompt = tokens(129);
+  using Damage = std::function<void(const std::filesystem::path&)>;
+  std::vector<Damage> damages = {[](const auto& file) { std::filesystem::resize_file(file, 0); },
+                                 [](const auto& file) { std::filesystem::resize_file(file, 63); },
+                                 [](const auto& file) { std::filesystem::resize_file(file, kFileBytes - 1); },
+                                 [](const auto& file) { std::filesystem::resize_file(file, kFileBytes + 1); },
+                                 [](const auto& file) { std::filesystem::resize_file(file, uint64_t(1) << 40); },
+                                 [&](const auto& file) {  // another block's content under this block's name
+                                   for (const auto& other : files_in(folder.path()))
+                                     if (other != file)
+                                       std::filesystem::copy(other, file,
+                                                             std::filesystem::copy_options::overwrite_existing);
+                                 },
+                                 [&](const auto& file) {
+                                   std::filesystem::rename(file, file.native() + ".moved");
+                                   std::filesystem::create_symlink(file.native() + ".moved", file);
+                                 },
+                                 [](const auto& file) {
+                                   std::filesystem::remove(file);
+                                   REQUIRE(::mkfifo(file.c_str(), 0600) == 0);
+                                 }};
+  for (uint64_t offset = 0; offset < kFileBytes; offset += offset < 64 ? 1 : 61)
+    damages.push_back([offset](const auto& file) {
+      std::string byte = read_file(file).substr(offset, 1);
+      byte[0] = static_cast<char>(byte[0] ^ 0x10);
+      overwrite(file, offset, byte);
+    });
+  damages.push_back([](const auto& file) { overwrite(file, 8, std::string(8, '\xff')); });  // a size that wraps
+
+  for (size_t i = 0; i < damages.size(); ++i) {
+    CAPTURE(i);
+    for (const auto& file : files_in(folder.path())) std::filesystem::remove(file);
+    keep(prefixes, prompt, 5);
+    std::vector<std::filesystem::path> files = files_in(folder.path());
+    REQUIRE(files.size() == 2);
+    damages[i](files[0]);
+    Rows rows;
+    const int64_t got = prefixes.restore("m", prompt, rows.cache);
+    CHECK((got == 0 || got == 64));  // the damaged block was the first or the second
+    CHECK(rows.holds(got, 5));
+    CHECK(std::filesystem::symlink_status(files[0]).type() == std::filesystem::file_type::not_found);
+    keep(prefixes, prompt, 5);
+    CHECK(restored(prefixes, prompt) == 128);
+  }
+}
+
+TEST_CASE("the folder keeps to its size, and drops what was used longest ago, ends before starts") {
+  const TempFolder folder;
+  const PrefixCache prefixes(folder.path(), 6 * kFileBytes);
+  keep(prefixes, tokens(192, 0), 1);
+  keep(prefixes, tokens(192, 1000), 2);
+  CHECK(restored(prefixes, tokens(193, 0)) == 192);  // now the second prompt is the older one
+  keep(prefixes, tokens(128, 2000), 3);
+  CHECK(files_in(folder.path()).size() == 6);
+  CHECK(restored(prefixes, tokens(193, 0)) == 192);
+  CHECK(restored(prefixes, tokens(193, 1000)) == 64);
+  CHECK(restored(prefixes, tokens(129, 2000)) == 128);
+  keep(prefixes, tokens(64 * 10, 3000), 4);  // larger than the folder: as much of its start as fits
+  CHECK(files_in(folder.path()).size() == 6);
+  CHECK(restored(prefixes, tokens(64 * 10, 3000)) == 6 * 64);
+}
+
+TEST_CASE("what a killed writer left behind is removed in time, what is being written is not") {
+  const TempFolder folder;
+  const PrefixCache prefixes(folder.path(), 1 << 20);
+  const auto old = folder.path() / "aa.kv.tmp.123456", recent = folder.path() / "bb.kv.tmp.123456";
+  std::ofstream(old) << "x";
+  std::ofstream(recent) << "x";
+  std::filesystem::last_write_time(old, std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  keep(prefixes, tokens(128), 1);
+  CHECK_FALSE(std::filesystem::exists(old));
+  CHECK(std::filesystem::exists(recent));
+}
+
+TEST_CASE("a folder that cannot be written costs no generation, nor does a budget without room") {
+  const TempFolder folder;
+  std::ofstream(folder.path() / "file") << "not a folder";
+  const PrefixCache nowhere(folder.path() / "file", 1 << 20);
+  keep(nowhere, tokens(128), 1);
+  CHECK(restored(nowhere, tokens(129)) == 0);
+  keep(PrefixCache(folder.path(), 1 << 20), tokens(128), 1);
+  Budget budget(10);
+  CHECK(restored(PrefixCache(folder.path(), 1 << 20, &budget), tokens(129)) == 0);
+  CHECK(restored(PrefixCache(folder.path(), 1 << 20), tokens(129)) == 128);
+}
+
+TEST_CASE("processes that write and read the same prompts at once all get right rows") {
+  const TempFolder folder;
+  std::vector<pid_t> children;
+  for (int child = 0; child < 4; ++child) {
+    const pid_t pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+      const PrefixCache prefixes(folder.path(), 5 * kFileBytes);  // too small for all: they drop each other's blocks
+      bool right = true;
+      for (int turn = 0; turn < 40; ++turn) {
+        const int which = (turn + child) % 3;
+        const std::vector<TokenId> prompt = tokens(193, which * 1000);
+        Rows rows;
+        const int64_t got = prefixes.restore("m", prompt, rows.cache);
+        right = right && rows.holds(got, static_cast<float>(which));
+        keep(prefixes, prompt, static_cast<float>(which));
+      }
+      ::_exit(right ? 0 : 1);
+    }
+    children.push_back(pid);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
+  }
+}
+
+TEST_CASE("tokens are the same with the prefix cache and without, greedy and sampled, with any number of threads") {
+  const TempFolder folder;
+  for (const Precision precision : {Precision::fp32, Precision::int8, Precision::int4}) {
+    CAPTURE(int(precision));
+    const TemporaryPack made(kRoot / "tests/golden/llama", precision);
+    const Pack pack(made.path);
+    const PrefixCache prefixes(folder.path(), 64 << 20);
+    std::map<std::string, std::string> first_texts;
+    for (const int thread_count : {1, 3})
+      for (const PrefixCache* used : {static_cast<const PrefixCache*>(nullptr), &prefixes, &prefixes}) {
+        ThreadPool threads(thread_count);
+        const auto ops = make_cpu_ops(threads);
+        const auto model = open_decoder(pack, *ops);
+        const auto generator = make_local_generator(*model, nullptr, {}, used);
+        for (const float temperature : {0.0f, 1.5f})
+          for (const std::string question : {"who?", "Which of them?"}) {
+            const ChatMessage messages[] = {{"system", std::string(150, 's')}, {"user", question}};
+            GenerateOptions options;
+            options.max_new_tokens = 24;
+            options.temperature = temperature;
+            options.seed = 7;
+            const Generation reply = generator->chat(messages, options);
+            const auto [kept, is_first] = first_texts.emplace(question + std::to_string(temperature), reply.text);
+            CHECK(reply.text == kept->second);
+            if (!used) CHECK(reply.prefix_tokens_reused == 0);
+            if (used && thread_count == 3) CHECK(reply.prefix_tokens_reused >= 128);
+          }
+      }
+  }
+}
+
+TEST_CASE(
+    "logits after a restored prefix are those of a prompt read from its start, to the bit, on every instruction set") {
+  const TemporaryPack made(kRoot / "tests/golden/llama", Precision::int8);
+  const Pack pack(made.path);
+  const auto logits_of = [&](Isa isa, int thread_count, const PrefixCache* prefixes, int64_t expected_restored) {
+    ThreadPool threads(thread_count);
+    const auto ops = make_cpu_ops(threads, nullptr, isa);
+    const auto model = open_decoder(pack, *ops);
+    std::vector<TokenId> prompt(197);
+    for (size_t i = 0; i < prompt.size(); ++i)
+      prompt[i] = static_cast<TokenId>(i * 7919 % static_cast<size_t>(model->vocab_size()));
+    KvCache cache = model->make_cache(200);
+    const int64_t got = prefixes ? prefixes->restore(model->identity(), prompt, cache) : 0;
+    CHECK(got == expected_restored);
+    std::vector<float> logits(static_cast<size_t>(model->vocab_size()));
+    for (auto rest = std::span<const TokenId>(prompt).subspan(static_cast<size_t>(got)); !rest.empty();) {
+      const auto piece = rest.first(std::min(rest.size(), static_cast<size_t>(kPrefixBlockTokens)));
+      model->forward(piece, cache, logits);
+      rest = rest.subspan(piece.size());
+    }
+    if (prefixes) prefixes->keep(model->identity(), prompt, got, cache);
+    return logits;
+  };
+  for (const Isa isa : supported_isas()) {
+    CAPTURE(to_string(isa));
+    const TempFolder folder;
+    const PrefixCache prefixes(folder.path(), 64 << 20);
+    const std::vector<float> expected = logits_of(isa, 1, nullptr, 0);
+    CHECK(logits_of(isa, 1, &prefixes, 0) == expected);
+    CHECK(logits_of(isa, 1, &prefixes, 192) == expected);
+    CHECK(logits_of(isa, 3, &prefixes, 192) == expected);
+  }
+}
+
+TEST_CASE("a deadline that passes while the prompt is read ends the reading, without text") {
+  // Takes longer for a piece of the prompt than the deadline is away.
+  class SlowDecoder final : public Decoder {
+   public:
+    explicit SlowDecoder(Decoder& inner) : inner_(inner) {}
+    int64_t vocab_size() const override { return inner_.vocab_size(); }
+    int64_t context_tokens() const override { return inner_.context_tokens(); }
+    const Tokenizer& tokenizer() const override { return inner_.tokenizer(); }
+    ChatFamily chat_family() const override { return inner_.chat_family(); }
+    std::string_view default_system() const override { return inner_.default_system(); }
+    std::string identity() const override { return inner_.identity(); }
+    KvCache make_cache(int64_t tokens, Budget* budget) const override { return inner_.make_cache(tokens, budget); }
+    void forward(std::span<const TokenId> piece, KvCache& cache, std::span<float> logits) override {
+      ++pieces;
+      std::this_thread::sleep_for(std::chrono::milliseconds(3));
+      inner_.forward(piece, cache, logits);
+    }
+    void forward_all(std::span<const TokenId>, KvCache&, std::span<float>) override {}
+    int pieces = 0;
+
+   private:
+    Decoder& inner_;
+  };
+  const TemporaryPack made(kRoot / "tests/golden/llama", Precision::fp32);
+  const Pack pack(made.path);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  const auto model = open_decoder(pack, *ops);
+  SlowDecoder slow(*model);
+  const ChatMessage question{"user", std::string(180, 'q')};
+  GenerateOptions options;
+  options.deadline_ms = 1;
+  const TempFolder folder;
+  const PrefixCache prefixes(folder.path(), 1 << 20);
+  const Generation reply = make_local_generator(slow, nullptr, {}, &prefixes)->chat(std::span(&question, 1), options);
+  CHECK(reply.prompt_tokens > 2 * kPrefixBlockTokens);
+  CHECK(reply.finish == "deadline");
+  CHECK(reply.text.empty());
+  CHECK(slow.pieces <= 1);
+  CHECK(files_in(folder.path()).empty());
+}
