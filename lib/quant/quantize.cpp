@@ -4,9 +4,11 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <numeric>
 
+#include "base/cpu.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -14,6 +16,8 @@
 #include "base/trace.h"
 #include "base/units.h"
 #include "format/pack.h"
+#include "nn/blocks.h"
+#include "quant/structure.h"
 #include "text/tokenizer.h"
 
 namespace frugal {
@@ -22,6 +26,8 @@ namespace {
 // Raised whenever the same source and recipe would make other bytes than before: packs made by older programs are then
 // made again.
 constexpr int kQuantizerRevision = 1;
+// The same for what the selector would choose.
+constexpr int kSelectorRevision = 1;
 
 // What the limit leaves beside the buffers: the heap's own slack, stacks, tables of the writer.
 constexpr uint64_t kHeadroomBytes = 4 * kMiB;
@@ -29,10 +35,34 @@ constexpr uint64_t kHeadroomBytes = 4 * kMiB;
 constexpr uint64_t kUsefulBytesPerThread = 2 * kMiB;
 constexpr uint64_t kDefaultBeyondLargest = 64 * kMiB;
 
+std::vector<std::string_view> texts_or(const std::vector<std::string>& own, std::vector<std::string_view> built_in) {
+  return own.empty() ? std::move(built_in) : std::vector<std::string_view>(own.begin(), own.end());
+}
+
+std::string digest(std::span<const std::string_view> texts) {
+  Sha256 hash;
+  for (const std::string_view text : texts) hash.update(fmt::format("{}\n{}", text.size(), text));
+  return hash.hex().substr(0, 16);
+}
+
+// What the selector's choice depends on beside source and target. The instruction set is among it, since the last bits
+// of the errors that are compared are its own.
+std::string selector_text(const QuantizeOptions& options) {
+  return fmt::format("selector={}; calibration={}; verified={}; isa={}", kSelectorRevision,
+                     digest(texts_or(options.calibration_texts, calibration_texts())),
+                     digest(texts_or(options.verify_texts, verification_texts())), to_string(choose_isa()));
+}
+
 Recipe resolve(const Checkpoint& checkpoint, const ModelPlan& model, QuantizeOptions& options) {
   const Precision precision =
       options.precision.value_or(is_quantized(checkpoint, model) ? Precision::keep : Precision::int8);
-  return Recipe{precision, std::move(options.rules)};
+  Recipe recipe;
+  recipe.precision = precision;
+  recipe.rules = std::move(options.rules);
+  if (precision != Precision::automatic) return recipe;
+  recipe.target = options.auto_target;
+  recipe.selector = selector_text(options);
+  return recipe;
 }
 
 void check_output(const QuantizeOptions& options) {
@@ -70,16 +100,14 @@ void remove_leftovers(const std::filesystem::path& output) {
   std::error_code status;
   for (const auto& entry : std::filesystem::directory_iterator(folder, status)) {
     const std::string candidate = entry.path().filename().native();
-    if (!candidate.starts_with(name + ".tmp.") && !candidate.starts_with(name + ".full.tmp.")) continue;
+    constexpr std::array<std::string_view, 4> kTemporary{".tmp.", ".full.tmp.", ".candidates.tmp.", ".factors.tmp."};
+    const bool ours = std::any_of(kTemporary.begin(), kTemporary.end(), [&](std::string_view suffix) {
+      return candidate.starts_with(name + std::string(suffix));
+    });
+    if (!ours) continue;
     log(LogLevel::info, "removing '{}', left by a run that was killed", entry.path().native());
     std::filesystem::remove(entry.path(), status);
   }
-}
-
-std::vector<PackWriter::Plan> writer_plan(const TensorPlan& plan) {
-  std::vector<PackWriter::Plan> result;
-  for (const TensorJob& job : plan.jobs) result.push_back({job.spec.name, job.dtype, job.spec.shape, job.spec.role});
-  return result;
 }
 
 // The coarsest weights decide, unless they are the source's own.
@@ -137,7 +165,7 @@ uint64_t Quantizer::predicted_peak_bytes() const {
 // One attempt to make the pack.
 class Quantizer::Run {
  public:
-  explicit Run(const Quantizer& quantizer)
+  explicit Run(Quantizer& quantizer)
       : q_(quantizer), options_(quantizer.options_), hash_(hash_sources(*q_.checkpoint_, lock_path(options_.output))) {
     result_.source_hashed = !hash_.from_stamp;
     result_.identity = identity();
@@ -147,6 +175,7 @@ class Quantizer::Run {
   QuantizeResult make() {
     if (is_up_to_date()) {
       result_.up_to_date = true;
+      if (automatic()) adopt_types();
       if (options_.verify)
         verify_existing();
       else if (!hash_.from_stamp)
@@ -155,9 +184,10 @@ class Quantizer::Run {
     }
     const FileLock lock(lock_path(options_.output));
     remove_leftovers(options_.output);
-    PackWriter writer = write_pack(options_.output, q_.tensors_, result_.identity, "quantising");
+    PackWriter writer =
+        automatic() ? select_and_write() : write_pack(options_.output, q_.tensors_, result_.identity, "quantising");
     end_stage("quantise");
-    if (options_.verify) verify(Pack(writer.seal()));
+    if (options_.verify && !automatic()) verify(Pack(writer.seal()));
     writer.finish();
     end_stage("publish");
     write_stamp(hash_, lock_path(options_.output));
@@ -171,9 +201,58 @@ class Quantizer::Run {
     hash.update(fmt::format("frugal pack 1, quantizer {}\n{}\n{}\n", kQuantizerRevision, hash_.sha256(),
                             q_.recipe_.to_string()));
     for (const auto& [key, value] : q_.model_.config) hash.update(fmt::format("{}={}\n", key, value));
+    // Chosen types follow from all of the above, and are not known before.
     for (const TensorJob& job : q_.tensors_.jobs)
-      hash.update(fmt::format("{} {} {}\n", job.spec.name, to_string(job.dtype), job.spec.shape.to_string()));
+      hash.update(fmt::format("{} {} {}\n", job.spec.name, automatic() ? "auto" : to_string(job.dtype),
+                              job.spec.shape.to_string()));
     return hash.hex();
+  }
+
+  bool automatic() const { return q_.recipe_.precision == Precision::automatic; }
+
+  // The types that were chosen when the pack that is there was made.
+  void adopt_types() {
+    const Pack pack(options_.output);
+    for (TensorJob& job : q_.tensors_.jobs) {
+      const auto factor = pack.find(job.spec.name + ".v");
+      job.rank = factor ? factor->shape[0] : 0;
+      job.dtype = (factor ? *factor : pack.require(job.spec.name)).dtype;
+      job.bytes = factor ? factor_bytes(job.spec.shape, job.rank) : pack_tensor_bytes(job.dtype, job.spec.shape);
+    }
+  }
+
+  PackWriter select_and_write() {
+    CompressionSelector selector(*q_.checkpoint_, q_.model_, q_.recipe_, selector_options());
+    selector.select();
+    q_.tensors_ = selector.plan();
+    result_.selection = selector.selection();
+    end_stage("select");
+    PackWriter writer(options_.output, writer_plan(q_.tensors_), config(result_.identity),
+                      {{"tokenizer", tokenizer_blob()}});
+    selector.copy_to(writer);
+    result_.pack_bytes = writer.file_bytes();
+    const Pack pack(writer.seal());
+    result_.verification = selector.verify(pack, [this](double share) { report("verifying", share); });
+    end_stage("verify");
+    require_passed();
+    return writer;
+  }
+
+  SelectorOptions selector_options() {
+    SelectorOptions selector;
+    selector.output = options_.output;
+    selector.allow_requantize = options_.allow_requantize;
+    selector.threads = options_.threads;
+    selector.blobs = {{"tokenizer", tokenizer_blob()}};
+    selector.config = config(result_.identity);
+    selector.work_bytes = work_bytes();
+    const uint64_t held = read_memory().anon_bytes + kHeadroomBytes;
+    selector.spectrum_bytes = q_.max_ram_bytes() - std::min(held, q_.max_ram_bytes());
+    selector.calibration_texts = texts_or(options_.calibration_texts, calibration_texts());
+    selector.verify_texts = texts_or(options_.verify_texts, verification_texts());
+    selector.verify_backend = options_.verify_backend;
+    selector.progress = [this](std::string_view stage, double share) { report(stage, share); };
+    return selector;
   }
 
   bool is_up_to_date() {
@@ -213,6 +292,7 @@ class Quantizer::Run {
     config["provenance.source_sha256"] = hash_.sha256();
     config["provenance.sources"] = hash_.listing();
     config["provenance.recipe"] = q_.recipe_.to_string();
+    if (automatic()) config[std::string(kActivationScalesKey)] = "grouped";
     config["provenance.quantizer_revision"] = std::to_string(kQuantizerRevision);
     return config;
   }
@@ -267,7 +347,9 @@ class Quantizer::Run {
 
   // The same checkpoint without rounding, beside the output and gone with the returned writer.
   PackWriter write_full_precision() {
-    TensorPlan plan = plan_tensors(*q_.checkpoint_, q_.model_, Recipe{Precision::fp32, {}}, true);
+    Recipe full;
+    full.precision = Precision::fp32;
+    const TensorPlan plan = plan_tensors(*q_.checkpoint_, q_.model_, full, true);
     const std::filesystem::path path = options_.output.native() + ".full";
     const std::vector<TensorError> errors = std::move(result_.errors);
     const uint64_t pack_bytes = result_.pack_bytes;
@@ -280,16 +362,16 @@ class Quantizer::Run {
   void verify(const Pack& pack) {
     PackWriter full_writer = write_full_precision();
     const Pack full(full_writer.seal());
-    const auto progress = [this, &full](double share) {
-      note_memory();
-      if (options_.progress)
-        options_.progress("verifying", static_cast<uint64_t>(share * double(full.file_bytes())), full.file_bytes());
-    };
-    std::vector<std::string_view> texts(options_.verify_texts.begin(), options_.verify_texts.end());
-    if (texts.empty()) texts = verification_texts();
-    result_.verification = verify_against(pack, full, q_.model_.decoder, verify_level(q_.tensors_), texts,
-                                          options_.threads, options_.verify_backend, progress);
+    const auto progress = [this](double share) { report("verifying", share); };
+    const std::vector<std::string_view> texts = texts_or(options_.verify_texts, verification_texts());
+    const VerifyLevel level = automatic() ? VerifyLevel::selected : verify_level(q_.tensors_);
+    result_.verification = verify_against(pack, full, q_.model_.decoder, level, texts, options_.threads,
+                                          options_.verify_backend, progress);
     end_stage("verify");
+    require_passed();
+  }
+
+  void require_passed() const {
     if (result_.verification->passed()) return;
     throw Error(Code::verify_failed, fmt::format("'{}' is too far from full precision: {}", options_.output.native(),
                                                  result_.verification->summary()))
@@ -313,6 +395,12 @@ class Quantizer::Run {
     }
   }
 
+  void report(std::string_view stage, double share) {
+    note_memory();
+    const uint64_t total = q_.source_bytes();
+    if (options_.progress) options_.progress(stage, static_cast<uint64_t>(share * double(total)), total);
+  }
+
   void note_memory() { result_.peak_anon_bytes = std::max(result_.peak_anon_bytes, read_memory().anon_bytes); }
 
   void end_stage(const std::string& name) {
@@ -326,7 +414,7 @@ class Quantizer::Run {
     return std::move(result_);
   }
 
-  const Quantizer& q_;
+  Quantizer& q_;
   const QuantizeOptions& options_;
   std::chrono::steady_clock::time_point stage_begin_ = std::chrono::steady_clock::now();
   QuantizeResult result_;

@@ -14,6 +14,7 @@
 
 #include "format/checkpoint.h"
 #include "quant/recipe.h"
+#include "quant/selector.h"
 #include "quant/source_hash.h"
 #include "quant/tensor_plan.h"
 #include "quant/tensor_writer.h"
@@ -33,11 +34,13 @@ struct QuantizeOptions {
   int threads = 1;
   uint64_t max_ram_bytes = 0;  // 0: the largest tensor as fp32 + 64 MiB
   bool allow_requantize = false;
-  bool force = false;  // make it even if it is up to date; replace a file that is no pack
-  bool verify = false;
-  std::vector<std::string> verify_texts;  // empty: the built-in ones
-  Backend verify_backend;                 // of the full precision that the pack is held against
-  bool measure_error = false;             // fills QuantizeResult::errors
+  bool force = false;                          // make it even if it is up to date; replace a file that is no pack
+  bool verify = false;                         // implied by an automatic precision
+  std::vector<std::string> verify_texts;       // empty: the built-in ones
+  AutoTarget auto_target = AutoTarget::size;   // of an automatic precision
+  std::vector<std::string> calibration_texts;  // empty: the built-in ones
+  Backend verify_backend;                      // of the full precision that the pack is held against
+  bool measure_error = false;                  // fills QuantizeResult::errors
   QuantizeProgress progress;
 };
 
@@ -49,6 +52,7 @@ struct QuantizeResult {
   std::string identity;
   std::vector<TensorError> errors;  // as the plan's jobs
   std::optional<Verification> verification;
+  std::optional<Selection> selection;     // of an automatic precision, where a choice was made
   uint64_t peak_anon_bytes = 0;           // highest reading between the stages and blocks of the work
   std::map<std::string, double> seconds;  // by stage
 };

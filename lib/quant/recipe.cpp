@@ -11,7 +11,8 @@ namespace frugal {
 namespace {
 
 constexpr size_t kMaxPatternBytes = 1024;
-constexpr std::array<std::string_view, 5> kNames{"keep", "int8", "int4", "fp16", "fp32"};
+constexpr std::array<std::string_view, 6> kNames{"keep", "int8", "int4", "fp16", "fp32", "auto"};
+constexpr std::array<std::string_view, 3> kTargets{"size", "speed", "quality"};
 
 }  // namespace
 
@@ -22,10 +23,17 @@ std::string_view to_string(Precision precision) {
 Precision parse_precision(std::string_view name) {
   const auto* at = std::find(kNames.begin(), kNames.end(), name);
   if (at != kNames.end()) return static_cast<Precision>(at - kNames.begin());
-  if (name == "auto")
-    throw Error(Code::usage, "the compression selector (--dtype auto) is not in this version")
-        .hint("use int8, or int4 with --tensor-type exceptions, and compare them with --verify");
-  throw Error(Code::usage, fmt::format("unknown dtype '{}'", name)).hint("one of keep, int8, int4, fp16, fp32");
+  throw Error(Code::usage, fmt::format("unknown dtype '{}'", name)).hint("one of keep, int8, int4, fp16, fp32, auto");
+}
+
+std::string_view to_string(AutoTarget target) {
+  return kTargets[static_cast<size_t>(target)];
+}
+
+AutoTarget parse_auto_target(std::string_view name) {
+  const auto* at = std::find(kTargets.begin(), kTargets.end(), name);
+  if (at != kTargets.end()) return static_cast<AutoTarget>(at - kTargets.begin());
+  throw Error(Code::usage, fmt::format("unknown target '{}'", name)).hint("one of size, speed, quality");
 }
 
 void NamePattern::Free::operator()(regex_t* compiled) const {
@@ -58,6 +66,7 @@ Precision Recipe::for_tensor(std::string_view name) const {
 
 std::string Recipe::to_string() const {
   std::string text = fmt::format("dtype={}", frugal::to_string(precision));
+  if (precision == Precision::automatic) text += fmt::format("; target={}; {}", frugal::to_string(target), selector);
   for (const auto& [pattern, chosen] : rules) text += fmt::format("; {}={}", pattern.text(), frugal::to_string(chosen));
   return text;
 }
@@ -66,7 +75,11 @@ std::pair<NamePattern, Precision> parse_rule(std::string_view text) {
   const size_t equals = text.rfind('=');
   if (equals == text.npos)
     throw Error(Code::usage, fmt::format("'{}' is not REGEX=DTYPE", text)).hint("e.g. --tensor-type 'down=int8'");
-  return {NamePattern(std::string(text.substr(0, equals))), parse_precision(text.substr(equals + 1))};
+  const Precision precision = parse_precision(text.substr(equals + 1));
+  if (precision == Precision::automatic)
+    throw Error(Code::usage, "'auto' is for a whole model, not for one tensor")
+        .hint("use --dtype auto, with --tensor-type for what it shall not choose");
+  return {NamePattern(std::string(text.substr(0, equals))), precision};
 }
 
 }  // namespace frugal

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -21,10 +22,22 @@ Json shape_json(const Shape& shape) {
   return dims;
 }
 
+// What was chosen beside int8, in figures.
+std::string selection_text(const Selection& s) {
+  std::map<std::string_view, int> kinds;
+  for (const TensorCandidates& tensor : s.tensors) ++kinds[to_string(tensor.choice().kind)];
+  std::string types;
+  for (const auto& [kind, count] : kinds) types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count, kind);
+  return fmt::format("auto ({}): {}; weights {} at a loss of {:.4f}, int8 has {} at {:.4f}; {}", to_string(s.target),
+                     types, format_bytes(s.tensor_bytes), s.chosen.loss(), format_bytes(s.int8_tensor_bytes),
+                     s.int8.loss(), s.summary);
+}
+
 Json tensor_json(const TensorJob& job, const TensorError* error) {
   return {{"name", job.spec.name},
           {"role", to_string(job.spec.role)},
           {"dtype", to_string(job.dtype)},
+          {"rank", job.rank > 0 ? Json(job.rank) : Json()},
           {"shape", shape_json(job.spec.shape)},
           {"bytes", job.bytes},
           {"source_name", job.source->name},
@@ -35,9 +48,7 @@ Json tensor_json(const TensorJob& job, const TensorError* error) {
           {"relative_rms_error", error ? Json(error->relative_rms) : Json()}};
 }
 
-Json verification_json(const QuantizeResult* result) {
-  if (!result || !result->verification) return nullptr;
-  const Verification& v = *result->verification;
+Json verification_json(const Verification& v) {
   if (v.decoder)
     return {{"passed", v.passed()},
             {"kind", "decoder"},
@@ -53,6 +64,52 @@ Json verification_json(const QuantizeResult* result) {
           {"mean_cosine_floor", v.mean_cosine_floor},
           {"min_cosine", v.min_cosine},
           {"min_cosine_floor", v.min_cosine_floor}};
+}
+
+Json figure(const std::optional<double>& value) {
+  return value ? Json(*value) : Json();
+}
+
+Json candidate_json(const Candidate& candidate, bool chosen) {
+  return {{"kind", to_string(candidate.kind)},
+          {"dtype", to_string(candidate.dtype)},
+          {"bytes", candidate.bytes},
+          {"rank", candidate.rank > 0 ? Json(candidate.rank) : Json()},
+          {"weight_error", figure(candidate.weight_error)},
+          {"output_error", figure(candidate.output_error)},
+          {"predicted_loss", figure(candidate.model_loss)},
+          {"decode_us", figure(candidate.decode_us)},
+          {"batch_us_per_row", figure(candidate.batch_us)},
+          {"eligible", candidate.eligible},
+          {"chosen", chosen},
+          {"verdict", candidate.verdict}};
+}
+
+Json selection_json(const QuantizeResult* result) {
+  if (!result || !result->selection) return nullptr;
+  const Selection& s = *result->selection;
+  Json tensors = Json::array();
+  for (const TensorCandidates& tensor : s.tensors) {
+    Json candidates = Json::array();
+    for (const Candidate& candidate : tensor.candidates)
+      candidates.push_back(candidate_json(candidate, &candidate == &tensor.choice()));
+    tensors.push_back({{"name", tensor.spec.name},
+                       {"sensitivity", figure(tensor.sensitivity)},
+                       {"note", tensor.note.empty() ? Json() : Json(tensor.note)},
+                       {"candidates", candidates}});
+  }
+  return {{"target", to_string(s.target)},
+          {"summary", s.summary},
+          {"loss_limit", s.loss_limit},
+          {"loss_ceiling", kLossCeiling},
+          {"rounds", s.rounds},
+          {"weight_bytes", s.tensor_bytes},
+          {"int8_weight_bytes", s.int8_tensor_bytes},
+          {"loss", s.chosen.loss()},
+          {"int8_loss", s.int8.loss()},
+          {"chosen", verification_json(s.chosen)},
+          {"int8", verification_json(s.int8)},
+          {"tensors", tensors}};
 }
 
 Json timings_json(const QuantizeResult* result) {
@@ -97,7 +154,8 @@ std::string escaped(std::string_view text) {
 constexpr std::string_view kStyle =
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:72em;padding:0 1em;color:#222;background:#fff}"
     "table{border-collapse:collapse;width:100%}td,th{padding:.2em .6em;border-bottom:1px solid #ddd;text-align:left}"
-    "td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.bar{background:#4a7ebb;height:.7em;display:block}"
+    "tr.c{font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.bar{background:#4a7ebb;height:."
+    "7em;display:block}"
     "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}}";
 
 std::string summary_rows(const Quantizer& quantizer, const QuantizeResult* result) {
@@ -119,6 +177,33 @@ std::string summary_rows(const Quantizer& quantizer, const QuantizeResult* resul
   return rows;
 }
 
+std::string optional_text(const std::optional<double>& value) {
+  return value ? fmt::format("{:.3g}", *value) : "–";
+}
+
+// Every candidate of every tensor, the chosen one marked.
+std::string selection_rows(const Selection& selection) {
+  std::string rows;
+  for (const TensorCandidates& tensor : selection.tensors)
+    for (const Candidate& candidate : tensor.candidates)
+      rows += fmt::format(
+          "<tr{}><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td>"
+          "<td class=n>{}</td><td>{}</td></tr>\n",
+          &candidate == &tensor.choice() ? " class=c" : "", escaped(tensor.spec.name), to_string(candidate.kind),
+          format_bytes(candidate.bytes), optional_text(candidate.weight_error), optional_text(candidate.output_error),
+          optional_text(candidate.decode_us), optional_text(candidate.batch_us), escaped(candidate.verdict));
+  return rows;
+}
+
+std::string selection_html(const QuantizeResult* result) {
+  if (!result || !result->selection) return {};
+  return fmt::format(
+      "<h2>Candidates</h2>\n<p>{}</p>\n<table><tr><th>tensor</th><th>candidate</th><th class=n>size</th>"
+      "<th class=n>weight error</th><th class=n>output error</th><th class=n>one row, µs</th>"
+      "<th class=n>batch, µs a row</th><th>verdict</th></tr>\n{}</table>\n",
+      escaped(selection_text(*result->selection)), selection_rows(*result->selection));
+}
+
 std::string tensor_row(const TensorJob& job, const TensorError* error, uint64_t largest) {
   const double width = largest > 0 ? 100.0 * static_cast<double>(job.bytes) / static_cast<double>(largest) : 0;
   return fmt::format(
@@ -135,23 +220,25 @@ std::string report_json(const Quantizer& quantizer, const QuantizeResult* result
   Json tensors = Json::array();
   for (size_t i = 0; i < quantizer.tensors().jobs.size(); ++i)
     tensors.push_back(tensor_json(quantizer.tensors().jobs[i], error_of(result, i)));
-  const Json report{{"schema_version", kSchemaVersion},
-                    {"status", status_of(result)},
-                    {"reason", result ? Json(result->reason) : Json()},
-                    {"architecture", quantizer.model().architecture},
-                    {"source_format", quantizer.checkpoint().format()},
-                    {"recipe", quantizer.recipe().to_string()},
-                    {"identity", result ? Json(result->identity) : Json()},
-                    {"source_tensor_bytes", quantizer.source_bytes()},
-                    {"tensor_bytes", quantizer.tensor_bytes()},
-                    {"pack_bytes", result ? Json(result->pack_bytes) : Json()},
-                    {"max_ram_bytes", quantizer.max_ram_bytes()},
-                    {"predicted_peak_anon_bytes", result ? Json() : Json(quantizer.predicted_peak_bytes())},
-                    {"peak_anon_bytes", result ? Json(result->peak_anon_bytes) : Json()},
-                    {"notes", quantizer.tensors().notes},
-                    {"verification", verification_json(result)},
-                    {"timings_ms", timings_json(result)},
-                    {"tensors", tensors}};
+  const Json report{
+      {"schema_version", kSchemaVersion},
+      {"status", status_of(result)},
+      {"reason", result ? Json(result->reason) : Json()},
+      {"architecture", quantizer.model().architecture},
+      {"source_format", quantizer.checkpoint().format()},
+      {"recipe", quantizer.recipe().to_string()},
+      {"identity", result ? Json(result->identity) : Json()},
+      {"source_tensor_bytes", quantizer.source_bytes()},
+      {"tensor_bytes", quantizer.tensor_bytes()},
+      {"pack_bytes", result ? Json(result->pack_bytes) : Json()},
+      {"max_ram_bytes", quantizer.max_ram_bytes()},
+      {"predicted_peak_anon_bytes", result ? Json() : Json(quantizer.predicted_peak_bytes())},
+      {"peak_anon_bytes", result ? Json(result->peak_anon_bytes) : Json()},
+      {"notes", quantizer.tensors().notes},
+      {"verification", result && result->verification ? verification_json(*result->verification) : Json()},
+      {"selection", selection_json(result)},
+      {"timings_ms", timings_json(result)},
+      {"tensors", tensors}};
   return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -165,8 +252,8 @@ std::string report_html(const Quantizer& quantizer, const QuantizeResult* result
       "<!doctype html>\n<html lang=en><meta charset=utf-8><title>quantize-model: {0}</title><style>{1}</style>\n"
       "<h1>quantize-model: {0}</h1>\n<table>{2}</table>\n<h2>Tensors</h2>\n<table><tr><th>tensor</th><th>shape</th>"
       "<th>source</th><th>pack</th><th class=n>size</th><th></th><th class=n>relative RMS error</th>"
-      "<th class=n>max error</th></tr>\n{3}</table>\n</html>\n",
-      escaped(quantizer.model().architecture), kStyle, summary_rows(quantizer, result), rows);
+      "<th class=n>max error</th></tr>\n{3}</table>\n{4}</html>\n",
+      escaped(quantizer.model().architecture), kStyle, summary_rows(quantizer, result), rows, selection_html(result));
 }
 
 void write_report(const std::filesystem::path& path, const Quantizer& quantizer, const QuantizeResult* result) {
@@ -198,6 +285,7 @@ std::string result_text(const std::filesystem::path& output, const Quantizer& qu
           : fmt::format("{}: {} from {}, {} tensors, {} ({})\n", output.native(), format_bytes(result.pack_bytes),
                         format_bytes(quantizer.source_bytes()), quantizer.tensors().jobs.size(),
                         quantizer.recipe().to_string(), result.reason);
+  if (result.selection) text += selection_text(*result.selection) + "\n";
   if (result.verification) text += fmt::format("verified: {}\n", result.verification->summary());
   return text;
 }

@@ -83,7 +83,7 @@ DType linear_type(SourceType source, Precision precision) {
       return DType::linear_i4;
     case Precision::fp16:
       return DType::linear_f16;
-    case Precision::fp32:
+    default:
       return DType::linear_f32;
   }
   return DType::linear_f32;
@@ -99,30 +99,14 @@ DType embedding_type(SourceType source, Precision precision) {
   return precision == Precision::fp32 ? DType::f32 : DType::i8;
 }
 
-DType choose_type(TensorRole role, SourceType source, Precision precision) {
-  switch (role) {
-    case TensorRole::vector:
-      return DType::f32;
-    case TensorRole::embedding:
-      return embedding_type(source, precision);
-    case TensorRole::linear:
-    case TensorRole::tied:
-      return linear_type(source, precision);
-  }
-  return DType::f32;
-}
-
 bool repacks_by_group(SourceType source, DType dtype) {
   if (!has_source_groups(source)) return false;
   return dtype == (source == SourceType::q8_0 ? DType::linear_i8g : DType::linear_i4);
 }
 
 void refuse_second_loss(const TensorJob& job, Precision precision) {
+  if (!loses_twice(job, precision)) return;
   const SourceType type = job.source->type;
-  // Groups that repack as they are lose nothing; an embedding never goes below 8 bits.
-  if (job.by_group || precision == Precision::keep || !is_quantized(type)) return;
-  const int bits = job.spec.role == TensorRole::embedding ? std::max(8, bits_of(precision)) : bits_of(precision);
-  if (bits >= bits_of(type)) return;
   throw Error(Code::bad_input, fmt::format("tensor '{}' is {} already; quantising it again to {} loses twice",
                                            job.source->name, to_string(type), to_string(precision)))
       .hint("start from the full-precision checkpoint, or pass --allow-requantize");
@@ -170,19 +154,46 @@ bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model) {
   });
 }
 
+DType type_of(TensorRole role, SourceType source, Precision precision) {
+  switch (role) {
+    case TensorRole::vector:
+      return DType::f32;
+    case TensorRole::embedding:
+      return embedding_type(source, precision);
+    case TensorRole::linear:
+    case TensorRole::tied:
+      return linear_type(source, precision);
+  }
+  return DType::f32;
+}
+
+std::optional<TensorJob> plan_tensor(const Checkpoint& checkpoint, const TensorSpec& spec, DType dtype) {
+  const SourceTensor* source = require_source(checkpoint, spec);
+  if (!source) return std::nullopt;
+  return TensorJob{spec, source, dtype, pack_tensor_bytes(dtype, spec.shape), repacks_by_group(source->type, dtype)};
+}
+
+bool loses_twice(const TensorJob& job, Precision precision) {
+  const SourceType type = job.source->type;
+  // Groups that repack as they are lose nothing; a table that is looked up only never goes below 8 bits by itself.
+  if (job.by_group || precision == Precision::keep || !is_quantized(type)) return false;
+  const int bits = is_linear(job.dtype) ? bits_of(precision) : std::max(8, bits_of(precision));
+  return bits < bits_of(type);
+}
+
 TensorPlan plan_tensors(const Checkpoint& checkpoint, const ModelPlan& model, const Recipe& recipe,
                         bool allow_requantize) {
   TensorPlan plan;
   Notes notes;
+  const Precision start = is_quantized(checkpoint, model) ? Precision::keep : Precision::int8;
   for (const TensorSpec& spec : model.tensors) {
-    TensorJob job{spec, require_source(checkpoint, spec), DType::f32, 0, false};
-    if (!job.source) continue;
-    const Precision precision = recipe.for_tensor(spec.name);
-    job.dtype = choose_type(spec.role, job.source->type, precision);
-    job.by_group = repacks_by_group(job.source->type, job.dtype);
-    job.bytes = pack_tensor_bytes(job.dtype, spec.shape);
+    const SourceTensor* source = require_source(checkpoint, spec);
+    if (!source) continue;
+    const bool open = recipe.is_open(spec.name);
+    const Precision precision = open ? start : recipe.for_tensor(spec.name);
+    TensorJob job = *plan_tensor(checkpoint, spec, type_of(spec.role, source->type, precision));
     if (!allow_requantize && is_weight(spec.role)) refuse_second_loss(job, precision);
-    notes.add(job);
+    if (!open) notes.add(job);
     plan.jobs.push_back(std::move(job));
   }
   require_rules_to_match(recipe, plan.jobs);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ struct TensorJob {
   uint64_t bytes = 0;  // in the pack, scales included
   /// The source's groups are repacked as they are, without a detour over fp32.
   bool by_group = false;
+  /// Above 0: stored as two factors of this rank (nn/model_source.h), both of type `dtype`.
+  int64_t rank = 0;
 };
 
 struct TensorPlan {
@@ -29,9 +32,17 @@ struct TensorPlan {
 /// True if the checkpoint's weights (not its norms and biases) are quantised already.
 bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model);
 
-/// Throws Error(bad_input) naming a tensor that is missing or has another shape than the configuration says, or that
-/// the recipe would quantise a second time to fewer bits (unless `allow_requantize`), and Error(usage) for a rule that
-/// matches no tensor.
+/// The type that a tensor of this role becomes under `precision`, which is not automatic.
+DType type_of(TensorRole role, SourceType source, Precision precision);
+/// `spec` of the checkpoint as `dtype`; nullopt for an optional tensor that is not there. Throws as plan_tensors().
+std::optional<TensorJob> plan_tensor(const Checkpoint& checkpoint, const TensorSpec& spec, DType dtype);
+/// True if storing the job's tensor in `precision` rounds what was rounded to more bits before.
+bool loses_twice(const TensorJob& job, Precision precision);
+
+/// What is stored before any choice: an automatic precision stands as keep where the source is quantised and as int8
+/// where it is not, and its plan is where the selector sets out from. Throws Error(bad_input) naming a tensor that is
+/// missing or has another shape than the configuration says, or that the recipe would quantise a second time to fewer
+/// bits (unless `allow_requantize`), and Error(usage) for a rule that matches no tensor.
 TensorPlan plan_tensors(const Checkpoint& checkpoint, const ModelPlan& model, const Recipe& recipe,
                         bool allow_requantize);
 

@@ -7,18 +7,16 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/thread_pool.h"
-#include "nn/decoder.h"
-#include "nn/embedder.h"
 #include "ops/ops.h"
 
 namespace frugal {
 namespace {
 
-// Positions a decoder is compared on, and how many of them at a time: two blocks of logits are held, 2 · 32 · 49,152
-// floats (12 MiB) for SmolLM2.
-constexpr int64_t kMaxTokens = 4096;
+// Positions a decoder is compared on at a time: two blocks of logits are held, 2 · 32 · 49,152 floats (12 MiB) for
+// SmolLM2.
 constexpr int64_t kTokensPerStep = 32;
+// Logits of the full precision that are remembered from one comparison to the next: 64 tokens of SmolLM2's.
+constexpr int64_t kMaxRememberedFloats = 64 * 49152;
 // Tokens after which a decoder starts anew, so that long texts do not measure long contexts. A multiple of the step.
 constexpr int64_t kWindowTokens = 1024;
 
@@ -36,6 +34,8 @@ Floors floors_of(VerifyLevel level) {
       return {0.99, 0.98, 0.02, 0.90};
     case VerifyLevel::int4:
       return {0.95, 0.90, 0.25, 0.70};
+    case VerifyLevel::selected:
+      return {0.98, 0.95, 0.02, 0.90};
   }
   return {};
 }
@@ -74,70 +74,6 @@ bool same_top(std::span<const float> a, std::span<const float> b) {
   return std::max_element(a.begin(), a.end()) - a.begin() == std::max_element(b.begin(), b.end()) - b.begin();
 }
 
-void compare_embedders(const Pack& pack, const Pack& full_precision, Ops& ops, Ops& reference_ops,
-                       std::span<const std::string_view> texts, Verification& result,
-                       const std::function<void(double)>& progress) {
-  const auto embedder = open_embedder(pack, ops);
-  const auto reference = open_embedder(full_precision, reference_ops);
-  std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
-  std::vector<float> expected(vector.size());
-  result.min_cosine = 1;
-  for (const std::string_view text : texts) {
-    embedder->embed(std::span(&text, 1), vector);
-    reference->embed(std::span(&text, 1), expected);
-    const double similarity = cosine(vector, expected);
-    result.mean_cosine += similarity / static_cast<double>(texts.size());
-    result.min_cosine = std::min(result.min_cosine, similarity);
-    ++result.texts;
-    if (progress) progress(double(result.texts) / double(texts.size()));
-  }
-}
-
-std::vector<TokenId> verification_ids(const Decoder& decoder, std::span<const std::string_view> texts) {
-  std::string joined;
-  for (const std::string_view text : texts) joined += std::string(text) + "\n\n";
-  std::vector<TokenId> ids(decoder.tokenizer().prefix().begin(), decoder.tokenizer().prefix().end());
-  for (const TokenId id : decoder.tokenizer().encode(joined, false)) ids.push_back(id);
-  ids.resize(static_cast<size_t>(std::min(int64_t(ids.size()), kMaxTokens)));
-  return ids;
-}
-
-void compare_decoders(const Pack& pack, const Pack& full_precision, Ops& ops, Ops& reference_ops,
-                      std::span<const std::string_view> texts, Verification& result,
-                      const std::function<void(double)>& progress) {
-  const auto decoder = open_decoder(pack, ops);
-  const auto reference = open_decoder(full_precision, reference_ops);
-  const std::vector<TokenId> ids = verification_ids(*decoder, texts);
-  const auto total = static_cast<int64_t>(ids.size());
-  const int64_t window = std::min(kWindowTokens, decoder->context_tokens() / kTokensPerStep * kTokensPerStep);
-  if (window == 0) throw Error(Code::bad_input, "the model's context is too short to verify it");
-  KvCache cache = decoder->make_cache(window);
-  KvCache reference_cache = reference->make_cache(window);
-  const auto vocab = static_cast<size_t>(decoder->vocab_size());
-  std::vector<float> logits(vocab * kTokensPerStep);
-  std::vector<float> expected(logits.size());
-  int64_t agreed = 0;
-  for (int64_t begin = 0; begin < total; begin += kTokensPerStep) {
-    if (begin % window == 0) {
-      cache.truncate(0);
-      reference_cache.truncate(0);
-    }
-    const auto count = static_cast<size_t>(std::min(kTokensPerStep, total - begin));
-    const auto step = std::span(ids).subspan(static_cast<size_t>(begin), count);
-    decoder->forward_all(step, cache, std::span(logits).first(count * vocab));
-    reference->forward_all(step, reference_cache, std::span(expected).first(count * vocab));
-    for (size_t t = 0; t < count; ++t) {
-      const auto p = std::span<const float>(expected).subspan(t * vocab, vocab);
-      const auto q = std::span<const float>(logits).subspan(t * vocab, vocab);
-      result.mean_kl += divergence(p, q) / static_cast<double>(total);
-      agreed += same_top(p, q) ? 1 : 0;
-    }
-    if (progress) progress(double(begin + int64_t(count)) / double(total));
-  }
-  result.tokens = total;
-  result.top1_agreement = static_cast<double>(agreed) / static_cast<double>(total);
-}
-
 }  // namespace
 
 bool Verification::passed() const {
@@ -166,26 +102,124 @@ std::vector<std::string> read_verification_texts(const std::filesystem::path& pa
   return texts;
 }
 
-Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level,
-                            std::span<const std::string_view> texts, int threads, const Backend& reference,
-                            const std::function<void(double)>& progress) {
+std::vector<TokenId> joined_ids(const Tokenizer& tokenizer, std::span<const std::string_view> texts,
+                                int64_t max_tokens) {
+  std::string joined;
+  for (const std::string_view text : texts) joined += std::string(text) + "\n\n";
+  std::vector<TokenId> ids(tokenizer.prefix().begin(), tokenizer.prefix().end());
+  for (const TokenId id : tokenizer.encode(joined, false)) ids.push_back(id);
+  ids.resize(static_cast<size_t>(std::min(int64_t(ids.size()), max_tokens)));
+  return ids;
+}
+
+QualityMeter::QualityMeter(const ModelSource& full_precision, bool decoder, std::span<const std::string_view> texts,
+                           int64_t max_tokens, int threads, const Backend& reference)
+    : decoder_(decoder),
+      texts_(texts.begin(), texts.end()),
+      max_tokens_(max_tokens),
+      pool_(threads),
+      ops_(make_ops(reference, pool_, nullptr)) {
   if (texts.empty()) throw Error(Code::bad_input, "there is no text to verify with");
+  if (decoder)
+    reference_ = open_decoder(full_precision, *ops_);
+  else
+    embedder_ = open_embedder(full_precision, *ops_);
+  if (decoder) ids_ = joined_ids(reference_->tokenizer(), texts, max_tokens);
+}
+
+QualityMeter::~QualityMeter() = default;
+
+Verification QualityMeter::measure(const ModelSource& model, VerifyLevel level,
+                                   const std::function<void(double)>& progress) {
   const Floors floors = floors_of(level);
   Verification result;
-  result.decoder = decoder;
+  result.decoder = decoder_;
   result.mean_cosine_floor = floors.mean_cosine;
   result.min_cosine_floor = floors.min_cosine;
   result.mean_kl_ceiling = floors.mean_kl;
   result.top1_agreement_floor = floors.top1_agreement;
-  ThreadPool pool(threads);
-  const std::unique_ptr<Ops> ops = make_cpu_ops(pool);
-  const std::unique_ptr<Ops> other = reference.native() ? nullptr : make_ops(reference, pool, nullptr);
-  Ops& reference_ops = other ? *other : *ops;
-  if (decoder)
-    compare_decoders(pack, full_precision, *ops, reference_ops, texts, result, progress);
+  if (decoder_)
+    compare_decoder(model, result, progress);
   else
-    compare_embedders(pack, full_precision, *ops, reference_ops, texts, result, progress);
+    compare_embedder(model, result, progress);
   return result;
+}
+
+std::span<const float> QualityMeter::expected_vector(size_t text) {
+  const auto dimension = static_cast<size_t>(embedder_->dimension());
+  expected_.resize(texts_.size() * dimension);
+  const std::span<float> vector = std::span(expected_).subspan(text * dimension, dimension);
+  if (int64_t(text) >= expected_rows_) embedder_->embed(std::span(&texts_[text], 1), vector);
+  expected_rows_ = std::max(expected_rows_, int64_t(text) + 1);
+  return vector;
+}
+
+void QualityMeter::compare_embedder(const ModelSource& model, Verification& result,
+                                    const std::function<void(double)>& progress) {
+  const std::unique_ptr<Ops> ops = make_cpu_ops(pool_);
+  const auto embedder = open_embedder(model, *ops);
+  std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
+  result.min_cosine = 1;
+  for (size_t i = 0; i < texts_.size(); ++i) {
+    embedder->embed(std::span(&texts_[i], 1), vector);
+    const double similarity = cosine(vector, expected_vector(i));
+    result.mean_cosine += similarity / static_cast<double>(texts_.size());
+    result.min_cosine = std::min(result.min_cosine, similarity);
+    ++result.texts;
+    if (progress) progress(double(i + 1) / double(texts_.size()));
+  }
+}
+
+std::span<const float> QualityMeter::expected_logits(int64_t begin, std::span<const TokenId> step, KvCache& cache) {
+  const int64_t vocab = reference_->vocab_size();
+  const bool remember = int64_t(ids_.size()) * vocab <= kMaxRememberedFloats;
+  expected_.resize(static_cast<size_t>((remember ? int64_t(ids_.size()) : kTokensPerStep) * vocab));
+  const std::span<float> logits = std::span(expected_).subspan(static_cast<size_t>(remember ? begin * vocab : 0),
+                                                               step.size() * static_cast<size_t>(vocab));
+  if (remember && begin < expected_rows_) return logits;
+  reference_->forward_all(step, cache, logits);
+  expected_rows_ = begin + int64_t(step.size());
+  return logits;
+}
+
+void QualityMeter::compare_decoder(const ModelSource& model, Verification& result,
+                                   const std::function<void(double)>& progress) {
+  const std::unique_ptr<Ops> ops = make_cpu_ops(pool_);
+  const auto decoder = open_decoder(model, *ops);
+  const auto total = static_cast<int64_t>(ids_.size());
+  const int64_t window = std::min(kWindowTokens, decoder->context_tokens() / kTokensPerStep * kTokensPerStep);
+  if (window == 0) throw Error(Code::bad_input, "the model's context is too short to verify it");
+  KvCache cache = decoder->make_cache(window);
+  KvCache reference_cache = reference_->make_cache(window);
+  const auto vocab = static_cast<size_t>(decoder->vocab_size());
+  std::vector<float> logits(vocab * kTokensPerStep);
+  int64_t agreed = 0;
+  for (int64_t begin = 0; begin < total; begin += kTokensPerStep) {
+    if (begin % window == 0) {
+      cache.truncate(0);
+      reference_cache.truncate(0);
+    }
+    const auto count = static_cast<size_t>(std::min(kTokensPerStep, total - begin));
+    const auto step = std::span<const TokenId>(ids_).subspan(static_cast<size_t>(begin), count);
+    decoder->forward_all(step, cache, std::span(logits).first(count * vocab));
+    const std::span<const float> expected = expected_logits(begin, step, reference_cache);
+    for (size_t t = 0; t < count; ++t) {
+      const auto p = expected.subspan(t * vocab, vocab);
+      const auto q = std::span<const float>(logits).subspan(t * vocab, vocab);
+      result.mean_kl += divergence(p, q) / static_cast<double>(total);
+      agreed += same_top(p, q) ? 1 : 0;
+    }
+    if (progress) progress(double(begin + int64_t(count)) / double(total));
+  }
+  result.tokens = total;
+  result.top1_agreement = static_cast<double>(agreed) / static_cast<double>(total);
+}
+
+Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level,
+                            std::span<const std::string_view> texts, int threads, const Backend& reference,
+                            const std::function<void(double)>& progress) {
+  const PackSource full(full_precision), source(pack);
+  return QualityMeter(full, decoder, texts, kMaxVerifyTokens, threads, reference).measure(source, level, progress);
 }
 
 }  // namespace frugal

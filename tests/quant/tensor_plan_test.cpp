@@ -22,7 +22,9 @@ constexpr uint64_t kPlenty = uint64_t(1) << 30;
 constexpr int64_t kRows = 40, kCols = 64;  // not a multiple of 16 rows
 
 Recipe recipe_of(Precision precision) {
-  return Recipe{precision, {}};
+  Recipe recipe;
+  recipe.precision = precision;
+  return recipe;
 }
 
 // Bytes that make a valid tensor of a GGUF type: any codes, small scales.
@@ -204,7 +206,7 @@ TEST_CASE("rows that GGUF permuted come back in Hugging Face's order") {
 
 TEST_CASE("the last rule that matches decides; one that matches nothing is an error") {
   OneWeight source = full_precision();
-  Recipe recipe{Precision::int8, {}};
+  Recipe recipe = recipe_of(Precision::int8);
   recipe.rules.push_back(parse_rule("^w$=int4"));
   recipe.rules.push_back(parse_rule("w=fp16"));
   CHECK(plan_tensors(*source.checkpoint, source.model, recipe, false).jobs[0].dtype == DType::linear_f16);
@@ -217,7 +219,8 @@ TEST_CASE("the last rule that matches decides; one that matches nothing is an er
 TEST_CASE("rules and precisions that are none say what is known") {
   CHECK(parse_precision("int8") == Precision::int8);
   CHECK(contains(error_of([] { parse_precision("int9"); })->hint(), "keep, int8, int4, fp16, fp32"));
-  CHECK(contains(message_of([] { parse_precision("auto"); }), "not in this version"));
+  CHECK(contains(message_of([] { parse_rule("down=auto"); }), "for a whole model"));
+  CHECK(contains(error_of([] { parse_auto_target("smallest"); })->hint(), "size, speed, quality"));
   CHECK(contains(message_of([] { parse_rule("down"); }), "not REGEX=DTYPE"));
   CHECK(contains(message_of([] { parse_rule("(=int8"); }), "not a regular expression"));
   CHECK(contains(message_of([] { parse_rule(std::string(2000, 'a') + "=int8"); }), "1 to 1024 bytes"));

@@ -23,11 +23,13 @@ constexpr std::string_view kExamples =
     "      keep the file's 4 bits, compare with full precision, say what each tensor became\n"
     "  quantize-model model/ -o model.pack --dtype int4 --tensor-type 'down|embeddings=int8'\n"
     "      4 bits but for some tensors (POSIX regular expression on the names that --dry-run shows)\n"
+    "  quantize-model model/ -o model.pack --dtype auto --report report.html\n"
+    "      measure every way to store every tensor, choose, and say why\n"
     "  quantize-model --check model.pack\n"
     "      read the pack back against its checksums";
 
 struct Arguments {
-  std::string input, output, dtype, max_ram, report, verify_text;
+  std::string input, output, dtype, auto_target = "size", calibration, max_ram, report, verify_text;
   std::vector<std::string> rules;
   bool allow_requantize = false, force = false, verify = false, dry_run = false, check = false;
 };
@@ -37,7 +39,10 @@ void declare(CLI::App& app, Arguments& args) {
       ->required();
   app.add_option("-o,--output", args.output, "pack to make")->type_name("OUT.pack");
   app.add_option("--dtype", args.dtype,
-                 "keep, int8, int4, fp16 or fp32 (default: keep for a quantised source, otherwise int8)");
+                 "keep, int8, int4, fp16, fp32 or auto (default: keep for a quantised source, otherwise int8)");
+  app.add_option("--auto-target", args.auto_target, "what --dtype auto strives for: size, speed or quality (size)");
+  app.add_option("--calibration", args.calibration, "measure layers over the lines of this file for --dtype auto")
+      ->type_name("FILE");
   app.add_option("--tensor-type", args.rules, "another dtype for the weights whose name matches; repeatable")
       ->type_name("REGEX=DTYPE")
       ->expected(1)
@@ -46,8 +51,7 @@ void declare(CLI::App& app, Arguments& args) {
       ->type_name("SIZE");
   app.add_flag("--verify", args.verify, "compare with full precision; below the floor nothing is published (exit 4)");
   app.add_option("--verify-text", args.verify_text, "verify over the lines of this file, not over the built-in text")
-      ->type_name("FILE")
-      ->needs("--verify");
+      ->type_name("FILE");
   app.add_flag("--dry-run", args.dry_run, "show the plan and the sizes, write nothing");
   app.add_option("--report", args.report, "write what was done, tensor by tensor")->type_name("FILE.json|.html");
   app.add_flag("--force", args.force, "make the pack even if it is up to date");
@@ -59,6 +63,10 @@ void check_arguments(const Arguments& args) {
   if (args.check && !args.output.empty()) throw Error(Code::usage, "--check takes a pack and no --output");
   if (!args.check && !args.dry_run && args.output.empty())
     throw Error(Code::usage, "no output named").hint("add -o MODEL.pack, or --dry-run to see the plan");
+  if (!args.verify_text.empty() && !args.verify && args.dtype != "auto")
+    throw Error(Code::usage, "--verify-text requires --verify, or --dtype auto");
+  if (args.dtype != "auto" && (!args.calibration.empty() || args.auto_target != "size"))
+    throw Error(Code::usage, "--auto-target and --calibration are for --dtype auto");
   if (!args.report.empty() && !args.report.ends_with(".json") && !args.report.ends_with(".html"))
     throw Error(Code::usage, fmt::format("--report '{}' ends in neither .json nor .html", args.report));
 }
@@ -91,6 +99,8 @@ QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool) {
   options.force = args.force;
   options.verify = args.verify;
   options.verify_backend = tool.backend();
+  options.auto_target = parse_auto_target(args.auto_target);
+  if (!args.calibration.empty()) options.calibration_texts = read_verification_texts(args.calibration);
   if (!args.verify_text.empty()) options.verify_texts = read_verification_texts(args.verify_text);
   options.measure_error = !args.report.empty();
   options.progress = show_progress();
