@@ -19,6 +19,12 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+// In percent of what was measured; nothing can be said of 0.
+std::optional<double> error_percent(uint64_t estimated, uint64_t measured) {
+  if (measured == 0) return std::nullopt;
+  return 100 * (static_cast<double>(estimated) / static_cast<double>(measured) - 1);
+}
+
 Json cgroup_json(const std::optional<CgroupMemory>& cgroup) {
   if (!cgroup) return nullptr;
   return {{"path", cgroup->path.native()},
@@ -61,6 +67,7 @@ Json snapshot_json(const MemorySnapshot& snapshot) {
   json["pressure"] = pressure_json(snapshot.system.pressure);
   json["model_file_bytes"] = snapshot.files ? Json(snapshot.files->file_bytes) : Json(nullptr);
   json["model_cached_bytes"] = snapshot.files ? Json(snapshot.files->resident_bytes) : Json(nullptr);
+  json["model_mapped_bytes"] = or_null(snapshot.mapped_bytes);
   const GpuMemory gpu = snapshot.gpu.value_or(GpuMemory());
   add_gpu(json, gpu.used_bytes, gpu.reserved_bytes);
   return json;
@@ -81,6 +88,25 @@ Json sampler_json(const SampledPeak& peak) {
       {"samples", peak.samples}, {"mean_interval_ms", peak.mean_interval_ms}, {"longest_gap_ms", peak.longest_gap_ms}};
 }
 
+Json compared_json(uint64_t estimated, std::optional<uint64_t> measured) {
+  return {{"estimated", estimated},
+          {"measured", or_null(measured)},
+          {"error_percent", or_null(measured ? error_percent(estimated, *measured) : std::nullopt)}};
+}
+
+Json estimate_json(const MemoryEstimate& estimate, const StageProfile& stage) {
+  return {{"peak_anon_bytes", compared_json(estimate.peak_anon_bytes, stage.peak.anon_with_swap_bytes)},
+          {"model_mapped_bytes", compared_json(estimate.mapped_bytes, stage.after.mapped_bytes)},
+          {"parts_of_peak_anon",
+           {{"runtime_bytes", estimate.runtime_bytes},
+            {"model_bytes", estimate.model_bytes},
+            {"kv_cache_bytes", estimate.working.kv_cache_bytes},
+            {"activation_bytes", estimate.working.activation_bytes},
+            {"scratch_bytes", estimate.working.scratch_bytes},
+            {"table_bytes", estimate.working.table_bytes},
+            {"result_bytes", estimate.working.result_bytes}}}};
+}
+
 std::string size(std::optional<uint64_t> bytes) {
   return bytes ? format_bytes(*bytes) : "?";
 }
@@ -96,7 +122,32 @@ Json stage_json(const StageProfile& stage, const StageLabel& label) {
   json["memory_usage_after_model_" + label.action] = snapshot_json(stage.after);
   json["memory_usage_peak"] = peak_json(stage.peak, stage.high_water_bytes, stage.after.gpu.value_or(GpuMemory()));
   json["sampler"] = sampler_json(stage.peak);
+  json["estimate"] = label.estimate ? estimate_json(*label.estimate, stage) : Json(nullptr);
   return json;
+}
+
+std::string estimate_table(const std::vector<StageProfile>& stages,
+                           const std::vector<std::optional<MemoryEstimate>>& estimates) {
+  constexpr auto right = Table::Align::right;
+  Table table({{"stage"},
+               {"anon peak: estimate", right},
+               {"measured", right},
+               {"error", right},
+               {"pack mapped: estimate", right},
+               {"measured", right},
+               {"error", right}});
+  for (size_t i = 0; i < stages.size(); ++i) {
+    if (!estimates[i]) continue;
+    std::vector<std::string> row = {stages[i].name};
+    const auto add = [&](uint64_t estimated, std::optional<uint64_t> measured) {
+      const std::optional<double> error = measured ? error_percent(estimated, *measured) : std::nullopt;
+      row.insert(row.end(), {size(estimated), size(measured), error ? fmt::format("{:+.1f}%", *error) : "?"});
+    };
+    add(estimates[i]->peak_anon_bytes, stages[i].peak.anon_with_swap_bytes);
+    add(estimates[i]->mapped_bytes, stages[i].after.mapped_bytes);
+    table.add(std::move(row));
+  }
+  return table.text();
 }
 
 std::string stage_table(const std::vector<StageProfile>& stages) {

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "eval/memory_estimate.h"
 #include "memory/profile.h"
 
 namespace frugal::cli {
@@ -17,14 +19,18 @@ struct StageLabel {
   std::string action;  // load, run, unload
   std::string model;   // as the pipeline names it
   std::string note;    // what a run did
+  std::optional<MemoryEstimate> estimate;
 };
 
 /// {schema_version, stage, action, model, elapsed_ms, memory_usage_before_model_<action>, …_after_…, memory_usage_peak,
-/// sampler}. What is not known is null.
+/// sampler, estimate}. What is not known is null.
 nlohmann::ordered_json stage_json(const StageProfile& stage, const StageLabel& label);
 /// A row a stage: time, anonymous memory before, after and at the peak, file-backed, PSS, the model's pages in the
 /// cache.
 std::string stage_table(const std::vector<StageProfile>& stages);
+/// A row a stage that has one: estimate, measurement and error of the anonymous peak and of the pack's mapped pages.
+std::string estimate_table(const std::vector<StageProfile>& stages,
+                           const std::vector<std::optional<MemoryEstimate>>& estimates);
 
 /// A command with its children: {schema_version, stage, command, exit_code, elapsed_ms, memory_usage_peak, sampler}.
 nlohmann::ordered_json command_json(const std::vector<std::string>& command, int exit_code, int64_t elapsed_ns,

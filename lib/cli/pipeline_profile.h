@@ -4,7 +4,9 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "base/thread_pool.h"
@@ -16,17 +18,20 @@
 
 namespace frugal::cli {
 
+struct ProfileOptions {
+  Config::Models models;  // what embedder, generator and reader are
+  int threads = 1;
+  uint64_t budget_bytes = 0;  // 0: no limit
+  Backend backend;
+};
+
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.
 class PipelineProfiler {
  public:
-  struct Options {
-    Config::Models models;  // what embedder, generator and reader are
-    int threads = 1;
-    uint64_t budget_bytes = 0;  // 0: no limit
-    Backend backend;
-  };
-  explicit PipelineProfiler(Options options);
+  explicit PipelineProfiler(ProfileOptions options);
 
+  /// The peak of a stage that does nothing: the process without models, with its threads and its sampler.
+  uint64_t idle_anon_bytes(const std::vector<PipelineStage>& stages) const;
   /// Performs `stage` under the sampler. Throws what loading and running throw.
   StageProfile profile(const PipelineStage& stage);
   /// What the last run did; empty for a load or an unload.
@@ -36,12 +41,21 @@ class PipelineProfiler {
   void perform(const PipelineStage& stage, const std::filesystem::path& pack);
   std::optional<GpuMemory> gpu() const;
 
-  Options options_;
+  ProfileOptions options_;
   ThreadPool threads_;
   Budget budget_;
   std::map<std::string, std::unique_ptr<LoadedModel>> loaded_;
   std::string note_;
 };
+
+/// Of each stage; nullopt for an unload.
+using Estimates = std::vector<std::optional<MemoryEstimate>>;
+static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // it comes through a pipe
+
+/// What each of `stages` will take, without the process itself (MemoryEstimate::add_runtime). Rehearsed in a child,
+/// since what an allocator has served once changes where it serves later; so to be called before this process has
+/// threads. Throws what loading throws, Error(usage) for a backend other than the native one.
+Estimates estimate_pipeline(const std::vector<PipelineStage>& stages, const ProfileOptions& options);
 
 /// Load, run and unload of one model.
 std::vector<PipelineStage> one_model_pipeline(const std::string& pack, const std::string& text, int64_t max_new_tokens);

@@ -19,7 +19,10 @@ Error wrong_kind(const Pack& pack, std::string_view kind) {
 }  // namespace
 
 LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend)
-    : pack_(pack), budget_(budget), ops_(make_ops(backend, threads, budget)) {
+    : LoadedModel(pack, make_ops(backend, threads, budget), budget) {}
+
+LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget)
+    : pack_(pack), budget_(budget), ops_(std::move(ops)) {
   try {
     embedder_ = open_embedder(pack_, *ops_);
   } catch (const Error& error) {
@@ -50,11 +53,18 @@ Decoder& LoadedModel::decoder() const {
 }
 
 std::string LoadedModel::run(std::string_view text, int64_t max_new_tokens) {
-  if (embedder_) {
-    std::vector<float> vector(static_cast<size_t>(embedder_->dimension()));
-    embedder_->embed(std::span(&text, 1), vector);
-    return fmt::format("embedded {} tokens", embedder_->tokenizer().encode(text, false).size());
-  }
+  std::string note = embedder_ ? embed(text) : answer(text, max_new_tokens);
+  ::malloc_trim(0);
+  return note;
+}
+
+std::string LoadedModel::embed(std::string_view text) {
+  std::vector<float> vector(static_cast<size_t>(embedder_->dimension()));
+  embedder_->embed(std::span(&text, 1), vector);
+  return fmt::format("embedded {} tokens", embedder_->tokenizer().encode(text, false).size());
+}
+
+std::string LoadedModel::answer(std::string_view text, int64_t max_new_tokens) {
   const std::vector<ChatMessage> messages = {{"user", std::string(text)}};
   GenerateOptions options;
   options.max_new_tokens = max_new_tokens;

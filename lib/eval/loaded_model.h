@@ -22,6 +22,8 @@ class LoadedModel {
   /// Borrows `threads` and `budget` (may be null). Throws Error(missing, corrupt_file, mismatch).
   LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget = nullptr,
               const Backend& backend = {});
+  /// The same on a backend of the caller's.
+  LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget = nullptr);
   LoadedModel(const LoadedModel&) = delete;
   LoadedModel& operator=(const LoadedModel&) = delete;
   /// Also hands freed heap pages back to the system, which the allocator would keep.
@@ -36,9 +38,13 @@ class LoadedModel {
   Decoder& decoder() const;
 
   /// One use: embeds `text`, or answers it with at most `max_new_tokens`. Says what it did: "embedded 12 tokens".
+  /// Hands freed heap pages back too, so that what is there afterwards is held by something.
   std::string run(std::string_view text, int64_t max_new_tokens);
 
  private:
+  std::string embed(std::string_view text);
+  std::string answer(std::string_view text, int64_t max_new_tokens);
+
   Pack pack_;
   Budget* budget_;
   std::unique_ptr<Ops> ops_;

@@ -7,6 +7,9 @@ MemorySnapshot take_snapshot(std::span<const std::filesystem::path> files) {
   snapshot.process = read_process().value_or(ProcessMemory());
   snapshot.system = read_system_memory();
   if (!files.empty()) snapshot.files = page_cache_residency(files);
+  for (const std::filesystem::path& file : files)
+    if (const std::optional<uint64_t> mapped = mapped_resident_bytes(file))
+      snapshot.mapped_bytes = snapshot.mapped_bytes.value_or(0) + *mapped;
   return snapshot;
 }
 

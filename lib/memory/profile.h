@@ -22,8 +22,9 @@ struct GpuMemory {
 struct MemorySnapshot {
   ProcessMemory process;
   SystemMemory system;
-  std::optional<Residency> files;  // of the model files that the stage names; nullopt: none, or unknown
-  std::optional<GpuMemory> gpu;    // nullopt: no device is in use
+  std::optional<Residency> files;        // of the model files that the stage names; nullopt: none, or unknown
+  std::optional<uint64_t> mapped_bytes;  // of those files' pages, in this process
+  std::optional<GpuMemory> gpu;          // nullopt: no device is in use
 };
 MemorySnapshot take_snapshot(std::span<const std::filesystem::path> files = {});
 

@@ -64,12 +64,18 @@ struct MemorySampler::Shared {
         peak.least_available_bytes ? std::min(peak.least_available_bytes, available) : available;
   }
 
+  // A twentieth of the age so far, within limits: a stage of a few milliseconds is seen as finely as a long one.
+  Clock::duration pause() const {
+    constexpr Clock::duration kShortest = std::chrono::microseconds(250);
+    return std::min<Clock::duration>(interval, std::max(kShortest, (Clock::now() - begin) / 20));
+  }
+
   void run() {
     std::unique_lock lock(mutex);
     for (int64_t count = 0; !stopping; ++count) {
       sample();
       if (count % kDetailEvery == 0) sample_detail();
-      wake.wait_for(lock, interval, [&] { return stopping; });
+      wake.wait_for(lock, pause(), [&] { return stopping; });
     }
   }
 };

@@ -3,11 +3,14 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <limits>
 
 #include "base/error.h"
@@ -254,6 +257,25 @@ std::optional<Residency> page_cache_residency(std::span<const fs::path> files) {
     if (!one) return std::nullopt;
     total.file_bytes += one->file_bytes;
     total.resident_bytes += one->resident_bytes;
+  }
+  return total;
+}
+
+std::optional<uint64_t> mapped_resident_bytes(const fs::path& file) {
+  struct stat info {};
+  if (::stat(file.c_str(), &info) != 0) return std::nullopt;
+  std::ifstream smaps("/proc/self/smaps");  // line by line: it may be long, and what holds it would be measured too
+  if (!smaps) return std::nullopt;
+  // A mapping is a line "55e0…-55e1… r--p 00000000 fe:00 247134   /path" and then its figures, "Rss:   8 kB".
+  uint64_t total = 0;
+  bool ours = false;
+  for (std::string line; std::getline(smaps, line);) {
+    unsigned major = 0, minor = 0;
+    unsigned long long inode = 0;
+    if (std::sscanf(line.c_str(), "%*x-%*x %*s %*x %x:%x %llu", &major, &minor, &inode) == 3)
+      ours = inode == info.st_ino && major == gnu_dev_major(info.st_dev) && minor == gnu_dev_minor(info.st_dev);
+    else if (ours && line.starts_with("Rss:"))
+      total += line_kib(line, "Rss:").value_or(0);
   }
   return total;
 }

@@ -28,19 +28,27 @@ constexpr const char* kExamples =
     "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  two such records: exit 1 if b takes more\n";
 
 int profile_pipeline(const std::vector<PipelineStage>& stages, const std::string& title,
-                     const cli::TimelineFiles& pictures, const cli::Tool& tool) {
+                     const cli::TimelineFiles& pictures, bool estimate, const cli::Tool& tool) {
   const uint64_t budget = tool.config().memory_budget;
-  cli::PipelineProfiler profiler({tool.config().models, tool.threads(), budget, tool.backend()});
+  const cli::ProfileOptions options = {tool.config().models, tool.threads(), budget, tool.backend()};
+  cli::Estimates estimates;
+  if (estimate) estimates = cli::estimate_pipeline(stages, options);
+  cli::PipelineProfiler profiler(options);
+  const uint64_t runtime_bytes = estimate ? profiler.idle_anon_bytes(stages) : 0;
+  for (auto& one : estimates)
+    if (one) one->add_runtime(runtime_bytes);
   std::vector<StageProfile> profiles;
   for (const PipelineStage& stage : stages) {
     profiles.push_back(profiler.profile(stage));
     if (tool.format() == "json") {
-      const cli::StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note()};
+      const cli::StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note(),
+                                     estimate ? estimates[profiles.size() - 1] : std::nullopt};
       cli::print(cli::json_line(cli::stage_json(profiles.back(), label)));
       cli::flush_output();
     }
   }
   if (tool.format() == "text") cli::print(cli::stage_table(profiles));
+  if (estimate && tool.format() == "text") cli::print("\n" + cli::estimate_table(profiles, estimates));
   cli::publish_timeline(pictures, cli::timeline_of(title, profiles, budget ? std::optional(budget) : std::nullopt));
   return 0;
 }
@@ -103,6 +111,8 @@ int mem_profile(cli::Tool& tool) {
   app.add_option("--svg", pictures.svg, "draw the stages over time")->type_name("FILE");
   app.add_option("--html", pictures.html, "the same as a page, with a table")->type_name("FILE");
   app.add_option("--trace", pictures.trace, "the same for Chrome's tracing and Perfetto")->type_name("FILE");
+  bool estimate = false;
+  app.add_flag("--estimate", estimate, "say before it is loaded what each stage will take, and compare");
   Diff diff;
   const CLI::App* diff_command = declare_diff(tool, diff);
   tool.parse();
@@ -113,7 +123,7 @@ int mem_profile(cli::Tool& tool) {
   if (!command.empty()) return profile_command(command, pictures, tool);
   return profile_pipeline(
       pipeline.empty() ? cli::one_model_pipeline(model, text, max_new_tokens) : load_pipeline(pipeline),
-      std::filesystem::path(pipeline.empty() ? model : pipeline).filename(), pictures, tool);
+      std::filesystem::path(pipeline.empty() ? model : pipeline).filename(), pictures, estimate, tool);
 }
 
 }  // namespace

@@ -1,0 +1,212 @@
+#include "eval/counting_ops.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/file.h"
+
+namespace frugal {
+namespace {
+
+constexpr uint64_t kPage = 4096;
+// A fault on a mapped file maps the pages around it that are in the cache, in aligned windows of this size
+// (fault_around_bytes, whose default nobody changes: it takes root and a debug file system).
+constexpr uint64_t kWindow = 64 * 1024;
+
+// Pages of [data, data + bytes) that were not in `pages` are added.
+void add_pages(std::set<uintptr_t>& pages, const void* data, uint64_t bytes, uint64_t page) {
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(data);
+  for (uintptr_t at = begin / page; at * page < begin + bytes; ++at) pages.insert(at);
+}
+
+}  // namespace
+
+struct CountingOps::Held {
+  uint64_t bytes = 0;
+  Pages written;
+};
+
+CountingOps::CountingOps(int threads) : threads_(threads), held_(std::make_shared<std::map<uintptr_t, Held>>()) {}
+
+CountingOps::~CountingOps() = default;
+
+uint64_t CountingOps::mapped_bytes() const {
+  // The first and the last window reach beyond the mapping.
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapping_.data()), end = begin + round_up(mapping_.size(), kPage);
+  uint64_t bytes = 0;
+  for (const uint64_t window : windows_)
+    bytes += std::min<uintptr_t>((window + 1) * kWindow, end) - std::max<uintptr_t>(window * kWindow, begin);
+  return bytes;
+}
+
+WorkingMemory CountingOps::now() const {
+  WorkingMemory memory = sizes_;
+  memory.activation_bytes = arena_pages_.size() * kPage;
+  for (const auto& [begin, held] : *held_) memory.kv_cache_bytes += held.written.size() * kPage;
+  return memory;
+}
+
+void CountingOps::note_peak() {
+  const WorkingMemory memory = now();
+  if (memory.total_bytes() > peak_.total_bytes()) peak_ = memory;
+}
+
+Weight CountingOps::prepare(const PackedWeight& weight) {
+  weights_.push_back(weight);
+  return {static_cast<int64_t>(weights_.size()) - 1, weight.outputs, weight.inputs};
+}
+
+// A checkpoint would have to be read to be counted.
+Weight CountingOps::prepare(const WeightRows&) {
+  throw Error(Code::usage, "a full-precision checkpoint has no estimate").hint("estimate its pack");
+}
+
+const PackedWeight& CountingOps::weight(Weight handle) const {
+  FRUGAL_CHECK(handle.id >= 0 && handle.id < int64_t(weights_.size()));
+  return weights_[static_cast<size_t>(handle.id)];
+}
+
+// The arena is the real one, so that it grows as it does in earnest; what nobody writes to costs addresses only.
+std::byte* CountingOps::take(uint64_t bytes) {
+  std::byte* data = arena_.allocate(bytes);
+  add_pages(arena_pages_, data, bytes, kPage);
+  note_peak();
+  return data;
+}
+
+View CountingOps::allocate(Shape shape) {
+  return View(take(static_cast<uint64_t>(shape.elements()) * sizeof(float)), DType::f32, shape);
+}
+
+void CountingOps::rewind(Arena::Mark mark) {
+  const uint64_t before = arena_.capacity_bytes();
+  arena_.reset(mark);
+  if (arena_.capacity_bytes() < before) arena_pages_.clear();
+}
+
+std::shared_ptr<std::byte> CountingOps::hold(uint64_t bytes) {
+  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) throw io_error("reserve", "addresses for a key-value cache");
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(data);
+  held_->emplace(begin, Held{bytes, {}});
+  return {static_cast<std::byte*>(data), [held = held_, begin, bytes](std::byte* memory) {
+            held->erase(begin);
+            ::munmap(memory, bytes);
+          }};
+}
+
+void CountingOps::read(const void* data, uint64_t bytes) {
+  const auto* begin = static_cast<const std::byte*>(data);
+  if (begin >= mapping_.data() && begin < mapping_.data() + mapping_.size()) add_pages(windows_, data, bytes, kWindow);
+}
+
+// Of the arena, every view is counted when it is allocated.
+void CountingOps::write(View view) {
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(view.data);
+  auto next = held_->upper_bound(begin);
+  if (next == held_->begin()) return;
+  auto& [start, held] = *std::prev(next);
+  if (begin >= start + held.bytes) return;
+  for (int64_t r = 0; r < view.rows(); ++r)
+    add_pages(held.written, view.row<float>(r), static_cast<uint64_t>(view.cols()) * sizeof(float), kPage);
+  note_peak();
+}
+
+void CountingOps::upload(std::span<const float>, View to) {
+  write(to);
+}
+
+void CountingOps::download(View, std::span<float> to) {
+  std::fill(to.begin(), to.end(), 0.0f);
+  if (likeliest_ >= 0 && static_cast<size_t>(likeliest_) < to.size()) to[static_cast<size_t>(likeliest_)] = 1e4f;
+  sizes_.result_bytes = std::max<uint64_t>(sizes_.result_bytes, to.size_bytes());
+  note_peak();
+}
+
+void CountingOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out, bool) {
+  const uint64_t row_bytes = static_cast<uint64_t>(table.cols()) * element_bytes(table.dtype);
+  for (const int32_t id : ids) {
+    read(static_cast<const std::byte*>(table.data) + static_cast<uint64_t>(id) * row_bytes, row_bytes);
+    if (!row_scales.empty()) read(row_scales.subspan(static_cast<size_t>(id), 1));
+  }
+  write(out);
+}
+
+void CountingOps::embed(Weight table, std::span<const int32_t> ids, View out) {
+  const PackedWeight& packed = weight(table);
+  const uint64_t block_bytes = packed_block_bytes(packed.dtype, packed.inputs);
+  for (const int32_t id : ids) {
+    read(packed.data + static_cast<uint64_t>(id / kOutputBlock) * block_bytes, block_bytes);
+    if (packed.scales) read(packed.scales + id, sizeof(float));
+  }
+  write(out);
+}
+
+void CountingOps::read_weight(const LinearSpec& spec) {
+  const PackedWeight& packed = weight(spec.weight);
+  read(packed.data, packed_bytes(packed.dtype, packed.outputs, packed.inputs));
+  if (packed.scales) read(packed.scales, static_cast<uint64_t>(packed.out_blocks() * kOutputBlock) * sizeof(float));
+  read(spec.bias);
+}
+
+void CountingOps::linear(const LinearSpec& spec, View x, View out, View) {
+  linear_many(std::span(&spec, 1), x, std::span(&out, 1));
+}
+
+void CountingOps::linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) {
+  const Scope scratch(*this);
+  bool quantized = false;
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const DType dtype = weight(specs[i].weight).dtype;
+    if (dtype != DType::linear_f32 && dtype != DType::linear_f16 && !std::exchange(quantized, true))
+      take(kernels::active().quantized_rows_bytes(x.rows(), x.cols(), specs[i].scales == ActivationScales::grouped));
+    read_weight(specs[i]);
+    write(outs[i]);
+  }
+}
+
+void CountingOps::norm(const NormSpec& spec, View, View out) {
+  read(spec.gamma);
+  read(spec.beta);
+  write(out);
+}
+
+void CountingOps::rope(const RopeSpec& spec, std::span<const int32_t>, View x, int64_t, int64_t) {
+  sizes_.table_bytes = std::max<uint64_t>(sizes_.table_bytes, spec.cosine.size_bytes() + spec.sine.size_bytes());
+  write(x);
+}
+
+void CountingOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View, View, View,
+                            View out) {
+  for (const AttentionSpan& span : spans) {
+    const auto floats = kernels::active().attention_scratch_floats(span.kv_tokens, spec.head_dim);
+    sizes_.scratch_bytes =
+        std::max<uint64_t>(sizes_.scratch_bytes, static_cast<uint64_t>(floats * threads_) * sizeof(float));
+  }
+  write(out);
+}
+
+void CountingOps::activate(Activation, View, View out) {
+  write(out);
+}
+void CountingOps::activate_gated(Activation, View, View, View out) {
+  write(out);
+}
+void CountingOps::add(View, View, View out) {
+  write(out);
+}
+void CountingOps::pool(Pooling, std::span<const AttentionSpan>, View, View out) {
+  write(out);
+}
+void CountingOps::normalize_rows(View x) {
+  write(x);
+}
+void CountingOps::copy(View, View to) {
+  write(to);
+}
+
+}  // namespace frugal

@@ -1,0 +1,95 @@
+// A backend that computes nothing and counts: what a forward pass would allocate and which pages of the weights it
+// would read. An architecture runs on it as it runs on the native backend, so an estimate follows the code and has no
+// formula of its own to go stale. Values are zero; nothing that a tensor holds is read.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "ops/ops.h"
+
+namespace frugal {
+
+/// Anonymous bytes by what they are for, in whole pages where memory comes in pages.
+struct WorkingMemory {
+  uint64_t kv_cache_bytes = 0;    // of memory that outlives a forward: the rows that were written
+  uint64_t activation_bytes = 0;  // the arena, with quantised rows
+  uint64_t scratch_bytes = 0;     // attention's, of each thread; kept by the threads
+  uint64_t table_bytes = 0;       // rotary positions; kept by the model
+  uint64_t result_bytes = 0;      // the caller's buffer that results are copied to
+  uint64_t total_bytes() const {
+    return kv_cache_bytes + activation_bytes + scratch_bytes + table_bytes + result_bytes;
+  }
+};
+
+/// As the native backend on `threads` threads. Views it gives out point to memory that must not be read or written.
+class CountingOps final : public Ops {
+ public:
+  explicit CountingOps(int threads);
+  ~CountingOps() override;
+
+  /// Counts reads of this mapping, in the windows that the kernel maps at a fault.
+  void watch(std::span<const std::byte> mapping) { mapping_ = mapping; }
+  /// Pages of the mapping that were read so far.
+  uint64_t mapped_bytes() const;
+  /// The token that every forward finds likeliest.
+  void set_likeliest(int32_t token) { likeliest_ = token; }
+  /// At the moment when most was in use.
+  const WorkingMemory& peak() const { return peak_; }
+  WorkingMemory now() const;
+
+  std::string_view name() const override { return "counting"; }
+  Weight prepare(const PackedWeight& weight) override;
+  Weight prepare(const WeightRows& weight) override;
+  View allocate(Shape shape) override;
+  std::shared_ptr<std::byte> hold(uint64_t bytes) override;
+  void upload(std::span<const float> from, View to) override;
+  void download(View from, std::span<float> to) override;
+  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+             bool accumulate) override;
+  void embed(Weight table, std::span<const int32_t> ids, View out) override;
+  void linear(const LinearSpec& spec, View x, View out, View residual) override;
+  void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) override;
+  void norm(const NormSpec& spec, View x, View out) override;
+  void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
+  void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+                 View out) override;
+  void activate(Activation f, View x, View out) override;
+  void activate_gated(Activation f, View gate, View up, View out) override;
+  void add(View a, View b, View out) override;
+  void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override;
+  void normalize_rows(View x) override;
+  void copy(View from, View to) override;
+
+ protected:
+  Arena::Mark mark() override { return arena_.mark(); }
+  void rewind(Arena::Mark mark) override;
+
+ private:
+  struct Held;  // memory of hold(): its pages that were written
+  using Pages = std::set<uintptr_t>;
+
+  const PackedWeight& weight(Weight handle) const;
+  void read(const void* data, uint64_t bytes);
+  void read(std::span<const float> values) { read(values.data(), values.size_bytes()); }
+  void read_weight(const LinearSpec& spec);
+  std::byte* take(uint64_t bytes);
+  void write(View view);
+  void note_peak();
+
+  int threads_;
+  Arena arena_;
+  Pages arena_pages_;
+  std::shared_ptr<std::map<uintptr_t, Held>> held_;
+  std::vector<PackedWeight> weights_;
+  std::span<const std::byte> mapping_;
+  std::set<uint64_t> windows_;  // of the mapping, by address
+  WorkingMemory sizes_;         // of what is not in pages: scratch, tables, results
+  WorkingMemory peak_;
+  int32_t likeliest_ = 0;
+};
+
+}  // namespace frugal

@@ -1,0 +1,90 @@
+#include "eval/memory_estimate.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/trace.h"
+#include "memory/stats.h"
+
+namespace frugal {
+namespace {
+
+// In pages, as a measurement of the load would see it: with what the allocator rounds up and leaves free between.
+uint64_t anon_bytes() {
+  const MemoryReading now = read_memory();
+  return now.anon_bytes + now.swap_bytes;
+}
+
+// A decoder that always finds an ordinary token likeliest writes as many as it may.
+int32_t ordinary_token(const Tokenizer& tokenizer, int64_t vocab) {
+  int32_t token = 0;
+  while (token + 1 < vocab && tokenizer.is_special(token)) ++token;
+  return token;
+}
+
+}  // namespace
+
+void MemoryEstimate::add_runtime(uint64_t anon_bytes) {
+  runtime_bytes += anon_bytes;
+  peak_anon_bytes += anon_bytes;
+}
+
+MemoryEstimate MemoryEstimator::sum() const {
+  MemoryEstimate estimate;
+  estimate.working.scratch_bytes = scratch_bytes_;
+  for (const auto& [name, rehearsal] : loaded_) {
+    estimate.model_bytes += rehearsal.object_bytes;
+    estimate.working.activation_bytes += rehearsal.kept.activation_bytes;
+    estimate.working.table_bytes += rehearsal.kept.table_bytes;
+  }
+  estimate.peak_anon_bytes = estimate.model_bytes + estimate.working.total_bytes();
+  return estimate;
+}
+
+uint64_t MemoryEstimator::mapped_bytes(const Rehearsal& rehearsal) const {
+  return std::min(rehearsal.header_bytes + rehearsal.ops->mapped_bytes(), rehearsal.model->pack().file_bytes());
+}
+
+MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesystem::path& pack) {
+  Rehearsal rehearsal;
+  const uint64_t before = anon_bytes();
+  auto ops = std::make_unique<CountingOps>(threads_);
+  rehearsal.ops = ops.get();
+  rehearsal.model = std::make_unique<LoadedModel>(pack, std::move(ops));
+  rehearsal.object_bytes = std::max(anon_bytes(), before) - before;
+  rehearsal.ops->watch(rehearsal.model->pack().file().bytes());
+  rehearsal.header_bytes = mapped_resident_bytes(pack).value_or(0);
+  const uint64_t mapped = rehearsal.header_bytes;
+  if (rehearsal.model->generates()) {
+    const Decoder& decoder = rehearsal.model->decoder();
+    rehearsal.ops->set_likeliest(ordinary_token(decoder.tokenizer(), decoder.vocab_size()));
+  }
+  loaded_.insert_or_assign(name, std::move(rehearsal));
+  MemoryEstimate estimate = sum();
+  estimate.mapped_bytes = mapped;
+  return estimate;
+}
+
+MemoryEstimate MemoryEstimator::run(const std::string& name, std::string_view text, int64_t max_new_tokens) {
+  Rehearsal& rehearsal = loaded_.at(name);
+  MemoryEstimate before = sum();
+  rehearsal.model->run(text, max_new_tokens);
+  const WorkingMemory &peak = rehearsal.ops->peak(), now = rehearsal.ops->now();
+  // Other models' working memory stays; this one's own is its peak.
+  MemoryEstimate estimate = before;
+  estimate.working = peak;
+  estimate.working.activation_bytes += before.working.activation_bytes - rehearsal.kept.activation_bytes;
+  estimate.working.table_bytes += before.working.table_bytes - rehearsal.kept.table_bytes;
+  estimate.working.scratch_bytes = scratch_bytes_ = std::max(scratch_bytes_, peak.scratch_bytes);
+  estimate.peak_anon_bytes = estimate.model_bytes + estimate.working.total_bytes();
+  rehearsal.kept.activation_bytes = now.activation_bytes;
+  rehearsal.kept.table_bytes = now.table_bytes;
+  estimate.mapped_bytes = mapped_bytes(rehearsal);
+  return estimate;
+}
+
+void MemoryEstimator::unload(const std::string& name) {
+  loaded_.erase(name);
+}
+
+}  // namespace frugal

@@ -1,0 +1,58 @@
+// What a model will take before it is loaded: the runtime's own steps, on a backend that counts and computes nothing
+// (counting_ops.h). Of the pack, header, configuration and tokenizer are read; no tensor is.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "eval/counting_ops.h"
+#include "eval/loaded_model.h"
+
+namespace frugal {
+
+/// One stage. Bytes as memory_usage_peak and model_mapped_bytes measure them, once add_runtime() was told what the
+/// process holds without a model.
+struct MemoryEstimate {
+  void add_runtime(uint64_t anon_bytes);
+
+  uint64_t peak_anon_bytes = 0;  // runtime + models + working memory
+  /// Pages of this model's pack mapped by then, if they are in the page cache: what a cold disk brings later.
+  uint64_t mapped_bytes = 0;
+  // The parts of peak_anon_bytes.
+  uint64_t runtime_bytes = 0;  // anonymous memory of the process before the first stage
+  uint64_t model_bytes = 0;    // objects of all loaded models: tokenizer, handles, their graph
+  WorkingMemory working;
+};
+
+/// Follows the stages of a pipeline in their order. Not thread-safe.
+class MemoryEstimator {
+ public:
+  /// For models that run on `threads` threads.
+  explicit MemoryEstimator(int threads) : threads_(threads) {}
+
+  /// Throws what loading throws; Error(missing) if there is no pack.
+  MemoryEstimate load(const std::string& name, const std::filesystem::path& pack);
+  MemoryEstimate run(const std::string& name, std::string_view text, int64_t max_new_tokens);
+  void unload(const std::string& name);
+
+ private:
+  struct Rehearsal {
+    std::unique_ptr<LoadedModel> model;
+    CountingOps* ops = nullptr;  // model's
+    uint64_t object_bytes = 0;   // of the heap
+    uint64_t header_bytes = 0;   // of the pack, mapped by opening it and its tokenizer
+    WorkingMemory kept;          // of earlier runs
+  };
+  MemoryEstimate sum() const;
+  uint64_t mapped_bytes(const Rehearsal& rehearsal) const;
+
+  int threads_;
+  uint64_t scratch_bytes_ = 0;  // of the threads, which keep it for the next model
+  std::map<std::string, Rehearsal> loaded_;
+};
+
+}  // namespace frugal

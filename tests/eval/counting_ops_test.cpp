@@ -1,0 +1,98 @@
+#include "eval/counting_ops.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <vector>
+
+#include "base/units.h"
+
+using namespace frugal;
+
+namespace {
+
+constexpr uint64_t kPage = 4096;
+
+uint64_t pages_of(uint64_t bytes) {
+  return (bytes + kPage - 1) / kPage * kPage;
+}
+
+}  // namespace
+
+TEST_CASE("activations are counted while their scope lasts, the most of them as the peak") {
+  CountingOps ops(1);
+  {
+    const Ops::Scope scope(ops);
+    ops.allocate(Shape{512, 1024});
+    CHECK(ops.now().activation_bytes >= 2 * kMiB);
+    CHECK(ops.now().activation_bytes <= 2 * kMiB + 2 * kPage);
+    ops.allocate(Shape{256, 1024});
+  }
+  const uint64_t peak = ops.peak().activation_bytes;
+  CHECK(peak >= 3 * kMiB);
+  CHECK(peak <= 3 * kMiB + 4 * kPage);
+  // Several blocks are given up for one, whose pages nobody has written yet.
+  CHECK(ops.now().activation_bytes == 0);
+}
+
+TEST_CASE("of held memory only what is written counts, until it is given up") {
+  CountingOps ops(1);
+  std::shared_ptr<std::byte> memory = ops.hold(kGiB);
+  CHECK(ops.now().kv_cache_bytes == 0);
+  const View cache(memory.get(), DType::f32, Shape{1024, 64});
+  ops.copy({}, cache.slice_rows(0, 100));
+  CHECK(ops.now().kv_cache_bytes == pages_of(100 * 64 * 4));
+  ops.copy({}, cache.slice_rows(0, 100));
+  CHECK(ops.now().kv_cache_bytes == pages_of(100 * 64 * 4));
+  memory.reset();
+  CHECK(ops.now().kv_cache_bytes == 0);
+  CHECK(ops.peak().kv_cache_bytes == pages_of(100 * 64 * 4));
+}
+
+TEST_CASE("a weight's pages count once, however often it is multiplied, and never as anonymous memory") {
+  std::vector<std::byte> file(kMiB);
+  CountingOps ops(1);
+  ops.watch(file);
+  CHECK(ops.mapped_bytes() == 0);
+  const PackedWeight packed{DType::linear_f32, 64, 512, file.data(), nullptr};  // 128 KiB
+  LinearSpec spec;
+  spec.weight = ops.prepare(packed);
+  const Ops::Scope scope(ops);
+  const View x = ops.allocate(Shape{4, 512}), out = ops.allocate(Shape{4, 64});
+  const uint64_t before = ops.peak().total_bytes();
+  ops.linear(spec, x, out, {});
+  const uint64_t once = ops.mapped_bytes();
+  CHECK(once >= 128 * kKiB);
+  CHECK(once <= 128 * kKiB + 2 * 64 * kKiB);  // whole windows at both ends
+  ops.linear(spec, x, out, {});
+  CHECK(ops.mapped_bytes() == once);
+  CHECK(ops.peak().total_bytes() == before);
+}
+
+TEST_CASE("an integer weight asks for quantised rows, a float one does not") {
+  for (const DType dtype : {DType::linear_f32, DType::linear_i8}) {
+    CountingOps ops(1);
+    const std::vector<float> scales(64);
+    LinearSpec spec;
+    spec.weight = ops.prepare({dtype, 64, 4096, nullptr, scales.data()});
+    const Ops::Scope scope(ops);
+    const View x = ops.allocate(Shape{256, 4096}), out = ops.allocate(Shape{256, 64});
+    const uint64_t before = ops.peak().total_bytes();
+    ops.linear(spec, x, out, {});
+    const uint64_t quantized = kernels::active().quantized_rows_bytes(256, 4096, false);
+    if (dtype == DType::linear_f32) CHECK(ops.peak().total_bytes() == before);
+    if (dtype == DType::linear_i8) CHECK(ops.peak().total_bytes() >= before + quantized);
+  }
+}
+
+TEST_CASE("attention's scratch is one for each thread") {
+  AttentionSpec spec;
+  spec.num_heads = spec.num_kv_heads = 4;
+  spec.head_dim = 64;
+  const std::array spans = {AttentionSpan{0, 8, 0, 300}};
+  CountingOps one(1), four(4);
+  one.attention(spec, spans, {}, {}, {}, {});
+  four.attention(spec, spans, {}, {}, {}, {});
+  CHECK(one.now().scratch_bytes == 4u * static_cast<uint64_t>(kernels::active().attention_scratch_floats(300, 64)));
+  CHECK(four.now().scratch_bytes == 4 * one.now().scratch_bytes);
+}
