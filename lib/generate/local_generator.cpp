@@ -35,8 +35,8 @@ constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_
 
 class LocalGenerator final : public Generator {
  public:
-  LocalGenerator(Decoder& decoder, Budget* budget, ChatFamily family, const PrefixCache* prefixes)
-      : decoder_(decoder), budget_(budget), family_(family), prefixes_(prefixes) {
+  LocalGenerator(Decoder& decoder, Budget* budget, ChatFamily family, const PrefixCache* prefixes, KvType kv_type)
+      : decoder_(decoder), budget_(budget), family_(family), prefixes_(prefixes), kv_type_(kv_type) {
     for (const std::string_view token : kTurnEnds)
       if (const auto id = decoder.tokenizer().find(token); id && decoder.tokenizer().is_special(*id))
         ends_.push_back(*id);
@@ -99,7 +99,7 @@ class LocalGenerator final : public Generator {
     result.finish = "length";
     Sampler sampler(options);
     TextStream stream(options.stop);
-    KvCache cache = decoder_.make_cache(int64_t(prompt.size()) + max_new_tokens, budget_);
+    KvCache cache = decoder_.make_cache(int64_t(prompt.size()) + max_new_tokens, budget_, kv_type_);
     std::vector<float> logits(static_cast<size_t>(decoder_.vocab_size()));
     std::vector<TokenId> seen;
     // Returns false when the caller has had enough.
@@ -142,14 +142,15 @@ class LocalGenerator final : public Generator {
   Budget* budget_;
   ChatFamily family_;
   const PrefixCache* prefixes_;
+  KvType kv_type_;
   std::vector<TokenId> ends_;
 };
 
 }  // namespace
 
 std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget, std::optional<ChatFamily> family,
-                                                const PrefixCache* prefixes) {
-  return std::make_unique<LocalGenerator>(decoder, budget, family ? *family : decoder.chat_family(), prefixes);
+                                                const PrefixCache* prefixes, KvType kv_type) {
+  return std::make_unique<LocalGenerator>(decoder, budget, family ? *family : decoder.chat_family(), prefixes, kv_type);
 }
 
 }  // namespace frugal

@@ -39,6 +39,11 @@ struct F16Weights {
   static FRUGAL_INLINE VecF load_strip(const std::byte* p) { return load_halves(reinterpret_cast<const uint16_t*>(p)); }
 };
 
+struct I8Weights {
+  static constexpr int64_t kBytes = 1;
+  static FRUGAL_INLINE VecF load_strip(const std::byte* p) { return load_codes(reinterpret_cast<const int8_t*>(p)); }
+};
+
 // sums[r, c·kLanes + lane] (+)= Σ_i x[r, i] · weight, where input i of strip c lies at strips[c] + i · step_bytes.
 template <class Weights, int R, int C>
 void float_tile(const float* x, int64_t x_stride, const std::byte* const* strips, int64_t step_bytes, int64_t depth,

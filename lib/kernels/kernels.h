@@ -35,7 +35,8 @@ struct Epilogue {
 };
 
 /// One attention problem: queries of one sequence and one group of heads against its keys and values, all fp32 with row
-/// strides.
+/// strides; or keys and values in int8, where k_codes is set: then k and v are not, their strides count codes, and the
+/// scales of a token's key and value are at k_scales and v_scales, scale_stride floats from the next token's.
 struct AttentionHead {
   const float* q = nullptr;  // [q_tokens] rows, q_stride apart, head_dim wide
   int64_t q_stride = 0;
@@ -51,6 +52,11 @@ struct AttentionHead {
   float scale = 1;
   /// Query i sees keys [0, kv_tokens − q_tokens + i]; otherwise all.
   bool causal = false;
+  const int8_t* k_codes = nullptr;
+  const float* k_scales = nullptr;
+  const int8_t* v_codes = nullptr;
+  const float* v_scales = nullptr;
+  int64_t scale_stride = 0;
 };
 
 /// Counts the changes of kernels that change the bits of their results: what an earlier build computed and kept on disk

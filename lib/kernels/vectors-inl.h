@@ -14,6 +14,20 @@ FRUGAL_INLINE float dot_inline(const float* a, const float* b, int64_t count) {
   return hsum(first + second);
 }
 
+// The same with one side in codes; their scale is the caller's.
+FRUGAL_INLINE float dot_codes_inline(const float* a, const int8_t* codes, int64_t count) {
+  VecF first = splat(0.0f), second = splat(0.0f);
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    first = mul_add(load(a + i), load_codes(codes + i), first);
+    second = mul_add(load(a + i + kLanes), load_codes(codes + i + kLanes), second);
+  }
+  float rest = 0;
+  for (; i + kLanes <= count; i += kLanes) first = mul_add(load(a + i), load_codes(codes + i), first);
+  for (; i < count; ++i) rest += a[i] * static_cast<float>(codes[i]);
+  return hsum(first + second) + rest;
+}
+
 float dot_f32(const float* a, const float* b, int64_t count) {
   return dot_inline(a, b, count);
 }

@@ -18,12 +18,27 @@
 
 namespace frugal {
 
-/// Keys and values of the tokens seen so far, fp32, [layers][capacity, kv_heads · head_dim], in the memory of a
-/// backend. Reserved as kv_cache before it is allocated; grows in steps up to its capacity so that a short prompt does
-/// not pay for a long context. Must not outlive `ops`.
+/// How a cache holds keys and values: int8 has a scale for each token and head, and takes a quarter and a bit.
+enum class KvType { f32, int8 };
+std::string_view to_string(KvType type);
+/// Throws Error(usage) listing the names.
+KvType parse_kv_type(std::string_view name);
+
+/// What the keys and values of one layer look like.
+struct KvShape {
+  int64_t layers = 0;
+  int64_t heads = 0;
+  int64_t head_dim = 0;
+  KvType type = KvType::f32;
+};
+
+/// Keys and values of the tokens seen so far, for each layer [capacity, heads · head_dim], in the memory of a backend.
+/// Reserved as kv_cache before it is allocated; grows in steps up to its capacity so that a short prompt does not pay
+/// for a long context. Must not outlive `ops`.
 class KvCache {
  public:
-  KvCache(Ops& ops, int64_t layers, int64_t kv_features, int64_t capacity, Budget* budget);
+  /// Throws Error(usage) for a type that the backend does not have.
+  KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget* budget);
   int64_t length() const { return length_; }
   int64_t capacity() const { return capacity_; }
   /// Forgets the tokens from `length` on.
@@ -32,29 +47,47 @@ class KvCache {
   void extend(int64_t tokens);
   void advance(int64_t tokens) { length_ += tokens; }
 
+  /// Where a layer writes the keys and values of the next `tokens` tokens, f32 [tokens, heads · head_dim]: in the
+  /// cache, or in the backend's working memory until store() takes them over. There must be room.
+  struct Fresh {
+    View keys, values;
+  };
+  Fresh fresh_rows(int64_t layer, int64_t tokens);
+  void store(int64_t layer, const Fresh& fresh);
+  /// Ops::attention of `q` over the keys and values of a layer that `spans` name, stored ones that are not yet advanced
+  /// over included.
+  void attend(int64_t layer, const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out);
+
   /// Names everything that the bits of a row depend on but the model and its tokens; empty where the backend promises
   /// nothing (Ops::value_identity): such rows are of no use to another process.
   std::string row_identity() const;
-  uint64_t bytes_per_token() const { return layers_.size() * 2 * static_cast<uint64_t>(kv_features_) * sizeof(float); }
+  uint64_t bytes_per_token() const;
   /// Rows [first, first + tokens) of every layer, its keys and then its values, as they lie in memory.
   /// to: tokens · bytes_per_token().
   void save(int64_t first, int64_t tokens, std::span<std::byte> to) const;
   /// Appends rows that save() gave. Throws as extend() does.
   void append(int64_t tokens, std::span<const std::byte> from);
 
-  View keys(int64_t layer) { return matrix(layers_[static_cast<size_t>(layer)].keys); }      // [allocated, kv_features]
-  View values(int64_t layer) { return matrix(layers_[static_cast<size_t>(layer)].values); }  // the same
-
  private:
   using Memory = std::shared_ptr<std::byte>;
-  struct Layer {
-    Memory keys, values;
+  // One matrix of a layer: [allocated, cols].
+  struct Plane {
+    Memory memory;
+    DType dtype = DType::f32;
+    int64_t cols = 0;
+    uint64_t row_bytes() const { return static_cast<uint64_t>(cols) * (dtype == DType::i8 ? 1 : sizeof(float)); }
   };
-  View matrix(const Memory& memory) const { return View(memory.get(), DType::f32, Shape{allocated_, kv_features_}); }
-  Memory grown_copy(const Memory& old, int64_t tokens) const;
+  // f32: { keys, values }; int8: { codes of the keys, of the values, scales of the keys, of the values }.
+  using Layer = std::vector<Plane>;
+
+  View view(const Plane& plane, int64_t first, int64_t tokens) const;
+  View view(int64_t layer, size_t plane, int64_t first, int64_t tokens) const;
+  QuantizedHeads quantized(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
+  void copy_rows(View from, View to) const;
 
   Ops* ops_;
-  int64_t kv_features_, capacity_, allocated_ = 0, length_ = 0;
+  KvShape shape_;
+  int64_t capacity_, allocated_ = 0, length_ = 0;
   Budget* budget_;
   std::vector<Reservation> reservations_;
   std::vector<Layer> layers_;
@@ -70,7 +103,8 @@ class Decoder {
   virtual ChatFamily chat_family() const = 0;
   virtual std::string_view default_system() const = 0;
   virtual std::string identity() const = 0;
-  virtual KvCache make_cache(int64_t capacity_tokens, Budget* budget = nullptr) const = 0;
+  /// Throws Error(usage) for a type that the backend does not have.
+  virtual KvCache make_cache(int64_t capacity_tokens, Budget* budget = nullptr, KvType type = KvType::f32) const = 0;
 
   /// Appends `ids` to the cache and writes the logits of the last token: [vocab_size], or empty where none are wanted.
   virtual void forward(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) = 0;

@@ -92,15 +92,15 @@ class LlamaLayer {
   void forward(Ops& ops, const Step& step, View x) const {
     const Ops::Scope scope(ops);
     const int64_t tokens = x.rows(), seen = step.cache.length();
-    const View keys = step.cache.keys(index_), values = step.cache.values(index_);
     const View h = ops.allocate(x.shape);
     const View q = ops.allocate(Shape{tokens, config_.q_features()}), context = ops.allocate(q.shape);
-    const View k = keys.slice_rows(seen, tokens), v = values.slice_rows(seen, tokens);
+    const KvCache::Fresh fresh = step.cache.fresh_rows(index_, tokens);
     ops.norm(norm1_, x, h);
-    qkv_.forward(ops, h, std::array{q, k, v});
+    qkv_.forward(ops, h, std::array{q, fresh.keys, fresh.values});
     ops.rope(step.rope, step.positions, q, config_.heads, config_.head_dim);
-    ops.rope(step.rope, step.positions, k, config_.kv_heads, config_.head_dim);
-    ops.attention(attention_, std::array{AttentionSpan{0, tokens, 0, seen + tokens}}, q, keys, values, context);
+    ops.rope(step.rope, step.positions, fresh.keys, config_.kv_heads, config_.head_dim);
+    step.cache.store(index_, fresh);
+    step.cache.attend(index_, attention_, std::array{AttentionSpan{0, tokens, 0, seen + tokens}}, q, context);
     out_.forward(ops, context, x, x);
 
     const View gate = ops.allocate(Shape{tokens, config_.intermediate}), up = ops.allocate(gate.shape);
@@ -148,8 +148,9 @@ class LlamaDecoder final : public Decoder {
   std::string_view default_system() const override { return default_system_; }
   std::string identity() const override { return identity_; }
 
-  KvCache make_cache(int64_t capacity_tokens, Budget* budget) const override {
-    return KvCache(ops_, config_.layers, config_.kv_features(), std::min(capacity_tokens, config_.context), budget);
+  KvCache make_cache(int64_t capacity_tokens, Budget* budget, KvType type) const override {
+    return KvCache(ops_, {config_.layers, config_.kv_heads, config_.head_dim, type},
+                   std::min(capacity_tokens, config_.context), budget);
   }
 
   void forward(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) override {

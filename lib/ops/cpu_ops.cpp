@@ -77,6 +77,10 @@ class CpuOps final : public Ops {
   void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
   void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                  View out) override;
+  bool has_quantized_heads() const override { return true; }
+  void quantize_heads(View x, const QuantizedHeads& to) override;
+  void attention_quantized(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                           const QuantizedHeads& k, const QuantizedHeads& v, View out) override;
   void activate(Activation f, View x, View out) override;
   void activate_gated(Activation f, View gate, View up, View out) override;
   void add(View a, View b, View out) override;
@@ -103,6 +107,8 @@ class CpuOps final : public Ops {
 
   kernels::QuantizedRows quantize(View x, ActivationScales scales);
   void multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual);
+  template <typename SetKeys>
+  void attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out, SetKeys&& set_keys);
 
   // A weight that came in rows.
   struct Owned {
@@ -241,8 +247,50 @@ void CpuOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View
 
 void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                        View out) {
+  FRUGAL_CHECK(k.cols() == spec.num_kv_heads * spec.head_dim && v.cols() == k.cols());
+  attend(spec, spans, q, out, [&](kernels::AttentionHead& problem, int64_t kv_begin, int64_t kv_head) {
+    problem.k = k.row<float>(kv_begin) + kv_head * spec.head_dim;
+    problem.k_stride = k.row_stride;
+    problem.v = v.row<float>(kv_begin) + kv_head * spec.head_dim;
+    problem.v_stride = v.row_stride;
+  });
+}
+
+void CpuOps::attention_quantized(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                                 const QuantizedHeads& k, const QuantizedHeads& v, View out) {
+  FRUGAL_CHECK(k.codes.cols() == spec.num_kv_heads * spec.head_dim && k.scales.cols() == spec.num_kv_heads);
+  FRUGAL_CHECK(k.codes.shape == v.codes.shape && k.scales.shape == v.scales.shape);
+  FRUGAL_CHECK(k.scales.row_stride == v.scales.row_stride);
+  attend(spec, spans, q, out, [&](kernels::AttentionHead& problem, int64_t kv_begin, int64_t kv_head) {
+    problem.k_codes = k.codes.row<int8_t>(kv_begin) + kv_head * spec.head_dim;
+    problem.k_stride = k.codes.row_stride;
+    problem.k_scales = k.scales.row<float>(kv_begin) + kv_head;
+    problem.v_codes = v.codes.row<int8_t>(kv_begin) + kv_head * spec.head_dim;
+    problem.v_stride = v.codes.row_stride;
+    problem.v_scales = v.scales.row<float>(kv_begin) + kv_head;
+    problem.scale_stride = k.scales.row_stride;
+  });
+}
+
+void CpuOps::quantize_heads(View x, const QuantizedHeads& to) {
+  FRUGAL_CHECK(x.shape == to.codes.shape && to.codes.dtype == DType::i8 && to.scales.rows() == x.rows());
+  const int64_t heads = to.scales.cols();
+  FRUGAL_CHECK(heads > 0 && x.cols() % heads == 0);
+  const int64_t head_dim = x.cols() / heads;
+  for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
+    for (int64_t t = begin; t < end; ++t)
+      for (int64_t head = 0; head < heads; ++head)
+        to.scales.row<float>(t)[head] = kernels_.quantize_vector(x.row<float>(t) + head * head_dim, head_dim,
+                                                                 to.codes.row<int8_t>(t) + head * head_dim);
+  });
+}
+
+// A task is a run of queries and one head; set_keys(problem, first_kv_row, kv_head) gives it its keys and values.
+template <typename SetKeys>
+void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out,
+                    SetKeys&& set_keys) {
   FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
-  FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim && k.cols() == spec.num_kv_heads * spec.head_dim);
+  FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim);
   const int64_t group = spec.num_heads / spec.num_kv_heads;
   const bool many = int64_t(spans.size()) * spec.num_heads >= threads_.threads() * kTasksPerThread;
   const int64_t queries = many ? kMaxQueriesPerTask : kFewQueriesPerTask;
@@ -260,15 +308,11 @@ void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan>
       const int64_t head = (task - first_task[s]) % spec.num_heads;
       const int64_t q_begin = (task - first_task[s]) / spec.num_heads * queries;
       const int64_t q_end = std::min(q_begin + queries, span.q_tokens);
-      const int64_t kv_column = head / group * spec.head_dim;
 
       kernels::AttentionHead problem;
       problem.q = q.row<float>(span.q_begin + q_begin) + head * spec.head_dim;
       problem.q_stride = q.row_stride;
-      problem.k = k.row<float>(span.kv_begin) + kv_column;
-      problem.k_stride = k.row_stride;
-      problem.v = v.row<float>(span.kv_begin) + kv_column;
-      problem.v_stride = v.row_stride;
+      set_keys(problem, span.kv_begin, head / group);
       problem.out = out.row<float>(span.q_begin + q_begin) + head * spec.head_dim;
       problem.out_stride = out.row_stride;
       problem.q_tokens = q_end - q_begin;

@@ -76,6 +76,13 @@ struct AttentionSpec {
   bool causal = false;  // query i of a span sees its first kv_tokens − q_tokens + i + 1 keys
 };
 
+/// Keys or values of a cache in int8: codes i8 [tokens, kv_heads · head_dim], scales f32 [tokens, kv_heads], a scale
+/// for each token and head.
+struct QuantizedHeads {
+  View codes;
+  View scales;
+};
+
 enum class Pooling { mean, cls, last };
 
 /// Shapes: x [tokens, features]; sequences are concatenated without padding. Errors: Error(internal) for shapes that do
@@ -125,6 +132,12 @@ class Ops {
                     int64_t head_dim) = 0;
   virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                          View out) = 0;
+  /// Keys and values in int8: not every backend has them. Where it has not, the other two throw Error(internal).
+  virtual bool has_quantized_heads() const { return false; }
+  /// x: f32 [tokens, kv_heads · head_dim]. Symmetric: scale = max|x| / 127 over a token's head, round to nearest even.
+  virtual void quantize_heads(View x, const QuantizedHeads& to);
+  virtual void attention_quantized(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                                   const QuantizedHeads& k, const QuantizedHeads& v, View out);
   virtual void activate(Activation f, View x, View out) = 0;
   virtual void activate_gated(Activation f, View gate, View up, View out) = 0;
   virtual void add(View a, View b, View out) = 0;

@@ -30,9 +30,9 @@ std::string file_identity(const std::function<std::filesystem::path()>& path) {
 
 class PackModels : public Models {
  public:
-  PackModels(ModelPaths paths, const Backend& backend, int threads, Budget* budget, PrefixCacheOptions prefixes)
-      : paths_(std::move(paths)), backend_(backend), threads_(threads), budget_(budget) {
-    if (!prefixes.folder.empty()) prefixes_.emplace(std::move(prefixes.folder), prefixes.max_bytes, budget);
+  PackModels(ModelPaths paths, const Backend& backend, int threads, Budget* budget, const GeneratorMemory& memory)
+      : paths_(std::move(paths)), backend_(backend), threads_(threads), budget_(budget), kv_type_(memory.kv_type) {
+    if (!memory.prefix_folder.empty()) prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, budget);
   }
 
   Embedder& embedder() override {
@@ -47,7 +47,7 @@ class PackModels : public Models {
   Generator& generator() override {
     if (!generator_) {
       decoder_ = open_decoder(generator_pack(), ops());
-      generator_ = make_local_generator(*decoder_, budget_, {}, prefixes_ ? &*prefixes_ : nullptr);
+      generator_ = make_local_generator(*decoder_, budget_, {}, prefixes_ ? &*prefixes_ : nullptr, kv_type_);
     }
     return *generator_;
   }
@@ -64,8 +64,8 @@ class PackModels : public Models {
   }
 
   std::string identity() override {
-    return fmt::format("embedder {}\ngenerator {}\nbackend {} {} {}", file_identity(paths_.embedder),
-                       file_identity(paths_.generator), backend_.plugin, backend_.device,
+    return fmt::format("embedder {}\ngenerator {} {}\nbackend {} {} {}", file_identity(paths_.embedder),
+                       file_identity(paths_.generator), to_string(kv_type_), backend_.plugin, backend_.device,
                        static_cast<int>(backend_.precision));
   }
 
@@ -87,6 +87,7 @@ class PackModels : public Models {
   Backend backend_;
   int threads_;
   Budget* budget_;
+  KvType kv_type_;
   std::optional<PrefixCache> prefixes_;
   // Destroyed from the last to the first: what borrows comes after what it borrows from.
   std::unique_ptr<ThreadPool> pool_;
@@ -100,8 +101,8 @@ class PackModels : public Models {
 }  // namespace
 
 std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget,
-                                         PrefixCacheOptions prefixes) {
-  return std::make_unique<PackModels>(std::move(paths), backend, threads, budget, std::move(prefixes));
+                                         const GeneratorMemory& memory) {
+  return std::make_unique<PackModels>(std::move(paths), backend, threads, budget, memory);
 }
 
 }  // namespace frugal

@@ -32,15 +32,16 @@ struct ModelPaths {
   std::function<std::filesystem::path()> generator;
 };
 
-/// Where the generator keeps what it has read (generate/prefix_cache.h), and how much of it. An empty folder: nowhere.
-struct PrefixCacheOptions {
-  std::filesystem::path folder;
-  uint64_t max_bytes = 0;
+/// How the generator holds what it reads, and where it keeps it for the next process (generate/prefix_cache.h).
+struct GeneratorMemory {
+  KvType kv_type = KvType::f32;
+  std::filesystem::path prefix_folder;  // empty: nowhere
+  uint64_t prefix_max_bytes = 0;
 };
 
 /// Models from packs. `threads` counts the caller. Borrows `budget` (may be null).
 std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget,
-                                         PrefixCacheOptions prefixes = {});
+                                         const GeneratorMemory& memory = {});
 
 /// Checkpoints to be read in full precision, and the packs that were made of them. No generator: empty.
 struct NaivePaths {

@@ -36,26 +36,31 @@ std::vector<TokenId> tokens(int64_t count, TokenId first = 0) {
 struct Rows {
   ThreadPool threads{1};
   std::unique_ptr<Ops> ops = make_cpu_ops(threads);
-  KvCache cache{*ops, kLayers, kFeatures, 4096, nullptr};
+  KvCache cache{*ops, {kLayers, 1, kFeatures}, 4096, nullptr};
 
   void fill(int64_t count, float mark) {
     cache.extend(count);
-    for (int64_t layer = 0; layer < kLayers; ++layer)
+    for (int64_t layer = 0; layer < kLayers; ++layer) {
+      const KvCache::Fresh fresh = cache.fresh_rows(layer, count);
       for (int64_t row = 0; row < count; ++row)
         for (int64_t column = 0; column < kFeatures; ++column) {
-          cache.keys(layer).row<float>(row)[column] = value(layer, row, column, mark);
-          cache.values(layer).row<float>(row)[column] = -value(layer, row, column, mark);
+          fresh.keys.row<float>(row)[column] = value(layer, row, column, mark);
+          fresh.values.row<float>(row)[column] = -value(layer, row, column, mark);
         }
+      cache.store(layer, fresh);
+    }
     cache.advance(count);
   }
   bool holds(int64_t count, float mark) {
-    bool same = cache.length() == count;
-    for (int64_t layer = 0; layer < kLayers && same; ++layer)
-      for (int64_t row = 0; row < count; ++row)
-        for (int64_t column = 0; column < kFeatures; ++column)
-          same = same && cache.keys(layer).row<float>(row)[column] == value(layer, row, column, mark) &&
-                 cache.values(layer).row<float>(row)[column] == -value(layer, row, column, mark);
-    return same;
+    if (cache.length() != count || count == 0) return cache.length() == count;
+    Rows expected;
+    expected.fill(count, mark);
+    return bytes() == expected.bytes();
+  }
+  std::vector<std::byte> bytes() const {
+    std::vector<std::byte> rows(static_cast<size_t>(cache.length()) * cache.bytes_per_token());
+    cache.save(0, cache.length(), rows);
+    return rows;
   }
   static float value(int64_t layer, int64_t row, int64_t column, float mark) {
     return mark + static_cast<float>(layer * 10000 + row * 10 + column) / 8;
@@ -114,17 +119,19 @@ TEST_CASE("prompts share the blocks of their common start and nothing behind the
   CHECK(restored(prefixes, other) == 0);
 }
 
-TEST_CASE("another model, and rows of another shape, find nothing") {
+TEST_CASE("another model, another instruction set, and rows of another shape or type find nothing") {
   const TempFolder folder;
   const PrefixCache prefixes(folder.path(), 1 << 20);
   keep(prefixes, tokens(200), 5);
   CHECK(restored(prefixes, tokens(200), "another model") == 0);
   Rows rows;
-  KvCache wider(*rows.ops, kLayers, kFeatures * 2, 4096, nullptr);
+  KvCache wider(*rows.ops, {kLayers, 1, kFeatures * 2}, 4096, nullptr);
   CHECK(prefixes.restore("m", tokens(200), wider) == 0);
+  KvCache rounded(*rows.ops, {kLayers, 1, kFeatures, KvType::int8}, 4096, nullptr);
+  CHECK(prefixes.restore("m", tokens(200), rounded) == 0);
   for (const Isa isa : supported_isas()) {
     const auto ops = make_cpu_ops(rows.threads, nullptr, isa);
-    KvCache cache(*ops, kLayers, kFeatures, 4096, nullptr);
+    KvCache cache(*ops, {kLayers, 1, kFeatures}, 4096, nullptr);
     CHECK(prefixes.restore("m", tokens(200), cache) == (isa == choose_isa() ? 192 : 0));
   }
 }
@@ -133,7 +140,7 @@ TEST_CASE("a backend that does not promise the same bits twice keeps nothing") {
   on_every_plugin([](Ops& ops) {
     const TempFolder folder;
     const PrefixCache prefixes(folder.path(), 1 << 20);
-    KvCache cache(ops, kLayers, kFeatures, 4096, nullptr);
+    KvCache cache(ops, {kLayers, 1, kFeatures}, 4096, nullptr);
     cache.extend(128);
     cache.advance(128);
     prefixes.keep("m", tokens(128), 0, cache);
@@ -303,14 +310,15 @@ TEST_CASE(
     "logits after a restored prefix are those of a prompt read from its start, to the bit, on every instruction set") {
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::int8);
   const Pack pack(made.path);
-  const auto logits_of = [&](Isa isa, int thread_count, const PrefixCache* prefixes, int64_t expected_restored) {
+  const auto logits_of = [&](Isa isa, KvType type, int thread_count, const PrefixCache* prefixes,
+                             int64_t expected_restored) {
     ThreadPool threads(thread_count);
     const auto ops = make_cpu_ops(threads, nullptr, isa);
     const auto model = open_decoder(pack, *ops);
     std::vector<TokenId> prompt(197);
     for (size_t i = 0; i < prompt.size(); ++i)
       prompt[i] = static_cast<TokenId>(i * 7919 % static_cast<size_t>(model->vocab_size()));
-    KvCache cache = model->make_cache(200);
+    KvCache cache = model->make_cache(200, nullptr, type);
     const int64_t got = prefixes ? prefixes->restore(model->identity(), prompt, cache) : 0;
     CHECK(got == expected_restored);
     std::vector<float> logits(static_cast<size_t>(model->vocab_size()));
@@ -322,15 +330,17 @@ TEST_CASE(
     if (prefixes) prefixes->keep(model->identity(), prompt, got, cache);
     return logits;
   };
-  for (const Isa isa : supported_isas()) {
-    CAPTURE(to_string(isa));
-    const TempFolder folder;
-    const PrefixCache prefixes(folder.path(), 64 << 20);
-    const std::vector<float> expected = logits_of(isa, 1, nullptr, 0);
-    CHECK(logits_of(isa, 1, &prefixes, 0) == expected);
-    CHECK(logits_of(isa, 1, &prefixes, 192) == expected);
-    CHECK(logits_of(isa, 3, &prefixes, 192) == expected);
-  }
+  for (const Isa isa : supported_isas())
+    for (const KvType type : {KvType::f32, KvType::int8}) {
+      CAPTURE(to_string(isa));
+      CAPTURE(to_string(type));
+      const TempFolder folder;
+      const PrefixCache prefixes(folder.path(), 64 << 20);
+      const std::vector<float> expected = logits_of(isa, type, 1, nullptr, 0);
+      CHECK(logits_of(isa, type, 1, &prefixes, 0) == expected);
+      CHECK(logits_of(isa, type, 1, &prefixes, 192) == expected);
+      CHECK(logits_of(isa, type, 3, &prefixes, 192) == expected);
+    }
 }
 
 TEST_CASE("a deadline that passes while the prompt is read ends the reading, without text") {
@@ -344,7 +354,9 @@ TEST_CASE("a deadline that passes while the prompt is read ends the reading, wit
     ChatFamily chat_family() const override { return inner_.chat_family(); }
     std::string_view default_system() const override { return inner_.default_system(); }
     std::string identity() const override { return inner_.identity(); }
-    KvCache make_cache(int64_t tokens, Budget* budget) const override { return inner_.make_cache(tokens, budget); }
+    KvCache make_cache(int64_t tokens, Budget* budget, KvType type) const override {
+      return inner_.make_cache(tokens, budget, type);
+    }
     void forward(std::span<const TokenId> piece, KvCache& cache, std::span<float> logits) override {
       ++pieces;
       std::this_thread::sleep_for(std::chrono::milliseconds(3));

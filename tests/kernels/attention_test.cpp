@@ -61,6 +61,60 @@ TEST_CASE("attention matches the reference for every shape of queries, keys and 
   });
 }
 
+TEST_CASE("attention over keys and values in int8 is attention over what the codes stand for") {
+  for_each_isa([](const kernels::Table& table) {
+    for (const Problem& p : kProblems) {
+      CAPTURE(p.q_tokens);
+      CAPTURE(p.kv_tokens);
+      CAPTURE(p.head_dim);
+      CAPTURE(p.causal);
+      const std::vector<float> q = random_floats(p.q_tokens * p.head_dim, 1);
+      // Two heads a token, of which this is the second; odd places, for codes need no alignment.
+      struct Rows {
+        Rows(const kernels::Table& kernels, const Problem& problem, uint32_t seed)
+            : codes(problem.kv_tokens * 2 * problem.head_dim, 1), scales(problem.kv_tokens * 2, 1) {
+          for (int64_t row = 0; row < problem.kv_tokens * 2; ++row) {
+            std::vector<float> x = random_floats(problem.head_dim, seed + static_cast<uint32_t>(row));
+            int8_t* to = codes.data() + row * problem.head_dim;
+            scales.data()[row] = kernels.quantize_vector(x.data(), problem.head_dim, to);
+            if (row % 2 == 0) continue;
+            for (int64_t d = 0; d < problem.head_dim; ++d)
+              meant.push_back(static_cast<float>(to[d]) * scales.data()[row]);
+          }
+        }
+        Guarded<int8_t> codes;
+        Guarded<float> scales;
+        std::vector<float> meant;
+      };
+      Rows k(table, p, 100), v(table, p, 5000);
+      std::vector<float> expected(static_cast<size_t>(p.q_tokens * p.head_dim));
+      reference::attention(q, k.meant, v.meant, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f, p.causal, expected);
+      Guarded<float> out(p.q_tokens * p.head_dim, 3);
+      Guarded<float> scratch(table.attention_scratch_floats(p.kv_tokens, p.head_dim), 1);
+      kernels::AttentionHead head;
+      head.q = q.data();
+      head.out = out.data();
+      head.q_stride = head.out_stride = p.head_dim;
+      head.k_codes = k.codes.data() + p.head_dim;
+      head.v_codes = v.codes.data() + p.head_dim;
+      head.k_stride = head.v_stride = 2 * p.head_dim;
+      head.k_scales = k.scales.data() + 1;
+      head.v_scales = v.scales.data() + 1;
+      head.scale_stride = 2;
+      head.q_tokens = p.q_tokens;
+      head.kv_tokens = p.kv_tokens;
+      head.head_dim = p.head_dim;
+      head.scale = 0.3f;
+      head.causal = p.causal;
+      table.attention(head, scratch.data());
+      REQUIRE(scratch.intact());
+      REQUIRE(out.intact());
+      for (int64_t i = 0; i < p.q_tokens * p.head_dim; ++i)
+        REQUIRE(close(out[i], double(expected[static_cast<size_t>(i)]), 1e-5, 1e-5));
+    }
+  });
+}
+
 TEST_CASE("attention stays exact where scores are large and the maximum comes in the last tile of keys") {
   for_each_isa([](const kernels::Table& table) {
     check(table, {20, 400, 32, false}, -30, 30, 1.0f, 1e-3);

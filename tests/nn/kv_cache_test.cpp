@@ -1,33 +1,132 @@
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "nn/decoder.h"
+#include "support/backends.h"
+#include "support/errors.h"
 
 using namespace frugal;
+using namespace frugal::testing;
+
+namespace {
+
+constexpr KvShape kShape{2, 2, 2};
+
+std::vector<std::byte> rows_of(const KvCache& cache, int64_t first, int64_t tokens) {
+  std::vector<std::byte> rows(static_cast<size_t>(tokens) * cache.bytes_per_token());
+  cache.save(first, tokens, rows);
+  return rows;
+}
+
+// Every value of the next `tokens` tokens is its place in a count from `first` on.
+void write(KvCache& cache, const KvShape& shape, int64_t tokens, float first) {
+  cache.extend(tokens);
+  for (int64_t layer = 0; layer < shape.layers; ++layer) {
+    const KvCache::Fresh fresh = cache.fresh_rows(layer, tokens);
+    for (const View& view : {fresh.keys, fresh.values})
+      for (int64_t t = 0; t < tokens; ++t)
+        for (int64_t i = 0; i < shape.heads * shape.head_dim; ++i) view.row<float>(t)[i] = first++;
+    cache.store(layer, fresh);
+  }
+  cache.advance(tokens);
+}
+
+}  // namespace
 
 TEST_CASE("a key-value cache keeps what it holds when it grows, and refuses more than its capacity") {
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads);
-  KvCache cache(*ops, 2, 4, 1000, nullptr);
-  cache.extend(10);
-  cache.keys(1).row<float>(9)[3] = 42;
-  cache.advance(10);
-  cache.extend(900);
-  CHECK(cache.keys(1).row<float>(9)[3] == 42);
-  CHECK(cache.length() == 10);
-  CHECK_THROWS_WITH_AS(cache.extend(991), "1001 tokens do not fit a context of 1000", Error);
-  cache.truncate(3);
-  CHECK(cache.length() == 3);
+  for (const KvType type : {KvType::f32, KvType::int8}) {
+    CAPTURE(to_string(type));
+    KvShape shape = kShape;
+    shape.type = type;
+    KvCache cache(*ops, shape, 1000, nullptr);
+    write(cache, shape, 10, 42);
+    const std::vector<std::byte> before = rows_of(cache, 0, 10);
+    cache.extend(900);
+    CHECK(cache.length() == 10);
+    CHECK(rows_of(cache, 0, 10) == before);
+    CHECK_THROWS_WITH_AS(cache.extend(991), "1001 tokens do not fit a context of 1000", Error);
+    cache.truncate(3);
+    CHECK(cache.length() == 3);
+  }
 }
 
-TEST_CASE("a key-value cache is reserved in the budget before it is allocated") {
-  Budget budget(300 * 2 * 4 * 2 * 4);
+TEST_CASE("a key-value cache is reserved in the budget before it is allocated, a quarter and a bit of it in int8") {
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads);
-  KvCache cache(*ops, 2, 4, 1000, &budget);
+  Budget budget(300 * 2 * 4 * 2 * 4);
+  KvCache cache(*ops, kShape, 1000, &budget);
   cache.extend(200);
   CHECK(budget.used_bytes(MemoryTag::kv_cache) == 256 * 2 * 4 * 2 * 4);
   CHECK_THROWS_AS(cache.extend(400), Error);
-  CHECK(cache.keys(0).rows() == 256);
+
+  Budget other;
+  KvCache small(*ops, {30, 3, 64, KvType::int8}, 1000, &other);
+  small.extend(200);
+  CHECK(other.used_bytes(MemoryTag::kv_cache) == 256 * 30 * 2 * 3 * (64 + 4));
+}
+
+TEST_CASE("rows that were saved are appended to another cache as they were") {
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  for (const KvType type : {KvType::f32, KvType::int8}) {
+    CAPTURE(to_string(type));
+    KvShape shape = kShape;
+    shape.type = type;
+    KvCache cache(*ops, shape, 1000, nullptr), copy(*ops, shape, 1000, nullptr);
+    write(cache, shape, 300, 1);
+    write(copy, shape, 7, 1000);
+    const std::vector<std::byte> saved = rows_of(cache, 5, 280);
+    copy.append(280, saved);
+    CHECK(copy.length() == 287);
+    CHECK(rows_of(copy, 7, 280) == saved);
+  }
+}
+
+TEST_CASE("keys and values in int8 attend as those they stand for, within half a step of their scale") {
+  on_every_backend([](Ops& ops) {
+    if (!ops.has_quantized_heads()) {
+      CHECK(contains(message_of([&] { KvCache(ops, {2, 2, 2, KvType::int8}, 10, nullptr); }), "in int8"));
+      return;
+    }
+    const KvShape shape{1, 2, 40, KvType::f32}, small{1, 2, 40, KvType::int8};
+    KvCache exact(ops, shape, 500, nullptr), rounded(ops, small, 500, nullptr);
+    constexpr int64_t kTokens = 230;
+    const Ops::Scope scope(ops);
+    for (KvCache* cache : {&exact, &rounded}) {
+      cache->extend(kTokens);
+      const KvCache::Fresh fresh = cache->fresh_rows(0, kTokens);
+      for (int64_t t = 0; t < kTokens; ++t)
+        for (int64_t i = 0; i < 80; ++i) {
+          fresh.keys.row<float>(t)[i] = std::sin(static_cast<float>(t * 80 + i));
+          fresh.values.row<float>(t)[i] = std::cos(static_cast<float>(t * 31 + i * 7));
+        }
+      cache->store(0, fresh);
+    }
+    const AttentionSpec spec{4, 2, 40, 0.16f, true};
+    for (const int64_t queries : {int64_t(1), int64_t(3), int64_t(70)}) {
+      const View q = ops.allocate(Shape{queries, 160}), a = ops.allocate(q.shape), b = ops.allocate(q.shape);
+      for (int64_t t = 0; t < queries; ++t)
+        for (int64_t i = 0; i < 160; ++i) q.row<float>(t)[i] = std::sin(static_cast<float>(t * 13 + i * 3));
+      const AttentionSpan span{0, queries, 0, kTokens};
+      exact.attend(0, spec, std::span(&span, 1), q, a);
+      rounded.attend(0, spec, std::span(&span, 1), q, b);
+      double worst = 0;
+      for (int64_t t = 0; t < queries; ++t)
+        for (int64_t i = 0; i < 160; ++i)
+          worst = std::max(worst, std::fabs(double(a.row<float>(t)[i]) - double(b.row<float>(t)[i])));
+      CHECK(worst < 0.012);  // 1/254 of a value, and of a score times .16 · √40 · |q|
+      CHECK(worst > 0);
+    }
+  });
+}
+
+TEST_CASE("the names of the types are read back, and others refused") {
+  CHECK(parse_kv_type(to_string(KvType::int8)) == KvType::int8);
+  CHECK(parse_kv_type(to_string(KvType::f32)) == KvType::f32);
+  CHECK_THROWS_AS(parse_kv_type("q8_0"), Error);
 }

@@ -51,6 +51,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--embedder", "models.embedder", "pack of the embedder");
   tool.key("--reader", "models.reader", "pack of the reader");
   tool.key("--generator", "models.generator", "pack of the generator");
+  tool.key("--cache-type-kv", "generate.kv_dtype", "f32 or int8: how the generator holds keys and values");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only");
   tool.key_flag("--no-sparse", "retrieval.sparse", "false", "search by vectors only");
   tool.key_flag("--no-rerank", "rerank.enabled", "false", "leave the reranking stage out");
@@ -129,9 +130,9 @@ int run(cli::Tool& tool) {
   const std::filesystem::path index = find_index(config.index);
   const auto store = open_store(index);
   Budget budget(config.memory_budget);
-  const auto models =
-      flags.naive ? naive_models(config, tool.backend(), tool.threads(), &budget)
-                  : configured_models(config, tool.backend(), tool.threads(), &budget, prefix_cache_options(config));
+  const auto models = flags.naive
+                          ? naive_models(config, tool.backend(), tool.threads(), &budget)
+                          : configured_models(config, tool.backend(), tool.threads(), &budget, /*prefix_cache=*/true);
   std::optional<AnswerCache> cache;
   if (config.cache.enabled) cache.emplace(cache_home() / "answers", config.cache.max_bytes);
   PipelineOptions options = pipeline_options(config);

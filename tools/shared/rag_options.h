@@ -51,17 +51,21 @@ inline PipelineOptions pipeline_options(const Config& config) {
   return options;
 }
 
-inline PrefixCacheOptions prefix_cache_options(const Config& config) {
-  if (!config.generate.prefix_cache.enabled) return {};
-  return {cache_home() / "prefixes", config.generate.prefix_cache.max_bytes};
+// A tool that measures reading leaves the prefix cache out.
+inline GeneratorMemory generator_memory(const Config& config, bool prefix_cache) {
+  GeneratorMemory memory;
+  memory.kv_type = parse_kv_type(config.generate.kv_dtype);
+  if (prefix_cache && config.generate.prefix_cache.enabled) memory.prefix_folder = cache_home() / "prefixes";
+  memory.prefix_max_bytes = config.generate.prefix_cache.max_bytes;
+  return memory;
 }
 
 inline std::unique_ptr<Models> configured_models(const Config& config, const Backend& backend, int threads,
-                                                 Budget* budget, PrefixCacheOptions prefixes = {}) {
+                                                 Budget* budget, bool prefix_cache = false) {
   ModelPaths paths;
   paths.embedder = [name = config.models.embedder] { return find_model(name); };
   paths.generator = [name = config.models.generator] { return find_model(name); };
-  return open_pack_models(std::move(paths), backend, threads, budget, std::move(prefixes));
+  return open_pack_models(std::move(paths), backend, threads, budget, generator_memory(config, prefix_cache));
 }
 
 // Everything at full precision, through libtorch unless another backend is named.

@@ -45,6 +45,9 @@ FRUGAL_INLINE void store_n(float* p, VecF v, int64_t n) {
 FRUGAL_INLINE VecF load_halves(const uint16_t* p) {
   return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
 }
+FRUGAL_INLINE VecF load_codes(const int8_t* p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
+}
 FRUGAL_INLINE VecF mul_add(VecF a, VecF b, VecF c) {
   return _mm512_fmadd_ps(a, b, c);
 }
