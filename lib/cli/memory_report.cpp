@@ -116,6 +116,7 @@ std::string size(std::optional<uint64_t> bytes) {
 Json stage_json(const StageProfile& stage, const StageLabel& label) {
   Json json = {
       {"schema_version", kMemorySchema}, {"stage", stage.name}, {"action", label.action}, {"model", label.model}};
+  json["load_mode"] = to_string(label.load_mode);
   json["note"] = label.note.empty() ? Json(nullptr) : Json(label.note);
   json["elapsed_ms"] = static_cast<double>(stage.elapsed_ns) / 1e6;
   json["memory_usage_before_model_" + label.action] = snapshot_json(stage.before);

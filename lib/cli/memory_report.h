@@ -20,10 +20,11 @@ struct StageLabel {
   std::string model;   // as the pipeline names it
   std::string note;    // what a run did
   std::optional<MemoryEstimate> estimate;
+  LoadMode load_mode = LoadMode::mmap;
 };
 
-/// {schema_version, stage, action, model, elapsed_ms, memory_usage_before_model_<action>, …_after_…, memory_usage_peak,
-/// sampler, estimate}. What is not known is null.
+/// {schema_version, stage, action, model, load_mode, note, elapsed_ms, memory_usage_before_model_<action>, …_after_…,
+/// memory_usage_peak, sampler, estimate}. What is not known is null.
 nlohmann::ordered_json stage_json(const StageProfile& stage, const StageLabel& label);
 /// A row a stage: time, anonymous memory before, after and at the peak, file-backed, PSS, the model's pages in the
 /// cache.

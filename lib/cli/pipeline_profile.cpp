@@ -9,6 +9,12 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/log.h"
+#include "cli/memory_record.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "config/paths.h"
+#include "eval/command.h"
 
 namespace frugal::cli {
 
@@ -21,7 +27,7 @@ Estimates rehearse(const std::vector<PipelineStage>& stages, const ProfileOption
   Estimates estimates;
   for (const PipelineStage& stage : stages) {
     if (stage.action == Action::load)
-      estimates.push_back(estimator.load(stage.model, pack_of(stage.model, options.models)));
+      estimates.push_back(estimator.load(stage.model, pack_of(stage.model, options.models), options.load_mode));
     if (stage.action == Action::run) estimates.push_back(estimator.run(stage.model, stage.text, stage.max_new_tokens));
     if (stage.action == Action::unload) {
       estimator.unload(stage.model);
@@ -29,6 +35,18 @@ Estimates rehearse(const std::vector<PipelineStage>& stages, const ProfileOption
     }
   }
   return estimates;
+}
+
+// "--name value" and "--name=value".
+void remove_option(std::vector<std::string>& arguments, const std::string& name) {
+  for (auto at = arguments.begin(); at != arguments.end();) {
+    if (*at == name && at + 1 != arguments.end())
+      at = arguments.erase(at, at + 2);
+    else if (at->starts_with(name + "="))
+      at = arguments.erase(at);
+    else
+      ++at;
+  }
 }
 
 // Whole or not at all: false if the other end went away.
@@ -65,20 +83,48 @@ uint64_t PipelineProfiler::idle_anon_bytes(const std::vector<PipelineStage>& sta
 }
 
 StageProfile PipelineProfiler::profile(const PipelineStage& stage) {
-  const std::vector<std::filesystem::path> files = {pack_of(stage.model, options_.models)};
+  std::vector<std::filesystem::path> files;
+  if (options_.load_mode != LoadMode::naive) files = {pack_of(stage.model, options_.models)};
   note_.clear();
   // So that the device's peak is this stage's own.
   for (const auto& [name, model] : loaded_)
     if (PluginOps* device = model->device()) device->reset_peak();
   return profile_stage(
-      fmt::format("{} {}", to_string(stage.action), stage.model), files, [&] { perform(stage, files[0]); },
+      fmt::format("{} {}", to_string(stage.action), stage.model), files, [&] { perform(stage); },
       [&] { return gpu(); });
 }
 
-void PipelineProfiler::perform(const PipelineStage& stage, const std::filesystem::path& pack) {
+void PipelineProfiler::load(const PipelineStage& stage) {
+  std::unique_ptr<LoadedModel>& model = loaded_[stage.model];
+  if (options_.load_mode == LoadMode::naive) {
+    model = load_naive(stage);
+    return;
+  }
+  model = std::make_unique<LoadedModel>(pack_of(stage.model, options_.models), threads_, &budget_, options_.backend,
+                                        options_.load_mode);
+  note_ = model->load_note();
+  if (!note_.empty()) log(LogLevel::warn, "{}: {}", stage.model, note_);
+}
+
+// Through libtorch where its plugin is, as one would write it first.
+std::unique_ptr<LoadedModel> PipelineProfiler::load_naive(const PipelineStage& stage) {
+  Backend backend = options_.backend;
+  try {
+    if (backend.native()) find_plugin("torch");
+    if (backend.native()) backend = parse_backend("torch");
+    note_ = "full precision through libtorch";
+  } catch (const Error&) {
+    note_ = "no torch plugin: full precision on the native backend";
+  }
+  const std::filesystem::path checkpoint = find_checkpoint(model_name(stage.model, options_.models));
+  return std::make_unique<LoadedModel>(open_checkpoint_source(checkpoint, "naive"),
+                                       make_ops(backend, threads_, &budget_), &budget_);
+}
+
+void PipelineProfiler::perform(const PipelineStage& stage) {
   switch (stage.action) {
     case Action::load:
-      loaded_[stage.model] = std::make_unique<LoadedModel>(pack, threads_, &budget_, options_.backend);
+      load(stage);
       return;
     case Action::run:
       note_ = loaded_.at(stage.model)->run(stage.text, stage.max_new_tokens);
@@ -117,6 +163,45 @@ Estimates estimate_pipeline(const std::vector<PipelineStage>& stages, const Prof
   }
   // What went wrong there goes wrong here too, and is then an error that can be shown.
   return whole ? estimates : rehearse(stages, options);
+}
+
+int compare_load_modes(std::vector<std::string> arguments, const std::vector<LoadMode>& modes, bool json) {
+  constexpr auto right = Table::Align::right;
+  Table table({{"mode"},
+               {"stage"},
+               {"ms", right},
+               {"anon peak", right},
+               {"anon held", right},
+               {"file held", right},
+               {"pss held", right}});
+  remove_option(arguments, "--load-mode");
+  remove_option(arguments, "--format");
+  int exit_code = 0;
+  for (const LoadMode mode : modes) {
+    std::vector<std::string> command = {std::filesystem::read_symlink("/proc/self/exe")};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    command.insert(command.end(), {fmt::format("--load-mode={}", to_string(mode)), "--format=json"});
+    CommandOptions options;
+    options.capture_output = options.capture_errors = true;
+    const CommandResult result = run_command(command, options);
+    if (result.exit_code != 0) {
+      const Complaint complaint = read_complaint(result.errors);
+      narrate(fmt::format("{}: {}", to_string(mode), complaint.message));
+      if (!complaint.hint.empty()) narrate("hint: " + complaint.hint);
+      exit_code = 1;
+      continue;
+    }
+    if (json) print(result.output);
+    for (const StageRecordLine& stage : parse_memory_records(result.output, std::string(to_string(mode)))) {
+      const auto text = [&](MemoryMetric metric) {
+        return stage.value(metric) ? format_metric(metric, *stage.value(metric)) : "?";
+      };
+      table.add({std::string(to_string(mode)), stage.stage, text(MemoryMetric::elapsed), text(MemoryMetric::peak_anon),
+                 text(MemoryMetric::held_anon), text(MemoryMetric::held_file), text(MemoryMetric::held_pss)});
+    }
+  }
+  if (!json) print(table.text());
+  return exit_code;
 }
 
 std::vector<PipelineStage> one_model_pipeline(const std::string& pack, const std::string& text,

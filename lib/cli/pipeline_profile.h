@@ -23,6 +23,7 @@ struct ProfileOptions {
   int threads = 1;
   uint64_t budget_bytes = 0;  // 0: no limit
   Backend backend;
+  LoadMode load_mode = LoadMode::mmap;
 };
 
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.
@@ -34,11 +35,13 @@ class PipelineProfiler {
   uint64_t idle_anon_bytes(const std::vector<PipelineStage>& stages) const;
   /// Performs `stage` under the sampler. Throws what loading and running throw.
   StageProfile profile(const PipelineStage& stage);
-  /// What the last run did; empty for a load or an unload.
+  /// What the last run did, or what a load could not do as asked.
   const std::string& note() const { return note_; }
 
  private:
-  void perform(const PipelineStage& stage, const std::filesystem::path& pack);
+  void perform(const PipelineStage& stage);
+  void load(const PipelineStage& stage);
+  std::unique_ptr<LoadedModel> load_naive(const PipelineStage& stage);
   std::optional<GpuMemory> gpu() const;
 
   ProfileOptions options_;
@@ -56,6 +59,11 @@ static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // 
 /// since what an allocator has served once changes where it serves later; so to be called before this process has
 /// threads. Throws what loading throws, Error(usage) for a backend other than the native one.
 Estimates estimate_pipeline(const std::vector<PipelineStage>& stages, const ProfileOptions& options);
+
+/// Runs this program once for each of `modes`, in a process of its own, with `arguments` but for --load-mode and
+/// --format. stdout: the JSON lines of all, or one table. A mode that fails is named with its reason. Returns the exit
+/// code: 1 if one failed.
+int compare_load_modes(std::vector<std::string> arguments, const std::vector<LoadMode>& modes, bool json);
 
 /// Load, run and unload of one model.
 std::vector<PipelineStage> one_model_pipeline(const std::string& pack, const std::string& text, int64_t max_new_tokens);

@@ -105,14 +105,18 @@ std::vector<PipelineStage> load_pipeline(const std::filesystem::path& file) {
   return parse_pipeline(read_file(file, kMiB), file.native());
 }
 
-std::filesystem::path pack_of(const std::string& model, const Config::Models& models) {
+std::string model_name(const std::string& model, const Config::Models& models) {
   std::string name = model;
   if (model == "embedder") name = models.embedder;
   if (model == "generator") name = models.generator;
   if (model == "reader") name = models.reader;
   if (name.empty())
     throw Error(Code::usage, fmt::format("no {} is configured", model)).hint(fmt::format("set models.{}", model));
-  return find_model(name);
+  return name;
+}
+
+std::filesystem::path pack_of(const std::string& model, const Config::Models& models) {
+  return find_model(model_name(model, models));
 }
 
 }  // namespace frugal

@@ -25,6 +25,9 @@ std::string_view to_string(PipelineStage::Action action);
 std::vector<PipelineStage> parse_pipeline(std::string_view yaml, std::string_view origin);
 std::vector<PipelineStage> load_pipeline(const std::filesystem::path& file);
 
+/// The name or path that a stage's model has in the configuration. Throws Error(usage) for a role that it leaves empty.
+std::string model_name(const std::string& model, const Config::Models& models);
+
 /// The pack of a stage's model. Throws Error(missing), Error(usage) for a role that the configuration leaves empty.
 std::filesystem::path pack_of(const std::string& model, const Config::Models& models);
 

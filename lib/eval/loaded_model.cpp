@@ -9,25 +9,32 @@
 #include "generate/generator.h"
 
 namespace frugal {
-namespace {
+LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend,
+                         LoadMode mode)
+    : LoadedModel(pack, make_ops(backend, threads, budget), budget, mode) {}
 
-Error wrong_kind(const Pack& pack, std::string_view kind) {
-  return Error(Code::mismatch, fmt::format("{}: a '{}' model is no {}", pack.path().native(),
-                                           pack.require_text("model.architecture"), kind));
+LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget, LoadMode mode)
+    : pack_(pack), budget_(budget), ops_(std::move(ops)) {
+  FRUGAL_CHECK(mode != LoadMode::naive);
+  if (mode == LoadMode::mlock) load_note_ = lock_in_memory(pack_->file()).value_or("");
+  if (mode == LoadMode::read) {
+    if (budget) weights_ = budget->reserve(MemoryTag::weights, pack_->file_bytes(), "a pack read into memory");
+    copy_into_memory(pack_->file());
+  }
+  open(PackSource(*pack_));
 }
 
-}  // namespace
+LoadedModel::LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget* budget)
+    : checkpoint_(std::move(checkpoint)), budget_(budget), ops_(std::move(ops)) {
+  open(*checkpoint_);
+}
 
-LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend)
-    : LoadedModel(pack, make_ops(backend, threads, budget), budget) {}
-
-LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget)
-    : pack_(pack), budget_(budget), ops_(std::move(ops)) {
+void LoadedModel::open(const ModelSource& source) {
   try {
-    embedder_ = open_embedder(pack_, *ops_);
+    embedder_ = open_embedder(source, *ops_);
   } catch (const Error& error) {
     if (error.code() != Code::mismatch) throw;
-    decoder_ = open_decoder(pack_, *ops_);
+    decoder_ = open_decoder(source, *ops_);
   }
 }
 
@@ -38,18 +45,30 @@ LoadedModel::~LoadedModel() {
   ::malloc_trim(0);
 }
 
+const Pack& LoadedModel::pack() const {
+  FRUGAL_CHECK(pack_.has_value());
+  return *pack_;
+}
+
 PluginOps* LoadedModel::device() const {
   return dynamic_cast<PluginOps*>(ops_.get());
 }
 
 Embedder& LoadedModel::embedder() const {
-  if (!embedder_) throw wrong_kind(pack_, "embedder");
+  if (!embedder_) throw wrong_kind("embedder");
   return *embedder_;
 }
 
 Decoder& LoadedModel::decoder() const {
-  if (!decoder_) throw wrong_kind(pack_, "generator");
+  if (!decoder_) throw wrong_kind("generator");
   return *decoder_;
+}
+
+Error LoadedModel::wrong_kind(std::string_view kind) const {
+  const std::filesystem::path& path = pack_ ? pack_->path() : checkpoint_->path();
+  const ModelConfig& config = pack_ ? static_cast<const ModelConfig&>(*pack_) : checkpoint_->config();
+  return Error(Code::mismatch, fmt::format("{}: a '{}' model is no {}", path.native(),
+                                           config.require_text("model.architecture"), kind));
 }
 
 std::string LoadedModel::run(std::string_view text, int64_t max_new_tokens) {

@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
 #include "base/thread_pool.h"
+#include "eval/load_mode.h"
 #include "format/pack.h"
 #include "memory/budget.h"
 #include "nn/decoder.h"
@@ -19,17 +22,23 @@ namespace frugal {
 
 class LoadedModel {
  public:
-  /// Borrows `threads` and `budget` (may be null). Throws Error(missing, corrupt_file, mismatch).
+  /// Borrows `threads` and `budget` (may be null). `mode` is not naive. Throws Error(missing, corrupt_file, mismatch).
   LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget = nullptr,
-              const Backend& backend = {});
+              const Backend& backend = {}, LoadMode mode = LoadMode::mmap);
   /// The same on a backend of the caller's.
-  LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget = nullptr);
+  LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget = nullptr,
+              LoadMode mode = LoadMode::mmap);
+  /// Full precision from a checkpoint (LoadMode::naive).
+  LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget* budget = nullptr);
   LoadedModel(const LoadedModel&) = delete;
   LoadedModel& operator=(const LoadedModel&) = delete;
   /// Also hands freed heap pages back to the system, which the allocator would keep.
   ~LoadedModel();
 
-  const Pack& pack() const { return pack_; }
+  /// Throws Error(internal) for a checkpoint's.
+  const Pack& pack() const;
+  /// What did not go as asked: a lock that was refused. Empty: nothing.
+  const std::string& load_note() const { return load_note_; }
   /// The plugin's backend that it runs on; null for the native one.
   PluginOps* device() const;
   bool generates() const { return decoder_ != nullptr; }
@@ -45,8 +54,14 @@ class LoadedModel {
   std::string embed(std::string_view text);
   std::string answer(std::string_view text, int64_t max_new_tokens);
 
-  Pack pack_;
+  void open(const ModelSource& source);
+  Error wrong_kind(std::string_view kind) const;
+
+  std::optional<Pack> pack_;
+  std::unique_ptr<ModelSource> checkpoint_;
+  std::string load_note_;
   Budget* budget_;
+  Reservation weights_;  // of a pack that was read, which the arena and the cache know nothing of
   std::unique_ptr<Ops> ops_;
   std::unique_ptr<Embedder> embedder_;
   std::unique_ptr<Decoder> decoder_;

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/trace.h"
 #include "memory/stats.h"
 
 namespace frugal {
 namespace {
+
+constexpr uint64_t kPage = 4096;
 
 // In pages, as a measurement of the load would see it: with what the allocator rounds up and leaves free between.
 uint64_t anon_bytes() {
@@ -42,10 +45,15 @@ MemoryEstimate MemoryEstimator::sum() const {
 }
 
 uint64_t MemoryEstimator::mapped_bytes(const Rehearsal& rehearsal) const {
-  return std::min(rehearsal.header_bytes + rehearsal.ops->mapped_bytes(), rehearsal.model->pack().file_bytes());
+  const uint64_t whole = round_up(rehearsal.model->pack().file_bytes(), kPage);
+  if (rehearsal.mode == LoadMode::read) return 0;
+  if (rehearsal.mode == LoadMode::mlock) return whole;
+  return std::min(rehearsal.header_bytes + rehearsal.ops->mapped_bytes(), whole);
 }
 
-MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesystem::path& pack) {
+MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesystem::path& pack, LoadMode mode) {
+  if (mode == LoadMode::naive)
+    throw Error(Code::usage, "a full-precision checkpoint has no estimate").hint("estimate its pack");
   Rehearsal rehearsal;
   const uint64_t before = anon_bytes();
   auto ops = std::make_unique<CountingOps>(threads_);
@@ -54,14 +62,15 @@ MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesys
   rehearsal.object_bytes = std::max(anon_bytes(), before) - before;
   rehearsal.ops->watch(rehearsal.model->pack().file().bytes());
   rehearsal.header_bytes = mapped_resident_bytes(pack).value_or(0);
-  const uint64_t mapped = rehearsal.header_bytes;
+  rehearsal.mode = mode;
+  if (mode == LoadMode::read) rehearsal.object_bytes += round_up(rehearsal.model->pack().file_bytes(), kPage);
   if (rehearsal.model->generates()) {
     const Decoder& decoder = rehearsal.model->decoder();
     rehearsal.ops->set_likeliest(ordinary_token(decoder.tokenizer(), decoder.vocab_size()));
   }
-  loaded_.insert_or_assign(name, std::move(rehearsal));
+  const Rehearsal& loaded = loaded_.insert_or_assign(name, std::move(rehearsal)).first->second;
   MemoryEstimate estimate = sum();
-  estimate.mapped_bytes = mapped;
+  estimate.mapped_bytes = mapped_bytes(loaded);
   return estimate;
 }
 

@@ -34,8 +34,8 @@ class MemoryEstimator {
   /// For models that run on `threads` threads.
   explicit MemoryEstimator(int threads) : threads_(threads) {}
 
-  /// Throws what loading throws; Error(missing) if there is no pack.
-  MemoryEstimate load(const std::string& name, const std::filesystem::path& pack);
+  /// Throws what loading throws; Error(usage) for LoadMode::naive, whose tensors would have to be read.
+  MemoryEstimate load(const std::string& name, const std::filesystem::path& pack, LoadMode mode = LoadMode::mmap);
   MemoryEstimate run(const std::string& name, std::string_view text, int64_t max_new_tokens);
   void unload(const std::string& name);
 
@@ -44,8 +44,9 @@ class MemoryEstimator {
     std::unique_ptr<LoadedModel> model;
     CountingOps* ops = nullptr;  // model's
     uint64_t object_bytes = 0;   // of the heap
-    uint64_t header_bytes = 0;   // of the pack, mapped by opening it and its tokenizer
-    WorkingMemory kept;          // of earlier runs
+    LoadMode mode = LoadMode::mmap;
+    uint64_t header_bytes = 0;  // of the pack, mapped by opening it and its tokenizer
+    WorkingMemory kept;         // of earlier runs
   };
   MemoryEstimate sum() const;
   uint64_t mapped_bytes(const Rehearsal& rehearsal) const;

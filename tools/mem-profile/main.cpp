@@ -28,9 +28,9 @@ constexpr const char* kExamples =
     "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  two such records: exit 1 if b takes more\n";
 
 int profile_pipeline(const std::vector<PipelineStage>& stages, const std::string& title,
-                     const cli::TimelineFiles& pictures, bool estimate, const cli::Tool& tool) {
+                     const cli::TimelineFiles& pictures, LoadMode mode, bool estimate, const cli::Tool& tool) {
   const uint64_t budget = tool.config().memory_budget;
-  const cli::ProfileOptions options = {tool.config().models, tool.threads(), budget, tool.backend()};
+  const cli::ProfileOptions options = {tool.config().models, tool.threads(), budget, tool.backend(), mode};
   cli::Estimates estimates;
   if (estimate) estimates = cli::estimate_pipeline(stages, options);
   cli::PipelineProfiler profiler(options);
@@ -42,7 +42,7 @@ int profile_pipeline(const std::vector<PipelineStage>& stages, const std::string
     profiles.push_back(profiler.profile(stage));
     if (tool.format() == "json") {
       const cli::StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note(),
-                                     estimate ? estimates[profiles.size() - 1] : std::nullopt};
+                                     estimate ? estimates[profiles.size() - 1] : std::nullopt, mode};
       cli::print(cli::json_line(cli::stage_json(profiles.back(), label)));
       cli::flush_output();
     }
@@ -97,7 +97,7 @@ int compare(const Diff& asked, const cli::Tool& tool) {
   return diff.passed() ? 0 : 1;
 }
 
-int mem_profile(cli::Tool& tool) {
+int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   std::string pipeline, model, text = "A file that is mapped is read only where it is touched.";
   int64_t max_new_tokens = 32;
   std::vector<std::string> command;
@@ -113,6 +113,9 @@ int mem_profile(cli::Tool& tool) {
   app.add_option("--trace", pictures.trace, "the same for Chrome's tracing and Perfetto")->type_name("FILE");
   bool estimate = false;
   app.add_flag("--estimate", estimate, "say before it is loaded what each stage will take, and compare");
+  std::vector<std::string> mode_names = {"mmap"};
+  app.add_option("--load-mode", mode_names, "mmap, mlock, read or naive; several, as in mmap,read: side by side")
+      ->delimiter(',');
   Diff diff;
   const CLI::App* diff_command = declare_diff(tool, diff);
   tool.parse();
@@ -120,10 +123,15 @@ int mem_profile(cli::Tool& tool) {
   if (diff_command->parsed()) return compare(diff, tool);
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
+  std::vector<LoadMode> modes;
+  for (const std::string& name : mode_names) modes.push_back(parse_load_mode(name));
+  if (modes.size() > 1 && !(pictures.svg + pictures.html + pictures.trace).empty())
+    throw Error(Code::usage, "a picture is of one load mode").hint("run --load-mode one by one");
   if (!command.empty()) return profile_command(command, pictures, tool);
+  if (modes.size() > 1) return cli::compare_load_modes(arguments, modes, tool.format() == "json");
   return profile_pipeline(
       pipeline.empty() ? cli::one_model_pipeline(model, text, max_new_tokens) : load_pipeline(pipeline),
-      std::filesystem::path(pipeline.empty() ? model : pipeline).filename(), pictures, estimate, tool);
+      std::filesystem::path(pipeline.empty() ? model : pipeline).filename(), pictures, modes.at(0), estimate, tool);
 }
 
 }  // namespace
@@ -131,5 +139,7 @@ int mem_profile(cli::Tool& tool) {
 int main(int argc, char** argv) {
   return cli::run_tool(argc, argv,
                        {"mem-profile", "Measures the memory that models, stages and commands really take.", kExamples},
-                       mem_profile);
+                       [&](cli::Tool& tool) {
+                         return mem_profile(tool, {argv + 1, argv + argc});
+                       });
 }

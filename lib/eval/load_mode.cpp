@@ -1,0 +1,75 @@
+#include "eval/load_mode.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/error.h"
+
+namespace frugal {
+namespace {
+
+constexpr LoadMode kModes[] = {LoadMode::mmap, LoadMode::mlock, LoadMode::read, LoadMode::naive};
+
+void read_whole(const std::filesystem::path& path, std::byte* to, size_t bytes) {
+  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) throw io_error("open", path.native());
+  for (size_t done = 0; done < bytes;) {
+    const ssize_t got = ::pread(file.get(), to + done, bytes - done, static_cast<off_t>(done));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw io_error("read", path.native());
+    if (got == 0) throw Error(Code::corrupt_file, fmt::format("{}: became shorter while it was read", path.native()));
+    done += static_cast<size_t>(got);
+  }
+}
+
+}  // namespace
+
+std::string_view to_string(LoadMode mode) {
+  switch (mode) {
+    case LoadMode::mmap:
+      return "mmap";
+    case LoadMode::mlock:
+      return "mlock";
+    case LoadMode::read:
+      return "read";
+    case LoadMode::naive:
+      return "naive";
+  }
+  return "";
+}
+
+LoadMode parse_load_mode(std::string_view name) {
+  for (const LoadMode mode : kModes)
+    if (to_string(mode) == name) return mode;
+  throw Error(Code::usage, fmt::format("unknown load mode '{}'", name)).hint("known: mmap, mlock, read, naive");
+}
+
+std::optional<std::string> lock_in_memory(const MappedFile& file) {
+  if (::mlock(file.bytes().data(), file.bytes().size()) == 0) return std::nullopt;
+  return fmt::format("mlock refused ({}), so mapped only; ulimit -l says how much may be locked", std::strerror(errno));
+}
+
+void copy_into_memory(const MappedFile& file) {
+  const size_t bytes = file.bytes().size();
+  void* copy = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (copy == MAP_FAILED) throw io_error("allocate memory for", file.path().native());
+  try {
+    read_whole(file.path(), static_cast<std::byte*>(copy), bytes);
+  } catch (...) {
+    ::munmap(copy, bytes);
+    throw;
+  }
+  ::mprotect(copy, bytes, PROT_READ);
+  void* place = const_cast<std::byte*>(file.bytes().data());
+  if (::mremap(copy, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
+    ::munmap(copy, bytes);
+    throw io_error("move into place", file.path().native());
+  }
+}
+
+}  // namespace frugal
