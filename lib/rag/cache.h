@@ -1,13 +1,17 @@
-// Answers given before, one small file each: the same question of the same index with the same models and options.
+// Answers given before: the same question of the same index with the same models and options; and questions embedded
+// before. One small file each (file_cache.h).
 // A cache and nothing more: losing it, or any file of it, costs time only; it never fails a query.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "rag/file_cache.h"
 #include "rag/query.h"
 
 namespace frugal {
@@ -26,8 +30,6 @@ struct CacheKey {
   std::string hex() const;
 };
 
-/// Safe for any number of processes: files appear by rename, are checked against a checksum when read, and are spread
-/// over 256 folders, each of which keeps its share of the size by dropping what was used longest ago.
 class AnswerCache {
  public:
   AnswerCache(std::filesystem::path folder, uint64_t max_bytes);
@@ -38,11 +40,27 @@ class AnswerCache {
   void put(const CacheKey& key, const Reply& reply) const;
 
  private:
-  std::filesystem::path path_of(const std::string& hex) const;
-  void make_room(const std::filesystem::path& folder) const;
+  FileCache files_;
+};
 
-  std::filesystem::path folder_;
-  uint64_t max_bytes_;
+/// What a question's vector depends on on the native backend, besides the instruction set.
+struct VectorKey {
+  std::string embedder;  // its fingerprint
+  std::string text;
+  int64_t dimension = 0;
+  std::string hex() const;
+};
+
+/// Vectors of questions: what spares a question the embedder where its answer is not known, because the index, an
+/// option or the generator changed. Not for plugins' backends, whose vectors may differ in their last bits.
+class ProbeCache {
+ public:
+  ProbeCache(std::filesystem::path folder, uint64_t max_bytes);
+  std::optional<std::vector<float>> find(const VectorKey& key) const;
+  void put(const VectorKey& key, std::span<const float> vector) const;
+
+ private:
+  FileCache files_;
 };
 
 }  // namespace frugal

@@ -113,14 +113,15 @@ struct Pipeline::Asking {
 };
 
 Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, AnswerCache* cache,
-                   std::string index_name)
+                   std::string index_name, const ProbeCache* probes)
     : store_(store),
       models_(models),
       laws_(laws),
       options_(std::move(options)),
       retriever_(store, laws, options_.retrieve),
       cache_(cache),
-      index_name_(std::move(index_name)) {}
+      index_name_(std::move(index_name)),
+      probes_(probes) {}
 
 Reply Pipeline::ask(const Query& query, const TokenSink& stream, Trace trace) {
   check_question(query.text);
@@ -179,14 +180,20 @@ void Pipeline::probe(Asking& asking) {
   reply.hyde_reason = hyde.reason;
   asking.trace.stage("embed", [&] {
     Embedder& embedder = embedder_for(store_, models_, index_name_);
-    std::vector<std::string_view> texts{reply.query.text};
-    if (hyde.ran) texts.push_back(hyde.passage);
-    const auto dimension = static_cast<size_t>(embedder.dimension());
-    std::vector<float> vectors(texts.size() * dimension);
-    embedder.embed(texts, vectors);
-    const std::span<const float> all(vectors);
-    asking.vector = hyde.ran ? blend(all.first(dimension), all.last(dimension)) : std::move(vectors);
+    asking.vector = embed(embedder, reply.query.text);
+    if (hyde.ran) asking.vector = blend(asking.vector, embed(embedder, hyde.passage));
   });
+}
+
+std::vector<float> Pipeline::embed(Embedder& embedder, const std::string& text) {
+  const VectorKey key{embedder.fingerprint(), text, embedder.dimension()};
+  if (probes_)
+    if (auto known = probes_->find(key)) return std::move(*known);
+  std::vector<float> vector(static_cast<size_t>(key.dimension));
+  const std::string_view view = text;
+  embedder.embed(std::span(&view, 1), vector);
+  if (probes_) probes_->put(key, vector);
+  return vector;
 }
 
 void Pipeline::retrieve(Asking& asking) {

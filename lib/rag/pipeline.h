@@ -57,9 +57,9 @@ struct PipelineOptions {
 
 class Pipeline {
  public:
-  /// Borrows all; `cache` may be null. `index_name` names the index in the cache's key (its folder).
+  /// Borrows all; `cache` and `probes` may be null. `index_name` names the index in the cache's key (its folder).
   Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, AnswerCache* cache,
-           std::string index_name);
+           std::string index_name, const ProbeCache* probes = nullptr);
 
   /// Text goes to `stream` as a generator writes it; an extracted answer comes whole in the reply. A `trace` that began
   /// with the process gives a reply whose timings cover it from its start. Throws Error(bad_input) for a question that
@@ -71,6 +71,7 @@ class Pipeline {
   struct Asking;  // one question on its way
 
   CacheKey cache_key(const Query& query);
+  std::vector<float> embed(Embedder& embedder, const std::string& text);
   void probe(Asking& asking);
   void retrieve(Asking& asking);
   void rerank(Asking& asking);
@@ -91,6 +92,7 @@ class Pipeline {
   Retriever retriever_;
   AnswerCache* cache_;
   std::string index_name_;
+  const ProbeCache* probes_;
   std::optional<BoundaryKey> boundaries_;  // from the first prompt on
 };
 

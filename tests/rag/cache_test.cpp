@@ -130,3 +130,19 @@ TEST_CASE("a cache folder that cannot be written loses the entry and nothing els
   CHECK_NOTHROW(cache.put(key_of("who?"), sample_reply("x")));
   CHECK(!cache.find(key_of("who?")));
 }
+
+TEST_CASE("a question's vector comes back as it was, for the same embedder and words only") {
+  const TemporaryFolder folder;
+  const ProbeCache cache(folder.path, 1 << 20);
+  const VectorKey key{"embedder", "Who?", 3};
+  const std::vector<float> vector = {1.5f, -0.0f, 1e-30f};
+  CHECK_FALSE(cache.find(key));
+  cache.put(key, vector);
+  CHECK(cache.find(key) == vector);
+  CHECK_FALSE(cache.find({"embedder", "who?", 3}));
+  CHECK_FALSE(cache.find({"another", "Who?", 3}));
+  CHECK_FALSE(cache.find({"embedder", "Who?", 4}));
+  for (const auto& file : std::filesystem::recursive_directory_iterator(folder.path))
+    if (file.is_regular_file()) std::filesystem::resize_file(file, file.file_size() - 1);
+  CHECK_FALSE(cache.find(key));
+}

@@ -55,7 +55,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only");
   tool.key_flag("--no-sparse", "retrieval.sparse", "false", "search by vectors only");
   tool.key_flag("--no-rerank", "rerank.enabled", "false", "leave the reranking stage out");
-  tool.key_flag("--no-cache", "cache.enabled", "false", "neither read nor keep answers");
+  tool.key_flag("--no-cache", "cache.enabled", "false", "neither read nor keep answers and vectors of questions");
   tool.key_flag("--no-prefix-cache", "generate.prefix_cache.enabled", "false", "read every prompt anew, keep none");
   CLI::App* check = app.add_subcommand("cite-check", "compare the citations of a saved answer with their files");
   check->add_option("ANSWER", flags.answer_file, "JSON that rag-query wrote; - for standard input")->required();
@@ -135,10 +135,13 @@ int run(cli::Tool& tool) {
                           : configured_models(config, tool.backend(), tool.threads(), &budget, /*prefix_cache=*/true);
   std::optional<AnswerCache> cache;
   if (config.cache.enabled) cache.emplace(cache_home() / "answers", config.cache.max_bytes);
+  std::optional<ProbeCache> probes;
+  if (config.cache.enabled && !flags.naive && tool.backend().native())
+    probes.emplace(cache_home() / "probes", config.cache.max_bytes / 4);
   PipelineOptions options = pipeline_options(config);
   options.measure_pss = flags.timings || tool.format().starts_with("json");
   Pipeline pipeline(*store, *models, store->laws(), options, cache ? &*cache : nullptr,
-                    std::filesystem::absolute(index).lexically_normal().native());
+                    std::filesystem::absolute(index).lexically_normal().native(), probes ? &*probes : nullptr);
   Trace trace(
       true);  // "startup" is all that comes before the question: the index and whatever models open at once, too
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());

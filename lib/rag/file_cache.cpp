@@ -1,0 +1,116 @@
+#include "rag/file_cache.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <vector>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+
+namespace frugal {
+namespace {
+
+constexpr int kFolders = 256;
+constexpr uint64_t kLargestEntry = 1 << 20;
+
+uint64_t checksum(std::string_view text) {
+  return checksum64(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+void write_by_rename(const std::filesystem::path& target, std::string_view content) {
+  std::string temporary = target.native() + ".tmp.XXXXXX";
+  const FileDescriptor fd(::mkostemp(temporary.data(), O_CLOEXEC));
+  if (!fd) throw io_error("create", target.native());
+  const bool written = ::write(fd.get(), content.data(), content.size()) == static_cast<ssize_t>(content.size());
+  if (written && ::rename(temporary.c_str(), target.c_str()) == 0) return;
+  const Error error = io_error("write", target.native());
+  ::unlink(temporary.c_str());
+  throw error;
+}
+
+}  // namespace
+
+FileCache::FileCache(std::filesystem::path folder, uint64_t max_bytes, std::string version)
+    : folder_(std::move(folder)), max_bytes_(max_bytes), version_(std::move(version)) {}
+
+std::filesystem::path FileCache::path_of(const std::string& hex) const {
+  return folder_ / hex.substr(0, 2) / hex;
+}
+
+// "VERSION <checksum>\n" and the content. Checked when read, so that a write needs no fsync: a torn file is a miss.
+std::string FileCache::wrap(std::string_view content) const {
+  return fmt::format("{} {:016x}\n{}", version_, checksum(content), content);
+}
+
+std::optional<std::string> FileCache::unwrap(std::string_view file) const {
+  const size_t header = version_.size() + 1 + 16 + 1;
+  if (file.size() < header || !file.starts_with(version_) || file[header - 1] != '\n') return std::nullopt;
+  const std::string_view content = file.substr(header);
+  uint64_t expected = 0;
+  std::from_chars(file.data() + version_.size() + 1, file.data() + header - 1, expected, 16);
+  if (expected != checksum(content)) return std::nullopt;
+  return std::string(content);
+}
+
+std::optional<std::string> FileCache::find(const std::string& hex) const {
+  const std::filesystem::path path = path_of(hex);
+  if (::access(path.c_str(), R_OK) != 0) return std::nullopt;
+  try {
+    auto content = unwrap(read_file(path, kLargestEntry));
+    if (content) ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // used now: the last to be dropped
+    return content;
+  } catch (const Error& error) {
+    log(LogLevel::info, "cache: {}", error.message());
+    return std::nullopt;
+  }
+}
+
+void FileCache::put(const std::string& hex, std::string_view content) const {
+  try {
+    const std::string file = wrap(content);
+    if (file.size() > std::min<uint64_t>(kLargestEntry, max_bytes_ / kFolders)) return;
+    const std::filesystem::path path = path_of(hex);
+    std::error_code failed;
+    std::filesystem::create_directories(path.parent_path(), failed);
+    if (failed)
+      throw Error(Code::io, fmt::format("cannot create '{}': {}", path.parent_path().native(), failed.message()));
+    write_by_rename(path, file);
+    make_room(path.parent_path());
+  } catch (const Error& error) {
+    log(LogLevel::warn, "cache: nothing was kept: {}", error.message());
+  }
+}
+
+void FileCache::make_room(const std::filesystem::path& folder) const {
+  struct Entry {
+    std::filesystem::path path;
+    timespec used;
+    uint64_t bytes;
+  };
+  std::vector<Entry> entries;
+  uint64_t total = 0;
+  std::error_code ignored;
+  for (const auto& file : std::filesystem::directory_iterator(folder, ignored)) {
+    struct stat info {};
+    if (::stat(file.path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    entries.push_back({file.path(), info.st_mtim, static_cast<uint64_t>(info.st_size)});
+    total += entries.back().bytes;
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::pair(a.used.tv_sec, a.used.tv_nsec) < std::pair(b.used.tv_sec, b.used.tv_nsec);
+  });
+  for (const Entry& entry : entries) {
+    if (total <= max_bytes_ / kFolders) return;
+    std::filesystem::remove(entry.path, ignored);
+    total -= entry.bytes;
+  }
+}
+
+}  // namespace frugal
