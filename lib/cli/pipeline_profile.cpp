@@ -30,7 +30,7 @@ Estimates rehearse(const std::vector<PipelineStage>& stages, const ProfileOption
       estimates.push_back(estimator.load(stage.model, pack_of(stage.model, options.models), options.load_mode));
     if (stage.action == Action::run) estimates.push_back(estimator.run(stage.model, stage.text, stage.max_new_tokens));
     if (stage.action == Action::unload) {
-      estimator.unload(stage.model);
+      if (options.mode == Pipeline::Mode::aggressive) estimator.unload(stage.model);
       estimates.push_back(std::nullopt);
     }
   }
@@ -75,11 +75,13 @@ bool transfer(int fd, std::span<std::byte> bytes, bool writing) {
 PipelineProfiler::PipelineProfiler(ProfileOptions options)
     : options_(std::move(options)), threads_(options_.threads), budget_(options_.budget_bytes) {}
 
-uint64_t PipelineProfiler::idle_anon_bytes(const std::vector<PipelineStage>& stages) const {
+void PipelineProfiler::add_runtime(const std::vector<PipelineStage>& stages, Estimates& estimates) const {
   std::vector<std::filesystem::path> files;
   for (const PipelineStage& stage : stages) files.push_back(pack_of(stage.model, options_.models));
   profile_stage("warm", files, [] {});  // what measuring itself takes once is there before the first stage
-  return profile_stage("idle", files, [] {}).peak.anon_with_swap_bytes;
+  const uint64_t idle_bytes = profile_stage("idle", files, [] {}).peak.anon_with_swap_bytes;
+  for (std::optional<MemoryEstimate>& estimate : estimates)
+    if (estimate) estimate->add_runtime(idle_bytes);
 }
 
 StageProfile PipelineProfiler::profile(const PipelineStage& stage) {
@@ -95,6 +97,11 @@ StageProfile PipelineProfiler::profile(const PipelineStage& stage) {
 }
 
 void PipelineProfiler::load(const PipelineStage& stage) {
+  if (auto kept = cached_.extract(stage.model)) {
+    loaded_.insert(std::move(kept));
+    note_ = "kept since its unload";
+    return;
+  }
   std::unique_ptr<LoadedModel>& model = loaded_[stage.model];
   if (options_.load_mode == LoadMode::naive) {
     model = load_naive(stage);
@@ -130,7 +137,10 @@ void PipelineProfiler::perform(const PipelineStage& stage) {
       note_ = loaded_.at(stage.model)->run(stage.text, stage.max_new_tokens);
       return;
     case Action::unload:
-      loaded_.erase(stage.model);
+      if (options_.mode == Pipeline::Mode::cache)
+        cached_.insert(loaded_.extract(stage.model));
+      else
+        loaded_.erase(stage.model);
       return;
   }
 }
@@ -204,9 +214,11 @@ int compare_load_modes(std::vector<std::string> arguments, const std::vector<Loa
   return exit_code;
 }
 
-std::vector<PipelineStage> one_model_pipeline(const std::string& pack, const std::string& text,
-                                              int64_t max_new_tokens) {
-  return {{Action::load, pack, {}, 0}, {Action::run, pack, text, max_new_tokens}, {Action::unload, pack, {}, 0}};
+Pipeline one_model_pipeline(const std::string& pack, const std::string& text, int64_t max_new_tokens) {
+  Pipeline pipeline;
+  pipeline.stages = {
+      {Action::load, pack, {}, 0}, {Action::run, pack, text, max_new_tokens}, {Action::unload, pack, {}, 0}};
+  return pipeline;
 }
 
 }  // namespace frugal::cli

@@ -18,12 +18,17 @@
 
 namespace frugal::cli {
 
+/// Of each stage; nullopt for an unload.
+using Estimates = std::vector<std::optional<MemoryEstimate>>;
+static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // it comes through a pipe
+
 struct ProfileOptions {
   Config::Models models;  // what embedder, generator and reader are
   int threads = 1;
   uint64_t budget_bytes = 0;  // 0: no limit
   Backend backend;
   LoadMode load_mode = LoadMode::mmap;
+  Pipeline::Mode mode = Pipeline::Mode::aggressive;
 };
 
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.
@@ -31,8 +36,9 @@ class PipelineProfiler {
  public:
   explicit PipelineProfiler(ProfileOptions options);
 
-  /// The peak of a stage that does nothing: the process without models, with its threads and its sampler.
-  uint64_t idle_anon_bytes(const std::vector<PipelineStage>& stages) const;
+  /// Adds to each estimate what a stage that does nothing takes now: the process without models, with its threads and
+  /// its sampler.
+  void add_runtime(const std::vector<PipelineStage>& stages, Estimates& estimates) const;
   /// Performs `stage` under the sampler. Throws what loading and running throw.
   StageProfile profile(const PipelineStage& stage);
   /// What the last run did, or what a load could not do as asked.
@@ -48,12 +54,9 @@ class PipelineProfiler {
   ThreadPool threads_;
   Budget budget_;
   std::map<std::string, std::unique_ptr<LoadedModel>> loaded_;
+  std::map<std::string, std::unique_ptr<LoadedModel>> cached_;  // unloaded, but kept (Pipeline::Mode::cache)
   std::string note_;
 };
-
-/// Of each stage; nullopt for an unload.
-using Estimates = std::vector<std::optional<MemoryEstimate>>;
-static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // it comes through a pipe
 
 /// What each of `stages` will take, without the process itself (MemoryEstimate::add_runtime). Rehearsed in a child,
 /// since what an allocator has served once changes where it serves later; so to be called before this process has
@@ -66,6 +69,6 @@ Estimates estimate_pipeline(const std::vector<PipelineStage>& stages, const Prof
 int compare_load_modes(std::vector<std::string> arguments, const std::vector<LoadMode>& modes, bool json);
 
 /// Load, run and unload of one model.
-std::vector<PipelineStage> one_model_pipeline(const std::string& pack, const std::string& text, int64_t max_new_tokens);
+Pipeline one_model_pipeline(const std::string& pack, const std::string& text, int64_t max_new_tokens);
 
 }  // namespace frugal::cli

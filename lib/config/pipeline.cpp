@@ -70,6 +70,32 @@ void check_order(std::string_view origin, const YAML::Node& node, const Pipeline
   if (stage.action == Action::unload) loaded.erase(stage.model);
 }
 
+std::vector<PipelineStage> parse_stages(std::string_view origin, const YAML::Node& key_node, const YAML::Node& list) {
+  if (!list.IsSequence()) throw yaml_error(origin, key_node, "'stages' is a list");
+  std::vector<PipelineStage> stages;
+  std::set<std::string> loaded;
+  for (const YAML::Node& node : list) {
+    stages.push_back(parse_stage(origin, node));
+    check_order(origin, node, stages.back(), loaded);
+  }
+  return stages;
+}
+
+Pipeline::Mode parse_mode(std::string_view origin, const YAML::Node& node) {
+  const std::string text = yaml_text(origin, "mode", node);
+  if (text == "aggressive") return Pipeline::Mode::aggressive;
+  if (text == "cache") return Pipeline::Mode::cache;
+  throw yaml_error(origin, node, fmt::format("mode is aggressive or cache, not '{}'", text));
+}
+
+std::vector<std::string> parse_alerts(std::string_view origin, const YAML::Node& mapping) {
+  std::vector<std::string> alerts;
+  for_each_entry(origin, mapping, [&](const std::string& figure, const YAML::Node&, const YAML::Node& limit) {
+    alerts.push_back(fmt::format("{}={}", figure, yaml_text(origin, figure, limit)));
+  });
+  return alerts;
+}
+
 }  // namespace
 
 std::string_view to_string(Action action) {
@@ -84,24 +110,25 @@ std::string_view to_string(Action action) {
   return "";
 }
 
-std::vector<PipelineStage> parse_pipeline(std::string_view yaml, std::string_view origin) {
-  std::vector<PipelineStage> stages;
-  std::set<std::string> loaded;
+Pipeline parse_pipeline(std::string_view yaml, std::string_view origin) {
+  Pipeline pipeline;
   for_each_entry(origin, parse_yaml(yaml, origin),
                  [&](const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
-                   if (key != "stages") throw unknown_key(origin, key_node, key, {"stages"});
-                   if (!value.IsSequence()) throw yaml_error(origin, key_node, "'stages' is a list");
-                   for (const YAML::Node& node : value) {
-                     stages.push_back(parse_stage(origin, node));
-                     check_order(origin, node, stages.back(), loaded);
-                   }
+                   if (key == "mode")
+                     pipeline.mode = parse_mode(origin, value);
+                   else if (key == "alerts")
+                     pipeline.alerts = parse_alerts(origin, value);
+                   else if (key == "stages")
+                     pipeline.stages = parse_stages(origin, key_node, value);
+                   else
+                     throw unknown_key(origin, key_node, key, {"mode", "alerts", "stages"});
                  });
-  if (stages.empty())
+  if (pipeline.stages.empty())
     throw Error(Code::usage, fmt::format("{}: no stages", origin)).hint("configs/pipeline.yaml is an example");
-  return stages;
+  return pipeline;
 }
 
-std::vector<PipelineStage> load_pipeline(const std::filesystem::path& file) {
+Pipeline load_pipeline(const std::filesystem::path& file) {
   return parse_pipeline(read_file(file, kMiB), file.native());
 }
 

@@ -20,10 +20,18 @@ struct PipelineStage {
 };
 std::string_view to_string(PipelineStage::Action action);
 
+struct Pipeline {
+  /// What an unload does: aggressive gives everything back at once; cache keeps the model until the pipeline ends, and
+  /// loading it again costs nothing.
+  enum class Mode { aggressive, cache } mode = Mode::aggressive;
+  std::vector<PipelineStage> stages;
+  std::vector<std::string> alerts;  // "peak_anon=64MiB": limits that each stage is held to
+};
+
 /// Throws Error(usage) naming file and line: for unknown keys, a stage without an action or with two, a run of a model
 /// that is not loaded, a load of one that is.
-std::vector<PipelineStage> parse_pipeline(std::string_view yaml, std::string_view origin);
-std::vector<PipelineStage> load_pipeline(const std::filesystem::path& file);
+Pipeline parse_pipeline(std::string_view yaml, std::string_view origin);
+Pipeline load_pipeline(const std::filesystem::path& file);
 
 /// The name or path that a stage's model has in the configuration. Throws Error(usage) for a role that it leaves empty.
 std::string model_name(const std::string& model, const Config::Models& models);

@@ -24,7 +24,7 @@ std::string refusal(const std::string& yaml) {
 }  // namespace
 
 TEST_CASE("the pipeline that comes with the project loads, runs and unloads both default models") {
-  const auto stages = load_pipeline(std::filesystem::path(FRUGAL_SOURCE_DIR) / "configs/pipeline.yaml");
+  const auto stages = load_pipeline(std::filesystem::path(FRUGAL_SOURCE_DIR) / "configs/pipeline.yaml").stages;
   REQUIRE(stages.size() == 6);
   CHECK(stages[0].action == Action::load);
   CHECK(stages[0].model == "embedder");
@@ -49,6 +49,17 @@ TEST_CASE("stages that make no sense are refused with their line") {
   CHECK(refusal("") == "p.yaml: no stages");
   CHECK(refusal("stages:\n  - load: a\n    max_new_tokens: 0\n") ==
         "p.yaml:3: max_new_tokens takes a whole number from 1 to 1048576, not '0'");
+}
+
+TEST_CASE("a pipeline names its mode and the limits its stages are held to") {
+  const std::string stages = "stages:\n  - load: a\n";
+  CHECK(parse_pipeline(stages, "p.yaml").mode == Pipeline::Mode::aggressive);
+  CHECK(parse_pipeline(stages, "p.yaml").alerts.empty());
+  const Pipeline pipeline =
+      parse_pipeline("mode: cache\nalerts:\n  peak_anon: 64MiB\n  pressure: 10\n" + stages, "p.yaml");
+  CHECK(pipeline.mode == Pipeline::Mode::cache);
+  CHECK(pipeline.alerts == std::vector<std::string>{"peak_anon=64MiB", "pressure=10"});
+  CHECK(refusal("mode: lazy\n" + stages) == "p.yaml:1: mode is aggressive or cache, not 'lazy'");
 }
 
 TEST_CASE("a role that the configuration leaves empty is an error, a pack that is not there is missing") {

@@ -1,21 +1,16 @@
 // mem-profile: what memory models, stages and commands take (docs/tools/mem-profile.md).
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/json.h"
+#include "cli/memory_alert.h"
 #include "cli/memory_diff.h"
-#include "cli/memory_report.h"
-#include "cli/memory_timeline.h"
 #include "cli/output.h"
 #include "cli/pipeline_profile.h"
-#include "cli/signals.h"
+#include "cli/profile_run.h"
 #include "cli/tool.h"
 #include "config/pipeline.h"
-#include "eval/command.h"
 
 using namespace frugal;
 
@@ -26,49 +21,6 @@ constexpr const char* kExamples =
     "  mem-profile --model models/all-minilm-l6-v2.pack      one model\n"
     "  mem-profile --format json -- rag-query \"who?\"         any command, with its children\n"
     "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  two such records: exit 1 if b takes more\n";
-
-int profile_pipeline(const std::vector<PipelineStage>& stages, const std::string& title,
-                     const cli::TimelineFiles& pictures, LoadMode mode, bool estimate, const cli::Tool& tool) {
-  const uint64_t budget = tool.config().memory_budget;
-  const cli::ProfileOptions options = {tool.config().models, tool.threads(), budget, tool.backend(), mode};
-  cli::Estimates estimates;
-  if (estimate) estimates = cli::estimate_pipeline(stages, options);
-  cli::PipelineProfiler profiler(options);
-  const uint64_t runtime_bytes = estimate ? profiler.idle_anon_bytes(stages) : 0;
-  for (auto& one : estimates)
-    if (one) one->add_runtime(runtime_bytes);
-  std::vector<StageProfile> profiles;
-  for (const PipelineStage& stage : stages) {
-    profiles.push_back(profiler.profile(stage));
-    if (tool.format() == "json") {
-      const cli::StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note(),
-                                     estimate ? estimates[profiles.size() - 1] : std::nullopt, mode};
-      cli::print(cli::json_line(cli::stage_json(profiles.back(), label)));
-      cli::flush_output();
-    }
-  }
-  if (tool.format() == "text") cli::print(cli::stage_table(profiles));
-  if (estimate && tool.format() == "text") cli::print("\n" + cli::estimate_table(profiles, estimates));
-  cli::publish_timeline(pictures, cli::timeline_of(title, profiles, budget ? std::optional(budget) : std::nullopt));
-  return 0;
-}
-
-int profile_command(const std::vector<std::string>& command, const cli::TimelineFiles& pictures,
-                    const cli::Tool& tool) {
-  const cli::GracefulStop graceful;
-  CommandOptions options;
-  options.sample_memory = true;
-  options.cancelled = cli::interrupted;
-  const CommandResult result = run_command(command, options);
-  const SampledPeak& peak = *result.peak;
-  if (tool.format() == "json") {
-    cli::print(cli::json_line(cli::command_json(command, result.exit_code, result.elapsed_ns, peak)));
-  } else {
-    cli::print(cli::command_text(result.elapsed_ns, peak));
-  }
-  cli::publish_timeline(pictures, cli::timeline_of(fmt::format("{}", fmt::join(command, " ")), result));
-  return result.exit_code;
-}
 
 struct Diff {
   std::string before, now, ignore_below = "64KiB";
@@ -81,6 +33,7 @@ CLI::App* declare_diff(cli::Tool& tool, Diff& diff) {
   sub->add_option("NOW", diff.now, "the newer one")->required()->type_name("FILE");
   sub->add_option("--fail-above", diff.fail_above, "exit 1 where a figure grew by more: anon=5%, peak_pss=2MiB")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->type_name("FIGURE=LIMIT");
   sub->add_option("--ignore-below", diff.ignore_below, "growth that never fails (default 64KiB)")->type_name("SIZE");
   return sub;
@@ -107,15 +60,20 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   app.add_option("--text", text, "with --model: what to embed, or the prompt")->type_name("TEXT");
   app.add_option("--max-new-tokens", max_new_tokens, "with --model: tokens to write")->check(CLI::Range(1, 1 << 20));
   app.add_option("COMMAND", command, "after --: a command; its standard output goes to standard error");
-  cli::TimelineFiles pictures;
-  app.add_option("--svg", pictures.svg, "draw the stages over time")->type_name("FILE");
-  app.add_option("--html", pictures.html, "the same as a page, with a table")->type_name("FILE");
-  app.add_option("--trace", pictures.trace, "the same for Chrome's tracing and Perfetto")->type_name("FILE");
-  bool estimate = false;
-  app.add_flag("--estimate", estimate, "say before it is loaded what each stage will take, and compare");
+  cli::ProfileRequest asked;
+  app.add_option("--svg", asked.pictures.svg, "draw the stages over time")->type_name("FILE");
+  app.add_option("--html", asked.pictures.html, "the same as a page, with a table")->type_name("FILE");
+  app.add_option("--trace", asked.pictures.trace, "the same for Chrome's tracing and Perfetto")->type_name("FILE");
+  app.add_flag("--estimate", asked.estimate, "say before it is loaded what each stage will take, and compare");
   std::vector<std::string> mode_names = {"mmap"};
   app.add_option("--load-mode", mode_names, "mmap, mlock, read or naive; several, as in mmap,read: side by side")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  std::vector<std::string> alerts;
+  app.add_option("--alert", alerts, "exit 1 where a stage passes a limit: peak_anon=64MiB, available=1GiB, pressure=10")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("FIGURE=LIMIT");
   Diff diff;
   const CLI::App* diff_command = declare_diff(tool, diff);
   tool.parse();
@@ -123,15 +81,23 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   if (diff_command->parsed()) return compare(diff, tool);
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
+  asked.json = tool.format() == "json";
   std::vector<LoadMode> modes;
   for (const std::string& name : mode_names) modes.push_back(parse_load_mode(name));
-  if (modes.size() > 1 && !(pictures.svg + pictures.html + pictures.trace).empty())
+  if (modes.size() > 1 && !(asked.pictures.svg + asked.pictures.html + asked.pictures.trace).empty())
     throw Error(Code::usage, "a picture is of one load mode").hint("run --load-mode one by one");
-  if (!command.empty()) return profile_command(command, pictures, tool);
-  if (modes.size() > 1) return cli::compare_load_modes(arguments, modes, tool.format() == "json");
-  return profile_pipeline(
-      pipeline.empty() ? cli::one_model_pipeline(model, text, max_new_tokens) : load_pipeline(pipeline),
-      std::filesystem::path(pipeline.empty() ? model : pipeline).filename(), pictures, modes.at(0), estimate, tool);
+  if (modes.size() > 1) return cli::compare_load_modes(arguments, modes, asked.json);
+  const Pipeline stages =
+      pipeline.empty() ? cli::one_model_pipeline(model, text, max_new_tokens) : load_pipeline(pipeline);
+  alerts.insert(alerts.end(), stages.alerts.begin(), stages.alerts.end());
+  for (const std::string& alert : alerts)
+    for (cli::AlertRule& rule : cli::parse_alert(alert)) asked.alerts.push_back(std::move(rule));
+  if (!command.empty()) return cli::profile_command(command, asked);
+  asked.title = std::filesystem::path(pipeline.empty() ? model : pipeline).filename();
+  return cli::profile_pipeline(
+      stages,
+      {tool.config().models, tool.threads(), tool.config().memory_budget, tool.backend(), modes.at(0), stages.mode},
+      asked);
 }
 
 }  // namespace

@@ -1,0 +1,36 @@
+// Limits that a profile is held to while it is taken: what mem-profile says as events, and ends with exit code 1 for.
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/memory_record.h"
+#include "memory/stats.h"
+
+namespace frugal::cli {
+
+/// Every figure of memory_record.h, above a limit; `available` memory below one; `pressure`, percent of the last 10 s
+/// in which some task waited for memory, above one.
+struct AlertRule {
+  std::string figure;
+  double limit = 0;
+};
+/// "peak_anon=64MiB", "anon=64MiB" (two rules), "elapsed=500" (ms), "available=1GiB", "pressure=10". Throws
+/// Error(usage).
+std::vector<AlertRule> parse_alert(std::string_view text);
+
+struct MemoryAlert {
+  std::string stage, figure;
+  double limit = 0, value = 0;
+};
+/// What is not known raises no alert.
+std::vector<MemoryAlert> check_alerts(const std::vector<AlertRule>& rules, const StageRecordLine& stage,
+                                      uint64_t least_available_bytes, const std::optional<MemoryPressure>& pressure);
+
+/// {schema_version, event: "alert", stage, figure, limit, value}: bytes, milliseconds or percent.
+nlohmann::ordered_json alert_json(const MemoryAlert& alert);
+std::string alert_text(const MemoryAlert& alert);
+
+}  // namespace frugal::cli

@@ -1,0 +1,66 @@
+#include "cli/profile_run.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/signals.h"
+#include "eval/command.h"
+
+namespace frugal::cli {
+namespace {
+
+// True if a limit was passed.
+bool raise_alerts(const ProfileRequest& asked, const nlohmann::ordered_json& line, const SampledPeak& peak) {
+  const auto record = parse_memory_records(json_line(line), "this stage").front();
+  const auto alerts = check_alerts(asked.alerts, record, peak.least_available_bytes, read_system_memory().pressure);
+  for (const MemoryAlert& alert : alerts) {
+    narrate(alert_text(alert));
+    if (asked.json) print(json_line(alert_json(alert)));
+  }
+  return !alerts.empty();
+}
+
+}  // namespace
+
+int profile_pipeline(const Pipeline& pipeline, const ProfileOptions& options, const ProfileRequest& asked) {
+  Estimates estimates(pipeline.stages.size());
+  if (asked.estimate) estimates = estimate_pipeline(pipeline.stages, options);
+  PipelineProfiler profiler(options);
+  if (asked.estimate) profiler.add_runtime(pipeline.stages, estimates);
+  std::vector<StageProfile> profiles;
+  bool alerted = false;
+  for (const PipelineStage& stage : pipeline.stages) {
+    profiles.push_back(profiler.profile(stage));
+    const StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note(),
+                              estimates[profiles.size() - 1], options.load_mode};
+    const nlohmann::ordered_json line = stage_json(profiles.back(), label);
+    if (asked.json) print(json_line(line));
+    alerted |= raise_alerts(asked, line, profiles.back().peak);
+    flush_output();
+  }
+  if (!asked.json) print(stage_table(profiles));
+  if (asked.estimate && !asked.json) print("\n" + estimate_table(profiles, estimates));
+  publish_timeline(
+      asked.pictures,
+      timeline_of(asked.title, profiles, options.budget_bytes ? std::optional(options.budget_bytes) : std::nullopt));
+  return alerted ? 1 : 0;
+}
+
+int profile_command(const std::vector<std::string>& command, const ProfileRequest& asked) {
+  const GracefulStop graceful;
+  CommandOptions options;
+  options.sample_memory = true;
+  options.cancelled = interrupted;
+  const CommandResult result = run_command(command, options);
+  const nlohmann::ordered_json line = command_json(command, result.exit_code, result.elapsed_ns, *result.peak);
+  print(asked.json ? json_line(line) : command_text(result.elapsed_ns, *result.peak));
+  const bool alerted = raise_alerts(asked, line, *result.peak);
+  publish_timeline(asked.pictures, timeline_of(fmt::format("{}", fmt::join(command, " ")), result));
+  return result.exit_code == 0 && alerted ? 1 : result.exit_code;
+}
+
+}  // namespace frugal::cli

@@ -1,0 +1,58 @@
+#include "cli/memory_alert.h"
+
+#include <doctest/doctest.h>
+
+#include "base/error.h"
+#include "base/units.h"
+
+using namespace frugal;
+using namespace frugal::cli;
+
+namespace {
+
+StageRecordLine stage(double peak_anon) {
+  StageRecordLine record;
+  record.stage = "run a";
+  record.values[static_cast<size_t>(MemoryMetric::peak_anon)] = peak_anon;
+  return record;
+}
+
+size_t raised(const char* rule, double peak_anon, uint64_t available = kGiB, double pressure = 0) {
+  return check_alerts(parse_alert(rule), stage(peak_anon), available, MemoryPressure{pressure, 0}).size();
+}
+
+}  // namespace
+
+TEST_CASE("a limit is passed above it and not at it") {
+  CHECK(raised("peak_anon=1KiB", 1024) == 0);
+  CHECK(raised("peak_anon=1KiB", 1025) == 1);
+}
+
+TEST_CASE("available memory is held to no less, pressure to no more") {
+  CHECK(raised("available=1GiB", 0, kGiB) == 0);
+  CHECK(raised("available=1GiB", 0, kGiB - 1) == 1);
+  CHECK(raised("pressure=10", 0, kGiB, 10) == 0);
+  CHECK(raised("pressure=10", 0, kGiB, 10.5) == 1);
+}
+
+TEST_CASE("what is not known raises nothing") {
+  CHECK(raised("held_anon=1", 1e9) == 0);
+  CHECK(raised("gpu=1", 1e9) == 0);
+  CHECK(check_alerts(parse_alert("pressure=0"), stage(0), 0, std::nullopt).empty());
+}
+
+TEST_CASE("a family is a rule for each of its figures") {
+  CHECK(parse_alert("anon=1MiB").size() == 2);
+  CHECK(raised("anon=1KiB", 4096) == 1);
+}
+
+TEST_CASE("limits that say nothing are refused") {
+  for (const char* text : {"", "anon", "anon=", "anon=5%", "anom=5", "pressure=much", "available=-1", "=3"})
+    CHECK_THROWS_AS(parse_alert(text), Error);
+}
+
+TEST_CASE("an alert names stage, figure, value and limit") {
+  const auto alerts = check_alerts(parse_alert("peak_anon=1MiB"), stage(2.0 * kMiB), 0, std::nullopt);
+  REQUIRE(alerts.size() == 1);
+  CHECK(alert_text(alerts[0]) == "alert: run a: peak_anon is 2.0 MiB, above 1.0 MiB");
+}
