@@ -17,7 +17,7 @@ namespace frugal {
 Activation parse_activation(std::string_view name);
 
 /// Config key of a pack whose linear layers want another grain of activation scales than the architecture's own:
-/// "grouped" (quantize-model --dtype auto; docs/design/0023).
+/// "grouped" (quantize-model --dtype auto; docs/design/0018).
 inline constexpr std::string_view kActivationScalesKey = "quant.activation_scales";
 
 /// A linear layer: one weight, or two in sequence, y = U (V x) + b, where the source stores its factors.

@@ -17,7 +17,7 @@
 
 namespace frugal {
 
-/// `block_sparse` is evaluated but never chosen: no kernel skips zero blocks (docs/design/0023).
+/// `block_sparse` is evaluated but never chosen: no kernel skips zero blocks (docs/design/0018).
 enum class CandidateKind { int8, int8_grouped, int4, fp16, fp32, low_rank, block_sparse };
 std::string_view to_string(CandidateKind kind);
 
@@ -43,7 +43,7 @@ struct Candidate {
 
 struct TensorCandidates {
   TensorSpec spec;
-  const SourceTensor* source = nullptr;
+  const SourceTensor* source = nullptr;  // of the checkpoint, as long as that lives
   std::vector<Candidate> candidates;
   size_t chosen = 0;
   std::optional<double> sensitivity;  // whole-model loss per squared error of this tensor

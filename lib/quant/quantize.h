@@ -52,7 +52,8 @@ struct QuantizeResult {
   std::string identity;
   std::vector<TensorError> errors;  // as the plan's jobs
   std::optional<Verification> verification;
-  std::optional<Selection> selection;     // of an automatic precision, where a choice was made
+  /// Where an automatic precision made a choice. Its sources are the Quantizer's checkpoint's.
+  std::optional<Selection> selection;
   uint64_t peak_anon_bytes = 0;           // highest reading between the stages and blocks of the work
   std::map<std::string, double> seconds;  // by stage
 };

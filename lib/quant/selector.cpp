@@ -32,7 +32,7 @@ constexpr double kGoodUse = 0.85;
 constexpr double kLeastLoss = 1e-9;
 constexpr uint64_t kCopyBytes = 1 << 20;
 
-// Nominal picoseconds for each weight, on two cores of a Zen 3 with AVX2 (docs/design/0023): reading it once for one
+// Nominal picoseconds for each weight, on two cores of a Zen 3 with AVX2 (docs/design/0018): reading it once for one
 // row, as in decoding, and multiplying it with one row of a batch. Fixed, so that the choice is the same in every run.
 struct NominalCost {
   CandidateKind kind;
@@ -45,8 +45,11 @@ constexpr std::array<NominalCost, 6> kNominalCosts{{{CandidateKind::int4, 42, 12
                                                     {CandidateKind::fp32, 175, 21},
                                                     {CandidateKind::low_rank, 62, 16}}};
 
+// A table is looked up by row, which costs no time to speak of; with none at all it would grow without need.
+constexpr double kTablePsPerByte = 0.1;
+
 double nominal_cost(const Candidate& candidate, const TensorSpec& spec, bool decoder) {
-  if (spec.role == TensorRole::embedding) return 0;  // a row is looked up
+  if (spec.role == TensorRole::embedding) return kTablePsPerByte * double(candidate.bytes);
   const auto at =
       std::find_if(kNominalCosts.begin(), kNominalCosts.end(), [&](const auto& c) { return c.kind == candidate.kind; });
   FRUGAL_CHECK(at != kNominalCosts.end());
@@ -310,8 +313,28 @@ void CompressionSelector::choose() {
     selection_.summary = "the cheapest candidate of every tensor holds the limit";
     return;
   }
+  // A source that is quantised already has its exact form among the candidates, and little to gain below it.
+  if (const auto exact = exact_choice(); exact && measure_choice(*exact) <= selection_.loss_limit) {
+    selection_.summary = "every weight in the smallest form that holds its quantised source without loss";
+    return;
+  }
   measure_sensitivities();
   choose_within(selection_.loss_limit);
+}
+
+std::optional<std::vector<size_t>> CompressionSelector::exact_choice() const {
+  std::vector<size_t> chosen;
+  for (const TensorCandidates& tensor : selection_.tensors) {
+    std::optional<size_t> smallest;
+    for (size_t i = 0; i < tensor.candidates.size(); ++i) {
+      const Candidate& candidate = tensor.candidates[i];
+      if (!candidate.eligible || candidate.weight_error != 0.0) continue;
+      if (!smallest || candidate.bytes < tensor.candidates[*smallest].bytes) smallest = i;
+    }
+    if (!smallest) return std::nullopt;
+    chosen.push_back(*smallest);
+  }
+  return chosen;
 }
 
 // Loss of the whole model with one tensor in its coarsest form and all else in full precision, over the square of that

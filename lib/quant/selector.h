@@ -1,5 +1,5 @@
 // The compression selector (--dtype auto): measures every way to store every tensor, then chooses such that the whole
-// model stays near full precision. docs/design/0023 has the method and its figures.
+// model stays near full precision. docs/design/0018 has the method and its figures.
 //
 //   1. every candidate of every tensor is written to one temporary pack (quant/candidates.h);
 //   2. spectra say whether a product of thin factors would do, block norms whether zero blocks would;
@@ -81,6 +81,7 @@ class CompressionSelector {
   void measure_layers();
   void measure_sensitivities();
   void choose();
+  std::optional<std::vector<size_t>> exact_choice() const;
   void choose_within(double limit);
   void choose_best_in_int8_bytes();
   void explain();

@@ -116,7 +116,6 @@ QualityMeter::QualityMeter(const ModelSource& full_precision, bool decoder, std:
                            int64_t max_tokens, int threads, const Backend& reference)
     : decoder_(decoder),
       texts_(texts.begin(), texts.end()),
-      max_tokens_(max_tokens),
       pool_(threads),
       ops_(make_ops(reference, pool_, nullptr)) {
   if (texts.empty()) throw Error(Code::bad_input, "there is no text to verify with");

@@ -69,7 +69,6 @@ class QualityMeter {
 
   const bool decoder_;
   std::vector<std::string_view> texts_;
-  int64_t max_tokens_;
   ThreadPool pool_;
   std::unique_ptr<Ops> ops_;
   std::unique_ptr<Embedder> embedder_;

@@ -187,7 +187,8 @@ TEST_CASE("the target quality takes no more bytes than int8, and is no farther f
 
 TEST_CASE("four bits that are the source's own are kept, since nothing is smaller or nearer") {
   const AutoShop shop("llama-gguf");
-  const QuantizeResult result = shop.run();
+  Quantizer quantizer(shop.options());
+  const QuantizeResult result = quantizer.run();
   for (const TensorCandidates& tensor : result.selection->tensors)
     if (tensor.source->type == SourceType::q4_1) CHECK(tensor.find(CandidateKind::int4)->weight_error == 0.0);
   CHECK(result.verification->passed());

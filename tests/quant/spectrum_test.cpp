@@ -88,7 +88,6 @@ TEST_CASE("factors of a full-rank matrix lose the energy that the spectrum says"
 
 TensorCandidates tensor_with_int4(const Shape& shape, double int4_error) {
   TensorCandidates tensor;
-  tensor.spec.name = "t";
   tensor.spec.role = TensorRole::linear;
   tensor.spec.shape = shape;
   Candidate int4;
