@@ -57,6 +57,8 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   const FileDescriptor fd = open_for_reading(path, info);
   if (!S_ISREG(info.st_mode)) throw Error(Code::bad_input, fmt::format("'{}' is not a regular file", path.native()));
   size_ = static_cast<size_t>(info.st_size);
+  device_ = info.st_dev;
+  inode_ = info.st_ino;
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (mapped == MAP_FAILED) throw io_error("map", path.native());
@@ -64,16 +66,27 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), path_(std::move(other.path_)) {}
+    : data_(std::exchange(other.data_, nullptr)),
+      size_(std::exchange(other.size_, 0)),
+      device_(other.device_),
+      inode_(other.inode_),
+      path_(std::move(other.path_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   if (this != &other) {
     unmap();
     data_ = std::exchange(other.data_, nullptr);
     size_ = std::exchange(other.size_, 0);
+    device_ = other.device_;
+    inode_ = other.inode_;
     path_ = std::move(other.path_);
   }
   return *this;
+}
+
+bool MappedFile::is_open_as(int fd) const {
+  struct stat info {};
+  return ::fstat(fd, &info) == 0 && info.st_dev == device_ && info.st_ino == inode_;
 }
 
 MappedFile::~MappedFile() {

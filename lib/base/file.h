@@ -41,6 +41,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
+  /// Whether `fd` is the file that is mapped, and not one that took its name since.
+  bool is_open_as(int fd) const;
   /// Drops the pages of [offset, offset + length) from this process (not from the page cache).
   void release(uint64_t offset, uint64_t length) const;
   /// Asks the kernel to read [offset, offset + length) ahead.
@@ -50,6 +52,7 @@ class MappedFile {
   void unmap();
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
+  uint64_t device_ = 0, inode_ = 0;
   std::filesystem::path path_;
 };
 

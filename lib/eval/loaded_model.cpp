@@ -30,6 +30,9 @@ LoadedModel::LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_pt
 }
 
 void LoadedModel::open(const ModelSource& source) {
+LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend)
+    : pack_(pack), budget_(budget), ops_(make_ops(backend, threads, budget)) {
+  if (budget && budget->limited() && backend.native()) pack_.page(*budget);
   try {
     embedder_ = open_embedder(source, *ops_);
   } catch (const Error& error) {

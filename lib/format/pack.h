@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "format/model_config.h"
 #include "format/tensor_role.h"
+#include "memory/pager.h"
 #include "tensor/packed.h"
 #include "tensor/view.h"
 
@@ -61,6 +62,11 @@ class Pack : public ModelConfig {
   /// SHA-256 of the recipe and the source, as written by the writer: names the model's content.
   std::string_view identity() const { return require_text("provenance.identity"); }
 
+  /// From now on the weights of linear layers are resident within `budget` only, and read under a pin of pager().
+  /// Before any of them is handed out. Throws Error(over_budget).
+  void page(Budget& budget, const PagerOptions& options = {});
+  Pager* pager() const { return pager_.get(); }
+
   /// Checks every tensor's and blob's checksum. Throws Error(verify_failed) naming the first that fails.
   void verify() const;
 
@@ -69,6 +75,7 @@ class Pack : public ModelConfig {
   MappedFile file_;
   std::vector<PackTensor> tensors_;  // sorted by name
   std::span<const std::byte> tensor_table_, config_table_, blob_table_, strings_;
+  std::unique_ptr<Pager> pager_;
 
   struct Reader;
   std::string_view string_at(uint32_t offset, uint32_t length) const;

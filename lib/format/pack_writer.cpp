@@ -114,6 +114,8 @@ struct PackWriter::State {
     FRUGAL_CHECK(metadata_bytes <= kMaxMetadataBytes);
   }
 
+  // What every run touches lies together in front: vectors, scales, tables, blobs. The weights of linear layers follow
+  // in the order of the plan without anything between them, so that they can be paged in long runs (memory/pager.h).
   void place_everything() {
     uint64_t offset = metadata_bytes;
     for (size_t i = 0; i < plan.size(); ++i) {
@@ -125,18 +127,21 @@ struct PackWriter::State {
       entry.rank = static_cast<uint8_t>(plan[i].shape.rank());
       for (int d = 0; d < plan[i].shape.rank(); ++d) entry.dims[d] = plan[i].shape[d];
       entry.data_bytes = bytes->data;
-      entry.data_offset = align_tensor(offset, bytes->data);
       entry.scales_bytes = bytes->scales;
-      offset = entry.data_offset + bytes->data;
+      if (!is_linear(plan[i].dtype)) place(entry.data_offset, bytes->data, offset);
       if (bytes->scales == 0) continue;
       entry.scales_offset = round_up(offset, kAlignment);
       offset = entry.scales_offset + bytes->scales;
     }
-    for (BlobEntry& blob : blob_entries) {
-      blob.offset = align_tensor(offset, blob.bytes);
-      offset = blob.offset + blob.bytes;
-    }
+    for (BlobEntry& blob : blob_entries) place(blob.offset, blob.bytes, offset);
+    for (size_t i = 0; i < plan.size(); ++i)
+      if (is_linear(plan[i].dtype)) place(sections[i].entry.data_offset, sections[i].entry.data_bytes, offset);
     file_bytes = round_up(offset, kAlignment) + sizeof(Footer);
+  }
+
+  static void place(uint64_t& at, uint64_t bytes, uint64_t& offset) {
+    at = align_tensor(offset, bytes);
+    offset = at + bytes;
   }
 
   void write_blobs() {

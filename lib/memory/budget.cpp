@@ -35,22 +35,91 @@ void Reservation::release() {
   bytes_ = 0;
 }
 
-Reservation Budget::reserve(MemoryTag tag, uint64_t bytes, std::string_view what) {
-  std::lock_guard lock(mutex_);
-  if (limit_bytes_ != 0 && (total_ > limit_bytes_ || bytes > limit_bytes_ - total_))
-    throw Error(Code::over_budget, fmt::format("{} needs {}, {} of {} are in use", what, format_bytes(bytes),
-                                               format_bytes(total_), format_bytes(limit_bytes_)))
-        .hint(fmt::format("it could run with --memory-budget {}MiB", (total_ + bytes + kMiB - 1) / kMiB));
+void Reservation::shrink_to(uint64_t bytes) {
+  if (!budget_ || bytes >= bytes_) return;
+  budget_->give_back(tag_, bytes_ - bytes);
+  bytes_ = bytes;
+}
+
+void Reservation::absorb(Reservation&& other) {
+  if (!budget_) return void(*this = std::move(other));
+  FRUGAL_CHECK(!other.budget_ || (other.budget_ == budget_ && other.tag_ == tag_));
+  bytes_ += std::exchange(other.bytes_, 0);
+  other.budget_ = nullptr;
+}
+
+uint64_t Budget::free_bytes(MemoryTag tag) const {
+  constexpr uint64_t kUnlimited = ~uint64_t(0);
+  const auto left = [](uint64_t limit, uint64_t used) {
+    return limit == 0 ? kUnlimited : limit - std::min(limit, used);
+  };
+  const auto i = static_cast<size_t>(tag);
+  return std::min(left(limits_.total_bytes, total_), left(limits_.by_tag[i], used_[i]));
+}
+
+Reservation Budget::take(MemoryTag tag, uint64_t bytes) {
   total_ += bytes;
-  used_[static_cast<int>(tag)] += bytes;
+  used_[static_cast<size_t>(tag)] += bytes;
   peak_ = std::max(peak_, total_);
   return Reservation(this, tag, bytes);
+}
+
+// Asks those who can let go until `bytes` are free or nobody gives any more.
+void Budget::reclaim_for(MemoryTag tag, uint64_t bytes) {
+  for (uint64_t got = 1; got > 0;) {
+    uint64_t missing = 0;
+    {
+      std::lock_guard lock(mutex_);
+      const uint64_t free = free_bytes(tag);
+      if (bytes <= free) return;
+      missing = bytes - free;
+    }
+    std::lock_guard lock(reclaiming_);
+    got = 0;
+    for (Reclaimer* reclaimer : reclaimers_)
+      if (got < missing) got += reclaimer->reclaim(missing - got);
+  }
+}
+
+Reservation Budget::reserve(MemoryTag tag, uint64_t bytes, std::string_view what) {
+  reclaim_for(tag, bytes);
+  std::lock_guard lock(mutex_);
+  if (bytes <= free_bytes(tag)) return take(tag, bytes);
+  refuse(tag, bytes, what);
+}
+
+Reservation Budget::reserve_up_to(MemoryTag tag, uint64_t bytes, Ask ask) {
+  if (ask == Ask::others) reclaim_for(tag, bytes);
+  std::lock_guard lock(mutex_);
+  return take(tag, std::min(bytes, free_bytes(tag)));
+}
+
+void Budget::refuse(MemoryTag tag, uint64_t bytes, std::string_view what) const {
+  const auto i = static_cast<size_t>(tag);
+  const uint64_t tag_limit = limits_.by_tag[i], total_limit = limits_.total_bytes;
+  const bool by_tag = tag_limit != 0 && (tag_limit < used_[i] || bytes > tag_limit - used_[i]);
+  const uint64_t used = by_tag ? used_[i] : total_, limit = by_tag ? tag_limit : total_limit;
+  const std::string flag = by_tag ? fmt::format("--set memory.limits.{}=", to_string(tag)) : "--memory-budget ";
+  throw Error(Code::over_budget,
+              fmt::format("{} needs {}, {} of {} are in use{}", what, format_bytes(bytes), format_bytes(used),
+                          format_bytes(limit), by_tag ? fmt::format(" for {}", to_string(tag)) : std::string()))
+      .hint(fmt::format("it could run with {}{}MiB", flag, (used + bytes + kMiB - 1) / kMiB));
+}
+
+void Budget::add(Reclaimer& reclaimer) {
+  std::lock_guard lock(reclaiming_);
+  reclaimers_.push_back(&reclaimer);
+}
+
+void Budget::remove(Reclaimer& reclaimer) {
+  std::lock_guard lock(reclaiming_);
+  std::erase(reclaimers_, &reclaimer);
 }
 
 void Budget::give_back(MemoryTag tag, uint64_t bytes) {
   std::lock_guard lock(mutex_);
   total_ -= bytes;
-  used_[static_cast<int>(tag)] -= bytes;
+  used_[static_cast<size_t>(tag)] -= bytes;
 }
 
 uint64_t Budget::used_bytes() const {
@@ -60,7 +129,7 @@ uint64_t Budget::used_bytes() const {
 
 uint64_t Budget::used_bytes(MemoryTag tag) const {
   std::lock_guard lock(mutex_);
-  return used_[static_cast<int>(tag)];
+  return used_[static_cast<size_t>(tag)];
 }
 
 uint64_t Budget::peak_bytes() const {

@@ -1,5 +1,6 @@
-// Bytes are asked for before they are used. A refusal is an error that says what was needed and what the limit is.
-// Not an allocator: it counts. Thread-safe.
+// Bytes are asked for before they are used: what the process holds resident for its work, mapped pages included. Who
+// holds what could be read again (a Reclaimer) is asked to let go before anything is refused. A refusal is an error
+// that says what was needed, what the limit is and what would do. Not an allocator: it counts. Thread-safe.
 #pragma once
 
 #include <array>
@@ -7,6 +8,7 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace frugal {
 
@@ -25,6 +27,10 @@ class Reservation {
   ~Reservation() { release(); }
   uint64_t bytes() const { return bytes_; }
   void release();
+  /// Gives back all but `bytes`; no effect if it holds no more.
+  void shrink_to(uint64_t bytes);
+  /// Takes over what `other`, of the same budget and tag, holds.
+  void absorb(Reservation&& other);
 
  private:
   friend class Budget;
@@ -34,30 +40,58 @@ class Reservation {
   uint64_t bytes_ = 0;
 };
 
+/// Holds bytes of a budget that it can do without: pages of weights that can be read again, caches.
+class Reclaimer {
+ public:
+  virtual ~Reclaimer() = default;
+  /// Gives back about `bytes` of its reservation, or what it can; returns how many. Called without the budget's lock,
+  /// from any thread, perhaps by a reservation of its own.
+  virtual uint64_t reclaim(uint64_t bytes) = 0;
+};
+
+struct BudgetLimits {
+  uint64_t total_bytes = 0;                    // 0: no limit
+  std::array<uint64_t, kMemoryTags> by_tag{};  // 0: none but the total
+};
+
 class Budget {
  public:
-  /// `limit_bytes` 0 means no limit.
-  explicit Budget(uint64_t limit_bytes = 0) : limit_bytes_(limit_bytes) {}
+  explicit Budget(uint64_t limit_bytes = 0) : Budget(BudgetLimits{limit_bytes, {}}) {}
+  explicit Budget(const BudgetLimits& limits) : limits_(limits) {}
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 
-  /// Throws Error(over_budget) naming `what`, the need and the limit.
+  /// Throws Error(over_budget) naming `what`, the need, the limit and what it could run with.
   Reservation reserve(MemoryTag tag, uint64_t bytes, std::string_view what);
+  /// As much of `bytes` as there is, perhaps 0.
+  enum class Ask { nobody, others };  // to let go
+  Reservation reserve_up_to(MemoryTag tag, uint64_t bytes, Ask ask);
 
-  uint64_t limit_bytes() const { return limit_bytes_; }
+  /// Asked, from the first on, when something does not fit. Borrowed until remove().
+  void add(Reclaimer& reclaimer);
+  void remove(Reclaimer& reclaimer);
+
+  bool limited() const { return limits_.total_bytes != 0; }
+  uint64_t limit_bytes() const { return limits_.total_bytes; }
   uint64_t used_bytes() const;
   uint64_t used_bytes(MemoryTag tag) const;
   uint64_t peak_bytes() const;
 
  private:
   friend class Reservation;
+  uint64_t free_bytes(MemoryTag tag) const;  // mutex_ held
+  Reservation take(MemoryTag tag, uint64_t bytes);
+  void reclaim_for(MemoryTag tag, uint64_t bytes);
+  [[noreturn]] void refuse(MemoryTag tag, uint64_t bytes, std::string_view what) const;
   void give_back(MemoryTag tag, uint64_t bytes);
 
-  const uint64_t limit_bytes_;
+  const BudgetLimits limits_;
   mutable std::mutex mutex_;
   std::array<uint64_t, kMemoryTags> used_{};
   uint64_t total_ = 0;
   uint64_t peak_ = 0;
+  std::mutex reclaiming_;  // held while reclaimers are called, so that none goes away under the caller
+  std::vector<Reclaimer*> reclaimers_;
 };
 
 }  // namespace frugal

@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "memory/pager.h"
 #include "ops/gather.h"
 #include "ops/ops.h"
 
@@ -30,6 +31,13 @@ constexpr int64_t kMinParallelFloats = 16 * 1024;
 
 bool is_integer_weight(DType dtype) {
   return dtype == DType::linear_i8 || dtype == DType::linear_i8g || dtype == DType::linear_i4;
+}
+
+// Output blocks [begin, end) of a weight, resident while the pin lives.
+Pager::Pin pin_blocks(const PackedWeight& w, int64_t begin, int64_t end, Pager::Use use = Pager::Use::in_order) {
+  if (!w.pager) return {};
+  const uint64_t block = packed_block_bytes(w.dtype, w.inputs);
+  return w.pager->pin({w.data + static_cast<uint64_t>(begin) * block, static_cast<uint64_t>(end - begin) * block}, use);
 }
 
 class CpuOps final : public Ops {
@@ -150,8 +158,11 @@ void CpuOps::embed(View table, std::span<const float> row_scales, std::span<cons
 void CpuOps::embed(Weight table, std::span<const int32_t> ids, View out) {
   const PackedWeight& packed = weight(table);
   FRUGAL_CHECK(out.rows() == int64_t(ids.size()) && out.cols() == packed.inputs);
-  for (int64_t t = 0; t < out.rows(); ++t)
-    unpack_output(packed, ids[static_cast<size_t>(t)], {out.row<float>(t), static_cast<size_t>(packed.inputs)});
+  for (int64_t t = 0; t < out.rows(); ++t) {
+    const int32_t id = ids[static_cast<size_t>(t)];
+    const Pager::Pin pin = pin_blocks(packed, id / kOutputBlock, id / kOutputBlock + 1, Pager::Use::here_and_there);
+    unpack_output(packed, id, {out.row<float>(t), static_cast<size_t>(packed.inputs)});
+  }
 }
 
 kernels::QuantizedRows CpuOps::quantize(View x, ActivationScales scales) {
@@ -167,7 +178,8 @@ kernels::QuantizedRows CpuOps::quantize(View x, ActivationScales scales) {
 }
 
 // One task is a run of rows times a run of output blocks of one of the layers. Many rows are split by rows first (each
-// task streams the layer's weights once); few rows, as in decoding, by blocks only.
+// task streams the layer's weights once); few rows, as in decoding, by blocks only. Weights that are paged are gone
+// through once: all rows of a run of blocks before the next one.
 void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual) {
   FRUGAL_CHECK(specs.size() == outs.size() && !specs.empty());
   if (x.rows() == 0) return;
@@ -177,10 +189,19 @@ void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const
   const int64_t row_tasks = ceil_div(x.rows(), kMaxRowsPerTask);
   const int64_t rows_per_task = ceil_div(x.rows(), row_tasks);
   int64_t total_blocks = 0;
-  for (const LinearSpec& spec : specs) total_blocks += weight(spec.weight).out_blocks();
+  uint64_t largest_block = 1;
+  bool paged = false;
+  for (const LinearSpec& spec : specs) {
+    const PackedWeight& w = weight(spec.weight);
+    total_blocks += w.out_blocks();
+    largest_block = std::max(largest_block, packed_block_bytes(w.dtype, w.inputs));
+    paged |= w.pager != nullptr;
+  }
   const int64_t wanted = threads_.threads() == 1 ? 1 : threads_.threads() * kTasksPerThread;
-  const int64_t blocks_per_task =
-      std::max<int64_t>(1, total_blocks / std::max<int64_t>(1, ceil_div(wanted, row_tasks)));
+  int64_t blocks_per_task = std::max<int64_t>(1, total_blocks / std::max<int64_t>(1, ceil_div(wanted, row_tasks)));
+  if (paged)
+    blocks_per_task =
+        std::clamp<int64_t>(static_cast<int64_t>(Pager::kMaxPinBytes / largest_block), 1, blocks_per_task);
 
   for (size_t i = 0; i < specs.size(); ++i) {
     const PackedWeight& w = weight(specs[i].weight);
@@ -197,10 +218,11 @@ void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const
       const PackedWeight& w = weight(specs[layer].weight);
       const int64_t block_tasks = ceil_div(w.out_blocks(), blocks_per_task);
       const int64_t local = task - first_task[layer];
-      const int64_t row_begin = local / block_tasks * rows_per_task;
+      const int64_t row_begin = (paged ? local % row_tasks : local / block_tasks) * rows_per_task;
       const int64_t row_end = std::min(row_begin + rows_per_task, x.rows());
-      const int64_t block_begin = local % block_tasks * blocks_per_task;
+      const int64_t block_begin = (paged ? local / row_tasks : local % block_tasks) * blocks_per_task;
       const int64_t block_end = std::min(block_begin + blocks_per_task, w.out_blocks());
+      const Pager::Pin pin = pin_blocks(w, block_begin, block_end);
       kernels::Epilogue epilogue;
       if (!specs[layer].bias.empty()) epilogue.bias = specs[layer].bias.data();
       epilogue.activation = specs[layer].activation;

@@ -38,6 +38,7 @@ class PackModels : public Models {
   Embedder& embedder() override {
     if (!embedder_) {
       embedder_pack_.emplace(paths_.embedder());
+      page(*embedder_pack_);
       embedder_ = backend_.native() ? open_bulk_embedder(*embedder_pack_, ops(), pool(), budget_)
                                     : open_embedder(*embedder_pack_, ops());
     }
@@ -46,6 +47,7 @@ class PackModels : public Models {
 
   Generator& generator() override {
     if (!generator_) {
+      page(generator_pack());
       decoder_ = open_decoder(generator_pack(), ops());
       generator_ = make_local_generator(*decoder_, budget_, {}, prefixes_ ? &*prefixes_ : nullptr, kv_type_);
     }
@@ -70,7 +72,11 @@ class PackModels : public Models {
   }
 
  private:
-  const Pack& generator_pack() {
+  // Other backends copy the weights to where they compute, and reserve that.
+  void page(Pack& pack) {
+    if (budget_ && budget_->limited() && backend_.native()) pack.page(*budget_);
+  }
+  Pack& generator_pack() {
     if (!generator_pack_) generator_pack_.emplace(paths_.generator());
     return *generator_pack_;
   }

@@ -25,6 +25,8 @@
 
 namespace frugal {
 
+class Pager;
+
 constexpr int64_t kOutputBlock = 16;
 constexpr int64_t kInputGroup = 32;
 constexpr int64_t kRecordBytesI8g = kInputGroup * kOutputBlock + 2 * kOutputBlock;
@@ -37,6 +39,7 @@ struct PackedWeight {
   int64_t inputs = 0;
   const std::byte* data = nullptr;
   const float* scales = nullptr;  // [padded outputs], linear_i8 only
+  Pager* pager = nullptr;         // null: `data` is always there; otherwise it is while it is pinned (memory/pager.h)
 
   int64_t out_blocks() const { return (outputs + kOutputBlock - 1) / kOutputBlock; }
   int64_t padded_inputs() const { return (inputs + kInputGroup - 1) / kInputGroup * kInputGroup; }

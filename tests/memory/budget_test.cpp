@@ -86,3 +86,62 @@ TEST_CASE("threads that reserve at once never exceed the limit together") {
   CHECK(budget.used_bytes() == 0);
   CHECK(budget.peak_bytes() <= 1000);
 }
+
+namespace {
+
+// Holds bytes of a budget and gives back half of them when asked.
+class Cache final : public Reclaimer {
+ public:
+  Cache(Budget& budget, uint64_t bytes) : budget_(budget), held_(budget.reserve(MemoryTag::index, bytes, "a cache")) {
+    budget_.add(*this);
+  }
+  ~Cache() override { budget_.remove(*this); }
+  uint64_t reclaim(uint64_t) override {
+    const uint64_t before = held_.bytes();
+    held_.shrink_to(before / 2);
+    return before - held_.bytes();
+  }
+  uint64_t bytes() const { return held_.bytes(); }
+
+ private:
+  Budget& budget_;
+  Reservation held_;
+};
+
+}  // namespace
+
+TEST_CASE("who can let go is asked, as often as it takes, before anything is refused") {
+  Budget budget(100);
+  const Cache cache(budget, 80);
+  const Reservation held = budget.reserve(MemoryTag::activations, 75, "work");
+  CHECK(cache.bytes() == 20);
+  CHECK(budget.used_bytes() == 95);
+  CHECK_THROWS_AS(budget.reserve(MemoryTag::activations, 30, "work"), Error);
+  CHECK(budget.used_bytes(MemoryTag::index) == cache.bytes());
+}
+
+TEST_CASE("a tag has a limit of its own, and the refusal names the key that sets it") {
+  BudgetLimits limits;
+  limits.total_bytes = 100 * kMiB;
+  limits.by_tag[static_cast<size_t>(MemoryTag::kv_cache)] = 10 * kMiB;
+  Budget budget(limits);
+  CHECK_NOTHROW(budget.reserve(MemoryTag::weights, 50 * kMiB, "weights"));
+  try {
+    budget.reserve(MemoryTag::kv_cache, 11 * kMiB, "the KV cache");
+    FAIL("accepted");
+  } catch (const Error& error) {
+    CHECK(error.message() == "the KV cache needs 11.0 MiB, 0 B of 10.0 MiB are in use for kv_cache");
+    CHECK(error.hint() == "it could run with --set memory.limits.kv_cache=11MiB");
+  }
+}
+
+TEST_CASE("as much as there is may be asked for") {
+  Budget budget(100);
+  const Reservation held = budget.reserve(MemoryTag::weights, 70, "weights");
+  CHECK(budget.reserve_up_to(MemoryTag::weights, 50, Budget::Ask::nobody).bytes() == 30);
+  Reservation first = budget.reserve_up_to(MemoryTag::weights, 10, Budget::Ask::nobody);
+  first.absorb(budget.reserve_up_to(MemoryTag::weights, 10, Budget::Ask::nobody));
+  CHECK(first.bytes() == 20);
+  first.shrink_to(5);
+  CHECK(budget.used_bytes() == 75);
+}

@@ -1,0 +1,214 @@
+#include "memory/page_policy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <queue>
+#include <vector>
+
+#include "base/error.h"
+
+namespace frugal {
+namespace {
+
+class LeastRecentlyUsed final : public PagePolicy {
+ public:
+  explicit LeastRecentlyUsed(int32_t blocks) : used_(static_cast<size_t>(blocks), 0) {}
+  void touch(int32_t block) override { used_[static_cast<size_t>(block)] = ++clock_; }
+  void set_capacity(int32_t) override {}
+  int32_t victim(const May& may, int32_t) override {
+    int32_t oldest = -1;
+    for (int32_t b = 0; b < static_cast<int32_t>(used_.size()); ++b)
+      if (may(b) && (oldest < 0 || used_[static_cast<size_t>(b)] < used_[static_cast<size_t>(oldest)])) oldest = b;
+    return oldest;
+  }
+
+ private:
+  std::vector<uint64_t> used_;
+  uint64_t clock_ = 0;
+};
+
+// Second chance (Corbató 1968): the hand passes by whoever was used since it last came.
+class Clock final : public PagePolicy {
+ public:
+  explicit Clock(int32_t blocks) : used_(static_cast<size_t>(blocks), false) {}
+  void touch(int32_t block) override { used_[static_cast<size_t>(block)] = true; }
+  void set_capacity(int32_t) override {}
+  int32_t victim(const May& may, int32_t) override {
+    const auto blocks = static_cast<int32_t>(used_.size());
+    for (int32_t step = 0; step < 2 * blocks; ++step) {
+      const int32_t b = hand_;
+      hand_ = (hand_ + 1) % blocks;
+      if (!may(b)) continue;
+      if (!used_[static_cast<size_t>(b)]) return b;
+      used_[static_cast<size_t>(b)] = false;
+    }
+    return -1;
+  }
+
+ private:
+  std::vector<bool> used_;
+  int32_t hand_ = 0;
+};
+
+// Learns the order in which blocks are used in one pass and takes the next pass to be the same. Some blocks are kept
+// for good, the others stream through a window. The kept ones lie evenly between the others, in runs that one read
+// fetches, so that reading goes on while they are computed with.
+class Predictive final : public PagePolicy {
+ public:
+  static constexpr int32_t kRun = 4;         // blocks that are kept, or stream, together
+  static constexpr int32_t kStillInUse = 4;  // blocks behind the position
+
+  Predictive(int32_t blocks, int32_t window)
+      : window_(window), rank_(static_cast<size_t>(blocks)), met_at_(rank_.size(), 0), pass_of_(rank_.size(), 0) {
+    std::iota(rank_.begin(), rank_.end(), 0);  // until a pass was seen: the order of the file
+    order_ = rank_;
+    set_capacity(blocks);
+  }
+
+  void touch(int32_t block) override {
+    const auto b = static_cast<size_t>(block);
+    // A pass ends with a block that was met long before; one that was met just now is still in use.
+    if (pass_of_[b] == pass_ && 2 * (static_cast<int32_t>(seen_.size()) - met_at_[b]) > size()) end_pass();
+    if (pass_of_[b] != pass_) {
+      pass_of_[b] = pass_;
+      met_at_[b] = static_cast<int32_t>(seen_.size());
+      seen_.push_back(block);
+    }
+    position_ = rank_[b];
+  }
+
+  void set_capacity(int32_t blocks) override { kept_ = blocks >= size() ? size() : std::max(0, blocks - window_); }
+
+  int32_t victim(const May& may, int32_t in_favour_of) override {
+    int32_t best = -1;
+    int64_t farthest = in_favour_of < 0 ? -1 : giving_up(in_favour_of);
+    for (int32_t b = 0; b < size(); ++b)
+      if (giving_up(b) > farthest && may(b)) farthest = giving_up(b), best = b;
+    return best;
+  }
+
+  int32_t next(const May& absent) override {
+    int32_t streamed = 0;
+    for (int32_t step = 1; step < size() && streamed < window_; ++step) {
+      const int32_t rank = (position_ + step) % size(), block = order_[static_cast<size_t>(rank)];
+      streamed += !kept(rank);
+      if (absent(block)) return block;
+    }
+    return -1;
+  }
+
+ private:
+  int32_t size() const { return static_cast<int32_t>(rank_.size()); }
+  // Steps until `block` is used again. Those that were used last are still in use: one piece of work ends in the block
+  // where the next begins, and threads are not in step.
+  int64_t ahead(int32_t block) const {
+    const int32_t distance = (rank_[static_cast<size_t>(block)] - position_ + size()) % size();
+    return distance > size() - kStillInUse ? 0 : distance;
+  }
+  // The more, the less is lost without it: what streams goes first, and of that what is needed last.
+  int64_t giving_up(int32_t block) const {
+    return ahead(block) + (kept(rank_[static_cast<size_t>(block)]) ? 0 : size());
+  }
+  bool kept(int32_t rank) const {
+    const int64_t runs = (size() + kRun - 1) / kRun, kept_runs = kept_ / kRun, run = rank / kRun;
+    return kept_ == size() || (run + 1) * kept_runs / runs > run * kept_runs / runs;
+  }
+
+  void end_pass() {
+    // Blocks that this pass did not use keep their order behind those it did.
+    for (const int32_t block : order_)
+      if (pass_of_[static_cast<size_t>(block)] != pass_) seen_.push_back(block);
+    order_ = std::move(seen_);
+    for (int32_t i = 0; i < size(); ++i) rank_[static_cast<size_t>(order_[static_cast<size_t>(i)])] = i;
+    seen_.clear();
+    seen_.reserve(order_.size());
+    ++pass_;
+  }
+
+  int32_t window_, kept_ = 0, position_ = 0;
+  std::vector<int32_t> rank_;    // of each block in the order of use
+  std::vector<int32_t> order_;   // block of each rank
+  std::vector<int32_t> seen_;    // in this pass, in the order of their first use
+  std::vector<int32_t> met_at_;  // place in seen_, in the pass of pass_of_
+  std::vector<uint32_t> pass_of_;
+  uint32_t pass_ = 1;
+};
+
+int64_t belady_reads(std::span<const int32_t> trace, int32_t blocks, int32_t capacity) {
+  const auto never = static_cast<int64_t>(trace.size());
+  std::vector<int64_t> next_use(trace.size()), last(static_cast<size_t>(blocks), never);
+  for (size_t i = trace.size(); i-- > 0;) {
+    next_use[i] = last[static_cast<size_t>(trace[i])];
+    last[static_cast<size_t>(trace[i])] = static_cast<int64_t>(i);
+  }
+  std::vector<int64_t> due(static_cast<size_t>(blocks), -1);  // next use of a resident block; -1: absent
+  std::priority_queue<std::pair<int64_t, int32_t>> farthest;
+  int32_t resident = 0;
+  int64_t reads = 0;
+  for (size_t i = 0; i < trace.size(); ++i) {
+    const auto b = static_cast<size_t>(trace[i]);
+    if (due[b] < 0) {
+      ++reads;
+      while (resident >= capacity) {
+        const auto [at, block] = farthest.top();
+        farthest.pop();
+        if (due[static_cast<size_t>(block)] != at) continue;  // an older entry of a block that was used since
+        due[static_cast<size_t>(block)] = -1;
+        --resident;
+      }
+      ++resident;
+    }
+    due[b] = next_use[i];
+    farthest.emplace(next_use[i], trace[i]);
+  }
+  return reads;
+}
+
+}  // namespace
+
+std::string_view to_string(PagePolicyKind kind) {
+  static constexpr std::string_view kNames[] = {"predictive", "lru", "clock"};
+  return kNames[static_cast<int>(kind)];
+}
+
+PagePolicyKind parse_page_policy(std::string_view name) {
+  for (const auto kind : {PagePolicyKind::predictive, PagePolicyKind::lru, PagePolicyKind::clock})
+    if (name == to_string(kind)) return kind;
+  throw Error(Code::usage, fmt::format("unknown paging policy '{}'", name)).hint("known: predictive, lru, clock");
+}
+
+std::unique_ptr<PagePolicy> make_page_policy(PagePolicyKind kind, int32_t blocks, int32_t window) {
+  FRUGAL_CHECK(blocks > 0 && window >= 0);
+  if (kind == PagePolicyKind::lru) return std::make_unique<LeastRecentlyUsed>(blocks);
+  if (kind == PagePolicyKind::clock) return std::make_unique<Clock>(blocks);
+  return std::make_unique<Predictive>(blocks, window);
+}
+
+int64_t simulate_reads(std::optional<PagePolicyKind> kind, std::span<const int32_t> trace, int32_t blocks,
+                       int32_t capacity) {
+  FRUGAL_CHECK(capacity > 0);
+  for (const int32_t block : trace) FRUGAL_CHECK(block >= 0 && block < blocks);
+  if (!kind) return belady_reads(trace, blocks, capacity);
+  const auto policy = make_page_policy(*kind, blocks, std::min(capacity / 4, 4));
+  policy->set_capacity(capacity);
+  std::vector<bool> resident(static_cast<size_t>(blocks), false);
+  int32_t held = 0;
+  int64_t reads = 0;
+  for (const int32_t block : trace) {
+    policy->touch(block);
+    if (resident[static_cast<size_t>(block)]) continue;
+    if (held == capacity) {
+      const int32_t victim = policy->victim([&](int32_t b) { return resident[static_cast<size_t>(b)]; });
+      resident[static_cast<size_t>(victim)] = false;
+      --held;
+    }
+    resident[static_cast<size_t>(block)] = true;
+    ++held;
+    ++reads;
+  }
+  return reads;
+}
+
+}  // namespace frugal

@@ -1,0 +1,129 @@
+// Weights that may not all be resident: kept within a budget, read ahead of their use, given up when others need room.
+// The weights stay where the file is mapped, so whoever computes with them keeps its pointers and holds a Pin while it
+// reads. A model that fits is mapped and left alone: its pins cost one load of an atomic.
+// Not for tables that are read here and there (embeddings by row): those stay with the kernel.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "base/file.h"
+#include "memory/block_reader.h"
+#include "memory/budget.h"
+#include "memory/page_policy.h"
+
+namespace frugal {
+
+struct PagerOptions {
+  PagePolicyKind policy = PagePolicyKind::predictive;
+  BlockSource source = BlockSource::automatic;
+  bool read_ahead = true;     // by a thread of its own, where the policy knows what comes
+  bool record_trace = false;  // for simulate_reads
+};
+
+struct PagerStats {
+  uint64_t total_bytes = 0;  // that may be paged
+  uint64_t fixed_bytes = 0;  // that always stay: what is too small, or shares a page with others
+  uint64_t resident_bytes = 0, capacity_bytes = 0;
+  uint64_t read_bytes = 0;       // since the start, read ahead or when asked for
+  int64_t pins = 0, waited = 0;  // blocks pinned; of those, not there yet
+  bool paging = false;           // false: everything fits
+  BlockSource source = BlockSource::mapped;
+  double hit_rate() const { return pins == 0 ? 1 : 1 - static_cast<double>(waited) / static_cast<double>(pins); }
+};
+
+class Pager final : public Reclaimer {
+ public:
+  static constexpr uint64_t kBlockBytes = 256 * 1024;
+  /// What one pin may ask for.
+  static constexpr uint64_t kMaxPinBytes = 1024 * 1024;
+
+  /// `weights` are spans of file.bytes(), disjoint and by address, each only read under a pin; the rest of the file,
+  /// and their ragged ends, always stay. Reserves what the budget has, at most all of the file. Throws
+  /// Error(over_budget) if the least is refused. Borrows `budget`; `file` has to stay mapped, not to stay where it is.
+  Pager(const MappedFile& file, std::span<const std::span<const std::byte>> weights, Budget& budget,
+        const PagerOptions& options = {});
+  ~Pager() override;
+  Pager(const Pager&) = delete;
+  Pager& operator=(const Pager&) = delete;
+
+  /// Holds blocks resident until it dies.
+  class Pin {
+   public:
+    Pin() = default;
+    Pin(Pin&& other) noexcept
+        : pager_(std::exchange(other.pager_, nullptr)), first_(other.first_), last_(other.last_) {}
+    Pin& operator=(Pin&&) = delete;
+    ~Pin() {
+      if (pager_) pager_->unpin(first_, last_);
+    }
+
+   private:
+    friend class Pager;
+    Pin(Pager* pager, int32_t first, int32_t last) : pager_(pager), first_(first), last_(last) {}
+    Pager* pager_ = nullptr;
+    int32_t first_ = 0, last_ = 0;
+  };
+  enum class Use { in_order, here_and_there };
+  /// Returns once `bytes`, at most kMaxPinBytes within one of the weights, are resident. Thread-safe. Throws what
+  /// BlockReader::read throws.
+  Pin pin(std::span<const std::byte> bytes, Use use = Use::in_order) {
+    return paging_.load(std::memory_order_acquire) ? pin_blocks(bytes, use) : Pin();
+  }
+
+  uint64_t reclaim(uint64_t bytes) override;
+  PagerStats stats() const;
+  /// Blocks in the order of their use, if recorded, and how many there are.
+  std::vector<int32_t> trace() const;
+  int32_t blocks() const { return static_cast<int32_t>(blocks_.size()); }
+
+ private:
+  enum class State : uint8_t { absent, reading, resident };
+  struct Block {
+    std::span<const std::byte> bytes;
+    State state = State::absent;
+    uint16_t pins = 0;
+  };
+  using Lock = std::unique_lock<std::mutex>;
+
+  void cut_into_blocks(std::span<const std::span<const std::byte>> weights);
+  std::pair<int32_t, int32_t> blocks_of(std::span<const std::byte> bytes) const;
+  Pin pin_blocks(std::span<const std::byte> bytes, Use use);
+  void unpin(int32_t first, int32_t last);
+  void wait_for(Lock& lock, int32_t first, int32_t last);
+  bool make_room(uint64_t bytes, int32_t in_favour_of);
+  void read_blocks(Lock& lock, int32_t first, int32_t last);
+  int32_t run_to_read_ahead(int32_t first) const;
+  bool evict_down_to(uint64_t bytes, int32_t in_favour_of);
+  void start_paging();
+  void capacity_changed();
+  void read_ahead();
+
+  Budget& budget_;
+  PagerOptions options_;
+  std::vector<std::span<const std::byte>> runs_;  // neighbouring blocks without a gap
+  std::vector<Block> blocks_;                     // by address
+  uint64_t total_bytes_ = 0, least_bytes_ = 0;
+  Reservation fixed_, reservation_;
+
+  std::atomic<bool> paging_{false};
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_, moved_on_;  // a block is resident or a read failed; a block was used or let go
+  std::unique_ptr<PagePolicy> policy_;
+  std::unique_ptr<BlockReader> reader_;
+  uint64_t resident_bytes_ = 0, read_bytes_ = 0;  // those being read count as resident
+  int64_t pins_ = 0, waited_ = 0;
+  std::vector<int32_t> trace_;
+  bool stop_ = false, news_ = false;
+  std::thread ahead_;
+};
+
+}  // namespace frugal
