@@ -9,6 +9,7 @@
 #include "generate/generator.h"
 
 namespace frugal {
+
 LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend,
                          LoadMode mode)
     : LoadedModel(pack, make_ops(backend, threads, budget), budget, mode) {}
@@ -21,6 +22,7 @@ LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops>
     if (budget) weights_ = budget->reserve(MemoryTag::weights, pack_->file_bytes(), "a pack read into memory");
     copy_into_memory(pack_->file());
   }
+  if (mode == LoadMode::mmap && budget && budget->limited() && !device()) pack_->page(*budget);
   open(PackSource(*pack_));
 }
 
@@ -30,9 +32,6 @@ LoadedModel::LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_pt
 }
 
 void LoadedModel::open(const ModelSource& source) {
-LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend)
-    : pack_(pack), budget_(budget), ops_(make_ops(backend, threads, budget)) {
-  if (budget && budget->limited() && backend.native()) pack_.page(*budget);
   try {
     embedder_ = open_embedder(source, *ops_);
   } catch (const Error& error) {
