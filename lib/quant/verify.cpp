@@ -114,10 +114,7 @@ std::vector<TokenId> joined_ids(const Tokenizer& tokenizer, std::span<const std:
 
 QualityMeter::QualityMeter(const ModelSource& full_precision, bool decoder, std::span<const std::string_view> texts,
                            int64_t max_tokens, int threads, const Backend& reference)
-    : decoder_(decoder),
-      texts_(texts.begin(), texts.end()),
-      pool_(threads),
-      ops_(make_ops(reference, pool_, nullptr)) {
+    : decoder_(decoder), texts_(texts.begin(), texts.end()), pool_(threads), ops_(make_ops(reference, pool_, nullptr)) {
   if (texts.empty()) throw Error(Code::bad_input, "there is no text to verify with");
   if (decoder)
     reference_ = open_decoder(full_precision, *ops_);

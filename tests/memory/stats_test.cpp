@@ -62,7 +62,8 @@ TEST_CASE("touched anonymous pages are anonymous and unique, and leave with munm
     const ProcessMemory during = *read_process();
     CHECK(during.resident.anon_bytes >= before.resident.anon_bytes + 32 * kMiB);
     CHECK(during.resident.anon_bytes <= before.resident.anon_bytes + 32 * kMiB + kSlack);
-    if (during.uss_bytes) CHECK(*during.uss_bytes >= *before.uss_bytes + 32 * kMiB);
+    // A library's page is no longer ours alone once another process maps it, too.
+    if (during.uss_bytes) CHECK(*during.uss_bytes + kSlack >= *before.uss_bytes + 32 * kMiB);
     CHECK(during.resident.minor_faults > before.resident.minor_faults);
   }
   CHECK(read_process()->resident.anon_bytes <= before.resident.anon_bytes + kSlack);
