@@ -79,8 +79,8 @@ TEST_CASE("paged weights give the same results as resident ones, to the bit, for
       CHECK(std::any_of(expected.begin(), expected.end(), [](float x) { return x != 0; }));
       for (const BlockSource source : {BlockSource::mapped, BlockSource::direct})
         for (const PagePolicyKind policy : {PagePolicyKind::predictive, PagePolicyKind::lru, PagePolicyKind::clock}) {
-          Pack pack(folder / "m.pack");
           Budget budget(9 * kMiB);
+          Pack pack(folder / "m.pack");
           PagerOptions options;
           options.source = source;
           options.policy = policy;
