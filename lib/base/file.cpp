@@ -23,6 +23,11 @@ FileDescriptor open_for_reading(const std::filesystem::path& path, struct stat& 
   return fd;
 }
 
+FileStamp stamp_of(const struct stat& info) {
+  constexpr int64_t kNanoseconds = 1'000'000'000;
+  return {static_cast<uint64_t>(info.st_size), info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec};
+}
+
 void fsync_folder(const std::filesystem::path& folder) {
   FileDescriptor fd(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd || ::fsync(fd.get()) != 0) throw io_error("sync folder", folder.native());
@@ -52,6 +57,12 @@ void FileDescriptor::close() {
   if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
+FileStamp file_stamp(const FileDescriptor& fd) {
+  struct stat info {};
+  if (::fstat(fd.get(), &info) != 0) throw io_error("read the status of", "an open file");
+  return stamp_of(info);
+}
+
 MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   struct stat info {};
   const FileDescriptor fd = open_for_reading(path, info);
@@ -59,6 +70,7 @@ MappedFile::MappedFile(const std::filesystem::path& path) : path_(path) {
   size_ = static_cast<size_t>(info.st_size);
   device_ = info.st_dev;
   inode_ = info.st_ino;
+  stamp_ = stamp_of(info);
   if (size_ == 0) return;
   void* mapped = ::mmap(nullptr, size_, PROT_READ, MAP_SHARED, fd.get(), 0);
   if (mapped == MAP_FAILED) throw io_error("map", path.native());
@@ -70,6 +82,7 @@ MappedFile::MappedFile(MappedFile&& other) noexcept
       size_(std::exchange(other.size_, 0)),
       device_(other.device_),
       inode_(other.inode_),
+      stamp_(other.stamp_),
       path_(std::move(other.path_)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
@@ -79,6 +92,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
     size_ = std::exchange(other.size_, 0);
     device_ = other.device_;
     inode_ = other.inode_;
+    stamp_ = other.stamp_;
     path_ = std::move(other.path_);
   }
   return *this;

@@ -29,6 +29,15 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
+/// What changes when somebody writes to a file: its size and the time of its last change.
+struct FileStamp {
+  uint64_t bytes = 0;
+  int64_t changed_ns = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+/// Of an open file. Throws Error(io).
+FileStamp file_stamp(const FileDescriptor& fd);
+
 /// A whole file mapped read-only and shared. An empty file gives an empty span.
 /// Throws Error(io) if it cannot be opened, Error(bad_input) if it is not a regular file.
 class MappedFile {
@@ -41,6 +50,8 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
+  /// As it was when it was mapped.
+  const FileStamp& stamp() const { return stamp_; }
   /// Whether `fd` is the file that is mapped, and not one that took its name since.
   bool is_open_as(int fd) const;
   /// Drops the pages of [offset, offset + length) from this process (not from the page cache).
@@ -53,6 +64,7 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
   uint64_t device_ = 0, inode_ = 0;
+  FileStamp stamp_;
   std::filesystem::path path_;
 };
 

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <list>
 #include <numeric>
 #include <queue>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -14,41 +17,53 @@ namespace {
 
 class LeastRecentlyUsed final : public PagePolicy {
  public:
-  explicit LeastRecentlyUsed(int32_t blocks) : used_(static_cast<size_t>(blocks), 0) {}
-  void touch(int32_t block) override { used_[static_cast<size_t>(block)] = ++clock_; }
+  explicit LeastRecentlyUsed(int32_t blocks) : place_(static_cast<size_t>(blocks), by_age_.end()) {}
+  void touch(int32_t block) override {
+    if (const Place at = place_of(block); at != by_age_.end()) by_age_.splice(by_age_.end(), by_age_, at);
+  }
+  void enter(int32_t block) override { place_of(block) = by_age_.insert(by_age_.end(), block); }
+  void leave(int32_t block) override { by_age_.erase(std::exchange(place_of(block), by_age_.end())); }
   void set_capacity(int32_t) override {}
   int32_t victim(const May& may, int32_t) override {
-    int32_t oldest = -1;
-    for (int32_t b = 0; b < static_cast<int32_t>(used_.size()); ++b)
-      if (may(b) && (oldest < 0 || used_[static_cast<size_t>(b)] < used_[static_cast<size_t>(oldest)])) oldest = b;
-    return oldest;
+    const auto oldest = std::find_if(by_age_.begin(), by_age_.end(), may);
+    return oldest == by_age_.end() ? -1 : *oldest;
   }
 
  private:
-  std::vector<uint64_t> used_;
-  uint64_t clock_ = 0;
+  using Place = std::list<int32_t>::iterator;
+  Place& place_of(int32_t block) { return place_[static_cast<size_t>(block)]; }
+
+  std::list<int32_t> by_age_;  // what takes room, the longest unused first
+  std::vector<Place> place_;   // end(): takes none
 };
 
 // Second chance (Corbató 1968): the hand passes by whoever was used since it last came.
 class Clock final : public PagePolicy {
  public:
-  explicit Clock(int32_t blocks) : used_(static_cast<size_t>(blocks), false) {}
-  void touch(int32_t block) override { used_[static_cast<size_t>(block)] = true; }
+  explicit Clock(int32_t blocks) : frames_(static_cast<size_t>(blocks)) {}
+  void touch(int32_t block) override { frame(block).used = true; }
+  void enter(int32_t block) override { frame(block) = {true, true}; }
+  void leave(int32_t block) override { frame(block) = {}; }
   void set_capacity(int32_t) override {}
   int32_t victim(const May& may, int32_t) override {
-    const auto blocks = static_cast<int32_t>(used_.size());
+    const auto blocks = static_cast<int32_t>(frames_.size());
     for (int32_t step = 0; step < 2 * blocks; ++step) {
       const int32_t b = hand_;
       hand_ = (hand_ + 1) % blocks;
-      if (!may(b)) continue;
-      if (!used_[static_cast<size_t>(b)]) return b;
-      used_[static_cast<size_t>(b)] = false;
+      if (!frame(b).taken || !may(b)) continue;
+      if (!frame(b).used) return b;
+      frame(b).used = false;
     }
     return -1;
   }
 
  private:
-  std::vector<bool> used_;
+  struct Frame {
+    bool taken = false, used = false;
+  };
+  Frame& frame(int32_t block) { return frames_[static_cast<size_t>(block)]; }
+
+  std::vector<Frame> frames_;
   int32_t hand_ = 0;
 };
 
@@ -59,9 +74,16 @@ class Predictive final : public PagePolicy {
  public:
   static constexpr int32_t kRun = 4;         // blocks that are kept, or stream, together
   static constexpr int32_t kStillInUse = 4;  // blocks behind the position
+  // Steps by which threads that are not in step move a block in the order: no new order, which would change what is
+  // kept.
+  static constexpr int32_t kJitter = 8;
 
   Predictive(int32_t blocks, int32_t window)
-      : window_(window), rank_(static_cast<size_t>(blocks)), met_at_(rank_.size(), 0), pass_of_(rank_.size(), 0) {
+      : window_(window),
+        rank_(static_cast<size_t>(blocks)),
+        taken_(rank_.size(), false),
+        met_at_(rank_.size(), 0),
+        pass_of_(rank_.size(), 0) {
     std::iota(rank_.begin(), rank_.end(), 0);  // until a pass was seen: the order of the file
     order_ = rank_;
     set_capacity(blocks);
@@ -79,22 +101,41 @@ class Predictive final : public PagePolicy {
     position_ = rank_[b];
   }
 
-  void set_capacity(int32_t blocks) override { kept_ = blocks >= size() ? size() : std::max(0, blocks - window_); }
+  void enter(int32_t block) override {
+    taken_[static_cast<size_t>(block)] = true;
+    if (!kept(block)) streaming_.push_back(block);
+  }
+  void leave(int32_t block) override {
+    taken_[static_cast<size_t>(block)] = false;
+    if (!kept(block)) std::erase(streaming_, block);
+  }
 
+  void set_capacity(int32_t blocks) override {
+    const int32_t kept = blocks >= size() ? size() : std::max(0, blocks - window_);
+    if (std::exchange(kept_, kept) != kept) find_streaming();
+  }
+
+  // What streams goes first, and of that what is needed last; what is kept only for want of it.
   int32_t victim(const May& may, int32_t in_favour_of) override {
-    int32_t best = -1;
-    int64_t farthest = in_favour_of < 0 ? -1 : giving_up(in_favour_of);
+    const bool for_kept = in_favour_of < 0 || kept(in_favour_of);
+    int32_t best = -1, farthest = for_kept ? -1 : ahead(in_favour_of);
+    const auto consider = [&](int32_t b) {
+      if (ahead(b) > farthest && may(b)) farthest = ahead(b), best = b;
+    };
+    for (const int32_t b : streaming_) consider(b);
+    if (best >= 0 || !for_kept) return best;
+    if (in_favour_of >= 0) farthest = ahead(in_favour_of);
     for (int32_t b = 0; b < size(); ++b)
-      if (giving_up(b) > farthest && may(b)) farthest = giving_up(b), best = b;
+      if (taken_[static_cast<size_t>(b)]) consider(b);
     return best;
   }
 
-  int32_t next(const May& absent) override {
+  int32_t next() override {
     int32_t streamed = 0;
     for (int32_t step = 1; step < size() && streamed < window_; ++step) {
-      const int32_t rank = (position_ + step) % size(), block = order_[static_cast<size_t>(rank)];
-      streamed += !kept(rank);
-      if (absent(block)) return block;
+      const int32_t block = order_[static_cast<size_t>((position_ + step) % size())];
+      streamed += !kept(block);
+      if (!taken_[static_cast<size_t>(block)]) return block;
     }
     return -1;
   }
@@ -103,35 +144,46 @@ class Predictive final : public PagePolicy {
   int32_t size() const { return static_cast<int32_t>(rank_.size()); }
   // Steps until `block` is used again. Those that were used last are still in use: one piece of work ends in the block
   // where the next begins, and threads are not in step.
-  int64_t ahead(int32_t block) const {
+  int32_t ahead(int32_t block) const {
     const int32_t distance = (rank_[static_cast<size_t>(block)] - position_ + size()) % size();
     return distance > size() - kStillInUse ? 0 : distance;
   }
-  // The more, the less is lost without it: what streams goes first, and of that what is needed last.
-  int64_t giving_up(int32_t block) const {
-    return ahead(block) + (kept(rank_[static_cast<size_t>(block)]) ? 0 : size());
-  }
-  bool kept(int32_t rank) const {
-    const int64_t runs = (size() + kRun - 1) / kRun, kept_runs = kept_ / kRun, run = rank / kRun;
+  bool kept(int32_t block) const {
+    const int64_t runs = (size() + kRun - 1) / kRun, kept_runs = kept_ / kRun;
+    const int64_t run = rank_[static_cast<size_t>(block)] / kRun;
     return kept_ == size() || (run + 1) * kept_runs / runs > run * kept_runs / runs;
+  }
+  void find_streaming() {
+    streaming_.clear();
+    for (int32_t b = 0; b < size(); ++b)
+      if (taken_[static_cast<size_t>(b)] && !kept(b)) streaming_.push_back(b);
   }
 
   void end_pass() {
     // Blocks that this pass did not use keep their order behind those it did.
     for (const int32_t block : order_)
       if (pass_of_[static_cast<size_t>(block)] != pass_) seen_.push_back(block);
-    order_ = std::move(seen_);
-    for (int32_t i = 0; i < size(); ++i) rank_[static_cast<size_t>(order_[static_cast<size_t>(i)])] = i;
+    if (differs(seen_)) {
+      order_ = seen_;
+      for (int32_t i = 0; i < size(); ++i) rank_[static_cast<size_t>(order_[static_cast<size_t>(i)])] = i;
+      find_streaming();
+    }
     seen_.clear();
-    seen_.reserve(order_.size());
     ++pass_;
+  }
+  bool differs(const std::vector<int32_t>& order) const {
+    for (int32_t i = 0; i < size(); ++i)
+      if (std::abs(rank_[static_cast<size_t>(order[static_cast<size_t>(i)])] - i) > kJitter) return true;
+    return false;
   }
 
   int32_t window_, kept_ = 0, position_ = 0;
-  std::vector<int32_t> rank_;    // of each block in the order of use
-  std::vector<int32_t> order_;   // block of each rank
-  std::vector<int32_t> seen_;    // in this pass, in the order of their first use
-  std::vector<int32_t> met_at_;  // place in seen_, in the pass of pass_of_
+  std::vector<int32_t> rank_;       // of each block in the order of use
+  std::vector<int32_t> order_;      // block of each rank
+  std::vector<bool> taken_;         // whether it takes room
+  std::vector<int32_t> streaming_;  // of those that do, the ones that are not kept
+  std::vector<int32_t> seen_;       // in this pass, in the order of their first use
+  std::vector<int32_t> met_at_;     // place in seen_, in the pass of pass_of_
   std::vector<uint32_t> pass_of_;
   uint32_t pass_ = 1;
 };
@@ -187,11 +239,11 @@ std::unique_ptr<PagePolicy> make_page_policy(PagePolicyKind kind, int32_t blocks
 }
 
 int64_t simulate_reads(std::optional<PagePolicyKind> kind, std::span<const int32_t> trace, int32_t blocks,
-                       int32_t capacity) {
+                       int32_t capacity, int32_t window) {
   FRUGAL_CHECK(capacity > 0);
   for (const int32_t block : trace) FRUGAL_CHECK(block >= 0 && block < blocks);
   if (!kind) return belady_reads(trace, blocks, capacity);
-  const auto policy = make_page_policy(*kind, blocks, std::min(capacity / 4, 4));
+  const auto policy = make_page_policy(*kind, blocks, std::min(capacity / 4, window));
   policy->set_capacity(capacity);
   std::vector<bool> resident(static_cast<size_t>(blocks), false);
   int32_t held = 0;
@@ -201,9 +253,11 @@ int64_t simulate_reads(std::optional<PagePolicyKind> kind, std::span<const int32
     if (resident[static_cast<size_t>(block)]) continue;
     if (held == capacity) {
       const int32_t victim = policy->victim([&](int32_t b) { return resident[static_cast<size_t>(b)]; });
+      policy->leave(victim);
       resident[static_cast<size_t>(victim)] = false;
       --held;
     }
+    policy->enter(block);
     resident[static_cast<size_t>(block)] = true;
     ++held;
     ++reads;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <system_error>
 
 #include "base/error.h"
 
@@ -12,10 +13,8 @@ namespace {
 // Blocks begin and end at multiples of this, which is as far as the kernel maps around a page that is asked for: a
 // block that is read brings no page of another one along.
 constexpr uint64_t kAlignment = 64 * 1024;
-// Blocks that the predictive policy reads ahead into.
-constexpr int32_t kWindow = 16;
 // What a pager can work with: the window, and two pins of two threads.
-constexpr uint64_t kLeastBytes = (kWindow + 8) * Pager::kBlockBytes;
+constexpr uint64_t kLeastBytes = (Pager::kWindow + 8) * Pager::kBlockBytes;
 // What one request of the reader takes at most, in blocks.
 constexpr int32_t kBlocksPerRead = 4;
 // Taken from a pager at once, so that it is not asked for every few pages.
@@ -33,17 +32,11 @@ Pager::Pager(const MappedFile& file, std::span<const std::span<const std::byte>>
              const PagerOptions& options)
     : budget_(budget), options_(options) {
   cut_into_blocks(weights);
-  const std::string name = file.path().filename().native();
-  fixed_ = budget.reserve(MemoryTag::weights, file.bytes().size() - total_bytes_,
-                          fmt::format("what always stays of '{}'", name));
-  reservation_ = budget.reserve_up_to(MemoryTag::weights, total_bytes_, Budget::Ask::others);
-  least_bytes_ = std::min(kLeastBytes, total_bytes_);
-  if (reservation_.bytes() < least_bytes_)
-    reservation_.absorb(budget.reserve(MemoryTag::weights, least_bytes_ - reservation_.bytes(),
-                                       fmt::format("a window on the weights of '{}'", name)));
+  fixed_bytes_ = file.bytes().size() - total_bytes_;
+  reserve(file.path().filename().native());
   if (blocks_.empty()) return;
-  const bool fits = reservation_.bytes() == total_bytes_;
-  reader_ = make_block_reader(file, runs_, fits ? BlockSource::mapped : options.source);
+  const bool fits = room_bytes() == total_bytes_;
+  reader_ = options_.open_reader(file, runs_, fits ? BlockSource::mapped : options.source);
   policy_ = make_page_policy(options.policy, blocks(), kWindow);
   if (!fits) start_paging();
   budget.add(*this);
@@ -56,7 +49,15 @@ Pager::~Pager() {
     stop_ = true;
   }
   moved_on_.notify_all();
-  if (ahead_.joinable()) ahead_.join();
+  for (std::thread& reader : readers_) reader.join();
+}
+
+void Pager::reserve(std::string_view name) {
+  least_bytes_ = std::min(kLeastBytes, total_bytes_);
+  // At once, so that a refusal names all that is needed.
+  reservation_ = budget_.reserve(MemoryTag::weights, fixed_bytes_ + least_bytes_,
+                                 fmt::format("what always stays of '{}', with a window on the rest,", name));
+  reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, total_bytes_ - least_bytes_, Budget::Ask::others));
 }
 
 void Pager::cut_into_blocks(std::span<const std::span<const std::byte>> weights) {
@@ -80,15 +81,28 @@ std::pair<int32_t, int32_t> Pager::blocks_of(std::span<const std::byte> bytes) c
   return {static_cast<int32_t>(first - blocks_.begin()), static_cast<int32_t>(last - blocks_.begin())};
 }
 
-void Pager::start_paging() {
-  capacity_changed();
-  if (options_.read_ahead && options_.policy == PagePolicyKind::predictive)
-    ahead_ = std::thread([this] { read_ahead(); });
-  paging_.store(true, std::memory_order_release);
+// Of blocks in ascending order: one span for neighbours without a gap, so that they are one request.
+std::vector<std::span<const std::byte>> Pager::spans_of(const Numbers& numbers) {
+  std::vector<std::span<const std::byte>> spans;
+  for (const int32_t b : numbers) {
+    const std::span<const std::byte> bytes = block(b).bytes;
+    if (!spans.empty() && spans.back().data() + spans.back().size() == bytes.data())
+      spans.back() = {spans.back().data(), spans.back().size() + bytes.size()};
+    else
+      spans.push_back(bytes);
+  }
+  return spans;
 }
 
-void Pager::capacity_changed() {
-  policy_->set_capacity(static_cast<int32_t>(reservation_.bytes() / kBlockBytes));
+void Pager::start_paging() {
+  policy_->set_capacity(static_cast<int32_t>(room_bytes() / kBlockBytes));
+  const int readers = options_.policy == PagePolicyKind::predictive ? options_.readers : 0;
+  try {
+    for (int i = 0; i < readers; ++i) readers_.emplace_back([this] { read_ahead(); });
+  } catch (const std::system_error&) {
+    // No more threads to be had: what is not read ahead is read when it is asked for.
+  }
+  paging_.store(true, std::memory_order_release);
 }
 
 Pager::Pin Pager::pin_blocks(std::span<const std::byte> bytes, Use use) {
@@ -96,41 +110,45 @@ Pager::Pin Pager::pin_blocks(std::span<const std::byte> bytes, Use use) {
   const auto [first, last] = blocks_of(bytes);
   if (first == last) return {};
   Lock lock(mutex_);
+  const int64_t waited_before = waited_;
   for (int32_t b = first; b < last; ++b) {
-    Block& block = blocks_[static_cast<size_t>(b)];
-    ++block.pins;
+    ++block(b).pins;
     ++pins_;
-    waited_ += block.state != State::resident;
+    waited_ += block(b).state != State::resident;
     if (use != Use::in_order) continue;
     policy_->touch(b);
     if (options_.record_trace && (trace_.empty() || trace_.back() != b)) trace_.push_back(b);
   }
-  news_ = true;
-  moved_on_.notify_one();
   Pin pin(this, first, last);  // from here on an exception lets go
+  if (waited_ == waited_before) return pin;
+  wake_readers(kBlocksPerRead);
+  ++waiting_;
   try {
     wait_for(lock, first, last);
   } catch (...) {
-    if (lock.owns_lock()) lock.unlock();
+    --waiting_;
+    lock.unlock();
     throw;
   }
+  --waiting_;
   return pin;
 }
 
+// Returns, or throws, with the lock held.
 void Pager::wait_for(Lock& lock, int32_t first, int32_t last) {
   for (;;) {
-    bool reading = false;
+    bool all_resident = true;
     int32_t b = first;
-    for (; b < last && blocks_[static_cast<size_t>(b)].state != State::absent; ++b)
-      reading |= blocks_[static_cast<size_t>(b)].state == State::reading;
+    for (; b < last && block(b).state != State::absent; ++b) all_resident &= block(b).state == State::resident;
     if (b < last) {
-      int32_t end = b + 1;
-      while (end < last && blocks_[static_cast<size_t>(end)].state == State::absent) ++end;
+      int32_t end = b;
       uint64_t bytes = 0;
-      for (int32_t i = b; i < end; ++i) bytes += blocks_[static_cast<size_t>(i)].bytes.size();
-      make_room(bytes, -1);
-      read_blocks(lock, b, end);
-    } else if (reading) {
+      for (; end < last && block(end).state == State::absent; ++end) bytes += block(end).bytes.size();
+      Numbers victims, taken;
+      make_room(bytes, -1, victims);  // if there is none: over the limit, until a pin ends
+      for (; b < end; ++b) take(b, taken);
+      replace(lock, std::move(victims), std::move(taken));
+    } else if (!all_resident) {
       arrived_.wait(lock);
     } else {
       return;
@@ -139,113 +157,140 @@ void Pager::wait_for(Lock& lock, int32_t first, int32_t last) {
 }
 
 void Pager::unpin(int32_t first, int32_t last) {
-  {
-    Lock lock(mutex_);
-    for (int32_t b = first; b < last; ++b) --blocks_[static_cast<size_t>(b)].pins;
-    evict_down_to(reservation_.bytes(), -1);  // what did not fit while everything was pinned
-    news_ = true;
-  }
-  moved_on_.notify_one();
+  Lock lock(mutex_);
+  int32_t let_go = 0;
+  for (int32_t b = first; b < last; ++b) let_go += --block(b).pins == 0;
+  wake_readers(let_go);
+  if (resident_bytes_ <= room_bytes()) return;
+  Numbers victims;  // what did not fit while everything was pinned
+  choose_victims(room_bytes(), -1, victims);
+  drop(lock, std::move(victims));
 }
 
-// Room for `bytes` more: from the budget if it has any, else from blocks that can go. False if there is none; what is
-// needed at once is then read all the same, and over the limit until a pin ends.
-bool Pager::make_room(uint64_t bytes, int32_t in_favour_of) {
-  if (resident_bytes_ + bytes <= reservation_.bytes()) return true;
-  if (reservation_.bytes() < total_bytes_) {
-    const uint64_t wanted = std::min(total_bytes_ - reservation_.bytes(), std::max(bytes, kBlockBytes));
+// Room for `bytes` more: from the budget if it has any, else from blocks that can go. False if there is none.
+bool Pager::make_room(uint64_t bytes, int32_t in_favour_of, Numbers& victims) {
+  if (resident_bytes_ + bytes <= room_bytes()) return true;
+  if (room_bytes() < total_bytes_) {
+    const uint64_t wanted = std::min(total_bytes_ - room_bytes(), std::max(bytes, kBlockBytes));
     reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, wanted, Budget::Ask::nobody));
-    capacity_changed();
+    policy_->set_capacity(static_cast<int32_t>(room_bytes() / kBlockBytes));
   }
-  return reservation_.bytes() >= bytes && evict_down_to(reservation_.bytes() - bytes, in_favour_of);
+  return room_bytes() >= bytes && choose_victims(room_bytes() - bytes, in_favour_of, victims);
 }
 
-bool Pager::evict_down_to(uint64_t bytes, int32_t in_favour_of) {
-  const auto may = [&](int32_t b) {
-    const Block& block = blocks_[static_cast<size_t>(b)];
-    return block.state == State::resident && block.pins == 0;
-  };
-  while (resident_bytes_ > bytes) {
+// Adds to `victims` until no more than `keep_bytes` are left without them. Whoever asks sees to it that they go.
+bool Pager::choose_victims(uint64_t keep_bytes, int32_t in_favour_of, Numbers& victims) {
+  const auto may = [&](int32_t b) { return block(b).state == State::resident && block(b).pins == 0; };
+  while (resident_bytes_ > keep_bytes) {
     const int32_t victim = policy_->victim(may, in_favour_of);
     if (victim < 0) return false;
-    Block& block = blocks_[static_cast<size_t>(victim)];
-    block.state = State::absent;
-    resident_bytes_ -= block.bytes.size();
-    reader_->drop(block.bytes);
+    policy_->leave(victim);
+    block(victim).state = State::leaving;
+    resident_bytes_ -= block(victim).bytes.size();
+    victims.push_back(victim);
   }
   return true;
 }
 
-// Blocks [first, last), neighbours that are absent, in as few requests as their addresses allow. Without the lock
-// while the disk works.
-void Pager::read_blocks(Lock& lock, int32_t first, int32_t last) {
-  std::vector<std::span<const std::byte>> requests;
-  uint64_t bytes = 0;
-  for (int32_t b = first; b < last; ++b) {
-    Block& block = blocks_[static_cast<size_t>(b)];
-    block.state = State::reading;
-    bytes += block.bytes.size();
-    if (!requests.empty() && requests.back().data() + requests.back().size() == block.bytes.data())
-      requests.back() = {requests.back().data(), requests.back().size() + block.bytes.size()};
-    else
-      requests.push_back(block.bytes);
-  }
-  resident_bytes_ += bytes;
-  State outcome = State::absent;
+void Pager::take(int32_t b, Numbers& taken) {
+  block(b).state = State::reading;
+  resident_bytes_ += block(b).bytes.size();
+  policy_->enter(b);
+  taken.push_back(b);
+}
+
+void Pager::drop(Lock& lock, Numbers victims) {
+  replace(lock, std::move(victims), {});
+}
+
+// Lets the pages of `victims` go, then reads those of `taken`, both without the lock. Throws what reading throws.
+void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
+  std::sort(victims.begin(), victims.end());
+  const auto gone = spans_of(victims), wanted = spans_of(taken);
   std::exception_ptr failure;
   lock.unlock();
+  hand_over(gone, wanted);
   try {
-    for (const std::span<const std::byte> request : requests) reader_->read(request);
-    outcome = State::resident;
+    for (const std::span<const std::byte> span : wanted) reader_->read(span);
   } catch (...) {
     failure = std::current_exception();
-    for (const std::span<const std::byte> request : requests) reader_->drop(request);
+    for (const std::span<const std::byte> span : wanted) reader_->drop(span);
   }
   lock.lock();
-  for (int32_t b = first; b < last; ++b) blocks_[static_cast<size_t>(b)].state = outcome;
-  if (outcome == State::resident)
-    read_bytes_ += bytes;
-  else
-    resident_bytes_ -= bytes;
+  for (const int32_t b : victims) block(b).state = State::absent;
+  for (const int32_t b : taken) settle(b, !failure);
   arrived_.notify_all();
   if (failure) std::rethrow_exception(failure);
 }
 
-// The block behind the last of the absent neighbours from `first` on that one request may read.
-int32_t Pager::run_to_read_ahead(int32_t first) const {
-  int32_t last = first + 1;
-  while (last < blocks() && last % kBlocksPerRead != 0 && blocks_[static_cast<size_t>(last)].state == State::absent)
-    ++last;
-  return last;
+// Pages of what goes to what comes, as far as there are any; the rest to the system.
+void Pager::hand_over(std::vector<std::span<const std::byte>> gone, std::vector<std::span<const std::byte>> wanted) {
+  size_t next = 0;
+  for (std::span<const std::byte> old : gone) {
+    while (!old.empty() && next < wanted.size()) {
+      std::span<const std::byte>& fresh = wanted[next];
+      const size_t bytes = std::min(old.size(), fresh.size());
+      reader_->recycle(old.first(bytes), fresh.first(bytes));
+      old = old.subspan(bytes);
+      fresh = fresh.subspan(bytes);
+      next += fresh.empty();
+    }
+    if (!old.empty()) reader_->drop(old);
+  }
+}
+
+// The end of a read.
+void Pager::settle(int32_t b, bool came) {
+  block(b).state = came ? State::resident : State::absent;
+  if (came) {
+    read_bytes_ += block(b).bytes.size();
+    ++read_blocks_;
+  } else {
+    resident_bytes_ -= block(b).bytes.size();
+    policy_->leave(b);
+  }
+}
+
+// Readers are woken for a whole request, not for every block that is let go.
+void Pager::wake_readers(int32_t news) {
+  news_ = std::min(news_ + news, kBlocksPerRead);
+  if (news_ >= kBlocksPerRead) moved_on_.notify_one();
 }
 
 void Pager::read_ahead() {
   Lock lock(mutex_);
   while (!stop_) {
-    moved_on_.wait(lock, [&] { return stop_ || news_; });
-    news_ = false;
-    while (!stop_) {
-      const int32_t first =
-          policy_->next([&](int32_t b) { return blocks_[static_cast<size_t>(b)].state == State::absent; });
-      if (first < 0) break;
-      const int32_t last = run_to_read_ahead(first);
-      int32_t end = first;
-      uint64_t bytes = 0;
-      while (end < last && make_room(bytes + blocks_[static_cast<size_t>(end)].bytes.size(), end))
-        bytes += blocks_[static_cast<size_t>(end++)].bytes.size();
-      if (end == first) break;
-      try {
-        read_blocks(lock, first, end);
-      } catch (const std::exception&) {
-        break;  // who needs the block meets the error
+    moved_on_.wait(lock, [&] { return stop_ || news_ >= kBlocksPerRead; });
+    news_ = 0;
+    try {
+      while (!stop_ && read_next(lock)) {
       }
+    } catch (const std::exception&) {
+      // Who needs the block meets the error.
     }
   }
 }
 
+// Reads what comes next, in one request, as far as there is room. Returns whether to go on at once: part of a request
+// is only worth one where somebody waits.
+bool Pager::read_next(Lock& lock) {
+  Numbers victims, taken;
+  int32_t b = policy_->next();
+  bool whole = false;
+  while (b >= 0 && block(b).state == State::absent && make_room(block(b).bytes.size(), b, victims)) {
+    take(b, taken);
+    const int32_t next = policy_->next();
+    whole = next != b + 1 || taken.size() == static_cast<size_t>(kBlocksPerRead);
+    b = whole ? -1 : next;
+  }
+  const bool read = !taken.empty();
+  replace(lock, std::move(victims), std::move(taken));
+  return read && (whole || waiting_ > 0);
+}
+
 uint64_t Pager::reclaim(uint64_t bytes) {
   Lock lock(mutex_);
-  const uint64_t held = reservation_.bytes();
+  const uint64_t held = room_bytes();
   if (held <= least_bytes_) return 0;
   if (!paging_.load(std::memory_order_relaxed)) {
     // Whoever computes at this moment holds no pin: pages that it touches again come back by themselves.
@@ -253,21 +298,27 @@ uint64_t Pager::reclaim(uint64_t bytes) {
     start_paging();
   }
   const uint64_t keep = std::max(least_bytes_, held - std::min(held, std::max(bytes, kLeastReclaim)));
-  evict_down_to(keep, -1);
-  reservation_.shrink_to(std::max(keep, resident_bytes_));
-  capacity_changed();
-  return held - reservation_.bytes();
+  Numbers victims;
+  choose_victims(keep, -1, victims);
+  std::sort(victims.begin(), victims.end());
+  // Under the lock: nothing takes their place before the budget has it.
+  for (const std::span<const std::byte> span : spans_of(victims)) reader_->drop(span);
+  for (const int32_t b : victims) block(b).state = State::absent;
+  reservation_.shrink_to(fixed_bytes_ + std::max(keep, resident_bytes_));
+  policy_->set_capacity(static_cast<int32_t>(room_bytes() / kBlockBytes));
+  return held - room_bytes();
 }
 
 PagerStats Pager::stats() const {
   Lock lock(mutex_);
   PagerStats stats;
   stats.total_bytes = total_bytes_;
-  stats.fixed_bytes = fixed_.bytes();
+  stats.fixed_bytes = fixed_bytes_;
   stats.paging = paging_.load();
   stats.resident_bytes = stats.paging ? resident_bytes_ : total_bytes_;
-  stats.capacity_bytes = reservation_.bytes();
+  stats.capacity_bytes = room_bytes();
   stats.read_bytes = read_bytes_;
+  stats.read_blocks = read_blocks_;
   stats.pins = pins_;
   stats.waited = waited_;
   if (reader_) stats.source = reader_->source();

@@ -8,9 +8,11 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -25,15 +27,18 @@ namespace frugal {
 struct PagerOptions {
   PagePolicyKind policy = PagePolicyKind::predictive;
   BlockSource source = BlockSource::automatic;
-  bool read_ahead = true;     // by a thread of its own, where the policy knows what comes
+  int readers = 2;            // threads that read ahead, where the policy knows what comes; 0: nothing is read ahead
   bool record_trace = false;  // for simulate_reads
+  /// How blocks are read. A test's may fail.
+  std::function<decltype(make_block_reader)> open_reader = make_block_reader;
 };
 
 struct PagerStats {
   uint64_t total_bytes = 0;  // that may be paged
   uint64_t fixed_bytes = 0;  // that always stay: what is too small, or shares a page with others
   uint64_t resident_bytes = 0, capacity_bytes = 0;
-  uint64_t read_bytes = 0;       // since the start, read ahead or when asked for
+  uint64_t read_bytes = 0;  // since the start, read ahead or when asked for
+  int64_t read_blocks = 0;
   int64_t pins = 0, waited = 0;  // blocks pinned; of those, not there yet
   bool paging = false;           // false: everything fits
   BlockSource source = BlockSource::mapped;
@@ -45,6 +50,8 @@ class Pager final : public Reclaimer {
   static constexpr uint64_t kBlockBytes = 256 * 1024;
   /// What one pin may ask for.
   static constexpr uint64_t kMaxPinBytes = 1024 * 1024;
+  /// Blocks that the predictive policy reads ahead into.
+  static constexpr int32_t kWindow = 16;
 
   /// `weights` are spans of file.bytes(), disjoint and by address, each only read under a pin; the rest of the file,
   /// and their ragged ends, always stay. Reserves what the budget has, at most all of the file. Throws
@@ -86,44 +93,56 @@ class Pager final : public Reclaimer {
   int32_t blocks() const { return static_cast<int32_t>(blocks_.size()); }
 
  private:
-  enum class State : uint8_t { absent, reading, resident };
+  // A block whose pages go or come belongs to the thread that sees to it: the others wait for it.
+  enum class State : uint8_t { absent, leaving, reading, resident };
   struct Block {
     std::span<const std::byte> bytes;
     State state = State::absent;
     uint16_t pins = 0;
   };
   using Lock = std::unique_lock<std::mutex>;
+  using Numbers = std::vector<int32_t>;  // of blocks
 
+  Block& block(int32_t b) { return blocks_[static_cast<size_t>(b)]; }
   void cut_into_blocks(std::span<const std::span<const std::byte>> weights);
+  void reserve(std::string_view name);
+  uint64_t room_bytes() const { return reservation_.bytes() - fixed_bytes_; }
+  void start_paging();
   std::pair<int32_t, int32_t> blocks_of(std::span<const std::byte> bytes) const;
+  std::vector<std::span<const std::byte>> spans_of(const Numbers& numbers);
   Pin pin_blocks(std::span<const std::byte> bytes, Use use);
   void unpin(int32_t first, int32_t last);
   void wait_for(Lock& lock, int32_t first, int32_t last);
-  bool make_room(uint64_t bytes, int32_t in_favour_of);
-  void read_blocks(Lock& lock, int32_t first, int32_t last);
-  int32_t run_to_read_ahead(int32_t first) const;
-  bool evict_down_to(uint64_t bytes, int32_t in_favour_of);
-  void start_paging();
-  void capacity_changed();
+  bool make_room(uint64_t bytes, int32_t in_favour_of, Numbers& victims);
+  bool choose_victims(uint64_t keep_bytes, int32_t in_favour_of, Numbers& victims);
+  void drop(Lock& lock, Numbers victims);
+  void take(int32_t b, Numbers& taken);
+  void replace(Lock& lock, Numbers victims, Numbers taken);
+  void hand_over(std::vector<std::span<const std::byte>> gone, std::vector<std::span<const std::byte>> wanted);
+  void settle(int32_t b, bool came);
+  void wake_readers(int32_t news);
   void read_ahead();
+  bool read_next(Lock& lock);
 
   Budget& budget_;
   PagerOptions options_;
   std::vector<std::span<const std::byte>> runs_;  // neighbouring blocks without a gap
   std::vector<Block> blocks_;                     // by address
-  uint64_t total_bytes_ = 0, least_bytes_ = 0;
-  Reservation fixed_, reservation_;
+  uint64_t total_bytes_ = 0, fixed_bytes_ = 0, least_bytes_ = 0;
+  Reservation reservation_;  // of what is fixed and of the room for blocks
 
   std::atomic<bool> paging_{false};
   mutable std::mutex mutex_;
-  std::condition_variable arrived_, moved_on_;  // a block is resident or a read failed; a block was used or let go
+  std::condition_variable arrived_, moved_on_;  // a block came, went or could not be read; there is room to read ahead
   std::unique_ptr<PagePolicy> policy_;
   std::unique_ptr<BlockReader> reader_;
-  uint64_t resident_bytes_ = 0, read_bytes_ = 0;  // those being read count as resident
-  int64_t pins_ = 0, waited_ = 0;
+  uint64_t resident_bytes_ = 0, read_bytes_ = 0;  // those being read count as resident, those leaving do not
+  int64_t pins_ = 0, waited_ = 0, read_blocks_ = 0;
   std::vector<int32_t> trace_;
-  bool stop_ = false, news_ = false;
-  std::thread ahead_;
+  bool stop_ = false;
+  int32_t news_ = 0;     // blocks that were let go since a reader looked for something to do
+  int32_t waiting_ = 0;  // threads that wait for a block
+  std::vector<std::thread> readers_;
 };
 
 }  // namespace frugal

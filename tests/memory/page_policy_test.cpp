@@ -70,6 +70,16 @@ TEST_CASE("the predictive policy learns an order that is not the file's") {
   CHECK(simulate_reads(PagePolicyKind::predictive, trace, 100, 60) <= simulate_reads({}, trace, 100, 60) * 12 / 10);
 }
 
+TEST_CASE("threads that are not in step make no new order: what is kept stays") {
+  std::vector<int32_t> trace;
+  for (int pass = 0; pass < 20; ++pass) {
+    std::vector<int32_t> order = iota(100);
+    for (size_t i = static_cast<size_t>(pass % 3); i + 2 < order.size(); i += 3) std::swap(order[i], order[i + 2]);
+    trace.insert(trace.end(), order.begin(), order.end());
+  }
+  CHECK(simulate_reads(PagePolicyKind::predictive, trace, 100, 60) <= simulate_reads({}, trace, 100, 60) * 12 / 10);
+}
+
 TEST_CASE("a block that two threads use by turns with its neighbour ends no pass") {
   std::vector<int32_t> order;
   for (int32_t i = 0; i < 99; ++i) order.insert(order.end(), {i, i + 1, i, i + 1});
@@ -93,6 +103,7 @@ TEST_CASE("LRU keeps what is used again and again, which a cycle never shows") {
 TEST_CASE("what is to be read ahead replaces nothing that is needed sooner") {
   const auto policy = make_page_policy(PagePolicyKind::predictive, 40, 8);
   policy->set_capacity(16);
+  for (const int32_t b : {3, 9, 13}) policy->enter(b);
   policy->touch(10);
   const auto only = [](int32_t block) { return [block](int32_t b) { return b == block; }; };
   CHECK(policy->victim(only(13), 14) == -1);

@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <sys/wait.h>
+
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -155,9 +159,20 @@ TEST_CASE("a budget that is too small for a window is refused with what would do
   const WeightsFile weights;
   const MappedFile file(weights.path());
   const std::array runs = {file.bytes()};
-  Budget budget(kMiB);
-  CHECK_THROWS_AS(Pager(file, runs, budget), Error);
+  Budget budget(kKiB);
+  uint64_t could_run_with = 0;
+  try {
+    const Pager pager(file, runs, budget);
+    FAIL("had no room");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::over_budget);
+    REQUIRE(error.hint().starts_with("it could run with --memory-budget "));
+    could_run_with = parse_bytes(error.hint().substr(error.hint().rfind(' ') + 1));
+  }
   CHECK(budget.used_bytes() == 0);
+  Budget enough(could_run_with);
+  Pager pager(file, runs, enough);
+  CHECK(read_through(file, pager));
 }
 
 TEST_CASE("a file that is cut short while it is paged is an error, not the end of the process") {
@@ -168,7 +183,7 @@ TEST_CASE("a file that is cut short while it is paged is an error, not the end o
     const std::array runs = {file.bytes()};
     PagerOptions options;
     options.source = source;
-    options.read_ahead = false;
+    options.readers = 0;
     Pager pager(file, runs, budget, options);
     fs::resize_file(weights.path(), kBytes / 2);
     try {
@@ -177,6 +192,124 @@ TEST_CASE("a file that is cut short while it is paged is an error, not the end o
     } catch (const Error& error) {
       CHECK(error.code() == Code::corrupt_file);
       CHECK(error.message().find("cut short") != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("a file that somebody writes to while it is paged is an error at the next block that is read") {
+  for (const BlockSource source : kSources) {
+    const WeightsFile weights;
+    const MappedFile file(weights.path());
+    Budget budget(8 * kMiB);
+    const std::array runs = {file.bytes()};
+    PagerOptions options;
+    options.source = source;
+    options.readers = 0;
+    Pager pager(file, runs, budget, options);
+    { const Pager::Pin before = pager.pin(file.bytes().subspan(0, 4096)); }
+    std::fstream(weights.path(), std::ios::in | std::ios::out | std::ios::binary).write("other", 5);
+    fs::last_write_time(weights.path(), fs::file_time_type::clock::now() + std::chrono::seconds(1));
+    try {
+      const Pager::Pin pin = pager.pin(file.bytes().subspan(kMiB, 4096));
+      FAIL("took what somebody wrote");
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::corrupt_file);
+      CHECK(error.message().find("written to") != std::string::npos);
+    }
+  }
+}
+
+namespace {
+
+// Reads as the mapped one does, but for one address while the disk is broken.
+class BrokenDisk final : public BlockReader {
+ public:
+  BrokenDisk(std::unique_ptr<BlockReader> disk, const std::byte* bad, const std::atomic<bool>& broken)
+      : disk_(std::move(disk)), bad_(bad), broken_(broken) {}
+  BlockSource source() const override { return disk_->source(); }
+  void read(std::span<const std::byte> block) override {
+    if (broken_ && block.data() <= bad_ && bad_ < block.data() + block.size())
+      throw Error(Code::io, "cannot read 'weights': Input/output error");
+    disk_->read(block);
+  }
+  void drop(std::span<const std::byte> block) noexcept override { disk_->drop(block); }
+
+ private:
+  std::unique_ptr<BlockReader> disk_;
+  const std::byte* bad_;
+  const std::atomic<bool>& broken_;
+};
+
+}  // namespace
+
+TEST_CASE("a disk that fails fails who needs the block and nobody else, until it works again") {
+  const WeightsFile weights;
+  for (const int readers : {0, 2}) {
+    CAPTURE(readers);
+    const MappedFile file(weights.path());
+    std::atomic<bool> broken{true};
+    Budget budget(8 * kMiB);
+    const std::array runs = {file.bytes()};
+    PagerOptions options;
+    options.readers = readers;
+    options.open_reader = [&](const MappedFile& mapped, std::span<const std::span<const std::byte>> whole,
+                              BlockSource source) -> std::unique_ptr<BlockReader> {
+      return std::make_unique<BrokenDisk>(make_block_reader(mapped, whole, source), file.bytes().data() + 7 * kMiB,
+                                          broken);
+    };
+    Pager pager(file, runs, budget, options);
+    int failures = 0;
+    for (int pass = 0; pass < 3; ++pass)
+      for (uint64_t at = 0; at < kBytes; at += kMiB) {
+        CAPTURE(at);
+        try {
+          const Pager::Pin pin = pager.pin(file.bytes().subspan(at, kMiB));
+          CHECK(holds_its_words(file, at, kMiB));
+          CHECK(at != 7 * kMiB);
+        } catch (const Error& error) {
+          CHECK(error.code() == Code::io);
+          CHECK(at == 7 * kMiB);
+          ++failures;
+        }
+      }
+    CHECK(failures == 3);
+    broken = false;
+    CHECK(read_through(file, pager));
+    CHECK(pager.stats().resident_bytes <= pager.stats().capacity_bytes);
+  }
+}
+
+TEST_CASE("eight processes page one file at once, each right and each within its budget") {
+  const WeightsFile weights;
+  for (const BlockSource source : kSources) {
+    CAPTURE(to_string(source));
+    std::vector<pid_t> children;
+    for (int i = 0; i < 8; ++i) {
+      const pid_t child = ::fork();
+      REQUIRE(child >= 0);
+      if (child > 0) {
+        children.push_back(child);
+        continue;
+      }
+      const MappedFile file(weights.path());
+      Budget budget(7 * kMiB);
+      const std::array runs = {file.bytes()};
+      PagerOptions options;
+      options.source = source;
+      bool right = true;
+      {
+        Pager pager(file, runs, budget, options);
+        for (int pass = 0; pass < 3; ++pass) right &= read_through(file, pager);
+        right &= pager.stats().paging && pager.stats().resident_bytes <= pager.stats().capacity_bytes;
+        right &= budget.peak_bytes() <= 7 * kMiB;
+      }
+      ::_exit(right ? 0 : 1);
+    }
+    for (const pid_t child : children) {
+      int status = 0;
+      REQUIRE(::waitpid(child, &status, 0) == child);
+      CHECK(WIFEXITED(status));
+      CHECK(WEXITSTATUS(status) == 0);
     }
   }
 }
