@@ -1,5 +1,7 @@
 // SIGINT and SIGTERM end a tool with 130 and 143. By default at once; while a GracefulStop lives, the first one only
 // raises a flag, so that the work can stop at a safe place and clean up, and the second one ends at once.
+// SIGBUS, which comes where a mapped file was cut short under its reader, ends it with a message and the code of a
+// corrupt file: nothing can be computed on from there.
 #pragma once
 
 namespace frugal::cli {
