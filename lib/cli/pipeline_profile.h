@@ -29,6 +29,7 @@ struct ProfileOptions {
   Backend backend;
   LoadMode load_mode = LoadMode::mmap;
   Pipeline::Mode mode = Pipeline::Mode::aggressive;
+  PagerOptions paging = {};
 };
 
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.

@@ -11,10 +11,11 @@
 namespace frugal {
 
 LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend,
-                         LoadMode mode)
-    : LoadedModel(pack, make_ops(backend, threads, budget), budget, mode) {}
+                         LoadMode mode, const PagerOptions& paging)
+    : LoadedModel(pack, make_ops(backend, threads, budget), budget, mode, paging) {}
 
-LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget, LoadMode mode)
+LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget, LoadMode mode,
+                         const PagerOptions& paging)
     : pack_(pack), budget_(budget), ops_(std::move(ops)) {
   FRUGAL_CHECK(mode != LoadMode::naive);
   if (mode == LoadMode::mlock) load_note_ = lock_in_memory(pack_->file()).value_or("");
@@ -22,7 +23,7 @@ LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops>
     if (budget) weights_ = budget->reserve(MemoryTag::weights, pack_->file_bytes(), "a pack read into memory");
     copy_into_memory(pack_->file());
   }
-  if (mode == LoadMode::mmap && budget && budget->limited() && !device()) pack_->page(*budget);
+  if (mode == LoadMode::mmap && budget && budget->limited() && !device()) pack_->page(*budget, paging);
   open(PackSource(*pack_));
 }
 

@@ -22,12 +22,13 @@ namespace frugal {
 
 class LoadedModel {
  public:
-  /// Borrows `threads` and `budget` (may be null). `mode` is not naive. Throws Error(missing, corrupt_file, mismatch).
+  /// Borrows `threads` and `budget` (may be null). `mode` is not naive. `paging`: of a pack that is mapped under a
+  /// limited budget. Throws Error(missing, corrupt_file, mismatch, over_budget).
   LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget = nullptr,
-              const Backend& backend = {}, LoadMode mode = LoadMode::mmap);
+              const Backend& backend = {}, LoadMode mode = LoadMode::mmap, const PagerOptions& paging = {});
   /// The same on a backend of the caller's.
   LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget = nullptr,
-              LoadMode mode = LoadMode::mmap);
+              LoadMode mode = LoadMode::mmap, const PagerOptions& paging = {});
   /// Full precision from a checkpoint (LoadMode::naive).
   LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget* budget = nullptr);
   LoadedModel(const LoadedModel&) = delete;

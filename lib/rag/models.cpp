@@ -30,8 +30,14 @@ std::string file_identity(const std::function<std::filesystem::path()>& path) {
 
 class PackModels : public Models {
  public:
-  PackModels(ModelPaths paths, const Backend& backend, int threads, Budget* budget, const GeneratorMemory& memory)
-      : paths_(std::move(paths)), backend_(backend), threads_(threads), budget_(budget), kv_type_(memory.kv_type) {
+  PackModels(ModelPaths paths, const Backend& backend, int threads, Budget* budget, const GeneratorMemory& memory,
+             const PagerOptions& paging)
+      : paths_(std::move(paths)),
+        backend_(backend),
+        threads_(threads),
+        budget_(budget),
+        kv_type_(memory.kv_type),
+        paging_(paging) {
     if (!memory.prefix_folder.empty()) prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, budget);
   }
 
@@ -74,7 +80,7 @@ class PackModels : public Models {
  private:
   // Other backends copy the weights to where they compute, and reserve that.
   void page(Pack& pack) {
-    if (budget_ && budget_->limited() && backend_.native()) pack.page(*budget_);
+    if (budget_ && budget_->limited() && backend_.native()) pack.page(*budget_, paging_);
   }
   Pack& generator_pack() {
     if (!generator_pack_) generator_pack_.emplace(paths_.generator());
@@ -94,6 +100,7 @@ class PackModels : public Models {
   int threads_;
   Budget* budget_;
   KvType kv_type_;
+  PagerOptions paging_;
   std::optional<PrefixCache> prefixes_;
   // Destroyed from the last to the first: what borrows comes after what it borrows from.
   std::unique_ptr<ThreadPool> pool_;
@@ -107,8 +114,8 @@ class PackModels : public Models {
 }  // namespace
 
 std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget,
-                                         const GeneratorMemory& memory) {
-  return std::make_unique<PackModels>(std::move(paths), backend, threads, budget, memory);
+                                         const GeneratorMemory& memory, const PagerOptions& paging) {
+  return std::make_unique<PackModels>(std::move(paths), backend, threads, budget, memory, paging);
 }
 
 }  // namespace frugal

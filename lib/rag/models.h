@@ -9,6 +9,7 @@
 #include <string>
 
 #include "generate/generator.h"
+#include "memory/pager.h"
 #include "nn/embedder.h"
 #include "ops/plugin.h"
 
@@ -39,9 +40,10 @@ struct GeneratorMemory {
   uint64_t prefix_max_bytes = 0;
 };
 
-/// Models from packs. `threads` counts the caller. Borrows `budget` (may be null).
+/// Models from packs. `threads` counts the caller. Borrows `budget` (may be null). `paging`: of packs under a limited
+/// budget, on the native backend.
 std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget,
-                                         const GeneratorMemory& memory = {});
+                                         const GeneratorMemory& memory = {}, const PagerOptions& paging = {});
 
 /// Checkpoints to be read in full precision, and the packs that were made of them. No generator: empty.
 struct NaivePaths {
