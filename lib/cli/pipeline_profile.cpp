@@ -1,15 +1,12 @@
 #include "cli/pipeline_profile.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <cstring>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
+#include "cli/child_process.h"
 #include "cli/memory_record.h"
 #include "cli/output.h"
 #include "cli/table.h"
@@ -47,27 +44,6 @@ void remove_option(std::vector<std::string>& arguments, const std::string& name)
     else
       ++at;
   }
-}
-
-// Whole or not at all: false if the other end went away.
-bool transfer(int fd, std::span<std::byte> bytes, bool writing) {
-  while (!bytes.empty()) {
-    const ssize_t done = writing ? ::write(fd, bytes.data(), bytes.size()) : ::read(fd, bytes.data(), bytes.size());
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    bytes = bytes.subspan(static_cast<size_t>(done));
-  }
-  return true;
-}
-
-[[noreturn]] void rehearse_in_child(const std::vector<PipelineStage>& stages, const ProfileOptions& options, int to) {
-  int status = 1;
-  try {
-    Estimates estimates = rehearse(stages, options);
-    status = transfer(to, std::as_writable_bytes(std::span(estimates)), true) ? 0 : 1;
-  } catch (...) {  // the parent finds out what it was
-  }
-  ::_exit(status);
 }
 
 }  // namespace
@@ -108,7 +84,7 @@ void PipelineProfiler::load(const PipelineStage& stage) {
     return;
   }
   model = std::make_unique<LoadedModel>(pack_of(stage.model, options_.models), threads_, &budget_, options_.backend,
-                                        options_.load_mode);
+                                        options_.load_mode, options_.paging);
   note_ = model->load_note();
   if (!note_.empty()) log(LogLevel::warn, "{}: {}", stage.model, note_);
 }
@@ -159,20 +135,15 @@ std::optional<GpuMemory> PipelineProfiler::gpu() const {
 Estimates estimate_pipeline(const std::vector<PipelineStage>& stages, const ProfileOptions& options) {
   if (!options.backend.native())
     throw Error(Code::usage, "--estimate knows the native backend only").hint("leave --backend out");
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) throw io_error("open", "a pipe");
-  const FileDescriptor from(ends[0]);
-  FileDescriptor to(ends[1]);
-  const pid_t child = ::fork();
-  if (child < 0) throw io_error("start", "a child process");
-  if (child == 0) rehearse_in_child(stages, options, to.get());
-  to.close();
+  const std::string bytes = run_in_child([&] {
+    const Estimates rehearsed = rehearse(stages, options);
+    return std::string(reinterpret_cast<const char*>(rehearsed.data()),
+                       rehearsed.size() * sizeof(Estimates::value_type));
+  });
   Estimates estimates(stages.size());
-  const bool whole = transfer(from.get(), std::as_writable_bytes(std::span(estimates)), false);
-  while (::waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
-  }
-  // What went wrong there goes wrong here too, and is then an error that can be shown.
-  return whole ? estimates : rehearse(stages, options);
+  FRUGAL_CHECK(bytes.size() == estimates.size() * sizeof(Estimates::value_type));
+  std::memcpy(estimates.data(), bytes.data(), bytes.size());
+  return estimates;
 }
 
 int compare_load_modes(std::vector<std::string> arguments, const std::vector<LoadMode>& modes, bool json) {

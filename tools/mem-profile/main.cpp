@@ -3,14 +3,18 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "cli/child_process.h"
 #include "cli/json.h"
 #include "cli/memory_alert.h"
 #include "cli/memory_diff.h"
 #include "cli/output.h"
+#include "cli/paging_report.h"
 #include "cli/pipeline_profile.h"
 #include "cli/profile_run.h"
 #include "cli/tool.h"
+#include "config/paths.h"
 #include "config/pipeline.h"
+#include "eval/paging_ablation.h"
 
 using namespace frugal;
 
@@ -20,7 +24,8 @@ constexpr const char* kExamples =
     "  mem-profile --pipeline configs/pipeline.yaml          load, run and unload each model in turn\n"
     "  mem-profile --model models/all-minilm-l6-v2.pack      one model\n"
     "  mem-profile --format json -- rag-query \"who?\"         any command, with its children\n"
-    "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  two such records: exit 1 if b takes more\n";
+    "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  two such records: exit 1 if b takes more\n"
+    "  mem-profile paging --model x.pack --memory-budget 64MiB  what it costs that not all weights fit\n";
 
 struct Diff {
   std::string before, now, ignore_below = "64KiB";
@@ -50,8 +55,41 @@ int compare(const Diff& asked, const cli::Tool& tool) {
   return diff.passed() ? 0 : 1;
 }
 
+struct Paging {
+  PagingPlan plan;
+  std::string model;
+  std::vector<std::string> sources = {"direct", "mapped"}, policies = {"predictive", "lru", "clock"};
+};
+
+CLI::App* declare_paging(cli::Tool& tool, Paging& paging) {
+  CLI::App* sub = tool.app().add_subcommand("paging", "a generator whose weights do not fit --memory-budget");
+  sub->add_option("-m,--model", paging.model, "the generator")->required()->type_name("PACK");
+  sub->add_option("--text", paging.plan.text, "what it goes on with");
+  sub->add_option("--max-new-tokens", paging.plan.new_tokens, "tokens to write")->check(CLI::Range(1, 1 << 20));
+  sub->add_option("--page-policy", paging.policies, "predictive, lru, clock: which weights go for others")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub->add_option("--page-source", paging.sources, "direct: from a cold disk; mapped: from the page cache")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  return sub;
+}
+
+int measure(Paging& asked, const cli::Tool& tool) {
+  if (!tool.backend().native()) throw Error(Code::usage, "only the native backend pages").hint("leave --backend out");
+  asked.plan.pack = find_model(asked.model);
+  asked.plan.threads = tool.threads();
+  asked.plan.budget_bytes = tool.config().memory_budget;
+  for (const std::string& name : asked.sources) asked.plan.sources.push_back(parse_block_source(name));
+  for (const std::string& name : asked.policies) asked.plan.policies.push_back(parse_page_policy(name));
+  const PagingAblation ablation = measure_paging(asked.plan, cli::run_in_child);
+  cli::print(tool.format() == "json" ? cli::json_document(cli::paging_json(ablation)) : cli::paging_text(ablation));
+  return ablation.passed() ? 0 : 1;
+}
+
 int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
-  std::string pipeline, model, text = "A file that is mapped is read only where it is touched.";
+  const std::string kText = "A file that is mapped is read only where it is touched.";
+  std::string pipeline, model, text = kText;
   int64_t max_new_tokens = 32;
   std::vector<std::string> command;
   CLI::App& app = tool.app();
@@ -76,9 +114,13 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
       ->type_name("FIGURE=LIMIT");
   Diff diff;
   const CLI::App* diff_command = declare_diff(tool, diff);
+  Paging paging;
+  paging.plan.text = kText;
+  const CLI::App* paging_command = declare_paging(tool, paging);
   tool.parse();
 
   if (diff_command->parsed()) return compare(diff, tool);
+  if (paging_command->parsed()) return measure(paging, tool);
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
   asked.json = tool.format() == "json";
