@@ -1,18 +1,19 @@
 #include "eval/counting_ops.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
+#include <functional>
+#include <iterator>
+#include <memory>
 #include <utility>
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "base/file.h"
 
 namespace frugal {
 namespace {
 
 constexpr uint64_t kPage = 4096;
+constexpr int64_t kUnused = -1;  // of a tensor without an operation
 // A fault on a mapped file maps the pages around it that are in the cache, in aligned windows of this size
 // (fault_around_bytes, whose default nobody changes: it takes root and a debug file system).
 constexpr uint64_t kWindow = 64 * 1024;
@@ -74,8 +75,27 @@ const PackedWeight& CountingOps::weight(Weight handle) const {
 std::byte* CountingOps::take(uint64_t bytes) {
   std::byte* data = arena_.allocate(bytes);
   add_pages(arena_pages_, data, bytes, kPage);
+  tensors_.push_back({data, arena_.mark().offset, pass_.tensors.size()});
+  pass_.tensors.push_back({bytes, kUnused, kUnused});
+  pass_.arena_bytes = std::max(pass_.arena_bytes, arena_.mark().offset);
   note_peak();
   return data;
+}
+
+void CountingOps::operate(std::initializer_list<View> operands) {
+  ++step_;
+  for (const View& view : operands) use(view.data);
+}
+
+// A view may begin inside its tensor.
+void CountingOps::use(const void* data) {
+  const auto holds = [data](const Tensor& tensor) { return data >= tensor.begin; };
+  const auto tensor = std::find_if(tensors_.rbegin(), tensors_.rend(), holds);
+  if (tensor == tensors_.rend()) return;
+  TensorLifetime& lifetime = pass_.tensors[tensor->index];
+  if (data >= tensor->begin + lifetime.bytes) return;
+  if (lifetime.first == kUnused) lifetime.first = step_;
+  lifetime.last = step_;
 }
 
 View CountingOps::allocate(Shape shape) {
@@ -83,20 +103,45 @@ View CountingOps::allocate(Shape shape) {
 }
 
 void CountingOps::rewind(Arena::Mark mark) {
-  const uint64_t before = arena_.capacity_bytes();
   arena_.reset(mark);
-  if (arena_.capacity_bytes() < before) arena_pages_.clear();
+  while (arena_pages_.size() * kPage > arena_.capacity_bytes()) arena_pages_.erase(std::prev(arena_pages_.end()));
+  while (!tensors_.empty() && tensors_.back().end_offset > mark.offset) tensors_.pop_back();
+  if (mark.offset > 0) return;
+  std::erase_if(pass_.tensors, [](const TensorLifetime& tensor) { return tensor.first == kUnused; });
+  if (pass_.arena_bytes > widest_pass_.arena_bytes) widest_pass_ = std::move(pass_);
+  pass_ = {};
+  step_ = 0;
 }
 
-std::shared_ptr<std::byte> CountingOps::hold(uint64_t bytes) {
-  void* data = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (data == MAP_FAILED) throw io_error("reserve", "addresses for a key-value cache");
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(data);
-  held_->emplace(begin, Held{bytes, {}});
-  return {static_cast<std::byte*>(data), [held = held_, begin, bytes](std::byte* memory) {
-            held->erase(begin);
-            ::munmap(memory, bytes);
-          }};
+namespace {
+
+// The real ones, so that they grow as they do in earnest; whoever watches is told when they are gone.
+class WatchedRows final : public HeldRows {
+ public:
+  WatchedRows(std::unique_ptr<HeldRows> rows, std::function<void()> gone)
+      : rows_(std::move(rows)), gone_(std::move(gone)) {}
+  ~WatchedRows() override { gone_(); }
+  void grow_to(int64_t rows) override { rows_->grow_to(rows); }
+  std::byte* row(size_t array, int64_t row) const override { return rows_->row(array, row); }
+
+ private:
+  std::unique_ptr<HeldRows> rows_;
+  std::function<void()> gone_;
+};
+
+}  // namespace
+
+std::unique_ptr<HeldRows> CountingOps::hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                                 Budget* budget) {
+  std::unique_ptr<HeldRows> rows = Ops::hold_rows(row_bytes, capacity, budget);
+  std::vector<uintptr_t> begins;
+  for (size_t i = 0; i < row_bytes.size(); ++i) {
+    begins.push_back(reinterpret_cast<uintptr_t>(rows->row(i, 0)));
+    held_->emplace(begins.back(), Held{static_cast<uint64_t>(capacity) * row_bytes[i], {}});
+  }
+  return std::make_unique<WatchedRows>(std::move(rows), [held = held_, begins] {
+    for (const uintptr_t begin : begins) held->erase(begin);
+  });
 }
 
 void CountingOps::read(const void* data, uint64_t bytes) {
@@ -117,10 +162,12 @@ void CountingOps::write(View view) {
 }
 
 void CountingOps::upload(std::span<const float>, View to) {
+  operate({to});
   write(to);
 }
 
-void CountingOps::download(View, std::span<float> to) {
+void CountingOps::download(View from, std::span<float> to) {
+  operate({from});
   std::fill(to.begin(), to.end(), 0.0f);
   if (likeliest_ >= 0 && static_cast<size_t>(likeliest_) < to.size()) to[static_cast<size_t>(likeliest_)] = 1e4f;
   sizes_.result_bytes = std::max<uint64_t>(sizes_.result_bytes, to.size_bytes());
@@ -133,6 +180,7 @@ void CountingOps::embed(View table, std::span<const float> row_scales, std::span
     read(static_cast<const std::byte*>(table.data) + static_cast<uint64_t>(id) * row_bytes, row_bytes);
     if (!row_scales.empty()) read(row_scales.subspan(static_cast<size_t>(id), 1));
   }
+  operate({out});
   write(out);
 }
 
@@ -143,6 +191,7 @@ void CountingOps::embed(Weight table, std::span<const int32_t> ids, View out) {
     read(packed.data + static_cast<uint64_t>(id / kOutputBlock) * block_bytes, block_bytes);
     if (packed.scales) read(packed.scales + id, sizeof(float));
   }
+  operate({out});
   write(out);
 }
 
@@ -153,35 +202,42 @@ void CountingOps::read_weight(const LinearSpec& spec) {
   read(spec.bias);
 }
 
-void CountingOps::linear(const LinearSpec& spec, View x, View out, View) {
+void CountingOps::linear(const LinearSpec& spec, View x, View out, View residual) {
   linear_many(std::span(&spec, 1), x, std::span(&out, 1));
+  if (residual) use(residual.data);
 }
 
 void CountingOps::linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) {
   const Scope scratch(*this);
+  operate({x});
   bool quantized = false;
   for (size_t i = 0; i < specs.size(); ++i) {
     const DType dtype = weight(specs[i].weight).dtype;
     if (dtype != DType::linear_f32 && dtype != DType::linear_f16 && !std::exchange(quantized, true))
-      take(kernels::active().quantized_rows_bytes(x.rows(), x.cols(), specs[i].scales == ActivationScales::grouped));
+      use(take(
+          kernels::active().quantized_rows_bytes(x.rows(), x.cols(), specs[i].scales == ActivationScales::grouped)));
     read_weight(specs[i]);
+    use(outs[i].data);
     write(outs[i]);
   }
 }
 
-void CountingOps::norm(const NormSpec& spec, View, View out) {
+void CountingOps::norm(const NormSpec& spec, View x, View out) {
+  operate({x, out});
   read(spec.gamma);
   read(spec.beta);
   write(out);
 }
 
 void CountingOps::rope(const RopeSpec& spec, std::span<const int32_t>, View x, int64_t, int64_t) {
+  operate({x});
   sizes_.table_bytes = std::max<uint64_t>(sizes_.table_bytes, spec.cosine.size_bytes() + spec.sine.size_bytes());
   write(x);
 }
 
-void CountingOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View, View, View,
+void CountingOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                             View out) {
+  operate({q, k, v, out});
   for (const AttentionSpan& span : spans) {
     const auto floats = kernels::active().attention_scratch_floats(span.kv_tokens, spec.head_dim);
     sizes_.scratch_bytes =
@@ -190,22 +246,28 @@ void CountingOps::attention(const AttentionSpec& spec, std::span<const Attention
   write(out);
 }
 
-void CountingOps::activate(Activation, View, View out) {
+void CountingOps::activate(Activation, View x, View out) {
+  operate({x, out});
   write(out);
 }
-void CountingOps::activate_gated(Activation, View, View, View out) {
+void CountingOps::activate_gated(Activation, View gate, View up, View out) {
+  operate({gate, up, out});
   write(out);
 }
-void CountingOps::add(View, View, View out) {
+void CountingOps::add(View a, View b, View out) {
+  operate({a, b, out});
   write(out);
 }
-void CountingOps::pool(Pooling, std::span<const AttentionSpan>, View, View out) {
+void CountingOps::pool(Pooling, std::span<const AttentionSpan>, View x, View out) {
+  operate({x, out});
   write(out);
 }
 void CountingOps::normalize_rows(View x) {
+  operate({x});
   write(x);
 }
-void CountingOps::copy(View, View to) {
+void CountingOps::copy(View from, View to) {
+  operate({from, to});
   write(to);
 }
 

@@ -4,11 +4,13 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <span>
 #include <vector>
 
+#include "memory/lifetime_plan.h"
 #include "ops/ops.h"
 
 namespace frugal {
@@ -23,6 +25,12 @@ struct WorkingMemory {
   uint64_t total_bytes() const {
     return kv_cache_bytes + activation_bytes + scratch_bytes + table_bytes + result_bytes;
   }
+};
+
+/// One use of the arena, from empty to empty.
+struct ForwardPass {
+  std::vector<TensorLifetime> tensors;  // from their first operation to their last, not to the end of their scope
+  uint64_t arena_bytes = 0;             // what they took at most, laid out by their scopes
 };
 
 /// As the native backend on `threads` threads. Views it gives out point to memory that must not be read or written.
@@ -40,12 +48,16 @@ class CountingOps final : public Ops {
   /// At the moment when most was in use.
   const WorkingMemory& peak() const { return peak_; }
   WorkingMemory now() const;
+  /// Of the passes that are over, the one that took most of the arena.
+  const ForwardPass& widest_pass() const { return widest_pass_; }
 
   std::string_view name() const override { return "counting"; }
+  /// The native backend has one, so prompts are read in the same pieces.
+  std::string value_identity() const override { return "counting"; }
   Weight prepare(const PackedWeight& weight) override;
   Weight prepare(const WeightRows& weight) override;
   View allocate(Shape shape) override;
-  std::shared_ptr<std::byte> hold(uint64_t bytes) override;
+  std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
   void upload(std::span<const float> from, View to) override;
   void download(View from, std::span<float> to) override;
   void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
@@ -71,6 +83,12 @@ class CountingOps final : public Ops {
  private:
   struct Held;  // memory of hold(): its pages that were written
   using Pages = std::set<uintptr_t>;
+  // A tensor that its scope still holds.
+  struct Tensor {
+    std::byte* begin;
+    uint64_t end_offset;  // in the arena
+    size_t index;         // in pass_.tensors
+  };
 
   const PackedWeight& weight(Weight handle) const;
   void read(const void* data, uint64_t bytes);
@@ -78,11 +96,17 @@ class CountingOps final : public Ops {
   void read_weight(const LinearSpec& spec);
   std::byte* take(uint64_t bytes);
   void write(View view);
+  // An operation reads or writes these tensors.
+  void operate(std::initializer_list<View> operands);
+  void use(const void* data);
   void note_peak();
 
   int threads_;
   Arena arena_;
   Pages arena_pages_;
+  std::vector<Tensor> tensors_;  // in the order of the arena
+  int64_t step_ = 0;             // operations of this pass
+  ForwardPass pass_, widest_pass_;
   std::shared_ptr<std::map<uintptr_t, Held>> held_;
   std::vector<PackedWeight> weights_;
   std::span<const std::byte> mapping_;

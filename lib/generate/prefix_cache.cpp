@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "memory/page_pool.h"
 
 namespace frugal {
 namespace {
@@ -61,15 +62,13 @@ bool read_all(int fd, std::span<std::byte> to, uint64_t offset) {
 // Memory of one block's rows, reserved before it is allocated.
 class BlockRows {
  public:
-  BlockRows(uint64_t bytes, Budget* budget) {
-    if (budget) reservation_ = budget->reserve(MemoryTag::io, bytes, "a block of the prefix cache");
-    bytes_.resize(bytes);
-  }
-  std::span<std::byte> bytes() { return bytes_; }
+  BlockRows(uint64_t bytes, Budget* budget)
+      : memory_(pool_of(MemoryTag::io, budget).make(bytes, "a block of the prefix cache")), bytes_(bytes) {}
+  std::span<std::byte> bytes() { return {memory_.get(), bytes_}; }
 
  private:
-  Reservation reservation_;
-  std::vector<std::byte> bytes_;
+  PagePool::Block memory_;
+  uint64_t bytes_;
 };
 
 uint64_t block_bytes(const KvCache& cache) {

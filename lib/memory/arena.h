@@ -1,26 +1,28 @@
-// Working memory of one forward pass: a bump allocator that grows once and is reset, never freed piecemeal.
+// Working memory of one forward pass: a bump allocator that grows where it lies and is reset, never freed piecemeal.
+// Architectures nest their scopes so that its peak is what must be live at once (memory/lifetime_plan.h measures it).
 // Not thread-safe: one forward owns it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/error.h"
 #include "memory/budget.h"
+#include "memory/page_pool.h"
 
 namespace frugal {
 
 class Arena {
  public:
-  static constexpr uint64_t kAlignment = 64;  // a cache line, and a whole AVX-512 vector
+  static constexpr uint64_t kAlignment = PagePool::kAlignment;
 
-  /// `budget` may be null; otherwise every block is reserved there first, as activations.
+  /// `budget` may be null; otherwise pages are reserved there first, as activations.
   explicit Arena(Budget* budget = nullptr) : budget_(budget) {}
 
-  /// `bytes` of uninitialised memory, aligned to kAlignment, valid until reset() to an earlier mark.
+  /// `bytes` of uninitialised memory, aligned to kAlignment, valid until reset() to an earlier mark. Throws
+  /// Error(over_budget) and stays usable.
   std::byte* allocate(uint64_t bytes);
   template <typename T>
   std::span<T> allocate_array(uint64_t count) {
@@ -34,30 +36,32 @@ class Arena {
     uint64_t offset = 0;
   };
   Mark mark() const { return {block_, offset_}; }
-  /// Rewinding to the very start with several blocks gives them up for one that the next allocation makes, so that the
-  /// next pass bumps through one block. Never throws: scopes end with it.
+  /// Never throws: scopes end with it. Pages stay for the next pass, unless the one that ends here used less than half
+  /// of them: those of a prompt go back to the system when the first token of its answer is written.
   void reset(Mark mark) noexcept;
   void reset() noexcept { reset(Mark()); }
+  /// Pages that may be touched, and are reserved.
   uint64_t capacity_bytes() const;
   /// Gives all memory back to the system.
   void clear();
 
  private:
-  struct Free {
-    void operator()(std::byte* p) const;
+  // For AllocationRecorder, while one is active.
+  struct Recorded {
+    Mark at;
+    uint64_t id;
   };
-  struct Block {
-    std::unique_ptr<std::byte, Free> data;
-    uint64_t bytes = 0;
-    Reservation reservation;
-  };
-  void grow(uint64_t bytes);
+  void add_block(uint64_t bytes);
+  void end_pass() noexcept;
+  void record(uint64_t bytes);
+  void forget_after(Mark mark) noexcept;
 
   Budget* budget_;
-  std::vector<Block> blocks_;
+  std::vector<GrowingArrays> blocks_;  // of one array each; hardly ever more than one of them
   size_t block_ = 0;
   uint64_t offset_ = 0;
-  uint64_t fused_bytes_ = 0;  // what the blocks given up by reset() held together: the least the next one holds
+  uint64_t pass_bytes_ = 0;  // the furthest offset since the arena was empty
+  std::vector<Recorded> recorded_;
 };
 
 }  // namespace frugal

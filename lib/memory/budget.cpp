@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "memory/page_pool.h"
 
 namespace frugal {
 
@@ -46,6 +47,19 @@ void Reservation::absorb(Reservation&& other) {
   FRUGAL_CHECK(!other.budget_ || (other.budget_ == budget_ && other.tag_ == tag_));
   bytes_ += std::exchange(other.bytes_, 0);
   other.budget_ = nullptr;
+}
+
+Budget::Budget(uint64_t limit_bytes) : Budget(BudgetLimits{limit_bytes, {}}) {}
+
+Budget::Budget(const BudgetLimits& limits) : limits_(limits) {}
+
+Budget::~Budget() = default;
+
+PagePool& Budget::pool(MemoryTag tag) {
+  std::lock_guard lock(mutex_);
+  std::unique_ptr<PagePool>& pool = pools_[static_cast<size_t>(tag)];
+  if (!pool) pool = std::make_unique<PagePool>(tag, *this);
+  return *pool;
 }
 
 uint64_t Budget::free_bytes(MemoryTag tag) const {

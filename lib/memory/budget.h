@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@ constexpr int kMemoryTags = 7;
 std::string_view to_string(MemoryTag tag);
 
 class Budget;
+class PagePool;
 
 /// Bytes held in a budget; given back when destroyed.
 class Reservation {
@@ -56,8 +58,9 @@ struct BudgetLimits {
 
 class Budget {
  public:
-  explicit Budget(uint64_t limit_bytes = 0) : Budget(BudgetLimits{limit_bytes, {}}) {}
-  explicit Budget(const BudgetLimits& limits) : limits_(limits) {}
+  explicit Budget(uint64_t limit_bytes = 0);
+  explicit Budget(const BudgetLimits& limits);
+  ~Budget();
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 
@@ -70,6 +73,9 @@ class Budget {
   /// Asked, from the first on, when something does not fit. Borrowed until remove().
   void add(Reclaimer& reclaimer);
   void remove(Reclaimer& reclaimer);
+
+  /// Memory of that kind, reserved here page by page (memory/page_pool.h).
+  PagePool& pool(MemoryTag tag);
 
   bool limited() const { return limits_.total_bytes != 0; }
   uint64_t limit_bytes() const { return limits_.total_bytes; }
@@ -92,6 +98,7 @@ class Budget {
   uint64_t peak_ = 0;
   std::mutex reclaiming_;  // held while reclaimers are called, so that none goes away under the caller
   std::vector<Reclaimer*> reclaimers_;
+  std::array<std::unique_ptr<PagePool>, kMemoryTags> pools_;  // made when first asked for
 };
 
 }  // namespace frugal

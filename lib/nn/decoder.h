@@ -33,8 +33,8 @@ struct KvShape {
 };
 
 /// Keys and values of the tokens seen so far, for each layer [capacity, heads · head_dim], in the memory of a backend.
-/// Reserved as kv_cache before it is allocated; grows in steps up to its capacity so that a short prompt does not pay
-/// for a long context. Must not outlive `ops`.
+/// Grows by a few tokens at a time, each step reserved as kv_cache before it is taken, so that neither a long context
+/// nor an answer that may be long costs what is not used. Must not outlive `ops` and `budget`.
 class KvCache {
  public:
   /// Throws Error(usage) for a type that the backend does not have.
@@ -43,7 +43,8 @@ class KvCache {
   int64_t capacity() const { return capacity_; }
   /// Forgets the tokens from `length` on.
   void truncate(int64_t length);
-  /// Makes room for `tokens` more. Throws Error(bad_input) beyond the capacity, Error(over_budget).
+  /// Makes room for `tokens` more. Throws Error(bad_input) beyond the capacity, Error(over_budget); the cache is then
+  /// as it was, and may be asked again.
   void extend(int64_t tokens);
   void advance(int64_t tokens) { length_ += tokens; }
 
@@ -69,28 +70,23 @@ class KvCache {
   void append(int64_t tokens, std::span<const std::byte> from);
 
  private:
-  using Memory = std::shared_ptr<std::byte>;
   // One matrix of a layer: [allocated, cols].
   struct Plane {
-    Memory memory;
     DType dtype = DType::f32;
     int64_t cols = 0;
     uint64_t row_bytes() const { return static_cast<uint64_t>(cols) * (dtype == DType::i8 ? 1 : sizeof(float)); }
   };
-  // f32: { keys, values }; int8: { codes of the keys, of the values, scales of the keys, of the values }.
-  using Layer = std::vector<Plane>;
 
-  View view(const Plane& plane, int64_t first, int64_t tokens) const;
   View view(int64_t layer, size_t plane, int64_t first, int64_t tokens) const;
   QuantizedHeads quantized(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
-  void copy_rows(View from, View to) const;
 
   Ops* ops_;
   KvShape shape_;
   int64_t capacity_, allocated_ = 0, length_ = 0;
-  Budget* budget_;
-  std::vector<Reservation> reservations_;
-  std::vector<Layer> layers_;
+  // Of every layer. f32: { keys, values }; int8: { codes of the keys, of the values, scales of the keys, of the values
+  // }.
+  std::vector<Plane> planes_;
+  std::unique_ptr<HeldRows> rows_;  // array layer · planes + plane
 };
 
 class Decoder {

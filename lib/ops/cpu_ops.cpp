@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "memory/page_pool.h"
 #include "memory/pager.h"
 #include "ops/gather.h"
 #include "ops/ops.h"
@@ -118,28 +119,21 @@ class CpuOps final : public Ops {
   template <typename SetKeys>
   void attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out, SetKeys&& set_keys);
 
-  // A weight that came in rows.
-  struct Owned {
-    Reservation reservation;
-    std::shared_ptr<std::byte> data;
-  };
-
   ThreadPool& threads_;
   Budget* budget_;
-  std::vector<Owned> owned_;
+  std::vector<PagePool::Block> owned_;  // weights that came in rows
   Arena arena_;
   const kernels::Table& kernels_;
   std::vector<PackedWeight> weights_;
 };
 
 Weight CpuOps::prepare(const WeightRows& weight) {
-  Owned owned;
-  const uint64_t bytes = packed_bytes(DType::linear_f32, weight.outputs, weight.inputs);
-  if (budget_) owned.reservation = budget_->reserve(MemoryTag::weights, bytes, "weights in full precision");
-  owned.data = hold(bytes);
+  PagePool::Block owned =
+      pool_of(MemoryTag::weights, budget_)
+          .make(packed_bytes(DType::linear_f32, weight.outputs, weight.inputs), "weights in full precision");
   const uint64_t block_bytes = packed_block_bytes(DType::linear_f32, weight.inputs);
   std::vector<float> buffer(static_cast<size_t>(kOutputBlock * weight.inputs));
-  std::byte* block = owned.data.get();
+  std::byte* block = owned.get();
   for (int64_t first = 0; first < weight.outputs; first += kOutputBlock, block += block_bytes) {
     const int64_t count = std::min(kOutputBlock, weight.outputs - first);
     const std::span<float> rows = std::span(buffer).first(static_cast<size_t>(count * weight.inputs));
@@ -147,7 +141,7 @@ Weight CpuOps::prepare(const WeightRows& weight) {
     pack_block(DType::linear_f32, rows, weight.inputs, block, nullptr);
   }
   owned_.push_back(std::move(owned));
-  return prepare(PackedWeight{DType::linear_f32, weight.outputs, weight.inputs, owned_.back().data.get(), nullptr});
+  return prepare(PackedWeight{DType::linear_f32, weight.outputs, weight.inputs, owned_.back().get(), nullptr});
 }
 
 void CpuOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,

@@ -2,16 +2,58 @@
 
 #include <fmt/format.h>
 
-#include <new>
+#include <vector>
 
 #include "base/error.h"
+#include "memory/allocation_trace.h"
+#include "memory/page_pool.h"
 
 namespace frugal {
 
-std::shared_ptr<std::byte> Ops::hold(uint64_t bytes) {
-  constexpr auto kAlignment = std::align_val_t(Arena::kAlignment);
-  return {static_cast<std::byte*>(::operator new(bytes, kAlignment)),
-          [](std::byte* p) { ::operator delete(p, kAlignment); }};
+namespace {
+
+// In the memory of this process: rows never move.
+class PooledRows final : public HeldRows {
+ public:
+  PooledRows(PagePool& pool, std::span<const uint64_t> row_bytes, int64_t capacity)
+      : row_bytes_(row_bytes.begin(), row_bytes.end()), arrays_(pool, bytes_of(capacity)), recorded_(row_bytes.size()) {
+    if (AllocationRecorder* recorder = AllocationRecorder::active())
+      for (uint64_t& id : recorded_) id = recorder->allocated(MemoryTag::kv_cache, 0);
+  }
+  PooledRows(const PooledRows&) = delete;
+  PooledRows& operator=(const PooledRows&) = delete;
+  ~PooledRows() override {
+    if (AllocationRecorder* recorder = AllocationRecorder::active())
+      for (const uint64_t id : recorded_) recorder->freed(id);
+  }
+
+  void grow_to(int64_t rows) override {
+    const std::vector<uint64_t> bytes = bytes_of(rows);
+    arrays_.grow_to(bytes, "key-value cache");
+    if (AllocationRecorder* recorder = AllocationRecorder::active())
+      for (size_t i = 0; i < bytes.size(); ++i) recorder->grown(recorded_[i], bytes[i]);
+  }
+
+  std::byte* row(size_t array, int64_t row) const override {
+    return arrays_.data(array) + static_cast<uint64_t>(row) * row_bytes_[array];
+  }
+
+ private:
+  std::vector<uint64_t> bytes_of(int64_t rows) const {
+    std::vector<uint64_t> bytes;
+    for (const uint64_t one : row_bytes_) bytes.push_back(static_cast<uint64_t>(rows) * one);
+    return bytes;
+  }
+
+  std::vector<uint64_t> row_bytes_;
+  GrowingArrays arrays_;
+  std::vector<uint64_t> recorded_;
+};
+
+}  // namespace
+
+std::unique_ptr<HeldRows> Ops::hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) {
+  return std::make_unique<PooledRows>(pool_of(MemoryTag::kv_cache, budget), row_bytes, capacity);
 }
 
 void Ops::quantize_heads(View, const QuantizedHeads&) {

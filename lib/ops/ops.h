@@ -85,6 +85,17 @@ struct QuantizedHeads {
 
 enum class Pooling { mean, cls, last };
 
+/// Rows of several arrays in a backend's memory, uninitialised: they outlive every scope and grow together, each array
+/// contiguous. A key-value cache's.
+class HeldRows {
+ public:
+  virtual ~HeldRows() = default;
+  /// Room for `rows` of each array. What is there stays, but may move. Throws Error(over_budget); what was there before
+  /// is there still.
+  virtual void grow_to(int64_t rows) = 0;
+  virtual std::byte* row(size_t array, int64_t row) const = 0;
+};
+
 /// Shapes: x [tokens, features]; sequences are concatenated without padding. Errors: Error(internal) for shapes that do
 /// not fit (an architecture checks its file's shapes when it loads), Error(over_budget) from the arena.
 class Ops {
@@ -112,9 +123,8 @@ class Ops {
     Ops& ops_;
     Arena::Mark mark_;
   };
-  /// Memory that outlives every scope, such as a key-value cache's: uninitialised, given up with its last pointer,
-  /// which must not outlive the backend. Not counted by the backend's budget: who asks reserves.
-  virtual std::shared_ptr<std::byte> hold(uint64_t bytes);
+  /// Counts as kv_cache in `budget` (may be null). The rows must not outlive the backend. row_bytes: of each array.
+  virtual std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget);
   virtual void upload(std::span<const float> from, View to) = 0;
   virtual void download(View from, std::span<float> to) = 0;
 

@@ -106,7 +106,9 @@ class TableOps final : public PluginOps {
   Weight prepare(const PackedWeight& weight) override;
   Weight prepare(const WeightRows& weight) override;
   View allocate(Shape shape) override;
-  std::shared_ptr<std::byte> hold(uint64_t bytes) override;
+  std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
+  /// On a device, uninitialised.
+  std::shared_ptr<std::byte> device_block(uint64_t bytes);
   void upload(std::span<const float> from, View to) override {
     FRUGAL_CHECK(int64_t(from.size()) == to.shape.elements());
     check(plugin_.upload(context_.get(), vector_of(from), matrix_of(to)), "upload");
@@ -230,17 +232,63 @@ Weight TableOps::prepare(const WeightRows& weight) {
   return made;
 }
 
-std::shared_ptr<std::byte> TableOps::hold(uint64_t bytes) {
-  if (device_.is_host) return PluginOps::hold(bytes);
+std::shared_ptr<std::byte> TableOps::device_block(uint64_t bytes) {
   void* data = nullptr;
   check(plugin_.allocate(context_.get(), bytes, &data), "allocate");
   return {static_cast<std::byte*>(data), [this](std::byte* p) { plugin_.release(context_.get(), p); }};
 }
 
+// On a device memory does not grow where it lies: rows, all of floats, are copied to a larger block.
+class DeviceRows final : public HeldRows {
+ public:
+  DeviceRows(TableOps& ops, std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget)
+      : ops_(ops), capacity_(capacity), budget_(budget) {
+    for (const uint64_t bytes : row_bytes) arrays_.push_back({nullptr, bytes});
+  }
+
+  void grow_to(int64_t rows) override {
+    if (rows <= rows_) return;
+    const int64_t grown = std::min(capacity_, std::max({rows, rows_ + rows_ / 2, kLeastRows}));
+    uint64_t row_bytes = 0;
+    for (const Array& array : arrays_) row_bytes += array.row_bytes;
+    if (budget_)
+      reservation_.absorb(
+          budget_->reserve(MemoryTag::kv_cache, static_cast<uint64_t>(grown - rows_) * row_bytes, "key-value cache"));
+    for (Array& array : arrays_) {
+      const auto larger = ops_.device_block(static_cast<uint64_t>(grown) * array.row_bytes);
+      const Shape shape{rows_, static_cast<int64_t>(array.row_bytes / sizeof(float))};
+      if (rows_ > 0) ops_.copy(View(array.block.get(), DType::f32, shape), View(larger.get(), DType::f32, shape));
+      array.block = larger;
+    }
+    rows_ = grown;
+  }
+
+  std::byte* row(size_t array, int64_t row) const override {
+    return arrays_[array].block.get() + static_cast<uint64_t>(row) * arrays_[array].row_bytes;
+  }
+
+ private:
+  static constexpr int64_t kLeastRows = 256;
+  struct Array {
+    std::shared_ptr<std::byte> block;
+    uint64_t row_bytes;
+  };
+  TableOps& ops_;
+  std::vector<Array> arrays_;
+  int64_t rows_ = 0, capacity_;
+  Budget* budget_;
+  Reservation reservation_;
+};
+
+std::unique_ptr<HeldRows> TableOps::hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) {
+  if (device_.is_host) return PluginOps::hold_rows(row_bytes, capacity, budget);
+  return std::make_unique<DeviceRows>(*this, row_bytes, capacity, budget);
+}
+
 View TableOps::allocate(Shape shape) {
   const uint64_t bytes = static_cast<uint64_t>(shape.elements()) * sizeof(float);
   if (device_.is_host) return View(arena_.allocate(bytes), DType::f32, shape);
-  blocks_.push_back(hold(bytes));
+  blocks_.push_back(device_block(bytes));
   return View(blocks_.back().get(), DType::f32, shape);
 }
 

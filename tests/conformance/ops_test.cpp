@@ -301,17 +301,22 @@ TEST_CASE("pooling takes the mean, the first or the last token of each sequence"
   });
 }
 
-TEST_CASE("what a backend holds outlives its scopes") {
+TEST_CASE("rows that a backend holds outlive its scopes and their own growth") {
   on_every_backend([](Ops& ops) {
-    const std::shared_ptr<std::byte> memory = ops.hold(4 * sizeof(float));
-    const View held(memory.get(), DType::f32, Shape{2, 2});
+    const uint64_t row_bytes[] = {2 * sizeof(float), 300 * sizeof(float)};
+    const std::unique_ptr<HeldRows> rows = ops.hold_rows(row_bytes, 10'000, nullptr);
+    rows->grow_to(2);
     {
+      const View held(rows->row(0, 0), DType::f32, Shape{2, 2});
       const Ops::Scope scope(ops);
       ops.copy(put(ops, {1, 2, 3, 4}, 2, 2), held);
     }
     const Ops::Scope scope(ops);
     put(ops, {9, 9, 9, 9}, 2, 2);
-    CHECK(get(ops, held) == std::vector<float>{1, 2, 3, 4});
+    rows->grow_to(10'000);
+    ops.copy(put(ops, {7, 7, 7, 7}, 2, 2), View(rows->row(0, 9'998), DType::f32, Shape{2, 2}));
+    CHECK(get(ops, View(rows->row(0, 0), DType::f32, Shape{2, 2})) == std::vector<float>{1, 2, 3, 4});
+    CHECK(get(ops, View(rows->row(0, 9'998), DType::f32, Shape{2, 2})) == std::vector<float>{7, 7, 7, 7});
   });
 }
 

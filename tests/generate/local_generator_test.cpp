@@ -1,7 +1,10 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
@@ -36,6 +39,52 @@ TEST_CASE("generation streams what it returns, stops at its limit and can be can
       generator->chat(std::span(&question, 1), options, [](std::string_view) { return false; });
   CHECK(cancelled.finish == "cancelled");
   CHECK(cancelled.new_tokens <= 2);
+}
+
+TEST_CASE(
+    "a budget that runs out in the middle of an answer is an error, and the same tokens follow once there is room") {
+  const TemporaryPack made(kRoot / "tests/golden/llama", Precision::int8);
+  const Pack pack(made.path);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  const auto model = open_decoder(pack, *ops);
+  const std::vector<TokenId> prompt = {1, 5, 9, 2, 7};
+  const auto likeliest = [](const std::vector<float>& logits) {
+    return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  };
+  // Calls between(error) and tries again where a token is refused.
+  const auto generate = [&](KvCache& cache, const std::function<void(const Error&)>& between) {
+    std::vector<float> logits(static_cast<size_t>(model->vocab_size()));
+    std::vector<TokenId> tokens;
+    model->forward(prompt, cache, logits);
+    while (tokens.size() < 150) {
+      tokens.push_back(likeliest(logits));
+      try {
+        model->forward(std::span(&tokens.back(), 1), cache, logits);
+      } catch (const Error& error) {
+        between(error);
+        model->forward(std::span(&tokens.back(), 1), cache, logits);
+      }
+    }
+    return tokens;
+  };
+  KvCache free = model->make_cache(200);
+  const std::vector<TokenId> expected = generate(free, [](const Error& error) { FAIL(error.message()); });
+
+  Budget counted;
+  KvCache first_pages = model->make_cache(200, &counted);
+  first_pages.extend(1);
+  Budget budget(counted.used_bytes() + 64 * 1024);
+  Reservation other = budget.reserve(MemoryTag::weights, 64 * 1024, "weights");
+  KvCache cache = model->make_cache(200, &budget);
+  int refusals = 0;
+  CHECK(generate(cache, [&](const Error& error) {
+          CHECK(error.code() == Code::over_budget);
+          CHECK(cache.length() > int64_t(prompt.size()));
+          ++refusals;
+          other.release();
+        }) == expected);
+  CHECK(refusals == 1);
 }
 
 TEST_CASE("a prompt that does not fit the context is refused with a hint") {

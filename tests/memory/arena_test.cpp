@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/trace.h"
 #include "base/units.h"
 
 using namespace frugal;
@@ -40,7 +41,7 @@ TEST_CASE("a rewound arena gives the same memory again, and keeps what was befor
   CHECK(kept[99] == std::byte(7));
 }
 
-TEST_CASE("after a pass that grew, the next one fits in a single block and grows no more") {
+TEST_CASE("an arena holds little more than what was alive at once, and passes of one size grow it no further") {
   Arena arena;
   const auto pass = [&] {
     for (int i = 0; i < 40; ++i) arena.allocate(50'000);
@@ -50,11 +51,33 @@ TEST_CASE("after a pass that grew, the next one fits in a single block and grows
   pass();
   const uint64_t settled = arena.capacity_bytes();
   CHECK(settled >= 40 * 50'000);
+  CHECK(settled <= 40 * 50'048 + 128 * kKiB);
   for (int i = 0; i < 5; ++i) pass();
   CHECK(arena.capacity_bytes() == settled);
 }
 
-TEST_CASE("every block is reserved in the budget before it is allocated, and given back") {
+TEST_CASE("what a long pass took goes back after a short one, but not after one of about its size") {
+  Budget budget;
+  Arena arena(&budget);
+  const auto pass = [&](uint64_t bytes) {
+    arena.allocate(bytes);
+    arena.reset();
+    return arena.capacity_bytes();
+  };
+  const uint64_t large = pass(8 * kMiB);
+  CHECK(large >= 8 * kMiB);
+  CHECK(pass(5 * kMiB) == large);
+  const uint64_t before = read_memory().anon_bytes;
+  std::memset(arena.allocate(8 * kMiB), 1, 8 * kMiB);
+  CHECK(read_memory().anon_bytes > before + 7 * kMiB);
+  arena.reset();
+  CHECK(pass(10'000) <= 128 * kKiB);
+  CHECK(budget.used_bytes() == arena.capacity_bytes());
+  CHECK(read_memory().anon_bytes < before + kMiB);
+  CHECK(pass(8 * kMiB) == large);
+}
+
+TEST_CASE("pages are reserved in the budget before they are taken, and given back") {
   Budget budget(4 * kMiB);
   {
     Arena arena(&budget);
@@ -69,7 +92,7 @@ TEST_CASE("every block is reserved in the budget before it is allocated, and giv
   CHECK(budget.used_bytes() == 0);
 }
 
-TEST_CASE("ending a pass never throws, even if somebody else took the budget it gave up") {
+TEST_CASE("ending a pass never throws, even if somebody else took what was left of the budget") {
   Budget budget(4 * kMiB);
   Arena arena(&budget);
   arena.allocate(1 * kMiB);

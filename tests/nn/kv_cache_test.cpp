@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <cmath>
 
@@ -55,19 +56,50 @@ TEST_CASE("a key-value cache keeps what it holds when it grows, and refuses more
   }
 }
 
-TEST_CASE("a key-value cache is reserved in the budget before it is allocated, a quarter and a bit of it in int8") {
+TEST_CASE("a key-value cache is reserved in the budget as it grows, by the page, a quarter and a bit of it in int8") {
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads);
-  Budget budget(300 * 2 * 4 * 2 * 4);
-  KvCache cache(*ops, kShape, 1000, &budget);
-  cache.extend(200);
-  CHECK(budget.used_bytes(MemoryTag::kv_cache) == 256 * 2 * 4 * 2 * 4);
-  CHECK_THROWS_AS(cache.extend(400), Error);
-
-  Budget other;
-  KvCache small(*ops, {30, 3, 64, KvType::int8}, 1000, &other);
+  const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  const auto pages = [page](uint64_t bytes) { return (bytes + page - 1) / page * page; };
+  Budget budget;
+  {
+    KvCache cache(*ops, {30, 3, 64}, 100'000, &budget);
+    CHECK(budget.used_bytes() == 0);
+    cache.extend(1);
+    CHECK(budget.used_bytes(MemoryTag::kv_cache) == 30 * 2 * pages(16 * 3 * 64 * 4));
+    cache.extend(200);
+    CHECK(budget.used_bytes(MemoryTag::kv_cache) == 30 * 2 * pages(208 * 3 * 64 * 4));
+    CHECK(budget.used_bytes() == cache.bytes_per_token() * 208);
+  }
+  CHECK(budget.used_bytes() == 0);
+  KvCache small(*ops, {30, 3, 64, KvType::int8}, 100'000, &budget);
   small.extend(200);
-  CHECK(other.used_bytes(MemoryTag::kv_cache) == 256 * 30 * 2 * 3 * (64 + 4));
+  CHECK(budget.used_bytes(MemoryTag::kv_cache) == 30 * 2 * (pages(208 * 3 * 64) + pages(208 * 3 * 4)));
+}
+
+TEST_CASE("a refusal leaves a key-value cache as it was, to be asked again") {
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  for (const KvType type : {KvType::f32, KvType::int8}) {
+    CAPTURE(to_string(type));
+    const KvShape shape{2, 2, 64, type};
+    Budget budget(1 << 20);
+    KvCache cache(*ops, shape, 100'000, &budget);
+    write(cache, shape, 50, 1);
+    const std::vector<std::byte> before = rows_of(cache, 0, 50);
+    Reservation other = budget.reserve(MemoryTag::weights, budget.limit_bytes() - budget.used_bytes(), "weights");
+    const uint64_t used = budget.used_bytes(MemoryTag::kv_cache);
+    const auto refusal = error_of([&] { cache.extend(100); });
+    REQUIRE(refusal.has_value());
+    CHECK(refusal->code() == Code::over_budget);
+    CHECK(contains(refusal->message(), "key-value cache"));
+    CHECK(budget.used_bytes(MemoryTag::kv_cache) == used);
+    CHECK(rows_of(cache, 0, 50) == before);
+    other.release();
+    write(cache, shape, 100, 1000);
+    CHECK(cache.length() == 150);
+    CHECK(rows_of(cache, 0, 50) == before);
+  }
 }
 
 TEST_CASE("rows that were saved are appended to another cache as they were") {

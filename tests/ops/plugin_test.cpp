@@ -111,7 +111,9 @@ TEST_CASE("a device reports its memory, and the processor, which has none of its
       continue;
     }
     REQUIRE(before.used_bytes.has_value());
-    const auto held = ops->hold(64 << 20);
+    const uint64_t row_bytes = 1 << 20;
+    const auto held = ops->hold_rows(std::span(&row_bytes, 1), 64, nullptr);
+    held->grow_to(64);
     CHECK(*ops->memory().used_bytes >= *before.used_bytes + (64 << 20));
     CHECK(*ops->memory().peak_bytes >= *before.used_bytes + (64 << 20));
   }
