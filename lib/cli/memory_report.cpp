@@ -104,7 +104,11 @@ Json estimate_json(const MemoryEstimate& estimate, const StageProfile& stage) {
             {"activation_bytes", estimate.working.activation_bytes},
             {"scratch_bytes", estimate.working.scratch_bytes},
             {"table_bytes", estimate.working.table_bytes},
-            {"result_bytes", estimate.working.result_bytes}}}};
+            {"result_bytes", estimate.working.result_bytes}}},
+          {"activation_layout",
+           {{"arena_bytes", estimate.activations.arena_bytes},
+            {"planned_bytes", estimate.activations.planned_bytes},
+            {"least_bytes", estimate.activations.least_bytes}}}};
 }
 
 std::string size(std::optional<uint64_t> bytes) {

@@ -25,6 +25,11 @@ int32_t ordinary_token(const Tokenizer& tokenizer, int64_t vocab) {
   return token;
 }
 
+ActivationLayout layout_of(const ForwardPass& pass) {
+  const LifetimePlan plan = plan_lifetimes(pass.tensors);
+  return {pass.arena_bytes, plan.planned_bytes, plan.most_live_bytes};
+}
+
 }  // namespace
 
 void MemoryEstimate::add_runtime(uint64_t anon_bytes) {
@@ -89,6 +94,7 @@ MemoryEstimate MemoryEstimator::run(const std::string& name, std::string_view te
   rehearsal.kept.activation_bytes = now.activation_bytes;
   rehearsal.kept.table_bytes = now.table_bytes;
   estimate.mapped_bytes = mapped_bytes(rehearsal);
+  estimate.activations = layout_of(rehearsal.ops->widest_pass());
   return estimate;
 }
 

@@ -14,6 +14,13 @@
 
 namespace frugal {
 
+/// Of the forward pass that takes most working memory.
+struct ActivationLayout {
+  uint64_t arena_bytes = 0;    // as scopes lay its tensors out
+  uint64_t planned_bytes = 0;  // as a plan of their lifetimes would (memory/lifetime_plan.h)
+  uint64_t least_bytes = 0;    // that live at once: no layout takes less
+};
+
 /// One stage. Bytes as memory_usage_peak and model_mapped_bytes measure them, once add_runtime() was told what the
 /// process holds without a model.
 struct MemoryEstimate {
@@ -26,6 +33,7 @@ struct MemoryEstimate {
   uint64_t runtime_bytes = 0;  // anonymous memory of the process before the first stage
   uint64_t model_bytes = 0;    // objects of all loaded models: tokenizer, handles, their graph
   WorkingMemory working;
+  ActivationLayout activations;  // of this run's model
 };
 
 /// Follows the stages of a pipeline in their order. Not thread-safe.

@@ -115,21 +115,30 @@ class BertLayer {
   }
 
   void forward(Ops& ops, std::span<const AttentionSpan> spans, View x) const {
-    const Ops::Scope scope(ops);
-    const Shape wide{x.rows(), up_.outputs()};
-    const View q = ops.allocate(x.shape), k = ops.allocate(x.shape), v = ops.allocate(x.shape),
-               context = ops.allocate(x.shape);
-    qkv_.forward(ops, x, std::array{q, k, v});
-    ops.attention(attention_, spans, q, k, v, context);
-    out_.forward(ops, context, x, x);
+    attend(ops, spans, x);
     ops.norm(norm1_, x, x);
-    const View h = ops.allocate(wide);
-    up_.forward(ops, x, h);
-    down_.forward(ops, h, x, x);
+    feed_forward(ops, x);
     ops.norm(norm2_, x, x);
   }
 
  private:
+  // Each half gives its working memory up before the other begins: what is alive at once is the arena's peak.
+  void attend(Ops& ops, std::span<const AttentionSpan> spans, View x) const {
+    const Ops::Scope scope(ops);
+    const View q = ops.allocate(x.shape), k = ops.allocate(x.shape), v = ops.allocate(x.shape);
+    qkv_.forward(ops, x, std::array{q, k, v});
+    const View context = ops.allocate(x.shape);
+    ops.attention(attention_, spans, q, k, v, context);
+    out_.forward(ops, context, x, x);
+  }
+
+  void feed_forward(Ops& ops, View x) const {
+    const Ops::Scope scope(ops);
+    const View h = ops.allocate(Shape{x.rows(), up_.outputs()});
+    up_.forward(ops, x, h);
+    down_.forward(ops, h, x, x);
+  }
+
   LinearGroup qkv_;
   Linear out_, up_, down_;
   NormSpec norm1_, norm2_;

@@ -90,27 +90,44 @@ class LlamaLayer {
   }
 
   void forward(Ops& ops, const Step& step, View x) const {
-    const Ops::Scope scope(ops);
-    const int64_t tokens = x.rows(), seen = step.cache.length();
-    const View h = ops.allocate(x.shape);
-    const View q = ops.allocate(Shape{tokens, config_.q_features()}), context = ops.allocate(q.shape);
-    const KvCache::Fresh fresh = step.cache.fresh_rows(index_, tokens);
-    ops.norm(norm1_, x, h);
-    qkv_.forward(ops, h, std::array{q, fresh.keys, fresh.values});
-    ops.rope(step.rope, step.positions, q, config_.heads, config_.head_dim);
-    ops.rope(step.rope, step.positions, fresh.keys, config_.kv_heads, config_.head_dim);
-    step.cache.store(index_, fresh);
-    step.cache.attend(index_, attention_, std::array{AttentionSpan{0, tokens, 0, seen + tokens}}, q, context);
-    out_.forward(ops, context, x, x);
-
-    const View gate = ops.allocate(Shape{tokens, config_.intermediate}), up = ops.allocate(gate.shape);
-    ops.norm(norm2_, x, h);
-    gate_up_.forward(ops, h, std::array{gate, up});
-    ops.activate_gated(config_.activation, gate, up, gate);
-    down_.forward(ops, gate, x, x);
+    attend(ops, step, x);
+    feed_forward(ops, x);
   }
 
  private:
+  // Scopes end where a tensor is no longer read: what is alive at once is the arena's peak.
+  void attend(Ops& ops, const Step& step, View x) const {
+    const Ops::Scope scope(ops);
+    const int64_t tokens = x.rows(), seen = step.cache.length();
+    const View q = ops.allocate(Shape{tokens, config_.q_features()});
+    const KvCache::Fresh fresh = step.cache.fresh_rows(index_, tokens);
+    {
+      const Ops::Scope normed(ops);
+      const View h = ops.allocate(x.shape);
+      ops.norm(norm1_, x, h);
+      qkv_.forward(ops, h, std::array{q, fresh.keys, fresh.values});
+    }
+    ops.rope(step.rope, step.positions, q, config_.heads, config_.head_dim);
+    ops.rope(step.rope, step.positions, fresh.keys, config_.kv_heads, config_.head_dim);
+    step.cache.store(index_, fresh);
+    const View context = ops.allocate(q.shape);
+    step.cache.attend(index_, attention_, std::array{AttentionSpan{0, tokens, 0, seen + tokens}}, q, context);
+    out_.forward(ops, context, x, x);
+  }
+
+  void feed_forward(Ops& ops, View x) const {
+    const Ops::Scope scope(ops);
+    const View gate = ops.allocate(Shape{x.rows(), config_.intermediate});
+    {
+      const Ops::Scope gating(ops);
+      const View up = ops.allocate(gate.shape), h = ops.allocate(x.shape);
+      ops.norm(norm2_, x, h);
+      gate_up_.forward(ops, h, std::array{gate, up});
+      ops.activate_gated(config_.activation, gate, up, gate);
+    }
+    down_.forward(ops, gate, x, x);
+  }
+
   int64_t index_;
   LlamaConfig config_;
   NormSpec norm1_, norm2_;
