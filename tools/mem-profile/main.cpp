@@ -11,6 +11,7 @@
 #include "cli/paging_report.h"
 #include "cli/pipeline_profile.h"
 #include "cli/profile_run.h"
+#include "cli/replay_command.h"
 #include "cli/tool.h"
 #include "config/paths.h"
 #include "config/pipeline.h"
@@ -117,10 +118,12 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   Paging paging;
   paging.plan.text = kText;
   const CLI::App* paging_command = declare_paging(tool, paging);
+  const cli::ReplayCommand replay(tool);
   tool.parse();
 
   if (diff_command->parsed()) return compare(diff, tool);
   if (paging_command->parsed()) return measure(paging, tool);
+  if (replay.asked()) return replay.run();
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
   asked.json = tool.format() == "json";

@@ -1,0 +1,100 @@
+#include "cli/replay_command.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "base/units.h"
+#include "cli/json.h"
+#include "cli/output.h"
+#include "cli/table.h"
+#include "eval/allocation_replay.h"
+
+namespace frugal::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int kReplaySchema = 1;
+
+// The events of one kind of memory, or of all, and what each allocator made of them.
+struct Comparison {
+  std::string kind;
+  size_t operations = 0;
+  uint64_t most_live_bytes = 0;
+  std::vector<ReplayResult> results;
+};
+
+Comparison compare(std::string kind, const AllocationTrace& trace) {
+  Comparison comparison{std::move(kind), trace.events.size(), trace.most_live_bytes, {}};
+  for (const ReplayAllocator allocator : kReplayAllocators)
+    if (const std::optional<ReplayResult> result = replay(trace, allocator)) comparison.results.push_back(*result);
+  return comparison;
+}
+
+std::vector<Comparison> compare_kinds(const AllocationTrace& trace) {
+  std::vector<Comparison> comparisons;
+  for (int i = 0; i < kMemoryTags; ++i) {
+    const auto tag = static_cast<MemoryTag>(i);
+    const AllocationTrace part = only(trace, tag);
+    if (!part.events.empty()) comparisons.push_back(compare(std::string(to_string(tag)), part));
+  }
+  if (comparisons.size() > 1) comparisons.push_back(compare("all", trace));
+  return comparisons;
+}
+
+Json comparison_json(const Comparison& comparison) {
+  Json allocators = Json::array();
+  for (const ReplayResult& result : comparison.results)
+    allocators.push_back({{"allocator", to_string(result.allocator)},
+                          {"peak_bytes", result.peak_bytes},
+                          {"fragmentation", result.fragmentation(comparison.most_live_bytes)},
+                          {"left_bytes", result.left_bytes},
+                          {"ns_per_operation", result.ns_per_operation}});
+  return {{"kind", comparison.kind},
+          {"operations", comparison.operations},
+          {"most_live_bytes", comparison.most_live_bytes},
+          {"allocators", allocators}};
+}
+
+std::string comparison_table(const std::vector<Comparison>& comparisons) {
+  constexpr Table::Align right = Table::Align::right;
+  Table table({{"memory"},
+               {"operations", right},
+               {"live at most", right},
+               {"allocator"},
+               {"peak", right},
+               {"lost", right},
+               {"left", right},
+               {"ns each", right}});
+  for (const Comparison& comparison : comparisons)
+    for (const ReplayResult& result : comparison.results)
+      table.add({comparison.kind, std::to_string(comparison.operations), format_bytes(comparison.most_live_bytes),
+                 std::string(to_string(result.allocator)), format_bytes(result.peak_bytes),
+                 fmt::format("{:.1f}%", 100 * result.fragmentation(comparison.most_live_bytes)),
+                 format_bytes(result.left_bytes), fmt::format("{:.0f}", result.ns_per_operation)});
+  return table.text();
+}
+
+}  // namespace
+
+ReplayCommand::ReplayCommand(Tool& tool)
+    : tool_(tool), command_(tool.app().add_subcommand("replay", "a recorded run's allocations against allocators")) {
+  command_->add_option("TRACE", trace_, "what a tool wrote to $FRUGAL_ALLOCATION_TRACE")->required()->type_name("FILE");
+}
+
+int ReplayCommand::run() const {
+  const std::vector<Comparison> comparisons = compare_kinds(read_allocation_trace(trace_));
+  if (tool_.format() != "json") {
+    print(comparison_table(comparisons));
+    return 0;
+  }
+  Json kinds = Json::array();
+  for (const Comparison& comparison : comparisons) kinds.push_back(comparison_json(comparison));
+  print(json_document({{"schema_version", kReplaySchema}, {"kinds", kinds}}));
+  return 0;
+}
+
+}  // namespace frugal::cli
