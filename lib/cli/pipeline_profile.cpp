@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "cli/child_process.h"
 #include "cli/memory_record.h"
 #include "cli/output.h"
@@ -27,7 +29,7 @@ Estimates rehearse(const std::vector<PipelineStage>& stages, const ProfileOption
       estimates.push_back(estimator.load(stage.model, pack_of(stage.model, options.models), options.load_mode));
     if (stage.action == Action::run) estimates.push_back(estimator.run(stage.model, stage.text, stage.max_new_tokens));
     if (stage.action == Action::unload) {
-      if (options.mode == Pipeline::Mode::aggressive) estimator.unload(stage.model);
+      if (options.mode == Manager::Mode::aggressive) estimator.unload(stage.model);
       estimates.push_back(std::nullopt);
     }
   }
@@ -46,10 +48,42 @@ void remove_option(std::vector<std::string>& arguments, const std::string& name)
   }
 }
 
+// The largest figure of any stage of one mode.
+double most(const std::vector<StageRecordLine>& stages, MemoryMetric metric) {
+  double most = 0;
+  for (const StageRecordLine& stage : stages) most = std::max(most, stage.value(metric).value_or(0));
+  return most;
+}
+
+struct ModePeak {
+  LoadMode mode;
+  double anon = 0, pss = 0;
+};
+
+// What each mode takes at most, beside the first.
+std::string peaks_text(const std::vector<ModePeak>& peaks) {
+  const auto beside = [](double figure, double first) {
+    return first > 0 ? fmt::format(" ({:+.1f} %)", 100 * (figure / first - 1)) : std::string();
+  };
+  std::string text;
+  for (const ModePeak& peak : peaks) {
+    const ModePeak& first = peaks.front();
+    const bool is_first = &peak == &first;
+    text += fmt::format("{}: at most {} anonymous{}, {} proportional{}\n", to_string(peak.mode),
+                        format_bytes(static_cast<uint64_t>(peak.anon)), is_first ? "" : beside(peak.anon, first.anon),
+                        format_bytes(static_cast<uint64_t>(peak.pss)), is_first ? "" : beside(peak.pss, first.pss));
+  }
+  return text;
+}
+
 }  // namespace
 
 PipelineProfiler::PipelineProfiler(ProfileOptions options)
-    : options_(std::move(options)), threads_(options_.threads), budget_(options_.budget_bytes) {}
+    : options_(std::move(options)),
+      threads_(options_.threads),
+      budget_(options_.limits),
+      // Naive is what one would write first: whatever was loaded stays.
+      manager_(options_.load_mode == LoadMode::naive ? Manager::Mode::cache : options_.mode, &budget_) {}
 
 void PipelineProfiler::add_runtime(const std::vector<PipelineStage>& stages, Estimates& estimates) const {
   std::vector<std::filesystem::path> files;
@@ -73,24 +107,25 @@ StageProfile PipelineProfiler::profile(const PipelineStage& stage) {
 }
 
 void PipelineProfiler::load(const PipelineStage& stage) {
-  if (auto kept = cached_.extract(stage.model)) {
-    loaded_.insert(std::move(kept));
-    note_ = "kept since its unload";
-    return;
-  }
-  std::unique_ptr<LoadedModel>& model = loaded_[stage.model];
-  if (options_.load_mode == LoadMode::naive) {
-    model = load_naive(stage);
-    return;
-  }
-  model = std::make_unique<LoadedModel>(pack_of(stage.model, options_.models), threads_, &budget_, options_.backend,
-                                        options_.load_mode, options_.paging);
-  note_ = model->load_note();
-  if (!note_.empty()) log(LogLevel::warn, "{}: {}", stage.model, note_);
+  const ManagerStats before = manager_.stats();
+  if (std::none_of(before.things.begin(), before.things.end(),
+                   [&](const ManagerStats::Thing& thing) { return thing.name == stage.model; }))
+    manager_.register_loader<LoadedModel>(stage.model, [this, model = stage.model] { return open(model); });
+  loaded_[stage.model] = manager_.load<LoadedModel>(stage.model);
+  if (manager_.stats().hits > before.hits) note_ = "kept since its unload";
+}
+
+std::unique_ptr<LoadedModel> PipelineProfiler::open(const std::string& model) {
+  if (options_.load_mode == LoadMode::naive) return open_naive(model);
+  auto loaded = std::make_unique<LoadedModel>(pack_of(model, options_.models), threads_, &budget_, options_.backend,
+                                              options_.load_mode, options_.paging);
+  note_ = loaded->load_note();
+  if (!note_.empty()) log(LogLevel::warn, "{}: {}", model, note_);
+  return loaded;
 }
 
 // Through libtorch where its plugin is, as one would write it first.
-std::unique_ptr<LoadedModel> PipelineProfiler::load_naive(const PipelineStage& stage) {
+std::unique_ptr<LoadedModel> PipelineProfiler::open_naive(const std::string& model) {
   Backend backend = options_.backend;
   try {
     if (backend.native()) find_plugin("torch");
@@ -99,7 +134,7 @@ std::unique_ptr<LoadedModel> PipelineProfiler::load_naive(const PipelineStage& s
   } catch (const Error&) {
     note_ = "no torch plugin: full precision on the native backend";
   }
-  const std::filesystem::path checkpoint = find_checkpoint(model_name(stage.model, options_.models));
+  const std::filesystem::path checkpoint = find_checkpoint(model_name(model, options_.models));
   return std::make_unique<LoadedModel>(open_checkpoint_source(checkpoint, "naive"),
                                        make_ops(backend, threads_, &budget_), &budget_);
 }
@@ -113,10 +148,7 @@ void PipelineProfiler::perform(const PipelineStage& stage) {
       note_ = loaded_.at(stage.model)->run(stage.text, stage.max_new_tokens);
       return;
     case Action::unload:
-      if (options_.mode == Pipeline::Mode::cache)
-        cached_.insert(loaded_.extract(stage.model));
-      else
-        loaded_.erase(stage.model);
+      loaded_.erase(stage.model);
       return;
   }
 }
@@ -158,6 +190,7 @@ int compare_load_modes(std::vector<std::string> arguments, const std::vector<Loa
   remove_option(arguments, "--load-mode");
   remove_option(arguments, "--format");
   int exit_code = 0;
+  std::vector<ModePeak> peaks;
   for (const LoadMode mode : modes) {
     std::vector<std::string> command = {std::filesystem::read_symlink("/proc/self/exe")};
     command.insert(command.end(), arguments.begin(), arguments.end());
@@ -173,7 +206,9 @@ int compare_load_modes(std::vector<std::string> arguments, const std::vector<Loa
       continue;
     }
     if (json) print(result.output);
-    for (const StageRecordLine& stage : parse_memory_records(result.output, std::string(to_string(mode)))) {
+    const std::vector<StageRecordLine> stages = parse_memory_records(result.output, std::string(to_string(mode)));
+    peaks.push_back({mode, most(stages, MemoryMetric::peak_anon), most(stages, MemoryMetric::peak_pss)});
+    for (const StageRecordLine& stage : stages) {
       const auto text = [&](MemoryMetric metric) {
         return stage.value(metric) ? format_metric(metric, *stage.value(metric)) : "?";
       };
@@ -181,7 +216,7 @@ int compare_load_modes(std::vector<std::string> arguments, const std::vector<Loa
                  text(MemoryMetric::held_anon), text(MemoryMetric::held_file), text(MemoryMetric::held_pss)});
     }
   }
-  if (!json) print(table.text());
+  if (!json) print(table.text() + "\n" + peaks_text(peaks));
   return exit_code;
 }
 

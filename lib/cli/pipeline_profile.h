@@ -14,6 +14,7 @@
 #include "config/pipeline.h"
 #include "eval/loaded_model.h"
 #include "memory/budget.h"
+#include "memory/manager.h"
 #include "memory/profile.h"
 
 namespace frugal::cli {
@@ -25,11 +26,12 @@ static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // 
 struct ProfileOptions {
   Config::Models models;  // what embedder, generator and reader are
   int threads = 1;
-  uint64_t budget_bytes = 0;  // 0: no limit
+  BudgetLimits limits;
+  uint64_t line_bytes = 0;  // where pictures draw a budget; 0: nowhere
+  PagerOptions paging;
   Backend backend;
   LoadMode load_mode = LoadMode::mmap;
-  Pipeline::Mode mode = Pipeline::Mode::aggressive;
-  PagerOptions paging = {};
+  Manager::Mode mode = Manager::Mode::aggressive;
 };
 
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.
@@ -48,14 +50,15 @@ class PipelineProfiler {
  private:
   void perform(const PipelineStage& stage);
   void load(const PipelineStage& stage);
-  std::unique_ptr<LoadedModel> load_naive(const PipelineStage& stage);
+  std::unique_ptr<LoadedModel> open(const std::string& model);
+  std::unique_ptr<LoadedModel> open_naive(const std::string& model);
   std::optional<GpuMemory> gpu() const;
 
   ProfileOptions options_;
   ThreadPool threads_;
   Budget budget_;
-  std::map<std::string, std::unique_ptr<LoadedModel>> loaded_;
-  std::map<std::string, std::unique_ptr<LoadedModel>> cached_;  // unloaded, but kept (Pipeline::Mode::cache)
+  Manager manager_;
+  std::map<std::string, std::shared_ptr<LoadedModel>> loaded_;  // from a stage's load to its unload
   std::string note_;
 };
 

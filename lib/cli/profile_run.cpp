@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/json.h"
+#include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/signals.h"
 #include "eval/command.h"
@@ -37,16 +38,16 @@ int profile_pipeline(const Pipeline& pipeline, const ProfileOptions& options, co
     profiles.push_back(profiler.profile(stage));
     const StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note(),
                               estimates[profiles.size() - 1], options.load_mode};
-    const nlohmann::ordered_json line = stage_json(profiles.back(), label);
+    nlohmann::ordered_json line = stage_json(profiles.back(), label);
+    line["metrics"] = metrics_json(metric_registry().collect())["metrics"];
     if (asked.json) print(json_line(line));
     alerted |= raise_alerts(asked, line, profiles.back().peak);
     flush_output();
   }
   if (!asked.json) print(stage_table(profiles));
   if (asked.estimate && !asked.json) print("\n" + estimate_table(profiles, estimates));
-  publish_timeline(
-      asked.pictures,
-      timeline_of(asked.title, profiles, options.budget_bytes ? std::optional(options.budget_bytes) : std::nullopt));
+  publish_timeline(asked.pictures, timeline_of(asked.title, profiles,
+                                               options.line_bytes ? std::optional(options.line_bytes) : std::nullopt));
   return alerted ? 1 : 0;
 }
 

@@ -17,6 +17,9 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/suggest.h"
+#include "cli/machine.h"
+#include "cli/memory_options.h"
+#include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
@@ -148,7 +151,8 @@ void Tool::add_common_flags() {
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   key("-t,--threads", "threads", "threads to use; 0: all");
-  key("--memory-budget", "memory_budget", "memory that may be held, like 64MiB or 1.5G; 0: no limit")
+  key("--profile", "profile", "settings for a kind of machine: a name in configs/profiles, a file, or auto");
+  key("--memory-budget", "memory.budget", "memory that may be held: like 64MiB or 1.5G, auto (what is there) or none")
       ->type_name("SIZE");
   key("--backend", "backend", "cpu, torch or torch:cuda; :bf16 or :fp16 after it halves the weights");
   app_.add_option("--format", format_, fmt::format("output as {}", fmt::join(info_.formats, ", ")))
@@ -160,6 +164,8 @@ void Tool::add_common_flags() {
   app_.add_flag("-v,--verbose", verbosity_, "say what is done; -vv says more");
   key("--log-level", "log.level", "error, warn, info or debug");
   key("--log-file", "log.file", "append the log to this file as well")->type_name("FILE");
+  app_.add_option("--metrics", metrics_file_, "at the end, write what was counted: Prometheus text, or .json")
+      ->type_name("FILE");
   app_.add_flag("--no-progress", no_progress_, "no progress line");
   app_.option_defaults()->group("Options");
 }
@@ -263,12 +269,26 @@ void Tool::parse() {
   name_environment(app_, true);
   app_.footer(help_footer(info_));
   parse_arguments();
-  config_ = load_config(config_file_);
-  apply_environment();
-  apply_flags();
+  read_configuration(Config());
   start_log();
+  if (!config_.profile.empty()) read_configuration(profile_settings(config_.profile));
   if (no_progress_) Progress::disable();
   backend_ = parse_backend(config_.backend);
+  parse_budget(config_.memory.budget);
+}
+
+void Tool::read_configuration(const Config& base) {
+  config_ = load_config(config_file_, base);
+  apply_environment();
+  apply_flags();
+}
+
+BudgetLimits Tool::budget_limits() const {
+  return cli::budget_limits(config_.memory, read_system_memory());
+}
+
+void Tool::write_metrics() const {
+  if (!metrics_file_.empty()) cli::write_metrics(metrics_file_);
 }
 
 int Tool::threads() const {
@@ -277,10 +297,22 @@ int Tool::threads() const {
 
 namespace {
 
+// What was counted is told after a failure too: a refusal is one of the figures.
+int run_counted(Tool& tool, const std::function<int(Tool&)>& body) {
+  try {
+    const int code = body(tool);
+    tool.write_metrics();
+    return code;
+  } catch (const Error&) {
+    tool.write_metrics();
+    throw;
+  }
+}
+
 int run_guarded(int argc, char** argv, ToolInfo info, const std::function<int(Tool&)>& body) {
   try {
     Tool tool(argc, argv, std::move(info));
-    const int code = body(tool);
+    const int code = run_counted(tool, body);
     throw_if_interrupted();
     return code;
   } catch (const Finished& finished) {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "memory/budget.h"
 #include "ops/plugin.h"
 
 namespace frugal::cli {
@@ -55,6 +56,10 @@ class Tool {
   const Config& config() const { return config_; }
   const std::string& format() const { return format_; }
   const Backend& backend() const { return backend_; }
+  /// What this process may hold (cli/memory_options.h). Reads the system's memory where the budget is not said.
+  BudgetLimits budget_limits() const;
+  /// Writes what the process has counted to where --metrics says, if it does. Throws Error(io).
+  void write_metrics() const;
   /// Threads to use: config().threads, or the processors this process may run on.
   int threads() const;
 
@@ -69,6 +74,7 @@ class Tool {
   void parse_arguments();
   void apply_environment();
   void apply_flags();
+  void read_configuration(const Config& base);
   void start_log();
 
   int argc_;
@@ -79,6 +85,7 @@ class Tool {
   std::string config_file_;
   std::vector<std::string> assignments_;
   std::string format_;
+  std::string metrics_file_;
   bool no_progress_ = false;
   int verbosity_ = 0;
   Config config_;

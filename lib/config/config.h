@@ -22,8 +22,24 @@ struct Config {
 
   std::string index;            // empty: ./.frugal/index, or the only one there is (paths.h)
   int64_t threads = 0;          // 0: as many as the process may run on
-  uint64_t memory_budget = 0;   // bytes; 0: no limit
+  std::string profile;          // of the hardware: a name in configs/profiles, a file, auto; empty: none
   std::string backend = "cpu";  // cpu, torch, torch:cuda, torch:bf16 … (ops/plugin.h)
+
+  struct Memory {
+    std::string budget = "auto";             // auto: what is available; none; or a size (cli/memory_options.h)
+    std::string mode = "auto";               // aggressive, cache; auto: cache where many questions are asked
+    std::string page_policy = "predictive";  // predictive, lru, clock (memory/page_policy.h)
+    std::string page_source = "auto";        // auto, mapped, direct (memory/block_reader.h)
+    struct Limits {                          // bytes of the budget for each kind; 0: none but the budget
+      uint64_t weights = 0;
+      uint64_t kv_cache = 0;
+      uint64_t activations = 0;
+      uint64_t text_embeddings = 0;
+      uint64_t vision_features = 0;
+      uint64_t index = 0;
+      uint64_t io = 0;
+    } limits;
+  } memory;
 
   struct Chunking {
     int64_t max_tokens = 220;

@@ -125,17 +125,20 @@ void set_assignment(Config& config, std::string_view assignment, std::string_vie
   set_key(config, assignment.substr(0, equals), assignment.substr(equals + 1), origin);
 }
 
+void apply_settings(Config& config, const YAML::Node& mapping, std::string_view origin) {
+  apply_mapping(config_fields(config), mapping, "", origin);
+}
+
 void apply_yaml(Config& config, std::string_view yaml, std::string_view origin) {
-  const std::vector<ConfigField> fields = config_fields(config);
-  apply_mapping(fields, parse_yaml(yaml, origin), "", origin);
+  apply_settings(config, parse_yaml(yaml, origin), origin);
 }
 
 void apply_file(Config& config, const std::filesystem::path& file) {
   apply_yaml(config, read_file(file, kMaxConfigBytes), file.native());
 }
 
-Config load_config(const std::filesystem::path& file) {
-  Config config;
+Config load_config(const std::filesystem::path& file, const Config& base) {
+  Config config = base;
   const std::filesystem::path user = config_home() / "config.yaml", project = "frugal.yaml";
   std::error_code unreadable;  // a folder that may not be searched holds no config for us
   if (std::filesystem::exists(user, unreadable)) apply_file(config, user);

@@ -21,8 +21,8 @@ void apply_yaml(Config& config, std::string_view yaml, std::string_view origin);
 /// Throws Error(io) if the file cannot be read, Error(usage) naming file, line and key.
 void apply_file(Config& config, const std::filesystem::path& file);
 
-/// Defaults, then the user's config, then `file`, or where that is empty the project's ./frugal.yaml; those that exist.
+/// `base`, then the user's config, then `file`, or where that is empty the project's ./frugal.yaml; those that exist.
 /// With neither file it costs two failed open()s.
-Config load_config(const std::filesystem::path& file = {});
+Config load_config(const std::filesystem::path& file = {}, const Config& base = {});
 
 }  // namespace frugal

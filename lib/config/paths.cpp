@@ -79,11 +79,14 @@ std::vector<fs::path> model_folders() {
   return folders;
 }
 
-std::vector<fs::path> reference_files() {
+namespace {
+
+// *.yaml of the first folder that is there: the one that `variable` names, or `name` in a build tree or installation.
+std::vector<fs::path> project_files(const char* variable, const std::string& name) {
   const fs::path tool = tool_folder();
   std::vector<fs::path> files;
-  for (const fs::path& folder : {expand_home(environment("FRUGAL_REFERENCES")), tool / "../../../configs/references",
-                                 tool / "../share/frugal/references"}) {
+  for (const fs::path& folder :
+       {expand_home(environment(variable)), tool / "../../../configs" / name, tool / "../share/frugal" / name}) {
     if (!is_folder(folder)) continue;
     std::error_code unreadable;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder, unreadable))
@@ -92,6 +95,27 @@ std::vector<fs::path> reference_files() {
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+}  // namespace
+
+std::vector<fs::path> reference_files() {
+  return project_files("FRUGAL_REFERENCES", "references");
+}
+
+std::vector<fs::path> hardware_profile_files() {
+  return project_files("FRUGAL_PROFILES", "profiles");
+}
+
+fs::path find_hardware_profile(const std::string& name) {
+  const fs::path given = expand_home(name);
+  if (is_file(given)) return given;
+  std::string known = "auto";
+  for (const fs::path& file : hardware_profile_files()) {
+    if (file.stem() == name) return file;
+    known += ", " + file.stem().native();
+  }
+  throw Error(Code::usage, fmt::format("there is no profile '{}'", name)).hint(fmt::format("known: {}", known));
 }
 
 namespace {

@@ -36,6 +36,13 @@ std::filesystem::path find_checkpoint(const std::string& name);
 /// ../../../configs/references (a build tree) and ../share/frugal/references (an installation) that is a folder.
 std::vector<std::filesystem::path> reference_files();
 
+/// The project's profiles of hardware, *.yaml in order of names: from the first of $FRUGAL_PROFILES and, beside the
+/// executable, ../../../configs/profiles (a build tree) and ../share/frugal/profiles (an installation) that is a
+/// folder.
+std::vector<std::filesystem::path> hardware_profile_files();
+/// A profile named by a path, or by its name among those. Throws Error(usage) that lists them.
+std::filesystem::path find_hardware_profile(const std::string& name);
+
 /// The packs that the configuration names and that are there.
 std::vector<std::filesystem::path> present_models(const Config::Models& models);
 

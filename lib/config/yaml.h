@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "config/config.h"
 
 namespace frugal {
 
@@ -23,6 +24,9 @@ Error yaml_error(std::string_view origin, const YAML::Node& node, std::string_vi
 /// strings or come twice.
 void for_each_entry(std::string_view origin, const YAML::Node& mapping,
                     const std::function<void(const std::string&, const YAML::Node&, const YAML::Node&)>& visit);
+
+/// Overrides `config` by a mapping of its keys (load.h).
+void apply_settings(Config& config, const YAML::Node& mapping, std::string_view origin);
 
 /// The text of a scalar; empty for null. Throws Error(usage) for a list or a mapping.
 std::string yaml_text(std::string_view origin, std::string_view key, const YAML::Node& value);

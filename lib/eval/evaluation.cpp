@@ -106,7 +106,7 @@ class Ablation {
         retriever_(store, store.laws(), options.pipeline.retrieve),
         trec_run_(trec_run) {
     if (options.pipeline.dense && !store.info().embedder_fingerprint.empty())
-      embedder_ = &embedder_for(store, models, set.name);
+      embedder_ = embedder_for(store, models, set.name);
   }
 
   void ask_all() {
@@ -180,7 +180,7 @@ class Ablation {
   DocumentNames names_;
   Retriever retriever_;
   std::ostream* trec_run_;
-  Embedder* embedder_ = nullptr;
+  std::shared_ptr<Embedder> embedder_;
   Measured sparse_, dense_, fused_;
 };
 

@@ -104,7 +104,8 @@ Gate judge_mode(const Gate& limit, const RunSeries& now, std::span<const RunSeri
                    before && !before->failure.empty() ? "did not run before: " + before->failure
                                                       : "the other side has no runs of this mode");
   if (!now.failure.empty()) return missing(limit, Verdict::fail, "ran before, and now: " + now.failure);
-  return limit.metric == Metric::wall ? judge_wall(limit, now, *before, machine) : judge_memory(limit, now, *before);
+  return limit.metric == GatedFigure::wall ? judge_wall(limit, now, *before, machine)
+                                           : judge_memory(limit, now, *before);
 }
 
 // Runs beyond those of the baseline find no partner, but they may still show that the machine is quiet. Nothing helps
@@ -199,8 +200,8 @@ std::string_view to_string(Verdict verdict) {
   return "";
 }
 
-std::string_view to_string(Metric metric) {
-  return metric == Metric::wall ? "wall" : "peak_anon";
+std::string_view to_string(GatedFigure metric) {
+  return metric == GatedFigure::wall ? "wall" : "peak_anon";
 }
 
 Verdict judge_ratio(const Interval& ci95, double max) {
@@ -217,7 +218,7 @@ std::vector<Gate> judge_gates(std::span<const RunSeries> now, std::span<const Ru
     limit.max_ratio = limits.max_ratio;
     gates.push_back(judge_mode(limit, series, before, machine));
     if (!limits.max_memory_ratio) continue;
-    limit.metric = Metric::peak_anon;
+    limit.metric = GatedFigure::peak_anon;
     limit.max_ratio = *limits.max_memory_ratio;
     gates.push_back(judge_mode(limit, series, before, machine));
   }

@@ -70,13 +70,13 @@ struct GateLimits {
   std::optional<double> max_memory_ratio;  // bytes do not vary with the machine's load: no interval
 };
 
-enum class Metric { wall, peak_anon };
-std::string_view to_string(Metric metric);
+enum class GatedFigure { wall, peak_anon };
+std::string_view to_string(GatedFigure metric);
 
 /// One mode held to one limit.
 struct Gate {
   LatencyMode mode = LatencyMode::cold;
-  Metric metric = Metric::wall;
+  GatedFigure metric = GatedFigure::wall;
   double max_ratio = 1;
   std::optional<double> ratio;
   std::optional<Interval> ci95;  // of the wall

@@ -1,12 +1,12 @@
 #include "eval/loaded_model.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <vector>
 
 #include "base/error.h"
 #include "generate/generator.h"
+#include "memory/manager.h"
 
 namespace frugal {
 
@@ -45,7 +45,7 @@ LoadedModel::~LoadedModel() {
   embedder_.reset();
   decoder_.reset();
   ops_.reset();
-  ::malloc_trim(0);
+  release_free_heap();
 }
 
 const Pack& LoadedModel::pack() const {
@@ -76,7 +76,7 @@ Error LoadedModel::wrong_kind(std::string_view kind) const {
 
 std::string LoadedModel::run(std::string_view text, int64_t max_new_tokens) {
   std::string note = embedder_ ? embed(text) : answer(text, max_new_tokens);
-  ::malloc_trim(0);
+  release_free_heap();
   return note;
 }
 

@@ -101,10 +101,24 @@ std::vector<Entry> list_entries(const std::filesystem::path& folder) {
 }  // namespace
 
 PrefixCache::PrefixCache(std::filesystem::path folder, uint64_t max_bytes, Budget* budget)
-    : folder_(std::move(folder)), max_bytes_(max_bytes), budget_(budget) {}
+    : folder_(std::move(folder)), max_bytes_(max_bytes), budget_(budget) {
+  metric_registry().add(*this);
+}
+
+PrefixCache::~PrefixCache() {
+  metric_registry().remove(*this);
+}
+
+void PrefixCache::report(MetricSink& sink) const {
+  const auto restored = static_cast<double>(restored_tokens_), asked = static_cast<double>(prompt_tokens_);
+  sink.counter("frugal_prefix_cache_restored_tokens_total", "Tokens of prompts that were not read again", restored);
+  sink.ratio("frugal_prefix_cache_hit_ratio", "Share of the tokens of prompts that were not read again", restored,
+             asked);
+}
 
 int64_t PrefixCache::restore(std::string_view model, std::span<const TokenId> prompt, KvCache& cache) const {
   FRUGAL_CHECK(cache.length() == 0);
+  prompt_tokens_ += static_cast<int64_t>(prompt.size());
   const std::vector<Key> keys = block_keys(model, prompt, cache);
   if (keys.empty() || ::access(path_of(keys.front()).c_str(), R_OK) != 0) return 0;
   size_t restored = 0;
@@ -120,6 +134,7 @@ int64_t PrefixCache::restore(std::string_view model, std::span<const TokenId> pr
     log(LogLevel::info, "prefix cache: {}", error.message());
   }
   mark_used(std::span(keys).first(restored));
+  restored_tokens_ += int64_t(restored) * kPrefixBlockTokens;
   return int64_t(restored) * kPrefixBlockTokens;
 }
 

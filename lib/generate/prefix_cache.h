@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <span>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics.h"
 #include "memory/budget.h"
 #include "nn/decoder.h"
 #include "text/tokenizer.h"
@@ -28,10 +30,14 @@ inline constexpr int64_t kMinPrefixTokens = 128;
 /// before it: two prompts share the files of their common start. Safe for any number of processes: files appear by
 /// rename, are checked whole before a byte of them is used, and no lock is held. At most `max_bytes` in all, but for
 /// what others write at the same moment; the blocks used longest ago go first, the end of a prompt before its start.
-class PrefixCache {
+class PrefixCache : public MetricSource {
  public:
   /// Borrows `budget` (may be null), which the memory of one block is reserved from.
   PrefixCache(std::filesystem::path folder, uint64_t max_bytes, Budget* budget = nullptr);
+  ~PrefixCache() override;
+  PrefixCache(const PrefixCache&) = delete;
+  PrefixCache& operator=(const PrefixCache&) = delete;
+  void report(MetricSink& sink) const override;
 
   /// Fills the empty `cache` with the longest stored start of `prompt` that leaves a token to compute, and returns its
   /// tokens. A file that is not what its name says is removed. `model`: Decoder::identity().
@@ -53,6 +59,7 @@ class PrefixCache {
   std::filesystem::path folder_;
   uint64_t max_bytes_;
   Budget* budget_;
+  mutable std::atomic<int64_t> prompt_tokens_{0}, restored_tokens_{0};
 };
 
 }  // namespace frugal

@@ -51,9 +51,59 @@ void Reservation::absorb(Reservation&& other) {
 
 Budget::Budget(uint64_t limit_bytes) : Budget(BudgetLimits{limit_bytes, {}}) {}
 
-Budget::Budget(const BudgetLimits& limits) : limits_(limits) {}
+Budget::Budget(const BudgetLimits& limits) : limits_(limits) {
+  metric_registry().add(*this);
+}
 
-Budget::~Budget() = default;
+Budget::~Budget() {
+  metric_registry().remove(*this);
+}
+
+namespace {
+
+MetricLabels label_of(int tag) {
+  return {{"tag", std::string(to_string(static_cast<MemoryTag>(tag)))}};
+}
+
+void report_pool(const PoolStats& stats, const MetricLabels& labels, MetricSink& sink) {
+  const auto figure = [](uint64_t count) { return static_cast<double>(count); };
+  sink.peak("frugal_pool_committed_peak_bytes", "The most pages that a pool had", figure(stats.peak_committed_bytes),
+            labels);
+  sink.counter("frugal_pool_allocations_total", "Blocks and arrays that a pool made",
+               static_cast<double>(stats.allocations), labels);
+  sink.peak("frugal_pool_residency_seconds", "How long blocks and arrays lived on average",
+            stats.mean_residency_ms / 1000, labels);
+  sink.ratio("frugal_pool_utilisation", "Share of a pool's pages that is asked for", figure(stats.used_bytes),
+             figure(stats.committed_bytes), labels);
+  sink.ratio("frugal_pool_fragmentation", "Share of a pool's pages that nobody asked for",
+             figure(stats.committed_bytes - stats.used_bytes), figure(stats.committed_bytes), labels);
+}
+
+}  // namespace
+
+void Budget::report(MetricSink& sink) const {
+  std::array<const PagePool*, kMemoryTags> pools{};
+  report_counts(sink, pools);
+  for (int tag = 0; tag < kMemoryTags; ++tag)  // without our lock: a pool that grows holds its own and asks us
+    if (const PagePool* pool = pools[static_cast<size_t>(tag)]) report_pool(pool->stats(), label_of(tag), sink);
+}
+
+void Budget::report_counts(MetricSink& sink, std::array<const PagePool*, kMemoryTags>& pools) const {
+  const std::lock_guard lock(mutex_);
+  const auto figure = [](uint64_t count) { return static_cast<double>(count); };
+  if (limited()) sink.peak("frugal_budget_limit_bytes", "What may be held", figure(limits_.total_bytes));
+  sink.peak("frugal_budget_peak_bytes", "The most that was held", figure(peak_));
+  sink.counter("frugal_budget_reclaimed_bytes_total", "Given up by those who could, for others", figure(reclaimed_));
+  sink.counter("frugal_budget_refusals_total", "Reservations refused", figure(static_cast<uint64_t>(refusals_)));
+  for (int tag = 0; tag < kMemoryTags; ++tag) {
+    const auto i = static_cast<size_t>(tag);
+    const MetricLabels labels = label_of(tag);
+    pools[i] = pools_[i].get();
+    if (peak_by_tag_[i] == 0) continue;
+    sink.gauge("frugal_memory_bytes", "Held, by kind", figure(used_[i]), labels);
+    sink.peak("frugal_memory_peak_bytes", "The most that was held, by kind", figure(peak_by_tag_[i]), labels);
+  }
+}
 
 PagePool& Budget::pool(MemoryTag tag) {
   std::lock_guard lock(mutex_);
@@ -75,6 +125,8 @@ Reservation Budget::take(MemoryTag tag, uint64_t bytes) {
   total_ += bytes;
   used_[static_cast<size_t>(tag)] += bytes;
   peak_ = std::max(peak_, total_);
+  uint64_t& tag_peak = peak_by_tag_[static_cast<size_t>(tag)];
+  tag_peak = std::max(tag_peak, used_[static_cast<size_t>(tag)]);
   return Reservation(this, tag, bytes);
 }
 
@@ -88,11 +140,26 @@ void Budget::reclaim_for(MemoryTag tag, uint64_t bytes) {
       if (bytes <= free) return;
       missing = bytes - free;
     }
-    std::lock_guard lock(reclaiming_);
-    got = 0;
-    for (Reclaimer* reclaimer : reclaimers_)
-      if (got < missing) got += reclaimer->reclaim(missing - got);
+    got = ask_reclaimers(missing);
   }
+}
+
+uint64_t Budget::ask_reclaimers(uint64_t bytes) {
+  std::lock_guard lock(reclaiming_);
+  ++reclaiming_depth_;
+  uint64_t got = 0;
+  for (size_t i = 0; i < reclaimers_.size() && got < bytes; ++i)
+    if (reclaimers_[i]) got += reclaimers_[i]->reclaim(bytes - got);
+  {
+    std::lock_guard counting(mutex_);
+    reclaimed_ += got;
+  }
+  if (--reclaiming_depth_ == 0) std::erase(reclaimers_, nullptr);
+  return got;
+}
+
+uint64_t Budget::give_up(uint64_t bytes) {
+  return ask_reclaimers(bytes);
 }
 
 Reservation Budget::reserve(MemoryTag tag, uint64_t bytes, std::string_view what) {
@@ -108,7 +175,8 @@ Reservation Budget::reserve_up_to(MemoryTag tag, uint64_t bytes, Ask ask) {
   return take(tag, std::min(bytes, free_bytes(tag)));
 }
 
-void Budget::refuse(MemoryTag tag, uint64_t bytes, std::string_view what) const {
+void Budget::refuse(MemoryTag tag, uint64_t bytes, std::string_view what) {
+  ++refusals_;
   const auto i = static_cast<size_t>(tag);
   const uint64_t tag_limit = limits_.by_tag[i], total_limit = limits_.total_bytes;
   const bool by_tag = tag_limit != 0 && (tag_limit < used_[i] || bytes > tag_limit - used_[i]);
@@ -127,7 +195,8 @@ void Budget::add(Reclaimer& reclaimer) {
 
 void Budget::remove(Reclaimer& reclaimer) {
   std::lock_guard lock(reclaiming_);
-  std::erase(reclaimers_, &reclaimer);
+  std::replace(reclaimers_.begin(), reclaimers_.end(), &reclaimer, static_cast<Reclaimer*>(nullptr));
+  if (reclaiming_depth_ == 0) std::erase(reclaimers_, nullptr);
 }
 
 void Budget::give_back(MemoryTag tag, uint64_t bytes) {

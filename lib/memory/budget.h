@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/metrics.h"
+
 namespace frugal {
 
 enum class MemoryTag { weights, kv_cache, activations, text_embeddings, vision_features, index, io };
@@ -56,11 +58,11 @@ struct BudgetLimits {
   std::array<uint64_t, kMemoryTags> by_tag{};  // 0: none but the total
 };
 
-class Budget {
+class Budget : public MetricSource {
  public:
   explicit Budget(uint64_t limit_bytes = 0);
   explicit Budget(const BudgetLimits& limits);
-  ~Budget();
+  ~Budget() override;
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 
@@ -69,6 +71,9 @@ class Budget {
   /// As much of `bytes` as there is, perhaps 0.
   enum class Ask { nobody, others };  // to let go
   Reservation reserve_up_to(MemoryTag tag, uint64_t bytes, Ask ask);
+
+  /// Asks those who can to let go of `bytes`, wanted or not; how many they gave. Before the machine is full, say.
+  uint64_t give_up(uint64_t bytes);
 
   /// Asked, from the first on, when something does not fit. Borrowed until remove().
   void add(Reclaimer& reclaimer);
@@ -82,22 +87,30 @@ class Budget {
   uint64_t used_bytes() const;
   uint64_t used_bytes(MemoryTag tag) const;
   uint64_t peak_bytes() const;
+  void report(MetricSink& sink) const override;
 
  private:
   friend class Reservation;
+  void report_counts(MetricSink& sink, std::array<const PagePool*, kMemoryTags>& pools) const;
   uint64_t free_bytes(MemoryTag tag) const;  // mutex_ held
   Reservation take(MemoryTag tag, uint64_t bytes);
   void reclaim_for(MemoryTag tag, uint64_t bytes);
-  [[noreturn]] void refuse(MemoryTag tag, uint64_t bytes, std::string_view what) const;
+  uint64_t ask_reclaimers(uint64_t bytes);
+  [[noreturn]] void refuse(MemoryTag tag, uint64_t bytes, std::string_view what);
   void give_back(MemoryTag tag, uint64_t bytes);
 
   const BudgetLimits limits_;
   mutable std::mutex mutex_;
-  std::array<uint64_t, kMemoryTags> used_{};
+  std::array<uint64_t, kMemoryTags> used_{}, peak_by_tag_{};
   uint64_t total_ = 0;
   uint64_t peak_ = 0;
-  std::mutex reclaiming_;  // held while reclaimers are called, so that none goes away under the caller
-  std::vector<Reclaimer*> reclaimers_;
+  uint64_t reclaimed_ = 0;
+  int64_t refusals_ = 0;
+  // Held while reclaimers are called, so that none goes away under the caller; one that lets go of a thing may thereby
+  // end another reclaimer, or itself ask.
+  std::recursive_mutex reclaiming_;
+  std::vector<Reclaimer*> reclaimers_;  // null: removed while they were called
+  int reclaiming_depth_ = 0;
   std::array<std::unique_ptr<PagePool>, kMemoryTags> pools_;  // made when first asked for
 };
 

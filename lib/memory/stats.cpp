@@ -280,6 +280,15 @@ std::optional<uint64_t> mapped_resident_bytes(const fs::path& file) {
   return total;
 }
 
+void bring_into_page_cache(const fs::path& file) {
+  struct stat info {};
+  const FileDescriptor fd = open_file(file, info);
+  if (const int status = ::posix_fadvise(fd.get(), 0, 0, POSIX_FADV_WILLNEED)) {
+    errno = status;
+    throw io_error("read ahead", file.native());
+  }
+}
+
 void drop_from_page_cache(const fs::path& file) {
   struct stat info {};
   const FileDescriptor fd = open_file(file, info);

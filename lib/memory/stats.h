@@ -79,6 +79,8 @@ std::optional<Residency> page_cache_residency(std::span<const std::filesystem::p
 /// Pages of `file` that this process has mapped and touched, or that the kernel mapped around one it touched; 0 if it
 /// maps none of it. nullopt if /proc does not tell or there is no such file.
 std::optional<uint64_t> mapped_resident_bytes(const std::filesystem::path& file);
+/// Asks the kernel to read `file`; may return before it has. Throws Error(io).
+void bring_into_page_cache(const std::filesystem::path& file);
 /// Writes the file back and asks the kernel to forget its pages. Works without root where no process maps them; look at
 /// page_cache_residency() afterwards. Throws Error(io).
 void drop_from_page_cache(const std::filesystem::path& file);

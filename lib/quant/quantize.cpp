@@ -1,7 +1,6 @@
 #include "quant/quantize.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <array>
@@ -16,6 +15,7 @@
 #include "base/trace.h"
 #include "base/units.h"
 #include "format/pack.h"
+#include "memory/manager.h"
 #include "nn/blocks.h"
 #include "quant/structure.h"
 #include "text/tokenizer.h"
@@ -312,7 +312,7 @@ class Quantizer::Run {
     tokenizer_blob_ = build_tokenizer_blob(q_.checkpoint_->tokenizer());
     note_memory();
     require_within_limit(result_.peak_anon_bytes);
-    ::malloc_trim(0);  // what it freed goes back now, so that the rest of the limit is the buffers'
+    release_free_heap();  // what it freed goes back now, so that the rest of the limit is the buffers'
     return tokenizer_blob_;
   }
 

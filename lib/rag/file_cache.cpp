@@ -38,7 +38,20 @@ void write_by_rename(const std::filesystem::path& target, std::string_view conte
 }  // namespace
 
 FileCache::FileCache(std::filesystem::path folder, uint64_t max_bytes, std::string version)
-    : folder_(std::move(folder)), max_bytes_(max_bytes), version_(std::move(version)) {}
+    : folder_(std::move(folder)), max_bytes_(max_bytes), version_(std::move(version)) {
+  metric_registry().add(*this);
+}
+
+FileCache::~FileCache() {
+  metric_registry().remove(*this);
+}
+
+void FileCache::report(MetricSink& sink) const {
+  const MetricLabels labels = {{"cache", folder_.filename().native()}};
+  const auto hits = static_cast<double>(hits_), lookups = static_cast<double>(lookups_);
+  sink.counter("frugal_cache_lookups_total", "Questions put to a cache on disk", lookups, labels);
+  sink.ratio("frugal_cache_hit_ratio", "Share of the lookups that a cache on disk answered", hits, lookups, labels);
+}
 
 std::filesystem::path FileCache::path_of(const std::string& hex) const {
   return folder_ / hex.substr(0, 2) / hex;
@@ -60,6 +73,13 @@ std::optional<std::string> FileCache::unwrap(std::string_view file) const {
 }
 
 std::optional<std::string> FileCache::find(const std::string& hex) const {
+  std::optional<std::string> content = read(hex);
+  ++lookups_;
+  hits_ += content.has_value();
+  return content;
+}
+
+std::optional<std::string> FileCache::read(const std::string& hex) const {
   const std::filesystem::path path = path_of(hex);
   if (::access(path.c_str(), R_OK) != 0) return std::nullopt;
   try {

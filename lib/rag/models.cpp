@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <chrono>
+#include <mutex>
 #include <optional>
 
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "format/pack.h"
 #include "generate/prefix_cache.h"
+#include "memory/stats.h"
 #include "nn/decoder.h"
 #include "ops/ops.h"
 
@@ -28,94 +31,125 @@ std::string file_identity(const std::function<std::filesystem::path()>& path) {
   return fmt::format("{}|{}|{}.{}", file.native(), info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
 }
 
+// One model with all that it needs to run. Other backends copy the weights to where they compute, and reserve that.
+struct OpenPack {
+  OpenPack(const std::filesystem::path& file, const ModelOptions& options, ThreadPool& threads)
+      : pack(file), ops(make_ops(options.backend, threads, options.budget)) {
+    if (options.budget && options.budget->limited() && options.backend.native())
+      pack.page(*options.budget, options.paging);
+  }
+  Pack pack;
+  std::unique_ptr<Ops> ops;
+};
+
+struct OpenEmbedder : OpenPack {
+  OpenEmbedder(const std::filesystem::path& file, const ModelOptions& options, ThreadPool& threads)
+      : OpenPack(file, options, threads),
+        embedder(options.backend.native() ? open_bulk_embedder(pack, *ops, threads, options.budget)
+                                          : open_embedder(pack, *ops)) {}
+  std::unique_ptr<Embedder> embedder;
+};
+
+struct OpenGenerator : OpenPack {
+  OpenGenerator(const std::filesystem::path& file, const ModelOptions& options, ThreadPool& threads,
+                const PrefixCache* prefixes)
+      : OpenPack(file, options, threads),
+        decoder(open_decoder(pack, *ops)),
+        generator(make_local_generator(*decoder, options.budget, {}, prefixes, options.generator.kv_type)) {}
+  std::unique_ptr<Decoder> decoder;
+  std::unique_ptr<Generator> generator;
+};
+
 class PackModels : public Models {
  public:
-  PackModels(ModelPaths paths, const Backend& backend, int threads, Budget* budget, const GeneratorMemory& memory,
-             const PagerOptions& paging)
-      : paths_(std::move(paths)),
-        backend_(backend),
-        threads_(threads),
-        budget_(budget),
-        kv_type_(memory.kv_type),
-        paging_(paging) {
-    if (!memory.prefix_folder.empty()) prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, budget);
+  PackModels(ModelPaths paths, const ModelOptions& options)
+      : paths_(std::move(paths)), options_(options), manager_(options.mode, options.budget) {
+    const GeneratorMemory& memory = options.generator;
+    if (!memory.prefix_folder.empty()) prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, options.budget);
+    manager_.register_loader<OpenEmbedder>(
+        "embedder", [this] { return std::make_unique<OpenEmbedder>(paths_.embedder(), options_, pool()); });
+    manager_.register_loader<OpenGenerator>("generator",
+                                            [this] {
+                                              return std::make_unique<OpenGenerator>(paths_.generator(), options_,
+                                                                                     pool(),
+                                                                                     prefixes_ ? &*prefixes_ : nullptr);
+                                            },
+                                            {{}, [this] { bring_generator_near(); }});
   }
 
-  Embedder& embedder() override {
-    if (!embedder_) {
-      embedder_pack_.emplace(paths_.embedder());
-      page(*embedder_pack_);
-      embedder_ = backend_.native() ? open_bulk_embedder(*embedder_pack_, ops(), pool(), budget_)
-                                    : open_embedder(*embedder_pack_, ops());
-    }
-    return *embedder_;
+  std::shared_ptr<Embedder> embedder() override {
+    const auto open = manager_.load<OpenEmbedder>("embedder");
+    return {open, open->embedder.get()};
   }
 
-  Generator& generator() override {
-    if (!generator_) {
-      page(generator_pack());
-      decoder_ = open_decoder(generator_pack(), ops());
-      generator_ = make_local_generator(*decoder_, budget_, {}, prefixes_ ? &*prefixes_ : nullptr, kv_type_);
-    }
-    return *generator_;
+  std::shared_ptr<Generator> generator() override {
+    const auto open = manager_.load<OpenGenerator>("generator");
+    return {open, open->generator.get()};
   }
+
+  void expect_generator() override { manager_.expect("generator"); }
 
   int64_t generator_parameters() override {
+    if (parameters_ < 0) parameters_ = count_parameters();
+    return parameters_;
+  }
+
+  std::string identity() override {
+    return fmt::format("embedder {}\ngenerator {} {}\nbackend {} {} {}", file_identity(paths_.embedder),
+                       file_identity(paths_.generator), to_string(options_.generator.kv_type), options_.backend.plugin,
+                       options_.backend.device, static_cast<int>(options_.backend.precision));
+  }
+
+  void tidy() override {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - tidied_ < kTidyInterval) return;
+    tidied_ = now;
+    manager_.auto_cleanup_if_needed(kTidyAbovePercent);
+  }
+
+  const Manager* manager() const override { return &manager_; }
+
+ private:
+  // A look at the system's memory costs a tenth of a millisecond.
+  static constexpr std::chrono::seconds kTidyInterval{1};
+  static constexpr double kTidyAbovePercent = 95;
+
+  int64_t count_parameters() const {
     try {
       int64_t parameters = 0;
-      for (const PackTensor& tensor : generator_pack().tensors()) parameters += tensor.shape.elements();
+      for (const PackTensor& tensor : Pack(paths_.generator()).tensors()) parameters += tensor.shape.elements();
       return parameters;
     } catch (const Error& error) {
       if (error.code() == Code::missing) return 0;
       throw;
     }
   }
-
-  std::string identity() override {
-    return fmt::format("embedder {}\ngenerator {} {}\nbackend {} {} {}", file_identity(paths_.embedder),
-                       file_identity(paths_.generator), to_string(kv_type_), backend_.plugin, backend_.device,
-                       static_cast<int>(backend_.precision));
-  }
-
- private:
-  // Other backends copy the weights to where they compute, and reserve that.
-  void page(Pack& pack) {
-    if (budget_ && budget_->limited() && backend_.native()) pack.page(*budget_, paging_);
-  }
-  Pack& generator_pack() {
-    if (!generator_pack_) generator_pack_.emplace(paths_.generator());
-    return *generator_pack_;
+  // Not where it would not stay.
+  void bring_generator_near() const {
+    const std::filesystem::path file = paths_.generator();
+    const Budget* budget = options_.budget;
+    if (budget && budget->limited() && std::filesystem::file_size(file) > budget->limit_bytes()) return;
+    bring_into_page_cache(file);
   }
   ThreadPool& pool() {
-    if (!pool_) pool_ = std::make_unique<ThreadPool>(threads_);
+    std::call_once(pool_made_, [this] { pool_ = std::make_unique<ThreadPool>(options_.threads); });
     return *pool_;
   }
-  Ops& ops() {
-    if (!ops_) ops_ = make_ops(backend_, pool(), budget_);
-    return *ops_;
-  }
 
-  ModelPaths paths_;
-  Backend backend_;
-  int threads_;
-  Budget* budget_;
-  KvType kv_type_;
-  PagerOptions paging_;
+  const ModelPaths paths_;
+  const ModelOptions options_;
   std::optional<PrefixCache> prefixes_;
-  // Destroyed from the last to the first: what borrows comes after what it borrows from.
+  int64_t parameters_ = -1;
+  std::chrono::steady_clock::time_point tidied_ = std::chrono::steady_clock::now();
+  std::once_flag pool_made_;
   std::unique_ptr<ThreadPool> pool_;
-  std::unique_ptr<Ops> ops_;
-  std::optional<Pack> embedder_pack_, generator_pack_;
-  std::unique_ptr<Embedder> embedder_;
-  std::unique_ptr<Decoder> decoder_;
-  std::unique_ptr<Generator> generator_;
+  Manager manager_;  // dies first: what it holds borrows from the others
 };
 
 }  // namespace
 
-std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget,
-                                         const GeneratorMemory& memory, const PagerOptions& paging) {
-  return std::make_unique<PackModels>(std::move(paths), backend, threads, budget, memory, paging);
+std::unique_ptr<Models> open_pack_models(ModelPaths paths, const ModelOptions& options) {
+  return std::make_unique<PackModels>(std::move(paths), options);
 }
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
-// The models a question may need, opened when they are first asked for and not before: a stage that is off loads
-// nothing.
+// The models a question may need, loaded when they are first asked for and not before: a stage that is off loads
+// nothing, and one that is over lets go.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <string>
 
 #include "generate/generator.h"
+#include "memory/manager.h"
 #include "memory/pager.h"
 #include "nn/embedder.h"
 #include "ops/plugin.h"
@@ -18,13 +19,20 @@ namespace frugal {
 class Models {
  public:
   virtual ~Models() = default;
-  /// Throws Error(missing) with the command that makes the pack, Error(mismatch) if it holds another kind of model.
-  virtual Embedder& embedder() = 0;
-  virtual Generator& generator() = 0;
+  /// Loaded while the pointer lives, and perhaps longer. Throws Error(missing) with the command that makes the pack,
+  /// Error(mismatch) if it holds another kind of model.
+  virtual std::shared_ptr<Embedder> embedder() = 0;
+  virtual std::shared_ptr<Generator> generator() = 0;
+  /// Says that the generator will be asked for soon, so that its file is read meanwhile.
+  virtual void expect_generator() {}
   /// Number of weights of the generator, read from its pack's table of contents; 0 if there is no generator.
   virtual int64_t generator_parameters() = 0;
   /// Changes whenever an answer might because a model did; opens nothing.
   virtual std::string identity() = 0;
+  /// Between questions: gives up what nobody uses where memory is short.
+  virtual void tidy() {}
+  /// Who loads them; null: nobody, they are always there.
+  virtual const Manager* manager() const { return nullptr; }
 };
 
 /// Where packs are. Called at most once, when the model is needed (or its identity); may throw Error(missing).
@@ -40,10 +48,17 @@ struct GeneratorMemory {
   uint64_t prefix_max_bytes = 0;
 };
 
-/// Models from packs. `threads` counts the caller. Borrows `budget` (may be null). `paging`: of packs under a limited
-/// budget, on the native backend.
-std::unique_ptr<Models> open_pack_models(ModelPaths paths, const Backend& backend, int threads, Budget* budget,
-                                         const GeneratorMemory& memory = {}, const PagerOptions& paging = {});
+struct ModelOptions {
+  Backend backend;
+  int threads = 1;           // with the caller
+  Budget* budget = nullptr;  // borrowed
+  Manager::Mode mode = Manager::Mode::aggressive;
+  PagerOptions paging;  // of weights that do not fit
+  GeneratorMemory generator;
+};
+
+/// Models from packs.
+std::unique_ptr<Models> open_pack_models(ModelPaths paths, const ModelOptions& options);
 
 /// Checkpoints to be read in full precision, and the packs that were made of them. No generator: empty.
 struct NaivePaths {

@@ -25,11 +25,11 @@ class NaiveModels final : public Models {
     for (const PackTensor& tensor : Pack(paths.generator_pack).tensors()) parameters_ += tensor.shape.elements();
   }
 
-  Embedder& embedder() override { return *embedder_; }
-  Generator& generator() override {
+  std::shared_ptr<Embedder> embedder() override { return embedder_; }
+  std::shared_ptr<Generator> generator() override {
     if (!generator_)
       throw Error(Code::missing, "there is no checkpoint of a generator").hint("run scripts/fetch-models");
-    return *generator_;
+    return generator_;
   }
   int64_t generator_parameters() override { return parameters_; }
   std::string identity() override {
@@ -42,9 +42,9 @@ class NaiveModels final : public Models {
   ThreadPool pool_;
   std::unique_ptr<Ops> ops_;
   std::unique_ptr<ModelSource> embedder_source_, generator_source_;
-  std::unique_ptr<Embedder> embedder_;
+  std::shared_ptr<Embedder> embedder_;
   std::unique_ptr<Decoder> decoder_;
-  std::unique_ptr<Generator> generator_;
+  std::shared_ptr<Generator> generator_;
   int64_t parameters_ = 0;
 };
 

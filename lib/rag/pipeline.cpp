@@ -67,12 +67,12 @@ void check_question(std::string_view question) {
     throw Error(Code::bad_input, "the question is empty").hint("write what you want to know, with at least one word");
 }
 
-Embedder& embedder_for(const Store& store, Models& models, std::string_view index_name) {
-  Embedder& embedder = models.embedder();
+std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name) {
+  std::shared_ptr<Embedder> embedder = models.embedder();
   const std::string made_with = store.info().embedder_fingerprint;
-  if (embedder.fingerprint() != made_with)
+  if (embedder->fingerprint() != made_with)
     throw Error(Code::mismatch, fmt::format("index '{}' was made with another embedder ({}, this one is {})",
-                                            index_name, made_with, embedder.fingerprint()))
+                                            index_name, made_with, embedder->fingerprint()))
         .hint(fmt::format(
             "index again with rag-index add PATH… --index {} --re-embed, or name the pack that made it with "
             "--embedder, or search by words with --no-dense",
@@ -104,7 +104,8 @@ struct Pipeline::Asking {
   Reply reply;
   const TokenSink& stream;
   Trace trace;
-  std::vector<float> vector;  // of the probe; empty: no dense list
+  std::shared_ptr<Embedder> embedder;  // from its first use to its last
+  std::vector<float> vector;           // of the probe; empty: no dense list
   std::vector<FoundReference> references;
 
  private:
@@ -112,8 +113,8 @@ struct Pipeline::Asking {
   Trace::Clock::time_point began_ = Trace::Clock::now();
 };
 
-Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, AnswerCache* cache,
-                   std::string index_name, const ProbeCache* probes)
+Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options,
+                   const AnswerCache* cache, std::string index_name, const ProbeCache* probes)
     : store_(store),
       models_(models),
       laws_(laws),
@@ -142,6 +143,7 @@ Reply Pipeline::ask(const Query& query, const TokenSink& stream, Trace trace) {
       return std::move(asking.reply);
     }
   }
+  if (answer_mode() == AnswerMode::generate) models_.expect_generator();
   probe(asking);
   asking.trace.stage("retrieve", [&] { retrieve(asking); });
   rerank(asking);
@@ -179,10 +181,12 @@ void Pipeline::probe(Asking& asking) {
   reply.hyde_ran = hyde.ran;
   reply.hyde_reason = hyde.reason;
   asking.trace.stage("embed", [&] {
-    Embedder& embedder = embedder_for(store_, models_, index_name_);
-    asking.vector = embed(embedder, reply.query.text);
-    if (hyde.ran) asking.vector = blend(asking.vector, embed(embedder, hyde.passage));
+    asking.embedder = embedder_for(store_, models_, index_name_);
+    asking.vector = embed(*asking.embedder, reply.query.text);
+    if (hyde.ran) asking.vector = blend(asking.vector, embed(*asking.embedder, hyde.passage));
   });
+  const AnswerMode mode = answer_mode();
+  if (mode == AnswerMode::none || mode == AnswerMode::generate) asking.embedder.reset();
 }
 
 std::vector<float> Pipeline::embed(Embedder& embedder, const std::string& text) {
@@ -218,8 +222,11 @@ void Pipeline::answer(Asking& asking) {
   if (options_.answer == AnswerMode::none || asking.too_late("answer")) return;
   asking.trace.stage("answer", [&] {
     Reply& reply = asking.reply;
-    const AnswerMode mode = answer_mode(asking);
+    const AnswerMode mode = answer_mode();
     reply.answer.mode = mode;
+    if (options_.answer == AnswerMode::automatic && mode == AnswerMode::extract)
+      reply.answer.note = models_.generator_parameters() == 0 ? "auto: no generator, so quoted"
+                                                              : "auto: the generator is too small, so quoted";
     if (reply.hits.empty()) return abstain(asking, "nothing was found");
     const Evidence evidence(reply.query.text, reply.fusion.language, asking.references, store_);
     reply.answer.confidence = confidence(asking, evidence);
@@ -231,13 +238,10 @@ void Pipeline::answer(Asking& asking) {
   });
 }
 
-AnswerMode Pipeline::answer_mode(Asking& asking) {
+AnswerMode Pipeline::answer_mode() const {
   if (options_.answer != AnswerMode::automatic) return options_.answer;
-  const int64_t parameters = models_.generator_parameters();
-  if (parameters >= options_.min_generator_parameters) return AnswerMode::generate;
-  asking.reply.answer.note =
-      parameters == 0 ? "auto: no generator, so quoted" : "auto: the generator is too small, so quoted";
-  return AnswerMode::extract;
+  return models_.generator_parameters() >= options_.min_generator_parameters ? AnswerMode::generate
+                                                                             : AnswerMode::extract;
 }
 
 float Pipeline::confidence(const Asking& asking, const Evidence& evidence) const {
@@ -276,8 +280,8 @@ void Pipeline::abstain(Asking& asking, std::string why) {
 
 void Pipeline::extract(Asking& asking, const Evidence& evidence) {
   Reply& reply = asking.reply;
-  Embedder* embedder = asking.vector.empty() ? nullptr : &models_.embedder();
-  const auto quote = extract_quote(evidence, reply.hits, embedder, asking.vector, options_.extract);
+  if (!asking.vector.empty() && !asking.embedder) asking.embedder = models_.embedder();
+  const auto quote = extract_quote(evidence, reply.hits, asking.embedder.get(), asking.vector, options_.extract);
   if (!quote) return abstain(asking, "no source holds a sentence to quote");
   reply.answer.mode = AnswerMode::extract;
   reply.citations = {cite(reply.hits[quote->hit], quote->begin, quote->end, 1)};
@@ -288,17 +292,17 @@ void Pipeline::extract(Asking& asking, const Evidence& evidence) {
 bool Pipeline::generate(Asking& asking) {
   Reply& reply = asking.reply;
   if (asking.too_late("generate")) return false;
-  Generator& generator = models_.generator();
+  const std::shared_ptr<Generator> generator = models_.generator();
   GenerateOptions options = options_.generate;
   options.deadline_ms = asking.remaining_ms();
-  const auto count = [&](std::span<const ChatMessage> messages) { return generator.count_tokens(messages); };
+  const auto count = [&](std::span<const ChatMessage> messages) { return generator->count_tokens(messages); };
   if (!boundaries_) boundaries_ = options_.boundary_key.empty() ? BoundaryKey() : BoundaryKey(options_.boundary_key);
   const auto boundary_of = [&](std::string_view source) { return boundaries_->boundary(source); };
   const GroundedPrompt prompt = grounded_prompt(reply.query.text, reply.hits, boundary_of,
-                                                generator.context_tokens() - options.max_new_tokens, count);
+                                                generator->context_tokens() - options.max_new_tokens, count);
   TokenSink plain_stream;
   if (asking.stream) plain_stream = [&](std::string_view text) { return asking.stream(plain_text(text)); };
-  const Generation written = generator.chat(prompt.messages, options, plain_stream);
+  const Generation written = generator->chat(prompt.messages, options, plain_stream);
   reply.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
                                    milliseconds(written.prefill_ns), milliseconds(written.decode_ns)};
   if (written.finish == "deadline") {
@@ -324,6 +328,8 @@ bool Pipeline::generate(Asking& asking) {
 }
 
 void Pipeline::finish(Asking& asking) const {
+  asking.embedder.reset();
+  models_.tidy();
   asking.reply.memory = memory_peak(asking.trace, options_.measure_pss);
   asking.reply.timings = timings_of(asking.trace);
 }

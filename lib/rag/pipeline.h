@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -58,7 +59,7 @@ struct PipelineOptions {
 class Pipeline {
  public:
   /// Borrows all; `cache` and `probes` may be null. `index_name` names the index in the cache's key (its folder).
-  Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, AnswerCache* cache,
+  Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, const AnswerCache* cache,
            std::string index_name, const ProbeCache* probes = nullptr);
 
   /// Text goes to `stream` as a generator writes it; an extracted answer comes whole in the reply. A `trace` that began
@@ -81,8 +82,7 @@ class Pipeline {
   void abstain(Asking& asking, std::string why);
   float confidence(const Asking& asking, const Evidence& evidence) const;
   bool names_absent_articles(const Asking& asking) const;
-  AnswerMode answer_mode(Asking& asking);
-  Embedder& checked_embedder();
+  AnswerMode answer_mode() const;
   void finish(Asking& asking) const;
 
   Store& store_;
@@ -90,7 +90,7 @@ class Pipeline {
   const LawTable& laws_;
   PipelineOptions options_;
   Retriever retriever_;
-  AnswerCache* cache_;
+  const AnswerCache* cache_;
   std::string index_name_;
   const ProbeCache* probes_;
   std::optional<BoundaryKey> boundaries_;  // from the first prompt on
@@ -101,6 +101,6 @@ void check_question(std::string_view question);
 
 /// The embedder of `models`, which must be the one that made the index. Throws Error(mismatch) with the command that
 /// repairs it.
-Embedder& embedder_for(const Store& store, Models& models, std::string_view index_name);
+std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name);
 
 }  // namespace frugal

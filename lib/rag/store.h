@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "memory/budget.h"
 #include "rag/reference.h"
 #include "text/language.h"
 
@@ -88,8 +89,9 @@ class Store {
   }
 };
 
-/// Opens the newest generation. Throws Error(missing) "no index at …" with the hint "run rag-index add",
-/// Error(corrupt_file).
-std::unique_ptr<Store> open_store(const std::filesystem::path& folder);
+/// Opens the newest generation. Borrows `budget` (may be null): where it has no room for the index's pages, vectors are
+/// searched through a window and the database is read through a small cache. Throws Error(missing) "no index at …" with
+/// the hint "run rag-index add", Error(corrupt_file), Error(over_budget) if not even that fits.
+std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget* budget = nullptr);
 
 }  // namespace frugal

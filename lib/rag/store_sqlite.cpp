@@ -23,6 +23,10 @@ namespace {
 // one.
 constexpr int kOpenAttempts = 5;
 
+// What SQLite maps of a database at most (sqlite.cpp), and what its cache holds: its default.
+constexpr uint64_t kMostMappedBytes = 256 << 20;
+constexpr uint64_t kPageCacheBytes = 2 << 20;
+
 Error no_index(const std::filesystem::path& folder) {
   Error error(Code::missing, fmt::format("no index at '{}'", folder.native()));
   error.hint("run rag-index add PATH --index " + folder.native());
@@ -55,14 +59,15 @@ int parts_matched(const Reference& asked, const Reference& held) {
 
 class SqliteStore final : public Store {
  public:
-  explicit SqliteStore(const std::filesystem::path& folder)
+  SqliteStore(const std::filesystem::path& folder, Budget* budget)
       : folder_(folder), database_(open_database(folder)), snapshot_(database_, Transaction::Kind::read) {
     generation_ = static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration));
     schema::check_version(database_);
+    if (budget && budget->limited()) reserve_pages(*budget);
     const int64_t rows = schema::meta_integer(database_, schema::kVectorRows);
     if (rows <= 0) return;
     const int64_t number = schema::meta_integer(database_, schema::kVectorsFile);
-    vectors_.emplace(schema::vectors_path(folder, number), schema::vector_layout(database_), rows);
+    vectors_.emplace(schema::vectors_path(folder, number), schema::vector_layout(database_), rows, budget);
   }
 
   uint64_t generation() const override { return generation_; }
@@ -225,7 +230,18 @@ class SqliteStore final : public Store {
     return references;
   }
 
+  // Mapped whole if that fits, else read through SQLite's own cache.
+  void reserve_pages(Budget& budget) {
+    const uint64_t bytes = std::min(std::filesystem::file_size(schema::database_path(folder_)), kMostMappedBytes);
+    pages_ = budget.reserve_up_to(MemoryTag::index, bytes + kPageCacheBytes, Budget::Ask::others);
+    if (pages_.bytes() == bytes + kPageCacheBytes) return;
+    pages_ = Reservation();
+    pages_ = budget.reserve(MemoryTag::index, kPageCacheBytes, "the page cache of the index");
+    database_.execute(fmt::format("PRAGMA mmap_size=0; PRAGMA cache_size=-{}", kPageCacheBytes / 1024));
+  }
+
   std::filesystem::path folder_;
+  Reservation pages_;
   Database database_;
   Transaction snapshot_;
   uint64_t generation_ = 0;
@@ -238,10 +254,10 @@ class SqliteStore final : public Store {
 
 }  // namespace
 
-std::unique_ptr<Store> open_store(const std::filesystem::path& folder) {
+std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget* budget) {
   for (int attempt = 1;; ++attempt) {
     try {
-      return std::make_unique<SqliteStore>(folder);
+      return std::make_unique<SqliteStore>(folder, budget);
     } catch (const Error& error) {
       if (error.code() != Code::io || attempt == kOpenAttempts) throw;
     }

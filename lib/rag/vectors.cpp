@@ -18,6 +18,9 @@
 namespace frugal {
 namespace {
 
+// Of vectors that do not fit in the budget: half is searched while the other half is read.
+constexpr uint64_t kWindowBytes = 4 << 20;
+
 constexpr std::array<char, 8> kMagic = {'F', 'R', 'U', 'G', 'A', 'L', 'V', '1'};
 
 struct Header {
@@ -139,11 +142,44 @@ uint64_t VectorLayout::file_bytes(int64_t rows) const {
   return kHeaderBytes + static_cast<uint64_t>((rows + kRowsPerBlock - 1) / kRowsPerBlock) * block_bytes();
 }
 
-VectorFile::VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows)
-    : layout_(expected), rows_(rows), file_(path) {
+VectorFile::VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget* budget)
+    : layout_(expected), rows_(rows), file_(path), budget_(budget && budget->limited() ? budget : nullptr) {
   check_header(path, file_.bytes(), layout_);
   if (file_.bytes().size() < layout_.file_bytes(rows))
     throw corrupt(path, fmt::format("{} bytes, too short for its {} rows", file_.bytes().size(), rows));
+  if (!budget_) return;
+  reservation_ = budget_->reserve_up_to(MemoryTag::index, file_.bytes().size(), Budget::Ask::others);
+  const uint64_t least = std::min<uint64_t>(file_.bytes().size(), kWindowBytes);
+  if (reservation_.bytes() < least)
+    reservation_.absorb(
+        budget_->reserve(MemoryTag::index, least - reservation_.bytes(), "a window on the vectors of the index"));
+  budget_->add(*this);
+}
+
+VectorFile::~VectorFile() {
+  if (budget_) budget_->remove(*this);
+}
+
+// From the start of the file on; behind that, pages are let go after use.
+uint64_t VectorFile::resident_bytes() const {
+  if (!budget_) return file_.bytes().size();
+  const std::lock_guard lock(mutex_);
+  const uint64_t held = reservation_.bytes();
+  return held >= file_.bytes().size() ? held : held - std::min(held, kWindowBytes);
+}
+
+void VectorFile::release_above(uint64_t resident) const {
+  if (resident < file_.bytes().size()) file_.release(resident, file_.bytes().size() - resident);
+}
+
+uint64_t VectorFile::reclaim(uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  const uint64_t held = reservation_.bytes();
+  const uint64_t give = std::min(bytes, held - std::min(held, kWindowBytes));
+  if (give == 0) return 0;
+  reservation_.shrink_to(held - give);
+  release_above(held - give - std::min(held - give, kWindowBytes));
+  return give;
 }
 
 std::span<const int8_t> VectorFile::codes(int64_t row) const {
@@ -167,7 +203,16 @@ std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t 
   const QuantisedQuery quantised = quantise(query, layout_);
   BestRows best(std::max<int64_t>(limit, 0));
   std::array<int32_t, VectorLayout::kRowsPerBlock> dots;
+  const uint64_t resident = resident_bytes();
+  uint64_t read_ahead_to = resident, released_to = resident;
   for (int64_t begin = 0; begin < rows_ && limit > 0; begin += VectorLayout::kRowsPerBlock) {
+    const uint64_t at = place_of(layout_, begin).codes;
+    if (at >= read_ahead_to) {
+      file_.release(released_to, std::max(at, released_to) - released_to);
+      released_to = at;
+      file_.prefetch(at, kWindowBytes / 2);
+      read_ahead_to = at + kWindowBytes / 2;
+    }
     const int64_t count = std::min(VectorLayout::kRowsPerBlock, rows_ - begin);
     kernels::active().dot_i8_rows(quantised.codes.data(), codes(begin).data(), layout_.stride(), count,
                                   layout_.dimension, dots.data());
@@ -176,6 +221,7 @@ std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t 
       if (std::isfinite(score)) best.offer({begin + i, score});
     }
   }
+  release_above(resident);
   return best.take();
 }
 
@@ -193,6 +239,7 @@ std::vector<float> VectorFile::score(std::span<const float> query, std::span<con
                                   &dot);
     scores.push_back(static_cast<float>(dot) * quantised.scale * scale(row));
   }
+  release_above(resident_bytes());
   return scores;
 }
 

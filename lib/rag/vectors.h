@@ -10,10 +10,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <span>
 #include <vector>
 
 #include "base/file.h"
+#include "memory/budget.h"
 
 namespace frugal {
 
@@ -35,10 +37,16 @@ struct ScoredRow {
   float score = 0;
 };
 
-/// The first `rows` rows of a vectors file, mapped. Throws Error(corrupt_file) where header or size do not fit.
-class VectorFile {
+/// The first `rows` rows of a vectors file, mapped. Where the budget does not have room for all of them, the first stay
+/// resident and each search reads the others through a window. One thread searches; any may reclaim.
+class VectorFile final : public Reclaimer {
  public:
-  VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows);
+  /// Borrows `budget` (may be null). Throws Error(corrupt_file) where header or size do not fit, Error(over_budget) if
+  /// not even a window does.
+  VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget* budget = nullptr);
+  ~VectorFile() override;
+  VectorFile(const VectorFile&) = delete;
+  VectorFile& operator=(const VectorFile&) = delete;
 
   int64_t rows() const { return rows_; }
   /// Rows with the greatest inner product with `query` ([dimension], unit length), best first, ties by row.
@@ -49,11 +57,17 @@ class VectorFile {
   bool intact(int64_t row) const;
   std::span<const int8_t> codes(int64_t row) const;
   float scale(int64_t row) const;
+  uint64_t reclaim(uint64_t bytes) override;
 
  private:
+  uint64_t resident_bytes() const;
+  void release_above(uint64_t resident) const;
   VectorLayout layout_;
   int64_t rows_;
   MappedFile file_;
+  Budget* budget_;
+  mutable std::mutex mutex_;
+  Reservation reservation_;  // of all that is mapped, without a limit
 };
 
 /// Appends rows behind the first `rows` ones; what lies behind those is overwritten.

@@ -82,13 +82,14 @@ TEST_CASE("a file sets nested keys of every type and leaves the others alone") {
   Config config;
   apply_yaml(config,
              "retrieval: {fusion: rrf, dense: no, dense_weight: {pt: 0.25}}\n"
-             "memory_budget: 1.5G\nthreads: 3\nmodels:\n  reader: my.pack\n",
+             "memory: {budget: 1.5G, limits: {kv_cache: 64MiB}}\nthreads: 3\nmodels:\n  reader: my.pack\n",
              "x.yaml");
   CHECK(config.retrieval.fusion == "rrf");
   CHECK_FALSE(config.retrieval.dense);
   CHECK(config.retrieval.dense_weight.pt == 0.25);
   CHECK(config.retrieval.dense_weight.en == Config().retrieval.dense_weight.en);
-  CHECK(config.memory_budget == 1'610'612'736u);
+  CHECK(config.memory.budget == "1.5G");
+  CHECK(config.memory.limits.kv_cache == uint64_t(64) << 20);
   CHECK(config.threads == 3);
   CHECK(config.models.reader == "my.pack");
 }
@@ -118,7 +119,7 @@ TEST_CASE("a value of the wrong type or out of range is refused with what would 
   CHECK(yaml_error_of("retrieval: {min_score: nan}\n").code() == Code::usage);
   CHECK(yaml_error_of("retrieval: {dense: maybe}\n").hint() == "retrieval.dense takes true or false");
   CHECK(yaml_error_of("hyde: {mode: sometimes}\n").hint() == "hyde.mode takes one of auto, always, never");
-  CHECK(yaml_error_of("memory_budget: lots\n").message() == "x.yaml:1: memory_budget: 'lots' is not a size");
+  CHECK(yaml_error_of("cache: {max_bytes: lots}\n").message() == "x.yaml:1: cache.max_bytes: 'lots' is not a size");
   CHECK(yaml_error_of("threads: [1, 2]\n").message() == "x.yaml:1: 'threads' takes a single value");
   CHECK(yaml_error_of("retrieval: 3\n").message() == "x.yaml:1: 'retrieval' is a group of keys and takes no value");
 }

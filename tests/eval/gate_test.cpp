@@ -76,7 +76,7 @@ TEST_CASE("on a noisy machine, or one that was not judged, time is inconclusive 
     const std::vector<Gate> gates = judge_gates(std::vector{now}, std::vector{series(1)}, judged, limits);
     REQUIRE(gates.size() == 2);
     CHECK(gates[0].verdict == Verdict::inconclusive);
-    CHECK(gates[1].metric == Metric::peak_anon);
+    CHECK(gates[1].metric == GatedFigure::peak_anon);
     CHECK(gates[1].verdict == Verdict::fail);
     CHECK(*gates[1].ratio == Approx(1.1));
   }

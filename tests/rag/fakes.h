@@ -82,13 +82,13 @@ class FakeGenerator : public Generator {
 
 class FakeModels : public Models {
  public:
-  Embedder& embedder() override {
+  std::shared_ptr<Embedder> embedder() override {
     ++embedder_opened;
-    return fake_embedder;
+    return {std::shared_ptr<void>(), &fake_embedder};
   }
-  Generator& generator() override {
+  std::shared_ptr<Generator> generator() override {
     ++generator_opened;
-    return fake_generator;
+    return {std::shared_ptr<void>(), &fake_generator};
   }
   int64_t generator_parameters() override { return parameters; }
   std::string identity() override { return "fakes"; }

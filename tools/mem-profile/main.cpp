@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/memory_alert.h"
 #include "cli/memory_diff.h"
+#include "cli/memory_options.h"
 #include "cli/output.h"
 #include "cli/paging_report.h"
 #include "cli/pipeline_profile.h"
@@ -80,7 +81,7 @@ int measure(Paging& asked, const cli::Tool& tool) {
   if (!tool.backend().native()) throw Error(Code::usage, "only the native backend pages").hint("leave --backend out");
   asked.plan.pack = find_model(asked.model);
   asked.plan.threads = tool.threads();
-  asked.plan.budget_bytes = tool.config().memory_budget;
+  asked.plan.budget_bytes = cli::parse_budget(tool.config().memory.budget).bytes;
   for (const std::string& name : asked.sources) asked.plan.sources.push_back(parse_block_source(name));
   for (const std::string& name : asked.policies) asked.plan.policies.push_back(parse_page_policy(name));
   const PagingAblation ablation = measure_paging(asked.plan, cli::run_in_child);
@@ -139,10 +140,16 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
     for (cli::AlertRule& rule : cli::parse_alert(alert)) asked.alerts.push_back(std::move(rule));
   if (!command.empty()) return cli::profile_command(command, asked);
   asked.title = std::filesystem::path(pipeline.empty() ? model : pipeline).filename();
-  return cli::profile_pipeline(
-      stages,
-      {tool.config().models, tool.threads(), tool.config().memory_budget, tool.backend(), modes.at(0), stages.mode},
-      asked);
+  cli::ProfileOptions options;
+  options.models = tool.config().models;
+  options.threads = tool.threads();
+  options.limits = tool.budget_limits();
+  options.line_bytes = cli::parse_budget(tool.config().memory.budget).bytes;
+  options.paging = cli::pager_options(tool.config().memory);
+  options.backend = tool.backend();
+  options.load_mode = modes.at(0);
+  options.mode = stages.mode == Pipeline::Mode::cache ? Manager::Mode::cache : Manager::Mode::aggressive;
+  return cli::profile_pipeline(stages, options, asked);
 }
 
 }  // namespace

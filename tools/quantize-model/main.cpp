@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "cli/memory_options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/tool.h"
@@ -94,7 +95,8 @@ QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool) {
   if (!args.dtype.empty()) options.precision = parse_precision(args.dtype);
   for (const std::string& rule : args.rules) options.rules.push_back(parse_rule(rule));
   options.threads = tool.threads();
-  options.max_ram_bytes = args.max_ram.empty() ? tool.config().memory_budget : parse_bytes(args.max_ram, "--max-ram");
+  const cli::BudgetRequest budget = cli::parse_budget(tool.config().memory.budget);
+  options.max_ram_bytes = args.max_ram.empty() ? budget.bytes : parse_bytes(args.max_ram, "--max-ram");
   options.allow_requantize = args.allow_requantize;
   options.force = args.force;
   options.verify = args.verify;

@@ -87,7 +87,8 @@ fs::path index_folder(const Config& config, const EvalSet& set) {
 
 void index_set(const Config& config, const EvalSet& set, const fs::path& folder, Models& models) {
   IndexOptions options;
-  if (config.retrieval.dense) options.embedder = &models.embedder();
+  const auto embedder = config.retrieval.dense ? models.embedder() : nullptr;
+  options.embedder = embedder.get();
   options.laws = configured_laws(config);
   options.chunk_tokens = config.chunking.max_tokens;
   options.overlap_tokens = config.chunking.overlap_tokens;
@@ -114,11 +115,13 @@ int run(cli::Tool& tool) {
         .hint("the exact cache has no false hits to measure");
   Config config = tool.config();
   const EvalSet set = read_eval_set(take_set(flags, config), flags.limit);
-  Budget budget(config.memory_budget);
-  const auto models = configured_models(config, tool.backend(), tool.threads(), &budget);
+  Budget budget(tool.budget_limits());
+  ModelOptions memory = model_options(tool, budget, Manager::Mode::cache);
+  memory.generator = generator_memory(config, /*prefix_cache=*/false);
+  const auto models = configured_models(config, memory);
   const fs::path folder = index_folder(config, set);
   index_set(config, set, folder, *models);
-  const auto store = open_store(folder);
+  const auto store = open_store(folder, &budget);
 
   EvalOptions options;
   options.pipeline = pipeline_options(config);

@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "../shared/configured_laws.h"
+#include "../shared/rag_options.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/output.h"
@@ -101,12 +102,10 @@ int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& 
   options.stdin_stream = &std::cin;
   options.progress = progress_bars();
   if (flags.re_embed && flags.no_embed) throw Error(Code::usage, "--re-embed and --no-embed exclude each other");
-  std::unique_ptr<Models> models;
-  if (!flags.no_embed) {
-    models = open_pack_models({[&] { return find_model(config.models.embedder); }, nullptr}, tool.backend(),
-                              tool.threads(), nullptr);
-    options.embedder = &models->embedder();
-  }
+  Budget budget(tool.budget_limits());
+  const auto models = configured_models(config, model_options(tool, budget, Manager::Mode::aggressive));
+  const auto embedder = flags.no_embed ? nullptr : models->embedder();
+  options.embedder = embedder.get();
   const IndexReport report = IndexWriter(folder, std::move(options)).add(flags.paths);
   print_report(tool, report);
   return flags.strict && !report.skipped.empty() ? 1 : 0;

@@ -9,6 +9,7 @@
 #include "../shared/rag_options.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/tool.h"
 #include "rag/batch.h"
@@ -110,7 +111,7 @@ int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, T
   if (render.streamed) cli::print("\n");
   cli::print(render_reply(reply, render));
   cli::flush_output();
-  if (flags.timings) cli::narrate(render_timings(reply));
+  if (flags.timings) cli::narrate(render_timings(reply) + cli::metrics_summary(metric_registry().collect()));
   return reply.answer.abstained ? exit_code(Code::negative) : 0;
 }
 
@@ -128,22 +129,18 @@ int run(cli::Tool& tool) {
   if (flags.batch.empty() && flags.question != "-") check_question(flags.question);
 
   const std::filesystem::path index = find_index(config.index);
-  const auto store = open_store(index);
-  Budget budget(config.memory_budget);
-  const auto models = flags.naive
-                          ? naive_models(config, tool.backend(), tool.threads(), &budget)
-                          : configured_models(config, tool.backend(), tool.threads(), &budget, /*prefix_cache=*/true);
-  std::optional<AnswerCache> cache;
-  if (config.cache.enabled) cache.emplace(cache_home() / "answers", config.cache.max_bytes);
-  std::optional<ProbeCache> probes;
-  if (config.cache.enabled && !flags.naive && tool.backend().native())
-    probes.emplace(cache_home() / "probes", config.cache.max_bytes / 4);
-  PipelineOptions options = pipeline_options(config);
-  options.measure_pss = flags.timings || tool.format().starts_with("json");
-  Pipeline pipeline(*store, *models, store->laws(), options, cache ? &*cache : nullptr,
-                    std::filesystem::absolute(index).lexically_normal().native(), probes ? &*probes : nullptr);
-  Trace trace(
-      true);  // "startup" is all that comes before the question: the index and whatever models open at once, too
+  Budget budget(tool.budget_limits());
+  const auto store = open_store(index, &budget);
+  const auto models = flags.naive ? naive_models(config, tool.backend(), tool.threads(), &budget)
+                                  : question_models(tool, budget, !flags.batch.empty());
+  const QuestionCaches caches(config, !flags.naive && tool.backend().native());
+  PipelineOptions asked = pipeline_options(config);
+  asked.measure_pss = flags.timings || tool.format().starts_with("json");
+  Pipeline pipeline(*store, *models, store->laws(), asked, caches.answers ? &*caches.answers : nullptr,
+                    std::filesystem::absolute(index).lexically_normal().native(),
+                    caches.probes ? &*caches.probes : nullptr);
+  // "startup" is all that comes before the question: the index and whatever models open at once, too
+  Trace trace(true);
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());
   if (!flags.batch.empty()) return ask_batch(pipeline, flags, std::move(trace));
   return ask_one(pipeline, flags, tool.format(), std::move(trace));

@@ -2,7 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "cli/memory_options.h"
+#include "cli/tool.h"
 #include "config/config.h"
 #include "config/paths.h"
 #include "rag/models.h"
@@ -60,13 +63,41 @@ inline GeneratorMemory generator_memory(const Config& config, bool prefix_cache)
   return memory;
 }
 
-inline std::unique_ptr<Models> configured_models(const Config& config, const Backend& backend, int threads,
-                                                 Budget* budget, bool prefix_cache = false) {
+// `mode`: what becomes of a model that nobody uses, where the configuration leaves it open.
+inline ModelOptions model_options(const cli::Tool& tool, Budget& budget, Manager::Mode mode) {
+  ModelOptions options;
+  options.backend = tool.backend();
+  options.threads = tool.threads();
+  options.budget = &budget;
+  options.mode = cli::manager_mode(tool.config().memory, mode);
+  options.paging = cli::pager_options(tool.config().memory);
+  return options;
+}
+
+inline std::unique_ptr<Models> configured_models(const Config& config, const ModelOptions& options) {
   ModelPaths paths;
   paths.embedder = [name = config.models.embedder] { return find_model(name); };
   paths.generator = [name = config.models.generator] { return find_model(name); };
-  return open_pack_models(std::move(paths), backend, threads, budget, generator_memory(config, prefix_cache));
+  return open_pack_models(std::move(paths), options);
 }
+
+// The models that rag-query asks: one question needs each once, a batch needs them again.
+inline std::unique_ptr<Models> question_models(const cli::Tool& tool, Budget& budget, bool batch) {
+  ModelOptions options = model_options(tool, budget, batch ? Manager::Mode::cache : Manager::Mode::aggressive);
+  options.generator = generator_memory(tool.config(), /*prefix_cache=*/true);
+  return configured_models(tool.config(), options);
+}
+
+// What spares a question its answer, or its embedding. Vectors of other backends may differ in their last bits.
+struct QuestionCaches {
+  QuestionCaches(const Config& config, bool native) {
+    if (!config.cache.enabled) return;
+    answers.emplace(cache_home() / "answers", config.cache.max_bytes);
+    if (native) probes.emplace(cache_home() / "probes", config.cache.max_bytes / 4);
+  }
+  std::optional<AnswerCache> answers;
+  std::optional<ProbeCache> probes;
+};
 
 // Everything at full precision, through libtorch unless another backend is named.
 inline std::unique_ptr<Models> naive_models(const Config& config, const Backend& backend, int threads, Budget* budget) {

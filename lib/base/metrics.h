@@ -1,0 +1,80 @@
+// What the parts of a process have counted, under one roof: budgets, pagers, managers, caches tell it on demand.
+// One registry a process; a part adds itself and, when it dies, leaves its sums behind, so that what a short-lived
+// process did can still be told at its end. Not a log and not a trace: no times, no order.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace frugal {
+
+/// How several of the same name and labels, or one after another, become one figure.
+enum class MetricKind {
+  counter,  // summed, those of the dead too
+  gauge,    // summed over the living
+  peak,     // the largest
+  ratio,    // sum of the parts ÷ sum of the wholes
+};
+
+using MetricLabels = std::vector<std::pair<std::string, std::string>>;
+
+/// Names are in the form of Prometheus: frugal_pager_read_bytes_total.
+struct Metric {
+  std::string name, help;
+  MetricLabels labels;
+  MetricKind kind = MetricKind::gauge;
+  double part = 0;   // the figure, or the part of a ratio
+  double whole = 1;  // of a ratio
+  /// Of a ratio whose whole is 0: 0.
+  double value() const;
+};
+
+/// What a source writes its figures into.
+class MetricSink {
+ public:
+  void counter(std::string name, std::string help, double value, MetricLabels labels = {});
+  void gauge(std::string name, std::string help, double value, MetricLabels labels = {});
+  void peak(std::string name, std::string help, double value, MetricLabels labels = {});
+  void ratio(std::string name, std::string help, double part, double whole, MetricLabels labels = {});
+  /// By name, then labels.
+  std::vector<Metric> metrics() const;
+
+ private:
+  friend class MetricRegistry;
+  void add(Metric metric);
+  std::map<std::pair<std::string, MetricLabels>, Metric> metrics_;
+};
+
+class MetricSource {
+ public:
+  virtual ~MetricSource() = default;
+  /// From any thread, while the source is registered.
+  virtual void report(MetricSink& sink) const = 0;
+};
+
+/// Thread-safe.
+class MetricRegistry {
+ public:
+  /// Borrows the source until remove().
+  void add(const MetricSource& source);
+  /// Takes the source's last figures first; gauges go with it.
+  void remove(const MetricSource& source);
+  std::vector<Metric> collect() const;
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<const MetricSource*> sources_;
+  MetricSink retired_;
+};
+
+/// The process's.
+MetricRegistry& metric_registry();
+
+/// Prometheus's text format 0.0.4.
+std::string prometheus_text(const std::vector<Metric>& metrics);
+
+}  // namespace frugal

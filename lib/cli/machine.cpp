@@ -1,0 +1,65 @@
+#include "cli/machine.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "cli/output.h"
+#include "config/paths.h"
+#include "memory/stats.h"
+#include "ops/plugin.h"
+
+namespace frugal::cli {
+namespace {
+
+// One that could be used: with its driver, and the plugin that speaks to it.
+bool has_gpu() {
+  std::error_code unreadable;
+  if (!std::filesystem::exists("/proc/driver/nvidia/version", unreadable)) return false;
+  try {
+    find_plugin("torch");
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Machine read_machine() {
+  const SystemMemory system = read_system_memory();
+  Machine machine;
+  machine.memory_bytes = std::min(system.total_bytes, system.cgroup ? system.cgroup->limit_bytes : system.total_bytes);
+  machine.processors = available_cpus();
+  machine.gpu = has_gpu();
+  const char* ci = std::getenv("CI");
+  machine.ci = ci && *ci;
+  utsname name{};
+  if (::uname(&name) == 0) machine.architecture = name.machine;
+  return machine;
+}
+
+Config profile_settings(const std::string& name) {
+  Config config;
+  if (name != "auto") {
+    apply_profile(config, find_hardware_profile(name));
+    return config;
+  }
+  const Machine machine = read_machine();
+  const std::vector<HardwareProfile> profiles = hardware_profiles();
+  const HardwareProfile* chosen = choose_profile(profiles, machine);
+  if (!chosen) {
+    narrate(fmt::format("profile: none fits {}; the defaults hold", describe(machine)));
+    return config;
+  }
+  narrate(fmt::format("profile: {} ({}), for {}", chosen->name, chosen->description, describe(machine)));
+  apply_profile(config, chosen->file);
+  return config;
+}
+
+}  // namespace frugal::cli

@@ -1,0 +1,58 @@
+#include "cli/memory_options.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/units.h"
+
+namespace frugal::cli {
+
+BudgetRequest parse_budget(std::string_view text) {
+  using Kind = BudgetRequest::Kind;
+  if (text == "auto") return {Kind::automatic, 0};
+  if (text == "none") return {Kind::none, 0};
+  const uint64_t bytes = parse_bytes(text, "--memory-budget");
+  if (bytes == 0)
+    throw Error(Code::usage, "--memory-budget: a budget of 0 holds nothing")
+        .hint("`none` is no limit; `auto`, the default, is what the machine has available");
+  return {Kind::size, bytes};
+}
+
+BudgetLimits budget_limits(const Config::Memory& memory, const SystemMemory& system) {
+  const BudgetRequest request = parse_budget(memory.budget);
+  const Config::Memory::Limits& limits = memory.limits;
+  BudgetLimits result;
+  result.by_tag = {limits.weights,         limits.kv_cache, limits.activations, limits.text_embeddings,
+                   limits.vision_features, limits.index,    limits.io};
+  if (request.kind == BudgetRequest::Kind::none) return result;
+  if (request.kind == BudgetRequest::Kind::automatic) {
+    result.total_bytes = std::max<uint64_t>(1, system.available_bytes() / 10 * 9);
+    log(LogLevel::info, "memory budget: {}, of {} that are available", format_bytes(result.total_bytes),
+        format_bytes(system.available_bytes()));
+    return result;
+  }
+  const uint64_t machine =
+      std::min(system.total_bytes, system.cgroup ? system.cgroup->limit_bytes : system.total_bytes);
+  if (request.bytes > machine)
+    log(LogLevel::warn, "--memory-budget {} is more than {} has; the budget is {}", format_bytes(request.bytes),
+        system.cgroup && system.cgroup->limit_bytes == machine ? "this cgroup" : "this machine", format_bytes(machine));
+  result.total_bytes = std::min(request.bytes, machine);
+  return result;
+}
+
+PagerOptions pager_options(const Config::Memory& memory) {
+  PagerOptions options;
+  options.policy = parse_page_policy(memory.page_policy);
+  options.source = parse_block_source(memory.page_source);
+  return options;
+}
+
+Manager::Mode manager_mode(const Config::Memory& memory, Manager::Mode when_auto) {
+  if (memory.mode == "auto") return when_auto;
+  return memory.mode == "cache" ? Manager::Mode::cache : Manager::Mode::aggressive;
+}
+
+}  // namespace frugal::cli

@@ -1,0 +1,261 @@
+#include "memory/manager.h"
+
+#include <fmt/format.h>
+#include <malloc.h>
+
+#include <algorithm>
+#include <chrono>
+#include <new>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "memory/stats.h"
+
+namespace frugal {
+namespace {
+
+// Share of time that some task waited for memory at which caches are given up, before the kernel takes pages in use.
+constexpr double kHighPressurePercent = 10;
+
+uint64_t anonymous_bytes() {
+  const MemoryReading now = read_memory();
+  return now.anon_bytes + now.swap_bytes;
+}
+
+void log_memory(std::string_view what, std::string_view name) {
+  if (!log_enabled(LogLevel::info)) return;
+  const MemoryReading now = read_memory();
+  log(LogLevel::info, "{} {}: {} anonymous, {} of files, {} available", what, name, format_bytes(now.anon_bytes),
+      format_bytes(now.file_bytes), format_bytes(read_system_memory().available_bytes()));
+}
+
+}  // namespace
+
+void release_free_heap() {
+  ::malloc_trim(0);
+}
+
+Manager::Manager(Mode mode, Budget* budget, Eviction eviction) : mode_(mode), budget_(budget), order_(eviction) {
+  if (budget_) budget_->add(*this);
+  metric_registry().add(*this);
+}
+
+Manager::~Manager() {
+  metric_registry().remove(*this);
+  if (budget_) budget_->remove(*this);
+  if (near_.joinable()) near_.join();
+}
+
+void Manager::add(std::string name, std::type_index type, Make make, LoaderTraits traits) {
+  const Lock lock(mutex_);
+  for (const Thing& thing : things_)
+    if (thing.name == name) throw Error(Code::usage, fmt::format("there is a loader of the name '{}' already", name));
+  things_.push_back({static_cast<int32_t>(things_.size()), std::move(name), type, std::move(make), std::move(traits)});
+}
+
+Manager::Thing& Manager::find(std::string_view name) {
+  std::string known;
+  for (Thing& thing : things_) {
+    if (thing.name == name) return thing;
+    known += (known.empty() ? "" : ", ") + thing.name;
+  }
+  throw Error(Code::missing, fmt::format("nobody knows how to load '{}'", name)).hint("known: " + known);
+}
+
+std::shared_ptr<void> Manager::load_any(std::string_view name, std::type_index type) {
+  Lock lock(mutex_);
+  Thing& thing = find(name);
+  if (thing.type != type) throw Error(Code::internal, fmt::format("'{}' is asked for as another type", name));
+  if (thing.loading == std::this_thread::get_id())
+    throw Error(Code::internal, fmt::format("the loader of '{}' asks for itself", name));
+  loaded_or_failed_.wait(lock, [&] { return thing.loading == std::thread::id(); });
+  order_.touch(thing.id);
+  if (thing.object) {
+    ++thing.hits;
+    ++counts_.hits;
+  } else {
+    make(lock, thing);
+  }
+  ++thing.users;
+  lock.unlock();  // should the next line fail, it lets go
+  return {thing.object.get(), [this, &thing](void*) { let_go(thing); }};
+}
+
+// Without the lock while the loader runs: others load other things meanwhile, and the budget may ask us to let go.
+void Manager::make(Lock& lock, Thing& thing) {
+  thing.loading = std::this_thread::get_id();
+  lock.unlock();
+  if (thing.traits.bytes && log_enabled(LogLevel::info))
+    log(LogLevel::info, "{} will hold {}", thing.name, format_bytes(thing.traits.bytes()));
+  log_memory("before loading", thing.name);
+  const auto began = std::chrono::steady_clock::now();
+  std::shared_ptr<void> object;
+  std::exception_ptr failure;
+  try {
+    try {
+      object = thing.make();
+    } catch (const std::bad_alloc&) {  // perhaps there is room without what nobody uses
+      force_cleanup();
+      object = thing.make();
+    }
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  const auto took = std::chrono::steady_clock::now() - began;
+  log_memory(failure ? "failed to load" : "after loading", thing.name);
+  lock.lock();
+  thing.loading = {};
+  thing.expected = false;
+  loaded_or_failed_.notify_all();
+  if (failure) {
+    ++counts_.failures;
+    std::rethrow_exception(failure);
+  }
+  thing.object = std::move(object);
+  thing.loaded_at = ++counts_.loads;
+  ++thing.loads;
+  thing.load_ns += std::chrono::duration_cast<std::chrono::nanoseconds>(took).count();
+  counts_.most_loaded = std::max(counts_.most_loaded, ++counts_.loaded);
+}
+
+void Manager::let_go(Thing& thing) {
+  std::shared_ptr<void> last;
+  {
+    const Lock lock(mutex_);
+    if (--thing.users > 0 || mode_ == Mode::cache) return;
+    last = take(thing);
+  }
+  last.reset();
+  release_free_heap();
+  log_memory("after unloading", thing.name);
+}
+
+std::shared_ptr<void> Manager::take(Thing& thing) {
+  ++counts_.unloads;
+  --counts_.loaded;
+  return std::move(thing.object);
+}
+
+void Manager::expect(std::string_view name) {
+  const Lock lock(mutex_);
+  Thing& thing = find(name);
+  if (thing.object || thing.expected || !thing.traits.bring_near) return;
+  thing.expected = true;
+  ++counts_.prefetches;
+  if (near_.joinable()) near_.join();
+  near_ = std::thread([&thing] {
+    try {
+      thing.traits.bring_near();
+    } catch (...) {  // whoever loads it will meet what is wrong
+    }
+  });
+}
+
+int64_t Manager::unload_where(const std::function<bool(const Thing&)>& wanted) {
+  std::vector<std::shared_ptr<void>> dying;  // outlives the lock
+  const Lock lock(mutex_);
+  for (Thing& thing : things_)
+    if (thing.object && thing.users == 0 && wanted(thing)) dying.push_back(take(thing));
+  return static_cast<int64_t>(dying.size());
+}
+
+bool Manager::unload(std::string_view name) {
+  {
+    const Lock lock(mutex_);
+    find(name);
+  }
+  return unload_where([&](const Thing& thing) { return thing.name == name; }) > 0;
+}
+
+int64_t Manager::unload_all() {
+  return unload_where([](const Thing&) { return true; });
+}
+
+uint64_t Manager::force_cleanup() {
+  const uint64_t before = anonymous_bytes();
+  unload_all();
+  release_free_heap();
+  const uint64_t after = anonymous_bytes();
+  return before - std::min(before, after);
+}
+
+uint64_t Manager::auto_cleanup_if_needed(double percent) {
+  const auto over = [&](double used, double of) { return of > 0 && used / of * 100 > percent; };
+  const SystemMemory system = read_system_memory();
+  const uint64_t total = std::min(system.total_bytes, system.cgroup ? system.cgroup->limit_bytes : ~uint64_t(0));
+  const uint64_t taken = total - std::min(total, system.available_bytes());
+  const bool full = over(static_cast<double>(taken), static_cast<double>(total));
+  const bool budget_full =
+      budget_ && budget_->limited() &&
+      over(static_cast<double>(budget_->used_bytes()), static_cast<double>(budget_->limit_bytes()));
+  const bool pressed = system.pressure && system.pressure->some_avg10 > kHighPressurePercent;
+  return full || budget_full || pressed ? force_cleanup() : 0;
+}
+
+bool Manager::check_available(uint64_t bytes) const {
+  if (bytes > read_system_memory().available_bytes()) return false;
+  if (!budget_ || !budget_->limited()) return true;
+  return budget_->reserve_up_to(MemoryTag::weights, bytes, Budget::Ask::others).bytes() == bytes;
+}
+
+Manager::Temporary::Temporary(Manager& manager) : manager_(manager), since_(manager.stats().loads) {}
+
+Manager::Temporary::~Temporary() {
+  if (manager_.unload_where([&](const Thing& thing) { return thing.loaded_at > since_; }) > 0) release_free_heap();
+}
+
+ManagerStats Manager::stats() const {
+  const Lock lock(mutex_);
+  ManagerStats stats = counts_;
+  stats.predictions = order_.predictions();
+  stats.right_predictions = order_.right();
+  for (const Thing& thing : things_)
+    stats.things.push_back({thing.name, thing.object != nullptr, thing.users, thing.loads, thing.hits, thing.load_ns});
+  return stats;
+}
+
+void Manager::report(MetricSink& sink) const {
+  const ManagerStats now = stats();
+  const auto figure = [](int64_t count) { return static_cast<double>(count); };
+  sink.counter("frugal_model_loads_total", "Models made anew", figure(now.loads));
+  sink.ratio("frugal_model_hit_ratio", "Share of the uses of models that found them loaded", figure(now.hits),
+             figure(now.hits + now.loads));
+  sink.counter("frugal_model_load_failures_total", "Loaders that failed", figure(now.failures));
+  sink.counter("frugal_model_unloads_total", "Models given up", figure(now.unloads));
+  sink.counter("frugal_model_evictions_total", "Models given up because room was needed", figure(now.evictions));
+  sink.counter("frugal_model_prefetches_total", "Models whose files were read before they were asked for",
+               figure(now.prefetches));
+  sink.gauge("frugal_models_loaded", "Models that are loaded", figure(now.loaded));
+  sink.peak("frugal_models_loaded_peak", "The most models that were loaded at once", figure(now.most_loaded));
+  sink.ratio("frugal_model_prediction_accuracy", "Share of the uses of models that were foretold",
+             figure(now.right_predictions), figure(now.predictions));
+  for (const ManagerStats::Thing& thing : now.things)
+    sink.counter("frugal_model_load_seconds_total", "Time that loading took", static_cast<double>(thing.load_ns) / 1e9,
+                 {{"model", thing.name}});
+}
+
+// One after another until the budget has got what it asked for.
+uint64_t Manager::reclaim(uint64_t bytes) {
+  const uint64_t before = budget_->used_bytes();
+  const auto idle = [&](int32_t id) {
+    const Thing& thing = things_[static_cast<size_t>(id)];
+    return thing.object && thing.users == 0;
+  };
+  uint64_t freed = 0;
+  while (freed < bytes) {
+    std::shared_ptr<void> dying;
+    {
+      const Lock lock(mutex_);
+      const auto victim = order_.victim(idle);
+      if (!victim) break;
+      dying = take(things_[static_cast<size_t>(*victim)]);
+      ++counts_.evictions;
+    }
+    dying.reset();
+    freed = before - std::min(before, budget_->used_bytes());
+  }
+  return freed;
+}
+
+}  // namespace frugal

@@ -1,0 +1,143 @@
+// Loaded things by name: made by their loader when first asked for, shared while somebody holds them, and given up when
+// nobody does: at once (aggressive) or when their room is needed (cache). A tool that asks for one model after another
+// in aggressive mode never holds two.
+// Not the budget, which counts bytes; the manager is one of those whom it asks to let go.
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <typeindex>
+#include <vector>
+
+#include "base/metrics.h"
+#include "memory/budget.h"
+#include "memory/use_order.h"
+
+namespace frugal {
+
+/// What a manager may know of a thing beside how to make it.
+struct LoaderTraits {
+  std::function<uint64_t()> bytes;   // that it will hold, from headers alone, for the log; none: unknown
+  std::function<void()> bring_near;  // has the disk read what loading will need; called on a thread of its own
+};
+
+struct ManagerStats {
+  struct Thing {
+    std::string name;
+    bool loaded = false;
+    int64_t users = 0;
+    int64_t loads = 0, hits = 0;  // made anew, found loaded
+    int64_t load_ns = 0;          // of all loads
+  };
+  std::vector<Thing> things;  // in the order of their registration
+  int64_t loads = 0, hits = 0, failures = 0;
+  int64_t unloads = 0, evictions = 0;   // of those unloads, because room was needed
+  int64_t loaded = 0, most_loaded = 0;  // now, and the most at any time
+  int64_t prefetches = 0;
+  int64_t predictions = 0, right_predictions = 0;  // of what is loaded next
+};
+
+/// Thread-safe. What it gave out has to be let go before it dies.
+class Manager final : public Reclaimer, public MetricSource {
+ public:
+  enum class Mode { aggressive, cache };
+
+  /// Borrows `budget` (may be null), which asks it to give up what nobody uses before it refuses anything.
+  explicit Manager(Mode mode, Budget* budget = nullptr, Eviction eviction = Eviction::predictive);
+  ~Manager() override;
+  Manager(const Manager&) = delete;
+  Manager& operator=(const Manager&) = delete;
+
+  /// Throws Error(usage) if the name is taken.
+  template <typename T>
+  void register_loader(std::string name, std::function<std::unique_ptr<T>()> make, LoaderTraits traits = {}) {
+    add(
+        std::move(name), typeid(T), [make = std::move(make)] { return std::shared_ptr<void>(make()); },
+        std::move(traits));
+  }
+  /// The thing of that name, loaded now if it is not; it stays until the last copy of the pointer dies. Of two who ask
+  /// at once one loads and the other waits. Throws what the loader throws, after which nothing is held; Error(missing)
+  /// for a name that nobody registered, Error(internal) if its type is another or a loader asks for itself.
+  template <typename T>
+  std::shared_ptr<T> load(std::string_view name) {
+    return std::static_pointer_cast<T>(load_any(name, typeid(T)));
+  }
+
+  /// Says that `name` will be loaded soon: its files are read while others compute. Once for each load; cheap.
+  void expect(std::string_view name);
+
+  /// Gives up one that nobody uses; false if it is in use or not loaded.
+  bool unload(std::string_view name);
+  /// Gives up all that nobody uses; how many those were.
+  int64_t unload_all();
+  /// unload_all(), and freed heap pages go back to the system. Returns by how many bytes anonymous memory fell.
+  uint64_t force_cleanup();
+  /// force_cleanup() if the budget, or the machine or cgroup, is used by more than `percent`, or if tasks waited for
+  /// memory for 10 % of the last 10 s. Returns what that gave back.
+  uint64_t auto_cleanup_if_needed(double percent);
+  /// Whether `bytes` more fit in the budget and the machine; what nobody uses is given up if that is what it takes.
+  bool check_available(uint64_t bytes) const;
+
+  /// What is loaded while it lives and was not before is given up when it dies, in cache mode too.
+  class Temporary {
+   public:
+    explicit Temporary(Manager& manager);
+    ~Temporary();
+    Temporary(const Temporary&) = delete;
+    Temporary& operator=(const Temporary&) = delete;
+
+   private:
+    Manager& manager_;
+    int64_t since_;
+  };
+  Temporary temporary_operation() { return Temporary(*this); }
+
+  ManagerStats stats() const;
+  uint64_t reclaim(uint64_t bytes) override;
+  void report(MetricSink& sink) const override;
+
+ private:
+  using Make = std::function<std::shared_ptr<void>()>;
+  struct Thing {
+    int32_t id;
+    std::string name;
+    std::type_index type;
+    Make make;
+    LoaderTraits traits;
+    std::shared_ptr<void> object = {};  // null: not loaded
+    std::thread::id loading = {};       // by whom; default: nobody
+    bool expected = false;              // bring_near was called since the last load
+    int64_t users = 0, loads = 0, hits = 0, load_ns = 0;
+    int64_t loaded_at = 0;  // number of the load
+  };
+  using Lock = std::unique_lock<std::mutex>;
+
+  void add(std::string name, std::type_index type, Make make, LoaderTraits traits);
+  Thing& find(std::string_view name);  // mutex_ held
+  std::shared_ptr<void> load_any(std::string_view name, std::type_index type);
+  void make(Lock& lock, Thing& thing);
+  void let_go(Thing& thing);
+  std::shared_ptr<void> take(Thing& thing);  // mutex_ held; to be destroyed without it
+  int64_t unload_where(const std::function<bool(const Thing&)>& wanted);
+
+  const Mode mode_;
+  Budget* budget_;
+  mutable std::mutex mutex_;
+  std::condition_variable loaded_or_failed_;
+  std::deque<Thing> things_;  // addresses stay
+  UseOrder order_;
+  ManagerStats counts_;  // but for `things`
+  std::thread near_;     // that of the last expect()
+};
+
+/// Gives freed heap pages back to the system, which the allocator would keep.
+void release_free_heap();
+
+}  // namespace frugal

@@ -1,0 +1,82 @@
+#include "cli/memory_options.h"
+
+#include <doctest/doctest.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/units.h"
+
+using namespace frugal;
+
+namespace {
+
+SystemMemory machine(uint64_t total, uint64_t available) {
+  SystemMemory system;
+  system.total_bytes = total;
+  system.mem_available_bytes = available;
+  return system;
+}
+
+BudgetLimits limits_of(const std::string& budget, const SystemMemory& system) {
+  Config::Memory memory;
+  memory.budget = budget;
+  return cli::budget_limits(memory, system);
+}
+
+}  // namespace
+
+TEST_CASE("auto leaves a tenth of what is available to others") {
+  CHECK(limits_of("auto", machine(8 * kGiB, 5 * kGiB)).total_bytes == 5 * kGiB / 10 * 9);
+  SystemMemory system = machine(8 * kGiB, 5 * kGiB);
+  system.cgroup = CgroupMemory{"/x", 256 * kMiB, 100 * kMiB, 20 * kMiB};
+  CHECK(limits_of("auto", system).total_bytes == 176 * kMiB / 10 * 9);
+}
+
+TEST_CASE("auto on a machine that is full is a limit that refuses, not none") {
+  CHECK(limits_of("auto", machine(8 * kGiB, 0)).total_bytes == 1);
+}
+
+TEST_CASE("none is no limit, a size is that size") {
+  CHECK(limits_of("none", machine(8 * kGiB, kGiB)).total_bytes == 0);
+  CHECK(limits_of("64MiB", machine(8 * kGiB, kGiB)).total_bytes == 64 * kMiB);
+  CHECK(limits_of("1KiB", machine(8 * kGiB, kGiB)).total_bytes == kKiB);
+}
+
+TEST_CASE("a budget above the machine is cut to it, and said") {
+  std::string said;
+  set_log_sink([&](LogLevel, std::string_view line) { said += line; }, LogLevel::warn);
+  CHECK(limits_of("100GiB", machine(8 * kGiB, kGiB)).total_bytes == 8 * kGiB);
+  set_log_sink({}, LogLevel::error);
+  CHECK(said.find("more than this machine has") != std::string::npos);
+}
+
+TEST_CASE("a budget of 0 is refused with what to say instead") {
+  try {
+    cli::parse_budget("0");
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::usage);
+    CHECK(error.hint().find("`none`") != std::string::npos);
+  }
+}
+
+TEST_CASE("limits by kind come along") {
+  Config::Memory memory;
+  memory.limits.kv_cache = 7;
+  memory.limits.io = 9;
+  const BudgetLimits limits = cli::budget_limits(memory, machine(8 * kGiB, kGiB));
+  CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::kv_cache)] == 7);
+  CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::io)] == 9);
+  CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::weights)] == 0);
+}
+
+TEST_CASE("mode and paging come from the configuration") {
+  Config::Memory memory;
+  CHECK(cli::manager_mode(memory, Manager::Mode::cache) == Manager::Mode::cache);
+  memory.mode = "aggressive";
+  CHECK(cli::manager_mode(memory, Manager::Mode::cache) == Manager::Mode::aggressive);
+  memory.page_policy = "lru";
+  memory.page_source = "direct";
+  CHECK(cli::pager_options(memory).policy == PagePolicyKind::lru);
+  CHECK(cli::pager_options(memory).source == BlockSource::direct);
+}

@@ -1,0 +1,84 @@
+#include "config/hardware_profile.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "config/paths.h"
+#include "support/temp_folder.h"
+
+using namespace frugal;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path written(const testing::TempFolder& folder, const std::string& yaml) {
+  const fs::path file = folder.path() / "profile_test.yaml";
+  std::ofstream(file) << yaml;
+  return file;
+}
+
+std::string chosen_for(const Machine& machine) {
+  std::vector<HardwareProfile> profiles;
+  ::setenv("FRUGAL_PROFILES", FRUGAL_SOURCE_DIR "/configs/profiles", 1);
+  profiles = hardware_profiles();
+  const HardwareProfile* profile = choose_profile(profiles, machine);
+  return profile ? profile->name : "none";
+}
+
+Error error_of(const std::string& yaml) {
+  const testing::TempFolder folder;
+  try {
+    read_hardware_profile(written(folder, yaml));
+  } catch (const Error& error) {
+    return error;
+  }
+  FAIL("no error");
+  return Error(Code::internal, "");
+}
+
+}  // namespace
+
+TEST_CASE("each kind of machine gets the profile made for it") {
+  CHECK(chosen_for({7800 * kMiB, 2, false, false, "x86_64"}) == "laptop-8g");
+  CHECK(chosen_for({7 * kGiB, 2, false, true, "x86_64"}) == "ci-2core");
+  CHECK(chosen_for({15 * kGiB, 2, false, true, "x86_64"}) == "ci-2core");
+  CHECK(chosen_for({15800 * kMiB, 8, false, false, "x86_64"}) == "desktop-16g");
+  CHECK(chosen_for({31 * kGiB, 12, true, false, "x86_64"}) == "gpu-24g");
+  CHECK(chosen_for({31 * kGiB, 12, false, false, "x86_64"}) == "desktop-16g");
+  CHECK(chosen_for({7800 * kMiB, 4, false, false, "aarch64"}) == "raspberry-pi");
+  CHECK(chosen_for({kGiB, 1, false, false, "x86_64"}) == "none");
+}
+
+TEST_CASE("a profile overrides the defaults and leaves the rest alone") {
+  Config config;
+  const testing::TempFolder folder;
+  apply_profile(config, written(folder, "machine: {description: x}\nsettings: {memory: {mode: cache}, threads: 3}\n"));
+  CHECK(config.memory.mode == "cache");
+  CHECK(config.threads == 3);
+  CHECK(config.retrieval.top_k == Config().retrieval.top_k);
+}
+
+TEST_CASE("a mistake in a profile is named with file and line, in its settings too") {
+  CHECK(error_of("machine: {memory: 3GiB}\n").message().find("profile_test.yaml:1: unknown key 'machine.memory'") !=
+        std::string::npos);
+  CHECK(error_of("machine: {memory_below: much}\n").message().find("'much' is not a size") != std::string::npos);
+  CHECK(error_of("machine: {gpu: perhaps}\n").message().find("gpu is 'needed' or 'any'") != std::string::npos);
+  CHECK(error_of("machine: {processors_at_most: 0}\n").code() == Code::usage);
+  CHECK(error_of("setting: {threads: 3}\n").hint() == "a profile holds `machine` and `settings`");
+  CHECK(error_of("settings:\n  thread: 3\n").message().find(":2: unknown key 'thread'") != std::string::npos);
+}
+
+TEST_CASE("an unknown profile lists the known ones") {
+  ::setenv("FRUGAL_PROFILES", FRUGAL_SOURCE_DIR "/configs/profiles", 1);
+  try {
+    find_hardware_profile("supercomputer");
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::usage);
+    CHECK(error.hint().find("laptop-8g") != std::string::npos);
+  }
+}

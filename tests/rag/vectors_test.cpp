@@ -1,0 +1,89 @@
+// Vectors that do not fit in the budget: the same hits, and the pages stay within it.
+#include "rag/vectors.h"
+
+#include <doctest/doctest.h>
+
+#include <random>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "memory/stats.h"
+#include "support/temp_folder.h"
+
+using namespace frugal;
+using frugal::testing::TempFolder;
+
+namespace {
+
+constexpr int64_t kRows = 40'000;  // 15 MiB
+
+// A file of random unit vectors, and a question near one of them.
+struct ManyVectors : TempFolder {
+  ManyVectors() {
+    VectorAppender appender(*this / "v", layout, 0);
+    std::vector<float> vector(static_cast<size_t>(layout.dimension));
+    std::mt19937 random(7);
+    for (int64_t row = 0; row < kRows; ++row) {
+      std::normal_distribution<float> normal(0, 0.05f);
+      for (float& value : vector) value = normal(random);
+      appender.append(vector);
+      if (row == kRows - 9) question = vector;
+    }
+    appender.sync();
+  }
+  VectorLayout layout{384, 42};
+  std::vector<float> question;
+};
+
+std::vector<std::pair<int64_t, float>> hits(const VectorFile& file, const std::vector<float>& question) {
+  std::vector<std::pair<int64_t, float>> result;
+  for (const ScoredRow& hit : file.search(question, 20)) result.emplace_back(hit.row, hit.score);
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE_FIXTURE(ManyVectors, "what does not fit is searched through a window, with the same hits") {
+  const auto expected = hits(VectorFile(*this / "v", layout, kRows), question);
+  CHECK(expected.at(0).first == kRows - 9);
+  Budget budget(7 * kMiB);
+  const VectorFile file(*this / "v", layout, kRows, &budget);
+  CHECK(budget.used_bytes(MemoryTag::index) == 7 * kMiB);
+  CHECK(hits(file, question) == expected);
+  // Neighbours of a page that was touched may be mapped along: 64 KiB at most.
+  const auto resident = mapped_resident_bytes(*this / "v");
+  REQUIRE(resident);
+  CHECK(*resident <= 7 * kMiB);
+  CHECK(*resident >= 2 * kMiB);  // what may stay does
+}
+
+TEST_CASE_FIXTURE(ManyVectors, "what fits is reserved whole and stays") {
+  Budget budget(64 * kMiB);
+  const VectorFile file(*this / "v", layout, kRows, &budget);
+  CHECK(budget.used_bytes(MemoryTag::index) == std::filesystem::file_size(*this / "v"));
+  hits(file, question);
+  CHECK(*mapped_resident_bytes(*this / "v") >= layout.file_bytes(kRows) - kMiB);
+}
+
+TEST_CASE_FIXTURE(ManyVectors, "vectors give way to whoever needs the memory, down to a window") {
+  Budget budget(32 * kMiB);
+  const VectorFile file(*this / "v", layout, kRows, &budget);
+  const auto before = hits(file, question);
+  const Reservation other = budget.reserve(MemoryTag::weights, 26 * kMiB, "a model");
+  CHECK(budget.used_bytes(MemoryTag::index) <= 6 * kMiB);
+  CHECK(*mapped_resident_bytes(*this / "v") <= 6 * kMiB);
+  CHECK(hits(file, question) == before);
+  CHECK(*mapped_resident_bytes(*this / "v") <= 6 * kMiB);
+  CHECK_THROWS_AS(budget.reserve(MemoryTag::weights, 5 * kMiB, "another"), Error);
+}
+
+TEST_CASE_FIXTURE(ManyVectors, "a budget without room for a window refuses") {
+  Budget budget(kMiB);
+  try {
+    VectorFile(*this / "v", layout, kRows, &budget);
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::over_budget);
+  }
+  CHECK(budget.used_bytes() == 0);
+}
