@@ -14,8 +14,8 @@
 namespace frugal {
 namespace {
 
-// Large enough that the kernel keeps the disk's queue full while it works through one.
-constexpr uint64_t kRequestBytes = 4 * kMiB;
+// The size that gave most here: 3.0 to 4.1 GB/s, 256 KiB 1.0 to 2.2, 4 MiB 2.5 to 3.3.
+constexpr uint64_t kRequestBytes = kMiB;
 constexpr uint64_t kAlignment = 4096;
 
 }  // namespace

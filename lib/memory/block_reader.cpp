@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <utility>
 #include <vector>
@@ -22,8 +23,9 @@ namespace frugal {
 namespace {
 
 const uint64_t kPageBytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-// Above this pages are not recycled: every block becomes a mapping of its own, of which Linux has 65,530 a process.
-constexpr uint64_t kMostRecycledBytes = uint64_t(4) << 30;
+// Above this pages are not recycled: every block may become a mapping of its own, of which Linux has 65,530 a process;
+// with blocks of 256 KiB these are half of them.
+constexpr uint64_t kMostRecycledBytes = uint64_t(8) << 30;
 
 void* address_of(std::span<const std::byte> block) {
   return const_cast<std::byte*>(block.data());
@@ -127,15 +129,18 @@ class DirectReader final : public BlockReader {
   void recycle(std::span<const std::byte> from, std::span<const std::byte> to) noexcept override {
     constexpr int kMove = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
     void* at = address_of(to);
-    if (recycles_ && ::mremap(address_of(from), from.size(), to.size(), kMove, at) == at) return;
-    if (recycles_) lay_memory_over(to);  // which a move that failed may have taken away
+    if (recycles_) {
+      if (::mremap(address_of(from), from.size(), to.size(), kMove, at) == at) return;
+      recycles_ = false;
+      lay_memory_over(to);  // which a move that failed may have taken away
+    }
     drop(from);
   }
 
  private:
   WatchedFile file_;
   const std::byte* base_;
-  bool recycles_ = false;
+  std::atomic<bool> recycles_{false};  // until the kernel refuses once
 };
 
 bool mostly_cached(std::span<const std::span<const std::byte>> runs) {

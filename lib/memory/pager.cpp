@@ -206,10 +206,10 @@ void Pager::drop(Lock& lock, Numbers victims) {
 // Lets the pages of `victims` go, then reads those of `taken`, both without the lock. Throws what reading throws.
 void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
   std::sort(victims.begin(), victims.end());
-  const auto gone = spans_of(victims), wanted = spans_of(taken);
+  const auto wanted = spans_of(taken);
   std::exception_ptr failure;
   lock.unlock();
-  hand_over(gone, wanted);
+  hand_over(victims, taken);
   try {
     for (const std::span<const std::byte> span : wanted) reader_->read(span);
   } catch (...) {
@@ -223,20 +223,29 @@ void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
   if (failure) std::rethrow_exception(failure);
 }
 
-// Pages of what goes to what comes, as far as there are any; the rest to the system.
-void Pager::hand_over(std::vector<std::span<const std::byte>> gone, std::vector<std::span<const std::byte>> wanted) {
-  size_t next = 0;
-  for (std::span<const std::byte> old : gone) {
-    while (!old.empty() && next < wanted.size()) {
-      std::span<const std::byte>& fresh = wanted[next];
-      const size_t bytes = std::min(old.size(), fresh.size());
-      reader_->recycle(old.first(bytes), fresh.first(bytes));
-      old = old.subspan(bytes);
-      fresh = fresh.subspan(bytes);
-      next += fresh.empty();
+// Pages of blocks that go to blocks that come, the rest to the system. Block by block, since where pages are moved
+// mappings are cut: so no more are made than there are blocks. Neighbours that go to neighbours in one call.
+void Pager::hand_over(const Numbers& victims, const Numbers& taken) {
+  std::span<const std::byte> from, to;
+  const auto flush = [&] {
+    if (!from.empty()) reader_->recycle(from, to);
+  };
+  auto next = taken.begin();
+  for (const int32_t victim : victims) {
+    const std::span<const std::byte> old = block(victim).bytes;
+    const auto heir = std::find_if(next, taken.end(), [&](int32_t b) { return block(b).bytes.size() == old.size(); });
+    if (heir == taken.end()) {
+      reader_->drop(old);
+      continue;
     }
-    if (!old.empty()) reader_->drop(old);
+    const std::span<const std::byte> fresh = block(*heir).bytes;
+    next = heir + 1;
+    const bool goes_on = from.data() + from.size() == old.data() && to.data() + to.size() == fresh.data();
+    if (!goes_on) flush();
+    from = goes_on ? std::span(from.data(), from.size() + old.size()) : old;
+    to = goes_on ? std::span(to.data(), to.size() + fresh.size()) : fresh;
   }
+  flush();
 }
 
 // The end of a read.

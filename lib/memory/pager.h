@@ -118,7 +118,7 @@ class Pager final : public Reclaimer {
   void drop(Lock& lock, Numbers victims);
   void take(int32_t b, Numbers& taken);
   void replace(Lock& lock, Numbers victims, Numbers taken);
-  void hand_over(std::vector<std::span<const std::byte>> gone, std::vector<std::span<const std::byte>> wanted);
+  void hand_over(const Numbers& victims, const Numbers& taken);
   void settle(int32_t b, bool came);
   void wake_readers(int32_t news);
   void read_ahead();
