@@ -21,6 +21,9 @@ namespace {
 
 constexpr uint64_t kSegmentBytes = kGiB;
 constexpr uint64_t kSlabBytes = 64 * kKiB;
+// Slabs without blocks that are kept: where the small blocks of a pass come and go together, the pages of a few classes
+// would be faulted in again for each pass (docs/design/0021).
+constexpr size_t kKeptSlabs = 4;
 // Beyond what any processor addresses; sums of a few such sizes do not wrap.
 constexpr uint64_t kMostBytes = uint64_t(1) << 56;
 
@@ -229,7 +232,7 @@ std::byte* PagePool::allocate_run(uint64_t bytes, std::string_view what) {
 PagePool::Slab& PagePool::slab_with_room(Lock& lock, uint64_t class_bytes, std::string_view what) {
   std::vector<Slab*>& slabs = with_room_[class_bytes];
   if (!slabs.empty()) return *slabs.back();
-  Slab* slab = std::exchange(empty_, nullptr);
+  Slab* slab = empty_slab(class_bytes);
   if (!slab) {
     lock.unlock();
     Reservation reservation = budget_.reserve(tag_, kSlabBytes, what);
@@ -246,12 +249,26 @@ PagePool::Slab& PagePool::slab_with_room(Lock& lock, uint64_t class_bytes, std::
     slab->begin = begin;
     slab->reservation = std::move(reservation);
   }
-  slab->class_bytes = class_bytes;
-  slab->slots.assign(kSlabBytes / class_bytes, {});
-  slab->free.resize(slab->slots.size());
-  for (size_t i = 0; i < slab->free.size(); ++i) slab->free[i] = static_cast<uint16_t>(slab->free.size() - 1 - i);
+  if (slab->class_bytes != class_bytes) slab->cut(class_bytes);
   slabs.push_back(slab);
   return *slab;
+}
+
+// One of the kept ones, of the same class if there is one.
+PagePool::Slab* PagePool::empty_slab(uint64_t class_bytes) {
+  if (empty_.empty()) return nullptr;
+  const auto same = [class_bytes](const Slab* slab) { return slab->class_bytes == class_bytes; };
+  const auto found = std::find_if(empty_.begin(), std::prev(empty_.end()), same);
+  Slab* slab = *found;
+  empty_.erase(found);
+  return slab;
+}
+
+void PagePool::Slab::cut(uint64_t into_bytes) {
+  class_bytes = into_bytes;
+  slots.assign(kSlabBytes / class_bytes, {});
+  free.resize(slots.size());
+  for (size_t i = 0; i < free.size(); ++i) free[i] = static_cast<uint16_t>(free.size() - 1 - i);
 }
 
 std::byte* PagePool::allocate_small(uint64_t bytes, std::string_view what) {
@@ -306,13 +323,10 @@ bool PagePool::free_small(std::byte* block, Slab& slab) {
   return intact;
 }
 
-// A slab without blocks: kept for the next class that needs one, or given back.
+// A slab without blocks: kept for whichever class needs one next, or given back.
 void PagePool::retire(Slab& slab) {
   std::erase(with_room_[slab.class_bytes], &slab);
-  if (!empty_) {
-    empty_ = &slab;
-    return;
-  }
+  if (empty_.size() < kKeptSlabs) return empty_.push_back(&slab);
   decommit(slab.begin, kSlabBytes, kSlabBytes);
   give_addresses(slab.begin, kSlabBytes);
   slabs_.erase(reinterpret_cast<uintptr_t>(slab.begin) / kSlabBytes);

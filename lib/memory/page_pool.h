@@ -90,6 +90,8 @@ class PagePool {
     std::vector<Slot> slots;
     std::vector<uint16_t> free;  // taken from the back
     Reservation reservation;
+
+    void cut(uint64_t into_bytes);
   };
   using Lock = std::unique_lock<std::mutex>;
   using RunMap = std::unordered_map<std::byte*, Run>;  // by block
@@ -97,6 +99,7 @@ class PagePool {
   std::byte* allocate_small(uint64_t bytes, std::string_view what);
   std::byte* allocate_run(uint64_t bytes, std::string_view what);
   Slab& slab_with_room(Lock& lock, uint64_t class_bytes, std::string_view what);
+  Slab* empty_slab(uint64_t class_bytes);
   // Whether it came back without a byte written past its ends.
   bool free_run(RunMap::iterator at);
   bool free_small(std::byte* block, Slab& slab);
@@ -122,7 +125,7 @@ class PagePool {
   RunMap runs_;
   std::unordered_map<uintptr_t, std::unique_ptr<Slab>> slabs_;  // by address / slab size
   std::unordered_map<uint64_t, std::vector<Slab*>> with_room_;  // by class
-  Slab* empty_ = nullptr;  // one slab without blocks is kept, so that a block that comes and goes costs no pages
+  std::vector<Slab*> empty_;                                    // a few without blocks are kept
   PoolStats stats_;
   double residency_ms_ = 0;
 };

@@ -83,7 +83,7 @@ TEST_CASE(
     for (const auto& [data, block] : live) pool.deallocate(data);
     const PoolStats empty = pool.stats();
     CHECK(empty.used_bytes == 0);
-    CHECK(empty.committed_bytes <= kSlab);  // one slab is kept
+    CHECK(empty.committed_bytes <= 4 * kSlab);  // a few slabs are kept
     CHECK(empty.peak_committed_bytes >= full.committed_bytes);
     CHECK(empty.largest_free_run_bytes <= empty.free_address_bytes);
     CHECK(empty.free_address_bytes == empty.address_bytes - empty.committed_bytes);
