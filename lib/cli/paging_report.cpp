@@ -94,6 +94,7 @@ Json paging_json(const PagingAblation& ablation) {
           {"rss_limit_bytes", ablation.rss_limit_bytes()},
           {"threads", ablation.plan.threads},
           {"new_tokens", ablation.plan.new_tokens},
+          {"rounds", ablation.plan.rounds},
           {"block_bytes", Pager::kBlockBytes},
           {"unlimited",
            {{"ms_per_token", ablation.compute_ms_per_token}, {"peak_rss_bytes", ablation.unlimited_peak_rss_bytes}}},

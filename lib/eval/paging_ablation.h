@@ -24,6 +24,7 @@ struct PagingPlan {
   uint64_t budget_bytes = 0;
   std::vector<BlockSource> sources;  // mapped: with the pack in the page cache; direct: with none of it there
   std::vector<PagePolicyKind> policies;
+  int rounds = 3;  // of each; the one in the middle counts
 };
 
 /// Blocks read for the order of use that a run recorded, in the room that it had (simulate_reads).

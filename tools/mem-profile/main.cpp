@@ -74,6 +74,8 @@ CLI::App* declare_paging(cli::Tool& tool, Paging& paging) {
   sub->add_option("--page-source", paging.sources, "direct: from a cold disk; mapped: from the page cache")
       ->delimiter(',')
       ->allow_extra_args(false);
+  sub->add_option("--rounds", paging.plan.rounds, "runs of each, of which the middle one counts")
+      ->check(CLI::Range(1, 1000));
   return sub;
 }
 
