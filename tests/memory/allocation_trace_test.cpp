@@ -51,17 +51,20 @@ TEST_CASE("what was recorded is read back, with the most that lived at once") {
 }
 
 TEST_CASE("a trace that contradicts itself is refused with its line") {
-  for (const auto& [lines, what] : {std::pair<const char*, const char*>{"+ 1 io 10 0\n+ 1 io 10 0\n", ":3: an id"},
-                                    {"- 4 0\n", ":2: an id that does not live"},
-                                    {"+ 1 io 10 0\n- 1 5\n= 1 20 9\n", ":4: an id that does not live"},
-                                    {"+ 1 io 10 0\n= 1 9 0\n", ":3: memory that grows to less"},
-                                    {"+ 1 io 18446744073709551615 0\n", ":2: a size that no machine has"},
-                                    {"+ 1 io 99999999999999999999999 0\n", ":2: a number is missing"},
-                                    {"+ 1 io\n", ":2: a number is missing"},
-                                    {"+ 1 paper 10 0\n", ":2: an unknown kind"},
-                                    {"+ 1 io 10 0\n? 1 0\n", ":3: neither"}}) {
-    CAPTURE(lines);
-    CHECK(contains(message_of([&, text = lines] { parse(text); }), what));
+  struct Wrong {
+    const char *lines, *message;
+  };
+  for (const Wrong& wrong : {Wrong{"+ 1 io 10 0\n+ 1 io 10 0\n", ":3: an id"},
+                             {"- 4 0\n", ":2: an id that does not live"},
+                             {"+ 1 io 10 0\n- 1 5\n= 1 20 9\n", ":4: an id that does not live"},
+                             {"+ 1 io 10 0\n= 1 9 0\n", ":3: memory that grows to less"},
+                             {"+ 1 io 18446744073709551615 0\n", ":2: a size that no machine has"},
+                             {"+ 1 io 99999999999999999999999 0\n", ":2: a number is missing"},
+                             {"+ 1 io\n", ":2: a number is missing"},
+                             {"+ 1 paper 10 0\n", ":2: an unknown kind"},
+                             {"+ 1 io 10 0\n? 1 0\n", ":3: neither"}}) {
+    CAPTURE(wrong.lines);
+    CHECK(contains(message_of([&] { parse(wrong.lines); }), wrong.message));
   }
   const TempFolder folder;
   std::ofstream(folder.path() / "other") << "{\"stage\": 1}\n";
