@@ -3,20 +3,17 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/child_process.h"
 #include "cli/json.h"
 #include "cli/memory_alert.h"
 #include "cli/memory_diff.h"
 #include "cli/memory_options.h"
 #include "cli/output.h"
-#include "cli/paging_report.h"
+#include "cli/paging_command.h"
 #include "cli/pipeline_profile.h"
 #include "cli/profile_run.h"
 #include "cli/replay_command.h"
 #include "cli/tool.h"
-#include "config/paths.h"
 #include "config/pipeline.h"
-#include "eval/paging_ablation.h"
 
 using namespace frugal;
 
@@ -57,40 +54,6 @@ int compare(const Diff& asked, const cli::Tool& tool) {
   return diff.passed() ? 0 : 1;
 }
 
-struct Paging {
-  PagingPlan plan;
-  std::string model;
-  std::vector<std::string> sources = {"direct", "mapped"}, policies = {"predictive", "lru", "clock"};
-};
-
-CLI::App* declare_paging(cli::Tool& tool, Paging& paging) {
-  CLI::App* sub = tool.app().add_subcommand("paging", "a generator whose weights do not fit --memory-budget");
-  sub->add_option("-m,--model", paging.model, "the generator")->required()->type_name("PACK");
-  sub->add_option("--text", paging.plan.text, "what it goes on with");
-  sub->add_option("--max-new-tokens", paging.plan.new_tokens, "tokens to write")->check(CLI::Range(1, 1 << 20));
-  sub->add_option("--page-policy", paging.policies, "predictive, lru, clock: which weights go for others")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  sub->add_option("--page-source", paging.sources, "direct: from a cold disk; mapped: from the page cache")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  sub->add_option("--rounds", paging.plan.rounds, "runs of each, of which the middle one counts")
-      ->check(CLI::Range(1, 1000));
-  return sub;
-}
-
-int measure(Paging& asked, const cli::Tool& tool) {
-  if (!tool.backend().native()) throw Error(Code::usage, "only the native backend pages").hint("leave --backend out");
-  asked.plan.pack = find_model(asked.model);
-  asked.plan.threads = tool.threads();
-  asked.plan.budget_bytes = cli::parse_budget(tool.config().memory.budget).bytes;
-  for (const std::string& name : asked.sources) asked.plan.sources.push_back(parse_block_source(name));
-  for (const std::string& name : asked.policies) asked.plan.policies.push_back(parse_page_policy(name));
-  const PagingAblation ablation = measure_paging(asked.plan, cli::run_in_child);
-  cli::print(tool.format() == "json" ? cli::json_document(cli::paging_json(ablation)) : cli::paging_text(ablation));
-  return ablation.passed() ? 0 : 1;
-}
-
 int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   const std::string kText = "A file that is mapped is read only where it is touched.";
   std::string pipeline, model, text = kText;
@@ -118,14 +81,14 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
       ->type_name("FIGURE=LIMIT");
   Diff diff;
   const CLI::App* diff_command = declare_diff(tool, diff);
-  Paging paging;
+  cli::PagingCommand paging;
   paging.plan.text = kText;
-  const CLI::App* paging_command = declare_paging(tool, paging);
+  const CLI::App* paging_command = cli::declare_paging(tool, paging);
   const cli::ReplayCommand replay(tool);
   tool.parse();
 
   if (diff_command->parsed()) return compare(diff, tool);
-  if (paging_command->parsed()) return measure(paging, tool);
+  if (paging_command->parsed()) return cli::profile_paging(paging, tool);
   if (replay.asked()) return replay.run();
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");

@@ -1,0 +1,44 @@
+#include "cli/paging_command.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/error.h"
+#include "cli/child_process.h"
+#include "cli/json.h"
+#include "cli/memory_options.h"
+#include "cli/output.h"
+#include "cli/paging_report.h"
+#include "config/paths.h"
+
+namespace frugal::cli {
+
+CLI::App* declare_paging(Tool& tool, PagingCommand& command) {
+  CLI::App* sub = tool.app().add_subcommand("paging", "a generator whose weights do not fit --memory-budget");
+  sub->add_option("-m,--model", command.model, "the generator")->required()->type_name("PACK");
+  sub->add_option("--text", command.plan.text, "what it goes on with");
+  sub->add_option("--max-new-tokens", command.plan.new_tokens, "tokens to write")->check(CLI::Range(1, 1 << 20));
+  sub->add_option("--page-policy", command.policies, "predictive, lru, clock: which weights go for others")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub->add_option("--page-source", command.sources, "direct: from a cold disk; mapped: from the page cache")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  sub->add_option("--rounds", command.plan.rounds, "runs of each, of which the middle one counts")
+      ->check(CLI::Range(1, 1000));
+  return sub;
+}
+
+int profile_paging(const PagingCommand& command, const Tool& tool) {
+  if (!tool.backend().native()) throw Error(Code::usage, "only the native backend pages").hint("leave --backend out");
+  PagingPlan plan = command.plan;
+  plan.pack = find_model(command.model);
+  plan.threads = tool.threads();
+  plan.budget_bytes = parse_budget(tool.config().memory.budget).bytes;
+  for (const std::string& name : command.sources) plan.sources.push_back(parse_block_source(name));
+  for (const std::string& name : command.policies) plan.policies.push_back(parse_page_policy(name));
+  const PagingAblation ablation = measure_paging(plan, run_in_child);
+  print(tool.format() == "json" ? json_document(paging_json(ablation)) : paging_text(ablation));
+  return ablation.passed() ? 0 : 1;
+}
+
+}  // namespace frugal::cli
