@@ -28,6 +28,7 @@ BudgetLimits budget_limits(const Config::Memory& memory, const SystemMemory& sys
   result.by_tag = {limits.weights,         limits.kv_cache, limits.activations, limits.text_embeddings,
                    limits.vision_features, limits.index,    limits.io};
   if (request.kind == BudgetRequest::Kind::none) return result;
+  result.available_bytes = [] { return read_system_memory().available_bytes(); };
   if (request.kind == BudgetRequest::Kind::automatic) {
     result.total_bytes = std::max<uint64_t>(1, system.available_bytes() / 10 * 9);
     log(LogLevel::info, "memory budget: {}, of {} that are available", format_bytes(result.total_bytes),

@@ -10,6 +10,32 @@
 #include "memory/page_pool.h"
 
 namespace frugal {
+namespace {
+
+// Looking at the system's memory takes a tenth of a millisecond, as long as touching this much.
+constexpr uint64_t kAskEveryBytes = kMiB;
+// Left to others who have asked as we have, and not yet touched what they were told they may.
+constexpr uint64_t kSpareBytes = 32 * kMiB;
+
+MetricLabels label_of(int tag) {
+  return {{"tag", std::string(to_string(static_cast<MemoryTag>(tag)))}};
+}
+
+void report_pool(const PoolStats& stats, const MetricLabels& labels, MetricSink& sink) {
+  const auto figure = [](uint64_t count) { return static_cast<double>(count); };
+  sink.peak("frugal_pool_committed_peak_bytes", "The most pages that a pool had", figure(stats.peak_committed_bytes),
+            labels);
+  sink.counter("frugal_pool_allocations_total", "Blocks and arrays that a pool made",
+               static_cast<double>(stats.allocations), labels);
+  sink.peak("frugal_pool_residency_seconds", "How long blocks and arrays lived on average",
+            stats.mean_residency_ms / 1000, labels);
+  sink.ratio("frugal_pool_utilisation", "Share of a pool's pages that is asked for", figure(stats.used_bytes),
+             figure(stats.committed_bytes), labels);
+  sink.ratio("frugal_pool_fragmentation", "Share of a pool's pages that nobody asked for",
+             figure(stats.committed_bytes - stats.used_bytes), figure(stats.committed_bytes), labels);
+}
+
+}  // namespace
 
 std::string_view to_string(MemoryTag tag) {
   static constexpr std::string_view kNames[kMemoryTags] = {
@@ -49,7 +75,7 @@ void Reservation::absorb(Reservation&& other) {
   other.budget_ = nullptr;
 }
 
-Budget::Budget(uint64_t limit_bytes) : Budget(BudgetLimits{limit_bytes, {}}) {}
+Budget::Budget(uint64_t limit_bytes) : Budget(BudgetLimits{limit_bytes, {}, {}}) {}
 
 Budget::Budget(const BudgetLimits& limits) : limits_(limits) {
   metric_registry().add(*this);
@@ -58,28 +84,6 @@ Budget::Budget(const BudgetLimits& limits) : limits_(limits) {
 Budget::~Budget() {
   metric_registry().remove(*this);
 }
-
-namespace {
-
-MetricLabels label_of(int tag) {
-  return {{"tag", std::string(to_string(static_cast<MemoryTag>(tag)))}};
-}
-
-void report_pool(const PoolStats& stats, const MetricLabels& labels, MetricSink& sink) {
-  const auto figure = [](uint64_t count) { return static_cast<double>(count); };
-  sink.peak("frugal_pool_committed_peak_bytes", "The most pages that a pool had", figure(stats.peak_committed_bytes),
-            labels);
-  sink.counter("frugal_pool_allocations_total", "Blocks and arrays that a pool made",
-               static_cast<double>(stats.allocations), labels);
-  sink.peak("frugal_pool_residency_seconds", "How long blocks and arrays lived on average",
-            stats.mean_residency_ms / 1000, labels);
-  sink.ratio("frugal_pool_utilisation", "Share of a pool's pages that is asked for", figure(stats.used_bytes),
-             figure(stats.committed_bytes), labels);
-  sink.ratio("frugal_pool_fragmentation", "Share of a pool's pages that nobody asked for",
-             figure(stats.committed_bytes - stats.used_bytes), figure(stats.committed_bytes), labels);
-}
-
-}  // namespace
 
 void Budget::report(MetricSink& sink) const {
   std::array<const PagePool*, kMemoryTags> pools{};
@@ -162,7 +166,37 @@ uint64_t Budget::give_up(uint64_t bytes) {
   return ask_reclaimers(bytes);
 }
 
+// What was available when the limit was set may be others' by now.
+void Budget::require_available(MemoryTag tag, uint64_t bytes, std::string_view what) {
+  if (!limits_.available_bytes || tag == MemoryTag::weights || tag == MemoryTag::index) return;
+  // Pages of weights could be taken back, but we would read them again at once.
+  uint64_t mapped_bytes = 0;
+  {
+    std::lock_guard lock(mutex_);
+    unchecked_ += bytes;
+    if (unchecked_ < kAskEveryBytes) return;
+    unchecked_ = 0;
+    mapped_bytes = used_[static_cast<size_t>(MemoryTag::weights)];
+  }
+  const auto left = [&] {
+    const uint64_t available = limits_.available_bytes();
+    return available - std::min(available, mapped_bytes + kSpareBytes);
+  };
+  if (left() >= bytes) return;
+  ask_reclaimers(bytes);
+  const uint64_t now = left();
+  if (now >= bytes) return;
+  {
+    std::lock_guard lock(mutex_);
+    ++refusals_;
+  }
+  throw Error(Code::over_budget, fmt::format("{} needs {}, and the machine or its cgroup has {} left", what,
+                                             format_bytes(bytes), format_bytes(now)))
+      .hint("other processes have the rest: wait for them, or let this one hold less (--cache-type-kv int8)");
+}
+
 Reservation Budget::reserve(MemoryTag tag, uint64_t bytes, std::string_view what) {
+  require_available(tag, bytes, what);
   reclaim_for(tag, bytes);
   std::lock_guard lock(mutex_);
   if (bytes <= free_bytes(tag)) return take(tag, bytes);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -56,6 +57,9 @@ class Reclaimer {
 struct BudgetLimits {
   uint64_t total_bytes = 0;                    // 0: no limit
   std::array<uint64_t, kMemoryTags> by_tag{};  // 0: none but the total
+  /// What the machine or the cgroup has available now, where others share it; none: not asked. Asked every few MiB, and
+  /// not for weights and index, which the kernel can read again.
+  std::function<uint64_t()> available_bytes;
 };
 
 class Budget : public MetricSource {
@@ -94,6 +98,7 @@ class Budget : public MetricSource {
   void report_counts(MetricSink& sink, std::array<const PagePool*, kMemoryTags>& pools) const;
   uint64_t free_bytes(MemoryTag tag) const;  // mutex_ held
   Reservation take(MemoryTag tag, uint64_t bytes);
+  void require_available(MemoryTag tag, uint64_t bytes, std::string_view what);
   void reclaim_for(MemoryTag tag, uint64_t bytes);
   uint64_t ask_reclaimers(uint64_t bytes);
   [[noreturn]] void refuse(MemoryTag tag, uint64_t bytes, std::string_view what);
@@ -106,6 +111,7 @@ class Budget : public MetricSource {
   uint64_t peak_ = 0;
   uint64_t reclaimed_ = 0;
   int64_t refusals_ = 0;
+  uint64_t unchecked_ = 0;  // reserved since the system was last asked
   // Held while reclaimers are called, so that none goes away under the caller; one that lets go of a thing may thereby
   // end another reclaimer, or itself ask.
   std::recursive_mutex reclaiming_;

@@ -67,9 +67,9 @@ std::shared_ptr<void> Manager::load_any(std::string_view name, std::type_index t
   Lock lock(mutex_);
   Thing& thing = find(name);
   if (thing.type != type) throw Error(Code::internal, fmt::format("'{}' is asked for as another type", name));
-  if (thing.loading == std::this_thread::get_id())
+  if (thing.busy == std::this_thread::get_id())
     throw Error(Code::internal, fmt::format("the loader of '{}' asks for itself", name));
-  loaded_or_failed_.wait(lock, [&] { return thing.loading == std::thread::id(); });
+  ready_.wait(lock, [&] { return thing.busy == std::thread::id(); });
   order_.touch(thing.id);
   if (thing.object) {
     ++thing.hits;
@@ -84,7 +84,7 @@ std::shared_ptr<void> Manager::load_any(std::string_view name, std::type_index t
 
 // Without the lock while the loader runs: others load other things meanwhile, and the budget may ask us to let go.
 void Manager::make(Lock& lock, Thing& thing) {
-  thing.loading = std::this_thread::get_id();
+  thing.busy = std::this_thread::get_id();
   lock.unlock();
   if (thing.traits.bytes && log_enabled(LogLevel::info))
     log(LogLevel::info, "{} will hold {}", thing.name, format_bytes(thing.traits.bytes()));
@@ -105,9 +105,9 @@ void Manager::make(Lock& lock, Thing& thing) {
   const auto took = std::chrono::steady_clock::now() - began;
   log_memory(failure ? "failed to load" : "after loading", thing.name);
   lock.lock();
-  thing.loading = {};
+  thing.busy = {};
   thing.expected = false;
-  loaded_or_failed_.notify_all();
+  ready_.notify_all();
   if (failure) {
     ++counts_.failures;
     std::rethrow_exception(failure);
@@ -120,21 +120,31 @@ void Manager::make(Lock& lock, Thing& thing) {
 }
 
 void Manager::let_go(Thing& thing) {
-  std::shared_ptr<void> last;
   {
-    const Lock lock(mutex_);
+    Lock lock(mutex_);
     if (--thing.users > 0 || mode_ == Mode::cache) return;
-    last = take(thing);
+    give_up(lock, {&thing});
   }
-  last.reset();
   release_free_heap();
   log_memory("after unloading", thing.name);
 }
 
-std::shared_ptr<void> Manager::take(Thing& thing) {
-  ++counts_.unloads;
-  --counts_.loaded;
-  return std::move(thing.object);
+// Destroyed without the lock, since that may ask others; whoever wants one of them again waits until it is gone, so
+// that there are never two.
+void Manager::give_up(Lock& lock, const std::vector<Thing*>& things) {
+  std::vector<std::shared_ptr<void>> dying;
+  for (Thing* thing : things) {
+    dying.push_back(std::move(thing->object));
+    thing->busy = std::this_thread::get_id();
+  }
+  const auto count = static_cast<int64_t>(things.size());
+  counts_.unloads += count;
+  counts_.loaded -= count;
+  lock.unlock();
+  dying.clear();
+  lock.lock();
+  for (Thing* thing : things) thing->busy = {};
+  ready_.notify_all();
 }
 
 void Manager::expect(std::string_view name) {
@@ -153,11 +163,12 @@ void Manager::expect(std::string_view name) {
 }
 
 int64_t Manager::unload_where(const std::function<bool(const Thing&)>& wanted) {
-  std::vector<std::shared_ptr<void>> dying;  // outlives the lock
-  const Lock lock(mutex_);
+  Lock lock(mutex_);
+  std::vector<Thing*> things;
   for (Thing& thing : things_)
-    if (thing.object && thing.users == 0 && wanted(thing)) dying.push_back(take(thing));
-  return static_cast<int64_t>(dying.size());
+    if (thing.object && thing.users == 0 && wanted(thing)) things.push_back(&thing);
+  give_up(lock, things);
+  return static_cast<int64_t>(things.size());
 }
 
 bool Manager::unload(std::string_view name) {
@@ -244,15 +255,13 @@ uint64_t Manager::reclaim(uint64_t bytes) {
   };
   uint64_t freed = 0;
   while (freed < bytes) {
-    std::shared_ptr<void> dying;
     {
-      const Lock lock(mutex_);
+      Lock lock(mutex_);
       const auto victim = order_.victim(idle);
       if (!victim) break;
-      dying = take(things_[static_cast<size_t>(*victim)]);
       ++counts_.evictions;
+      give_up(lock, {&things_[static_cast<size_t>(*victim)]});
     }
-    dying.reset();
     freed = before - std::min(before, budget_->used_bytes());
   }
   return freed;

@@ -112,7 +112,7 @@ class Manager final : public Reclaimer, public MetricSource {
     Make make;
     LoaderTraits traits;
     std::shared_ptr<void> object = {};  // null: not loaded
-    std::thread::id loading = {};       // by whom; default: nobody
+    std::thread::id busy = {};          // who loads or destroys it; default: nobody
     bool expected = false;              // bring_near was called since the last load
     int64_t users = 0, loads = 0, hits = 0, load_ns = 0;
     int64_t loaded_at = 0;  // number of the load
@@ -124,13 +124,13 @@ class Manager final : public Reclaimer, public MetricSource {
   std::shared_ptr<void> load_any(std::string_view name, std::type_index type);
   void make(Lock& lock, Thing& thing);
   void let_go(Thing& thing);
-  std::shared_ptr<void> take(Thing& thing);  // mutex_ held; to be destroyed without it
+  void give_up(Lock& lock, const std::vector<Thing*>& things);
   int64_t unload_where(const std::function<bool(const Thing&)>& wanted);
 
   const Mode mode_;
   Budget* budget_;
   mutable std::mutex mutex_;
-  std::condition_variable loaded_or_failed_;
+  std::condition_variable ready_;
   std::deque<Thing> things_;  // addresses stay
   UseOrder order_;
   ManagerStats counts_;  // but for `things`

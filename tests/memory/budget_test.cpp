@@ -145,3 +145,17 @@ TEST_CASE("as much as there is may be asked for") {
   first.shrink_to(5);
   CHECK(budget.used_bytes() == 75);
 }
+
+TEST_CASE("what was available at the start and is not now is refused, but for pages that the kernel can take back") {
+  uint64_t left = 1000 * kMiB;
+  BudgetLimits limits;
+  limits.total_bytes = 900 * kMiB;
+  limits.available_bytes = [&] { return left; };
+  Budget budget(limits);
+  const Reservation before = budget.reserve(MemoryTag::kv_cache, 10 * kMiB, "keys");
+  left = 40 * kMiB;  // others came
+  CHECK_THROWS_AS(budget.reserve(MemoryTag::kv_cache, 10 * kMiB, "keys"), Error);
+  CHECK(budget.used_bytes() == 10 * kMiB);
+  CHECK_NOTHROW(budget.reserve(MemoryTag::weights, 100 * kMiB, "mapped"));
+  CHECK_NOTHROW(budget.reserve(MemoryTag::io, 1000, "a little"));
+}
