@@ -117,7 +117,8 @@ class PackModels : public Models {
   int64_t count_parameters() const {
     try {
       int64_t parameters = 0;
-      for (const PackTensor& tensor : Pack(paths_.generator()).tensors()) parameters += tensor.shape.elements();
+      const Pack pack(paths_.generator());
+      for (const PackTensor& tensor : pack.tensors()) parameters += tensor.shape.elements();
       return parameters;
     } catch (const Error& error) {
       if (error.code() == Code::missing) return 0;

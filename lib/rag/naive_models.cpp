@@ -22,7 +22,8 @@ class NaiveModels final : public Models {
     generator_source_ = open_checkpoint_source(paths.generator, "naive");
     decoder_ = open_decoder(*generator_source_, *ops_);
     generator_ = make_local_generator(*decoder_, budget);
-    for (const PackTensor& tensor : Pack(paths.generator_pack).tensors()) parameters_ += tensor.shape.elements();
+    const Pack pack(paths.generator_pack);
+    for (const PackTensor& tensor : pack.tensors()) parameters_ += tensor.shape.elements();
   }
 
   std::shared_ptr<Embedder> embedder() override { return embedder_; }
