@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/memory_diff.h"
@@ -12,7 +14,17 @@
 namespace frugal::cli {
 namespace {
 
-constexpr std::string_view kAvailable = "available", kPressure = "pressure";
+constexpr std::string_view kAvailable = "available", kPressure = "pressure", kHitRate = "hit_rate",
+                           kFragmentation = "fragmentation";
+
+bool in_percent(std::string_view figure) {
+  return figure == kPressure || figure == kHitRate || figure == kFragmentation;
+}
+
+// Too little is what is wrong with it, not too much.
+bool is_least(std::string_view figure) {
+  return figure == kAvailable || figure == kHitRate;
+}
 
 // A gate's limit in its own unit is an alert's: the one is of growth, the other of the figure itself.
 std::vector<AlertRule> figure_rules(std::string_view text) {
@@ -27,7 +39,7 @@ std::vector<AlertRule> figure_rules(std::string_view text) {
 }
 
 std::string value_text(const std::string& figure, double value) {
-  if (figure == kPressure) return fmt::format("{:g}%", value);
+  if (in_percent(figure)) return fmt::format("{:.4g}%", value);
   if (figure == kAvailable) return format_bytes(static_cast<uint64_t>(value));
   return format_metric(parse_metrics(figure).front(), value);
 }
@@ -36,7 +48,7 @@ std::string value_text(const std::string& figure, double value) {
 
 std::vector<AlertRule> parse_alert(std::string_view text) {
   const std::string_view figure = text.substr(0, text.find('='));
-  if (figure.size() == text.size() || (figure != kAvailable && figure != kPressure)) return figure_rules(text);
+  if (figure.size() == text.size() || (figure != kAvailable && !in_percent(figure))) return figure_rules(text);
   const std::string limit(text.substr(figure.size() + 1));
   // Percent are read as a time is: a plain number.
   const double value = figure == kAvailable ? static_cast<double>(parse_bytes(limit, text))
@@ -44,22 +56,39 @@ std::vector<AlertRule> parse_alert(std::string_view text) {
   return {{std::string(figure), value}};
 }
 
+AlertFigures alert_figures(uint64_t least_available_bytes, const std::optional<MemoryPressure>& pressure,
+                           const std::vector<Metric>& metrics) {
+  AlertFigures figures;
+  figures.least_available_bytes = least_available_bytes;
+  if (pressure) figures.pressure = pressure->some_avg10;
+  for (const Metric& metric : metrics) {
+    if (metric.kind != MetricKind::ratio || metric.whole == 0) continue;
+    if (metric.name == "frugal_pager_hit_ratio") figures.hit_rate = 100 * metric.value();
+    if (metric.name == "frugal_pool_fragmentation")
+      figures.fragmentation = std::max(figures.fragmentation.value_or(0), 100 * metric.value());
+  }
+  return figures;
+}
+
+namespace {
+
+std::optional<double> value_of(const std::string& figure, const StageRecordLine& stage, const AlertFigures& figures) {
+  if (figure == kAvailable) return static_cast<double>(figures.least_available_bytes);
+  if (figure == kPressure) return figures.pressure;
+  if (figure == kHitRate) return figures.hit_rate;
+  if (figure == kFragmentation) return figures.fragmentation;
+  return stage.value(parse_metrics(figure).front());
+}
+
+}  // namespace
+
 std::vector<MemoryAlert> check_alerts(const std::vector<AlertRule>& rules, const StageRecordLine& stage,
-                                      uint64_t least_available_bytes, const std::optional<MemoryPressure>& pressure) {
+                                      const AlertFigures& figures) {
   std::vector<MemoryAlert> alerts;
   for (const AlertRule& rule : rules) {
-    std::optional<double> value;
-    bool raised = false;
-    if (rule.figure == kAvailable) {
-      value = static_cast<double>(least_available_bytes);
-      raised = *value < rule.limit;
-    } else {
-      if (rule.figure != kPressure)
-        value = stage.value(parse_metrics(rule.figure).front());
-      else if (pressure)
-        value = pressure->some_avg10;
-      raised = value && *value > rule.limit;
-    }
+    const std::optional<double> value = value_of(rule.figure, stage, figures);
+    if (!value) continue;
+    const bool raised = is_least(rule.figure) ? *value < rule.limit : *value > rule.limit;
     if (raised) alerts.push_back({stage.stage, rule.figure, rule.limit, *value});
   }
   return alerts;
@@ -72,7 +101,7 @@ nlohmann::ordered_json alert_json(const MemoryAlert& alert) {
 
 std::string alert_text(const MemoryAlert& alert) {
   return fmt::format("alert: {}: {} is {}, {} {}", alert.stage, alert.figure, value_text(alert.figure, alert.value),
-                     alert.figure == kAvailable ? "below" : "above", value_text(alert.figure, alert.limit));
+                     is_least(alert.figure) ? "below" : "above", value_text(alert.figure, alert.limit));
 }
 
 }  // namespace frugal::cli

@@ -17,7 +17,9 @@ namespace {
 // True if a limit was passed.
 bool raise_alerts(const ProfileRequest& asked, const nlohmann::ordered_json& line, const SampledPeak& peak) {
   const auto record = parse_memory_records(json_line(line), "this stage").front();
-  const auto alerts = check_alerts(asked.alerts, record, peak.least_available_bytes, read_system_memory().pressure);
+  const AlertFigures figures =
+      alert_figures(peak.least_available_bytes, read_system_memory().pressure, metric_registry().collect());
+  const auto alerts = check_alerts(asked.alerts, record, figures);
   for (const MemoryAlert& alert : alerts) {
     narrate(alert_text(alert));
     if (asked.json) print(json_line(alert_json(alert)));

@@ -13,7 +13,7 @@
 namespace frugal {
 namespace {
 
-constexpr LoadMode kModes[] = {LoadMode::mmap, LoadMode::mlock, LoadMode::read, LoadMode::naive};
+constexpr LoadMode kModes[] = {LoadMode::mmap, LoadMode::mlock, LoadMode::read, LoadMode::stream, LoadMode::naive};
 
 void read_whole(const std::filesystem::path& path, std::byte* to, size_t bytes) {
   const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -37,6 +37,8 @@ std::string_view to_string(LoadMode mode) {
       return "mlock";
     case LoadMode::read:
       return "read";
+    case LoadMode::stream:
+      return "stream";
     case LoadMode::naive:
       return "naive";
   }
@@ -46,7 +48,7 @@ std::string_view to_string(LoadMode mode) {
 LoadMode parse_load_mode(std::string_view name) {
   for (const LoadMode mode : kModes)
     if (to_string(mode) == name) return mode;
-  throw Error(Code::usage, fmt::format("unknown load mode '{}'", name)).hint("known: mmap, mlock, read, naive");
+  throw Error(Code::usage, fmt::format("unknown load mode '{}'", name)).hint("known: mmap, mlock, read, stream, naive");
 }
 
 std::optional<std::string> lock_in_memory(const MappedFile& file) {

@@ -10,10 +10,11 @@
 namespace frugal {
 
 enum class LoadMode {
-  mmap,   // mapped, read where it is touched, shared with every process: what the tools do
-  mlock,  // the same, read now and kept in memory; where the kernel refuses, as mmap
-  read,   // read whole into anonymous memory of this process
-  naive,  // no pack at all: the checkpoint it was made of, in full precision
+  mmap,    // mapped, read where it is touched, shared with every process: what the tools do
+  mlock,   // the same, read now and kept in memory; where the kernel refuses, as mmap
+  read,    // read whole into anonymous memory of this process
+  stream,  // as little resident as it can run with, the rest read for each use: what a budget does, at its worst
+  naive,   // no pack at all: the checkpoint it was made of, in full precision
 };
 std::string_view to_string(LoadMode mode);
 /// Throws Error(usage) naming the known ones.

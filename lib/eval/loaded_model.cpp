@@ -24,6 +24,12 @@ LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops>
     copy_into_memory(pack_->file());
   }
   if (mode == LoadMode::mmap && budget && budget->limited() && !device()) pack_->page(*budget, paging);
+  if (mode == LoadMode::stream && !device()) {
+    FRUGAL_CHECK(budget != nullptr);
+    PagerOptions windowed = paging;
+    windowed.most_resident_bytes = 0;
+    pack_->page(*budget, windowed);
+  }
   open(PackSource(*pack_));
 }
 

@@ -22,8 +22,8 @@ namespace frugal {
 
 class LoadedModel {
  public:
-  /// Borrows `threads` and `budget` (may be null). `mode` is not naive. `paging`: of a pack that is mapped under a
-  /// limited budget. Throws Error(missing, corrupt_file, mismatch, over_budget).
+  /// Borrows `threads` and `budget` (may be null). `mode` is not naive, and stream needs a budget. `paging`: of a pack
+  /// that is mapped under a limited budget. Throws Error(missing, corrupt_file, mismatch, over_budget).
   LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget = nullptr,
               const Backend& backend = {}, LoadMode mode = LoadMode::mmap, const PagerOptions& paging = {});
   /// The same on a backend of the caller's.

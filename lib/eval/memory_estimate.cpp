@@ -59,6 +59,8 @@ uint64_t MemoryEstimator::mapped_bytes(const Rehearsal& rehearsal) const {
 MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesystem::path& pack, LoadMode mode) {
   if (mode == LoadMode::naive)
     throw Error(Code::usage, "a full-precision checkpoint has no estimate").hint("estimate its pack");
+  if (mode == LoadMode::stream)
+    throw Error(Code::usage, "a streamed pack has no estimate").hint("mem-profile paging measures one");
   Rehearsal rehearsal;
   const uint64_t before = anon_bytes();
   auto ops = std::make_unique<CountingOps>(threads_);

@@ -42,7 +42,7 @@ class MemoryEstimator {
   /// For models that run on `threads` threads.
   explicit MemoryEstimator(int threads) : threads_(threads) {}
 
-  /// Throws what loading throws; Error(usage) for LoadMode::naive, whose tensors would have to be read.
+  /// Throws what loading throws; Error(usage) for LoadMode::naive, whose tensors would have to be read, and stream.
   MemoryEstimate load(const std::string& name, const std::filesystem::path& pack, LoadMode mode = LoadMode::mmap);
   MemoryEstimate run(const std::string& name, std::string_view text, int64_t max_new_tokens);
   void unload(const std::string& name);

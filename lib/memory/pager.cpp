@@ -40,9 +40,11 @@ Pager::Pager(const MappedFile& file, std::span<const std::span<const std::byte>>
   policy_ = make_page_policy(options.policy, blocks(), kWindow);
   if (!fits) start_paging();
   budget.add(*this);
+  metric_registry().add(*this);
 }
 
 Pager::~Pager() {
+  if (!blocks_.empty()) metric_registry().remove(*this);
   budget_.remove(*this);
   {
     Lock lock(mutex_);
@@ -52,12 +54,28 @@ Pager::~Pager() {
   for (std::thread& reader : readers_) reader.join();
 }
 
+// Of what may be paged, with the window.
+uint64_t Pager::most_bytes() const {
+  const uint64_t rest = total_bytes_ - least_bytes_;
+  return least_bytes_ + std::min(rest, options_.most_resident_bytes);
+}
+
+void Pager::report(MetricSink& sink) const {
+  const PagerStats now = stats();
+  const auto figure = [](auto count) { return static_cast<double>(count); };
+  sink.gauge("frugal_pager_resident_bytes", "Of weights that may be paged", figure(now.resident_bytes));
+  sink.counter("frugal_pager_read_bytes_total", "Weights read from disk or page cache", figure(now.read_bytes));
+  sink.counter("frugal_pager_pins_total", "Blocks of weights asked for", figure(now.pins));
+  sink.ratio("frugal_pager_hit_ratio", "Share of the blocks of weights that were there when they were asked for",
+             figure(now.pins - now.waited), figure(now.pins));
+}
+
 void Pager::reserve(std::string_view name) {
   least_bytes_ = std::min(kLeastBytes, total_bytes_);
   // At once, so that a refusal names all that is needed.
   reservation_ = budget_.reserve(MemoryTag::weights, fixed_bytes_ + least_bytes_,
                                  fmt::format("what always stays of '{}', with a window on the rest,", name));
-  reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, total_bytes_ - least_bytes_, Budget::Ask::others));
+  reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, most_bytes() - least_bytes_, Budget::Ask::others));
 }
 
 void Pager::cut_into_blocks(std::span<const std::span<const std::byte>> weights) {
@@ -170,8 +188,8 @@ void Pager::unpin(int32_t first, int32_t last) {
 // Room for `bytes` more: from the budget if it has any, else from blocks that can go. False if there is none.
 bool Pager::make_room(uint64_t bytes, int32_t in_favour_of, Numbers& victims) {
   if (resident_bytes_ + bytes <= room_bytes()) return true;
-  if (room_bytes() < total_bytes_) {
-    const uint64_t wanted = std::min(total_bytes_ - room_bytes(), std::max(bytes, kBlockBytes));
+  if (room_bytes() < most_bytes()) {
+    const uint64_t wanted = std::min(most_bytes() - room_bytes(), std::max(bytes, kBlockBytes));
     reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, wanted, Budget::Ask::nobody));
     policy_->set_capacity(static_cast<int32_t>(room_bytes() / kBlockBytes));
   }

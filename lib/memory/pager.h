@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/metrics.h"
 #include "memory/block_reader.h"
 #include "memory/budget.h"
 #include "memory/page_policy.h"
@@ -29,6 +30,7 @@ struct PagerOptions {
   BlockSource source = BlockSource::automatic;
   int readers = 2;            // threads that read ahead, where the policy knows what comes; 0: nothing is read ahead
   bool record_trace = false;  // for simulate_reads
+  uint64_t most_resident_bytes = ~uint64_t(0);  // of what may be paged, beside the window, however much there is
   /// How blocks are read. A test's may fail.
   std::function<decltype(make_block_reader)> open_reader = make_block_reader;
 };
@@ -45,7 +47,7 @@ struct PagerStats {
   double hit_rate() const { return pins == 0 ? 1 : 1 - static_cast<double>(waited) / static_cast<double>(pins); }
 };
 
-class Pager final : public Reclaimer {
+class Pager final : public Reclaimer, public MetricSource {
  public:
   static constexpr uint64_t kBlockBytes = 256 * 1024;
   /// What one pin may ask for.
@@ -87,6 +89,7 @@ class Pager final : public Reclaimer {
   }
 
   uint64_t reclaim(uint64_t bytes) override;
+  void report(MetricSink& sink) const override;
   PagerStats stats() const;
   /// Blocks in the order of their use, if recorded, and how many there are.
   std::vector<int32_t> trace() const;
@@ -104,6 +107,7 @@ class Pager final : public Reclaimer {
   using Numbers = std::vector<int32_t>;  // of blocks
 
   Block& block(int32_t b) { return blocks_[static_cast<size_t>(b)]; }
+  uint64_t most_bytes() const;
   void cut_into_blocks(std::span<const std::span<const std::byte>> weights);
   void reserve(std::string_view name);
   uint64_t room_bytes() const { return reservation_.bytes() - fixed_bytes_; }

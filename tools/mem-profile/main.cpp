@@ -71,7 +71,8 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   app.add_option("--trace", asked.pictures.trace, "the same for Chrome's tracing and Perfetto")->type_name("FILE");
   app.add_flag("--estimate", asked.estimate, "say before it is loaded what each stage will take, and compare");
   std::vector<std::string> mode_names = {"mmap"};
-  app.add_option("--load-mode", mode_names, "mmap, mlock, read or naive; several, as in mmap,read: side by side")
+  app.add_option("--load-mode", mode_names,
+                 "mmap, mlock, read, stream or naive; several, as in mmap,read: side by side")
       ->delimiter(',')
       ->allow_extra_args(false);
   std::vector<std::string> alerts;
