@@ -15,7 +15,7 @@ namespace {
 // Looking at the system's memory takes a tenth of a millisecond, as long as touching this much.
 constexpr uint64_t kAskEveryBytes = kMiB;
 // Left to others who have asked as we have, and not yet touched what they were told they may.
-constexpr uint64_t kSpareBytes = 32 * kMiB;
+constexpr uint64_t kSpareBytes = 24 * kMiB;
 
 MetricLabels label_of(int tag) {
   return {{"tag", std::string(to_string(static_cast<MemoryTag>(tag)))}};
