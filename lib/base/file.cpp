@@ -209,6 +209,17 @@ std::string read_file(const std::filesystem::path& path, uint64_t limit) {
   }
 }
 
+std::string read_to_end(const FileDescriptor& fd) {
+  std::string bytes;
+  std::array<char, 1 << 16> buffer;
+  for (;;) {
+    const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return bytes;
+    bytes.append(buffer.data(), static_cast<size_t>(got));
+  }
+}
+
 FileLock::FileLock(const std::filesystem::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (!fd_) throw io_error("lock", path.native());
   if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return;

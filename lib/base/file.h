@@ -104,6 +104,8 @@ void publish_file(const std::filesystem::path& path, std::string_view text);
 
 /// Whole content. Throws Error(io), or Error(bad_input) if it is larger than `limit` bytes.
 std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t(1) << 32);
+/// What comes through a pipe until its other end is closed, or until reading fails.
+std::string read_to_end(const FileDescriptor& fd);
 
 /// An exclusive advisory lock (flock) on `path`, created if need be; held until destroyed.
 class FileLock {

@@ -5,7 +5,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <string_view>
@@ -28,17 +27,6 @@ bool write_all(int fd, std::string_view bytes) {
     bytes.remove_prefix(static_cast<size_t>(done));
   }
   return true;
-}
-
-std::string read_all(int fd) {
-  std::string bytes;
-  std::array<char, 1 << 16> buffer;
-  for (;;) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return bytes;
-    bytes.append(buffer.data(), static_cast<size_t>(got));
-  }
 }
 
 std::string failure_of(const Error& error) {
@@ -79,7 +67,7 @@ std::string run_in_child(const std::function<std::string()>& body) {
   if (child < 0) throw io_error("start", "a child process");
   if (child == 0) run_and_leave(body, to.get());
   to.close();
-  std::string bytes = read_all(from.get());
+  std::string bytes = read_to_end(from);
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
   }

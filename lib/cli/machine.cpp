@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <sys/utsname.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -34,7 +33,7 @@ bool has_gpu() {
 Machine read_machine() {
   const SystemMemory system = read_system_memory();
   Machine machine;
-  machine.memory_bytes = std::min(system.total_bytes, system.cgroup ? system.cgroup->limit_bytes : system.total_bytes);
+  machine.memory_bytes = system.limit_bytes();
   machine.processors = available_cpus();
   machine.gpu = has_gpu();
   const char* ci = std::getenv("CI");

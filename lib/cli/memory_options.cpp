@@ -35,8 +35,7 @@ BudgetLimits budget_limits(const Config::Memory& memory, const SystemMemory& sys
         format_bytes(system.available_bytes()));
     return result;
   }
-  const uint64_t machine =
-      std::min(system.total_bytes, system.cgroup ? system.cgroup->limit_bytes : system.total_bytes);
+  const uint64_t machine = system.limit_bytes();
   if (request.bytes > machine)
     log(LogLevel::warn, "--memory-budget {} is more than {} has; the budget is {}", format_bytes(request.bytes),
         system.cgroup && system.cgroup->limit_bytes == machine ? "this cgroup" : "this machine", format_bytes(machine));

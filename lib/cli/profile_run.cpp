@@ -15,10 +15,10 @@ namespace frugal::cli {
 namespace {
 
 // True if a limit was passed.
-bool raise_alerts(const ProfileRequest& asked, const nlohmann::ordered_json& line, const SampledPeak& peak) {
+bool raise_alerts(const ProfileRequest& asked, const nlohmann::ordered_json& line, const SampledPeak& peak,
+                  const std::vector<Metric>& metrics) {
   const auto record = parse_memory_records(json_line(line), "this stage").front();
-  const AlertFigures figures =
-      alert_figures(peak.least_available_bytes, read_system_memory().pressure, metric_registry().collect());
+  const AlertFigures figures = alert_figures(peak.least_available_bytes, read_system_memory().pressure, metrics);
   const auto alerts = check_alerts(asked.alerts, record, figures);
   for (const MemoryAlert& alert : alerts) {
     narrate(alert_text(alert));
@@ -41,9 +41,10 @@ int profile_pipeline(const Pipeline& pipeline, const ProfileOptions& options, co
     const StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note(),
                               estimates[profiles.size() - 1], options.load_mode};
     nlohmann::ordered_json line = stage_json(profiles.back(), label);
-    line["metrics"] = metrics_json(metric_registry().collect())["metrics"];
+    const std::vector<Metric> metrics = metric_registry().collect();
+    line["metrics"] = metrics_json(metrics)["metrics"];
     if (asked.json) print(json_line(line));
-    alerted |= raise_alerts(asked, line, profiles.back().peak);
+    alerted |= raise_alerts(asked, line, profiles.back().peak, metrics);
     flush_output();
   }
   if (!asked.json) print(stage_table(profiles));
@@ -61,7 +62,7 @@ int profile_command(const std::vector<std::string>& command, const ProfileReques
   const CommandResult result = run_command(command, options);
   const nlohmann::ordered_json line = command_json(command, result.exit_code, result.elapsed_ns, *result.peak);
   print(asked.json ? json_line(line) : command_text(result.elapsed_ns, *result.peak));
-  const bool alerted = raise_alerts(asked, line, *result.peak);
+  const bool alerted = raise_alerts(asked, line, *result.peak, metric_registry().collect());
   publish_timeline(asked.pictures, timeline_of(fmt::format("{}", fmt::join(command, " ")), result));
   return result.exit_code == 0 && alerted ? 1 : result.exit_code;
 }

@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"
 #include "base/file.h"
-#include "base/suggest.h"
 #include "base/units.h"
 #include "config/load.h"
 #include "config/paths.h"

@@ -119,17 +119,6 @@ bool kill_after(int pid, std::chrono::milliseconds timeout) {
   return true;
 }
 
-std::string read_all(int fd) {
-  std::string text;
-  std::array<char, 1 << 16> buffer;
-  for (;;) {
-    const ssize_t got = ::read(fd, buffer.data(), buffer.size());
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return text;
-    text.append(buffer.data(), static_cast<size_t>(got));
-  }
-}
-
 // Memory of everything below this process. The list of processes is renewed with each detailed reading, since finding
 // them means reading all of /proc.
 class TreeMemory {
@@ -179,7 +168,7 @@ CommandResult run_command(const std::vector<std::string>& arguments, const Comma
   std::thread reader;
   if (pipe) {
     pipe->write_end.close();
-    reader = std::thread([&] { result.output = read_all(pipe->read_end.get()); });
+    reader = std::thread([&] { result.output = read_to_end(pipe->read_end); });
   }
   if (options.sample_memory) {
     result.exit_code = wait_sampled(pid, options, result);

@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "generate/generator.h"
-#include "memory/manager.h"
+#include "memory/stats.h"
 
 namespace frugal {
 

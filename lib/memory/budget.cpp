@@ -162,10 +162,6 @@ uint64_t Budget::ask_reclaimers(uint64_t bytes) {
   return got;
 }
 
-uint64_t Budget::give_up(uint64_t bytes) {
-  return ask_reclaimers(bytes);
-}
-
 // What was available when the limit was set may be others' by now.
 void Budget::require_available(MemoryTag tag, uint64_t bytes, std::string_view what) {
   if (!limits_.available_bytes || tag == MemoryTag::weights || tag == MemoryTag::index) return;

@@ -76,9 +76,6 @@ class Budget : public MetricSource {
   enum class Ask { nobody, others };  // to let go
   Reservation reserve_up_to(MemoryTag tag, uint64_t bytes, Ask ask);
 
-  /// Asks those who can to let go of `bytes`, wanted or not; how many they gave. Before the machine is full, say.
-  uint64_t give_up(uint64_t bytes);
-
   /// Asked, from the first on, when something does not fit. Borrowed until remove().
   void add(Reclaimer& reclaimer);
   void remove(Reclaimer& reclaimer);

@@ -1,7 +1,6 @@
 #include "memory/manager.h"
 
 #include <fmt/format.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <chrono>
@@ -32,10 +31,6 @@ void log_memory(std::string_view what, std::string_view name) {
 
 }  // namespace
 
-void release_free_heap() {
-  ::malloc_trim(0);
-}
-
 Manager::Manager(Mode mode, Budget* budget, Eviction eviction) : mode_(mode), budget_(budget), order_(eviction) {
   if (budget_) budget_->add(*this);
   metric_registry().add(*this);
@@ -47,11 +42,12 @@ Manager::~Manager() {
   if (near_.joinable()) near_.join();
 }
 
-void Manager::add(std::string name, std::type_index type, Make make, LoaderTraits traits) {
+void Manager::add(std::string name, std::type_index type, Make make, std::function<void()> bring_near) {
   const Lock lock(mutex_);
   for (const Thing& thing : things_)
     if (thing.name == name) throw Error(Code::usage, fmt::format("there is a loader of the name '{}' already", name));
-  things_.push_back({static_cast<int32_t>(things_.size()), std::move(name), type, std::move(make), std::move(traits)});
+  things_.push_back(
+      {static_cast<int32_t>(things_.size()), std::move(name), type, std::move(make), std::move(bring_near)});
 }
 
 Manager::Thing& Manager::find(std::string_view name) {
@@ -86,8 +82,6 @@ std::shared_ptr<void> Manager::load_any(std::string_view name, std::type_index t
 void Manager::make(Lock& lock, Thing& thing) {
   thing.busy = std::this_thread::get_id();
   lock.unlock();
-  if (thing.traits.bytes && log_enabled(LogLevel::info))
-    log(LogLevel::info, "{} will hold {}", thing.name, format_bytes(thing.traits.bytes()));
   log_memory("before loading", thing.name);
   const auto began = std::chrono::steady_clock::now();
   std::shared_ptr<void> object;
@@ -150,13 +144,13 @@ void Manager::give_up(Lock& lock, const std::vector<Thing*>& things) {
 void Manager::expect(std::string_view name) {
   const Lock lock(mutex_);
   Thing& thing = find(name);
-  if (thing.object || thing.expected || !thing.traits.bring_near) return;
+  if (thing.object || thing.expected || !thing.bring_near) return;
   thing.expected = true;
   ++counts_.prefetches;
   if (near_.joinable()) near_.join();
   near_ = std::thread([&thing] {
     try {
-      thing.traits.bring_near();
+      thing.bring_near();
     } catch (...) {  // whoever loads it will meet what is wrong
     }
   });
@@ -194,7 +188,7 @@ uint64_t Manager::force_cleanup() {
 uint64_t Manager::auto_cleanup_if_needed(double percent) {
   const auto over = [&](double used, double of) { return of > 0 && used / of * 100 > percent; };
   const SystemMemory system = read_system_memory();
-  const uint64_t total = std::min(system.total_bytes, system.cgroup ? system.cgroup->limit_bytes : ~uint64_t(0));
+  const uint64_t total = system.limit_bytes();
   const uint64_t taken = total - std::min(total, system.available_bytes());
   const bool full = over(static_cast<double>(taken), static_cast<double>(total));
   const bool budget_full =

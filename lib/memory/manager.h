@@ -22,12 +22,6 @@
 
 namespace frugal {
 
-/// What a manager may know of a thing beside how to make it.
-struct LoaderTraits {
-  std::function<uint64_t()> bytes;   // that it will hold, from headers alone, for the log; none: unknown
-  std::function<void()> bring_near;  // has the disk read what loading will need; called on a thread of its own
-};
-
 struct ManagerStats {
   struct Thing {
     std::string name;
@@ -55,12 +49,14 @@ class Manager final : public Reclaimer, public MetricSource {
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
 
-  /// Throws Error(usage) if the name is taken.
+  /// `bring_near`, if given, has the disk read what `make` will need; it is called on a thread of its own. Throws
+  /// Error(usage) if the name is taken.
   template <typename T>
-  void register_loader(std::string name, std::function<std::unique_ptr<T>()> make, LoaderTraits traits = {}) {
+  void register_loader(std::string name, std::function<std::unique_ptr<T>()> make,
+                       std::function<void()> bring_near = {}) {
     add(
         std::move(name), typeid(T), [make = std::move(make)] { return std::shared_ptr<void>(make()); },
-        std::move(traits));
+        std::move(bring_near));
   }
   /// The thing of that name, loaded now if it is not; it stays until the last copy of the pointer dies. Of two who ask
   /// at once one loads and the other waits. Throws what the loader throws, after which nothing is held; Error(missing)
@@ -110,7 +106,7 @@ class Manager final : public Reclaimer, public MetricSource {
     std::string name;
     std::type_index type;
     Make make;
-    LoaderTraits traits;
+    std::function<void()> bring_near;
     std::shared_ptr<void> object = {};  // null: not loaded
     std::thread::id busy = {};          // who loads or destroys it; default: nobody
     bool expected = false;              // bring_near was called since the last load
@@ -119,7 +115,7 @@ class Manager final : public Reclaimer, public MetricSource {
   };
   using Lock = std::unique_lock<std::mutex>;
 
-  void add(std::string name, std::type_index type, Make make, LoaderTraits traits);
+  void add(std::string name, std::type_index type, Make make, std::function<void()> bring_near);
   Thing& find(std::string_view name);  // mutex_ held
   std::shared_ptr<void> load_any(std::string_view name, std::type_index type);
   void make(Lock& lock, Thing& thing);
@@ -136,8 +132,5 @@ class Manager final : public Reclaimer, public MetricSource {
   ManagerStats counts_;  // but for `things`
   std::thread near_;     // that of the last expect()
 };
-
-/// Gives freed heap pages back to the system, which the allocator would keep.
-void release_free_heap();
 
 }  // namespace frugal

@@ -1,6 +1,7 @@
 #include "memory/stats.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -220,6 +221,10 @@ uint64_t SystemMemory::available_bytes() const {
   return cgroup ? std::min(mem_available_bytes, cgroup->available_bytes()) : mem_available_bytes;
 }
 
+uint64_t SystemMemory::limit_bytes() const {
+  return cgroup ? std::min(total_bytes, cgroup->limit_bytes) : total_bytes;
+}
+
 SystemMemory read_system_memory(const fs::path& proc, const fs::path& cgroup) {
   SystemMemory memory;
   const std::string meminfo = read_pseudo_file(proc / "meminfo").value_or("");
@@ -278,6 +283,10 @@ std::optional<uint64_t> mapped_resident_bytes(const fs::path& file) {
       total += line_kib(line, "Rss:").value_or(0);
   }
   return total;
+}
+
+void release_free_heap() {
+  ::malloc_trim(0);
 }
 
 void bring_into_page_cache(const fs::path& file) {

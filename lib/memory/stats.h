@@ -62,6 +62,8 @@ struct SystemMemory {
   std::optional<MemoryPressure> pressure;
   /// What this process may still take: the least of the machine's and the cgroup's.
   uint64_t available_bytes() const;
+  /// What it could ever take: the machine's, or the cgroup's limit where that is less.
+  uint64_t limit_bytes() const;
 };
 /// The roots are parameters for the tests.
 SystemMemory read_system_memory(const std::filesystem::path& proc = "/proc",
@@ -79,6 +81,8 @@ std::optional<Residency> page_cache_residency(std::span<const std::filesystem::p
 /// Pages of `file` that this process has mapped and touched, or that the kernel mapped around one it touched; 0 if it
 /// maps none of it. nullopt if /proc does not tell or there is no such file.
 std::optional<uint64_t> mapped_resident_bytes(const std::filesystem::path& file);
+/// Gives freed heap pages back to the system, which the allocator would keep.
+void release_free_heap();
 /// Asks the kernel to read `file`; may return before it has. Throws Error(io).
 void bring_into_page_cache(const std::filesystem::path& file);
 /// Writes the file back and asks the kernel to forget its pages. Works without root where no process maps them; look at

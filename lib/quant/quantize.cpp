@@ -15,7 +15,7 @@
 #include "base/trace.h"
 #include "base/units.h"
 #include "format/pack.h"
-#include "memory/manager.h"
+#include "memory/stats.h"
 #include "nn/blocks.h"
 #include "quant/structure.h"
 #include "text/tokenizer.h"

@@ -68,13 +68,13 @@ class PackModels : public Models {
     if (!memory.prefix_folder.empty()) prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, options.budget);
     manager_.register_loader<OpenEmbedder>(
         "embedder", [this] { return std::make_unique<OpenEmbedder>(paths_.embedder(), options_, pool()); });
-    manager_.register_loader<OpenGenerator>("generator",
-                                            [this] {
-                                              return std::make_unique<OpenGenerator>(paths_.generator(), options_,
-                                                                                     pool(),
-                                                                                     prefixes_ ? &*prefixes_ : nullptr);
-                                            },
-                                            {{}, [this] { bring_generator_near(); }});
+    manager_.register_loader<OpenGenerator>(
+        "generator",
+        [this] {
+          return std::make_unique<OpenGenerator>(paths_.generator(), options_, pool(),
+                                                 prefixes_ ? &*prefixes_ : nullptr);
+        },
+        [this] { bring_generator_near(); });
   }
 
   std::shared_ptr<Embedder> embedder() override {

@@ -238,10 +238,12 @@ TEST_CASE("what is available counts what nobody uses") {
 TEST_CASE("what is expected is brought near once for each load, and its failure is nobody's") {
   std::atomic<int> brought = 0;
   Manager manager(Manager::Mode::aggressive);
-  manager.register_loader<int>("a", [] { return std::make_unique<int>(1); }, {{}, [&] {
-                                                                                ++brought;
-                                                                                throw Error(Code::io, "no disk");
-                                                                              }});
+  manager.register_loader<int>(
+      "a", [] { return std::make_unique<int>(1); },
+      [&] {
+        ++brought;
+        throw Error(Code::io, "no disk");
+      });
   manager.expect("a");
   manager.expect("a");
   manager.load<int>("a");

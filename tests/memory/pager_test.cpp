@@ -59,6 +59,14 @@ bool read_through(const MappedFile& file, Pager& pager) {
   return right;
 }
 
+// Nothing is read but what is asked for.
+PagerOptions without_readers(BlockSource source) {
+  PagerOptions options;
+  options.source = source;
+  options.readers = 0;
+  return options;
+}
+
 const std::array kSources = {BlockSource::mapped, BlockSource::direct};
 const std::array kPolicies = {PagePolicyKind::predictive, PagePolicyKind::lru, PagePolicyKind::clock};
 
@@ -181,10 +189,7 @@ TEST_CASE("a file that is cut short while it is paged is an error, not the end o
     const MappedFile file(weights.path());
     Budget budget(8 * kMiB);
     const std::array runs = {file.bytes()};
-    PagerOptions options;
-    options.source = source;
-    options.readers = 0;
-    Pager pager(file, runs, budget, options);
+    Pager pager(file, runs, budget, without_readers(source));
     fs::resize_file(weights.path(), kBytes / 2);
     try {
       const Pager::Pin pin = pager.pin(file.bytes().subspan(kBytes - kMiB, 4096));
@@ -202,10 +207,7 @@ TEST_CASE("a file that somebody writes to while it is paged is an error at the n
     const MappedFile file(weights.path());
     Budget budget(8 * kMiB);
     const std::array runs = {file.bytes()};
-    PagerOptions options;
-    options.source = source;
-    options.readers = 0;
-    Pager pager(file, runs, budget, options);
+    Pager pager(file, runs, budget, without_readers(source));
     { const Pager::Pin before = pager.pin(file.bytes().subspan(0, 4096)); }
     std::fstream(weights.path(), std::ios::in | std::ios::out | std::ios::binary).write("other", 5);
     fs::last_write_time(weights.path(), fs::file_time_type::clock::now() + std::chrono::seconds(1));
