@@ -10,14 +10,14 @@
 
 namespace frugal::cli {
 
-BudgetRequest parse_budget(std::string_view text) {
+BudgetRequest parse_budget(std::string_view text, std::string_view flag) {
   using Kind = BudgetRequest::Kind;
   if (text == "auto") return {Kind::automatic, 0};
   if (text == "none") return {Kind::none, 0};
-  const uint64_t bytes = parse_bytes(text, "--memory-budget");
+  const uint64_t bytes = parse_bytes(text, flag);
   if (bytes == 0)
-    throw Error(Code::usage, "--memory-budget: a budget of 0 holds nothing")
-        .hint("`none` is no limit; `auto`, the default, is what the machine has available");
+    throw Error(Code::usage, fmt::format("{}: a budget of 0 holds nothing", flag))
+        .hint("`none` is no limit; `auto`, the default, is what is available");
   return {Kind::size, bytes};
 }
 
@@ -41,6 +41,12 @@ BudgetLimits budget_limits(const Config::Memory& memory, const SystemMemory& sys
         system.cgroup && system.cgroup->limit_bytes == machine ? "this cgroup" : "this machine", format_bytes(machine));
   result.total_bytes = std::min(request.bytes, machine);
   return result;
+}
+
+std::optional<uint64_t> device_bytes(const Config::Memory& memory) {
+  const BudgetRequest request = parse_budget(memory.gpu_budget, "--gpu-memory-budget");
+  if (request.kind == BudgetRequest::Kind::automatic) return std::nullopt;
+  return request.bytes;
 }
 
 PagerOptions pager_options(const Config::Memory& memory) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "config/config.h"
@@ -17,12 +18,15 @@ struct BudgetRequest {
   Kind kind = Kind::automatic;
   uint64_t bytes = 0;  // of a size
 };
-/// "auto", "none" or a size. Throws Error(usage), for a size of 0 too: it would hold nothing.
-BudgetRequest parse_budget(std::string_view text);
+/// "auto", "none" or a size, as `flag` has it. Throws Error(usage), for a size of 0 too: it would hold nothing.
+BudgetRequest parse_budget(std::string_view text, std::string_view flag = "--memory-budget");
 
 /// The limits that `memory` sets. auto: nine tenths of what `system` has available. A size above what the machine or
 /// the cgroup has at all is cut to that, with a warning in the log.
 BudgetLimits budget_limits(const Config::Memory& memory, const SystemMemory& system);
+
+/// Backend::device_bytes.
+std::optional<uint64_t> device_bytes(const Config::Memory& memory);
 
 PagerOptions pager_options(const Config::Memory& memory);
 

@@ -154,6 +154,7 @@ void Tool::add_common_flags() {
   key("--profile", "profile", "settings for a kind of machine: a name in configs/profiles, a file, or auto");
   key("--memory-budget", "memory.budget", "memory that may be held: like 64MiB or 1.5G, auto (what is there) or none")
       ->type_name("SIZE");
+  key("--gpu-memory-budget", "memory.gpu_budget", "the same for the device of --backend torch:cuda")->type_name("SIZE");
   key("--backend", "backend", "cpu, torch or torch:cuda; :bf16 or :fp16 after it halves the weights");
   app_.add_option("--format", format_, fmt::format("output as {}", fmt::join(info_.formats, ", ")))
       ->type_name("FORMAT")
@@ -274,6 +275,7 @@ void Tool::parse() {
   if (!config_.profile.empty()) read_configuration(profile_settings(config_.profile));
   if (no_progress_) Progress::disable();
   backend_ = parse_backend(config_.backend);
+  backend_.device_bytes = device_bytes(config_.memory);
   parse_budget(config_.memory.budget);
 }
 

@@ -27,6 +27,7 @@ struct Config {
 
   struct Memory {
     std::string budget = "auto";             // auto: what is available; none; or a size (cli/memory_options.h)
+    std::string gpu_budget = "auto";         // the same of a device that a backend runs on
     std::string mode = "auto";               // aggressive, cache; auto: cache where many questions are asked
     std::string page_policy = "predictive";  // predictive, lru, clock (memory/page_policy.h)
     std::string page_source = "auto";        // auto, mapped, direct (memory/block_reader.h)
@@ -71,6 +72,7 @@ struct Config {
   } rerank;
 
   struct Answer {
+    std::string gpu_budget = "auto";                   // the same of a device that a backend runs on
     std::string mode = "auto";                         // auto, extract, generate, none
     int64_t deadline_ms = 0;                           // 0: none
     double abstain_below = 0.5;                        // confidence, 0 to 1

@@ -15,6 +15,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"profile", &c.profile},
       {"backend", &c.backend},
       {"memory.budget", &c.memory.budget},
+      {"memory.gpu_budget", &c.memory.gpu_budget},
       {.key = "memory.mode", .value = &c.memory.mode, .choices = {"auto", "aggressive", "cache"}},
       {.key = "memory.page_policy", .value = &c.memory.page_policy, .choices = {"predictive", "lru", "clock"}},
       {.key = "memory.page_source", .value = &c.memory.page_source, .choices = {"auto", "mapped", "direct"}},

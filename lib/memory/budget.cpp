@@ -17,8 +17,10 @@ constexpr uint64_t kAskEveryBytes = kMiB;
 // Left to others who have asked as we have, and not yet touched what they were told they may.
 constexpr uint64_t kSpareBytes = 24 * kMiB;
 
-MetricLabels label_of(int tag) {
-  return {{"tag", std::string(to_string(static_cast<MemoryTag>(tag)))}};
+MetricLabels label_of(int tag, const MetricLabels& more) {
+  MetricLabels labels = {{"tag", std::string(to_string(static_cast<MemoryTag>(tag)))}};
+  labels.insert(labels.end(), more.begin(), more.end());
+  return labels;
 }
 
 void report_pool(const PoolStats& stats, const MetricLabels& labels, MetricSink& sink) {
@@ -75,9 +77,10 @@ void Reservation::absorb(Reservation&& other) {
   other.budget_ = nullptr;
 }
 
-Budget::Budget(uint64_t limit_bytes) : Budget(BudgetLimits{limit_bytes, {}, {}}) {}
+Budget::Budget(uint64_t limit_bytes) : Budget(BudgetLimits{limit_bytes, {}, {}, {}}) {}
 
-Budget::Budget(const BudgetLimits& limits) : limits_(limits) {
+Budget::Budget(const BudgetLimits& limits)
+    : limits_(limits), tier_(limits.tier.empty() ? MetricLabels() : MetricLabels{{"tier", limits.tier}}) {
   metric_registry().add(*this);
 }
 
@@ -89,19 +92,20 @@ void Budget::report(MetricSink& sink) const {
   std::array<const PagePool*, kMemoryTags> pools{};
   report_counts(sink, pools);
   for (int tag = 0; tag < kMemoryTags; ++tag)  // without our lock: a pool that grows holds its own and asks us
-    if (const PagePool* pool = pools[static_cast<size_t>(tag)]) report_pool(pool->stats(), label_of(tag), sink);
+    if (const PagePool* pool = pools[static_cast<size_t>(tag)]) report_pool(pool->stats(), label_of(tag, tier_), sink);
 }
 
 void Budget::report_counts(MetricSink& sink, std::array<const PagePool*, kMemoryTags>& pools) const {
   const std::lock_guard lock(mutex_);
   const auto figure = [](uint64_t count) { return static_cast<double>(count); };
-  if (limited()) sink.peak("frugal_budget_limit_bytes", "What may be held", figure(limits_.total_bytes));
-  sink.peak("frugal_budget_peak_bytes", "The most that was held", figure(peak_));
-  sink.counter("frugal_budget_reclaimed_bytes_total", "Given up by those who could, for others", figure(reclaimed_));
-  sink.counter("frugal_budget_refusals_total", "Reservations refused", figure(static_cast<uint64_t>(refusals_)));
+  if (limited()) sink.peak("frugal_budget_limit_bytes", "What may be held", figure(limits_.total_bytes), tier_);
+  sink.peak("frugal_budget_peak_bytes", "The most that was held", figure(peak_), tier_);
+  sink.counter("frugal_budget_reclaimed_bytes_total", "Given up by those who could, for others", figure(reclaimed_),
+               tier_);
+  sink.counter("frugal_budget_refusals_total", "Reservations refused", figure(static_cast<uint64_t>(refusals_)), tier_);
   for (int tag = 0; tag < kMemoryTags; ++tag) {
     const auto i = static_cast<size_t>(tag);
-    const MetricLabels labels = label_of(tag);
+    const MetricLabels labels = label_of(tag, tier_);
     pools[i] = pools_[i].get();
     if (peak_by_tag_[i] == 0) continue;
     sink.gauge("frugal_memory_bytes", "Held, by kind", figure(used_[i]), labels);
@@ -211,7 +215,8 @@ void Budget::refuse(MemoryTag tag, uint64_t bytes, std::string_view what) {
   const uint64_t tag_limit = limits_.by_tag[i], total_limit = limits_.total_bytes;
   const bool by_tag = tag_limit != 0 && (tag_limit < used_[i] || bytes > tag_limit - used_[i]);
   const uint64_t used = by_tag ? used_[i] : total_, limit = by_tag ? tag_limit : total_limit;
-  const std::string flag = by_tag ? fmt::format("--set memory.limits.{}=", to_string(tag)) : "--memory-budget ";
+  std::string flag = limits_.tier.empty() ? "--memory-budget " : fmt::format("--{}-memory-budget ", limits_.tier);
+  if (by_tag) flag = fmt::format("--set memory.limits.{}=", to_string(tag));
   throw Error(Code::over_budget,
               fmt::format("{} needs {}, {} of {} are in use{}", what, format_bytes(bytes), format_bytes(used),
                           format_bytes(limit), by_tag ? fmt::format(" for {}", to_string(tag)) : std::string()))

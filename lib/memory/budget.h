@@ -60,6 +60,7 @@ struct BudgetLimits {
   /// What the machine or the cgroup has available now, where others share it; none: not asked. Asked every few MiB, and
   /// not for weights and index, which the kernel can read again.
   std::function<uint64_t()> available_bytes;
+  std::string tier;  // whose memory it is, in metrics; empty: the host's
 };
 
 class Budget : public MetricSource {
@@ -83,6 +84,11 @@ class Budget : public MetricSource {
   /// Memory of that kind, reserved here page by page (memory/page_pool.h).
   PagePool& pool(MemoryTag tag);
 
+  /// Throws Error(over_budget) naming `what` if others have taken what was available; asks those who can let go first.
+  /// reserve() has done so for all of it; whoever touches much at once asks again on the way.
+  void require_available(MemoryTag tag, uint64_t bytes, std::string_view what);
+  bool shares_the_machine() const { return limits_.available_bytes != nullptr; }
+
   bool limited() const { return limits_.total_bytes != 0; }
   uint64_t limit_bytes() const { return limits_.total_bytes; }
   uint64_t used_bytes() const;
@@ -95,13 +101,13 @@ class Budget : public MetricSource {
   void report_counts(MetricSink& sink, std::array<const PagePool*, kMemoryTags>& pools) const;
   uint64_t free_bytes(MemoryTag tag) const;  // mutex_ held
   Reservation take(MemoryTag tag, uint64_t bytes);
-  void require_available(MemoryTag tag, uint64_t bytes, std::string_view what);
   void reclaim_for(MemoryTag tag, uint64_t bytes);
   uint64_t ask_reclaimers(uint64_t bytes);
   [[noreturn]] void refuse(MemoryTag tag, uint64_t bytes, std::string_view what);
   void give_back(MemoryTag tag, uint64_t bytes);
 
   const BudgetLimits limits_;
+  const MetricLabels tier_;  // a label, or none
   mutable std::mutex mutex_;
   std::array<uint64_t, kMemoryTags> used_{}, peak_by_tag_{};
   uint64_t total_ = 0;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "ops/device_weights.h"
 #include "ops/gather.h"
 #include "ops/plugin_abi.h"
 
@@ -96,6 +97,9 @@ class TableOps final : public PluginOps {
     check(plugin_.open(&how, &context), "open");
     context_ = {context, plugin_.close};
     check(plugin_.device(context_.get(), &device_), "device");
+    if (!device_.is_host) device_budget_.emplace(device_limits(backend));
+    weights_.emplace(plugin_, context_.get(), backend.precision == Backend::Precision::fp32 ? 4 : 2, device_budget(),
+                     [this](int32_t status, const char* operation) { check(status, operation); });
     name_ = device_.is_host ? plugin_.name : fmt::format("{}:{}", plugin_.name, device_.name);
   }
 
@@ -103,12 +107,12 @@ class TableOps final : public PluginOps {
   std::string library() const override { return device_.library; }
   std::string device() const override { return device_.name; }
 
-  Weight prepare(const PackedWeight& weight) override;
-  Weight prepare(const WeightRows& weight) override;
+  Weight prepare(const PackedWeight& weight) override { return {weights_->add(weight), weight.outputs, weight.inputs}; }
+  Weight prepare(const WeightRows& weight) override { return {weights_->add(weight), weight.outputs, weight.inputs}; }
   View allocate(Shape shape) override;
   std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
-  /// On a device, uninitialised.
-  std::shared_ptr<std::byte> device_block(uint64_t bytes);
+  /// On a device, uninitialised, reserved in its budget.
+  std::shared_ptr<std::byte> device_block(MemoryTag tag, uint64_t bytes, std::string_view what);
   void upload(std::span<const float> from, View to) override {
     FRUGAL_CHECK(int64_t(from.size()) == to.shape.elements());
     check(plugin_.upload(context_.get(), vector_of(from), matrix_of(to)), "upload");
@@ -176,6 +180,8 @@ class TableOps final : public PluginOps {
     return reinterpret_cast<const frugal_span*>(spans.data());  // the same members, asserted above
   }
   void check(int32_t status, const char* operation) const;
+  BudgetLimits device_limits(const Backend& backend) const;
+  Budget* device_budget() { return device_budget_ ? &*device_budget_ : budget_; }
 
   // Destroyed from the last to the first: blocks before the context, the context before the library.
   std::shared_ptr<Library> library_;
@@ -185,8 +191,9 @@ class TableOps final : public PluginOps {
   std::string name_;
   Budget* budget_;
   Arena arena_;                                     // on the host
+  std::optional<Budget> device_budget_;             // of a device
+  std::optional<DeviceWeights> weights_;            // always there
   std::vector<std::shared_ptr<std::byte>> blocks_;  // on a device
-  std::vector<Reservation> weights_;
 };
 
 void TableOps::check(int32_t status, const char* operation) const {
@@ -205,57 +212,35 @@ void TableOps::check(int32_t status, const char* operation) const {
   }
 }
 
-Weight TableOps::prepare(const PackedWeight& weight) {
-  FRUGAL_CHECK(weight.data && is_linear(weight.dtype));
-  std::vector<float> block(static_cast<size_t>(kOutputBlock * weight.inputs));  // padding included
-  return prepare(WeightRows{weight.outputs, weight.inputs, [&](int64_t first, std::span<float> rows) {
-                              unpack_block(weight, first / kOutputBlock, block);
-                              std::copy_n(block.begin(), rows.size(), rows.begin());
-                            }});
+// Nine tenths of what is free, as on the host; no limit where the device does not tell.
+BudgetLimits TableOps::device_limits(const Backend& backend) const {
+  BudgetLimits limits;
+  limits.tier = "gpu";
+  if (backend.device_bytes) limits.total_bytes = *backend.device_bytes;
+  if (!backend.device_bytes && memory().free_bytes) limits.total_bytes = *memory().free_bytes / 10 * 9;
+  return limits;
 }
 
-// A block of outputs at a time: the weight is never there twice.
-Weight TableOps::prepare(const WeightRows& weight) {
-  if (budget_ && device_.is_host) {
-    const uint64_t bytes = static_cast<uint64_t>(weight.outputs) * static_cast<uint64_t>(weight.inputs) * sizeof(float);
-    weights_.push_back(budget_->reserve(MemoryTag::weights, bytes, "weights of the plugin's backend"));
-  }
-  Weight made{-1, weight.outputs, weight.inputs};
-  check(plugin_.make_weight(context_.get(), weight.outputs, weight.inputs, &made.id), "make_weight");
-  std::vector<float> buffer(static_cast<size_t>(kOutputBlock * weight.inputs));
-  for (int64_t first = 0; first < weight.outputs; first += kOutputBlock) {
-    const int64_t count = std::min(kOutputBlock, weight.outputs - first);
-    const std::span<float> rows = std::span(buffer).first(static_cast<size_t>(count * weight.inputs));
-    weight.read(first, rows);
-    check(plugin_.fill_weight(context_.get(), made.id, first, vector_of(rows)), "fill_weight");
-  }
-  return made;
-}
-
-std::shared_ptr<std::byte> TableOps::device_block(uint64_t bytes) {
+std::shared_ptr<std::byte> TableOps::device_block(MemoryTag tag, uint64_t bytes, std::string_view what) {
+  auto reservation = std::make_shared<Reservation>(device_budget_->reserve(tag, bytes, what));
   void* data = nullptr;
   check(plugin_.allocate(context_.get(), bytes, &data), "allocate");
-  return {static_cast<std::byte*>(data), [this](std::byte* p) { plugin_.release(context_.get(), p); }};
+  return {static_cast<std::byte*>(data), [this, reservation](std::byte* p) { plugin_.release(context_.get(), p); }};
 }
 
 // On a device memory does not grow where it lies: rows, all of floats, are copied to a larger block.
 class DeviceRows final : public HeldRows {
  public:
-  DeviceRows(TableOps& ops, std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget)
-      : ops_(ops), capacity_(capacity), budget_(budget) {
+  DeviceRows(TableOps& ops, std::span<const uint64_t> row_bytes, int64_t capacity) : ops_(ops), capacity_(capacity) {
     for (const uint64_t bytes : row_bytes) arrays_.push_back({nullptr, bytes});
   }
 
   void grow_to(int64_t rows) override {
     if (rows <= rows_) return;
     const int64_t grown = std::min(capacity_, std::max({rows, rows_ + rows_ / 2, kLeastRows}));
-    uint64_t row_bytes = 0;
-    for (const Array& array : arrays_) row_bytes += array.row_bytes;
-    if (budget_)
-      reservation_.absorb(
-          budget_->reserve(MemoryTag::kv_cache, static_cast<uint64_t>(grown - rows_) * row_bytes, "key-value cache"));
     for (Array& array : arrays_) {
-      const auto larger = ops_.device_block(static_cast<uint64_t>(grown) * array.row_bytes);
+      const auto larger = ops_.device_block(MemoryTag::kv_cache, static_cast<uint64_t>(grown) * array.row_bytes,
+                                            "the key-value cache on the device");
       const Shape shape{rows_, static_cast<int64_t>(array.row_bytes / sizeof(float))};
       if (rows_ > 0) ops_.copy(View(array.block.get(), DType::f32, shape), View(larger.get(), DType::f32, shape));
       array.block = larger;
@@ -276,19 +261,17 @@ class DeviceRows final : public HeldRows {
   TableOps& ops_;
   std::vector<Array> arrays_;
   int64_t rows_ = 0, capacity_;
-  Budget* budget_;
-  Reservation reservation_;
 };
 
 std::unique_ptr<HeldRows> TableOps::hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) {
   if (device_.is_host) return PluginOps::hold_rows(row_bytes, capacity, budget);
-  return std::make_unique<DeviceRows>(*this, row_bytes, capacity, budget);
+  return std::make_unique<DeviceRows>(*this, row_bytes, capacity);
 }
 
 View TableOps::allocate(Shape shape) {
   const uint64_t bytes = static_cast<uint64_t>(shape.elements()) * sizeof(float);
   if (device_.is_host) return View(arena_.allocate(bytes), DType::f32, shape);
-  blocks_.push_back(device_block(bytes));
+  blocks_.push_back(device_block(MemoryTag::activations, bytes, "working memory on the device"));
   return View(blocks_.back().get(), DType::f32, shape);
 }
 
@@ -307,16 +290,24 @@ void TableOps::embed(View table, std::span<const float> row_scales, std::span<co
 void TableOps::embed(Weight table, std::span<const int32_t> ids, View out) {
   FRUGAL_CHECK(out.rows() == int64_t(ids.size()) && out.cols() == table.inputs);
   for (const int32_t id : ids) FRUGAL_CHECK(id >= 0 && id < table.outputs);
-  check(plugin_.embed(context_.get(), table.id, ids.data(), int64_t(ids.size()), matrix_of(out)), "embed");
+  std::vector<float> rows;
+  if (weights_->read_rows(table.id, ids, rows)) return upload(rows, out);
+  weights_->use(table.id, [&](int64_t id, int64_t, int64_t) {
+    check(plugin_.embed(context_.get(), id, ids.data(), int64_t(ids.size()), matrix_of(out)), "embed");
+  });
 }
 
 void TableOps::linear(const LinearSpec& spec, View x, View out, View residual) {
   FRUGAL_CHECK(x.cols() == spec.weight.inputs && out.rows() == x.rows() && out.cols() == spec.weight.outputs);
   FRUGAL_CHECK(spec.bias.empty() || int64_t(spec.bias.size()) == spec.weight.outputs);
   if (x.rows() == 0) return;
-  check(plugin_.linear(context_.get(), spec.weight.id, vector_of(spec.bias), int32_t(spec.activation), matrix_of(x),
-                       matrix_of(residual), matrix_of(out)),
-        "linear");
+  weights_->use(spec.weight.id, [&](int64_t id, int64_t first, int64_t outputs) {
+    const auto part = [&](View of) { return matrix_of(of ? of.columns(first, outputs) : View()); };
+    const auto bias = spec.bias.empty() ? spec.bias : spec.bias.subspan(size_t(first), size_t(outputs));
+    check(plugin_.linear(context_.get(), id, vector_of(bias), int32_t(spec.activation), matrix_of(x), part(residual),
+                         part(out)),
+          "linear");
+  });
 }
 
 void TableOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) {

@@ -19,6 +19,8 @@ struct Backend {
   std::string plugin;                                                     // "torch"; empty: the native one
   std::string device = "cpu";                                             // "cpu", "cuda" or "cuda:N"
   enum class Precision { fp32, bf16, fp16 } precision = Precision::fp32;  // of weights and products
+  /// That may be held on a device that is not the host; none: nine tenths of what is free there. 0: no limit.
+  std::optional<uint64_t> device_bytes = {};
 
   bool native() const { return plugin.empty(); }
 };
@@ -55,9 +57,10 @@ class PluginOps : public Ops {
 /// ../lib/frugal (an installation). Throws Error(missing) that says where it looked and how to get it.
 std::filesystem::path find_plugin(const std::string& name);
 
-/// Opens `file` and a context in it on `threads` of the host. Borrows `budget` (may be null), which counts weights and,
-/// on the host, activations. Throws Error(missing) if the file cannot be loaded (with the linker's words) or the device
-/// is not there, Error(mismatch) if it is no plugin or one of another ABI.
+/// Opens `file` and a context in it on `threads` of the host. Borrows `budget` (may be null), which counts weights and
+/// activations on the host; a device has a budget of its own. Packed weights that do not fit are brought for each use
+/// (ops/device_weights.h), so they are borrowed too. Throws Error(missing) if the file cannot be loaded (with the
+/// linker's words) or the device is not there, Error(mismatch) if it is no plugin or one of another ABI.
 std::unique_ptr<PluginOps> open_plugin_ops(const std::filesystem::path& file, const Backend& backend, int threads,
                                            Budget* budget);
 

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define FRUGAL_PLUGIN_ABI 1u
+#define FRUGAL_PLUGIN_ABI 2u
 #define FRUGAL_PLUGIN_SYMBOL "frugal_plugin_query"
 
 typedef struct frugal_context frugal_context;
@@ -97,9 +97,11 @@ typedef struct frugal_plugin {
   int32_t (*drop_caches)(frugal_context* context);
   int32_t (*reset_peak)(frugal_context* context);
 
-  /* A weight [outputs, inputs] is made empty and filled by rows of fp32. */
+  /* A weight [outputs, inputs] is made empty and filled by rows of fp32; the number of one that was released may be
+   * given again. */
   int32_t (*make_weight)(frugal_context* context, int64_t outputs, int64_t inputs, int64_t* weight);
   int32_t (*fill_weight)(frugal_context* context, int64_t weight, int64_t first_row, frugal_vector rows);
+  void (*release_weight)(frugal_context* context, int64_t weight);
 
   /* The operations of ops.h. */
   int32_t (*embed)(frugal_context* context, int64_t weight, const int32_t* ids, int64_t count, frugal_matrix out);

@@ -1,9 +1,13 @@
 // The door to plugins: what is refused and how it is said, and that a plugin can be let go and opened again.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <random>
 
+#include "base/metrics.h"
+#include "base/units.h"
 #include "support/backends.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
@@ -133,12 +137,109 @@ TEST_CASE("a singular value decomposition gives the matrix back, its values fall
             doctest::Approx(a[r * 3 + c]).epsilon(1e-5));
 }
 
+#ifdef FRUGAL_PRETEND_DEVICE
+
+namespace {
+
+// A weight of random numbers, packed.
+struct RandomWeight {
+  std::vector<std::byte> data;
+  PackedWeight packed;
+
+  RandomWeight(int64_t outputs, int64_t inputs, uint32_t seed)
+      : data(packed_bytes(DType::linear_f32, outputs, inputs)),
+        packed{DType::linear_f32, outputs, inputs, data.data(), nullptr} {
+    std::mt19937 random(seed);
+    std::uniform_real_distribution<float> number(-1, 1);
+    std::vector<float> block(static_cast<size_t>(kOutputBlock * inputs)), scales(kOutputBlock);
+    const uint64_t block_bytes = data.size() / static_cast<uint64_t>(packed.out_blocks());
+    for (uint64_t b = 0; b < static_cast<uint64_t>(packed.out_blocks()); ++b) {
+      std::generate(block.begin(), block.end(), [&] { return number(random); });
+      pack_block(DType::linear_f32, block, inputs, data.data() + b * block_bytes, scales.data());
+    }
+  }
+};
+
+// Looks up rows of the first weight, multiplies with it and then with each of the others, and what is held on the way
+// grows. All weights have 512 inputs; the others as many outputs.
+std::vector<float> pass_through(Ops& ops, std::span<const RandomWeight> weights) {
+  std::vector<Weight> prepared;
+  for (const RandomWeight& weight : weights) prepared.push_back(ops.prepare(weight.packed));
+  const uint64_t row_bytes = 512 * sizeof(float);
+  const auto held = ops.hold_rows(std::span(&row_bytes, 1), 1024, nullptr);
+  held->grow_to(512);
+  const Ops::Scope scope(ops);
+  const std::vector<int32_t> ids = {0, 17, 8000};
+  const View x = ops.allocate(Shape{3, 512}), wide = ops.allocate(Shape{3, weights[0].packed.outputs});
+  ops.embed(prepared[0], ids, x);
+  std::vector<float> bias(static_cast<size_t>(weights[0].packed.outputs));
+  for (size_t i = 0; i < bias.size(); ++i) bias[i] = static_cast<float>(i % 7);
+  ops.linear({prepared[0], bias, Activation::gelu}, x, wide);
+  ops.linear({prepared[0], {}}, x, wide, wide);
+  for (size_t i = 1; i < prepared.size(); ++i) {
+    const View next = ops.allocate(Shape{3, 512});
+    ops.linear({prepared[i], {}}, x, next);
+    ops.copy(next, x);
+  }
+  std::vector<float> result(static_cast<size_t>(wide.shape.elements() + x.shape.elements()));
+  ops.download(wide, std::span(result).first(static_cast<size_t>(wide.shape.elements())));
+  ops.download(x, std::span(result).last(static_cast<size_t>(x.shape.elements())));
+  return result;
+}
+
+double figure_of(const std::string& name) {
+  for (const Metric& metric : metric_registry().collect())
+    if (metric.name == name) return metric.value();
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("weights that do not fit on a device are brought there for each use, and the results are the same") {
+  if (plugin_backends().empty()) return;
+  std::vector<RandomWeight> weights;
+  weights.emplace_back(8000 + 11, 512, 1);  // 16 MiB on the device: two parts at least
+  for (uint32_t i = 2; i < 6; ++i) weights.emplace_back(512, 512, i);
+  ThreadPool threads(1);
+  const auto host = make_ops(parse_backend("torch"), threads, nullptr);
+  const std::vector<float> expected = pass_through(*host, weights);
+  for (const uint64_t mib : {1024, 20, 12}) {
+    CAPTURE(mib);
+    const double before = figure_of("frugal_device_streamed_bytes_total");
+    const auto ops = pretended_device(1, mib * kMiB);
+    const std::vector<float> got = pass_through(*ops, weights);
+    REQUIRE(got.size() == expected.size());
+    double most = 0;
+    for (size_t i = 0; i < got.size(); ++i) most = std::max(most, std::abs(double(got[i]) - double(expected[i])));
+    CHECK(most < 1e-3);  // products are cut otherwise
+    CHECK((figure_of("frugal_device_streamed_bytes_total") > before) == (mib < 20 + 1));
+  }
+}
+
+TEST_CASE("what a device holds stays within its budget, and what does not fit at all is refused") {
+  if (plugin_backends().empty()) return;
+  std::vector<RandomWeight> weights;
+  weights.emplace_back(8000 + 11, 512, 1);
+  const auto small = pretended_device(1, 4 * kMiB);
+  const std::optional<Error> error = error_of([&] { pass_through(*small, weights); });
+  REQUIRE(error);
+  CHECK(error->code() == Code::over_budget);
+  CHECK(contains(error->hint(), "--gpu-memory-budget"));
+  // Rows that cannot be read again have to stay.
+  const auto ops = pretended_device(1, kMiB);
+  CHECK_THROWS_AS(ops->prepare(WeightRows{1024, 512, [](int64_t, std::span<float>) {}}), Error);
+}
+
+#endif
+
 TEST_CASE("the budget counts a plugin's weights and working memory before they are allocated") {
   if (plugin_backends().empty()) return;
   Budget budget(1 << 20);
   const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, &budget);
   std::vector<std::byte> data(packed_bytes(DType::linear_f32, 1024, 512));
-  CHECK_THROWS_AS(ops->prepare({DType::linear_f32, 1024, 512, data.data(), nullptr}), Error);
+  CHECK_THROWS_AS(ops->prepare(WeightRows{1024, 512, [](int64_t, std::span<float>) {}}), Error);
+  CHECK(budget.used_bytes(MemoryTag::weights) == 0);
+  CHECK_NOTHROW(ops->prepare({DType::linear_f32, 1024, 512, data.data(), nullptr}));  // brought for each use
   CHECK_THROWS_AS(ops->allocate(Shape{1024, 1024}), Error);
   CHECK(budget.used_bytes(MemoryTag::weights) == 0);
 }

@@ -1,9 +1,11 @@
 // Every backend that this machine has: the native one on each instruction set and number of threads, and the torch
-// plugin on the processor and on CUDA where it is built and there is a device.
+// plugin on the processor, on the processor as if it were a device, and on CUDA where it is built and there is one.
 #pragma once
 
 #include <doctest/doctest.h>
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,8 +34,23 @@ inline const std::vector<std::string>& plugin_backends() {
   return backends;
 }
 
+#ifdef FRUGAL_PRETEND_DEVICE
+// The torch plugin on the processor as if that were a device (tests/ops/plugins/pretend_device.c).
+inline std::unique_ptr<PluginOps> pretended_device(int threads, std::optional<uint64_t> device_bytes = {}) {
+  Backend backend{"torch"};
+  backend.device_bytes = device_bytes;
+  return open_plugin_ops(FRUGAL_PRETEND_DEVICE, backend, threads, nullptr);
+}
+#endif
+
 template <typename Check>
 void on_every_plugin(Check&& check) {
+#ifdef FRUGAL_PRETEND_DEVICE
+  if (!plugin_backends().empty()) {
+    CAPTURE("pretended device");
+    check(*pretended_device(2));
+  }
+#endif
   for (const std::string& name : plugin_backends()) {
     CAPTURE(name);
     ThreadPool pool(2);

@@ -14,7 +14,7 @@
 struct frugal_context {
   at::Device device = at::kCPU;
   at::ScalarType precision = at::kFloat;
-  std::vector<at::Tensor> weights;                 // [outputs, inputs] in `precision`
+  std::vector<at::Tensor> weights;                 // [outputs, inputs] in `precision`; undefined: released
   std::unordered_map<void*, at::Tensor> matrices;  // what allocate() gave out, by address
 };
 
@@ -56,7 +56,8 @@ inline at::Tensor tensor_of(const frugal_context& context, const frugal_vector& 
 }
 
 inline const at::Tensor& weight_of(const frugal_context& context, int64_t weight) {
-  if (weight < 0 || weight >= static_cast<int64_t>(context.weights.size()))
+  if (weight < 0 || weight >= static_cast<int64_t>(context.weights.size()) ||
+      !context.weights[static_cast<size_t>(weight)].defined())
     throw Failure(FRUGAL_FAILED, "no such weight");
   return context.weights[static_cast<size_t>(weight)];
 }

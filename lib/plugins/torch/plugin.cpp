@@ -2,6 +2,7 @@
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <mutex>
@@ -150,10 +151,20 @@ int32_t reset_peak(frugal_context* context) {
 
 int32_t make_weight(frugal_context* context, int64_t outputs, int64_t inputs, int64_t* weight) {
   return guarded([&] {
-    context->weights.push_back(
-        at::empty({outputs, inputs}, at::TensorOptions(context->device).dtype(context->precision)));
-    *weight = static_cast<int64_t>(context->weights.size()) - 1;
+    at::Tensor made = at::empty({outputs, inputs}, at::TensorOptions(context->device).dtype(context->precision));
+    std::vector<at::Tensor>& weights = context->weights;
+    const auto free = std::find_if(weights.begin(), weights.end(), [](const at::Tensor& t) { return !t.defined(); });
+    *weight = free - weights.begin();
+    if (free == weights.end())
+      weights.push_back(std::move(made));
+    else
+      *free = std::move(made);
   });
+}
+
+void release_weight(frugal_context* context, int64_t weight) {
+  if (weight >= 0 && weight < static_cast<int64_t>(context->weights.size()))
+    context->weights[static_cast<size_t>(weight)] = at::Tensor();
 }
 
 int32_t fill_weight(frugal_context* context, int64_t weight, int64_t first_row, frugal_vector rows) {
@@ -183,6 +194,7 @@ frugal_plugin make_plugin() {
   plugin.reset_peak = reset_peak;
   plugin.make_weight = make_weight;
   plugin.fill_weight = fill_weight;
+  plugin.release_weight = release_weight;
   add_operations(plugin);
   return plugin;
 }

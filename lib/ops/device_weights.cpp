@@ -1,0 +1,195 @@
+#include "ops/device_weights.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "base/units.h"
+
+namespace frugal {
+namespace {
+
+// Of a weight that does not stay, on the device at a time. Large enough that a product is worth its call.
+constexpr uint64_t kSliceBytes = 8 * kMiB;
+
+WeightRows rows_of(const PackedWeight& weight, std::vector<float>& block) {
+  block.resize(static_cast<size_t>(kOutputBlock * weight.inputs));  // padding included
+  return {weight.outputs, weight.inputs, [&weight, &block](int64_t first, std::span<float> rows) {
+            unpack_block(weight, first / kOutputBlock, block);
+            std::copy_n(block.begin(), rows.size(), rows.begin());
+          }};
+}
+
+}  // namespace
+
+void DeviceWeights::OnDevice::release() {
+  if (plugin_) plugin_->release_weight(context_, id_);
+  plugin_ = nullptr;
+}
+
+DeviceWeights::OnDevice& DeviceWeights::OnDevice::operator=(OnDevice&& other) noexcept {
+  if (this == &other) return *this;
+  release();
+  plugin_ = std::exchange(other.plugin_, nullptr);
+  context_ = other.context_;
+  id_ = other.id_;
+  return *this;
+}
+
+DeviceWeights::DeviceWeights(const frugal_plugin& plugin, frugal_context* context, uint64_t element_bytes,
+                             Budget* budget, Check check)
+    : plugin_(plugin), context_(context), element_bytes_(element_bytes), budget_(budget), check_(std::move(check)) {
+  if (budget_) budget_->add(*this);
+  metric_registry().add(*this);
+}
+
+DeviceWeights::~DeviceWeights() {
+  metric_registry().remove(*this);
+  if (budget_) budget_->remove(*this);
+}
+
+// A block of outputs at a time: the weight is never there twice.
+DeviceWeights::OnDevice DeviceWeights::make(int64_t first_output, int64_t outputs, const WeightRows& weight) {
+  int64_t id = -1;
+  check_(plugin_.make_weight(context_, outputs, weight.inputs, &id), "make_weight");
+  OnDevice made(plugin_, context_, id);
+  std::vector<float> buffer(static_cast<size_t>(kOutputBlock * weight.inputs));
+  for (int64_t done = 0; done < outputs; done += kOutputBlock) {
+    const int64_t count = std::min(kOutputBlock, outputs - done);
+    const std::span<float> rows = std::span(buffer).first(static_cast<size_t>(count * weight.inputs));
+    weight.read(first_output + done, rows);
+    check_(plugin_.fill_weight(context_, id, done, {rows.data(), static_cast<int64_t>(rows.size())}), "fill_weight");
+  }
+  return made;
+}
+
+int64_t DeviceWeights::keep(Entry entry) {
+  const std::lock_guard lock(mutex_);
+  entries_.push_back(std::move(entry));
+  return static_cast<int64_t>(entries_.size()) - 1;
+}
+
+int64_t DeviceWeights::add(const PackedWeight& weight) {
+  FRUGAL_CHECK(weight.data && is_linear(weight.dtype));
+  Entry entry{weight, weight.outputs, weight.inputs, {}, {}};
+  const uint64_t bytes = bytes_of(weight.outputs, weight.inputs);
+  if (budget_) entry.reservation = budget_->reserve_up_to(MemoryTag::weights, bytes, Budget::Ask::nobody);
+  if (budget_ && entry.reservation.bytes() < bytes)
+    entry.reservation.release();
+  else
+    try_to_place(entry);
+  return keep(std::move(entry));
+}
+
+// The device may have less than the budget says: others use it too.
+void DeviceWeights::try_to_place(Entry& entry) {
+  std::vector<float> block;
+  const std::lock_guard lock(mutex_);
+  try {
+    entry.there = make(0, entry.outputs, rows_of(entry.packed, block));
+  } catch (const Error& error) {
+    if (error.code() != Code::over_budget) throw;
+    entry.reservation.release();
+  }
+}
+
+int64_t DeviceWeights::add(const WeightRows& weight) {
+  Entry entry{{}, weight.outputs, weight.inputs, {}, {}};
+  if (budget_)
+    entry.reservation = budget_->reserve(MemoryTag::weights, bytes_of(weight.outputs, weight.inputs),
+                                         "weights of the plugin's backend");
+  {
+    const std::lock_guard lock(mutex_);
+    entry.there = make(0, weight.outputs, weight);
+  }
+  return keep(std::move(entry));
+}
+
+void DeviceWeights::use(int64_t weight, const Use& use) {
+  PackedWeight gone;
+  {
+    const std::lock_guard lock(mutex_);
+    const Entry& entry = entries_[static_cast<size_t>(weight)];
+    ++uses_;
+    if (entry.there) {
+      ++resident_uses_;
+      return use(entry.there.id(), 0, entry.outputs);
+    }
+    gone = entry.packed;
+  }
+  stream(gone, use);
+}
+
+bool DeviceWeights::read_rows(int64_t index, std::span<const int32_t> ids, std::vector<float>& rows) const {
+  PackedWeight weight;
+  {
+    const std::lock_guard lock(mutex_);
+    const Entry& entry = entries_[static_cast<size_t>(index)];
+    if (entry.there) return false;
+    weight = entry.packed;
+  }
+  const auto inputs = static_cast<size_t>(weight.inputs);
+  std::vector<float> block(static_cast<size_t>(kOutputBlock) * inputs);
+  rows.clear();
+  for (const int32_t id : ids) {
+    unpack_block(weight, id / kOutputBlock, block);
+    const auto row = block.begin() + static_cast<ptrdiff_t>(static_cast<size_t>(id % kOutputBlock) * inputs);
+    rows.insert(rows.end(), row, row + static_cast<ptrdiff_t>(inputs));
+  }
+  return true;
+}
+
+void DeviceWeights::stream(const PackedWeight& weight, const Use& use) {
+  const auto blocks = static_cast<int64_t>(kSliceBytes / bytes_of(kOutputBlock, weight.inputs));
+  const int64_t slice = std::min(weight.outputs, std::max<int64_t>(1, blocks) * kOutputBlock);
+  Reservation reservation;
+  if (budget_)
+    reservation =
+        budget_->reserve(MemoryTag::weights, bytes_of(slice, weight.inputs), "a part of a weight on the device");
+  std::vector<float> block;
+  const WeightRows rows = rows_of(weight, block);
+  const std::lock_guard lock(mutex_);
+  for (int64_t first = 0; first < weight.outputs; first += slice) {
+    const int64_t outputs = std::min(slice, weight.outputs - first);
+    const OnDevice part = make(first, outputs, rows);
+    use(part.id(), first, outputs);
+    streamed_bytes_ += bytes_of(outputs, weight.inputs);
+  }
+}
+
+uint64_t DeviceWeights::reclaim(uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  uint64_t got = 0;
+  for (auto entry = entries_.rbegin(); entry != entries_.rend() && got < bytes; ++entry) {
+    if (!entry->there || !entry->packed.data) continue;
+    entry->there.release();
+    got += entry->reservation.bytes();
+    entry->reservation.release();
+  }
+  return got;
+}
+
+uint64_t DeviceWeights::resident_bytes() const {
+  const std::lock_guard lock(mutex_);
+  uint64_t bytes = 0;
+  for (const Entry& entry : entries_)
+    if (entry.there) bytes += bytes_of(entry.outputs, entry.inputs);
+  return bytes;
+}
+
+uint64_t DeviceWeights::streamed_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return streamed_bytes_;
+}
+
+void DeviceWeights::report(MetricSink& sink) const {
+  sink.gauge("frugal_device_weight_bytes", "Weights that stay on a plugin's device",
+             static_cast<double>(resident_bytes()));
+  const std::lock_guard lock(mutex_);
+  sink.counter("frugal_device_streamed_bytes_total", "Weights brought to a plugin's device for one use",
+               static_cast<double>(streamed_bytes_));
+  sink.ratio("frugal_device_hit_ratio", "Share of the uses of weights that found them on the plugin's device",
+             static_cast<double>(resident_uses_), static_cast<double>(uses_));
+}
+
+}  // namespace frugal
