@@ -46,7 +46,7 @@ uint64_t CountingOps::mapped_bytes() const {
 
 WorkingMemory CountingOps::now() const {
   WorkingMemory memory = sizes_;
-  memory.activation_bytes = arena_pages_.size() * kPage;
+  memory.activation_bytes = arena_.capacity_bytes();  // touched as it grows (PagePool::populate)
   for (const auto& [begin, held] : *held_) memory.kv_cache_bytes += held.written.size() * kPage;
   return memory;
 }
@@ -74,7 +74,6 @@ const PackedWeight& CountingOps::weight(Weight handle) const {
 // The arena is the real one, so that it grows as it does in earnest; what nobody writes to costs addresses only.
 std::byte* CountingOps::take(uint64_t bytes) {
   std::byte* data = arena_.allocate(bytes);
-  add_pages(arena_pages_, data, bytes, kPage);
   tensors_.push_back({data, arena_.mark().offset, pass_.tensors.size()});
   pass_.tensors.push_back({bytes, kUnused, kUnused});
   pass_.arena_bytes = std::max(pass_.arena_bytes, arena_.mark().offset);
@@ -104,7 +103,6 @@ View CountingOps::allocate(Shape shape) {
 
 void CountingOps::rewind(Arena::Mark mark) {
   arena_.reset(mark);
-  while (arena_pages_.size() * kPage > arena_.capacity_bytes()) arena_pages_.erase(std::prev(arena_pages_.end()));
   while (!tensors_.empty() && tensors_.back().end_offset > mark.offset) tensors_.pop_back();
   if (mark.offset > 0) return;
   std::erase_if(pass_.tensors, [](const TensorLifetime& tensor) { return tensor.first == kUnused; });

@@ -103,7 +103,6 @@ class CountingOps final : public Ops {
 
   int threads_;
   Arena arena_;
-  Pages arena_pages_;
   std::vector<Tensor> tensors_;  // in the order of the arena
   int64_t step_ = 0;             // operations of this pass
   ForwardPass pass_, widest_pass_;

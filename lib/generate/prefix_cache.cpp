@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "memory/page_pool.h"
 
 namespace frugal {
@@ -98,6 +99,15 @@ std::vector<Entry> list_entries(const std::filesystem::path& folder) {
   return entries;
 }
 
+// A cache is not what fills a disk: half of what is free is left to others.
+void require_disk_room(const std::filesystem::path& folder, uint64_t bytes) {
+  std::error_code unknown;
+  const std::filesystem::space_info disk = std::filesystem::space(folder, unknown);
+  if (!unknown && disk.available / 2 < bytes)
+    throw Error(Code::io, fmt::format("{} are wanted, and the disk of '{}' has {} left", format_bytes(bytes),
+                                      folder.native(), format_bytes(disk.available)));
+}
+
 }  // namespace
 
 PrefixCache::PrefixCache(std::filesystem::path folder, uint64_t max_bytes, Budget* budget)
@@ -150,6 +160,7 @@ void PrefixCache::keep(std::string_view model, std::span<const TokenId> prompt, 
     std::filesystem::create_directories(folder_, failed);
     if (failed) throw Error(Code::io, fmt::format("cannot create '{}': {}", folder_.native(), failed.message()));
     make_room((keys.size() - block) * file_bytes);
+    require_disk_room(folder_, (keys.size() - block) * file_bytes);
     BlockRows rows(block_bytes(cache), budget_);
     for (; block < keys.size(); ++block) {
       if (::access(path_of(keys[block]).c_str(), F_OK) == 0) continue;  // another process was faster

@@ -181,8 +181,11 @@ uint64_t Manager::force_cleanup() {
   const uint64_t before = anonymous_bytes();
   unload_all();
   release_free_heap();
-  const uint64_t after = anonymous_bytes();
-  return before - std::min(before, after);
+  const uint64_t after = anonymous_bytes(), freed = before - std::min(before, after);
+  const Lock lock(mutex_);
+  ++counts_.collections;
+  counts_.collected_bytes += freed;
+  return freed;
 }
 
 uint64_t Manager::auto_cleanup_if_needed(double percent) {
@@ -204,13 +207,23 @@ bool Manager::check_available(uint64_t bytes) const {
   return budget_->reserve_up_to(MemoryTag::weights, bytes, Budget::Ask::others).bytes() == bytes;
 }
 
-Manager::Temporary::Temporary(Manager& manager) : manager_(manager), since_(manager.stats().loads) {}
+Manager::Temporary::Temporary(Manager& manager) : manager_(manager), since_(manager.counts().loads) {}
 
 Manager::Temporary::~Temporary() {
   if (manager_.unload_where([&](const Thing& thing) { return thing.loaded_at > since_; }) > 0) release_free_heap();
 }
 
 ManagerStats Manager::stats() const {
+  ManagerStats stats = counts();
+  if (const auto process = read_process()) stats.ram_bytes = process->rss_bytes();
+  for (const Metric& metric : metric_registry().collect())
+    for (const auto& [label, value] : metric.labels)
+      if (metric.name == "frugal_memory_bytes" && label == "tier" && value == "gpu")
+        stats.gpu_bytes += static_cast<uint64_t>(metric.value());
+  return stats;
+}
+
+ManagerStats Manager::counts() const {
   const Lock lock(mutex_);
   ManagerStats stats = counts_;
   stats.predictions = order_.predictions();
@@ -221,7 +234,7 @@ ManagerStats Manager::stats() const {
 }
 
 void Manager::report(MetricSink& sink) const {
-  const ManagerStats now = stats();
+  const ManagerStats now = counts();
   const auto figure = [](int64_t count) { return static_cast<double>(count); };
   sink.counter("frugal_model_loads_total", "Models made anew", figure(now.loads));
   sink.ratio("frugal_model_hit_ratio", "Share of the uses of models that found them loaded", figure(now.hits),
@@ -231,6 +244,9 @@ void Manager::report(MetricSink& sink) const {
   sink.counter("frugal_model_evictions_total", "Models given up because room was needed", figure(now.evictions));
   sink.counter("frugal_model_prefetches_total", "Models whose files were read before they were asked for",
                figure(now.prefetches));
+  sink.counter("frugal_collections_total", "Times that everything unused was given up", figure(now.collections));
+  sink.counter("frugal_collected_bytes_total", "Anonymous memory that this gave back to the system",
+               static_cast<double>(now.collected_bytes));
   sink.gauge("frugal_models_loaded", "Models that are loaded", figure(now.loaded));
   sink.peak("frugal_models_loaded_peak", "The most models that were loaded at once", figure(now.most_loaded));
   sink.ratio("frugal_model_prediction_accuracy", "Share of the uses of models that were foretold",

@@ -36,6 +36,10 @@ struct ManagerStats {
   int64_t loaded = 0, most_loaded = 0;  // now, and the most at any time
   int64_t prefetches = 0;
   int64_t predictions = 0, right_predictions = 0;  // of what is loaded next
+  int64_t collections = 0;                         // force_cleanup()s
+  uint64_t collected_bytes = 0;                    // of anonymous memory that they gave back
+  uint64_t ram_bytes = 0;                          // resident in this process, mapped pages included
+  uint64_t gpu_bytes = 0;                          // reserved in the budgets of devices; 0 without one
 };
 
 /// Thread-safe. What it gave out has to be let go before it dies.
@@ -116,6 +120,7 @@ class Manager final : public Reclaimer, public MetricSource {
   using Lock = std::unique_lock<std::mutex>;
 
   void add(std::string name, std::type_index type, Make make, std::function<void()> bring_near);
+  ManagerStats counts() const;         // all but the bytes
   Thing& find(std::string_view name);  // mutex_ held
   std::shared_ptr<void> load_any(std::string_view name, std::type_index type);
   void make(Lock& lock, Thing& thing);

@@ -24,6 +24,8 @@ constexpr uint64_t kSlabBytes = 64 * kKiB;
 // Slabs without blocks that are kept: where the small blocks of a pass come and go together, the pages of a few classes
 // would be faulted in again for each pass (docs/design/0021).
 constexpr size_t kKeptSlabs = 4;
+// Pages that are touched between one look at what the machine has left and the next.
+constexpr uint64_t kPopulateBytes = kMiB;
 // Beyond what any processor addresses; sums of a few such sizes do not wrap.
 constexpr uint64_t kMostBytes = uint64_t(1) << 56;
 
@@ -62,6 +64,18 @@ Error no_memory(uint64_t bytes, std::string_view what) {
 
 double share(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+// Content stays. The kernel before 5.14 has to be asked page by page; guards are nobody's, but their pages are.
+#if defined(__GNUC__)
+__attribute__((no_sanitize("address")))
+#endif
+void touch(std::byte* begin, uint64_t bytes) {
+  if (::madvise(begin, bytes, MADV_POPULATE_WRITE) == 0) return;
+  for (uint64_t at = 0; at < bytes; at += page_bytes()) {
+    volatile std::byte& first = begin[at];
+    first = first;
+  }
 }
 
 // Guards may not be touched by anyone else.
@@ -161,6 +175,15 @@ bool PagePool::commit(std::byte* begin, uint64_t bytes) {
   return true;
 }
 
+void PagePool::populate(std::byte* begin, uint64_t bytes, std::string_view what) {
+  if (!budget_.shares_the_machine()) return;
+  for (uint64_t done = 0; done < bytes; done += kPopulateBytes) {
+    const uint64_t step = std::min(kPopulateBytes, bytes - done);
+    if (done > 0) budget_.require_available(tag_, step, what);
+    touch(begin + done, step);
+  }
+}
+
 // One call drops the pages, forbids them and gives back what the kernel promised.
 void PagePool::decommit(std::byte* begin, uint64_t bytes, uint64_t committed_bytes) {
   if (committed_bytes == 0) return;
@@ -215,7 +238,7 @@ std::byte* PagePool::allocate_run(uint64_t bytes, std::string_view what) {
   run.run_bytes = round_up(bytes + 2 * guard_bytes_, page_bytes());
   // Asked before the lock is taken: somebody may have to give up a block of this pool for it.
   run.reservation = budget_.reserve(tag_, run.run_bytes, what);
-  const Lock lock(mutex_);
+  Lock lock(mutex_);
   run.begin = take_addresses(run.run_bytes, page_bytes());
   if (!commit(run.begin, run.run_bytes)) {
     give_addresses(run.begin, run.run_bytes);
@@ -223,9 +246,13 @@ std::byte* PagePool::allocate_run(uint64_t bytes, std::string_view what) {
   }
   set_guards(run.begin, run.run_bytes, bytes);
   note_birth(run.slot, bytes, run.run_bytes);
-  std::byte* block = run.begin + guard_bytes_;
+  std::byte *begin = run.begin, *block = begin + guard_bytes_;
+  const uint64_t run_bytes = run.run_bytes;
   runs_.emplace(block, std::move(run));
-  return block;
+  lock.unlock();
+  Block refused(block, Return{this});  // comes back if populate() throws
+  populate(begin, run_bytes, what);
+  return refused.release();
 }
 
 // The lock is let go while the budget is asked for a new one.
@@ -443,6 +470,7 @@ bool GrowingArrays::commit(Array& array, uint64_t bytes) {
 void GrowingArrays::grow_to(std::span<const uint64_t> bytes, std::string_view what) {
   FRUGAL_CHECK(pool_ && bytes.size() == arrays_.size());
   uint64_t more = 0;
+  const std::vector<Array> before = arrays_;
   for (size_t i = 0; i < arrays_.size(); ++i) {
     FRUGAL_CHECK(bytes[i] <= arrays_[i].capacity_bytes);
     more += std::max(round_up(bytes[i], page_bytes()), arrays_[i].committed_bytes) - arrays_[i].committed_bytes;
@@ -456,7 +484,15 @@ void GrowingArrays::grow_to(std::span<const uint64_t> bytes, std::string_view wh
   }
   reservation.shrink_to(committed_bytes() - reservation_.bytes());
   reservation_.absorb(std::move(reservation));
-  if (!grown) throw no_memory(more, what);
+  try {
+    if (!grown) throw no_memory(more, what);
+    for (size_t i = 0; i < arrays_.size(); ++i)
+      pool_->populate(arrays_[i].begin + before[i].committed_bytes,
+                      arrays_[i].committed_bytes - before[i].committed_bytes, what);
+  } catch (const Error&) {
+    for (size_t i = 0; i < arrays_.size(); ++i) shrink_to(i, before[i].used_bytes);
+    throw;
+  }
 }
 
 }  // namespace frugal

@@ -115,6 +115,10 @@ class PagePool {
   void reserve_segment(uint64_t bytes);
   // Counts too. False where the system has no memory.
   bool commit(std::byte* begin, uint64_t bytes);
+  // Where others share the machine, touches what was committed a piece at a time and looks before each at what is left,
+  // so that those who were told yes at the same moment see each other. The mutex is not held. Throws
+  // Error(over_budget).
+  void populate(std::byte* begin, uint64_t bytes, std::string_view what);
   void decommit(std::byte* begin, uint64_t bytes, uint64_t committed_bytes);
 
   MemoryTag tag_;

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/metrics.h"
 #include "base/trace.h"
 #include "base/units.h"
 #include "format/pack.h"
@@ -422,10 +423,42 @@ class Quantizer::Run {
   std::string tokenizer_blob_;
 };
 
+namespace {
+
+// Leaves its figures with the registry: ratios and peaks outlive their source.
+class QuantizeFigures final : public MetricSource {
+ public:
+  QuantizeFigures(uint64_t source_bytes, const QuantizeResult& result) : source_bytes_(source_bytes), result_(result) {
+    metric_registry().add(*this);
+  }
+  ~QuantizeFigures() override { metric_registry().remove(*this); }
+  QuantizeFigures(const QuantizeFigures&) = delete;
+  QuantizeFigures& operator=(const QuantizeFigures&) = delete;
+
+  void report(MetricSink& sink) const override {
+    sink.ratio("frugal_compression_ratio", "Bytes of a pack for a byte of its source",
+               static_cast<double>(result_.pack_bytes), static_cast<double>(source_bytes_));
+    double worst = 0;
+    for (const TensorError& error : result_.errors) worst = std::max(worst, error.relative_rms);
+    if (!result_.errors.empty()) sink.peak("frugal_compression_error", "The largest relative error of a tensor", worst);
+    if (result_.verification)
+      sink.peak("frugal_compression_loss", "Distance of a pack from full precision: 1 - cosine, or KL in nats",
+                result_.verification->loss());
+  }
+
+ private:
+  uint64_t source_bytes_;
+  const QuantizeResult& result_;
+};
+
+}  // namespace
+
 QuantizeResult Quantizer::run() {
   check_output(options_);
   refuse_foreign_file(options_);
-  return Run(*this).make();
+  QuantizeResult result = Run(*this).make();
+  const QuantizeFigures figures(source_bytes(), result);
+  return result;
 }
 
 }  // namespace frugal

@@ -73,11 +73,11 @@ TEST_CASE("a weight's pages count once, however often it is multiplied, and neve
 TEST_CASE("an integer weight asks for quantised rows, a float one does not") {
   for (const DType dtype : {DType::linear_f32, DType::linear_i8}) {
     CountingOps ops(1);
-    const std::vector<float> scales(64);
+    const std::vector<float> scales(128);
     LinearSpec spec;
-    spec.weight = ops.prepare({dtype, 64, 4096, nullptr, scales.data()});
+    spec.weight = ops.prepare({dtype, 128, 4096, nullptr, scales.data()});
     const Ops::Scope scope(ops);
-    const View x = ops.allocate(Shape{256, 4096}), out = ops.allocate(Shape{256, 64});
+    const View x = ops.allocate(Shape{256, 4096}), out = ops.allocate(Shape{256, 128});  // whole steps of the arena
     const uint64_t before = ops.peak().total_bytes();
     ops.linear(spec, x, out, {});
     const uint64_t quantized = kernels::active().quantized_rows_bytes(256, 4096, false);

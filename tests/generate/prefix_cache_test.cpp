@@ -1,10 +1,13 @@
 #include "generate/prefix_cache.h"
 
 #include <doctest/doctest.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -104,6 +107,20 @@ TEST_CASE("a kept prompt is restored as far as whole blocks go, and never its la
     CHECK(prefixes.restore("m", tokens(prompt_tokens), rows.cache) == expected);
     CHECK(rows.holds(expected, 5));
   }
+}
+
+TEST_CASE("where the disk has no room for a prompt nothing is written, and nothing fails") {
+  const TempFolder folder;
+  if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=64k") != 0) {
+    MESSAGE("SKIP: a small disk cannot be mounted here: ", std::strerror(errno));
+    return;
+  }
+  const PrefixCache prefixes(folder.path() / "cache", 1 << 20);
+  CHECK_NOTHROW(keep(prefixes, tokens(64 * 10), 5));  // 40 KiB, of 64
+  CHECK(files_in(folder.path() / "cache").empty());
+  keep(prefixes, tokens(64 * 4), 5);
+  CHECK(restored(prefixes, tokens(64 * 4)) == 64 * 3);
+  REQUIRE(::umount(folder.path().c_str()) == 0);
 }
 
 TEST_CASE("prompts share the blocks of their common start and nothing behind the first difference") {

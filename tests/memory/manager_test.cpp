@@ -8,6 +8,7 @@
 #include <chrono>
 #include <new>
 #include <thread>
+#include <vector>
 
 #include "base/error.h"
 #include "base/units.h"
@@ -106,6 +107,7 @@ TEST_CASE("what is in use is not unloaded by anybody") {
   CHECK_FALSE(world.manager.unload("a"));
   CHECK(world.manager.unload_all() == 0);
   world.manager.force_cleanup();
+  CHECK(world.manager.stats().collections == 1);
   CHECK(error_of([&] { world.budget.reserve(MemoryTag::io, 2 * kMiB, "x"); }).code() == Code::over_budget);
   CHECK(world.living == 1);
 }
@@ -307,4 +309,18 @@ TEST_CASE("what the manager did is told by the registry, after its end too") {
     CHECK(figure("frugal_model_loads_total") == before + 1);
   }
   CHECK(figure("frugal_model_loads_total") == before + 1);
+}
+
+TEST_CASE("a manager tells the memory of the process and what is reserved on devices") {
+  Manager manager(Manager::Mode::cache);
+  manager.register_loader<std::vector<char>>("large",
+                                             [] { return std::make_unique<std::vector<char>>(64 << 20, 'x'); });
+  const ManagerStats before = manager.stats();
+  CHECK(before.gpu_bytes == 0);
+  manager.load<std::vector<char>>("large");
+  CHECK(manager.stats().ram_bytes >= before.ram_bytes + (32 << 20));
+  Budget gpu(BudgetLimits{kGiB, {}, {}, "gpu"});
+  const Reservation weights = gpu.reserve(MemoryTag::weights, 5 * kMiB, "weights"),
+                    keys = gpu.reserve(MemoryTag::kv_cache, kMiB, "keys");
+  CHECK(manager.stats().gpu_bytes == 6 * kMiB);
 }

@@ -1,6 +1,7 @@
 #include "memory/page_pool.h"
 
 #include <doctest/doctest.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <array>
@@ -31,6 +32,14 @@ uint64_t random_bytes(std::mt19937& random) {
 
 bool filled(const std::byte* data, uint64_t bytes, std::byte with) {
   return std::all_of(data, data + bytes, [with](std::byte b) { return b == with; });
+}
+
+uint64_t resident_bytes(const std::byte* begin, uint64_t bytes) {
+  const uint64_t before = reinterpret_cast<uintptr_t>(begin) % kPage;
+  std::vector<unsigned char> pages((before + bytes + kPage - 1) / kPage);
+  REQUIRE(::mincore(const_cast<std::byte*>(begin - before), before + bytes, pages.data()) == 0);
+  const auto resident = std::count_if(pages.begin(), pages.end(), [](unsigned char page) { return (page & 1) != 0; });
+  return std::min(bytes, static_cast<uint64_t>(resident) * kPage);
 }
 
 // What a program with an error does, which the sanitizer is not to see before the pool does.
@@ -285,4 +294,38 @@ TEST_CASE("those without a budget share pools without a limit") {
   CHECK(&pool_of(MemoryTag::io, nullptr) != &pool_of(MemoryTag::kv_cache, nullptr));
   Budget budget(kMiB);
   CHECK(&pool_of(MemoryTag::io, &budget) == &budget.pool(MemoryTag::io));
+}
+
+TEST_CASE(
+    "where others share the machine, granted pages are there at once, and what others took meanwhile is refused") {
+  uint64_t left = 1000 * kMiB, looks = 0;
+  BudgetLimits limits;
+  limits.total_bytes = 900 * kMiB;
+  limits.available_bytes = [&] {
+    ++looks;
+    return left - std::min(left, looks * 100 * kMiB);  // others are quick
+  };
+  Budget budget(limits);
+  PagePool& pool = budget.pool(MemoryTag::kv_cache);
+  std::byte* block = pool.allocate(4 * kMiB, "keys");
+  CHECK(resident_bytes(block, 4 * kMiB) == 4 * kMiB);
+  CHECK(looks == 4);
+
+  CHECK_THROWS_AS(pool.allocate(8 * kMiB, "more keys"), Error);
+  GrowingArrays arrays(pool, {16 * kMiB, 16 * kMiB});
+  looks = 0;
+  arrays.grow_to(std::array<uint64_t, 2>{kMiB, kMiB}, "two arrays");
+  CHECK(resident_bytes(arrays.data(1), kMiB) == kMiB);
+  const uint64_t before = budget.used_bytes();
+  CHECK_THROWS_AS(arrays.grow_to(std::array<uint64_t, 2>{8 * kMiB, 8 * kMiB}, "two arrays"), Error);
+  CHECK(arrays.committed_bytes() == 2 * kMiB);
+  CHECK(budget.used_bytes() == before);
+  CHECK(pool.stats().committed_bytes == before);
+  pool.deallocate(block);
+}
+
+TEST_CASE("where nobody shares the machine, pages come as they are touched") {
+  Budget budget(900 * kMiB);
+  const PagePool::Block block = budget.pool(MemoryTag::kv_cache).make(4 * kMiB, "keys");
+  CHECK(resident_bytes(block.get(), 4 * kMiB) < 64 * kKiB);
 }
