@@ -120,6 +120,7 @@ class WatchedRows final : public HeldRows {
       : rows_(std::move(rows)), gone_(std::move(gone)) {}
   ~WatchedRows() override { gone_(); }
   void grow_to(int64_t rows) override { rows_->grow_to(rows); }
+  void check_room(int64_t rows) const override { rows_->check_room(rows); }
   std::byte* row(size_t array, int64_t row) const override { return rows_->row(array, row); }
 
  private:

@@ -108,6 +108,7 @@ class LocalGenerator final : public Generator {
       return text.empty() || !sink || sink(text);
     };
 
+    cache.check_room(int64_t(prompt.size()) + max_new_tokens);  // now, and not in the middle of the answer
     const bool read = prefill(prompt, deadline, cache, logits, result.prefix_tokens_reused);
     if (!read) result.finish = "deadline";
     result.prefill_ns = since_ns(begin);

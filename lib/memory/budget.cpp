@@ -16,6 +16,8 @@ namespace {
 constexpr uint64_t kAskEveryBytes = kMiB;
 // Left to others who have asked as we have, and not yet touched what they were told they may.
 constexpr uint64_t kSpareBytes = 24 * kMiB;
+// Of what is said to do, the part that is there for what comes after: working memory after weights, keys and values.
+constexpr uint64_t kSlack = 32;
 
 MetricLabels label_of(int tag, const MetricLabels& more) {
   MetricLabels labels = {{"tag", std::string(to_string(static_cast<MemoryTag>(tag)))}};
@@ -220,7 +222,7 @@ void Budget::refuse(MemoryTag tag, uint64_t bytes, std::string_view what) {
   throw Error(Code::over_budget,
               fmt::format("{} needs {}, {} of {} are in use{}", what, format_bytes(bytes), format_bytes(used),
                           format_bytes(limit), by_tag ? fmt::format(" for {}", to_string(tag)) : std::string()))
-      .hint(fmt::format("it could run with {}{}MiB", flag, (used + bytes + kMiB - 1) / kMiB));
+      .hint(fmt::format("it could run with {}{}MiB", flag, (used + bytes + (used + bytes) / kSlack + kMiB - 1) / kMiB));
 }
 
 void Budget::add(Reclaimer& reclaimer) {

@@ -467,14 +467,24 @@ bool GrowingArrays::commit(Array& array, uint64_t bytes) {
   return true;
 }
 
-void GrowingArrays::grow_to(std::span<const uint64_t> bytes, std::string_view what) {
+// Whole pages that are not committed yet.
+uint64_t GrowingArrays::missing_bytes(std::span<const uint64_t> bytes) const {
   FRUGAL_CHECK(pool_ && bytes.size() == arrays_.size());
   uint64_t more = 0;
-  const std::vector<Array> before = arrays_;
   for (size_t i = 0; i < arrays_.size(); ++i) {
     FRUGAL_CHECK(bytes[i] <= arrays_[i].capacity_bytes);
     more += std::max(round_up(bytes[i], page_bytes()), arrays_[i].committed_bytes) - arrays_[i].committed_bytes;
   }
+  return more;
+}
+
+void GrowingArrays::check_room(std::span<const uint64_t> bytes, std::string_view what) const {
+  pool_->budget_.reserve(pool_->tag_, missing_bytes(bytes), what);
+}
+
+void GrowingArrays::grow_to(std::span<const uint64_t> bytes, std::string_view what) {
+  const uint64_t more = missing_bytes(bytes);
+  const std::vector<Array> before = arrays_;
   Reservation reservation;
   if (more > 0) reservation = pool_->budget_.reserve(pool_->tag_, more, what);
   bool grown = true;

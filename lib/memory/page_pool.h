@@ -150,6 +150,8 @@ class GrowingArrays {
   /// are reserved together. Throws Error(over_budget) naming `what`; whatever could be used before still can.
   void grow_to(std::span<const uint64_t> bytes, std::string_view what);
   void grow_to(uint64_t bytes, std::string_view what) { grow_to(std::span(&bytes, 1), what); }
+  /// Throws as grow_to(bytes) would now, and grows nothing.
+  void check_room(std::span<const uint64_t> bytes, std::string_view what) const;
   /// Pages of `array` beyond its first `bytes` go back to the system, and may not be touched any more.
   void shrink_to(size_t array, uint64_t bytes) noexcept;
   std::byte* data(size_t array) const { return arrays_[array].begin; }
@@ -162,6 +164,7 @@ class GrowingArrays {
     std::byte* begin = nullptr;
     uint64_t capacity_bytes = 0, used_bytes = 0, committed_bytes = 0;
   };
+  uint64_t missing_bytes(std::span<const uint64_t> bytes) const;
   bool commit(Array& array, uint64_t bytes);
   void release() noexcept;
 

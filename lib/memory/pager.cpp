@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <system_error>
 
+#include "base/cpu.h"
 #include "base/error.h"
 
 namespace frugal {
@@ -285,6 +286,7 @@ void Pager::wake_readers(int32_t news) {
 }
 
 void Pager::read_ahead() {
+  take_short_turns();
   Lock lock(mutex_);
   while (!stop_) {
     moved_on_.wait(lock, [&] { return stop_ || news_ >= kBlocksPerRead; });

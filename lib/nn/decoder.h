@@ -46,6 +46,8 @@ class KvCache {
   /// Makes room for `tokens` more. Throws Error(bad_input) beyond the capacity, Error(over_budget); the cache is then
   /// as it was, and may be asked again.
   void extend(int64_t tokens);
+  /// Throws as extend(tokens) would now, so that a long read is not begun in vain.
+  void check_room(int64_t tokens) const;
   void advance(int64_t tokens) { length_ += tokens; }
 
   /// Where a layer writes the keys and values of the next `tokens` tokens, f32 [tokens, heads · head_dim]: in the
@@ -77,6 +79,7 @@ class KvCache {
     uint64_t row_bytes() const { return static_cast<uint64_t>(cols) * (dtype == DType::i8 ? 1 : sizeof(float)); }
   };
 
+  int64_t rows_for(int64_t tokens) const;
   View view(int64_t layer, size_t plane, int64_t first, int64_t tokens) const;
   QuantizedHeads quantized(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
 

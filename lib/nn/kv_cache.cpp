@@ -50,14 +50,23 @@ void KvCache::truncate(int64_t length) {
   length_ = length;
 }
 
-void KvCache::extend(int64_t tokens) {
+// Rows that room is made for where `tokens` more are wanted.
+int64_t KvCache::rows_for(int64_t tokens) const {
   FRUGAL_CHECK(tokens >= 0);
   const int64_t needed = length_ + tokens;
   if (needed > capacity_)
     throw Error(Code::bad_input, fmt::format("{} tokens do not fit a context of {}", needed, capacity_))
         .hint("ask for fewer new tokens, or give less context (--top-k)");
-  if (needed <= allocated_) return;
-  const int64_t grown = std::min(capacity_, ceil_div(needed, kGrowTokens) * kGrowTokens);
+  return std::min(capacity_, ceil_div(needed, kGrowTokens) * kGrowTokens);
+}
+
+void KvCache::check_room(int64_t tokens) const {
+  rows_->check_room(std::max(allocated_, rows_for(tokens)));
+}
+
+void KvCache::extend(int64_t tokens) {
+  const int64_t grown = rows_for(tokens);
+  if (grown <= allocated_) return;
   rows_->grow_to(grown);
   allocated_ = grown;
 }

@@ -29,10 +29,12 @@ class PooledRows final : public HeldRows {
 
   void grow_to(int64_t rows) override {
     const std::vector<uint64_t> bytes = bytes_of(rows);
-    arrays_.grow_to(bytes, "key-value cache");
+    arrays_.grow_to(bytes, kName);
     if (AllocationRecorder* recorder = AllocationRecorder::active())
       for (size_t i = 0; i < bytes.size(); ++i) recorder->grown(recorded_[i], bytes[i]);
   }
+
+  void check_room(int64_t rows) const override { arrays_.check_room(bytes_of(rows), kName); }
 
   std::byte* row(size_t array, int64_t row) const override {
     return arrays_.data(array) + static_cast<uint64_t>(row) * row_bytes_[array];
@@ -45,6 +47,7 @@ class PooledRows final : public HeldRows {
     return bytes;
   }
 
+  static constexpr std::string_view kName = "key-value cache";
   std::vector<uint64_t> row_bytes_;
   GrowingArrays arrays_;
   std::vector<uint64_t> recorded_;

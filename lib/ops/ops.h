@@ -93,6 +93,8 @@ class HeldRows {
   /// Room for `rows` of each array. What is there stays, but may move. Throws Error(over_budget); what was there before
   /// is there still.
   virtual void grow_to(int64_t rows) = 0;
+  /// Throws Error(over_budget) if there is no room for `rows` now, where that can be told beforehand; grows nothing.
+  virtual void check_room(int64_t rows) const = 0;
   virtual std::byte* row(size_t array, int64_t row) const = 0;
 };
 

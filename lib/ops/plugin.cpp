@@ -28,6 +28,7 @@ static_assert(int(Pooling::mean) == FRUGAL_POOL_MEAN && int(Pooling::cls) == FRU
 static_assert(sizeof(AttentionSpan) == sizeof(frugal_span) &&
               offsetof(AttentionSpan, kv_tokens) == offsetof(frugal_span, kv_tokens));
 
+constexpr std::string_view kDeviceRows = "the key-value cache on the device";
 constexpr const char* kHowToGetTorch = "scripts/setup --torch installs libtorch; then build again (docs/plugins.md)";
 
 struct CloseLibrary {
@@ -113,6 +114,7 @@ class TableOps final : public PluginOps {
   std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
   /// On a device, uninitialised, reserved in its budget.
   std::shared_ptr<std::byte> device_block(MemoryTag tag, uint64_t bytes, std::string_view what);
+  void check_device_room(uint64_t bytes) { device_budget_->reserve(MemoryTag::kv_cache, bytes, kDeviceRows); }
   void upload(std::span<const float> from, View to) override {
     FRUGAL_CHECK(int64_t(from.size()) == to.shape.elements());
     check(plugin_.upload(context_.get(), vector_of(from), matrix_of(to)), "upload");
@@ -239,13 +241,19 @@ class DeviceRows final : public HeldRows {
     if (rows <= rows_) return;
     const int64_t grown = std::min(capacity_, std::max({rows, rows_ + rows_ / 2, kLeastRows}));
     for (Array& array : arrays_) {
-      const auto larger = ops_.device_block(MemoryTag::kv_cache, static_cast<uint64_t>(grown) * array.row_bytes,
-                                            "the key-value cache on the device");
+      const auto larger =
+          ops_.device_block(MemoryTag::kv_cache, static_cast<uint64_t>(grown) * array.row_bytes, kDeviceRows);
       const Shape shape{rows_, static_cast<int64_t>(array.row_bytes / sizeof(float))};
       if (rows_ > 0) ops_.copy(View(array.block.get(), DType::f32, shape), View(larger.get(), DType::f32, shape));
       array.block = larger;
     }
     rows_ = grown;
+  }
+
+  void check_room(int64_t rows) const override {
+    uint64_t bytes = 0;
+    for (const Array& array : arrays_) bytes += array.row_bytes;
+    ops_.check_device_room(static_cast<uint64_t>(std::max<int64_t>(0, rows - rows_)) * bytes);
   }
 
   std::byte* row(size_t array, int64_t row) const override {

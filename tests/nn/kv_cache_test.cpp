@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "base/units.h"
 #include "nn/decoder.h"
 #include "support/backends.h"
 #include "support/errors.h"
@@ -100,6 +101,21 @@ TEST_CASE("a refusal leaves a key-value cache as it was, to be asked again") {
     CHECK(cache.length() == 150);
     CHECK(rows_of(cache, 0, 50) == before);
   }
+}
+
+TEST_CASE("whether there is room is told beforehand, and takes none") {
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads);
+  Budget budget(kMiB);
+  KvCache cache(*ops, {2, 4, 64}, 4096, &budget);  // 4 KiB a token
+  CHECK_NOTHROW(cache.check_room(250));
+  CHECK(budget.used_bytes() == 0);
+  CHECK_THROWS_AS(cache.check_room(270), Error);
+  CHECK_THROWS_AS(cache.check_room(5000), Error);
+  cache.extend(200);
+  const uint64_t before = budget.used_bytes();
+  CHECK_NOTHROW(cache.check_room(250));
+  CHECK(budget.used_bytes() == before);
 }
 
 TEST_CASE("rows that were saved are appended to another cache as they were") {
