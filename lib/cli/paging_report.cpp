@@ -23,6 +23,18 @@ Json number(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
+// Of the time since paging began, in which a request was under way, and what came in it.
+double reading_share(const PagingRun& run) {
+  return run.pager.paging_ns == 0
+             ? 0
+             : static_cast<double>(run.pager.reading_ns) / static_cast<double>(run.pager.paging_ns);
+}
+double reading_rate(const PagingRun& run) {
+  return run.pager.reading_ns == 0
+             ? 0
+             : 1e9 * static_cast<double>(run.pager.read_bytes) / static_cast<double>(run.pager.reading_ns);
+}
+
 Json run_json(const PagingAblation& ablation, const PagingRun& run) {
   return {{"source", to_string(run.pager.source)},
           {"policy", to_string(run.policy)},
@@ -30,6 +42,8 @@ Json run_json(const PagingAblation& ablation, const PagingRun& run) {
           {"read_blocks", run.pager.read_blocks},
           {"read_bytes", run.pager.read_bytes},
           {"hit_rate", run.pager.hit_rate()},
+          {"reading_share", reading_share(run)},
+          {"reading_bytes_per_second", reading_rate(run)},
           {"uses", run.uses},
           {"simulated_reads",
            {{"belady", run.simulated.belady},
@@ -112,11 +126,11 @@ std::string paging_text(const PagingAblation& ablation) {
     }
     const SimulatedReads& reads = run.simulated;
     text += fmt::format(
-        "{}, {}: {} of {} cannot be resident, {}; {} uses of blocks, simulated to need {} reads at "
-        "best, predictive {}, lru {}, clock {}\n",
+        "{}, {}: {} of {} cannot be resident, {}; under way {:.0f}% of the time, at {:.2f} GB/s; {} uses of blocks, "
+        "simulated to need {} reads at best, predictive {}, lru {}, clock {}\n",
         to_string(run.pager.source), to_string(run.policy), format_bytes(run.bytes_not_resident()),
-        format_bytes(run.pager.total_bytes), disk_text(run), run.uses, reads.belady, reads.predictive, reads.lru,
-        reads.clock);
+        format_bytes(run.pager.total_bytes), disk_text(run), 100 * reading_share(run), reading_rate(run) / 1e9,
+        run.uses, reads.belady, reads.predictive, reads.lru, reads.clock);
   }
   return text + fmt::format("{}: tokens as without a limit, peak RSS at most {}\n",
                             ablation.passed() ? "passed" : "FAILED", format_bytes(ablation.rss_limit_bytes()));

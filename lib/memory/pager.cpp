@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <system_error>
 
 #include "base/cpu.h"
@@ -25,6 +26,10 @@ std::span<const std::byte> aligned_inside(std::span<const std::byte> bytes) {
   const auto begin = reinterpret_cast<uintptr_t>(bytes.data()), end = begin + bytes.size();
   const uintptr_t from = (begin + kAlignment - 1) / kAlignment * kAlignment, to = end / kAlignment * kAlignment;
   return from < to ? bytes.subspan(from - begin, to - from) : std::span<const std::byte>();
+}
+
+int64_t now_ns() {
+  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -121,6 +126,7 @@ void Pager::start_paging() {
   } catch (const std::system_error&) {
     // No more threads to be had: what is not read ahead is read when it is asked for.
   }
+  began_ns_ = now_ns();
   paging_.store(true, std::memory_order_release);
 }
 
@@ -227,6 +233,7 @@ void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
   std::sort(victims.begin(), victims.end());
   const auto wanted = spans_of(taken);
   std::exception_ptr failure;
+  if (!wanted.empty()) begin_request();
   lock.unlock();
   hand_over(victims, taken);
   try {
@@ -236,10 +243,19 @@ void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
     for (const std::span<const std::byte> span : wanted) reader_->drop(span);
   }
   lock.lock();
+  if (!wanted.empty()) end_request();
   for (const int32_t b : victims) block(b).state = State::absent;
   for (const int32_t b : taken) settle(b, !failure);
   arrived_.notify_all();
   if (failure) std::rethrow_exception(failure);
+}
+
+void Pager::begin_request() {
+  if (requests_++ == 0) busy_since_ns_ = now_ns();
+}
+
+void Pager::end_request() {
+  if (--requests_ == 0) reading_ns_ += now_ns() - busy_since_ns_;
 }
 
 // Pages of blocks that go to blocks that come, the rest to the system. Block by block, since where pages are moved
@@ -350,6 +366,9 @@ PagerStats Pager::stats() const {
   stats.read_blocks = read_blocks_;
   stats.pins = pins_;
   stats.waited = waited_;
+  const int64_t now = now_ns();
+  stats.paging_ns = stats.paging ? now - began_ns_ : 0;
+  stats.reading_ns = reading_ns_ + (requests_ > 0 ? now - busy_since_ns_ : 0);
   if (reader_) stats.source = reader_->source();
   return stats;
 }

@@ -42,6 +42,8 @@ struct PagerStats {
   uint64_t read_bytes = 0;  // since the start, read ahead or when asked for
   int64_t read_blocks = 0;
   int64_t pins = 0, waited = 0;  // blocks pinned; of those, not there yet
+  int64_t paging_ns = 0;         // since paging began
+  int64_t reading_ns = 0;        // of them, while at least one request was under way, the moving of its pages included
   bool paging = false;           // false: everything fits
   BlockSource source = BlockSource::mapped;
   double hit_rate() const { return pins == 0 ? 1 : 1 - static_cast<double>(waited) / static_cast<double>(pins); }
@@ -122,6 +124,8 @@ class Pager final : public Reclaimer, public MetricSource {
   void drop(Lock& lock, Numbers victims);
   void take(int32_t b, Numbers& taken);
   void replace(Lock& lock, Numbers victims, Numbers taken);
+  void begin_request();
+  void end_request();
   void hand_over(const Numbers& victims, const Numbers& taken);
   void settle(int32_t b, bool came);
   void wake_readers(int32_t news);
@@ -142,6 +146,8 @@ class Pager final : public Reclaimer, public MetricSource {
   std::unique_ptr<BlockReader> reader_;
   uint64_t resident_bytes_ = 0, read_bytes_ = 0;  // those being read count as resident, those leaving do not
   int64_t pins_ = 0, waited_ = 0, read_blocks_ = 0;
+  int64_t began_ns_ = 0, busy_since_ns_ = 0, reading_ns_ = 0;
+  int32_t requests_ = 0;  // under way
   std::vector<int32_t> trace_;
   bool stop_ = false;
   int32_t news_ = 0;     // blocks that were let go since a reader looked for something to do
