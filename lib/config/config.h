@@ -72,7 +72,6 @@ struct Config {
   } rerank;
 
   struct Answer {
-    std::string gpu_budget = "auto";                   // the same of a device that a backend runs on
     std::string mode = "auto";                         // auto, extract, generate, none
     int64_t deadline_ms = 0;                           // 0: none
     double abstain_below = 0.5;                        // confidence, 0 to 1

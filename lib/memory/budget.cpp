@@ -14,7 +14,8 @@ namespace {
 
 // Looking at the system's memory takes a tenth of a millisecond, as long as touching this much.
 constexpr uint64_t kAskEveryBytes = kMiB;
-// Left to others who have asked as we have, and not yet touched what they were told they may.
+// Left to what nobody asks for, heaps above all, and to others who ask at the same moment as we: what is granted is
+// touched by the MiB (PagePool::populate).
 constexpr uint64_t kSpareBytes = 24 * kMiB;
 // Of what is said to do, the part that is there for what comes after: working memory after weights, keys and values.
 constexpr uint64_t kSlack = 32;

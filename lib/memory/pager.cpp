@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <system_error>
 
 #include "base/cpu.h"
@@ -26,10 +25,6 @@ std::span<const std::byte> aligned_inside(std::span<const std::byte> bytes) {
   const auto begin = reinterpret_cast<uintptr_t>(bytes.data()), end = begin + bytes.size();
   const uintptr_t from = (begin + kAlignment - 1) / kAlignment * kAlignment, to = end / kAlignment * kAlignment;
   return from < to ? bytes.subspan(from - begin, to - from) : std::span<const std::byte>();
-}
-
-int64_t now_ns() {
-  return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
 }  // namespace
@@ -126,7 +121,7 @@ void Pager::start_paging() {
   } catch (const std::system_error&) {
     // No more threads to be had: what is not read ahead is read when it is asked for.
   }
-  began_ns_ = now_ns();
+  began_ = Clock::now();
   paging_.store(true, std::memory_order_release);
 }
 
@@ -251,11 +246,11 @@ void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
 }
 
 void Pager::begin_request() {
-  if (requests_++ == 0) busy_since_ns_ = now_ns();
+  if (requests_++ == 0) busy_since_ = Clock::now();
 }
 
 void Pager::end_request() {
-  if (--requests_ == 0) reading_ns_ += now_ns() - busy_since_ns_;
+  if (--requests_ == 0) reading_ += Clock::now() - busy_since_;
 }
 
 // Pages of blocks that go to blocks that come, the rest to the system. Block by block, since where pages are moved
@@ -366,9 +361,10 @@ PagerStats Pager::stats() const {
   stats.read_blocks = read_blocks_;
   stats.pins = pins_;
   stats.waited = waited_;
-  const int64_t now = now_ns();
-  stats.paging_ns = stats.paging ? now - began_ns_ : 0;
-  stats.reading_ns = reading_ns_ + (requests_ > 0 ? now - busy_since_ns_ : 0);
+  const Clock::time_point now = Clock::now();
+  const auto ns = [](Clock::duration time) { return std::chrono::nanoseconds(time).count(); };
+  stats.paging_ns = stats.paging ? ns(now - began_) : 0;
+  stats.reading_ns = ns(reading_) + (requests_ > 0 ? ns(now - busy_since_) : 0);
   if (reader_) stats.source = reader_->source();
   return stats;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -107,6 +108,7 @@ class Pager final : public Reclaimer, public MetricSource {
   };
   using Lock = std::unique_lock<std::mutex>;
   using Numbers = std::vector<int32_t>;  // of blocks
+  using Clock = std::chrono::steady_clock;
 
   Block& block(int32_t b) { return blocks_[static_cast<size_t>(b)]; }
   uint64_t most_bytes() const;
@@ -146,8 +148,9 @@ class Pager final : public Reclaimer, public MetricSource {
   std::unique_ptr<BlockReader> reader_;
   uint64_t resident_bytes_ = 0, read_bytes_ = 0;  // those being read count as resident, those leaving do not
   int64_t pins_ = 0, waited_ = 0, read_blocks_ = 0;
-  int64_t began_ns_ = 0, busy_since_ns_ = 0, reading_ns_ = 0;
-  int32_t requests_ = 0;  // under way
+  int32_t requests_ = 0;                  // under way
+  Clock::time_point began_, busy_since_;  // paging; a request, if one is under way
+  Clock::duration reading_{};             // of requests, up to the last time that none was under way
   std::vector<int32_t> trace_;
   bool stop_ = false;
   int32_t news_ = 0;     // blocks that were let go since a reader looked for something to do

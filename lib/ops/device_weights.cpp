@@ -71,7 +71,7 @@ int64_t DeviceWeights::keep(Entry entry) {
 
 int64_t DeviceWeights::add(const PackedWeight& weight) {
   FRUGAL_CHECK(weight.data && is_linear(weight.dtype));
-  Entry entry{weight, weight.outputs, weight.inputs, {}, {}};
+  Entry entry{weight, {}, {}};
   const uint64_t bytes = bytes_of(weight.outputs, weight.inputs);
   if (budget_) entry.reservation = budget_->reserve_up_to(MemoryTag::weights, bytes, Budget::Ask::nobody);
   if (budget_ && entry.reservation.bytes() < bytes)
@@ -86,7 +86,7 @@ void DeviceWeights::try_to_place(Entry& entry) {
   std::vector<float> block;
   const std::lock_guard lock(mutex_);
   try {
-    entry.there = make(0, entry.outputs, rows_of(entry.packed, block));
+    entry.there = make(0, entry.packed.outputs, rows_of(entry.packed, block));
   } catch (const Error& error) {
     if (error.code() != Code::over_budget) throw;
     entry.reservation.release();
@@ -94,7 +94,7 @@ void DeviceWeights::try_to_place(Entry& entry) {
 }
 
 int64_t DeviceWeights::add(const WeightRows& weight) {
-  Entry entry{{}, weight.outputs, weight.inputs, {}, {}};
+  Entry entry{PackedWeight{DType::linear_f32, weight.outputs, weight.inputs}, {}, {}};
   if (budget_)
     entry.reservation = budget_->reserve(MemoryTag::weights, bytes_of(weight.outputs, weight.inputs),
                                          "weights of the plugin's backend");
@@ -113,7 +113,7 @@ void DeviceWeights::use(int64_t weight, const Use& use) {
     ++uses_;
     if (entry.there) {
       ++resident_uses_;
-      return use(entry.there.id(), 0, entry.outputs);
+      return use(entry.there.id(), 0, entry.packed.outputs);
     }
     gone = entry.packed;
   }
@@ -169,23 +169,13 @@ uint64_t DeviceWeights::reclaim(uint64_t bytes) {
   return got;
 }
 
-uint64_t DeviceWeights::resident_bytes() const {
-  const std::lock_guard lock(mutex_);
-  uint64_t bytes = 0;
-  for (const Entry& entry : entries_)
-    if (entry.there) bytes += bytes_of(entry.outputs, entry.inputs);
-  return bytes;
-}
-
-uint64_t DeviceWeights::streamed_bytes() const {
-  const std::lock_guard lock(mutex_);
-  return streamed_bytes_;
-}
-
 void DeviceWeights::report(MetricSink& sink) const {
-  sink.gauge("frugal_device_weight_bytes", "Weights that stay on a plugin's device",
-             static_cast<double>(resident_bytes()));
   const std::lock_guard lock(mutex_);
+  uint64_t resident_bytes = 0;
+  for (const Entry& entry : entries_)
+    if (entry.there) resident_bytes += bytes_of(entry.packed.outputs, entry.packed.inputs);
+  sink.gauge("frugal_device_weight_bytes", "Weights that stay on a plugin's device",
+             static_cast<double>(resident_bytes));
   sink.counter("frugal_device_streamed_bytes_total", "Weights brought to a plugin's device for one use",
                static_cast<double>(streamed_bytes_));
   sink.ratio("frugal_device_hit_ratio", "Share of the uses of weights that found them on the plugin's device",

@@ -46,8 +46,6 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
   /// Takes weights from the device, the last first.
   uint64_t reclaim(uint64_t bytes) override;
   void report(MetricSink& sink) const override;
-  uint64_t resident_bytes() const;
-  uint64_t streamed_bytes() const;  // brought to the device for one use, ever
 
  private:
   /// A weight in the plugin, given up with this.
@@ -69,13 +67,12 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
     int64_t id_ = -1;
   };
   struct Entry {
-    PackedWeight packed;  // data null: there are no rows to read again
-    int64_t outputs = 0, inputs = 0;
+    PackedWeight packed;  // data null: its shape only, there are no rows to read again
     OnDevice there;
     Reservation reservation;
   };
 
-  uint64_t bytes_of(int64_t outputs, int64_t inputs) const {
+  uint64_t bytes_of(int64_t outputs, int64_t inputs) const {  // on the device
     return static_cast<uint64_t>(outputs) * static_cast<uint64_t>(inputs) * element_bytes_;
   }
   OnDevice make(int64_t first_output, int64_t outputs, const WeightRows& rows);
@@ -92,7 +89,7 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
   // it in reclaim().
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
-  uint64_t streamed_bytes_ = 0;
+  uint64_t streamed_bytes_ = 0;  // brought to the device for one use, ever
   int64_t uses_ = 0, resident_uses_ = 0;
 };
 
