@@ -97,7 +97,7 @@ struct Config {
     double min_p = 0;
     double repeat_penalty = 1;
     int64_t seed = 0;
-    std::string kv_dtype = "f32";  // f32, int8
+    std::string kv_dtype = "auto";  // auto, f32, f16, int8
     struct PrefixCache {
       bool enabled = true;
       uint64_t max_bytes = uint64_t(1) << 30;

@@ -56,7 +56,7 @@ std::vector<ConfigField> config_fields(Config& c) {
       {"generate.min_p", &c.generate.min_p, 0, 1},
       {"generate.repeat_penalty", &c.generate.repeat_penalty, 0.01, 100},
       {"generate.seed", &c.generate.seed},
-      {.key = "generate.kv_dtype", .value = &c.generate.kv_dtype, .choices = {"f32", "int8"}},
+      {.key = "generate.kv_dtype", .value = &c.generate.kv_dtype, .choices = {"auto", "f32", "f16", "int8"}},
       {"generate.prefix_cache.enabled", &c.generate.prefix_cache.enabled},
       {"generate.prefix_cache.max_bytes", &c.generate.prefix_cache.max_bytes},
       {.key = "log.level", .value = &c.log.level, .choices = {"error", "warn", "info", "debug"}},

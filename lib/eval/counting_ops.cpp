@@ -155,8 +155,11 @@ void CountingOps::write(View view) {
   if (next == held_->begin()) return;
   auto& [start, held] = *std::prev(next);
   if (begin >= start + held.bytes) return;
+  const uint64_t element = element_bytes(view.dtype);
   for (int64_t r = 0; r < view.rows(); ++r)
-    add_pages(held.written, view.row<float>(r), static_cast<uint64_t>(view.cols()) * sizeof(float), kPage);
+    add_pages(held.written,
+              static_cast<const std::byte*>(view.data) + static_cast<uint64_t>(r * view.row_stride) * element,
+              static_cast<uint64_t>(view.cols()) * element, kPage);
   note_peak();
 }
 
@@ -243,6 +246,17 @@ void CountingOps::attention(const AttentionSpec& spec, std::span<const Attention
         std::max<uint64_t>(sizes_.scratch_bytes, static_cast<uint64_t>(floats * threads_) * sizeof(float));
   }
   write(out);
+}
+
+void CountingOps::narrow_heads(View x, const NarrowHeads& to) {
+  operate({x});
+  write(to.rows);
+  if (to.scales) write(to.scales);
+}
+
+void CountingOps::attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                                   const NarrowHeads& k, const NarrowHeads& v, View out) {
+  attention(spec, spans, q, k.rows, v.rows, out);
 }
 
 void CountingOps::activate(Activation, View x, View out) {

@@ -69,6 +69,10 @@ class CountingOps final : public Ops {
   void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
   void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                  View out) override;
+  bool has_narrow_heads() const override { return true; }
+  void narrow_heads(View x, const NarrowHeads& to) override;
+  void attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
+                        const NarrowHeads& v, View out) override;
   void activate(Activation f, View x, View out) override;
   void activate_gated(Activation f, View gate, View up, View out) override;
   void add(View a, View b, View out) override;

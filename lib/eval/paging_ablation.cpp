@@ -52,7 +52,7 @@ Continuation continue_text(Decoder& decoder, const std::string& text, int64_t ne
     throw Error(Code::bad_input,
                 fmt::format("{} tokens do not fit the model's context of {}", needed, decoder.context_tokens()))
         .hint("ask for fewer");
-  KvCache cache = decoder.make_cache(needed, &budget);
+  KvCache cache = decoder.make_cache(needed, &budget, KvType::automatic);
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
   decoder.forward(prompt, cache, logits);
   Continuation result;

@@ -61,6 +61,7 @@ class PrefixCache;
 /// `prefixes` (may be null) saves time and changes no token. `kv_type`: how keys and values are held while generating.
 std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget = nullptr,
                                                 std::optional<ChatFamily> family = {},
-                                                const PrefixCache* prefixes = nullptr, KvType kv_type = KvType::f32);
+                                                const PrefixCache* prefixes = nullptr,
+                                                KvType kv_type = KvType::automatic);
 
 }  // namespace frugal

@@ -6,7 +6,8 @@
 // 128 is 5 % slower on 170 tokens (bench_kernels, Zen 3).
 constexpr int64_t kKeyTile = 192;
 constexpr int64_t kQueryBlock = 192;  // queries that share a transposed tile of keys
-// With fewer queries, transposing the keys costs more than it saves: keys are then dotted one by one.
+// With fewer queries, transposing the keys and widening the values costs more than it saves: keys are then dotted one
+// by one, and both are widened where they are used.
 constexpr int64_t kTransposeFrom = 4;
 
 struct AttentionScratch {
@@ -14,11 +15,11 @@ struct AttentionScratch {
   float* scores;   // [kTileRows][kKeyTile]
   float* highest;  // [kQueryBlock]
   float* sum;      // [kQueryBlock]
-  float* widened;  // [kLanes][head_dim]: keys in int8, as floats, on their way to `keys`
+  float* widened;  // [kKeyTile][head_dim]: narrow rows as floats: keys on their way to `keys`, then the tile's values
 };
 
 int64_t attention_scratch_floats(int64_t, int64_t head_dim) {
-  return head_dim * kKeyTile + kTileRows * kKeyTile + 2 * kQueryBlock + kLanes * head_dim;
+  return head_dim * kKeyTile + kTileRows * kKeyTile + 2 * kQueryBlock + kKeyTile * head_dim;
 }
 
 FRUGAL_INLINE AttentionScratch lay_out(float* scratch, int64_t head_dim) {
@@ -36,46 +37,89 @@ FRUGAL_INLINE int64_t visible_keys(const AttentionHead& h, int64_t i) {
   return h.causal ? min_of(h.kv_tokens, h.kv_tokens - h.q_tokens + i + 1) : h.kv_tokens;
 }
 
-struct FloatRows {
-  const float* first;
-  int64_t stride;
-};
+// The elements of a narrow row, one by one: what is left over behind whole vectors.
+FRUGAL_INLINE float widen(float x) {
+  return x;
+}
+FRUGAL_INLINE float widen(uint16_t half) {
+  return f16_to_f32(half);
+}
+FRUGAL_INLINE float widen(int8_t code) {
+  return static_cast<float>(code);
+}
 
-// `count` keys, at most kLanes, from `first` on: where they lie, or widened into scratch.
-FRUGAL_INLINE FloatRows keys_as_floats(const AttentionHead& h, int64_t first, int64_t count, float* widened) {
-  if (!h.k_codes) return {h.k + first * h.k_stride, h.k_stride};
-  for (int64_t key = 0; key < count; ++key) {
-    const int8_t* codes = h.k_codes + (first + key) * h.k_stride;
-    const float scale = h.k_scales[(first + key) * h.scale_stride];
-    float* to = widened + key * h.head_dim;
-    int64_t d = 0;
-    for (; d + kLanes <= h.head_dim; d += kLanes) store(to + d, load_codes(codes + d) * splat(scale));
-    for (; d < h.head_dim; ++d) to[d] = static_cast<float>(codes[d]) * scale;
+// Calls use(F32Weights()), or what else the rows' type is.
+template <class Use>
+FRUGAL_INLINE void with_weights(const HeadRows& rows, const Use& use) {
+  if (rows.dtype == DType::f16) return use(F16Weights());
+  if (rows.dtype == DType::i8) return use(I8Weights());
+  use(F32Weights());
+}
+
+template <class Weights>
+FRUGAL_INLINE const typename Weights::Element* row_of(const HeadRows& rows, int64_t row) {
+  return static_cast<const typename Weights::Element*>(rows.first) + row * rows.stride;
+}
+
+template <class Weights>
+FRUGAL_INLINE VecF load_elements(const typename Weights::Element* p) {
+  return Weights::load_strip(reinterpret_cast<const std::byte*>(p));
+}
+
+template <class Weights>
+FRUGAL_INLINE float dot_elements(const float* a, const typename Weights::Element* b, int64_t count) {
+  VecF first = splat(0.0f), second = splat(0.0f);
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    first = mul_add(load(a + i), load_elements<Weights>(b + i), first);
+    second = mul_add(load(a + i + kLanes), load_elements<Weights>(b + i + kLanes), second);
   }
-  return {widened, h.head_dim};
+  float rest = 0;
+  for (; i + kLanes <= count; i += kLanes) first = mul_add(load(a + i), load_elements<Weights>(b + i), first);
+  for (; i < count; ++i) rest += a[i] * widen(b[i]);
+  return hsum(first + second) + rest;
+}
+
+template <class Weights>
+FRUGAL_INLINE void widen_row(const typename Weights::Element* from, int64_t count, float scale, float* to) {
+  int64_t d = 0;
+  for (; d + kLanes <= count; d += kLanes) store(to + d, load_elements<Weights>(from + d) * splat(scale));
+  for (; d < count; ++d) to[d] = widen(from[d]) * scale;
+}
+
+// Rows [first, first + count) as floats: where they lie, or widened into `widened`, head_dim apart.
+FRUGAL_INLINE HeadRows as_floats(const HeadRows& rows, int64_t first, int64_t count, int64_t head_dim, float* widened) {
+  if (rows.dtype == DType::f32) return {row_of<F32Weights>(rows, first), rows.stride};
+  with_weights(rows, [&](auto weights) {
+    using Weights = decltype(weights);
+    for (int64_t row = first; row < first + count; ++row)
+      widen_row<Weights>(row_of<Weights>(rows, row), head_dim,
+                         rows.scales ? rows.scales[row * rows.scale_stride] : 1.0f, widened + (row - first) * head_dim);
+  });
+  return {widened, head_dim};
 }
 
 // Keys [first, first + count) to the columns of s.keys; columns up to the next multiple of kLanes become 0.
 void transpose_tile(const AttentionHead& h, int64_t first, int64_t count, const AttentionScratch& s) {
   for (int64_t key = 0; key < count; key += kLanes) {
     const int64_t present = min_of(kLanes, count - key);
-    const FloatRows from = keys_as_floats(h, first + key, present, s.widened);
+    const HeadRows rows = as_floats(h.k, first + key, present, h.head_dim, s.widened);
+    const float* from = row_of<F32Weights>(rows, 0);
     float* to = s.keys + key;
     int64_t d = 0;
     if (present == kLanes)
-      for (; d + kLanes <= h.head_dim; d += kLanes)
-        transpose_block(from.first + d, from.stride, to + d * kKeyTile, kKeyTile);
+      for (; d + kLanes <= h.head_dim; d += kLanes) transpose_block(from + d, rows.stride, to + d * kKeyTile, kKeyTile);
     for (; d < h.head_dim; ++d)
       for (int64_t lane = 0; lane < kLanes; ++lane)
-        to[d * kKeyTile + lane] = lane < present ? from.first[lane * from.stride + d] : 0.0f;
+        to[d * kKeyTile + lane] = lane < present ? from[lane * rows.stride + d] : 0.0f;
   }
 }
 
 // Products of `rows` × `count` outputs in whole strips whose inputs are rows of one matrix: w[i · w_stride + output].
-template <class Weights, class Element>
-FRUGAL_INLINE void multiply(const float* x, int64_t x_stride, int rows, const Element* w, int64_t w_stride,
-                            int64_t depth, int64_t count, float* out, int64_t out_stride, bool accumulate) {
-  static_assert(sizeof(Element) == Weights::kBytes);
+template <class Weights>
+FRUGAL_INLINE void multiply(const float* x, int64_t x_stride, int rows, const typename Weights::Element* w,
+                            int64_t w_stride, int64_t depth, int64_t count, float* out, int64_t out_stride,
+                            bool accumulate) {
   const int64_t step = w_stride * Weights::kBytes;
   const auto strip = [w](int64_t o) { return reinterpret_cast<const std::byte*>(w + o); };
   with_rows(rows, [&](auto r) {
@@ -101,27 +145,24 @@ struct TileOfScores {
   int64_t first_key;
   int64_t keys;
 
-  void score(bool transposed) const {
-    const float* q = head.q + first_query * head.q_stride;
-    if (transposed) {
-      const int64_t padded = (keys + kLanes - 1) / kLanes * kLanes;
-      multiply<F32Weights>(q, head.q_stride, rows, scratch.keys, kKeyTile, head.head_dim, padded, scratch.scores,
-                           kKeyTile, false);
-      return;
-    }
-    if (head.k_codes) return score_codes(q);
-    const float* k = head.k + first_key * head.k_stride;
-    for (int64_t key = 0; key < keys; ++key, k += head.k_stride)
-      for (int r = 0; r < rows; ++r)
-        scratch.scores[r * kKeyTile + key] = dot_inline(q + r * head.q_stride, k, head.head_dim);
+  // Against the transposed keys in scratch.
+  void score_tile() const {
+    const int64_t padded = (keys + kLanes - 1) / kLanes * kLanes;
+    multiply<F32Weights>(head.q + first_query * head.q_stride, head.q_stride, rows, scratch.keys, kKeyTile,
+                         head.head_dim, padded, scratch.scores, kKeyTile, false);
   }
 
-  void score_codes(const float* q) const {
-    const int8_t* codes = head.k_codes + first_key * head.k_stride;
-    const float* scale = head.k_scales + first_key * head.scale_stride;
-    for (int64_t key = 0; key < keys; ++key, codes += head.k_stride, scale += head.scale_stride)
-      for (int r = 0; r < rows; ++r)
-        scratch.scores[r * kKeyTile + key] = dot_codes_inline(q + r * head.q_stride, codes, head.head_dim) * *scale;
+  // Against the keys where they lie.
+  void score_rows() const {
+    const float* q = head.q + first_query * head.q_stride;
+    with_weights(head.k, [&](auto weights) {
+      using Weights = decltype(weights);
+      for (int64_t key = 0; key < keys; ++key)
+        for (int r = 0; r < rows; ++r)
+          scratch.scores[r * kKeyTile + key] =
+              dot_elements<Weights>(q + r * head.q_stride, row_of<Weights>(head.k, first_key + key), head.head_dim);
+    });
+    scale_scores(head.k);
   }
 
   // Scores become weights relative to the new maximum; what the row has summed so far is rescaled to it.
@@ -146,26 +187,35 @@ struct TileOfScores {
     }
   }
 
+  // `values`: those of the tile as floats.
+  void add_values(const HeadRows& values) const { add_rows<F32Weights>(row_of<F32Weights>(values, 0), values.stride); }
+
+  // The values where they lie. The scale of one goes to its weight, which is needed for nothing else.
   void add_values() const {
-    if (!head.v_codes) return add_rows<F32Weights>(head.v + first_key * head.v_stride);
-    // The scale of a value goes to its weight, which is needed for nothing else.
-    const float* scale = head.v_scales + first_key * head.scale_stride;
-    for (int64_t key = 0; key < keys; ++key, scale += head.scale_stride)
-      for (int r = 0; r < rows; ++r) scratch.scores[r * kKeyTile + key] *= *scale;
-    add_rows<I8Weights>(head.v_codes + first_key * head.v_stride);
+    scale_scores(head.v);
+    with_weights(head.v, [&](auto weights) {
+      using Weights = decltype(weights);
+      add_rows<Weights>(row_of<Weights>(head.v, first_key), head.v.stride);
+    });
   }
 
  private:
-  template <class Weights, class Element>
-  void add_rows(const Element* v) const {
+  void scale_scores(const HeadRows& of) const {
+    if (!of.scales) return;
+    const float* scale = of.scales + first_key * of.scale_stride;
+    for (int64_t key = 0; key < keys; ++key, scale += of.scale_stride)
+      for (int r = 0; r < rows; ++r) scratch.scores[r * kKeyTile + key] *= *scale;
+  }
+
+  template <class Weights>
+  void add_rows(const typename Weights::Element* v, int64_t stride) const {
     float* out = head.out + first_query * head.out_stride;
     const int64_t whole = head.head_dim / kLanes * kLanes;
-    multiply<Weights>(scratch.scores, kKeyTile, rows, v, head.v_stride, keys, whole, out, head.out_stride, true);
+    multiply<Weights>(scratch.scores, kKeyTile, rows, v, stride, keys, whole, out, head.out_stride, true);
     for (int64_t d = whole; d < head.head_dim; ++d)
       for (int r = 0; r < rows; ++r)
         for (int64_t key = 0; key < keys; ++key)
-          out[r * head.out_stride + d] +=
-              scratch.scores[r * kKeyTile + key] * static_cast<float>(v[key * head.v_stride + d]);
+          out[r * head.out_stride + d] += scratch.scores[r * kKeyTile + key] * widen(v[key * stride + d]);
   }
 };
 
@@ -180,7 +230,11 @@ void attend_block(const AttentionHead& h, int64_t begin, int64_t end, const Atte
   const int64_t last_visible = visible_keys(h, end - 1);
   for (int64_t key = 0; key < last_visible; key += kKeyTile) {
     const int64_t tile_keys = min_of(kKeyTile, last_visible - key);
-    if (transposed) transpose_tile(h, key, tile_keys, s);
+    HeadRows values;
+    if (transposed) {
+      transpose_tile(h, key, tile_keys, s);
+      values = as_floats(h.v, key, tile_keys, h.head_dim, s.widened);
+    }
     RowTiles tiles(end - begin);
     int rows = 0;
     for (int64_t i = begin; i < end; i += rows) {
@@ -188,9 +242,9 @@ void attend_block(const AttentionHead& h, int64_t begin, int64_t end, const Atte
       const int64_t keys = min_of(tile_keys, visible_keys(h, i + rows - 1) - key);
       if (keys <= 0) continue;
       const TileOfScores tile{h, s, begin, i, rows, key, keys};
-      tile.score(transposed);
+      transposed ? tile.score_tile() : tile.score_rows();
       tile.soften();
-      tile.add_values();
+      transposed ? tile.add_values(values) : tile.add_values();
     }
   }
   for (int64_t i = begin; i < end; ++i) {

@@ -31,15 +31,18 @@ FRUGAL_INLINE void with_rows(int rows, const Tile& tile) {
 }
 
 struct F32Weights {
+  using Element = float;
   static constexpr int64_t kBytes = 4;
   static FRUGAL_INLINE VecF load_strip(const std::byte* p) { return load(reinterpret_cast<const float*>(p)); }
 };
 struct F16Weights {
+  using Element = uint16_t;
   static constexpr int64_t kBytes = 2;
   static FRUGAL_INLINE VecF load_strip(const std::byte* p) { return load_halves(reinterpret_cast<const uint16_t*>(p)); }
 };
 
 struct I8Weights {
+  using Element = int8_t;
   static constexpr int64_t kBytes = 1;
   static FRUGAL_INLINE VecF load_strip(const std::byte* p) { return load_codes(reinterpret_cast<const int8_t*>(p)); }
 };

@@ -34,16 +34,21 @@ struct Epilogue {
   int64_t residual_stride = 0;
 };
 
-/// One attention problem: queries of one sequence and one group of heads against its keys and values, all fp32 with row
-/// strides; or keys and values in int8, where k_codes is set: then k and v are not, their strides count codes, and the
-/// scales of a token's key and value are at k_scales and v_scales, scale_stride floats from the next token's.
+/// Keys or values of one head: rows `stride` elements apart. i8: a row's value is scales[row · scale_stride] · code.
+struct HeadRows {
+  const void* first = nullptr;
+  int64_t stride = 0;
+  DType dtype = DType::f32;  // f32, f16, i8
+  const float* scales = nullptr;
+  int64_t scale_stride = 0;
+};
+
+/// One attention problem: queries of one sequence and one head against its keys and values.
 struct AttentionHead {
   const float* q = nullptr;  // [q_tokens] rows, q_stride apart, head_dim wide
   int64_t q_stride = 0;
-  const float* k = nullptr;  // [kv_tokens] rows
-  int64_t k_stride = 0;
-  const float* v = nullptr;  // [kv_tokens] rows
-  int64_t v_stride = 0;
+  HeadRows k;            // [kv_tokens] rows
+  HeadRows v;            // [kv_tokens] rows, of the same type
   float* out = nullptr;  // [q_tokens] rows
   int64_t out_stride = 0;
   int64_t q_tokens = 0;
@@ -52,16 +57,11 @@ struct AttentionHead {
   float scale = 1;
   /// Query i sees keys [0, kv_tokens − q_tokens + i]; otherwise all.
   bool causal = false;
-  const int8_t* k_codes = nullptr;
-  const float* k_scales = nullptr;
-  const int8_t* v_codes = nullptr;
-  const float* v_scales = nullptr;
-  int64_t scale_stride = 0;
 };
 
 /// Counts the changes of kernels that change the bits of their results: what an earlier build computed and kept on disk
 /// is then computed anew.
-inline constexpr int kValuesVersion = 1;
+inline constexpr int kValuesVersion = 2;
 
 struct Table {
   Isa isa;
@@ -120,6 +120,8 @@ struct Table {
                       int32_t* out);
   /// codes = round(x / scale) with scale = max|x| / 127, returned. A zero vector gives zeros and scale 0.
   float (*quantize_vector)(const float* x, int64_t count, int8_t* codes);
+  /// halves = x in binary16, rounded to nearest even; beyond its range ±65,504.
+  void (*narrow_vector)(const float* x, int64_t count, uint16_t* halves);
 
   // --- what could be at best, for whoever times them -----------------------------------------------------------------
   /// Runs `steps` tiles of integer (fp32) multiply-adds on registers alone and returns how many multiply-adds that

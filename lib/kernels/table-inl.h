@@ -36,6 +36,7 @@ constexpr Table make_table(Isa isa) {
   table.dot_f32 = dot_f32;
   table.dot_i8_rows = dot_i8_rows;
   table.quantize_vector = quantize_vector;
+  table.narrow_vector = narrow_vector;
   table.peak_int8_products = peak_int8_products;
   table.peak_float_products = peak_float_products;
   table.peak_read = peak_read;

@@ -1,6 +1,6 @@
 // Single vectors: dot products and int8 codes of an embedding. See isa/region.h for the primitives.
 
-FRUGAL_INLINE float dot_inline(const float* a, const float* b, int64_t count) {
+float dot_f32(const float* a, const float* b, int64_t count) {
   VecF first = splat(0.0f), second = splat(0.0f);
   int64_t i = 0;
   for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
@@ -12,24 +12,6 @@ FRUGAL_INLINE float dot_inline(const float* a, const float* b, int64_t count) {
     first = mul_add(load_n(a + i, n), load_n(b + i, n), first);
   }
   return hsum(first + second);
-}
-
-// The same with one side in codes; their scale is the caller's.
-FRUGAL_INLINE float dot_codes_inline(const float* a, const int8_t* codes, int64_t count) {
-  VecF first = splat(0.0f), second = splat(0.0f);
-  int64_t i = 0;
-  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
-    first = mul_add(load(a + i), load_codes(codes + i), first);
-    second = mul_add(load(a + i + kLanes), load_codes(codes + i + kLanes), second);
-  }
-  float rest = 0;
-  for (; i + kLanes <= count; i += kLanes) first = mul_add(load(a + i), load_codes(codes + i), first);
-  for (; i < count; ++i) rest += a[i] * static_cast<float>(codes[i]);
-  return hsum(first + second) + rest;
-}
-
-float dot_f32(const float* a, const float* b, int64_t count) {
-  return dot_inline(a, b, count);
 }
 
 void dot_i8_rows(const int8_t* query, const int8_t* rows, int64_t stride, int64_t row_count, int64_t dim,
@@ -70,4 +52,15 @@ float quantize_vector(const float* x, int64_t count, int8_t* codes) {
   quantize_tail(x + i, count - i, s.inverse, tail, nullptr);
   for (int64_t t = 0; i + t < count; ++t) codes[i + t] = tail[t];
   return s.scale;
+}
+
+void narrow_vector(const float* x, int64_t count, uint16_t* halves) {
+  constexpr float kHighest = 65504.0f;
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes)
+    store_halves(halves + i, vmin(vmax(load(x + i), splat(-kHighest)), splat(kHighest)));
+  if (i == count) return;
+  uint16_t tail[kLanes];
+  store_halves(tail, vmin(vmax(load_n(x + i, count - i), splat(-kHighest)), splat(kHighest)));
+  for (int64_t t = 0; i + t < count; ++t) halves[i + t] = tail[t];
 }

@@ -18,8 +18,9 @@
 
 namespace frugal {
 
-/// How a cache holds keys and values: int8 has a scale for each token and head, and takes a quarter and a bit.
-enum class KvType { f32, int8 };
+/// How a cache holds keys and values: f16 in half of f32; int8, with a scale for each token and head, in a quarter and
+/// a bit; automatic: f16 where the backend has it, else f32.
+enum class KvType { automatic, f32, f16, int8 };
 std::string_view to_string(KvType type);
 /// Throws Error(usage) listing the names.
 KvType parse_kv_type(std::string_view name);
@@ -76,18 +77,17 @@ class KvCache {
   struct Plane {
     DType dtype = DType::f32;
     int64_t cols = 0;
-    uint64_t row_bytes() const { return static_cast<uint64_t>(cols) * (dtype == DType::i8 ? 1 : sizeof(float)); }
+    uint64_t row_bytes() const { return static_cast<uint64_t>(cols) * element_bytes(dtype); }
   };
 
   int64_t rows_for(int64_t tokens) const;
   View view(int64_t layer, size_t plane, int64_t first, int64_t tokens) const;
-  QuantizedHeads quantized(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
+  NarrowHeads narrow(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
 
   Ops* ops_;
   KvShape shape_;
   int64_t capacity_, allocated_ = 0, length_ = 0;
-  // Of every layer. f32: { keys, values }; int8: { codes of the keys, of the values, scales of the keys, of the values
-  // }.
+  // Of every layer: { keys, values }; int8: { codes of the keys, of the values, scales of the keys, of the values }.
   std::vector<Plane> planes_;
   std::unique_ptr<HeldRows> rows_;  // array layer · planes + plane
 };

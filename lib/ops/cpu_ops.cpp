@@ -86,10 +86,10 @@ class CpuOps final : public Ops {
   void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
   void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                  View out) override;
-  bool has_quantized_heads() const override { return true; }
-  void quantize_heads(View x, const QuantizedHeads& to) override;
-  void attention_quantized(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
-                           const QuantizedHeads& k, const QuantizedHeads& v, View out) override;
+  bool has_narrow_heads() const override { return true; }
+  void narrow_heads(View x, const NarrowHeads& to) override;
+  void attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
+                        const NarrowHeads& v, View out) override;
   void activate(Activation f, View x, View out) override;
   void activate_gated(Activation f, View gate, View up, View out) override;
   void add(View a, View b, View out) override;
@@ -116,8 +116,8 @@ class CpuOps final : public Ops {
 
   kernels::QuantizedRows quantize(View x, ActivationScales scales);
   void multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual);
-  template <typename SetKeys>
-  void attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out, SetKeys&& set_keys);
+  void attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
+              const NarrowHeads& v, View out);
 
   ThreadPool& threads_;
   Budget* budget_;
@@ -263,50 +263,52 @@ void CpuOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View
 
 void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                        View out) {
-  FRUGAL_CHECK(k.cols() == spec.num_kv_heads * spec.head_dim && v.cols() == k.cols());
-  attend(spec, spans, q, out, [&](kernels::AttentionHead& problem, int64_t kv_begin, int64_t kv_head) {
-    problem.k = k.row<float>(kv_begin) + kv_head * spec.head_dim;
-    problem.k_stride = k.row_stride;
-    problem.v = v.row<float>(kv_begin) + kv_head * spec.head_dim;
-    problem.v_stride = v.row_stride;
-  });
+  FRUGAL_CHECK(k.dtype == DType::f32);
+  attend(spec, spans, q, {k, {}}, {v, {}}, out);
 }
 
-void CpuOps::attention_quantized(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
-                                 const QuantizedHeads& k, const QuantizedHeads& v, View out) {
-  FRUGAL_CHECK(k.codes.cols() == spec.num_kv_heads * spec.head_dim && k.scales.cols() == spec.num_kv_heads);
-  FRUGAL_CHECK(k.codes.shape == v.codes.shape && k.scales.shape == v.scales.shape);
-  FRUGAL_CHECK(k.scales.row_stride == v.scales.row_stride);
-  attend(spec, spans, q, out, [&](kernels::AttentionHead& problem, int64_t kv_begin, int64_t kv_head) {
-    problem.k_codes = k.codes.row<int8_t>(kv_begin) + kv_head * spec.head_dim;
-    problem.k_stride = k.codes.row_stride;
-    problem.k_scales = k.scales.row<float>(kv_begin) + kv_head;
-    problem.v_codes = v.codes.row<int8_t>(kv_begin) + kv_head * spec.head_dim;
-    problem.v_stride = v.codes.row_stride;
-    problem.v_scales = v.scales.row<float>(kv_begin) + kv_head;
-    problem.scale_stride = k.scales.row_stride;
-  });
+void CpuOps::attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                              const NarrowHeads& k, const NarrowHeads& v, View out) {
+  FRUGAL_CHECK(k.rows.dtype == DType::f16 || (k.rows.dtype == DType::i8 && k.scales.cols() == spec.num_kv_heads));
+  FRUGAL_CHECK(k.scales.shape == v.scales.shape);
+  attend(spec, spans, q, k, v, out);
 }
 
-void CpuOps::quantize_heads(View x, const QuantizedHeads& to) {
-  FRUGAL_CHECK(x.shape == to.codes.shape && to.codes.dtype == DType::i8 && to.scales.rows() == x.rows());
+void CpuOps::narrow_heads(View x, const NarrowHeads& to) {
+  FRUGAL_CHECK(x.shape == to.rows.shape);
+  if (to.rows.dtype == DType::f16) {
+    for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
+      for (int64_t t = begin; t < end; ++t) kernels_.narrow_vector(x.row<float>(t), x.cols(), to.rows.row<uint16_t>(t));
+    });
+    return;
+  }
   const int64_t heads = to.scales.cols();
-  FRUGAL_CHECK(heads > 0 && x.cols() % heads == 0);
+  FRUGAL_CHECK(to.rows.dtype == DType::i8 && to.scales.rows() == x.rows() && heads > 0 && x.cols() % heads == 0);
   const int64_t head_dim = x.cols() / heads;
   for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
     for (int64_t t = begin; t < end; ++t)
       for (int64_t head = 0; head < heads; ++head)
         to.scales.row<float>(t)[head] = kernels_.quantize_vector(x.row<float>(t) + head * head_dim, head_dim,
-                                                                 to.codes.row<int8_t>(t) + head * head_dim);
+                                                                 to.rows.row<int8_t>(t) + head * head_dim);
   });
 }
 
-// A task is a run of queries and one head; set_keys(problem, first_kv_row, kv_head) gives it its keys and values.
-template <typename SetKeys>
-void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out,
-                    SetKeys&& set_keys) {
+// The keys or values of one head from row `first` on.
+kernels::HeadRows head_rows(const NarrowHeads& heads, int64_t first, int64_t head, int64_t head_dim) {
+  const View& rows = heads.rows;
+  const std::byte* at = static_cast<const std::byte*>(rows.data) +
+                        static_cast<uint64_t>(first * rows.row_stride + head * head_dim) * element_bytes(rows.dtype);
+  if (!heads.scales) return {at, rows.row_stride, rows.dtype};
+  return {at, rows.row_stride, rows.dtype, heads.scales.row<float>(first) + head, heads.scales.row_stride};
+}
+
+// A task is a run of queries and one head. f32 keys and values come without scales too.
+void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
+                    const NarrowHeads& v, View out) {
   FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
   FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim);
+  FRUGAL_CHECK(k.rows.cols() == spec.num_kv_heads * spec.head_dim && v.rows.cols() == k.rows.cols());
+  FRUGAL_CHECK(k.rows.dtype == v.rows.dtype);
   const int64_t group = spec.num_heads / spec.num_kv_heads;
   const bool many = int64_t(spans.size()) * spec.num_heads >= threads_.threads() * kTasksPerThread;
   const int64_t queries = many ? kMaxQueriesPerTask : kFewQueriesPerTask;
@@ -328,7 +330,8 @@ void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> sp
       kernels::AttentionHead problem;
       problem.q = q.row<float>(span.q_begin + q_begin) + head * spec.head_dim;
       problem.q_stride = q.row_stride;
-      set_keys(problem, span.kv_begin, head / group);
+      problem.k = head_rows(k, span.kv_begin, head / group, spec.head_dim);
+      problem.v = head_rows(v, span.kv_begin, head / group, spec.head_dim);
       problem.out = out.row<float>(span.q_begin + q_begin) + head * spec.head_dim;
       problem.out_stride = out.row_stride;
       problem.q_tokens = q_end - q_begin;

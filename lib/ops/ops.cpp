@@ -59,13 +59,13 @@ std::unique_ptr<HeldRows> Ops::hold_rows(std::span<const uint64_t> row_bytes, in
   return std::make_unique<PooledRows>(pool_of(MemoryTag::kv_cache, budget), row_bytes, capacity);
 }
 
-void Ops::quantize_heads(View, const QuantizedHeads&) {
-  throw Error(Code::internal, fmt::format("{}: no keys and values in int8", name()));
+void Ops::narrow_heads(View, const NarrowHeads&) {
+  throw Error(Code::internal, fmt::format("{}: keys and values are f32 only", name()));
 }
 
-void Ops::attention_quantized(const AttentionSpec&, std::span<const AttentionSpan>, View, const QuantizedHeads&,
-                              const QuantizedHeads&, View) {
-  throw Error(Code::internal, fmt::format("{}: no keys and values in int8", name()));
+void Ops::attention_narrow(const AttentionSpec&, std::span<const AttentionSpan>, View, const NarrowHeads&,
+                           const NarrowHeads&, View) {
+  throw Error(Code::internal, fmt::format("{}: keys and values are f32 only", name()));
 }
 
 }  // namespace frugal

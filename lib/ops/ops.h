@@ -76,10 +76,10 @@ struct AttentionSpec {
   bool causal = false;  // query i of a span sees its first kv_tokens − q_tokens + i + 1 keys
 };
 
-/// Keys or values of a cache in int8: codes i8 [tokens, kv_heads · head_dim], scales f32 [tokens, kv_heads], a scale
-/// for each token and head.
-struct QuantizedHeads {
-  View codes;
+/// Keys or values of a cache in fewer bits. rows: f16 or i8 [tokens, kv_heads · head_dim]; scales, of i8 only: f32
+/// [tokens, kv_heads], one for each token and head.
+struct NarrowHeads {
+  View rows;
   View scales;
 };
 
@@ -144,12 +144,13 @@ class Ops {
                     int64_t head_dim) = 0;
   virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                          View out) = 0;
-  /// Keys and values in int8: not every backend has them. Where it has not, the other two throw Error(internal).
-  virtual bool has_quantized_heads() const { return false; }
-  /// x: f32 [tokens, kv_heads · head_dim]. Symmetric: scale = max|x| / 127 over a token's head, round to nearest even.
-  virtual void quantize_heads(View x, const QuantizedHeads& to);
-  virtual void attention_quantized(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
-                                   const QuantizedHeads& k, const QuantizedHeads& v, View out);
+  /// Keys and values in fewer bits: not every backend has them. Where it has not, the other two throw Error(internal).
+  virtual bool has_narrow_heads() const { return false; }
+  /// x: f32 [tokens, kv_heads · head_dim]. f16: rounded to nearest even, beyond its range ±65,504. i8: symmetric, scale
+  /// = max|x| / 127 over a token's head, round to nearest even.
+  virtual void narrow_heads(View x, const NarrowHeads& to);
+  virtual void attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                                const NarrowHeads& k, const NarrowHeads& v, View out);
   virtual void activate(Activation f, View x, View out) = 0;
   virtual void activate_gated(Activation f, View gate, View up, View out) = 0;
   virtual void add(View a, View b, View out) = 0;

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "nn/logits.h"
 #include "ops/ops.h"
 
 namespace frugal {
@@ -48,30 +49,6 @@ double cosine(std::span<const float> a, std::span<const float> b) {
     bb += double(b[i]) * double(b[i]);
   }
   return aa > 0 && bb > 0 ? dot / std::sqrt(aa * bb) : 0;
-}
-
-// log Σ exp(x), without overflow.
-double log_sum_exp(std::span<const float> logits) {
-  const double largest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(double(logit) - largest);
-  return largest + std::log(sum);
-}
-
-// KL(p ‖ q) in nats of two rows of logits.
-double divergence(std::span<const float> p_logits, std::span<const float> q_logits) {
-  const double p_norm = log_sum_exp(p_logits);
-  const double q_norm = log_sum_exp(q_logits);
-  double sum = 0;
-  for (size_t i = 0; i < p_logits.size(); ++i) {
-    const double log_p = double(p_logits[i]) - p_norm;
-    sum += std::exp(log_p) * (log_p - (double(q_logits[i]) - q_norm));
-  }
-  return sum;
-}
-
-bool same_top(std::span<const float> a, std::span<const float> b) {
-  return std::max_element(a.begin(), a.end()) - a.begin() == std::max_element(b.begin(), b.end()) - b.begin();
 }
 
 }  // namespace
@@ -202,8 +179,8 @@ void QualityMeter::compare_decoder(const ModelSource& model, Verification& resul
     for (size_t t = 0; t < count; ++t) {
       const auto p = expected.subspan(t * vocab, vocab);
       const auto q = std::span<const float>(logits).subspan(t * vocab, vocab);
-      result.mean_kl += divergence(p, q) / static_cast<double>(total);
-      agreed += same_top(p, q) ? 1 : 0;
+      result.mean_kl += kl_divergence(p, q) / static_cast<double>(total);
+      agreed += likeliest(p) == likeliest(q) ? 1 : 0;
     }
     if (progress) progress(double(begin + int64_t(count)) / double(total));
   }

@@ -43,7 +43,7 @@ struct ModelPaths {
 
 /// How the generator holds what it reads, and where it keeps it for the next process (generate/prefix_cache.h).
 struct GeneratorMemory {
-  KvType kv_type = KvType::f32;
+  KvType kv_type = KvType::automatic;
   std::filesystem::path prefix_folder;  // empty: nowhere
   uint64_t prefix_max_bytes = 0;
 };

@@ -141,8 +141,17 @@ void bench_attention(benchmark::State& state, const Table& table, int64_t q_toke
   Buffer<float> q = random_floats(q_tokens * head_dim), k = random_floats(kv_tokens * head_dim);
   Buffer<float> v = random_floats(kv_tokens * head_dim), out(q_tokens * head_dim);
   Buffer<float> scratch(table.attention_scratch_floats(kv_tokens, head_dim));
-  const kernels::AttentionHead head{q.data(), head_dim, k.data(),  head_dim, v.data(), head_dim, out.data(),
-                                    head_dim, q_tokens, kv_tokens, head_dim, 0.125f,   causal};
+  const kernels::AttentionHead head{q.data(),
+                                    head_dim,
+                                    {k.data(), head_dim},
+                                    {v.data(), head_dim},
+                                    out.data(),
+                                    head_dim,
+                                    q_tokens,
+                                    kv_tokens,
+                                    head_dim,
+                                    0.125f,
+                                    causal};
   for (auto _ : state) {
     table.attention(head, scratch.data());
     benchmark::ClobberMemory();

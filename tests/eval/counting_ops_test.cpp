@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "nn/decoder.h"
 
 using namespace frugal;
 
@@ -96,4 +97,19 @@ TEST_CASE("attention's scratch is one for each thread") {
   four.attention(spec, spans, {}, {}, {}, {});
   CHECK(one.now().scratch_bytes == 4u * static_cast<uint64_t>(kernels::active().attention_scratch_floats(300, 64)));
   CHECK(four.now().scratch_bytes == 4 * one.now().scratch_bytes);
+}
+
+TEST_CASE("of a key-value cache the rows that were stored are counted, in the type that holds them") {
+  for (const KvType type : {KvType::f16, KvType::int8}) {
+    CAPTURE(to_string(type));
+    CountingOps ops(1);
+    KvCache cache(ops, {1, 2, 512, type}, 100, nullptr);
+    cache.extend(64);
+    CHECK(ops.now().kv_cache_bytes == 0);
+    const Ops::Scope scope(ops);
+    cache.store(0, cache.fresh_rows(0, 16));
+    // Keys and values; in int8 16 · 2 scales of each as well.
+    CHECK(ops.now().kv_cache_bytes ==
+          (type == KvType::f16 ? 2 * pages_of(16 * 1024 * 2) : 2 * (pages_of(16 * 1024) + pages_of(16 * 2 * 4))));
+  }
 }

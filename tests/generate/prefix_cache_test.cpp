@@ -348,7 +348,7 @@ TEST_CASE(
     return logits;
   };
   for (const Isa isa : supported_isas())
-    for (const KvType type : {KvType::f32, KvType::int8}) {
+    for (const KvType type : {KvType::f32, KvType::f16, KvType::int8}) {
       CAPTURE(to_string(isa));
       CAPTURE(to_string(type));
       const TempFolder folder;

@@ -38,8 +38,17 @@ void check(const kernels::Table& table, const Problem& p, float low, float high,
                        p.head_dim, scale, p.causal, expected);
   std::vector<float> out(static_cast<size_t>(p.q_tokens * stride), 77.0f);
   Guarded<float> scratch(table.attention_scratch_floats(p.kv_tokens, p.head_dim), 1);
-  table.attention({q.data() + p.head_dim, stride, k.data() + p.head_dim, stride, v.data() + p.head_dim, stride,
-                   out.data() + p.head_dim, stride, p.q_tokens, p.kv_tokens, p.head_dim, scale, p.causal},
+  table.attention({q.data() + p.head_dim,
+                   stride,
+                   {k.data() + p.head_dim, stride},
+                   {v.data() + p.head_dim, stride},
+                   out.data() + p.head_dim,
+                   stride,
+                   p.q_tokens,
+                   p.kv_tokens,
+                   p.head_dim,
+                   scale,
+                   p.causal},
                   scratch.data());
   REQUIRE(scratch.intact());
   for (int64_t t = 0; t < p.q_tokens; ++t)
@@ -61,56 +70,78 @@ TEST_CASE("attention matches the reference for every shape of queries, keys and 
   });
 }
 
+// Keys or values of two heads a token, of which the second is attended to; at odd places, for they need no alignment.
+template <typename Element>
+struct NarrowRows {
+  // narrow(from, count, to) gives the scale.
+  template <typename Narrow>
+  NarrowRows(const Problem& p, uint32_t seed, const Narrow& narrow)
+      : head_dim(p.head_dim), count(p.kv_tokens * 2 * p.head_dim), elements(count, 1), scales(p.kv_tokens * 2, 1) {
+    for (int64_t row = 0; row < p.kv_tokens * 2; ++row) {
+      const std::vector<float> x = random_floats(head_dim, seed + static_cast<uint32_t>(row));
+      scales.data()[row] = narrow(x.data(), head_dim, elements.data() + row * head_dim);
+    }
+  }
+  // What the rows stand for.
+  template <typename Widen>
+  std::vector<float> meant(const Widen& widen) const {
+    std::vector<float> result;
+    for (int64_t i = 0; i < count; ++i)
+      if (const int64_t row = i / head_dim; row % 2 == 1) result.push_back(widen(elements[i]) * scales[row]);
+    return result;
+  }
+  kernels::HeadRows rows(DType dtype, bool scaled) {
+    kernels::HeadRows rows{elements.data() + head_dim, 2 * head_dim, dtype};
+    if (!scaled) return rows;
+    rows.scales = scales.data() + 1;
+    rows.scale_stride = 2;
+    return rows;
+  }
+  int64_t head_dim, count;
+  Guarded<Element> elements;
+  Guarded<float> scales;
+};
+
+void check_narrow(const kernels::Table& table, const Problem& p, const kernels::HeadRows& k, const kernels::HeadRows& v,
+                  const std::vector<float>& k_meant, const std::vector<float>& v_meant) {
+  CAPTURE(p.q_tokens);
+  CAPTURE(p.kv_tokens);
+  CAPTURE(p.head_dim);
+  CAPTURE(p.causal);
+  const std::vector<float> q = random_floats(p.q_tokens * p.head_dim, 1);
+  std::vector<float> expected(static_cast<size_t>(p.q_tokens * p.head_dim));
+  reference::attention(q, k_meant, v_meant, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f, p.causal, expected);
+  Guarded<float> out(p.q_tokens * p.head_dim, 3);
+  Guarded<float> scratch(table.attention_scratch_floats(p.kv_tokens, p.head_dim), 1);
+  table.attention(
+      {q.data(), p.head_dim, k, v, out.data(), p.head_dim, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f, p.causal},
+      scratch.data());
+  REQUIRE(scratch.intact());
+  REQUIRE(out.intact());
+  for (int64_t i = 0; i < p.q_tokens * p.head_dim; ++i)
+    REQUIRE(close(out[i], double(expected[static_cast<size_t>(i)]), 1e-5, 1e-5));
+}
+
 TEST_CASE("attention over keys and values in int8 is attention over what the codes stand for") {
   for_each_isa([](const kernels::Table& table) {
     for (const Problem& p : kProblems) {
-      CAPTURE(p.q_tokens);
-      CAPTURE(p.kv_tokens);
-      CAPTURE(p.head_dim);
-      CAPTURE(p.causal);
-      const std::vector<float> q = random_floats(p.q_tokens * p.head_dim, 1);
-      // Two heads a token, of which this is the second; odd places, for codes need no alignment.
-      struct Rows {
-        Rows(const kernels::Table& kernels, const Problem& problem, uint32_t seed)
-            : codes(problem.kv_tokens * 2 * problem.head_dim, 1), scales(problem.kv_tokens * 2, 1) {
-          for (int64_t row = 0; row < problem.kv_tokens * 2; ++row) {
-            std::vector<float> x = random_floats(problem.head_dim, seed + static_cast<uint32_t>(row));
-            int8_t* to = codes.data() + row * problem.head_dim;
-            scales.data()[row] = kernels.quantize_vector(x.data(), problem.head_dim, to);
-            if (row % 2 == 0) continue;
-            for (int64_t d = 0; d < problem.head_dim; ++d)
-              meant.push_back(static_cast<float>(to[d]) * scales.data()[row]);
-          }
-        }
-        Guarded<int8_t> codes;
-        Guarded<float> scales;
-        std::vector<float> meant;
-      };
-      Rows k(table, p, 100), v(table, p, 5000);
-      std::vector<float> expected(static_cast<size_t>(p.q_tokens * p.head_dim));
-      reference::attention(q, k.meant, v.meant, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f, p.causal, expected);
-      Guarded<float> out(p.q_tokens * p.head_dim, 3);
-      Guarded<float> scratch(table.attention_scratch_floats(p.kv_tokens, p.head_dim), 1);
-      kernels::AttentionHead head;
-      head.q = q.data();
-      head.out = out.data();
-      head.q_stride = head.out_stride = p.head_dim;
-      head.k_codes = k.codes.data() + p.head_dim;
-      head.v_codes = v.codes.data() + p.head_dim;
-      head.k_stride = head.v_stride = 2 * p.head_dim;
-      head.k_scales = k.scales.data() + 1;
-      head.v_scales = v.scales.data() + 1;
-      head.scale_stride = 2;
-      head.q_tokens = p.q_tokens;
-      head.kv_tokens = p.kv_tokens;
-      head.head_dim = p.head_dim;
-      head.scale = 0.3f;
-      head.causal = p.causal;
-      table.attention(head, scratch.data());
-      REQUIRE(scratch.intact());
-      REQUIRE(out.intact());
-      for (int64_t i = 0; i < p.q_tokens * p.head_dim; ++i)
-        REQUIRE(close(out[i], double(expected[static_cast<size_t>(i)]), 1e-5, 1e-5));
+      NarrowRows<int8_t> k(p, 100, table.quantize_vector), v(p, 5000, table.quantize_vector);
+      const auto widen = [](int8_t code) { return static_cast<float>(code); };
+      check_narrow(table, p, k.rows(DType::i8, true), v.rows(DType::i8, true), k.meant(widen), v.meant(widen));
+    }
+  });
+}
+
+TEST_CASE("attention over keys and values in binary16 is attention over what the halves stand for") {
+  for_each_isa([](const kernels::Table& table) {
+    const auto narrow = [&](const float* x, int64_t count, uint16_t* to) {
+      table.narrow_vector(x, count, to);
+      return 1.0f;
+    };
+    for (const Problem& p : kProblems) {
+      NarrowRows<uint16_t> k(p, 100, narrow), v(p, 5000, narrow);
+      check_narrow(table, p, k.rows(DType::f16, false), v.rows(DType::f16, false), k.meant(f16_to_f32),
+                   v.meant(f16_to_f32));
     }
   });
 }
@@ -130,7 +161,7 @@ TEST_CASE("a causal query sees its own key and those before it, and no later one
     std::vector<float> scratch(static_cast<size_t>(table.attention_scratch_floats(kTokens, kDim)));
     const auto attend = [&](std::vector<float>& out) {
       table.attention(
-          {q.data(), kDim, k.data(), kDim, v.data(), kDim, out.data(), kDim, kTokens, kTokens, kDim, 0.25f, true},
+          {q.data(), kDim, {k.data(), kDim}, {v.data(), kDim}, out.data(), kDim, kTokens, kTokens, kDim, 0.25f, true},
           scratch.data());
     };
     attend(before);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "base/error.h"
 #include "kernels/support.h"
@@ -89,4 +90,39 @@ TEST_CASE("a table names its own instruction set, and one that the machine lacks
   for_each_isa([](const kernels::Table& table) { CHECK(kernels::table(table.isa).isa == table.isa); });
   for (const Isa isa : {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512vnni})
     if (!supports(isa)) CHECK_THROWS_AS(kernels::table(isa), Error);
+}
+
+TEST_CASE("floats become the nearest binary16, ties to even, and what is beyond its range the highest") {
+  for_each_isa([](const kernels::Table& table) {
+    for (const int64_t count : {0, 1, 7, 8, 9, 16, 31, 64, 100}) {
+      CAPTURE(count);
+      std::vector<float> x = random_floats(count, 3, -300, 300);
+      if (count > 6) {
+        x[0] = 1e9f;
+        x[1] = -65520.0f;  // halfway to what would be infinity
+        x[2] = 2049.0f;    // halfway between 2048 and 2050
+        x[3] = 2051.0f;    // halfway between 2050 and 2052
+        x[4] = 3e-8f;      // rounds to the least subnormal, 2⁻²⁴
+        x[5] = -0.0f;
+        x[6] = 1e-9f;
+      }
+      Guarded<uint16_t> halves(count, 1);
+      table.narrow_vector(x.data(), count, halves.data());
+      REQUIRE(halves.intact());
+      for (int64_t i = 0; i < count; ++i) {
+        const float expected = std::clamp(x[static_cast<size_t>(i)], -65504.0f, 65504.0f);
+        // The distance to the next binary16 is 2⁻¹⁰ of its power of two, or 2⁻²⁴ below 2⁻¹⁴.
+        const float step = std::ldexp(1.0f, std::max(std::ilogb(expected), -14) - 10);
+        REQUIRE(std::fabs(f16_to_f32(halves[i]) - expected) <= step / 2);
+      }
+      if (count <= 6) continue;
+      CHECK(f16_to_f32(halves[0]) == 65504.0f);
+      CHECK(f16_to_f32(halves[1]) == -65504.0f);
+      CHECK(f16_to_f32(halves[2]) == 2048.0f);
+      CHECK(f16_to_f32(halves[3]) == 2052.0f);
+      CHECK(f16_to_f32(halves[4]) == std::ldexp(1.0f, -24));
+      CHECK(halves[5] == 0x8000);
+      CHECK(halves[6] == 0);
+    }
+  });
 }

@@ -1,6 +1,6 @@
-// What a key-value cache in int8 costs in quality, against the same model with its cache in f32. Not installed.
+// What a key-value cache in f16 or int8 costs in quality, against the same model with its cache in f32. Not installed.
 //
-//   kv_quality PACK TEXT [TOKENS] [WINDOW]
+//   kv_quality PACK TEXT TYPE [TOKENS] [WINDOW]
 //
 // Prints one JSON object: bytes per token of both, mean and highest KL divergence (nats), and how often the likeliest
 // token is the same, over the first TOKENS (4,000) tokens of TEXT in windows of WINDOW (1,000); and the median time of
@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 
@@ -17,34 +16,13 @@
 #include "base/file.h"
 #include "base/thread_pool.h"
 #include "nn/decoder.h"
+#include "nn/logits.h"
 
 namespace {
 
 using namespace frugal;
 
 constexpr int64_t kTokensPerStep = 50;
-
-double log_sum_exp(std::span<const float> logits) {
-  const double highest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (const float logit : logits) sum += std::exp(double(logit) - highest);
-  return highest + std::log(sum);
-}
-
-// KL(p ‖ q) in nats of two rows of logits.
-double divergence(std::span<const float> p, std::span<const float> q) {
-  const double p_norm = log_sum_exp(p), q_norm = log_sum_exp(q);
-  double sum = 0;
-  for (size_t i = 0; i < p.size(); ++i) {
-    const double log_p = double(p[i]) - p_norm;
-    sum += std::exp(log_p) * (log_p - (double(q[i]) - q_norm));
-  }
-  return sum;
-}
-
-size_t top(std::span<const float> logits) {
-  return static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
 
 // Median milliseconds of one token after those that each cache holds, the two in turn.
 std::pair<double, double> time_decoding(Decoder& decoder, KvCache& exact, KvCache& rounded, std::span<float> logits) {
@@ -64,7 +42,7 @@ std::pair<double, double> time_decoding(Decoder& decoder, KvCache& exact, KvCach
   return {spent[0][kRounds / 2], spent[1][kRounds / 2]};
 }
 
-void compare(const char* pack_path, const char* text_path, int64_t tokens, int64_t window) {
+void compare(const char* pack_path, const char* text_path, KvType type, int64_t tokens, int64_t window) {
   const Pack pack(pack_path);
   ThreadPool threads(2);
   const auto ops = make_cpu_ops(threads);
@@ -72,7 +50,7 @@ void compare(const char* pack_path, const char* text_path, int64_t tokens, int64
   std::vector<TokenId> ids = decoder->tokenizer().encode(read_file(text_path), false);
   ids.resize(std::min(ids.size(), static_cast<size_t>(tokens)));
   const auto vocab = static_cast<size_t>(decoder->vocab_size());
-  KvCache exact = decoder->make_cache(window), rounded = decoder->make_cache(window, nullptr, KvType::int8);
+  KvCache exact = decoder->make_cache(window), rounded = decoder->make_cache(window, nullptr, type);
   std::vector<float> expected(vocab * kTokensPerStep), got(expected.size());
   double sum = 0, highest = 0;
   int64_t same = 0;
@@ -88,33 +66,33 @@ void compare(const char* pack_path, const char* text_path, int64_t tokens, int64
     for (size_t t = 0; t < step.size(); ++t) {
       const auto p = std::span<const float>(expected).subspan(t * vocab, vocab);
       const auto q = std::span<const float>(got).subspan(t * vocab, vocab);
-      const double kl = divergence(p, q);
+      const double kl = kl_divergence(p, q);
       sum += kl;
       highest = std::max(highest, kl);
-      same += top(p) == top(q);
+      same += likeliest(p) == likeliest(q);
     }
   }
   const auto count = static_cast<double>(ids.size());
   const int64_t context = exact.length();
-  const auto [f32_ms, int8_ms] = time_decoding(*decoder, exact, rounded, std::span(got).first(vocab));
+  const auto [f32_ms, type_ms] = time_decoding(*decoder, exact, rounded, std::span(got).first(vocab));
   fmt::print(
-      "{{\"tokens\": {}, \"f32_bytes_per_token\": {}, \"int8_bytes_per_token\": {}, \"mean_kl\": {:.6f}, "
+      "{{\"type\": \"{}\", \"tokens\": {}, \"f32_bytes_per_token\": {}, \"bytes_per_token\": {}, \"mean_kl\": {:.6f}, "
       "\"highest_kl\": {:.4f}, \"top1_agreement\": {:.4f}, \"context\": {}, \"f32_decode_ms\": {:.2f}, "
-      "\"int8_decode_ms\": {:.2f}}}\n",
-      ids.size(), exact.bytes_per_token(), rounded.bytes_per_token(), sum / count, highest,
-      static_cast<double>(same) / count, context, f32_ms, int8_ms);
+      "\"decode_ms\": {:.2f}}}\n",
+      to_string(type), ids.size(), exact.bytes_per_token(), rounded.bytes_per_token(), sum / count, highest,
+      static_cast<double>(same) / count, context, f32_ms, type_ms);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) {
-    fmt::print(stderr, "usage: kv_quality PACK TEXT [TOKENS] [WINDOW]\n");
+  if (argc < 4) {
+    fmt::print(stderr, "usage: kv_quality PACK TEXT TYPE [TOKENS] [WINDOW]\n");
     return 2;
   }
   try {
-    const int64_t window = argc > 4 ? std::atoll(argv[4]) : 1000;
-    compare(argv[1], argv[2], argc > 3 ? std::atoll(argv[3]) : 4000,
+    const int64_t window = argc > 5 ? std::atoll(argv[5]) : 1000;
+    compare(argv[1], argv[2], parse_kv_type(argv[3]), argc > 4 ? std::atoll(argv[4]) : 4000,
             std::max(kTokensPerStep, window / kTokensPerStep * kTokensPerStep));
   } catch (const frugal::Error& error) {
     fmt::print(stderr, "error: {}\n", error.message());

@@ -52,7 +52,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--embedder", "models.embedder", "pack of the embedder");
   tool.key("--reader", "models.reader", "pack of the reader");
   tool.key("--generator", "models.generator", "pack of the generator");
-  tool.key("--cache-type-kv", "generate.kv_dtype", "f32 or int8: how the generator holds keys and values");
+  tool.key("--cache-type-kv", "generate.kv_dtype", "auto, f32, f16 or int8: how the generator holds keys and values");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only");
   tool.key_flag("--no-sparse", "retrieval.sparse", "false", "search by vectors only");
   tool.key_flag("--no-rerank", "rerank.enabled", "false", "leave the reranking stage out");

@@ -48,6 +48,9 @@ FRUGAL_INLINE void store_n(float* p, VecF v, int64_t n) {
 FRUGAL_INLINE VecF load_halves(const uint16_t* p) {
   return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
 }
+FRUGAL_INLINE void store_halves(uint16_t* p, VecF v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
 FRUGAL_INLINE VecF load_codes(const int8_t* p) {
   return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
 }

@@ -7,7 +7,7 @@
 // clang-format off
 //   VecF, VecI, kLanes                        a vector of floats, of int32, and how many it holds; + − · / are native
 //   splat, load, load_n, store, store_n       _n: the first n of kLanes, 0 ≤ n < kLanes; the rest reads as 0, is not written
-//   load_halves                               kLanes binary16 values, widened
+//   load_halves, store_halves                 kLanes binary16 values, widened and rounded to nearest even
 //   load_codes                                kLanes int8 values, as floats
 //   mul_add(a, b, c)                          a·b + c
 //   vmax, vmin, vabs, vsqrt, hsum, hmax

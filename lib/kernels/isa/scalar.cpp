@@ -30,6 +30,9 @@ FRUGAL_INLINE void store_n(float* p, VecF v, int64_t n) {
 FRUGAL_INLINE VecF load_halves(const uint16_t* p) {
   return f16_to_f32(*p);
 }
+FRUGAL_INLINE void store_halves(uint16_t* p, VecF v) {
+  *p = f32_to_f16(v);
+}
 FRUGAL_INLINE VecF load_codes(const int8_t* p) {
   return static_cast<float>(*p);
 }

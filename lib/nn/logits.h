@@ -1,0 +1,14 @@
+// Two rows of logits compared.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace frugal {
+
+/// KL(softmax(p) ‖ softmax(q)) in nats; both [vocabulary], finite.
+double kl_divergence(std::span<const float> p, std::span<const float> q);
+/// The place of the highest, the first of several.
+size_t likeliest(std::span<const float> logits);
+
+}  // namespace frugal
