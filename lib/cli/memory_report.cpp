@@ -102,7 +102,6 @@ Json estimate_json(const MemoryEstimate& estimate, const StageProfile& stage) {
             {"model_bytes", estimate.model_bytes},
             {"kv_cache_bytes", estimate.working.kv_cache_bytes},
             {"activation_bytes", estimate.working.activation_bytes},
-            {"scratch_bytes", estimate.working.scratch_bytes},
             {"table_bytes", estimate.working.table_bytes},
             {"result_bytes", estimate.working.result_bytes}}},
           {"activation_layout",

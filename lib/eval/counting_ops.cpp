@@ -237,14 +237,12 @@ void CountingOps::rope(const RopeSpec& spec, std::span<const int32_t>, View x, i
   write(x);
 }
 
-void CountingOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+void CountingOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan>, View q, View k, View v,
                             View out) {
+  const Scope scratch(*this);
   operate({q, k, v, out});
-  for (const AttentionSpan& span : spans) {
-    const auto floats = kernels::active().attention_scratch_floats(span.kv_tokens, spec.head_dim);
-    sizes_.scratch_bytes =
-        std::max<uint64_t>(sizes_.scratch_bytes, static_cast<uint64_t>(floats * threads_) * sizeof(float));
-  }
+  use(take(static_cast<uint64_t>(threads_ * kernels::active().attention_scratch_floats(spec.head_dim)) *
+           sizeof(float)));
   write(out);
 }
 

@@ -18,13 +18,10 @@ namespace frugal {
 /// Anonymous bytes by what they are for, in whole pages where memory comes in pages.
 struct WorkingMemory {
   uint64_t kv_cache_bytes = 0;    // of memory that outlives a forward: the rows that were written
-  uint64_t activation_bytes = 0;  // the arena, with quantised rows
-  uint64_t scratch_bytes = 0;     // attention's, of each thread; kept by the threads
+  uint64_t activation_bytes = 0;  // the arena, with quantised rows and attention's scratch
   uint64_t table_bytes = 0;       // rotary positions; kept by the model
   uint64_t result_bytes = 0;      // the caller's buffer that results are copied to
-  uint64_t total_bytes() const {
-    return kv_cache_bytes + activation_bytes + scratch_bytes + table_bytes + result_bytes;
-  }
+  uint64_t total_bytes() const { return kv_cache_bytes + activation_bytes + table_bytes + result_bytes; }
 };
 
 /// One use of the arena, from empty to empty.
@@ -114,7 +111,7 @@ class CountingOps final : public Ops {
   std::vector<PackedWeight> weights_;
   std::span<const std::byte> mapping_;
   std::set<uint64_t> windows_;  // of the mapping, by address
-  WorkingMemory sizes_;         // of what is not in pages: scratch, tables, results
+  WorkingMemory sizes_;         // of what is not in pages: tables, results
   WorkingMemory peak_;
   int32_t likeliest_ = 0;
 };

@@ -39,7 +39,6 @@ void MemoryEstimate::add_runtime(uint64_t anon_bytes) {
 
 MemoryEstimate MemoryEstimator::sum() const {
   MemoryEstimate estimate;
-  estimate.working.scratch_bytes = scratch_bytes_;
   for (const auto& [name, rehearsal] : loaded_) {
     estimate.model_bytes += rehearsal.object_bytes;
     estimate.working.activation_bytes += rehearsal.kept.activation_bytes;
@@ -91,7 +90,6 @@ MemoryEstimate MemoryEstimator::run(const std::string& name, std::string_view te
   estimate.working = peak;
   estimate.working.activation_bytes += before.working.activation_bytes - rehearsal.kept.activation_bytes;
   estimate.working.table_bytes += before.working.table_bytes - rehearsal.kept.table_bytes;
-  estimate.working.scratch_bytes = scratch_bytes_ = std::max(scratch_bytes_, peak.scratch_bytes);
   estimate.peak_anon_bytes = estimate.model_bytes + estimate.working.total_bytes();
   rehearsal.kept.activation_bytes = now.activation_bytes;
   rehearsal.kept.table_bytes = now.table_bytes;

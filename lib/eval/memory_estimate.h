@@ -60,7 +60,6 @@ class MemoryEstimator {
   uint64_t mapped_bytes(const Rehearsal& rehearsal) const;
 
   int threads_;
-  uint64_t scratch_bytes_ = 0;  // of the threads, which keep it for the next model
   std::map<std::string, Rehearsal> loaded_;
 };
 

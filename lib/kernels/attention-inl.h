@@ -18,7 +18,7 @@ struct AttentionScratch {
   float* widened;  // [kKeyTile][head_dim]: narrow rows as floats: keys on their way to `keys`, then the tile's values
 };
 
-int64_t attention_scratch_floats(int64_t, int64_t head_dim) {
+int64_t attention_scratch_floats(int64_t head_dim) {
   return head_dim * kKeyTile + kTileRows * kKeyTile + 2 * kQueryBlock + kKeyTile * head_dim;
 }
 

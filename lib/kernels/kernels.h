@@ -109,9 +109,9 @@ struct Table {
 
   // --- attention -----------------------------------------------------------------------------------------------------
   /// softmax(scale · q kᵀ, masked) v without materialising more than a tile of scores (online softmax, Milakov &
-  /// Gimelshein 2018). scratch: attention_scratch_floats(kv_tokens, head_dim) floats.
+  /// Gimelshein 2018). scratch: attention_scratch_floats(head_dim) floats.
   void (*attention)(const AttentionHead& head, float* scratch);
-  int64_t (*attention_scratch_floats)(int64_t kv_tokens, int64_t head_dim);
+  int64_t (*attention_scratch_floats)(int64_t head_dim);
 
   // --- vectors -------------------------------------------------------------------------------------------------------
   float (*dot_f32)(const float* a, const float* b, int64_t count);

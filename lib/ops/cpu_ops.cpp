@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <vector>
@@ -40,6 +41,36 @@ Pager::Pin pin_blocks(const PackedWeight& w, int64_t begin, int64_t end, Pager::
   const uint64_t block = packed_block_bytes(w.dtype, w.inputs);
   return w.pager->pin({w.data + static_cast<uint64_t>(begin) * block, static_cast<uint64_t>(end - begin) * block}, use);
 }
+
+// A piece of working memory for each thread: whoever is inside a loop holds one, and no more are inside than threads.
+class Scratch {
+ public:
+  Scratch(Arena& arena, int threads, int64_t floats) : stride_(floats), taken_(static_cast<size_t>(threads)) {
+    const uint64_t bytes = static_cast<uint64_t>(threads * floats) * sizeof(float);
+    first_ = reinterpret_cast<float*>(arena.allocate(bytes));
+  }
+
+  class Piece {
+   public:
+    explicit Piece(Scratch& scratch) : scratch_(scratch) {
+      while (scratch.taken_[index_].exchange(true, std::memory_order_acquire))
+        index_ = (index_ + 1) % scratch.taken_.size();
+    }
+    Piece(const Piece&) = delete;
+    Piece& operator=(const Piece&) = delete;
+    ~Piece() { scratch_.taken_[index_].store(false, std::memory_order_release); }
+    float* floats() const { return scratch_.first_ + static_cast<int64_t>(index_) * scratch_.stride_; }
+
+   private:
+    Scratch& scratch_;
+    size_t index_ = 0;
+  };
+
+ private:
+  float* first_ = nullptr;
+  int64_t stride_;
+  std::vector<std::atomic<bool>> taken_;
+};
 
 class CpuOps final : public Ops {
  public:
@@ -309,6 +340,8 @@ void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> sp
   FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim);
   FRUGAL_CHECK(k.rows.cols() == spec.num_kv_heads * spec.head_dim && v.rows.cols() == k.rows.cols());
   FRUGAL_CHECK(k.rows.dtype == v.rows.dtype);
+  const Scope scope(*this);
+  Scratch scratch(arena_, threads_.threads(), kernels_.attention_scratch_floats(spec.head_dim));
   const int64_t group = spec.num_heads / spec.num_kv_heads;
   const bool many = int64_t(spans.size()) * spec.num_heads >= threads_.threads() * kTasksPerThread;
   const int64_t queries = many ? kMaxQueriesPerTask : kFewQueriesPerTask;
@@ -317,8 +350,7 @@ void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> sp
     first_task[s + 1] = first_task[s] + spec.num_heads * ceil_div(spans[s].q_tokens, queries);
 
   threads_.parallel_for(first_task.back(), 1, [&](int64_t begin, int64_t end) {
-    // A worker lives as long as the pool, so this grows once to the longest sequence it has met.
-    thread_local std::vector<float> scratch;
+    const Scratch::Piece piece(scratch);
     for (int64_t task = begin; task < end; ++task) {
       const size_t s =
           static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
@@ -340,9 +372,7 @@ void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> sp
       problem.head_dim = spec.head_dim;
       problem.scale = spec.scale;
       problem.causal = spec.causal;
-      const size_t needed = static_cast<size_t>(kernels_.attention_scratch_floats(problem.kv_tokens, problem.head_dim));
-      if (scratch.size() < needed) scratch.resize(needed);
-      kernels_.attention(problem, scratch.data());
+      kernels_.attention(problem, piece.floats());
     }
   });
 }

@@ -140,7 +140,7 @@ void bench_attention(benchmark::State& state, const Table& table, int64_t q_toke
                      bool causal) {
   Buffer<float> q = random_floats(q_tokens * head_dim), k = random_floats(kv_tokens * head_dim);
   Buffer<float> v = random_floats(kv_tokens * head_dim), out(q_tokens * head_dim);
-  Buffer<float> scratch(table.attention_scratch_floats(kv_tokens, head_dim));
+  Buffer<float> scratch(table.attention_scratch_floats(head_dim));
   const kernels::AttentionHead head{q.data(),
                                     head_dim,
                                     {k.data(), head_dim},

@@ -37,7 +37,7 @@ void check(const kernels::Table& table, const Problem& p, float low, float high,
   reference::attention(dense(q, p.q_tokens), dense(k, p.kv_tokens), dense(v, p.kv_tokens), p.q_tokens, p.kv_tokens,
                        p.head_dim, scale, p.causal, expected);
   std::vector<float> out(static_cast<size_t>(p.q_tokens * stride), 77.0f);
-  Guarded<float> scratch(table.attention_scratch_floats(p.kv_tokens, p.head_dim), 1);
+  Guarded<float> scratch(table.attention_scratch_floats(p.head_dim), 1);
   table.attention({q.data() + p.head_dim,
                    stride,
                    {k.data() + p.head_dim, stride},
@@ -112,7 +112,7 @@ void check_narrow(const kernels::Table& table, const Problem& p, const kernels::
   std::vector<float> expected(static_cast<size_t>(p.q_tokens * p.head_dim));
   reference::attention(q, k_meant, v_meant, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f, p.causal, expected);
   Guarded<float> out(p.q_tokens * p.head_dim, 3);
-  Guarded<float> scratch(table.attention_scratch_floats(p.kv_tokens, p.head_dim), 1);
+  Guarded<float> scratch(table.attention_scratch_floats(p.head_dim), 1);
   table.attention(
       {q.data(), p.head_dim, k, v, out.data(), p.head_dim, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f, p.causal},
       scratch.data());
@@ -158,7 +158,7 @@ TEST_CASE("a causal query sees its own key and those before it, and no later one
     constexpr int64_t kTokens = 150, kDim = 16;
     const std::vector<float> q = random_floats(kTokens * kDim, 4), k = random_floats(kTokens * kDim, 5);
     std::vector<float> v = random_floats(kTokens * kDim, 6), before(kTokens * kDim), after(kTokens * kDim);
-    std::vector<float> scratch(static_cast<size_t>(table.attention_scratch_floats(kTokens, kDim)));
+    std::vector<float> scratch(static_cast<size_t>(table.attention_scratch_floats(kDim)));
     const auto attend = [&](std::vector<float>& out) {
       table.attention(
           {q.data(), kDim, {k.data(), kDim}, {v.data(), kDim}, out.data(), kDim, kTokens, kTokens, kDim, 0.25f, true},
