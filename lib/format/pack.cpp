@@ -202,11 +202,11 @@ PackedWeight Pack::require_linear(std::string_view name, int64_t outputs, int64_
 void Pack::page(Budget& budget, const PagerOptions& options) {
   struct Piece {
     std::span<const std::byte> bytes;
-    bool linear = false;
+    bool paged = false;
   };
   std::vector<Piece> pieces;
   for (const PackTensor& tensor : tensors_) {
-    pieces.push_back({tensor.data, is_linear(tensor.dtype)});
+    pieces.push_back({tensor.data, tensor.shape.rank() == 2});
     pieces.push_back({std::as_bytes(tensor.scales), false});
   }
   for (uint64_t i = 0; i < blob_table_.size() / sizeof(BlobEntry); ++i) {
@@ -216,16 +216,16 @@ void Pack::page(Budget& budget, const PagerOptions& options) {
   std::erase_if(pieces, [](const Piece& piece) { return piece.bytes.empty(); });
   std::sort(pieces.begin(), pieces.end(),
             [](const Piece& a, const Piece& b) { return a.bytes.data() < b.bytes.data(); });
-  // Linear weights with nothing but padding between them are one run.
+  // Matrices with nothing but padding between them are one run.
   std::vector<std::span<const std::byte>> runs;
   bool joins = false;
   for (const Piece& piece : pieces) {
     const std::byte* end = piece.bytes.data() + piece.bytes.size();
-    if (piece.linear && joins)
+    if (piece.paged && joins)
       runs.back() = {runs.back().data(), std::max(runs.back().data() + runs.back().size(), end)};
-    else if (piece.linear)
+    else if (piece.paged)
       runs.push_back(piece.bytes);
-    joins = piece.linear;
+    joins = piece.paged;
   }
   pager_ = std::make_unique<Pager>(file_, runs, budget, options);
 }

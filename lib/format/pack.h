@@ -62,8 +62,8 @@ class Pack : public ModelConfig {
   /// SHA-256 of the recipe and the source, as written by the writer: names the model's content.
   std::string_view identity() const { return require_text("provenance.identity"); }
 
-  /// From now on the weights of linear layers are resident within `budget` only, and read under a pin of pager().
-  /// Before any of them is handed out. Throws Error(over_budget).
+  /// From now on matrices, the weights of linear layers and embedding tables, are resident within `budget` only, and
+  /// read under a pin of pager(). Before any of them is handed out. Throws Error(over_budget).
   void page(Budget& budget, const PagerOptions& options = {});
   Pager* pager() const { return pager_.get(); }
 

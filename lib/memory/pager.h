@@ -1,7 +1,7 @@
 // Weights that may not all be resident: kept within a budget, read ahead of their use, given up when others need room.
 // The weights stay where the file is mapped, so whoever computes with them keeps its pointers and holds a Pin while it
 // reads. A model that fits is mapped and left alone: its pins cost one load of an atomic.
-// Not for tables that are read here and there (embeddings by row): those stay with the kernel.
+// Tables that are read here and there (embeddings by row) are read when they are asked for, and the first to go.
 #pragma once
 
 #include <atomic>

@@ -46,7 +46,23 @@ void LinearGroup::forward_factored(Ops& ops, View x, std::span<const View> outs)
     if (layers_[i].factored()) ops.linear(layers_[i].last(), inner[i], outs[i]);
 }
 
+namespace {
+
+// Row by row: no more of the table is held at once than a row lies in.
+void embed_paged(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate) {
+  const uint64_t row_bytes = static_cast<uint64_t>(table.rows.cols()) * element_bytes(table.rows.dtype);
+  for (size_t t = 0; t < ids.size(); ++t) {
+    FRUGAL_CHECK(ids[t] >= 0 && ids[t] < table.rows.rows());
+    const auto* row = static_cast<const std::byte*>(table.rows.data) + static_cast<uint64_t>(ids[t]) * row_bytes;
+    const Pager::Pin pin = table.pager->pin({row, row_bytes}, Pager::Use::here_and_there);
+    ops.embed(table.rows, table.scales, ids.subspan(t, 1), out.slice_rows(static_cast<int64_t>(t), 1), accumulate);
+  }
+}
+
+}  // namespace
+
 void embed(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate) {
+  if (table.pager) return embed_paged(ops, table, ids, out, accumulate);
   if (!table.packed) return ops.embed(table.rows, table.scales, ids, out, accumulate);
   if (!accumulate) return ops.embed(table.packed, ids, out);
   const Ops::Scope scratch(ops);

@@ -21,7 +21,7 @@ std::span<const float> PackSource::vector(std::string_view tensor, int64_t count
 
 EmbeddingTable PackSource::embedding(std::string_view name, int64_t rows, int64_t features, Ops& ops) const {
   const PackTensor tensor = pack_.require(name);
-  if (is_linear(tensor.dtype)) return {{}, {}, linear(name, rows, features, ops)};
+  if (is_linear(tensor.dtype)) return {{}, {}, linear(name, rows, features, ops), nullptr};
   const bool known = tensor.dtype == DType::f32 || tensor.dtype == DType::f16 || tensor.dtype == DType::i8;
   if (!known || tensor.shape != Shape{rows, features} ||
       (tensor.dtype == DType::i8 && int64_t(tensor.scales.size()) != rows))
@@ -31,7 +31,7 @@ EmbeddingTable PackSource::embedding(std::string_view name, int64_t rows, int64_
         .hint("re-run quantize-model");
   // Views are not const, a pack is read-only: an embedding table is only ever read (Ops::embed).
   void* data = const_cast<std::byte*>(tensor.data.data());
-  return {View(data, tensor.dtype, tensor.shape), tensor.scales, {}};
+  return {View(data, tensor.dtype, tensor.shape), tensor.scales, {}, pack_.pager()};
 }
 
 int64_t PackSource::rank(std::string_view tensor) const {
@@ -92,7 +92,7 @@ class CheckpointSource final : public ModelSource {
 
   EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features, Ops&) const override {
     const TensorSpec& spec = require_spec(tensor, Shape{rows, features});
-    return {View(read_whole(spec).data(), DType::f32, spec.shape), {}, {}};
+    return {View(read_whole(spec).data(), DType::f32, spec.shape), {}, {}, nullptr};
   }
 
  private:

@@ -21,6 +21,7 @@ struct EmbeddingTable {
   View rows;
   std::span<const float> scales;  // [rows], for i8
   Weight packed;                  // set where `rows` is not
+  Pager* pager = nullptr;         // if set, `rows` are read under its pins
 };
 
 /// What it gives out points into it: it outlives the models that are made of it. Shapes are checked against the file's;

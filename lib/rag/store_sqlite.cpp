@@ -26,6 +26,8 @@ constexpr int kOpenAttempts = 5;
 // What SQLite maps of a database at most (sqlite.cpp), and what its cache holds: its default.
 constexpr uint64_t kMostMappedBytes = 256 << 20;
 constexpr uint64_t kPageCacheBytes = 2 << 20;
+// Of a budget, what a database that is mapped takes at most.
+constexpr uint64_t kMappedShare = 8;
 
 Error no_index(const std::filesystem::path& folder) {
   Error error(Code::missing, fmt::format("no index at '{}'", folder.native()));
@@ -230,10 +232,12 @@ class SqliteStore final : public Store {
     return references;
   }
 
-  // Mapped whole if that fits, else read through SQLite's own cache.
+  // Mapped whole if that leaves enough for models, else read through SQLite's own cache: what SQLite has mapped it
+  // does not give up for others.
   void reserve_pages(Budget& budget) {
     const uint64_t bytes = std::min(std::filesystem::file_size(schema::database_path(folder_)), kMostMappedBytes);
-    pages_ = budget.reserve_up_to(MemoryTag::index, bytes + kPageCacheBytes, Budget::Ask::others);
+    if (!budget.limited() || bytes <= budget.limit_bytes() / kMappedShare)
+      pages_ = budget.reserve_up_to(MemoryTag::index, bytes + kPageCacheBytes, Budget::Ask::others);
     if (pages_.bytes() == bytes + kPageCacheBytes) return;
     pages_ = Reservation();
     pages_ = budget.reserve(MemoryTag::index, kPageCacheBytes, "the page cache of the index");

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 
 #include "base/error.h"
@@ -9,6 +10,8 @@
 #include "base/units.h"
 #include "format/pack.h"
 #include "memory/budget.h"
+#include "nn/blocks.h"
+#include "nn/model_source.h"
 #include "ops/ops.h"
 #include "support/temp_folder.h"
 
@@ -90,5 +93,59 @@ TEST_CASE("paged weights give the same results as resident ones, to the bit, for
           CHECK(pack.pager()->stats().read_bytes > pack.file_bytes());
         }
     }
+  }
+}
+
+TEST_CASE("an embedding table is paged as well, and its rows are the same") {
+  constexpr int64_t kRows = 60'000, kWidth = 384;
+  const testing::TempFolder folder;
+  for (const DType dtype : {DType::i8, DType::f16, DType::f32}) {
+    CAPTURE(to_string(dtype));
+    const uint64_t row_bytes = kWidth * element_bytes(dtype);
+    {
+      PackWriter writer(folder / "t.pack", {{"words", dtype, Shape{kRows, kWidth}, TensorRole::embedding}},
+                        {{"provenance.identity", "test"}}, {});
+      std::vector<std::byte> row(row_bytes);
+      for (int64_t r = 0; r < kRows; ++r) {
+        for (int64_t i = 0; i < kWidth; ++i) {
+          const auto value = static_cast<int8_t>((r * 31 + i * 7) % 127);
+          const float wide = value;
+          const uint16_t half = f32_to_f16(wide);
+          if (dtype == DType::i8) row[static_cast<size_t>(i)] = static_cast<std::byte>(value);
+          if (dtype == DType::f16) std::memcpy(&row[static_cast<size_t>(i) * 2], &half, 2);
+          if (dtype == DType::f32) std::memcpy(&row[static_cast<size_t>(i) * 4], &wide, 4);
+        }
+        writer.write_data(0, static_cast<uint64_t>(r) * row_bytes, row);
+        const float scale = 1.0f + static_cast<float>(r % 5);
+        if (dtype == DType::i8) writer.write_scales(0, r, std::span(&scale, 1));
+      }
+      writer.finish();
+    }
+    std::vector<int32_t> ids{0, 1, kRows - 1};
+    for (int32_t i = 0; i < 200; ++i) ids.push_back(i * 7919 % kRows);
+    const auto look_up = [&](const Pack& pack) {
+      ThreadPool threads(1);
+      const auto ops = make_cpu_ops(threads);
+      const EmbeddingTable table = PackSource(pack).embedding("words", kRows, kWidth, *ops);
+      const Ops::Scope scope(*ops);
+      const View out = ops->allocate(Shape{static_cast<int64_t>(ids.size()), kWidth});
+      embed(*ops, table, ids, out, false);
+      embed(*ops, table, std::vector<int32_t>(ids.rbegin(), ids.rend()), out, true);
+      std::vector<float> rows(static_cast<size_t>(out.shape.elements()));
+      ops->download(out, rows);
+      return rows;
+    };
+    const std::vector<float> expected = look_up(Pack(folder / "t.pack"));
+    CHECK(expected[1] == (dtype == DType::i8 ? 7.0f + static_cast<float>(1 + ids.back() % 5) *
+                                                          static_cast<float>((int64_t(ids.back()) * 31 + 7) % 127)
+                                             : 7.0f + static_cast<float>((int64_t(ids.back()) * 31 + 7) % 127)));
+    Budget budget(8 * kMiB);
+    Pack pack(folder / "t.pack");
+    pack.page(budget);
+    REQUIRE(pack.pager()->stats().paging);
+    CHECK(pack.pager()->stats().fixed_bytes < kMiB);
+    CHECK(look_up(pack) == expected);
+    CHECK(pack.pager()->stats().read_bytes > kMiB);
+    CHECK(budget.peak_bytes() <= 8 * kMiB);
   }
 }
