@@ -22,7 +22,11 @@ HydeResult expand(std::string_view question, const HydeOptions& options, Models&
     GenerateOptions generate;
     generate.max_new_tokens = options.max_new_tokens;
     generate.deadline_ms = remaining_ms > 0 ? std::min(options.timeout_ms, remaining_ms) : options.timeout_ms;
-    const Generation passage = models.generator()->chat(messages, generate);
+    // While it writes, the disk is idle: it has read its weights by the first word, and does not again.
+    const Generation passage = models.generator()->chat(messages, generate, [&](std::string_view) {
+      models.expect_embedder();
+      return true;
+    });
     if (passage.finish == "deadline")
       return {false, fmt::format("skipped: took longer than {} ms", generate.deadline_ms), {}};
     if (passage.text.empty()) return {false, "skipped: the generator wrote nothing", {}};

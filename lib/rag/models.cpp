@@ -67,14 +67,11 @@ class PackModels : public Models {
     const GeneratorMemory& memory = options.generator;
     if (!memory.prefix_folder.empty()) prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, options.budget);
     manager_.register_loader<OpenEmbedder>(
-        "embedder", [this] { return std::make_unique<OpenEmbedder>(paths_.embedder(), options_, pool()); });
-    manager_.register_loader<OpenGenerator>(
-        "generator",
-        [this] {
-          return std::make_unique<OpenGenerator>(paths_.generator(), options_, pool(),
-                                                 prefixes_ ? &*prefixes_ : nullptr);
-        },
-        [this] { bring_generator_near(); });
+        "embedder", [this] { return std::make_unique<OpenEmbedder>(paths_.embedder(), options_, pool()); },
+        [this] { bring_embedder_near(); });
+    manager_.register_loader<OpenGenerator>("generator", [this] {
+      return std::make_unique<OpenGenerator>(paths_.generator(), options_, pool(), prefixes_ ? &*prefixes_ : nullptr);
+    });
   }
 
   std::shared_ptr<Embedder> embedder() override {
@@ -87,7 +84,7 @@ class PackModels : public Models {
     return {open, open->generator.get()};
   }
 
-  void expect_generator() override { manager_.expect("generator"); }
+  void expect_embedder() override { manager_.expect("embedder"); }
 
   int64_t generator_parameters() override {
     if (parameters_ < 0) parameters_ = count_parameters();
@@ -126,8 +123,8 @@ class PackModels : public Models {
     }
   }
   // Not where it would not stay.
-  void bring_generator_near() const {
-    const std::filesystem::path file = paths_.generator();
+  void bring_embedder_near() const {
+    const std::filesystem::path file = paths_.embedder();
     const Budget* budget = options_.budget;
     if (budget && budget->limited() && std::filesystem::file_size(file) > budget->limit_bytes()) return;
     bring_into_page_cache(file);

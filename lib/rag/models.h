@@ -23,8 +23,8 @@ class Models {
   /// Error(mismatch) if it holds another kind of model.
   virtual std::shared_ptr<Embedder> embedder() = 0;
   virtual std::shared_ptr<Generator> generator() = 0;
-  /// Says that the generator will be asked for soon, so that its file is read meanwhile.
-  virtual void expect_generator() {}
+  /// Says that the embedder will be asked for soon, so that its file is read meanwhile.
+  virtual void expect_embedder() {}
   /// Number of weights of the generator, read from its pack's table of contents; 0 if there is no generator.
   virtual int64_t generator_parameters() = 0;
   /// Changes whenever an answer might because a model did; opens nothing.

@@ -143,7 +143,6 @@ Reply Pipeline::ask(const Query& query, const TokenSink& stream, Trace trace) {
       return std::move(asking.reply);
     }
   }
-  if (answer_mode() == AnswerMode::generate) models_.expect_generator();
   probe(asking);
   asking.trace.stage("retrieve", [&] { retrieve(asking); });
   rerank(asking);

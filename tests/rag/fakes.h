@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -90,12 +91,14 @@ class FakeModels : public Models {
     ++generator_opened;
     return {std::shared_ptr<void>(), &fake_generator};
   }
+  void expect_embedder() override { embedder_opened_when_expected = embedder_opened; }
   int64_t generator_parameters() override { return parameters; }
   std::string identity() override { return "fakes"; }
   FakeEmbedder fake_embedder;
   FakeGenerator fake_generator;
   int64_t parameters = 0;
   int embedder_opened = 0, generator_opened = 0;
+  std::optional<int> embedder_opened_when_expected;
 };
 
 /// Word search scores the number of distinct question words a chunk holds; ties by id.

@@ -167,12 +167,15 @@ TEST_CASE("hypothetical documents are written only when asked for, and the quest
   Town town;
   CHECK_FALSE(town.ask("When was the bridge at Aldersby finished?").hyde_ran);
   CHECK(town.models.generator_opened == 0);
+  CHECK_FALSE(town.models.embedder_opened_when_expected);
+  const int opened = town.models.embedder_opened;
   PipelineOptions options = with_answer(AnswerMode::none);
   options.hyde.mode = HydeMode::always;
   town.models.fake_generator.says = "A passage about markets and stalls.";
   const Reply reply = town.ask("When was the bridge at Aldersby finished?", options);
   CHECK(reply.hyde_ran);
   CHECK(reply.hits.at(0).chunk.path == "bridge.md");
+  CHECK(town.models.embedder_opened_when_expected == opened);  // while the passage was written
 }
 
 TEST_CASE("the same question of the same index is answered from the cache, a changed index is asked anew") {
