@@ -143,9 +143,16 @@ Reply Pipeline::ask(const Query& query, const TokenSink& stream, Trace trace) {
       return std::move(asking.reply);
     }
   }
-  probe(asking);
-  asking.trace.stage("retrieve", [&] { retrieve(asking); });
-  rerank(asking);
+  try {
+    probe(asking);
+    asking.trace.stage("retrieve", [&] { retrieve(asking); });
+    rerank(asking);
+  } catch (Error& error) {
+    // What an answer takes is known when its prompt is; that it takes more than the search is known now.
+    if (error.code() == Code::over_budget && answer_mode() == AnswerMode::generate)
+      error.hint(error.hint() + "; generating the answer takes more");
+    throw;
+  }
   answer(asking);
   asking.reply.hits.resize(std::min(asking.reply.hits.size(), static_cast<size_t>(options_.top_k)));
   // A reply that the deadline cut short is not the answer to the question, only to the hurry.

@@ -85,6 +85,7 @@ class FakeModels : public Models {
  public:
   std::shared_ptr<Embedder> embedder() override {
     ++embedder_opened;
+    if (embedder_refused) throw Error(Code::over_budget, "no room").hint("it could run with 13MiB");
     return {std::shared_ptr<void>(), &fake_embedder};
   }
   std::shared_ptr<Generator> generator() override {
@@ -99,6 +100,7 @@ class FakeModels : public Models {
   int64_t parameters = 0;
   int embedder_opened = 0, generator_opened = 0;
   std::optional<int> embedder_opened_when_expected;
+  bool embedder_refused = false;
 };
 
 /// Word search scores the number of distinct question words a chunk holds; ties by id.

@@ -12,8 +12,10 @@
 #include "rag/fakes.h"
 #include "rag/render.h"
 #include "rag/reply_json.h"
+#include "support/errors.h"
 
 using namespace frugal;
+using frugal::testing::error_of;
 using frugal::testing::FakeModels;
 using frugal::testing::FakeStore;
 namespace fs = std::filesystem;
@@ -161,6 +163,19 @@ TEST_CASE("automatic generates only with a generator that is strong enough") {
   CHECK(town.models.generator_opened == 0);
   town.models.parameters = 7'000'000'000;
   CHECK(town.ask("When was the bridge at Aldersby finished?").answer.mode == AnswerMode::generate);
+}
+
+TEST_CASE("a search that is refused memory says that generating would take more") {
+  Town town;
+  town.models.embedder_refused = true;
+  const auto hint_with = [&](AnswerMode mode) {
+    const auto error = error_of([&] { town.ask("When was the bridge at Aldersby finished?", with_answer(mode)); });
+    REQUIRE(error.has_value());
+    CHECK(error->code() == Code::over_budget);
+    return error->hint();
+  };
+  CHECK(hint_with(AnswerMode::extract) == "it could run with 13MiB");
+  CHECK(hint_with(AnswerMode::generate) == "it could run with 13MiB; generating the answer takes more");
 }
 
 TEST_CASE("hypothetical documents are written only when asked for, and the question stays in the probe") {
