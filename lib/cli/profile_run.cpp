@@ -37,6 +37,7 @@ int profile_pipeline(const Pipeline& pipeline, const ProfileOptions& options, co
   std::vector<StageProfile> profiles;
   bool alerted = false;
   for (const PipelineStage& stage : pipeline.stages) {
+    release_free_heap();  // our own: a stage begins with what it has to
     profiles.push_back(profiler.profile(stage));
     const StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note(),
                               estimates[profiles.size() - 1], options.load_mode};

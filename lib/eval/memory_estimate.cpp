@@ -12,11 +12,20 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-// In pages, as a measurement of the load would see it: with what the allocator rounds up and leaves free between.
-uint64_t anon_bytes() {
-  const MemoryReading now = read_memory();
-  return now.anon_bytes + now.swap_bytes;
-}
+// What has been added to memory: in pages, as a measurement would see it, with what the allocator rounds up and leaves
+// free between; but at least what it gave out, perhaps of pages that were there.
+class AddedMemory {
+ public:
+  uint64_t bytes() const { return std::max(since(anon_, anon_bytes()), since(heap_, heap_in_use_bytes())); }
+
+ private:
+  static uint64_t since(uint64_t before, uint64_t now) { return now - std::min(before, now); }
+  static uint64_t anon_bytes() {
+    const MemoryReading now = read_memory();
+    return now.anon_bytes + now.swap_bytes;
+  }
+  uint64_t anon_ = anon_bytes(), heap_ = heap_in_use_bytes();
+};
 
 // A decoder that always finds an ordinary token likeliest writes as many as it may.
 int32_t ordinary_token(const Tokenizer& tokenizer, int64_t vocab) {
@@ -61,11 +70,11 @@ MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesys
   if (mode == LoadMode::stream)
     throw Error(Code::usage, "a streamed pack has no estimate").hint("mem-profile paging measures one");
   Rehearsal rehearsal;
-  const uint64_t before = anon_bytes();
+  const AddedMemory added;
   auto ops = std::make_unique<CountingOps>(threads_);
   rehearsal.ops = ops.get();
   rehearsal.model = std::make_unique<LoadedModel>(pack, std::move(ops));
-  rehearsal.object_bytes = std::max(anon_bytes(), before) - before;
+  rehearsal.object_bytes = added.bytes();
   rehearsal.ops->watch(rehearsal.model->pack().file().bytes());
   rehearsal.header_bytes = mapped_resident_bytes(pack).value_or(0);
   rehearsal.mode = mode;

@@ -289,6 +289,11 @@ void release_free_heap() {
   ::malloc_trim(0);
 }
 
+uint64_t heap_in_use_bytes() {
+  const struct mallinfo2 info = ::mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+
 void bring_into_page_cache(const fs::path& file) {
   struct stat info {};
   const FileDescriptor fd = open_file(file, info);

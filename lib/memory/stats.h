@@ -83,6 +83,8 @@ std::optional<Residency> page_cache_residency(std::span<const std::filesystem::p
 std::optional<uint64_t> mapped_resident_bytes(const std::filesystem::path& file);
 /// Gives freed heap pages back to the system, which the allocator would keep.
 void release_free_heap();
+/// What malloc has given out, of all its arenas and mappings.
+uint64_t heap_in_use_bytes();
 /// Asks the kernel to read `file`; may return before it has. Throws Error(io).
 void bring_into_page_cache(const std::filesystem::path& file);
 /// Writes the file back and asks the kernel to forget its pages. Works without root where no process maps them; look at
