@@ -6,6 +6,8 @@
 #include <sstream>
 
 #include "base/file.h"
+#include "base/units.h"
+#include "memory/budget.h"
 #include "rag/index_fakes.h"
 #include "rag/schema.h"
 #include "rag/sqlite.h"
@@ -152,6 +154,27 @@ TEST_CASE_FIXTURE(TwoFiles, "a reader keeps the generation that it opened") {
   CHECK(reader->generation() == generation);
   CHECK(found(*this, "penguins").empty());
   CHECK_THROWS_AS(IndexWriter(*this / "index", options_with(nullptr)).remove({"/nowhere"}), Error);
+}
+
+TEST_CASE("an index is mapped whole where that leaves a budget enough for models, and found the same otherwise") {
+  TempFolder folder;
+  std::string text;
+  for (int i = 0; i < 4000; ++i)
+    text += "# Part " + std::to_string(i) + "\n\nThe word of this part is word" + std::to_string(i) + ".\n\n";
+  write_file(folder / "docs/long.md", text);
+  add(folder, nullptr);
+  const uint64_t bytes = std::filesystem::file_size(schema::database_path(folder / "index"));
+  REQUIRE(bytes > 512 * kKiB);
+  constexpr uint64_t kPageCache = 2 * kMiB;
+  for (const bool whole : {true, false}) {
+    Budget budget(8 * bytes - (whole ? 0 : 1));
+    const auto store = open_store(folder / "index", &budget);
+    CHECK(budget.used_bytes(MemoryTag::index) == (whole ? bytes + kPageCache : kPageCache));
+    const auto hits = store->search_sparse({"word3777", Language::unknown}, 5);
+    REQUIRE(hits.size() == 1);
+    const std::vector<int64_t> best = {hits[0].id};
+    CHECK(store->fetch(best).at(0).heading == "Part 3777");
+  }
 }
 
 TEST_CASE_FIXTURE(TwoFiles, "two writers do not meet") {
