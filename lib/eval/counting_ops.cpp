@@ -155,11 +155,8 @@ void CountingOps::write(View view) {
   if (next == held_->begin()) return;
   auto& [start, held] = *std::prev(next);
   if (begin >= start + held.bytes) return;
-  const uint64_t element = element_bytes(view.dtype);
-  for (int64_t r = 0; r < view.rows(); ++r)
-    add_pages(held.written,
-              static_cast<const std::byte*>(view.data) + static_cast<uint64_t>(r * view.row_stride) * element,
-              static_cast<uint64_t>(view.cols()) * element, kPage);
+  const uint64_t row_bytes = static_cast<uint64_t>(view.cols()) * element_bytes(view.dtype);
+  for (int64_t r = 0; r < view.rows(); ++r) add_pages(held.written, view.slice_rows(r, 1).data, row_bytes, kPage);
   note_peak();
 }
 

@@ -17,6 +17,7 @@
 #include "eval/loaded_model.h"
 #include "eval/statistics.h"
 #include "memory/stats.h"
+#include "nn/logits.h"
 
 namespace frugal {
 namespace {
@@ -57,8 +58,7 @@ Continuation continue_text(Decoder& decoder, const std::string& text, int64_t ne
   decoder.forward(prompt, cache, logits);
   Continuation result;
   while (static_cast<int64_t>(result.tokens.size()) < new_tokens) {
-    const auto likeliest = std::max_element(logits.begin(), logits.end());
-    result.tokens.push_back(static_cast<TokenId>(likeliest - logits.begin()));
+    result.tokens.push_back(static_cast<TokenId>(likeliest(logits)));
     const auto begin = Clock::now();
     decoder.forward(std::span(&result.tokens.back(), 1), cache, logits);
     result.milliseconds.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());

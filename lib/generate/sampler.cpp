@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "nn/logits.h"
 
 namespace frugal {
 namespace {
@@ -44,8 +45,7 @@ Sampler::Sampler(const GenerateOptions& options) : options_(options), state_(opt
 TokenId Sampler::sample(std::span<float> logits, std::span<const TokenId> recent) {
   FRUGAL_CHECK(!logits.empty());
   if (options_.repeat_penalty != 1) penalise(logits, recent, options_.repeat_penalty);
-  if (options_.temperature == 0)
-    return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
+  if (options_.temperature == 0) return static_cast<TokenId>(likeliest(logits));
 
   keep_top(logits);
   const float best = candidates_.front().first;

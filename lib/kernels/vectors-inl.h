@@ -55,12 +55,11 @@ float quantize_vector(const float* x, int64_t count, int8_t* codes) {
 }
 
 void narrow_vector(const float* x, int64_t count, uint16_t* halves) {
-  constexpr float kHighest = 65504.0f;
+  const VecF highest = splat(65504.0f), lowest = splat(-65504.0f);
   int64_t i = 0;
-  for (; i + kLanes <= count; i += kLanes)
-    store_halves(halves + i, vmin(vmax(load(x + i), splat(-kHighest)), splat(kHighest)));
+  for (; i + kLanes <= count; i += kLanes) store_halves(halves + i, vmin(vmax(load(x + i), lowest), highest));
   if (i == count) return;
   uint16_t tail[kLanes];
-  store_halves(tail, vmin(vmax(load_n(x + i, count - i), splat(-kHighest)), splat(kHighest)));
+  store_halves(tail, vmin(vmax(load_n(x + i, count - i), lowest), highest));
   for (int64_t t = 0; i + t < count; ++t) halves[i + t] = tail[t];
 }

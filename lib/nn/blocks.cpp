@@ -52,8 +52,7 @@ namespace {
 void embed_paged(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate) {
   const uint64_t row_bytes = static_cast<uint64_t>(table.rows.cols()) * element_bytes(table.rows.dtype);
   for (size_t t = 0; t < ids.size(); ++t) {
-    FRUGAL_CHECK(ids[t] >= 0 && ids[t] < table.rows.rows());
-    const auto* row = static_cast<const std::byte*>(table.rows.data) + static_cast<uint64_t>(ids[t]) * row_bytes;
+    const auto* row = static_cast<const std::byte*>(table.rows.slice_rows(ids[t], 1).data);
     const Pager::Pin pin = table.pager->pin({row, row_bytes}, Pager::Use::here_and_there);
     ops.embed(table.rows, table.scales, ids.subspan(t, 1), out.slice_rows(static_cast<int64_t>(t), 1), accumulate);
   }

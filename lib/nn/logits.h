@@ -1,4 +1,4 @@
-// Two rows of logits compared.
+// What rows of logits say: the likeliest token, how far one row is from another.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace frugal {
 
 /// KL(softmax(p) ‖ softmax(q)) in nats; both [vocabulary], finite.
 double kl_divergence(std::span<const float> p, std::span<const float> q);
-/// The place of the highest, the first of several.
+/// The place of the highest, the first of several; not of none.
 size_t likeliest(std::span<const float> logits);
 
 }  // namespace frugal

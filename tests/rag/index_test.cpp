@@ -54,6 +54,16 @@ struct TwoFiles : TempFolder {
   }
 };
 
+// One file of `parts` headings, each with a word of its own below it.
+struct ManyParts : TempFolder {
+  explicit ManyParts(int parts) {
+    std::string text;
+    for (int i = 0; i < parts; ++i)
+      text += "# Part " + std::to_string(i) + "\n\nWord" + std::to_string(i) + " is here.\n\n";
+    write_file(*this / "docs/long.md", text);
+  }
+};
+
 }  // namespace
 
 TEST_CASE_FIXTURE(TwoFiles, "what is added is found by words, by vectors and by stems") {
@@ -103,11 +113,7 @@ TEST_CASE_FIXTURE(TwoFiles, "a renamed file keeps its vectors") {
 }
 
 TEST_CASE("a run that was cut short goes on where it stopped") {
-  TempFolder folder;
-  std::string text;
-  for (int i = 0; i < 300; ++i)
-    text += "# Part " + std::to_string(i) + "\n\nWord" + std::to_string(i) + " is here.\n\n";
-  write_file(folder / "docs/long.md", text);
+  const ManyParts folder(300);
   CountingEmbedder embedder;
   embedder.stop_after = 130;
   CHECK_THROWS_AS(add(folder, &embedder), Error);
@@ -157,11 +163,7 @@ TEST_CASE_FIXTURE(TwoFiles, "a reader keeps the generation that it opened") {
 }
 
 TEST_CASE("an index is mapped whole where that leaves a budget enough for models, and found the same otherwise") {
-  TempFolder folder;
-  std::string text;
-  for (int i = 0; i < 4000; ++i)
-    text += "# Part " + std::to_string(i) + "\n\nThe word of this part is word" + std::to_string(i) + ".\n\n";
-  write_file(folder / "docs/long.md", text);
+  const ManyParts folder(4000);
   add(folder, nullptr);
   const uint64_t bytes = std::filesystem::file_size(schema::database_path(folder / "index"));
   REQUIRE(bytes > 512 * kKiB);
