@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "text/language.h"
+#include "text/words.h"
 
 namespace frugal {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "text/language.h"
+#include "text/utf8.h"
 
 namespace frugal {
 namespace {

@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text/sentences.h"
+
 namespace frugal {
 namespace {
 

@@ -10,6 +10,10 @@
 #include "rag/cite.h"
 #include "rag/evidence.h"
 #include "rag/prompt.h"
+#include "text/language.h"
+#include "text/sentences.h"
+#include "text/stemmer.h"
+#include "text/words.h"
 
 namespace frugal {
 namespace {

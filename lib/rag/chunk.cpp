@@ -9,6 +9,9 @@
 
 #include "rag/law_number.h"
 #include "rag/legal.h"
+#include "text/language.h"
+#include "text/sentences.h"
+#include "text/words.h"
 
 namespace frugal {
 namespace {

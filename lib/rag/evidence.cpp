@@ -4,6 +4,9 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "text/language.h"
+#include "text/words.h"
+
 namespace frugal {
 namespace {
 

@@ -11,6 +11,7 @@
 #include "rag/reference.h"
 #include "rag/store.h"
 #include "text/language.h"
+#include "text/stemmer.h"
 
 namespace frugal {
 

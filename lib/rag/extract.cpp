@@ -9,7 +9,6 @@
 #include "base/units.h"
 #include "rag/encoding.h"
 #include "rag/extract_formats.h"
-#include "text/language.h"
 
 namespace frugal {
 namespace {

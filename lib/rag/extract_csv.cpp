@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "rag/encoding.h"
 #include "rag/extract_formats.h"
-#include "text/language.h"
+#include "text/words.h"
 
 namespace frugal {
 namespace {

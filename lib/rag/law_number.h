@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/language.h"
+#include "text/words.h"
 
 namespace frugal {
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdlib>
 
-#include "text/language.h"
+#include "text/words.h"
 
 namespace frugal {
 namespace {

@@ -10,6 +10,8 @@
 #include "rag/cite.h"
 #include "rag/memory_peak.h"
 #include "rag/prompt.h"
+#include "text/utf8.h"
+#include "text/words.h"
 
 namespace frugal {
 namespace {

@@ -7,7 +7,7 @@
 #include <cstddef>
 
 #include "base/error.h"
-#include "text/language.h"
+#include "text/utf8.h"
 
 namespace frugal {
 namespace {

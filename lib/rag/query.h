@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "rag/store.h"
+#include "text/language.h"
 
 namespace frugal {
 

@@ -11,7 +11,7 @@
 #include "rag/law_number.h"
 #include "rag/legal.h"
 #include "rag/reference.h"
-#include "text/language.h"
+#include "text/words.h"
 
 namespace frugal {
 namespace {

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "text/language.h"
+#include "text/utf8.h"
 
 namespace frugal {
 namespace {

@@ -15,6 +15,7 @@
 #include "rag/store.h"
 #include "rag/terms.h"
 #include "rag/vectors.h"
+#include "text/language.h"
 
 namespace frugal {
 namespace {

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "text/language.h"
+#include "text/words.h"
 
 namespace frugal {
 namespace {

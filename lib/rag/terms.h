@@ -9,6 +9,7 @@
 
 #include "rag/store.h"
 #include "text/language.h"
+#include "text/stemmer.h"
 
 namespace frugal {
 

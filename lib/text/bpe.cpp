@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "text/byte_level.h"
-#include "text/language.h"
 #include "text/pre_tokenize.h"
 #include "text/tokenizer_base.h"
+#include "text/utf8.h"
 
 namespace frugal {
 

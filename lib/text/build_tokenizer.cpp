@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "format/json_reader.h"
 #include "text/byte_level.h"
-#include "text/language.h"
 #include "text/normalize.h"
 #include "text/pre_tokenize.h"
 #include "text/tokenizer_blob.h"

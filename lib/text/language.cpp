@@ -4,6 +4,8 @@
 #include <array>
 #include <span>
 
+#include "text/words.h"
+
 namespace frugal {
 
 namespace {

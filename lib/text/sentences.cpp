@@ -10,8 +10,9 @@
 #include <array>
 #include <span>
 
-#include "text/language.h"
+#include "text/sentences.h"
 #include "text/utf8.h"
+#include "text/words.h"
 
 namespace frugal {
 

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "text/language.h"
+#include "text/stemmer.h"
+#include "text/words.h"
 
 namespace frugal {
 

@@ -1,7 +1,5 @@
 #include "text/utf8.h"
 
-#include "text/language.h"
-
 namespace frugal {
 
 namespace {

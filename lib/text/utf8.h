@@ -31,4 +31,8 @@ CodePoint decode_utf8_before(std::string_view text, size_t end);
 
 void append_utf8(std::string& out, char32_t value);
 
+/// UTF-8 with every ill-formed byte replaced by U+FFFD (Unicode's maximal-subpart practice).
+std::string repair_utf8(std::string_view text);
+bool is_valid_utf8(std::string_view text);
+
 }  // namespace frugal

@@ -10,8 +10,8 @@
 #include <algorithm>
 #include <array>
 
-#include "text/language.h"
 #include "text/utf8.h"
+#include "text/words.h"
 
 namespace frugal {
 

@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 
 #include "rag/fakes.h"
+#include "text/language.h"
+#include "text/utf8.h"
 
 using namespace frugal;
 using frugal::testing::bag_of_words;

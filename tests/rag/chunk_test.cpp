@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rag/index_fakes.h"
+#include "text/utf8.h"
 
 using namespace frugal;
 

@@ -20,6 +20,7 @@
 #include "rag/models.h"
 #include "rag/store.h"
 #include "text/language.h"
+#include "text/words.h"
 
 namespace frugal::testing {
 

@@ -12,6 +12,7 @@
 #include "rag/schema.h"
 #include "rag/sqlite.h"
 #include "support/temp_folder.h"
+#include "text/language.h"
 
 using namespace frugal;
 using frugal::testing::CountingEmbedder;

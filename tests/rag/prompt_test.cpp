@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "rag/boundary.h"
+#include "text/utf8.h"
 
 using namespace frugal;
 

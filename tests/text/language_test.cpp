@@ -1,4 +1,8 @@
 #include "text/language.h"
+#include "text/sentences.h"
+#include "text/stemmer.h"
+#include "text/utf8.h"
+#include "text/words.h"
 
 #include <doctest/doctest.h>
 

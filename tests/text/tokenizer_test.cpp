@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "text/language.h"
 #include "text/utf8.h"
+#include "text/words.h"
 
 namespace {
 
