@@ -35,7 +35,7 @@ void LatencyFlags::declare_gate(CLI::App& app) {
 void LatencyFlags::declare(Tool& tool) {
   CLI::App& app = tool.app();
   const CLI::Range count(1, 1000000);
-  app.add_option("--modes", modes, "naive, cold-disk, cold, warm, server (default cold,warm)")->delimiter(',');
+  app.add_option("--modes", modes, "naive, cold-disk, cold, warm (default cold,warm)")->delimiter(',');
   app.add_option("--question", question, "the question to ask")->type_name("TEXT");
   app.add_option("--queries", queries, "questions: a line each, or queries.jsonl")->type_name("FILE");
   app.add_option("--limit", limit, "take the first N questions (default: as many as runs)")->check(count);

@@ -25,8 +25,7 @@ BudgetLimits budget_limits(const Config::Memory& memory, const SystemMemory& sys
   const BudgetRequest request = parse_budget(memory.budget);
   const Config::Memory::Limits& limits = memory.limits;
   BudgetLimits result;
-  result.by_tag = {limits.weights,         limits.kv_cache, limits.activations, limits.text_embeddings,
-                   limits.vision_features, limits.index,    limits.io};
+  result.by_tag = {limits.weights, limits.kv_cache, limits.activations, limits.index, limits.io};
   if (request.kind == BudgetRequest::Kind::none) return result;
   result.available_bytes = [] { return read_system_memory().available_bytes(); };
   if (request.kind == BudgetRequest::Kind::automatic) {

@@ -24,7 +24,7 @@ using Estimates = std::vector<std::optional<MemoryEstimate>>;
 static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // it comes through a pipe
 
 struct ProfileOptions {
-  Config::Models models;  // what embedder, generator and reader are
+  Config::Models models;  // what embedder and generator are
   int threads = 1;
   BudgetLimits limits;
   uint64_t line_bytes = 0;  // where pictures draw a budget; 0: nowhere

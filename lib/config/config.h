@@ -17,7 +17,6 @@ struct Config {
   struct Models {
     std::string embedder = "all-minilm-l6-v2.pack";
     std::string generator = "smollm2-135m-instruct.pack";
-    std::string reader;  // empty: none
   } models;
 
   std::string index;            // empty: ./.frugal/index, or the only one there is (paths.h)
@@ -35,8 +34,6 @@ struct Config {
       uint64_t weights = 0;
       uint64_t kv_cache = 0;
       uint64_t activations = 0;
-      uint64_t text_embeddings = 0;
-      uint64_t vision_features = 0;
       uint64_t index = 0;
       uint64_t io = 0;
     } limits;
@@ -68,7 +65,6 @@ struct Config {
 
   struct Rerank {
     bool enabled = true;
-    int64_t budget_ms = 0;  // 0: no limit
   } rerank;
 
   struct Answer {

@@ -164,7 +164,7 @@ fs::path find_checkpoint(const std::string& name) {
 
 std::vector<fs::path> present_models(const Config::Models& models) {
   std::vector<fs::path> packs;
-  for (const std::string& name : {models.embedder, models.generator, models.reader})
+  for (const std::string& name : {models.embedder, models.generator})
     if (const std::optional<fs::path> pack = name.empty() ? std::nullopt : first_pack(model_places(name)))
       packs.push_back(*pack);
   return packs;

@@ -136,7 +136,6 @@ std::string model_name(const std::string& model, const Config::Models& models) {
   std::string name = model;
   if (model == "embedder") name = models.embedder;
   if (model == "generator") name = models.generator;
-  if (model == "reader") name = models.reader;
   if (name.empty())
     throw Error(Code::usage, fmt::format("no {} is configured", model)).hint(fmt::format("set models.{}", model));
   return name;

@@ -14,7 +14,7 @@ namespace frugal {
 struct PipelineStage {
   enum class Action { load, run, unload };
   Action action = Action::load;
-  std::string model;  // embedder, generator or reader, as the configuration names them, or a pack
+  std::string model;  // embedder or generator, as the configuration names them, or a pack
   std::string text;   // of a run: what to embed, or the prompt
   int64_t max_new_tokens = 32;
 };

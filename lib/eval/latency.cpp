@@ -18,8 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr LatencyMode kModes[] = {LatencyMode::naive, LatencyMode::cold_disk, LatencyMode::cold, LatencyMode::warm,
-                                  LatencyMode::server};
+constexpr LatencyMode kModes[] = {LatencyMode::naive, LatencyMode::cold_disk, LatencyMode::cold, LatencyMode::warm};
 
 std::optional<uint64_t> largest(const LatencyRow& row, std::optional<uint64_t> LatencySample::*figure) {
   std::optional<uint64_t> most;
@@ -51,8 +50,6 @@ std::string_view to_string(LatencyMode mode) {
       return "cold";
     case LatencyMode::warm:
       return "warm";
-    case LatencyMode::server:
-      return "server";
   }
   return "";
 }
@@ -210,10 +207,8 @@ LatencySample LatencyBench::ask(size_t row, const std::string& question) {
     case LatencyMode::warm:
       if (!warm_[row]) warm_[row] = std::make_unique<RagProcess>(command(row), options_.timeout);
       return warm_[row]->ask(question);
-    case LatencyMode::server:
-      break;
   }
-  throw Error(Code::bad_input, "rag-serve is not built yet").hint("leave server out of --modes; warm is nearest to it");
+  FRUGAL_CHECK(false);
 }
 
 LatencySample LatencyBench::ask_cold_disk(size_t row, const std::string& question) {

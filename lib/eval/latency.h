@@ -24,7 +24,6 @@ enum class LatencyMode {
   cold_disk,  // a fresh process, and our files are not in the page cache
   cold,       // a fresh process, page cache warm
   warm,       // one process that has its models loaded
-  server,     // a running rag-serve
 };
 std::string_view to_string(LatencyMode mode);
 /// Throws Error(usage) for unknown modes, with the nearest one.

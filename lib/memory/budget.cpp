@@ -43,8 +43,7 @@ void report_pool(const PoolStats& stats, const MetricLabels& labels, MetricSink&
 }  // namespace
 
 std::string_view to_string(MemoryTag tag) {
-  static constexpr std::string_view kNames[kMemoryTags] = {
-      "weights", "kv_cache", "activations", "text_embeddings", "vision_features", "index", "io"};
+  static constexpr std::string_view kNames[kMemoryTags] = {"weights", "kv_cache", "activations", "index", "io"};
   return kNames[static_cast<int>(tag)];
 }
 

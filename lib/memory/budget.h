@@ -16,8 +16,8 @@
 
 namespace frugal {
 
-enum class MemoryTag { weights, kv_cache, activations, text_embeddings, vision_features, index, io };
-constexpr int kMemoryTags = 7;
+enum class MemoryTag { weights, kv_cache, activations, index, io };
+constexpr int kMemoryTags = 5;
 std::string_view to_string(MemoryTag tag);
 
 class Budget;

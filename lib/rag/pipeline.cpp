@@ -47,12 +47,12 @@ std::string PipelineOptions::key() const {
   const DenseWeights& w = retrieve.dense_weights;
   return fmt::format(
       "dense {} sparse {} references {} fusion {} weights {} {} {} candidates {} top_k {} min_score {} hyde {} {} {} "
-      "rerank {} {} answer {} read {} embedded {} quote {} generate {} {} {} {} {} {} {} abstain {} generator {} "
+      "rerank {} answer {} read {} embedded {} quote {} generate {} {} {} {} {} {} {} abstain {} generator {} "
       "support "
       "{} deadline {} template {}",
       dense, retrieve.sparse, retrieve.references, to_string(retrieve.fusion), w.english, w.portuguese, w.other,
       retrieve.candidates, top_k, min_score, to_string(hyde.mode), hyde.max_new_tokens, hyde.timeout_ms, rerank,
-      rerank_budget_ms, to_string(answer), extract.hits_read, extract.sentences_embedded, extract.max_quote_bytes,
+      to_string(answer), extract.hits_read, extract.sentences_embedded, extract.max_quote_bytes,
       generate.max_new_tokens, generate.temperature, generate.top_p, generate.top_k, generate.min_p,
       generate.repeat_penalty, generate.seed, abstain_below, min_generator_parameters, min_support, deadline_ms,
       kPromptTemplate);

@@ -36,7 +36,6 @@ struct PipelineOptions {
   float min_score = 0;
   HydeOptions hyde;
   bool rerank = true;
-  int64_t rerank_budget_ms = 0;  // 0: no limit
   AnswerMode answer = AnswerMode::automatic;
   QuoteOptions extract;
   GenerateOptions generate;

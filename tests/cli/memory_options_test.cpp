@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <variant>
+#include <vector>
+
 #include "base/error.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -68,6 +71,22 @@ TEST_CASE("limits by kind come along") {
   CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::kv_cache)] == 7);
   CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::io)] == 9);
   CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::weights)] == 0);
+}
+
+TEST_CASE("each kind of memory has the limit of its name, and no other limit exists") {
+  Config config;
+  std::vector<std::string> kinds;
+  for (const ConfigField& field : config_fields(config))
+    if (constexpr std::string_view kGroup = "memory.limits."; field.key.starts_with(kGroup)) {
+      kinds.emplace_back(field.key.substr(kGroup.size()));
+      *std::get<uint64_t*>(field.value) = 100 + kinds.size();
+    }
+  const BudgetLimits limits = cli::budget_limits(config.memory, machine(8 * kGiB, kGiB));
+  REQUIRE(kinds.size() == kMemoryTags);
+  for (size_t i = 0; i < kinds.size(); ++i) {
+    CHECK(to_string(static_cast<MemoryTag>(i)) == kinds[i]);
+    CHECK(limits.by_tag[i] == 101 + i);
+  }
 }
 
 TEST_CASE("mode and paging come from the configuration") {

@@ -82,7 +82,7 @@ TEST_CASE("a file sets nested keys of every type and leaves the others alone") {
   Config config;
   apply_yaml(config,
              "retrieval: {fusion: rrf, dense: no, dense_weight: {pt: 0.25}}\n"
-             "memory: {budget: 1.5G, limits: {kv_cache: 64MiB}}\nthreads: 3\nmodels:\n  reader: my.pack\n",
+             "memory: {budget: 1.5G, limits: {kv_cache: 64MiB}}\nthreads: 3\nmodels:\n  generator: my.pack\n",
              "x.yaml");
   CHECK(config.retrieval.fusion == "rrf");
   CHECK_FALSE(config.retrieval.dense);
@@ -91,7 +91,7 @@ TEST_CASE("a file sets nested keys of every type and leaves the others alone") {
   CHECK(config.memory.budget == "1.5G");
   CHECK(config.memory.limits.kv_cache == uint64_t(64) << 20);
   CHECK(config.threads == 3);
-  CHECK(config.models.reader == "my.pack");
+  CHECK(config.models.generator == "my.pack");
 }
 
 TEST_CASE("an empty file and a file of comments change nothing") {
@@ -108,6 +108,15 @@ TEST_CASE("an unknown key is refused with its line and the nearest name") {
   CHECK(error.hint() == "did you mean 'retrieval.candidates'?");
   CHECK(yaml_error_of("retrival:\n  top_k: 3\n").hint() == "did you mean 'retrieval'?");
   CHECK(yaml_error_of("zzzzzzzz: 3\n").hint() == "configs/default.yaml lists every key");
+}
+
+TEST_CASE("keys of parts that do not exist yet are unknown, not ignored") {
+  for (const char* assignment : {"models.reader=my.pack", "rerank.budget_ms=5", "memory.limits.text_embeddings=1MiB",
+                                 "memory.limits.vision_features=1MiB"}) {
+    INFO(assignment);
+    Config config;
+    CHECK(error_of([&] { set_assignment(config, assignment); }).message().find("unknown key") != std::string::npos);
+  }
 }
 
 TEST_CASE("a value of the wrong type or out of range is refused with what would do") {
@@ -136,9 +145,9 @@ TEST_CASE("a key that comes twice, a list, broken YAML and deep nesting are erro
 TEST_CASE("assignments name any key by its dotted path") {
   Config config;
   set_assignment(config, "retrieval.dense_weight.en=0.75");
-  set_assignment(config, "models.reader=a=b");
+  set_assignment(config, "models.generator=a=b");
   CHECK(config.retrieval.dense_weight.en == 0.75);
-  CHECK(config.models.reader == "a=b");
+  CHECK(config.models.generator == "a=b");
   CHECK(error_of([&] { set_assignment(config, "threads"); }).message() == "--set: 'threads' is not key=value");
   CHECK(error_of([&] { set_assignment(config, "thread=1"); }).hint() == "did you mean 'threads'?");
 }

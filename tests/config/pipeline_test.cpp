@@ -63,8 +63,9 @@ TEST_CASE("a pipeline names its mode and the limits its stages are held to") {
 }
 
 TEST_CASE("a role that the configuration leaves empty is an error, a pack that is not there is missing") {
-  const Config::Models models;
-  CHECK_THROWS_WITH_AS(pack_of("reader", models), "no reader is configured", Error);
+  Config::Models models;
+  models.generator.clear();
+  CHECK_THROWS_WITH_AS(pack_of("generator", models), "no generator is configured", Error);
   try {
     pack_of("no-such-model-anywhere", models);
     FAIL("found a model that does not exist");

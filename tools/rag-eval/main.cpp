@@ -35,7 +35,6 @@ struct Flags {
   bool answers = false;
   fs::path foreign;
   int64_t foreign_limit = 500;
-  fs::path pairs;
 };
 
 void declare(cli::Tool& tool, Flags& flags) {
@@ -57,8 +56,6 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("-C,--candidates", "retrieval.candidates", "chunks to take from each list");
   tool.key("--embedder", "models.embedder", "pack of the embedder");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "words only; no embedder is needed");
-  app.add_subcommand("cache-pairs", "hits and false hits of the semantic cache (not in this version)")
-      ->add_option("FILE", flags.pairs, "pairs of questions as TSV");
 }
 
 // A folder that is there is a set, whatever its name; of the rest, what has an equals sign is an assignment.
@@ -110,9 +107,6 @@ int run(cli::Tool& tool) {
   Flags flags;
   declare(tool, flags);
   tool.parse();
-  if (tool.app().got_subcommand("cache-pairs"))
-    throw Error(Code::usage, "cache-pairs measures the semantic cache, which this version does not have")
-        .hint("the exact cache has no false hits to measure");
   Config config = tool.config();
   const EvalSet set = read_eval_set(take_set(flags, config), flags.limit);
   Budget budget(tool.budget_limits());

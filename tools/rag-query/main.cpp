@@ -48,9 +48,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--answer", "answer.mode", "auto, extract, generate or none");
   tool.key("--hyde", "hyde.mode", "auto, always or never");
   tool.key("--deadline-ms", "answer.deadline_ms", "the best answer in this time, and what was skipped for it");
-  tool.key("--rerank-budget-ms", "rerank.budget_ms", "time for reranking");
   tool.key("--embedder", "models.embedder", "pack of the embedder");
-  tool.key("--reader", "models.reader", "pack of the reader");
   tool.key("--generator", "models.generator", "pack of the generator");
   tool.key("--cache-type-kv", "generate.kv_dtype", "auto, f32, f16 or int8: how the generator holds keys and values");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only");

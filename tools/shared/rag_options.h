@@ -44,7 +44,6 @@ inline PipelineOptions pipeline_options(const Config& config) {
   options.min_score = static_cast<float>(config.retrieval.min_score);
   options.hyde = {parse_hyde_mode(config.hyde.mode), config.hyde.max_new_tokens, config.hyde.timeout_ms};
   options.rerank = config.rerank.enabled;
-  options.rerank_budget_ms = config.rerank.budget_ms;
   options.answer = parse_answer_mode(config.answer.mode);
   options.generate = generate_options(config);
   options.abstain_below = static_cast<float>(config.answer.abstain_below);
