@@ -27,7 +27,8 @@ Estimates rehearse(const std::vector<PipelineStage>& stages, const ProfileOption
   for (const PipelineStage& stage : stages) {
     if (stage.action == Action::load)
       estimates.push_back(estimator.load(stage.model, pack_of(stage.model, options.models), options.load_mode));
-    if (stage.action == Action::run) estimates.push_back(estimator.run(stage.model, stage.text, stage.max_new_tokens));
+    if (stage.action == Action::run)
+      estimates.push_back(estimator.run(stage.model, stage.text, stage.max_new_tokens, options.chat_family));
     if (stage.action == Action::unload) {
       if (options.mode == Manager::Mode::aggressive) estimator.unload(stage.model);
       estimates.push_back(std::nullopt);
@@ -145,7 +146,7 @@ void PipelineProfiler::perform(const PipelineStage& stage) {
       load(stage);
       return;
     case Action::run:
-      note_ = loaded_.at(stage.model)->run(stage.text, stage.max_new_tokens);
+      note_ = loaded_.at(stage.model)->run(stage.text, stage.max_new_tokens, options_.chat_family);
       return;
     case Action::unload:
       loaded_.erase(stage.model);

@@ -32,6 +32,7 @@ struct ProfileOptions {
   Backend backend;
   LoadMode load_mode = LoadMode::mmap;
   Manager::Mode mode = Manager::Mode::aggressive;
+  std::optional<ChatFamily> chat_family;  // of a generator; nullopt: what its pack names
 };
 
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.

@@ -93,7 +93,8 @@ struct Config {
     double min_p = 0;
     double repeat_penalty = 1;
     int64_t seed = 0;
-    std::string kv_dtype = "auto";  // auto, f32, f16, int8
+    std::string kv_dtype = "auto";     // auto, f32, f16, int8
+    std::string chat_family = "auto";  // auto: as the pack names it; a name of text/chat.h
     struct PrefixCache {
       bool enabled = true;
       uint64_t max_bytes = uint64_t(1) << 30;

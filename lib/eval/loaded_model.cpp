@@ -80,8 +80,8 @@ Error LoadedModel::wrong_kind(std::string_view kind) const {
                                            config.require_text("model.architecture"), kind));
 }
 
-std::string LoadedModel::run(std::string_view text, int64_t max_new_tokens) {
-  std::string note = embedder_ ? embed(text) : answer(text, max_new_tokens);
+std::string LoadedModel::run(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family) {
+  std::string note = embedder_ ? embed(text) : answer(text, max_new_tokens, chat_family);
   release_free_heap();
   return note;
 }
@@ -92,11 +92,11 @@ std::string LoadedModel::embed(std::string_view text) {
   return fmt::format("embedded {} tokens", embedder_->tokenizer().encode(text, false).size());
 }
 
-std::string LoadedModel::answer(std::string_view text, int64_t max_new_tokens) {
+std::string LoadedModel::answer(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family) {
   const std::vector<ChatMessage> messages = {{"user", std::string(text)}};
   GenerateOptions options;
   options.max_new_tokens = max_new_tokens;
-  const Generation generation = make_local_generator(*decoder_, budget_)->chat(messages, options);
+  const Generation generation = make_local_generator(*decoder_, budget_, chat_family)->chat(messages, options);
   return fmt::format("read {} tokens, wrote {}", generation.prompt_tokens, generation.new_tokens);
 }
 

@@ -17,6 +17,7 @@
 #include "nn/decoder.h"
 #include "nn/embedder.h"
 #include "ops/plugin.h"
+#include "text/chat.h"
 
 namespace frugal {
 
@@ -47,13 +48,14 @@ class LoadedModel {
   Embedder& embedder() const;
   Decoder& decoder() const;
 
-  /// One use: embeds `text`, or answers it with at most `max_new_tokens`. Says what it did: "embedded 12 tokens".
+  /// One use: embeds `text`, or answers it with at most `max_new_tokens`; `chat_family` overrides what the pack names.
+  /// Says what it did: "embedded 12 tokens".
   /// Hands freed heap pages back too, so that what is there afterwards is held by something.
-  std::string run(std::string_view text, int64_t max_new_tokens);
+  std::string run(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family = {});
 
  private:
   std::string embed(std::string_view text);
-  std::string answer(std::string_view text, int64_t max_new_tokens);
+  std::string answer(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family);
 
   void open(const ModelSource& source);
   Error wrong_kind(std::string_view kind) const;

@@ -89,10 +89,11 @@ MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesys
   return estimate;
 }
 
-MemoryEstimate MemoryEstimator::run(const std::string& name, std::string_view text, int64_t max_new_tokens) {
+MemoryEstimate MemoryEstimator::run(const std::string& name, std::string_view text, int64_t max_new_tokens,
+                                    std::optional<ChatFamily> chat_family) {
   Rehearsal& rehearsal = loaded_.at(name);
   MemoryEstimate before = sum();
-  rehearsal.model->run(text, max_new_tokens);
+  rehearsal.model->run(text, max_new_tokens, chat_family);
   const WorkingMemory &peak = rehearsal.ops->peak(), now = rehearsal.ops->now();
   // Other models' working memory stays; this one's own is its peak.
   MemoryEstimate estimate = before;

@@ -44,7 +44,9 @@ class MemoryEstimator {
 
   /// Throws what loading throws; Error(usage) for LoadMode::naive, whose tensors would have to be read, and stream.
   MemoryEstimate load(const std::string& name, const std::filesystem::path& pack, LoadMode mode = LoadMode::mmap);
-  MemoryEstimate run(const std::string& name, std::string_view text, int64_t max_new_tokens);
+  /// `chat_family`: as LoadedModel::run has it.
+  MemoryEstimate run(const std::string& name, std::string_view text, int64_t max_new_tokens,
+                     std::optional<ChatFamily> chat_family = {});
   void unload(const std::string& name);
 
  private:

@@ -159,7 +159,7 @@ class LlamaDecoder final : public Decoder {
   ChatFamily chat_family() const override {
     if (chat_family_ == kUnknownChat)
       throw Error(Code::mismatch, "the model's chat template is of no family this build knows")
-          .hint("set generate.chat_family to chatml, llama2, llama3, qwen or none");
+          .hint(fmt::format("set generate.chat_family to {}", known_chat_families()));
     return parse_chat_family(chat_family_);
   }
   std::string_view default_system() const override { return default_system_; }
@@ -302,7 +302,7 @@ void plan_chat(const Checkpoint& checkpoint, ModelPlan& plan) {
     plan.config["chat.family"] = to_string(recognise_chat_template(jinja));
     plan.config["chat.default_system"] = chat_default_system(jinja);
   } catch (const Error&) {
-    // The weights are still worth packing; whoever chats with them is told to name the family (chat_family above).
+    // The weights are still worth packing: generate.chat_family names the family where they are used.
     plan.config["chat.family"] = kUnknownChat;
   }
 }

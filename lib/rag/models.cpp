@@ -55,7 +55,8 @@ struct OpenGenerator : OpenPack {
                 const PrefixCache* prefixes)
       : OpenPack(file, options, threads),
         decoder(open_decoder(pack, *ops)),
-        generator(make_local_generator(*decoder, options.budget, {}, prefixes, options.generator.kv_type)) {}
+        generator(
+            make_local_generator(*decoder, options.budget, options.chat_family, prefixes, options.generator.kv_type)) {}
   std::unique_ptr<Decoder> decoder;
   std::unique_ptr<Generator> generator;
 };
@@ -92,8 +93,9 @@ class PackModels : public Models {
   }
 
   std::string identity() override {
-    return fmt::format("embedder {}\ngenerator {} {}\nbackend {} {} {}", file_identity(paths_.embedder),
-                       file_identity(paths_.generator), to_string(options_.generator.kv_type), options_.backend.plugin,
+    return fmt::format("embedder {}\ngenerator {} {} chat {}\nbackend {} {} {}", file_identity(paths_.embedder),
+                       file_identity(paths_.generator), to_string(options_.generator.kv_type),
+                       options_.chat_family ? to_string(*options_.chat_family) : "auto", options_.backend.plugin,
                        options_.backend.device, static_cast<int>(options_.backend.precision));
   }
 

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "generate/generator.h"
@@ -13,6 +14,7 @@
 #include "memory/pager.h"
 #include "nn/embedder.h"
 #include "ops/plugin.h"
+#include "text/chat.h"
 
 namespace frugal {
 
@@ -55,6 +57,7 @@ struct ModelOptions {
   Manager::Mode mode = Manager::Mode::aggressive;
   PagerOptions paging;  // of weights that do not fit
   GeneratorMemory generator;
+  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: what its pack names
 };
 
 /// Models from packs.
@@ -67,7 +70,9 @@ struct NaivePaths {
 };
 
 /// Every model read whole from its checkpoint now, whatever will be asked: what bench-latency compares with. Answers on
-/// the index of the embedder's pack; that the pack was made of this checkpoint is taken on trust.
-std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget);
+/// the index of the embedder's pack; that the pack was made of this checkpoint is taken on trust. `chat_family`: as in
+/// ModelOptions.
+std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget,
+                                          std::optional<ChatFamily> chat_family = {});
 
 }  // namespace frugal

@@ -13,15 +13,16 @@ namespace {
 
 class NaiveModels final : public Models {
  public:
-  NaiveModels(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget)
-      : pool_(threads), ops_(make_ops(backend, pool_, budget)) {
+  NaiveModels(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget,
+              std::optional<ChatFamily> chat_family)
+      : pool_(threads), ops_(make_ops(backend, pool_, budget)), chat_family_(chat_family) {
     // The vectors of an index are of the pack's model, which is this one, so it goes by the pack's name.
     embedder_source_ = open_checkpoint_source(paths.embedder, std::string(Pack(paths.embedder_pack).identity()));
     embedder_ = open_embedder(*embedder_source_, *ops_);
     if (paths.generator.empty()) return;
     generator_source_ = open_checkpoint_source(paths.generator, "naive");
     decoder_ = open_decoder(*generator_source_, *ops_);
-    generator_ = make_local_generator(*decoder_, budget);
+    generator_ = make_local_generator(*decoder_, budget, chat_family);
     const Pack pack(paths.generator_pack);
     for (const PackTensor& tensor : pack.tensors()) parameters_ += tensor.shape.elements();
   }
@@ -34,8 +35,8 @@ class NaiveModels final : public Models {
   }
   int64_t generator_parameters() override { return parameters_; }
   std::string identity() override {
-    return fmt::format("naive {} {}\nembedder {}", ops_->name(), embedder_source_->path().native(),
-                       embedder_source_->identity());
+    return fmt::format("naive {} {}\nembedder {}\nchat {}", ops_->name(), embedder_source_->path().native(),
+                       embedder_source_->identity(), chat_family_ ? to_string(*chat_family_) : "auto");
   }
 
  private:
@@ -46,14 +47,15 @@ class NaiveModels final : public Models {
   std::shared_ptr<Embedder> embedder_;
   std::unique_ptr<Decoder> decoder_;
   std::shared_ptr<Generator> generator_;
+  std::optional<ChatFamily> chat_family_;
   int64_t parameters_ = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads,
-                                          Budget* budget) {
-  return std::make_unique<NaiveModels>(paths, backend, threads, budget);
+std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget,
+                                          std::optional<ChatFamily> chat_family) {
+  return std::make_unique<NaiveModels>(paths, backend, threads, budget, chat_family);
 }
 
 }  // namespace frugal

@@ -199,6 +199,15 @@ ChatFamily parse_chat_family(std::string_view name) {
       .hint(fmt::format("one of {}", kKnownFamilies));
 }
 
+std::optional<ChatFamily> parse_chat_override(std::string_view name) {
+  if (name == "auto") return std::nullopt;
+  return parse_chat_family(name);
+}
+
+std::string_view known_chat_families() {
+  return kKnownFamilies;
+}
+
 ChatFamily recognise_chat_template(std::string_view jinja) {
   if (trim(jinja).empty()) return ChatFamily::none;
   if (contains(jinja, "<|im_start|>")) {
@@ -210,7 +219,7 @@ ChatFamily recognise_chat_template(std::string_view jinja) {
     return contains(jinja, "Cutting Knowledge Date") ? ChatFamily::llama31 : ChatFamily::llama3;
   if (contains(jinja, "[INST]") && contains(jinja, "<<SYS>>")) return ChatFamily::llama2;
   throw Error(Code::bad_input, fmt::format("the model's chat template is of no known family: '{:.60}…'", jinja))
-      .hint(fmt::format("set the chat family to {}", kKnownFamilies));
+      .hint(fmt::format("set generate.chat_family to {}", kKnownFamilies));
 }
 
 std::string chat_default_system(std::string_view jinja) {

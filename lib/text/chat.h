@@ -1,6 +1,7 @@
 // Chat templates: the families this project knows, recognised from the model's own Jinja template. Not a Jinja engine.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,13 +19,16 @@ struct ChatMessage {
   std::string content;
 };
 
-/// Family of a Jinja template, by its markers; an empty template is none. Throws Error(bad_input) that says what to set
-/// for an unknown one.
+/// Family of a Jinja template, by its markers; an empty template is none. Throws Error(bad_input) for an unknown one.
 ChatFamily recognise_chat_template(std::string_view jinja);
 /// The system message that a template puts in where the conversation has none; empty if it does not.
 std::string chat_default_system(std::string_view jinja);
-/// By name ("chatml", …), for configuration. Throws Error(usage).
+/// By name ("chatml", …). Throws Error(usage).
 ChatFamily parse_chat_family(std::string_view name);
+/// The configuration's generate.chat_family: nullopt for "auto", the family that the model names. Throws Error(usage).
+std::optional<ChatFamily> parse_chat_override(std::string_view name);
+/// "chatml, llama2, … or none", for messages.
+std::string_view known_chat_families();
 
 /// A piece of a rendered chat: markup is tokenised with special tokens, content never is, so that a document cannot
 /// forge a turn. Markup is special tokens only, so that the ids are those of the whole text tokenised at once.

@@ -113,6 +113,7 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   options.line_bytes = cli::parse_budget(tool.config().memory.budget).bytes;
   options.paging = cli::pager_options(tool.config().memory);
   options.backend = tool.backend();
+  options.chat_family = parse_chat_override(tool.config().generate.chat_family);
   options.load_mode = modes.at(0);
   options.mode = stages.mode == Pipeline::Mode::cache ? Manager::Mode::cache : Manager::Mode::aggressive;
   return cli::profile_pipeline(stages, options, asked);

@@ -70,6 +70,7 @@ inline ModelOptions model_options(const cli::Tool& tool, Budget& budget, Manager
   options.budget = &budget;
   options.mode = cli::manager_mode(tool.config().memory, mode);
   options.paging = cli::pager_options(tool.config().memory);
+  options.chat_family = parse_chat_override(tool.config().generate.chat_family);
   return options;
 }
 
@@ -102,7 +103,8 @@ struct QuestionCaches {
 inline std::unique_ptr<Models> naive_models(const Config& config, const Backend& backend, int threads, Budget* budget) {
   const NaivePaths paths{find_checkpoint(config.models.embedder), find_model(config.models.embedder),
                          find_checkpoint(config.models.generator), find_model(config.models.generator)};
-  return open_naive_models(paths, backend.native() ? parse_backend("torch") : backend, threads, budget);
+  return open_naive_models(paths, backend.native() ? parse_backend("torch") : backend, threads, budget,
+                           parse_chat_override(config.generate.chat_family));
 }
 
 }  // namespace frugal

@@ -1,0 +1,60 @@
+#include "rag/models.h"
+
+#include <doctest/doctest.h>
+
+#include <filesystem>
+
+#include "support/errors.h"
+#include "support/golden.h"
+
+using namespace frugal;
+using namespace frugal::testing;
+
+namespace {
+
+// The tiny Llama with a chat template that no family has.
+struct StrangeChat {
+  TempFolder folder;
+  std::filesystem::path checkpoint = folder / "strange";
+  StrangeChat() {
+    std::filesystem::copy(kRoot / "tests/golden/llama", checkpoint);
+    write_file(checkpoint / "chat_template.jinja",
+               "{% for message in messages %}<turn>{{ message.content }}{% endfor %}");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a pack whose chat template is of no known family is refused until the family is named") {
+  const StrangeChat strange;
+  const TemporaryPack pack(strange.checkpoint, Precision::int8);
+  const auto models_with = [&](std::optional<ChatFamily> family) {
+    ModelOptions options;
+    options.chat_family = family;
+    return open_pack_models({[&] { return pack.path; }, [&] { return pack.path; }}, options);
+  };
+  const auto unnamed = models_with({}), named = models_with(ChatFamily::chatml);
+  const std::optional<Error> refused = error_of([&] { unnamed->generator(); });
+  REQUIRE(refused.has_value());
+  CHECK(refused->code() == Code::mismatch);
+  CHECK(contains(refused->hint(), "generate.chat_family"));
+
+  const ChatMessage question{"user", "Who counts the ships?"};
+  GenerateOptions four;
+  four.max_new_tokens = 4;
+  CHECK(named->generator()->chat(std::span(&question, 1), four).prompt_tokens > 0);
+  CHECK(named->identity() != unnamed->identity());  // no answer of the one is kept for the other
+}
+
+TEST_CASE("the family that is named decides how a conversation is written") {
+  const TemporaryPack pack(kRoot / "tests/golden/llama", Precision::int8);
+  const ChatMessage question{"user", "Who counts the ships?"};
+  const auto tokens_with = [&](std::optional<ChatFamily> family) {
+    ModelOptions options;
+    options.chat_family = family;
+    const auto models = open_pack_models({[&] { return pack.path; }, [&] { return pack.path; }}, options);
+    return models->generator()->count_tokens(std::span(&question, 1));
+  };
+  CHECK(tokens_with({}) == tokens_with(ChatFamily::chatml));  // its own
+  CHECK(tokens_with(ChatFamily::none) < tokens_with(ChatFamily::chatml));
+}
