@@ -15,7 +15,7 @@
 namespace frugal {
 
 struct ChunkOptions {
-  int64_t max_tokens = 254;     // of the text alone; what the model's template adds is already taken off
+  int64_t max_tokens = 220;     // of the text alone; what the model's template adds is already taken off
   int64_t overlap_tokens = 32;  // of the chunk before, repeated where a paragraph had to be cut; whole sentences only
   /// Counts tokens; without one they are estimated from letters.
   const Tokenizer* tokenizer = nullptr;

@@ -32,7 +32,7 @@ struct IndexOptions {
   bool re_embed = false;         // drop vectors of another embedder instead of refusing
   LawTable laws;
   ExtractOptions extract;
-  int64_t chunk_tokens = 254;  // at most what the embedder takes
+  int64_t chunk_tokens = 220;  // at most what the embedder takes
   int64_t overlap_tokens = 32;
   bool hidden = false;               // also files and folders whose names begin with '.'
   std::string stdin_name = "stdin";  // of the document that "-" stands for; its extension tells the format

@@ -47,7 +47,7 @@ struct ModelPaths {
 struct GeneratorMemory {
   KvType kv_type = KvType::automatic;
   std::filesystem::path prefix_folder;  // empty: nowhere
-  uint64_t prefix_max_bytes = 0;
+  uint64_t prefix_max_bytes = uint64_t(1) << 30;
 };
 
 struct ModelOptions {

@@ -18,8 +18,8 @@ namespace frugal {
 /// was trained on English orders Portuguese poorly (docs/design: retrieval).
 struct DenseWeights {
   float english = 0.4f;
-  float portuguese = 0.2f;
-  float other = 0.3f;
+  float portuguese = 0.15f;
+  float other = 0.2f;
   float of(Language language) const;
 };
 
