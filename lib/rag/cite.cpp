@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
+#include <span>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -14,6 +15,9 @@
 
 namespace frugal {
 namespace {
+
+// Of a document while it is read: a string that grows, and its decoded text.
+constexpr uint64_t kCopiesWhileRead = 3;
 
 Error not_an_answer(std::string_view why) {
   return Error(Code::bad_input, fmt::format("not an answer of rag-query: {}", why))
@@ -65,29 +69,36 @@ std::vector<Citation> parse_answers(std::string_view text) {
   return citations;
 }
 
-// Texts of the documents of a file, by their hash: a record of a file of records is found by what it says.
-std::unordered_map<std::string, std::string> extract_documents(const std::string& path) {
-  const auto kind = file_kind(path);
-  if (!kind) throw Error(Code::bad_input, refusal(path));
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw io_error("open", path);
-  std::unordered_map<std::string, std::string> documents;
-  extract(file, *kind, path, {}, [&](Document document) {
-    std::string hash = sha256_hex(document.text);
-    documents.emplace(std::move(hash), std::move(document.text));
-  });
-  return documents;
-}
-
-std::string problem_of(const Citation& citation, const std::unordered_map<std::string, std::string>& documents) {
-  const auto document = documents.find(citation.sha256);
-  if (document == documents.end()) return "the file has changed since: no text in it has the cited hash";
-  const std::string_view text = document->second;
+std::string problem_of(const Citation& citation, std::string_view text) {
   if (citation.start_byte > citation.end_byte || citation.end_byte > text.size())
     return fmt::format("bytes {} to {} are beyond the text's {}", citation.start_byte, citation.end_byte, text.size());
   if (text.substr(citation.start_byte, citation.end_byte - citation.start_byte) != citation.quote)
     return "the quote is not what the file says there";
   return {};
+}
+
+// Compares the citations of one file with it, document by document: a record of a file of records is found by its hash.
+void compare(const std::string& path, std::span<CitationCheck* const> checks, Budget* budget) {
+  const auto kind = file_kind(path);
+  if (!kind) throw Error(Code::bad_input, refusal(path));
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw io_error("open", path);
+  // The file was indexed with a limit of the user's, which the citation does not record; its size now is as good, since
+  // a file that holds more than was indexed has another hash.
+  ExtractOptions options;
+  options.max_file_bytes = std::filesystem::file_size(path);
+  Reservation reading;
+  if (budget) {
+    const bool has_records = *kind == FileKind::csv || *kind == FileKind::jsonl;
+    const uint64_t longest = std::min(options.max_file_bytes, has_records ? options.max_record_bytes : ~uint64_t(0));
+    reading = budget->reserve(MemoryTag::io, kCopiesWhileRead * longest, fmt::format("reading '{}' again", path));
+  }
+  for (CitationCheck* check : checks) check->problem = "the file has changed since: no text in it has the cited hash";
+  extract(file, *kind, path, options, [&](const Document& document) {
+    const std::string hash = sha256_hex(document.text);
+    for (CitationCheck* check : checks)
+      if (check->citation.sha256 == hash) check->problem = problem_of(check->citation, document.text);
+  });
 }
 
 }  // namespace
@@ -110,26 +121,22 @@ Citation cite(const Hit& hit, uint32_t begin, uint32_t end, int64_t n) {
   return citation;
 }
 
-std::vector<CitationCheck> check_citations(std::string_view answer_json) {
-  std::map<std::string, std::unordered_map<std::string, std::string>> files;
-  std::map<std::string, std::string> unreadable;
+std::vector<CitationCheck> check_citations(std::string_view answer_json, Budget* budget) {
   std::vector<CitationCheck> checks;
-  for (Citation& citation : parse_answers(answer_json)) {
-    CitationCheck check;
-    if (!files.contains(citation.path) && !unreadable.contains(citation.path)) {
-      try {
-        files[citation.path] = extract_documents(citation.path);
-      } catch (const Error& error) {
-        files.erase(citation.path);
-        unreadable[citation.path] = error.message();
-      }
+  for (Citation& citation : parse_answers(answer_json)) checks.push_back({std::move(citation), false, {}});
+  std::map<std::string, std::vector<CitationCheck*>> by_file;
+  for (CitationCheck& check : checks) by_file[check.citation.path].push_back(&check);
+  for (const auto& [path, of_file] : by_file) {
+    try {
+      compare(path, of_file, budget);
+    } catch (const Error& error) {
+      if (error.code() == Code::over_budget) throw;
+      for (CitationCheck* check : of_file) check->problem = error.message();
+    } catch (const std::filesystem::filesystem_error& error) {
+      for (CitationCheck* check : of_file) check->problem = error.code().message();
     }
-    const auto failed = unreadable.find(citation.path);
-    check.problem = failed != unreadable.end() ? failed->second : problem_of(citation, files[citation.path]);
-    check.holds = check.problem.empty();
-    check.citation = std::move(citation);
-    checks.push_back(std::move(check));
   }
+  for (CitationCheck& check : checks) check.holds = check.problem.empty();
   return checks;
 }
 

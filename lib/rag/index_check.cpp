@@ -108,16 +108,18 @@ class IndexCheck {
       } else if (sha256_file(path) != file.text(3)) {
         report_.stale.push_back({path.native(), "changed since it was indexed"});
       } else {
-        check_file(file.integer(0), path, input);
+        ExtractOptions options;
+        options.max_file_bytes = static_cast<uint64_t>(file.integer(2));  // the limit of its run was no less
+        check_file(file.integer(0), path, input, options);
       }
     }
   }
 
   /// Extracts the file again: every chunk must be the bytes that it says it is.
-  void check_file(int64_t id, const fs::path& path, std::istream& input) {
+  void check_file(int64_t id, const fs::path& path, std::istream& input, const ExtractOptions& options) {
     Statement document = database_.prepare("SELECT id FROM documents WHERE file_id=?1 AND sha256=?2");
     try {
-      extract(input, file_kind(path).value_or(FileKind::text), path, {}, [&](const Document& each) {
+      extract(input, file_kind(path).value_or(FileKind::text), path, options, [&](const Document& each) {
         if (!document.bind(id, sha256_hex(each.text)).step())
           return problem(fmt::format("{}: a document is not in the index", path.native()));
         const int64_t document_id = document.integer(0);

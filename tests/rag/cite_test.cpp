@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/units.h"
+#include "rag/extract.h"
 #include "rag/reply_json.h"
 
 using namespace frugal;
@@ -82,6 +84,29 @@ TEST_CASE("citations hold while the file does, and fail when hash, bytes or file
   }
   std::ofstream(file, std::ios::binary | std::ios::app) << "one more line\n";
   CHECK_FALSE(check_citations(answer_with({good}))[0].holds);
+}
+
+TEST_CASE("a file larger than the usual limit of indexing is checked, within the memory budget") {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path / "large.txt";
+  const std::string text = std::string(kText) + std::string(ExtractOptions().max_file_bytes, '\n');
+  std::ofstream(file, std::ios::binary) << text;
+  const std::string answer = answer_with({cite(hit_in(file, text, 9, kText.size()), 0, 26, 1)});
+  const auto checks = check_citations(answer);
+  REQUIRE(checks.size() == 1);
+  INFO(checks[0].problem);
+  CHECK(checks[0].holds);
+
+  Budget small(16 * kMiB), large(kGiB);
+  CHECK(check_citations(answer, &large)[0].holds);
+  CHECK(large.used_bytes() == 0);
+  try {
+    check_citations(answer, &small);
+    FAIL("16 MiB were enough");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::over_budget);
+    CHECK(error.message().find(file.native()) != std::string::npos);
+  }
 }
 
 TEST_CASE("a record of a file of records is found by what it says") {

@@ -65,9 +65,9 @@ std::string read_input(const std::string& file) {
   return {std::istreambuf_iterator<char>(std::cin), {}};
 }
 
-int check_answer(const std::string& file) {
+int check_answer(const std::string& file, Budget& budget) {
   int64_t failed = 0;
-  const std::vector<CitationCheck> checks = check_citations(read_input(file));
+  const std::vector<CitationCheck> checks = check_citations(read_input(file), &budget);
   for (const CitationCheck& check : checks) {
     failed += !check.holds;
     cli::print("[{}] {} bytes {}-{}: {}\n", check.citation.n, check.citation.path, check.citation.start_byte,
@@ -119,7 +119,10 @@ int run(cli::Tool& tool) {
   Flags flags;
   declare(tool, flags);
   tool.parse();
-  if (!flags.answer_file.empty()) return check_answer(flags.answer_file);
+  if (!flags.answer_file.empty()) {
+    Budget budget(tool.budget_limits());
+    return check_answer(flags.answer_file, budget);
+  }
   if (flags.question.empty() == flags.batch.empty())
     throw Error(Code::usage, flags.batch.empty() ? "no question" : "both a question and --batch")
         .hint("rag-query \"QUESTION\", or rag-query --batch FILE; rag-query --help shows more");
