@@ -194,7 +194,7 @@ void Budget::require_available(MemoryTag tag, uint64_t bytes, std::string_view w
   }
   throw Error(Code::over_budget, fmt::format("{} needs {}, and the machine or its cgroup has {} left", what,
                                              format_bytes(bytes), format_bytes(now)))
-      .hint("other processes have the rest: wait for them, or let this one hold less (--cache-type-kv int8)");
+      .hint("other processes have the rest: wait for them, or let this one hold less (--set generate.kv_dtype=int8)");
 }
 
 Reservation Budget::reserve(MemoryTag tag, uint64_t bytes, std::string_view what) {

@@ -40,7 +40,7 @@ std::string read_whole(std::istream& input, Sha256& hash, uint64_t limit) {
     content.append(buffer.data(), static_cast<size_t>(input.gcount()));
     if (content.size() > limit)
       throw Error(Code::bad_input, fmt::format("larger than {}", format_bytes(limit)))
-          .hint("raise index.max_file_bytes, or split the file");
+          .hint("raise --max-file-size, or split the file");
   }
   if (input.bad()) throw Error(Code::io, "reading failed");
   hash.update(content);
