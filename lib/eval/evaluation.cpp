@@ -27,15 +27,16 @@ class DocumentNames {
  public:
   explicit DocumentNames(Store& store) : store_(store) {}
 
-  /// Documents in the order of their best chunks; a chunk without an external id counts as its document's path.
+  /// Documents in the order of their best chunks; a chunk without an external id counts as its document's path, one that
+  /// the store does not hold counts as none.
   std::vector<std::string> rank(const std::vector<ScoredChunk>& chunks, int64_t depth) {
     learn(chunks);
     std::vector<std::string> documents;
     std::unordered_set<std::string_view> seen;
     for (const ScoredChunk& chunk : chunks) {
-      const std::string& name = names_.at(chunk.id);
+      const auto name = names_.find(chunk.id);
       if (static_cast<int64_t>(documents.size()) == depth) break;
-      if (seen.insert(name).second) documents.push_back(name);
+      if (name != names_.end() && seen.insert(name->second).second) documents.push_back(name->second);
     }
     return documents;
   }

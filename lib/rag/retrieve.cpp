@@ -48,6 +48,16 @@ void sort_candidates(std::vector<Candidate>& candidates) {
   });
 }
 
+Hit hit_of(const Candidate& from, Chunk&& chunk) {
+  Hit hit;
+  hit.chunk = std::move(chunk);
+  hit.score = from.score;
+  if (from.dense_rank > 0) hit.dense_rank = from.dense_rank, hit.dense_score = from.dense_score;
+  if (from.sparse_rank > 0) hit.sparse_rank = from.sparse_rank, hit.sparse_score = from.sparse_score;
+  if (from.reference_score > 0) hit.reference_score = from.reference_score;
+  return hit;
+}
+
 }  // namespace
 
 float DenseWeights::of(Language language) const {
@@ -124,7 +134,7 @@ Language Retriever::language_of(std::string_view question, std::span<const Score
   std::vector<int64_t> voters;
   const auto& list = sparse.empty() ? dense : sparse;
   for (const ScoredChunk& hit : list.first(std::min(kVotes, list.size()))) voters.push_back(hit.id);
-  std::array<int, 3> votes{};
+  std::array<int, kLanguages> votes{};
   for (const Chunk& chunk : store_.fetch(voters)) ++votes[static_cast<size_t>(chunk.language)];
   return static_cast<Language>(std::max_element(votes.begin(), votes.end()) - votes.begin());
 }
@@ -136,14 +146,17 @@ void Retriever::route_references(std::string_view question, Ranking& ranking) co
   for (const Reference& reference : asked) {
     const std::vector<ScoredChunk> found = store_.search_reference(reference, kReferenceLimit);
     std::vector<int64_t> ids;
-    for (const ScoredChunk& hit : found) ids.push_back(hit.id);
-    const std::vector<Chunk> chunks = store_.fetch(ids);
+    std::unordered_map<int64_t, float> found_scores;
+    for (const ScoredChunk& hit : found) {
+      ids.push_back(hit.id);
+      found_scores[hit.id] = hit.score;
+    }
     bool borne = false;
-    for (size_t i = 0; i < chunks.size(); ++i) {
-      if (!bears(chunks[i], reference)) continue;
+    for (const Chunk& chunk : store_.fetch(ids)) {
+      if (!bears(chunk, reference)) continue;
       borne = true;
-      float& score = bearers[chunks[i].id];
-      score = std::max(score, found[i].score);
+      float& score = bearers[chunk.id];
+      score = std::max(score, found_scores.at(chunk.id));
     }
     (borne ? ranking.note.references : ranking.note.missing).push_back(to_string(reference));
   }
@@ -170,26 +183,23 @@ void Retriever::drop_other_articles(std::span<const Reference> asked, std::vecto
 }
 
 std::vector<Hit> Retriever::fetch(const Ranking& ranking, int64_t count, float min_score) const {
-  std::vector<const Candidate*> kept;
-  std::vector<int64_t> ids;
-  for (const Candidate& candidate : ranking.candidates) {
-    if (static_cast<int64_t>(kept.size()) == count) break;
-    // A named reference is not subject to a threshold of similarity.
-    if (candidate.score < min_score && candidate.reference_score == 0) continue;
-    kept.push_back(&candidate);
-    ids.push_back(candidate.id);
-  }
-  std::vector<Chunk> chunks = store_.fetch(ids);
   std::vector<Hit> hits;
-  for (size_t i = 0; i < chunks.size(); ++i) {
-    const Candidate& from = *kept[i];
-    Hit hit;
-    hit.chunk = std::move(chunks[i]);
-    hit.score = from.score;
-    if (from.dense_rank > 0) hit.dense_rank = from.dense_rank, hit.dense_score = from.dense_score;
-    if (from.sparse_rank > 0) hit.sparse_rank = from.sparse_rank, hit.sparse_score = from.sparse_score;
-    if (from.reference_score > 0) hit.reference_score = from.reference_score;
-    hits.push_back(std::move(hit));
+  auto next = ranking.candidates.begin();
+  // Once, unless the store leaves chunks out: then the candidates behind them take their places.
+  while (static_cast<int64_t>(hits.size()) < count && next != ranking.candidates.end()) {
+    const size_t missing = static_cast<size_t>(count) - hits.size();
+    std::vector<int64_t> ids;
+    std::unordered_map<int64_t, const Candidate*> asked;
+    for (; next != ranking.candidates.end() && ids.size() < missing; ++next) {
+      // A named reference is not subject to a threshold of similarity.
+      if (next->score < min_score && next->reference_score == 0) continue;
+      ids.push_back(next->id);
+      asked[next->id] = &*next;
+    }
+    for (Chunk& chunk : store_.fetch(ids)) {
+      const Candidate& from = *asked.at(chunk.id);
+      hits.push_back(hit_of(from, std::move(chunk)));
+    }
   }
   return hits;
 }

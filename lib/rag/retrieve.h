@@ -67,7 +67,8 @@ class Retriever {
   Ranking fuse(std::string_view question, std::span<const ScoredChunk> dense,
                std::span<const ScoredChunk> sparse) const;
 
-  /// Texts of the first `count` candidates whose score is at least `min_score`, as hits.
+  /// Texts of the first `count` candidates whose score is at least `min_score`, as hits in the order of the ranking. A
+  /// candidate whose chunk the store does not hold is left out, and the next one takes its place.
   std::vector<Hit> fetch(const Ranking& ranking, int64_t count, float min_score) const;
 
  private:

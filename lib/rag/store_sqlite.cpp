@@ -216,7 +216,7 @@ class SqliteStore final : public Store {
     chunk.line = row.integer(8);
     chunk.page = row.integer(9);
     chunk.sha256 = row.string(10);
-    chunk.language = static_cast<Language>(std::clamp<int64_t>(row.integer(11), 0, 2));
+    chunk.language = static_cast<Language>(std::clamp<int64_t>(row.integer(11), 0, kLanguages - 1));
     row.reset();
     chunk.references = references_of(id);
     return chunk;

@@ -167,10 +167,13 @@ class FakeStore : public Store {
   }
   std::vector<Chunk> fetch(std::span<const int64_t> ids) override {
     std::vector<Chunk> found;
-    for (const int64_t id : ids) found.push_back(chunks_.at(static_cast<size_t>(id - 1)));
+    for (const int64_t id : ids)
+      if (id >= 1 && id <= static_cast<int64_t>(chunks_.size()) && !lost.contains(id))
+        found.push_back(chunks_[static_cast<size_t>(id - 1)]);
     return found;
   }
 
+  std::set<int64_t> lost;  // found by searches, left out by fetch()
   std::string fingerprint = "bag-of-words";
   uint64_t store_generation = 1;
   int sparse_searches = 0, dense_searches = 0;

@@ -138,3 +138,44 @@ TEST_CASE("a minimum score drops weak hits but never a named article") {
   REQUIRE(hits.size() == 1);
   CHECK(hits[0].chunk.id == 2);
 }
+
+TEST_CASE("a chunk that the store does not hold is left out, and shifts no score, rank or reference to another's text") {
+  FakeStore store;
+  const LawTable laws = two_codes();
+  store.add("gone.txt", "harbour harbour master ships", {article("br/cdc", "72", "1")});
+  store.add("first.txt", "harbour master ships", {article("br/cdc", "72", "2")});
+  store.add("second.txt", "harbour master", {article("br/cdc", "72", "1")});
+  store.add("third.txt", "harbour");
+  store.lost = {1};
+  const Retriever retriever(store, laws, {});
+
+  const auto hits = retriever.fetch(retriever.rank({"harbour master ships", {}}), 2, 0);
+  REQUIRE(hits.size() == 2);  // the candidate behind the one that is gone takes its place
+  CHECK(hits[0].chunk.path == "first.txt");
+  CHECK(hits[0].sparse_rank == 2);
+  CHECK(*hits[0].sparse_score == 3);
+  CHECK(hits[1].chunk.path == "second.txt");
+  CHECK(hits[1].sparse_rank == 3);
+  CHECK(*hits[1].sparse_score == 2);
+  CHECK(retriever.fetch(retriever.rank({"harbour master ships", {}}), 10, 0).size() == 3);
+
+  const Ranking routed = retriever.rank({"art. 72, § 1º, do CDC", {}});
+  const auto named = retriever.fetch(routed, 10, 0);
+  REQUIRE(named.size() == 2);
+  CHECK(named[0].chunk.path == "second.txt");
+  CHECK(*named[0].reference_score == 1);
+  CHECK(named[1].chunk.path == "first.txt");
+  CHECK(*named[1].reference_score == 0.5f);
+}
+
+TEST_CASE("where every chunk of an article is gone, the article is missing") {
+  FakeStore store;
+  add_articles(store);
+  store.lost = {2};
+  const LawTable laws = two_codes();
+  const Retriever retriever(store, laws, {});
+  const Ranking ranking = retriever.rank({"art. 75 do CDC", {}});
+  CHECK(ranking.note.references.empty());
+  CHECK(ranking.note.missing.size() == 1);
+  for (const Hit& hit : retriever.fetch(ranking, 10, 0)) CHECK(hit.chunk.id != 2);
+}
