@@ -106,7 +106,7 @@ class Ablation {
         names_(store),
         retriever_(store, store.laws(), options.pipeline.retrieve),
         trec_run_(trec_run) {
-    if (options.pipeline.dense && !store.info().embedder_fingerprint.empty())
+    if (options.pipeline.dense && !store.embedder_fingerprint().empty())
       embedder_ = embedder_for(store, models, set.name);
   }
 
@@ -221,8 +221,9 @@ EvalReport evaluate(const EvalSet& set, Store& store, Models& models, const Eval
                     std::ostream* trec_run) {
   EvalReport report;
   report.set = set.name;
-  report.documents = store.info().documents;
-  report.chunks = store.info().chunks;
+  const StoreInfo info = store.info();
+  report.documents = info.documents;
+  report.chunks = info.chunks;
   report.queries = static_cast<int64_t>(set.queries.size());
   Ablation ablation(set, store, models, options, trec_run);
   ablation.ask_all();

@@ -40,7 +40,7 @@ Evidence::Evidence(std::string_view question, Language language, const std::vect
         std::find(words.begin(), words.end(), word.folded) == words.end())
       words.push_back(word.folded);
   const std::vector<int64_t> counts = store.count_chunks(words, language_);
-  const int64_t chunks = store.info().chunks;
+  const int64_t chunks = store.chunk_count();
   for (size_t i = 0; i < words.size(); ++i) {
     const auto [entry, added] = weights_.try_emplace(stemmer_.stem(words[i]), rarity(counts[i], chunks));
     if (added) total_weight_ += entry->second;

@@ -71,7 +71,7 @@ void check_question(std::string_view question) {
 
 std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name) {
   std::shared_ptr<Embedder> embedder = models.embedder();
-  const std::string made_with = store.info().embedder_fingerprint;
+  const std::string& made_with = store.embedder_fingerprint();
   if (embedder->fingerprint() != made_with)
     throw Error(Code::mismatch, fmt::format("index '{}' was made with another embedder ({}, this one is {})",
                                             index_name, made_with, embedder->fingerprint()))
@@ -164,16 +164,15 @@ Reply Pipeline::ask(const Query& query, const TokenSink& stream, Trace trace) {
 }
 
 CacheKey Pipeline::cache_key(const Query& query) {
-  const StoreInfo info = store_.info();
   return {normalise_question(query.text), options_.key(),
-          fmt::format("{} generation {} chunks {} embedder {}", index_name_, info.generation, info.chunks,
-                      info.embedder_fingerprint),
+          fmt::format("{} generation {} chunks {} embedder {}", index_name_, store_.generation(),
+                      store_.chunk_count(), store_.embedder_fingerprint()),
           models_.identity()};
 }
 
 void Pipeline::probe(Asking& asking) {
   Reply& reply = asking.reply;
-  if (options_.dense && store_.info().embedder_fingerprint.empty()) {
+  if (options_.dense && store_.embedder_fingerprint().empty()) {
     reply.skipped.push_back("dense: the index has no vectors");
     reply.hyde_reason = "skipped: the index has no vectors";
     return;

@@ -61,8 +61,12 @@ struct SparseQuery {
 class Store {
  public:
   virtual ~Store() = default;
+  /// Counts rows and walks the index's folder: for reports. A question asks for what follows instead.
   virtual StoreInfo info() const = 0;
   virtual uint64_t generation() const = 0;
+  /// As info() has them, but read once for the generation that is open.
+  virtual int64_t chunk_count() const = 0;
+  virtual const std::string& embedder_fingerprint() const = 0;
 
   /// BM25 over stems (Robertson & Zaragoza 2009), exact spelling as a boost. Ties by id. Best first.
   virtual std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) = 0;

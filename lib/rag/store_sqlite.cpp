@@ -75,14 +75,24 @@ class SqliteStore final : public Store {
 
   uint64_t generation() const override { return generation_; }
 
+  int64_t chunk_count() const override {
+    if (!chunk_count_) chunk_count_ = database_.integer("SELECT count(*) FROM chunks").value_or(0);
+    return *chunk_count_;
+  }
+
+  const std::string& embedder_fingerprint() const override {
+    if (!embedder_) embedder_ = schema::meta_text(database_, schema::kEmbedder).value_or("");
+    return *embedder_;
+  }
+
   StoreInfo info() const override {
     StoreInfo info;
     info.documents = database_.integer("SELECT count(*) FROM documents").value_or(0);
-    info.chunks = database_.integer("SELECT count(*) FROM chunks").value_or(0);
+    info.chunks = chunk_count();
     info.vectors = database_.integer("SELECT count(*) FROM chunks WHERE vector_row IS NOT NULL").value_or(0);
     info.dimension = schema::meta_integer(database_, schema::kDimension);
     info.generation = generation_;
-    info.embedder_fingerprint = schema::meta_text(database_, schema::kEmbedder).value_or("");
+    info.embedder_fingerprint = embedder_fingerprint();
     std::error_code ignored;
     for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored))
       if (entry.is_regular_file(ignored)) info.bytes_on_disk += entry.file_size(ignored);
@@ -253,6 +263,8 @@ class SqliteStore final : public Store {
   std::optional<VectorFile> vectors_;
   TermMaker term_maker_;
   mutable std::optional<LawTable> laws_;
+  mutable std::optional<int64_t> chunk_count_;
+  mutable std::optional<std::string> embedder_;
   std::optional<Statement> search_sparse_, count_chunks_, chunks_of_row_, row_of_chunk_, search_reference_, fetch_,
       references_;
 };

@@ -122,14 +122,17 @@ class FakeStore : public Store {
   }
 
   StoreInfo info() const override {
+    ++infos;
     StoreInfo info;
-    info.documents = info.chunks = info.vectors = static_cast<int64_t>(chunks_.size());
+    info.documents = info.chunks = info.vectors = chunk_count();
     info.dimension = kFakeDimension;
     info.generation = store_generation;
     info.embedder_fingerprint = fingerprint;
     return info;
   }
   uint64_t generation() const override { return store_generation; }
+  int64_t chunk_count() const override { return static_cast<int64_t>(chunks_.size()); }
+  const std::string& embedder_fingerprint() const override { return fingerprint; }
 
   std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) override {
     ++sparse_searches;
@@ -177,6 +180,7 @@ class FakeStore : public Store {
   std::string fingerprint = "bag-of-words";
   uint64_t store_generation = 1;
   int sparse_searches = 0, dense_searches = 0;
+  mutable int infos = 0;
 
  private:
   std::vector<ScoredChunk> best(int64_t limit, const std::function<float(const Chunk&)>& score) const {

@@ -75,6 +75,8 @@ TEST_CASE_FIXTURE(TwoFiles, "what is added is found by words, by vectors and by 
   CHECK(embedder.texts == 3);
   CHECK(found(*this, "which penguin is swimming?").at(0) == "penguins.txt");
   const auto store = open_store(*this / "index");
+  CHECK(store->embedder_fingerprint() == embedder.fingerprint());
+  CHECK(store->embedder_fingerprint() == store->info().embedder_fingerprint);
   const auto query = testing::bag_of_words("Deserts\n# Deserts\n\nCamels cross the sand.");
   const auto hits = store->search_dense(query, 3);
   REQUIRE(hits.size() == 3);
@@ -159,6 +161,9 @@ TEST_CASE_FIXTURE(TwoFiles, "a reader keeps the generation that it opened") {
   IndexWriter(*this / "index", options_with(nullptr)).remove({(*this / "docs/penguins.txt").native()});
   CHECK(reader->search_sparse({"penguins", Language::unknown}, 5).size() == 1);
   CHECK(reader->generation() == generation);
+  CHECK(reader->chunk_count() == 3);
+  CHECK(reader->chunk_count() == reader->info().chunks);
+  CHECK(open_store(*this / "index")->chunk_count() < 3);
   CHECK(found(*this, "penguins").empty());
   CHECK_THROWS_AS(IndexWriter(*this / "index", options_with(nullptr)).remove({"/nowhere"}), Error);
 }

@@ -13,11 +13,13 @@
 #include "rag/render.h"
 #include "rag/reply_json.h"
 #include "support/errors.h"
+#include "support/temp_folder.h"
 
 using namespace frugal;
 using frugal::testing::error_of;
 using frugal::testing::FakeModels;
 using frugal::testing::FakeStore;
+using frugal::testing::TempFolder;
 namespace fs = std::filesystem;
 
 namespace {
@@ -212,6 +214,19 @@ TEST_CASE("the same question of the same index is answered from the cache, a cha
   CHECK(town.ask("When was the bridge at Aldersby finished?", {}, &cache).cache == CacheStatus::miss);
   CHECK(town.ask("When was the bridge at Aldersby finished?").cache == CacheStatus::off);
   fs::remove_all(pattern);
+}
+
+TEST_CASE("no question counts the index, whether it is answered, found in the cache or written by a generator") {
+  const TempFolder folder;
+  AnswerCache cache(folder.path(), 64 << 20);
+  Town town;
+  for (int i = 0; i < 2; ++i) CHECK(town.ask("When was the bridge at Aldersby finished?", {}, &cache).answer.text);
+  town.models.fake_generator.says = "The bridge was finished in 1932 [1].";
+  CHECK(town.ask("When was the bridge finished?", with_answer(AnswerMode::generate)).answer.text);
+  town.ask("art. 12 do Código de Posturas");
+  town.store.fingerprint = "";
+  town.ask("When was the bridge at Aldersby finished?");
+  CHECK(town.store.infos == 0);
 }
 
 TEST_CASE("questions that are empty, too long or not UTF-8 are refused with a hint") {
