@@ -120,11 +120,23 @@ std::optional<FileKind> file_kind(const std::filesystem::path& path) {
   return std::nullopt;
 }
 
+Unread why_unread(const std::filesystem::path& path) {
+  const std::string extension = lower_extension(path);
+  const bool planned = std::find(std::begin(kPlanned), std::end(kPlanned), extension) != std::end(kPlanned);
+  return extension.empty() ? Unread::no_extension : planned ? Unread::not_built_in : Unread::unknown_extension;
+}
+
 std::string refusal(const std::filesystem::path& path) {
   const std::string extension = lower_extension(path);
-  if (std::find(std::begin(kPlanned), std::end(kPlanned), extension) != std::end(kPlanned))
-    return extension.substr(1) + ": not built in yet";
-  return extension.empty() ? "no file extension" : "unknown file extension '" + extension + "'";
+  switch (why_unread(path)) {
+    case Unread::no_extension:
+      return "no file extension";
+    case Unread::unknown_extension:
+      return "unknown file extension '" + extension + "'";
+    case Unread::not_built_in:
+      return extension.substr(1) + ": not built in yet";
+  }
+  return "not read";
 }
 
 Extracted extract(std::istream& input, FileKind kind, const std::filesystem::path& name, const ExtractOptions& options,

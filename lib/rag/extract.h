@@ -15,9 +15,12 @@ namespace frugal {
 enum class FileKind { text, markdown, html, csv, jsonl };
 std::string_view to_string(FileKind kind);
 
-/// By its extension; nothing for one that is not read (then see refusal()).
+/// By its extension; nothing for one that is not read (then see why_unread()).
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
-/// Why a file of that name is not read: "pdf: not built in yet".
+enum class Unread { no_extension, unknown_extension, not_built_in };
+/// Why a file of that name is not read; of those that file_kind() does not know.
+Unread why_unread(const std::filesystem::path& path);
+/// The same in words: "pdf: not built in yet".
 std::string refusal(const std::filesystem::path& path);
 
 struct Document {

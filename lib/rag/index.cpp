@@ -245,9 +245,8 @@ class IndexWriter::Run {
   }
 
   void read_file(const fs::path& path, bool named, std::vector<int64_t>& seen) {
-    std::optional<FileKind> kind = file_kind(path);
-    const bool planned = refusal(path).ends_with("not built in yet");
-    if (!kind && planned) return skip(path, refusal(path));
+    const std::optional<FileKind> kind = file_kind(path);
+    if (!kind && why_unread(path) == Unread::not_built_in) return skip(path, refusal(path));
     if (!kind && !named) return void(++report_.files_ignored);
     struct stat info {};
     if (::stat(path.c_str(), &info) != 0) return skip(path, "vanished while the folder was read");

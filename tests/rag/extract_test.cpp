@@ -90,3 +90,11 @@ TEST_CASE("JSON lines keep their ids; bad lines are left out and told") {
   CHECK(result.extracted.left_out.find("no text") != std::string::npos);
   CHECK_THROWS_AS(read("nothing\n", FileKind::jsonl), Error);
 }
+
+TEST_CASE("why a file is not read is known apart from its wording") {
+  CHECK(why_unread("report.PDF") == Unread::not_built_in);
+  CHECK(why_unread("letter.docx") == Unread::not_built_in);
+  CHECK(why_unread("photo.raw") == Unread::unknown_extension);
+  CHECK(why_unread("Makefile") == Unread::no_extension);
+  CHECK(refusal("report.PDF") == "pdf: not built in yet");
+}
