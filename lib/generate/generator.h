@@ -26,21 +26,24 @@ struct GenerateOptions {
   uint64_t seed = 0;
   std::vector<std::string> stop;
   /// Checked between pieces of the prompt and between tokens; 0 means none. Past it the text so far is returned with
-  /// finish "deadline".
+  /// Finish::deadline.
   int64_t deadline_ms = 0;
 };
+
+/// Why a generation ended: a stop string or end of turn, its longest, its time, or the caller's wish.
+enum class Finish { stop, length, deadline, cancelled };
 
 struct Generation {
   std::string text;
   int64_t prompt_tokens = 0;
   int64_t new_tokens = 0;
-  std::string finish;  // "stop", "length", "deadline", "cancelled"
+  Finish finish = Finish::stop;
   int64_t prefill_ns = 0;
   int64_t decode_ns = 0;
   int64_t prefix_tokens_reused = 0;  // of the prompt: restored from a PrefixCache, not computed
 };
 
-/// Gets valid UTF-8 as it is ready; returning false stops the generation ("cancelled").
+/// Gets valid UTF-8 as it is ready; returning false stops the generation (Finish::cancelled).
 using TokenSink = std::function<bool(std::string_view text)>;
 
 class Generator {

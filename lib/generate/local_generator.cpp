@@ -96,7 +96,7 @@ class LocalGenerator final : public Generator {
     const Deadline deadline(begin, options.deadline_ms);
     Generation result;
     result.prompt_tokens = int64_t(prompt.size());
-    result.finish = "length";
+    result.finish = Finish::length;
     Sampler sampler(options);
     TextStream stream(options.stop);
     KvCache cache = decoder_.make_cache(int64_t(prompt.size()) + max_new_tokens, budget_, kv_type_);
@@ -110,31 +110,31 @@ class LocalGenerator final : public Generator {
 
     cache.check_room(int64_t(prompt.size()) + max_new_tokens);  // now, and not in the middle of the answer
     const bool read = prefill(prompt, deadline, cache, logits, result.prefix_tokens_reused);
-    if (!read) result.finish = "deadline";
+    if (!read) result.finish = Finish::deadline;
     result.prefill_ns = since_ns(begin);
     while (read && result.new_tokens < max_new_tokens) {
       const TokenId id = sampler.sample(logits, seen);
       if (ends_turn(id)) {
-        result.finish = "stop";
+        result.finish = Finish::stop;
         break;
       }
       ++result.new_tokens;
       seen.push_back(id);
       const bool wanted = emit(stream.push(decoder_.tokenizer().token_bytes(id)));
       if (stream.stopped() || !wanted) {
-        result.finish = wanted ? "stop" : "cancelled";
+        result.finish = wanted ? Finish::stop : Finish::cancelled;
         break;
       }
       if (deadline.passed()) {
-        result.finish = "deadline";
+        result.finish = Finish::deadline;
         break;
       }
       if (result.new_tokens < max_new_tokens) decoder_.forward(std::span(&id, 1), cache, logits);
     }
-    if (!stream.stopped() && result.finish != "cancelled") emit(stream.finish());
+    if (!stream.stopped() && result.finish != Finish::cancelled) emit(stream.finish());
     result.decode_ns = since_ns(begin) - result.prefill_ns;
     // Last, when the text is out; not past a deadline, which a slow disk would only overrun.
-    if (prefixes_ && result.finish != "deadline")
+    if (prefixes_ && result.finish != Finish::deadline)
       prefixes_->keep(decoder_.identity(), prompt, result.prefix_tokens_reused, cache);
     return result;
   }

@@ -27,7 +27,7 @@ HydeResult expand(std::string_view question, const HydeOptions& options, Models&
       models.expect_embedder();
       return true;
     });
-    if (passage.finish == "deadline")
+    if (passage.finish == Finish::deadline)
       return {false, fmt::format("skipped: took longer than {} ms", generate.deadline_ms), {}};
     if (passage.text.empty()) return {false, "skipped: the generator wrote nothing", {}};
     return {true, "always", passage.text};

@@ -312,7 +312,7 @@ bool Pipeline::generate(Asking& asking) {
   const Generation written = generator->chat(prompt.messages, options, plain_stream);
   reply.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
                                    milliseconds(written.prefill_ns), milliseconds(written.decode_ns)};
-  if (written.finish == "deadline") {
+  if (written.finish == Finish::deadline) {
     reply.skipped.push_back("generate: cut short by the deadline");
     reply.cut_short = true;
   }

@@ -37,7 +37,7 @@ TEST_CASE("generation streams what it returns, stops at its limit and can be can
   options.temperature = 1;
   const Generation cancelled =
       generator->chat(std::span(&question, 1), options, [](std::string_view) { return false; });
-  CHECK(cancelled.finish == "cancelled");
+  CHECK(cancelled.finish == Finish::cancelled);
   CHECK(cancelled.new_tokens <= 2);
 }
 
@@ -130,5 +130,5 @@ TEST_CASE("SmolLM2 answers as the original does") {
   options.max_new_tokens = 24;
   const Generation reply = generator->chat(std::span(&question, 1), options);
   CHECK(reply.text == std::string_view(chat["text"]));
-  CHECK(reply.finish == "stop");
+  CHECK(reply.finish == Finish::stop);
 }

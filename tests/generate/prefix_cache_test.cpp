@@ -398,7 +398,7 @@ TEST_CASE("a deadline that passes while the prompt is read ends the reading, wit
   const PrefixCache prefixes(folder.path(), 1 << 20);
   const Generation reply = make_local_generator(slow, nullptr, {}, &prefixes)->chat(std::span(&question, 1), options);
   CHECK(reply.prompt_tokens > 2 * kPrefixBlockTokens);
-  CHECK(reply.finish == "deadline");
+  CHECK(reply.finish == Finish::deadline);
   CHECK(reply.text.empty());
   CHECK(slow.pieces <= 1);
   CHECK(files_in(folder.path()).empty());

@@ -76,7 +76,7 @@ class FakeGenerator : public Generator {
     return {says, 0, 0, finish, 0, 0};
   }
   std::string says;
-  std::string finish = "stop";
+  Finish finish = Finish::stop;
   int64_t context = 4096;
   int calls = 0;
   std::vector<ChatMessage> seen;
