@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "generate/generator.h"
 #include "memory/stats.h"
+#include "nn/architecture.h"
 
 namespace frugal {
 
@@ -39,11 +40,13 @@ LoadedModel::LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_pt
 }
 
 void LoadedModel::open(const ModelSource& source) {
-  try {
-    embedder_ = open_embedder(source, *ops_);
-  } catch (const Error& error) {
-    if (error.code() != Code::mismatch) throw;
-    decoder_ = open_decoder(source, *ops_);
+  switch (model_kind(source.config())) {
+    case ModelKind::embedder:
+      embedder_ = open_embedder(source, *ops_);
+      return;
+    case ModelKind::decoder:
+      decoder_ = open_decoder(source, *ops_);
+      return;
   }
 }
 

@@ -10,10 +10,15 @@
 #include <vector>
 
 #include "format/checkpoint.h"
+#include "format/model_config.h"
 #include "format/tensor_role.h"
 #include "tensor/view.h"
 
 namespace frugal {
+
+/// What a model is for, and so which interface opens it (nn/embedder.h, nn/decoder.h).
+enum class ModelKind { embedder, decoder };
+std::string_view to_string(ModelKind kind);
 
 struct TensorSpec {
   std::string name;                       // in the pack
@@ -31,16 +36,17 @@ int64_t source_row(const TensorSpec& spec, int64_t row);
 /// The model a checkpoint describes: everything a pack needs besides the tensors' bytes.
 struct ModelPlan {
   std::string architecture;  // "bert", "llama"
+  ModelKind kind = ModelKind::embedder;
   std::map<std::string, std::string>
       config;                       // flat keys for the pack: "model.architecture", "bert.num_heads", "chat.family" …
   std::vector<TensorSpec> tensors;  // in the order in which a forward reads them
-  bool decoder = false;             // generates text
 };
 
 struct Architecture {
   std::string_view name;
   /// model_type / general.architecture values that select it.
   std::span<const std::string_view> aliases;
+  ModelKind kind;
   /// Reads the configuration. Throws Error(bad_input) naming the key that is missing or out of range.
   ModelPlan (*plan)(const Checkpoint& checkpoint);
 };
@@ -49,5 +55,7 @@ std::span<const Architecture> architectures();
 /// Throws Error(bad_input) listing the known ones.
 const Architecture& find_architecture(std::string_view name);
 ModelPlan plan_model(const Checkpoint& checkpoint);
+/// By its "model.architecture". Throws Error(corrupt_file) naming the file if that is missing or unknown.
+ModelKind model_kind(const ModelConfig& config);
 
 }  // namespace frugal

@@ -332,7 +332,6 @@ ModelPlan plan_llama(const Checkpoint& checkpoint) {
 
   ModelPlan plan;
   plan.architecture = "llama";
-  plan.decoder = true;
   plan.config = {{"model.architecture", "llama"},
                  {"llama.layers", std::to_string(layers)},
                  {"llama.hidden", std::to_string(hidden)},

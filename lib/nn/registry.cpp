@@ -14,20 +14,35 @@ constexpr std::string_view kBertNames[] = {"bert"};
 constexpr std::string_view kLlamaNames[] = {"llama"};
 
 constexpr Architecture kArchitectures[] = {
-    {"bert", kBertNames, plan_bert},
-    {"llama", kLlamaNames, plan_llama},
+    {"bert", kBertNames, ModelKind::embedder, plan_bert},
+    {"llama", kLlamaNames, ModelKind::decoder, plan_llama},
 };
 
+const Architecture* known_as(std::string_view name) {
+  for (const Architecture& architecture : kArchitectures)
+    if (std::find(architecture.aliases.begin(), architecture.aliases.end(), name) != architecture.aliases.end())
+      return &architecture;
+  return nullptr;
+}
+
 }  // namespace
+
+std::string_view to_string(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::embedder:
+      return "embedder";
+    case ModelKind::decoder:
+      return "decoder";
+  }
+  return "unknown";
+}
 
 std::span<const Architecture> architectures() {
   return kArchitectures;
 }
 
 const Architecture& find_architecture(std::string_view name) {
-  for (const Architecture& architecture : kArchitectures)
-    if (std::find(architecture.aliases.begin(), architecture.aliases.end(), name) != architecture.aliases.end())
-      return architecture;
+  if (const Architecture* architecture = known_as(name)) return *architecture;
   std::string known;
   for (const Architecture& architecture : kArchitectures)
     for (const std::string_view alias : architecture.aliases)
@@ -36,7 +51,17 @@ const Architecture& find_architecture(std::string_view name) {
 }
 
 ModelPlan plan_model(const Checkpoint& checkpoint) {
-  return find_architecture(checkpoint.architecture()).plan(checkpoint);
+  const Architecture& architecture = find_architecture(checkpoint.architecture());
+  ModelPlan plan = architecture.plan(checkpoint);
+  plan.kind = architecture.kind;
+  return plan;
+}
+
+ModelKind model_kind(const ModelConfig& config) {
+  const std::string_view name = config.require_text("model.architecture");
+  const Architecture* architecture = known_as(name);
+  if (!architecture) config.fail(fmt::format("unknown architecture '{}'", name));
+  return architecture->kind;
 }
 
 int64_t source_row(const TensorSpec& spec, int64_t row) {

@@ -206,13 +206,13 @@ void run_decoder(const ModelSource& source, Ops& ops, std::span<const std::strin
 
 }  // namespace
 
-void measure_candidates(const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors, bool decoder,
+void measure_candidates(const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors, ModelKind kind,
                         std::span<const std::string_view> texts, int threads,
                         const std::function<void(double)>& progress) {
   ThreadPool pool(threads);
   MeasuringOps ops(pool, whole, factors, tensors);
   const AssembledSource full(whole, factors, tensors, std::vector(tensors.size(), CandidateKind::fp32), true);
-  if (decoder)
+  if (kind == ModelKind::decoder)
     run_decoder(full, ops, texts, progress);
   else
     run_embedder(full, ops, texts, progress);

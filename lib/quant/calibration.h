@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "nn/architecture.h"
 #include "quant/candidates.h"
 
 namespace frugal {
@@ -16,7 +17,7 @@ inline constexpr int64_t kCalibrationTokens = 512;
 /// Fills output_error, decode_us and batch_us of each candidate of a linear weight that the model multiplies with.
 /// whole, factors: the packs with the candidates (factors may be null). The errors do not depend on `threads`; the
 /// times are the least of several. Throws what running the model throws.
-void measure_candidates(const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors, bool decoder,
+void measure_candidates(const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors, ModelKind kind,
                         std::span<const std::string_view> texts, int threads,
                         const std::function<void(double share)>& progress);
 

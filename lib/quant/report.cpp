@@ -49,16 +49,16 @@ Json tensor_json(const TensorJob& job, const TensorError* error) {
 }
 
 Json verification_json(const Verification& v) {
-  if (v.decoder)
+  if (v.kind == ModelKind::decoder)
     return {{"passed", v.passed()},
-            {"kind", "decoder"},
+            {"kind", to_string(v.kind)},
             {"tokens", v.tokens},
             {"mean_kl_nats", v.mean_kl},
             {"mean_kl_ceiling_nats", v.mean_kl_ceiling},
             {"top1_agreement", v.top1_agreement},
             {"top1_agreement_floor", v.top1_agreement_floor}};
   return {{"passed", v.passed()},
-          {"kind", "embedder"},
+          {"kind", to_string(v.kind)},
           {"texts", v.texts},
           {"mean_cosine", v.mean_cosine},
           {"mean_cosine_floor", v.mean_cosine_floor},

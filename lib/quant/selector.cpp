@@ -48,13 +48,13 @@ constexpr std::array<NominalCost, 6> kNominalCosts{{{CandidateKind::int4, 42, 12
 // A table is looked up by row, which costs no time to speak of; with none at all it would grow without need.
 constexpr double kTablePsPerByte = 0.1;
 
-double nominal_cost(const Candidate& candidate, const TensorSpec& spec, bool decoder) {
+double nominal_cost(const Candidate& candidate, const TensorSpec& spec, ModelKind kind) {
   if (spec.role == TensorRole::embedding) return kTablePsPerByte * double(candidate.bytes);
   const auto at =
       std::find_if(kNominalCosts.begin(), kNominalCosts.end(), [&](const auto& c) { return c.kind == candidate.kind; });
   FRUGAL_CHECK(at != kNominalCosts.end());
   const auto weights = candidate.rank > 0 ? candidate.rank * (spec.shape[0] + spec.shape[1]) : spec.shape.elements();
-  return double(weights) * (decoder ? at->decode_ps : at->batch_ps);
+  return double(weights) * (kind == ModelKind::decoder ? at->decode_ps : at->batch_ps);
 }
 
 // The eligible candidates of one tensor as options, and which candidates these are.
@@ -244,7 +244,7 @@ void CompressionSelector::write_factors() {
 }
 
 void CompressionSelector::measure_layers() {
-  measure_candidates(*whole_, factors_ ? &*factors_ : nullptr, selection_.tensors, model_.decoder,
+  measure_candidates(*whole_, factors_ ? &*factors_ : nullptr, selection_.tensors, model_.kind,
                      options_.calibration_texts, options_.threads,
                      [&](double share) { report_progress("measuring layers", share); });
   for (TensorCandidates& tensor : selection_.tensors) {
@@ -294,7 +294,7 @@ double CompressionSelector::measure_choice(const std::vector<size_t>& chosen) {
 
 void CompressionSelector::choose() {
   const AssembledSource full = assemble(std::vector(selection_.tensors.size(), CandidateKind::fp32), true);
-  meter_ = std::make_unique<QualityMeter>(full, model_.decoder, options_.verify_texts, kMaxVerifyTokens,
+  meter_ = std::make_unique<QualityMeter>(full, model_.kind, options_.verify_texts, kMaxVerifyTokens,
                                           options_.threads, options_.verify_backend);
   const std::vector<CandidateKind> int8 = kinds_of_int8();
   selection_.int8_tensor_bytes = bytes_of(selection_.tensors, int8);
@@ -306,7 +306,7 @@ void CompressionSelector::choose() {
 
   const bool by_size = selection_.target == AutoTarget::size;
   const Openings cheapest = openings(selection_.tensors, [&](const Candidate& c, const TensorSpec& spec) {
-    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.decoder);
+    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.kind);
   });
   const std::vector<size_t> coarsest = cheapest_within(cheapest.options, std::numeric_limits<double>::infinity());
   if (measure_choice(cheapest.candidates_of(coarsest)) <= selection_.loss_limit) {
@@ -342,7 +342,7 @@ std::optional<std::vector<size_t>> CompressionSelector::exact_choice() const {
 void CompressionSelector::measure_sensitivities() {
   const AssembledSource full = assemble(std::vector(selection_.tensors.size(), CandidateKind::fp32), true);
   const std::vector<std::string_view>& texts = options_.calibration_texts;
-  QualityMeter meter(full, model_.decoder, std::span(texts).first(std::min(texts.size(), kSensitivityTexts)),
+  QualityMeter meter(full, model_.kind, std::span(texts).first(std::min(texts.size(), kSensitivityTexts)),
                      kSensitivityTokens, options_.threads, Backend());
   for (size_t t = 0; t < selection_.tensors.size(); ++t) {
     report_progress("measuring sensitivities", double(t) / double(selection_.tensors.size()));
@@ -365,7 +365,7 @@ void CompressionSelector::measure_sensitivities() {
 void CompressionSelector::choose_within(double limit) {
   const bool by_size = selection_.target == AutoTarget::size;
   const Openings open = openings(selection_.tensors, [&](const Candidate& c, const TensorSpec& spec) {
-    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.decoder);
+    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.kind);
   });
   std::optional<std::vector<size_t>> best;
   std::vector<size_t> chosen;

@@ -55,12 +55,12 @@ double cosine(std::span<const float> a, std::span<const float> b) {
 
 bool Verification::passed() const {
   // Written so that a figure that is no number fails.
-  if (decoder) return mean_kl <= mean_kl_ceiling && top1_agreement >= top1_agreement_floor;
+  if (kind == ModelKind::decoder) return mean_kl <= mean_kl_ceiling && top1_agreement >= top1_agreement_floor;
   return mean_cosine >= mean_cosine_floor && min_cosine >= min_cosine_floor;
 }
 
 std::string Verification::summary() const {
-  if (decoder)
+  if (kind == ModelKind::decoder)
     return fmt::format("KL divergence {:.4f} (at most {}), top-1 agreement {:.1f} % (at least {:.0f} %) over {} tokens",
                        mean_kl, mean_kl_ceiling, 100 * top1_agreement, 100 * top1_agreement_floor, tokens);
   return fmt::format("cosine mean {:.4f} (at least {}), lowest {:.4f} (at least {}) over {} texts", mean_cosine,
@@ -89,15 +89,15 @@ std::vector<TokenId> joined_ids(const Tokenizer& tokenizer, std::span<const std:
   return ids;
 }
 
-QualityMeter::QualityMeter(const ModelSource& full_precision, bool decoder, std::span<const std::string_view> texts,
+QualityMeter::QualityMeter(const ModelSource& full_precision, ModelKind kind, std::span<const std::string_view> texts,
                            int64_t max_tokens, int threads, const Backend& reference)
-    : decoder_(decoder), texts_(texts.begin(), texts.end()), pool_(threads), ops_(make_ops(reference, pool_, nullptr)) {
+    : kind_(kind), texts_(texts.begin(), texts.end()), pool_(threads), ops_(make_ops(reference, pool_, nullptr)) {
   if (texts.empty()) throw Error(Code::bad_input, "there is no text to verify with");
-  if (decoder)
+  if (kind == ModelKind::decoder)
     reference_ = open_decoder(full_precision, *ops_);
   else
     embedder_ = open_embedder(full_precision, *ops_);
-  if (decoder) ids_ = joined_ids(reference_->tokenizer(), texts, max_tokens);
+  if (kind == ModelKind::decoder) ids_ = joined_ids(reference_->tokenizer(), texts, max_tokens);
 }
 
 QualityMeter::~QualityMeter() = default;
@@ -106,12 +106,12 @@ Verification QualityMeter::measure(const ModelSource& model, VerifyLevel level,
                                    const std::function<void(double)>& progress) {
   const Floors floors = floors_of(level);
   Verification result;
-  result.decoder = decoder_;
+  result.kind = kind_;
   result.mean_cosine_floor = floors.mean_cosine;
   result.min_cosine_floor = floors.min_cosine;
   result.mean_kl_ceiling = floors.mean_kl;
   result.top1_agreement_floor = floors.top1_agreement;
-  if (decoder_)
+  if (kind_ == ModelKind::decoder)
     compare_decoder(model, result, progress);
   else
     compare_embedder(model, result, progress);
@@ -188,11 +188,11 @@ void QualityMeter::compare_decoder(const ModelSource& model, Verification& resul
   result.top1_agreement = static_cast<double>(agreed) / static_cast<double>(total);
 }
 
-Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level,
+Verification verify_against(const Pack& pack, const Pack& full_precision, ModelKind kind, VerifyLevel level,
                             std::span<const std::string_view> texts, int threads, const Backend& reference,
                             const std::function<void(double)>& progress) {
   const PackSource full(full_precision), source(pack);
-  return QualityMeter(full, decoder, texts, kMaxVerifyTokens, threads, reference).measure(source, level, progress);
+  return QualityMeter(full, kind, texts, kMaxVerifyTokens, threads, reference).measure(source, level, progress);
 }
 
 }  // namespace frugal

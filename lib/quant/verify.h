@@ -12,6 +12,7 @@
 
 #include "base/thread_pool.h"
 #include "format/pack.h"
+#include "nn/architecture.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
 #include "ops/plugin.h"
@@ -21,7 +22,7 @@ namespace frugal {
 /// Figures of one comparison, with the floors they were held against (docs/tools/quantize-model.md says where these
 /// come from).
 struct Verification {
-  bool decoder = false;
+  ModelKind kind = ModelKind::embedder;
   int64_t texts = 0;   // embedder: texts compared
   int64_t tokens = 0;  // decoder: positions compared
   // Embedder: cosine between the vectors of a text.
@@ -34,7 +35,7 @@ struct Verification {
   bool passed() const;
   /// How far from full precision, as one number: 1 − mean cosine, or the mean KL divergence in nats, by which the
   /// expected perplexity grows by a factor of exp(KL).
-  double loss() const { return decoder ? mean_kl : 1 - mean_cosine; }
+  double loss() const { return kind == ModelKind::decoder ? mean_kl : 1 - mean_cosine; }
   /// "mean cosine 0.9982 (floor 0.99), …"
   std::string summary() const;
 };
@@ -46,7 +47,7 @@ enum class VerifyLevel { fp16, int8, int4, selected };
 /// `reference` is the backend that the full precision runs on: another than ours makes it a second oracle.
 /// `progress` gets the share done, 0…1. Throws what opening and running the models throws, and Error(bad_input) if
 /// there is no text.
-Verification verify_against(const Pack& pack, const Pack& full_precision, bool decoder, VerifyLevel level,
+Verification verify_against(const Pack& pack, const Pack& full_precision, ModelKind kind, VerifyLevel level,
                             std::span<const std::string_view> texts, int threads, const Backend& reference,
                             const std::function<void(double share)>& progress = {});
 
@@ -55,7 +56,7 @@ Verification verify_against(const Pack& pack, const Pack& full_precision, bool d
 class QualityMeter {
  public:
   /// Borrows all. A decoder reads at most `max_tokens`.
-  QualityMeter(const ModelSource& full_precision, bool decoder, std::span<const std::string_view> texts,
+  QualityMeter(const ModelSource& full_precision, ModelKind kind, std::span<const std::string_view> texts,
                int64_t max_tokens, int threads, const Backend& reference);
   ~QualityMeter();
 
@@ -67,7 +68,7 @@ class QualityMeter {
   std::span<const float> expected_vector(size_t text);
   std::span<const float> expected_logits(int64_t begin, std::span<const TokenId> step, KvCache& cache);
 
-  const bool decoder_;
+  const ModelKind kind_;
   std::vector<std::string_view> texts_;
   ThreadPool pool_;
   std::unique_ptr<Ops> ops_;

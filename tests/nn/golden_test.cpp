@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "format/pack.h"
+#include "nn/architecture.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
 #include "support/backends.h"
@@ -156,6 +157,21 @@ TEST_CASE("a pack of the wrong kind is refused with a word on what to give inste
   const auto ops = make_cpu_ops(threads);
   CHECK_THROWS_AS(open_decoder(bert_pack, *ops), Error);
   CHECK_THROWS_AS(open_embedder(llama_pack, *ops), Error);
+}
+
+TEST_CASE("a pack says of which kind its model is, and a plan says the same; a kind that is not known is the file's fault") {
+  const fs::path checkpoints[] = {kRoot / "tests/golden/bert", kRoot / "tests/golden/llama"};
+  const ModelKind kinds[] = {ModelKind::embedder, ModelKind::decoder};
+  for (size_t i = 0; i < 2; ++i) {
+    const TemporaryPack pack(checkpoints[i], Precision::int8);
+    CHECK(model_kind(Pack(pack.path)) == kinds[i]);
+    CHECK(plan_model(*open_checkpoint(checkpoints[i])).kind == kinds[i]);
+  }
+  struct FromElsewhere : ModelConfig {
+    std::optional<std::string_view> text(std::string_view) const override { return "perceptron"; }
+    [[noreturn]] void fail(std::string_view what) const override { throw Error(Code::corrupt_file, std::string(what)); }
+  };
+  CHECK_THROWS_WITH_AS(model_kind(FromElsewhere()), "unknown architecture 'perceptron'", Error);
 }
 
 TEST_CASE("tokens outside the vocabulary and sequences beyond the context are errors, not accesses") {

@@ -199,7 +199,7 @@ TEST_CASE("verification of a decoder compares distributions, in windows where th
   options.verify = true;
   const QuantizeResult result = Quantizer(std::move(options)).run();
   REQUIRE(result.verification);
-  CHECK(result.verification->decoder);
+  CHECK(result.verification->kind == ModelKind::decoder);
   CHECK(result.verification->tokens > 256);  // this tiny model's context
   CHECK(result.verification->mean_kl == doctest::Approx(0).epsilon(1e-6));
   CHECK(result.verification->top1_agreement == 1.0);
@@ -231,7 +231,7 @@ TEST_CASE("a verdict with a figure that is no number fails") {
   Verification v;
   v.mean_cosine = v.min_cosine = std::nan("");
   CHECK_FALSE(v.passed());
-  v.decoder = true;
+  v.kind = ModelKind::decoder;
   v.mean_kl = std::nan("");
   v.top1_agreement = 1;
   CHECK_FALSE(v.passed());
