@@ -73,12 +73,12 @@ std::optional<MemoryReading> read_memory_of(int pid) {
 Trace::Scope::Scope(Trace& trace, std::string_view name) : trace_(trace) {
   record_.name = name;
   if (trace_.memory_) record_.before = read_memory();
-  begin_ = Clock::now();
+  begin_ = trace_.now_();
   record_.start_ns = std::chrono::nanoseconds(begin_ - trace_.begin_).count();
 }
 
 Trace::Scope::~Scope() {
-  record_.elapsed_ns = std::chrono::nanoseconds(Clock::now() - begin_).count();
+  record_.elapsed_ns = std::chrono::nanoseconds(trace_.now_() - begin_).count();
   if (trace_.memory_) record_.after = read_memory();
   trace_.stages_.push_back(std::move(record_));
 }
@@ -107,7 +107,7 @@ int64_t Trace::elapsed_ns(std::string_view name) const {
 }
 
 int64_t Trace::total_ns() const {
-  const int64_t since_begin = std::chrono::nanoseconds(Clock::now() - begin_).count();
+  const int64_t since_begin = std::chrono::nanoseconds(now_() - begin_).count();
   return since_begin + elapsed_ns("startup");
 }
 

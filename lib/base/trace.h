@@ -4,10 +4,11 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace frugal {
@@ -41,8 +42,11 @@ class Trace {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// With `memory` false, stages record time only.
-  explicit Trace(bool memory = false) : begin_(Clock::now()), memory_(memory) {}
+  using Now = std::function<Clock::time_point()>;
+
+  /// With `memory` false, stages record time only. `now` is a parameter for the tests.
+  explicit Trace(bool memory = false, Now now = Clock::now)
+      : now_(std::move(now)), begin_(now_()), memory_(memory) {}
 
   /// Runs `body` as the stage `name` and returns what it returns. An exception passes through; the stage is recorded.
   template <typename Body>
@@ -71,6 +75,7 @@ class Trace {
     Clock::time_point begin_;
   };
 
+  Now now_;
   Clock::time_point begin_;
   bool memory_;
   std::vector<StageRecord> stages_;

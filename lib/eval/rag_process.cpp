@@ -11,6 +11,9 @@ namespace {
 namespace json = simdjson::dom;
 using Clock = std::chrono::steady_clock;
 
+// A reply's times are rounded to microseconds.
+constexpr double kRoundingMs = 0.01;
+
 std::optional<uint64_t> find_bytes(const json::element& root, const char* pointer) {
   uint64_t bytes = 0;
   return root.at_pointer(pointer).get(bytes) == simdjson::SUCCESS ? std::optional(bytes) : std::nullopt;
@@ -45,12 +48,20 @@ void read_stages(const json::element& root, LatencySample& sample) {
   if (root["timings_ms"].get(stages) != simdjson::SUCCESS)
     throw Error(Code::bad_input, "the reply has no timings_ms").hint("is this a rag-query of the same build?");
   double sum = 0;
+  std::optional<double> total;
   for (const auto [name, value] : stages) {
     double ms = 0;
-    if (name == "total" || name == "other" || value.get(ms) != simdjson::SUCCESS) continue;
+    if (name == "other" || value.get(ms) != simdjson::SUCCESS) continue;
+    if (name == "total") {
+      total = ms;
+      continue;
+    }
     sample.stages_ms[std::string(name)] = ms;
     sum += ms;
   }
+  if (total && sum > *total + kRoundingMs)
+    throw Error(Code::bad_input, fmt::format("the reply's stages take {:.3f} ms, its whole {:.3f} ms", sum, *total))
+        .hint("stages that overlap cannot be told apart; report this, it is a mistake of rag-query");
   sample.stages_ms["other"] = sample.wall_ms - sum;
 }
 

@@ -26,18 +26,25 @@ double milliseconds(int64_t ns) {
   return static_cast<double>(ns) / 1e6;
 }
 
+// Stages do not overlap, so that what is left of the whole is time outside them.
 Timings timings_of(const Trace& trace) {
   Timings t;
-  t.startup_ms = milliseconds(trace.elapsed_ns("startup"));
-  t.cache_ms = milliseconds(trace.elapsed_ns("cache"));
-  t.hyde_ms = milliseconds(trace.elapsed_ns("hyde"));
-  t.embed_ms = milliseconds(trace.elapsed_ns("embed"));
-  t.retrieve_ms = milliseconds(trace.elapsed_ns("retrieve"));
-  t.rerank_ms = milliseconds(trace.elapsed_ns("rerank"));
-  t.answer_ms = milliseconds(trace.elapsed_ns("answer"));
-  t.total_ms = milliseconds(trace.total_ns());
-  t.other_ms = std::max(
-      0.0, t.total_ms - t.startup_ms - t.cache_ms - t.hyde_ms - t.embed_ms - t.retrieve_ms - t.rerank_ms - t.answer_ms);
+  int64_t in_stages_ns = 0;
+  const auto take = [&](std::string_view stage) {
+    const int64_t ns = trace.elapsed_ns(stage);
+    in_stages_ns += ns;
+    return milliseconds(ns);
+  };
+  t.startup_ms = take("startup");
+  t.cache_ms = take("cache");
+  t.hyde_ms = take("hyde");
+  t.embed_ms = take("embed");
+  t.retrieve_ms = take("retrieve");
+  t.rerank_ms = take("rerank");
+  t.answer_ms = take("answer");
+  const int64_t total_ns = trace.total_ns();
+  t.total_ms = milliseconds(total_ns);
+  t.other_ms = milliseconds(total_ns - in_stages_ns);
   return t;
 }
 

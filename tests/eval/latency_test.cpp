@@ -70,6 +70,13 @@ TEST_CASE("the stages of a run add up to its wall, with what is left named other
   CHECK_FALSE(sample.pss_bytes.has_value());
 }
 
+TEST_CASE("a reply whose stages overlap is refused: what is counted twice is no share of the wall") {
+  const auto reply = [](const std::string& times) { return R"({"answer":{"text":"A"},"timings_ms":)" + times + "}"; };
+  CHECK(parse_reply(reply(R"({"total":9,"embed":4,"retrieve":5,"other":0})"), 20).stages_ms.at("other") == Approx(11));
+  CHECK_THROWS_WITH_AS(parse_reply(reply(R"({"total":9,"embed":4,"retrieve":9,"other":0})"), 20),
+                       "the reply's stages take 13.000 ms, its whole 9.000 ms", Error);
+}
+
 TEST_CASE("the answer is what the user is told: text and citations, or the hits where no text was asked for") {
   const auto told = [](const std::string& answer) {
     return parse_reply(

@@ -39,6 +39,18 @@ inline std::vector<float> bag_of_words(std::string_view text) {
   return bag;
 }
 
+/// A clock that stands still but for what the fakes say that their work takes.
+class FakeClock {
+ public:
+  using Clock = std::chrono::steady_clock;
+  void spend_ms(int ms) { now_ += std::chrono::milliseconds(ms); }
+  double elapsed_ms() const { return std::chrono::duration<double, std::milli>(now_.time_since_epoch()).count(); }
+  Clock::time_point now() const { return now_; }
+
+ private:
+  Clock::time_point now_{};
+};
+
 class FakeEmbedder : public Embedder {
  public:
   int64_t dimension() const override { return kFakeDimension; }
@@ -47,6 +59,7 @@ class FakeEmbedder : public Embedder {
   std::string fingerprint() const override { return "bag-of-words"; }
   void embed(std::span<const std::string_view> texts, std::span<float> out) override {
     ++calls;
+    if (clock) clock->spend_ms(kEmbedMs);
     std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));
     for (size_t i = 0; i < texts.size(); ++i) {
       const auto bag = bag_of_words(texts[i]);
@@ -54,8 +67,10 @@ class FakeEmbedder : public Embedder {
     }
   }
   std::vector<float> hidden_states(std::span<const TokenId>) override { return {}; }
+  static constexpr int kEmbedMs = 20;
   int calls = 0;
   int delay_ms = 0;
+  FakeClock* clock = nullptr;
 };
 
 /// Says what it was told to; a token is a word.
@@ -71,6 +86,7 @@ class FakeGenerator : public Generator {
   }
   Generation chat(std::span<const ChatMessage> messages, const GenerateOptions&, const TokenSink& sink) override {
     ++calls;
+    if (clock) clock->spend_ms(kChatMs);
     seen.assign(messages.begin(), messages.end());
     if (sink) sink(says);
     return {says, 0, 0, finish, 0, 0};
@@ -78,7 +94,9 @@ class FakeGenerator : public Generator {
   std::string says;
   Finish finish = Finish::stop;
   int64_t context = 4096;
+  static constexpr int kChatMs = 300;
   int calls = 0;
+  FakeClock* clock = nullptr;
   std::vector<ChatMessage> seen;
 };
 
@@ -93,6 +111,10 @@ class FakeModels : public Models {
     ++generator_opened;
     return {std::shared_ptr<void>(), &fake_generator};
   }
+  void tidy() override {
+    if (fake_embedder.clock) fake_embedder.clock->spend_ms(kTidyMs);
+  }
+  static constexpr int kTidyMs = 5;
   void expect_embedder() override { embedder_opened_when_expected = embedder_opened; }
   int64_t generator_parameters() override { return parameters; }
   std::string identity() override { return "fakes"; }
@@ -136,6 +158,7 @@ class FakeStore : public Store {
 
   std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) override {
     ++sparse_searches;
+    if (clock) clock->spend_ms(kSearchMs);
     std::set<std::string> wanted;
     for (const Word& word : split_words(query.text))
       if (!is_stop_word(word.folded, detect_language(query.text))) wanted.insert(word.folded);
@@ -148,6 +171,7 @@ class FakeStore : public Store {
   }
   std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
     ++dense_searches;
+    if (clock) clock->spend_ms(kSearchMs);
     return best(limit, [&](const Chunk& chunk) {
       const auto bag = bag_of_words(chunk.text);
       float dot = 0;
@@ -179,7 +203,9 @@ class FakeStore : public Store {
   std::set<int64_t> lost;  // found by searches, left out by fetch()
   std::string fingerprint = "bag-of-words";
   uint64_t store_generation = 1;
+  static constexpr int kSearchMs = 7;
   int sparse_searches = 0, dense_searches = 0;
+  FakeClock* clock = nullptr;
   mutable int infos = 0;
 
  private:
