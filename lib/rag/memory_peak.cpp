@@ -1,28 +1,10 @@
 #include "rag/memory_peak.h"
 
 #include <algorithm>
-#include <cstdlib>
-#include <string>
 
-#include "base/error.h"
-#include "base/file.h"
-#include "base/units.h"
+#include "memory/stats.h"
 
 namespace frugal {
-namespace {
-
-std::optional<uint64_t> read_pss() {
-  try {
-    const std::string rollup = read_file("/proc/self/smaps_rollup", 64 * kKiB);
-    const size_t line = rollup.find("\nPss:");
-    if (line == std::string::npos) return std::nullopt;
-    return std::strtoull(rollup.c_str() + line + 5, nullptr, 10) * kKiB;
-  } catch (const Error&) {
-    return std::nullopt;  // not every kernel or container shows it
-  }
-}
-
-}  // namespace
 
 MemoryPeak memory_peak(const Trace& trace, bool pss) {
   MemoryPeak peak;
@@ -34,8 +16,11 @@ MemoryPeak memory_peak(const Trace& trace, bool pss) {
     include(stage.before);
     include(stage.after);
   }
-  include(read_memory());
-  if (pss) peak.pss_bytes = read_pss();
+  const std::optional<ProcessMemory> now = pss ? read_process() : ProcessMemory{read_memory(), {}, {}};
+  if (now) {
+    include(now->resident);
+    peak.pss_bytes = now->pss_bytes;
+  }
   return peak;
 }
 

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "memory/stats.h"
 #include "rag/batch.h"
 #include "rag/fakes.h"
 #include "rag/render.h"
@@ -304,6 +305,19 @@ TEST_CASE("the JSON of a reply has the keys of its contract, in order") {
   CHECK(json["hits"][0]["dense_rank"].is_null());
   CHECK(json["hits"][0]["rerank_score"].is_null());
   CHECK(json["citations"][0]["page"].is_null());
+}
+
+TEST_CASE("the proportional share of memory is read where it is asked for and the kernel tells it") {
+  Town town;
+  PipelineOptions options;
+  CHECK_FALSE(town.ask("When was the bridge at Aldersby finished?", options).memory.pss_bytes);
+  options.measure_pss = true;
+  const MemoryPeak memory = town.ask("When was the bridge at Aldersby finished?", options).memory;
+  CHECK(memory.anon_bytes > 0);
+  const auto process = read_process();
+  REQUIRE(process);
+  CHECK(memory.pss_bytes.has_value() == process->pss_bytes.has_value());
+  if (memory.pss_bytes) CHECK(*memory.pss_bytes > 0);
 }
 
 TEST_CASE("a deadline that is over gives what there is and says what was skipped") {
