@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "base/ascii.h"
 #include "rag/cite.h"
 #include "rag/evidence.h"
 #include "rag/prompt.h"
@@ -73,20 +74,6 @@ void add_unique(std::vector<int64_t>& numbers, int64_t number) {
   if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) numbers.push_back(number);
 }
 
-std::string collapsed(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool space = c == ' ' || c == '\n' || c == '\t';
-    if (!space) {
-      out += c;
-    } else if (!out.empty() && out.back() != ' ') {
-      out += ' ';
-    }
-  }
-  while (!out.empty() && out.back() == ' ') out.pop_back();
-  return out;
-}
-
 // Takes the marks out and remembers at which byte of the bare text each stood.
 struct Bare {
   std::string text;
@@ -116,7 +103,7 @@ std::vector<Draft> draft_sentences(std::string_view generated, size_t sources) {
   for (size_t s = 0; s < sentences.size(); ++s) {
     Draft draft;
     draft.text =
-        collapsed(std::string_view(bare.text).substr(sentences[s].begin, sentences[s].end - sentences[s].begin));
+        collapse_spaces(std::string_view(bare.text).substr(sentences[s].begin, sentences[s].end - sentences[s].begin));
     const size_t last_byte = s + 1 < sentences.size() ? sentences[s + 1].begin : bare.text.size() + 1;
     for (; mark < bare.marks.size() && bare.marks[mark].first < last_byte; ++mark) {
       const int64_t number = bare.marks[mark].second;

@@ -18,20 +18,6 @@ constexpr std::string_view kVersion = "frugal-answer/1";
 
 }  // namespace
 
-std::string normalise_question(std::string_view question) {
-  std::string normal;
-  for (const char c : question) {
-    const bool space = c == ' ' || c == '\t' || c == '\n' || c == '\r';
-    if (!space) {
-      normal += c;
-    } else if (!normal.empty() && normal.back() != ' ') {
-      normal += ' ';
-    }
-  }
-  if (!normal.empty() && normal.back() == ' ') normal.pop_back();
-  return normal;
-}
-
 std::string CacheKey::hex() const {
   Sha256 hash;
   hash.update(kVersion);

@@ -16,13 +16,10 @@
 
 namespace frugal {
 
-/// The words of a question with white space made single; nothing else, for case and accents may carry meaning.
-std::string normalise_question(std::string_view question);
-
 /// Everything an answer depends on. The index is its folder, generation and embedder; the models are their packs'
 /// identities.
 struct CacheKey {
-  std::string question;
+  std::string question;  // its white space made single, nothing else: case and accents may carry meaning
   std::string options;
   std::string index;
   std::string models;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "rag/answer_generate.h"
 #include "rag/cite.h"
@@ -17,10 +18,6 @@ namespace frugal {
 namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
-
-std::string collapse_spaces(std::string_view text) {
-  return normalise_question(text);
-}
 
 double milliseconds(int64_t ns) {
   return static_cast<double>(ns) / 1e6;
@@ -171,7 +168,7 @@ Reply Pipeline::ask(const Query& query, const TokenSink& stream, Trace trace) {
 }
 
 CacheKey Pipeline::cache_key(const Query& query) {
-  return {normalise_question(query.text), options_.key(),
+  return {collapse_spaces(query.text), options_.key(),
           fmt::format("{} generation {} chunks {} embedder {}", index_name_, store_.generation(),
                       store_.chunk_count(), store_.embedder_fingerprint()),
           models_.identity()};

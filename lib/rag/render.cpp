@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "rag/cache.h"
 #include "rag/prompt.h"
 #include "rag/reply_json.h"
 
@@ -25,7 +25,7 @@ constexpr std::array<std::pair<ReplyFormat, std::string_view>, 6> kFormats{{{Rep
 
 // One line of plain text, cut at a character when it is longer than `limit` bytes.
 std::string snippet(std::string_view text, size_t limit) {
-  const std::string line = normalise_question(plain_text(text));
+  const std::string line = collapse_spaces(plain_text(text));
   if (line.size() <= limit) return line;
   size_t cut = limit;
   while (cut > 0 && (static_cast<unsigned char>(line[cut]) & 0xC0) == 0x80) --cut;

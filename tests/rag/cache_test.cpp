@@ -85,12 +85,6 @@ TEST_CASE("every part of the key parts answers, and no two parts run together") 
   CHECK(base.hex() == CacheKey{"q", "o", "i", "m"}.hex());
 }
 
-TEST_CASE("questions that differ in white space only are the same question") {
-  CHECK(normalise_question("  what \n is\tit? ") == "what is it?");
-  CHECK(normalise_question("What is it?") != normalise_question("what is it?"));
-  CHECK(normalise_question(" \n ") == "");
-}
-
 TEST_CASE("a torn, flipped or foreign cache file is a miss") {
   const TemporaryFolder folder;
   const AnswerCache cache(folder.path, 64 << 20);

@@ -1,0 +1,13 @@
+// Bytes and characters of text that are told apart without decoding it: ASCII, and where UTF-8 characters begin.
+// Not Unicode: folding, classes of characters and repair are in text/.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace frugal {
+
+/// The text with its white space (space, tab, line breaks) made single, and none at its ends.
+std::string collapse_spaces(std::string_view text);
+
+}  // namespace frugal
