@@ -1,6 +1,12 @@
 #include "base/ascii.h"
 
+#include <algorithm>
+
 namespace frugal {
+
+bool is_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), is_digit);
+}
 
 std::string collapse_spaces(std::string_view text) {
   std::string collapsed;

@@ -7,6 +7,13 @@
 
 namespace frugal {
 
+/// Of a byte or a code point: 0 to 9 only.
+constexpr bool is_digit(char32_t c) {
+  return c >= '0' && c <= '9';
+}
+/// At least one digit, and nothing else.
+bool is_digits(std::string_view text);
+
 /// The text with its white space (space, tab, line breaks) made single, and none at its ends.
 std::string collapse_spaces(std::string_view text);
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "format/json_reader.h"
 
@@ -20,7 +21,7 @@ std::string large_integers_as_floats(std::string_view json) {
     if (in_string || c < '0' || c > '9') continue;
     const bool fraction = i > 0 && json[i - 1] == '.';
     const size_t begin = i;
-    while (i + 1 < json.size() && json[i + 1] >= '0' && json[i + 1] <= '9') out += json[++i];
+    while (i + 1 < json.size() && is_digit(json[i + 1])) out += json[++i];
     const char next = i + 1 < json.size() ? json[i + 1] : ',';
     if (!fraction && i + 1 - begin > kMaxDigits && next != '.' && next != 'e' && next != 'E') out += "e0";
   }

@@ -42,7 +42,7 @@ std::optional<Mark> parse_mark(std::string_view text) {
 }
 
 bool has_digit(std::string_view word) {
-  return std::any_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return std::any_of(word.begin(), word.end(), is_digit);
 }
 
 std::unordered_set<std::string> stem_set(std::string_view text, Language language, const Stemmer& stemmer) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
+
 namespace frugal {
 namespace {
 
@@ -39,10 +41,6 @@ constexpr std::string_view kBeforeNumber[] = {"federal", "ordinaria", "no", "nos
                                               "num",     "numero",    "nr", "number"};
 constexpr std::string_view kMonths[] = {"janeiro", "fevereiro", "marco",    "abril",   "maio",     "junho",
                                         "julho",   "agosto",    "setembro", "outubro", "novembro", "dezembro"};
-
-bool is_digits(std::string_view word) {
-  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
 
 /// Four digits of a year written with two or four; laws are rarely older than 1930.
 std::optional<std::string> full_year(std::string_view digits) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/ascii.h"
 #include "text/words.h"
 
 namespace frugal {
@@ -16,9 +17,6 @@ constexpr std::array<std::string_view, 3> kDashes = {"–", "—", "-"};
 // marks are not among them: what a law quotes from another is not its own structure.
 constexpr std::string_view kLinePrefix = "*_#>-";
 
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
 bool is_upper(char c) {
   return c >= 'A' && c <= 'Z';
 }

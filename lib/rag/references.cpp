@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "rag/law_number.h"
 #include "rag/legal.h"
 #include "rag/reference.h"
@@ -37,10 +38,6 @@ constexpr int kMaxRange = 60;  // "arts. 1º a 99": a range longer than this nam
 template <typename List>
 bool is_one_of(std::string_view word, const List& list) {
   return std::find(std::begin(list), std::end(list), word) != std::end(list);
-}
-
-bool is_digits(std::string_view word) {
-  return !word.empty() && std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 std::string upper(std::string_view text) {

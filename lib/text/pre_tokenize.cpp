@@ -3,6 +3,7 @@
 #include <array>
 #include <string>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -23,7 +24,7 @@ constexpr std::array<CharClass, 128> ascii_classes() {
   std::array<CharClass, 128> classes{};
   for (int c = 0; c < 128; ++c) {
     if (c == ' ' || (c >= '\t' && c <= '\r')) classes[c] = CharClass::space;
-    if (c >= '0' && c <= '9') classes[c] = CharClass::number;
+    if (is_digit(c)) classes[c] = CharClass::number;
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) classes[c] = CharClass::letter;
   }
   return classes;

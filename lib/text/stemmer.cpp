@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "text/language.h"
 #include "text/stemmer.h"
@@ -76,7 +77,7 @@ Stemmer::Stemmer(Stemmer&&) noexcept = default;
 Stemmer& Stemmer::operator=(Stemmer&&) noexcept = default;
 
 std::string Stemmer::stem(std::string_view folded) const {
-  const bool has_digit = std::any_of(folded.begin(), folded.end(), [](char c) { return c >= '0' && c <= '9'; });
+  const bool has_digit = std::any_of(folded.begin(), folded.end(), is_digit);
   if (state_->snowball == nullptr || has_digit || folded.size() > kMaxStemmedBytes) return std::string(folded);
   const bool portuguese = state_->language == Language::portuguese;
   const std::string word = portuguese ? restore_portuguese(folded) : std::string(folded);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/ascii.h"
 #include "text/tokenizer_base.h"
 
 namespace frugal {
@@ -86,7 +87,7 @@ class WordPieceEncoder {
  private:
   static bool is_word_char(char32_t c) {
     if (c < 0x80)
-      return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+      return (c >= 'a' && c <= 'z') || is_digit(c) ||
              !(c == ' ' || unicode::is_punctuation(c) || unicode::is_space(c));
     return !unicode::is_space(c) && !unicode::is_punctuation(c);
   }

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "text/utf8.h"
 #include "text/words.h"
 
@@ -21,9 +22,6 @@ constexpr char32_t kFeminineOrdinal = 0xAA, kDegree = 0xB0, kMasculineOrdinal = 
 
 bool is_ordinal_mark(char32_t c) {
   return c == kFeminineOrdinal || c == kDegree || c == kMasculineOrdinal;
-}
-bool is_digit(char32_t c) {
-  return c >= '0' && c <= '9';
 }
 bool is_upper_ascii(char32_t c) {
   return c >= 'A' && c <= 'Z';

@@ -4,6 +4,15 @@
 
 using namespace frugal;
 
+TEST_CASE("a digit is one of ten, never part of another character") {
+  for (const char c : {'0', '5', '9'}) CHECK(is_digit(c));
+  for (const char c : {'/', ':', 'a', '\xb2', '\xff'}) CHECK_FALSE(is_digit(c));
+  CHECK_FALSE(is_digit(U'\u0665'));  // ARABIC-INDIC DIGIT FIVE
+  CHECK(is_digits("8078"));
+  CHECK_FALSE(is_digits(""));
+  CHECK_FALSE(is_digits("8.078"));
+}
+
 TEST_CASE("white space becomes single and goes from the ends; nothing else changes") {
   CHECK(collapse_spaces("  what \n is\tit?\r\n ") == "what is it?");
   CHECK(collapse_spaces("What is it?") != collapse_spaces("what is it?"));
