@@ -14,6 +14,9 @@ constexpr bool is_digit(char32_t c) {
 /// At least one digit, and nothing else.
 bool is_digits(std::string_view text);
 
+/// Without the spaces, tabs and line breaks at its ends.
+std::string_view trim(std::string_view text);
+
 /// The text with its white space (space, tab, line breaks) made single, and none at its ends.
 std::string collapse_spaces(std::string_view text);
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "rag/encoding.h"
@@ -45,12 +46,6 @@ std::string read_whole(std::istream& input, Sha256& hash, uint64_t limit) {
   if (input.bad()) throw Error(Code::io, "reading failed");
   hash.update(content);
   return content;
-}
-
-std::string_view trim(std::string_view line) {
-  const size_t begin = line.find_first_not_of(" \t\r");
-  return begin == std::string_view::npos ? std::string_view()
-                                         : line.substr(begin, line.find_last_not_of(" \t\r") - begin + 1);
 }
 
 /// The first non-blank line, if it reads like a title; in Markdown, the first heading of level 1, else of any level.

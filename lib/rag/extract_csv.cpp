@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "rag/encoding.h"
 #include "rag/extract_formats.h"
@@ -79,12 +80,6 @@ class CsvReader {
   int64_t first_line_ = 0;
   std::string note_;
 };
-
-std::string_view trim(std::string_view text) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  return begin == std::string_view::npos ? std::string_view()
-                                         : text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-}
 
 Document document_of(const std::vector<std::string>& columns, const std::vector<std::string>& fields) {
   Document document;

@@ -20,3 +20,10 @@ TEST_CASE("white space becomes single and goes from the ends; nothing else chang
   CHECK(collapse_spaces(" \n ") == "");
   CHECK(collapse_spaces("") == "");
 }
+
+TEST_CASE("a trimmed text begins and ends with something, or is empty") {
+  CHECK(trim(" \t a b\r\n") == "a b");
+  CHECK(trim("a") == "a");
+  CHECK(trim(" \n ").empty());
+  CHECK(trim("").empty());
+}
