@@ -14,6 +14,11 @@ constexpr bool is_digit(char32_t c) {
 /// At least one digit, and nothing else.
 bool is_digits(std::string_view text);
 
+/// Of UTF-8: a byte that continues a character, so that no text may be cut before it.
+constexpr bool is_continuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
+
 /// Without the spaces, tabs and line breaks at its ends.
 std::string_view trim(std::string_view text);
 

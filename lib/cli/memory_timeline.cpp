@@ -8,6 +8,7 @@
 
 #include <simdjson.h>
 
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/units.h"
 #include "cli/json.h"
@@ -52,7 +53,7 @@ std::string escape(std::string_view text) {
   std::string escaped;
   size_t characters = 0;
   for (const char c : text) {
-    const bool continues = utf8 && (static_cast<unsigned char>(c) & 0xC0) == 0x80;
+    const bool continues = utf8 && is_continuation(c);
     if (!continues && ++characters > kLongest) return escaped + "…";
     if (c == '<')
       escaped += "&lt;";

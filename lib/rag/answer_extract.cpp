@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/ascii.h"
 #include "text/sentences.h"
 
 namespace frugal {
@@ -34,7 +35,7 @@ uint32_t bounded_end(std::string_view text, uint32_t begin, uint32_t end, uint32
   const size_t space = text.find_last_of(" \n\t", begin + max_bytes);
   if (space != std::string_view::npos && space > begin) return static_cast<uint32_t>(space);
   uint32_t cut = begin + max_bytes;
-  while (cut > begin && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;
+  while (cut > begin && is_continuation(text[cut])) --cut;
   return cut;
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/ascii.h"
 #include "rag/law_number.h"
 #include "rag/legal.h"
 #include "text/language.h"
@@ -27,9 +28,6 @@ constexpr size_t kMaxTitleLineBytes = 120;
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
-bool is_continuation(char c) {
-  return (static_cast<unsigned char>(c) & 0xC0) == 0x80;
 }
 
 /// A range of bytes without blanks around it.

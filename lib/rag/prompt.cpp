@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "text/utf8.h"
 
@@ -115,7 +116,7 @@ std::string cut_to_fit(std::string_view text, const std::function<bool(std::stri
   size_t low = 0, high = text.size();
   while (low < high) {
     size_t middle = (low + high + 1) / 2;
-    while (middle > low && middle < text.size() && (static_cast<unsigned char>(text[middle]) & 0xC0) == 0x80) --middle;
+    while (middle > low && middle < text.size() && is_continuation(text[middle])) --middle;
     if (middle == low) break;
     if (fits(text.substr(0, middle))) {
       low = middle;

@@ -28,7 +28,7 @@ std::string snippet(std::string_view text, size_t limit) {
   const std::string line = collapse_spaces(plain_text(text));
   if (line.size() <= limit) return line;
   size_t cut = limit;
-  while (cut > 0 && (static_cast<unsigned char>(line[cut]) & 0xC0) == 0x80) --cut;
+  while (cut > 0 && is_continuation(line[cut])) --cut;
   return line.substr(0, cut) + "…";
 }
 

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "base/ascii.h"
 #include "base/hash.h"
 #include "text/language.h"
 #include "text/words.h"
@@ -21,7 +22,7 @@ constexpr size_t kMaxTermBytes = 64;
 std::string_view clip(std::string_view term) {
   if (term.size() <= kMaxTermBytes) return term;
   size_t end = kMaxTermBytes;
-  while (end > 0 && (static_cast<unsigned char>(term[end]) & 0xC0) == 0x80) --end;
+  while (end > 0 && is_continuation(term[end])) --end;
   return term.substr(0, end);
 }
 

@@ -1,5 +1,6 @@
 #include "text/utf8.h"
 
+#include "base/ascii.h"
 namespace frugal {
 
 namespace {
@@ -31,7 +32,7 @@ CodePoint decode_multibyte(std::string_view text, size_t at) {
   for (uint32_t i = 1; i < shape.num_bytes; ++i) {
     if (at + i >= text.size()) return {kReplacement, i, false};
     const auto byte = static_cast<unsigned char>(text[at + i]);
-    const bool fits = i == 1 ? byte >= shape.second_min && byte <= shape.second_max : (byte & 0xC0) == 0x80;
+    const bool fits = i == 1 ? byte >= shape.second_min && byte <= shape.second_max : is_continuation(text[at + i]);
     if (!fits) return {kReplacement, i, false};
     value = value << 6 | (byte & 0x3F);
   }
@@ -40,7 +41,7 @@ CodePoint decode_multibyte(std::string_view text, size_t at) {
 
 CodePoint decode_utf8_before(std::string_view text, size_t end) {
   size_t begin = end - 1;
-  while (begin > 0 && end - begin < 4 && (static_cast<unsigned char>(text[begin]) & 0xC0) == 0x80) --begin;
+  while (begin > 0 && end - begin < 4 && is_continuation(text[begin])) --begin;
   return decode_utf8(text, begin);
 }
 

@@ -27,3 +27,8 @@ TEST_CASE("a trimmed text begins and ends with something, or is empty") {
   CHECK(trim(" \n ").empty());
   CHECK(trim("").empty());
 }
+
+TEST_CASE("the bytes of a character but its first continue it") {
+  for (const std::string_view character : {"a", "\u00e9", "\u20ac", "\U0001f600"})
+    for (size_t i = 0; i < character.size(); ++i) CHECK(is_continuation(character[i]) == (i > 0));
+}
