@@ -1,4 +1,4 @@
-// Sizes as people write them ("64MiB", "1.5G") and as they read them ("64.0 MiB").
+// Sizes as people write them ("64MiB", "1.5G") and as they read them ("64.0 MiB"); times as they read them.
 #pragma once
 
 #include <cstdint>
@@ -16,5 +16,9 @@ constexpr uint64_t kGiB = 1024 * kMiB;
 uint64_t parse_bytes(std::string_view text, std::string_view what = "size");
 
 std::string format_bytes(uint64_t bytes);
+
+constexpr double to_milliseconds(int64_t ns) {
+  return static_cast<double>(ns) / 1e6;
+}
 
 }  // namespace frugal

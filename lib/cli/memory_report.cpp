@@ -121,7 +121,7 @@ Json stage_json(const StageProfile& stage, const StageLabel& label) {
       {"schema_version", kMemorySchema}, {"stage", stage.name}, {"action", label.action}, {"model", label.model}};
   json["load_mode"] = to_string(label.load_mode);
   json["note"] = label.note.empty() ? Json(nullptr) : Json(label.note);
-  json["elapsed_ms"] = static_cast<double>(stage.elapsed_ns) / 1e6;
+  json["elapsed_ms"] = to_milliseconds(stage.elapsed_ns);
   json["memory_usage_before_model_" + label.action] = snapshot_json(stage.before);
   json["memory_usage_after_model_" + label.action] = snapshot_json(stage.after);
   json["memory_usage_peak"] = peak_json(stage.peak, stage.high_water_bytes, stage.after.gpu.value_or(GpuMemory()));
@@ -173,7 +173,7 @@ std::string stage_table(const std::vector<StageProfile>& stages) {
                                    ? fmt::format("{} of {}", format_bytes(stage.after.files->resident_bytes),
                                                  format_bytes(stage.after.files->file_bytes))
                                    : "?";
-    table.add({stage.name, fmt::format("{:.1f}", static_cast<double>(stage.elapsed_ns) / 1e6), size(before.anon_bytes),
+    table.add({stage.name, fmt::format("{:.1f}", to_milliseconds(stage.elapsed_ns)), size(before.anon_bytes),
                size(stage.peak.anon_with_swap_bytes), size(after.anon_bytes), size(after.file_bytes),
                size(stage.after.process.pss_bytes), size(after.swap_bytes),
                fmt::format("{}", after.major_faults - before.major_faults), cached,
@@ -187,7 +187,7 @@ Json command_json(const std::vector<std::string>& command, int exit_code, int64_
           {"stage", "command"},
           {"command", command},
           {"exit_code", exit_code},
-          {"elapsed_ms", static_cast<double>(elapsed_ns) / 1e6},
+          {"elapsed_ms", to_milliseconds(elapsed_ns)},
           {"memory_usage_peak", peak_json(peak, std::nullopt, {})},
           {"sampler", sampler_json(peak)}};
 }
@@ -204,7 +204,7 @@ std::string command_text(int64_t elapsed_ns, const SampledPeak& peak) {
                {"swap peak", right},
                {"major faults", right},
                {"sampled every ms", right}});
-  table.add({fmt::format("{:.1f}", static_cast<double>(elapsed_ns) / 1e6), size(peak.anon_with_swap_bytes),
+  table.add({fmt::format("{:.1f}", to_milliseconds(elapsed_ns)), size(peak.anon_with_swap_bytes),
              size(resident.file_bytes), size(resident.shared_bytes), size(peak.memory.pss_bytes),
              size(peak.memory.uss_bytes), size(resident.swap_bytes), fmt::format("{}", resident.major_faults),
              fmt::format("{:.1f}", peak.mean_interval_ms)});

@@ -95,10 +95,6 @@ std::string axis_time(double ms, double step_ms) {
   return step_ms >= 1000 ? fmt::format("{:g} s", ms / 1000) : fmt::format("{:g} ms", ms);
 }
 
-double milliseconds(int64_t ns) {
-  return static_cast<double>(ns) / 1e6;
-}
-
 uint64_t resident(const MemoryPoint& point) {
   return point.anon_with_swap_bytes + point.file_bytes + point.shared_bytes;
 }
@@ -208,7 +204,7 @@ class Drawing {
     const TimelineStage& stage = timeline_.stages[i];
     const double x = x_of(stage.begin_ns), width = std::max(1.0, x_of(stage.end_ns) - x), middle = x + width / 2;
     const std::string name = escape(stage.name);
-    add("<g><title>{}. {}: {:.1f} ms{}{}</title>", i + 1, name, milliseconds(stage.end_ns - stage.begin_ns),
+    add("<g><title>{}. {}: {:.1f} ms{}{}</title>", i + 1, name, to_milliseconds(stage.end_ns - stage.begin_ns),
         stage.note.empty() ? "" : ", ", escape(stage.note));
     add("<rect class=\"band{}\" x=\"{:.1f}\" y=\"{:g}\" width=\"{:.1f}\" height=\"{:g}\"/>", i % 2, x, top, width,
         plot_bottom_ - top);
@@ -397,8 +393,8 @@ th, td {{ border-color: #30363d }} }}
     const StagePeaks peaks = peaks_within(timeline, stage);
     html +=
         fmt::format("<tr><td>{}</td><td>{}</td><td>{:.1f} ms</td><td>{:.1f} ms</td><td>{}</td><td>{}</td></tr>\n",
-                    i + 1, escape(stage.name), milliseconds(stage.begin_ns - first_ns(timeline)),
-                    milliseconds(stage.end_ns - stage.begin_ns), format_bytes(peaks.anon), format_bytes(peaks.file));
+                    i + 1, escape(stage.name), to_milliseconds(stage.begin_ns - first_ns(timeline)),
+                    to_milliseconds(stage.end_ns - stage.begin_ns), format_bytes(peaks.anon), format_bytes(peaks.file));
   }
   return html + "</tbody></table>\n</body></html>\n";
 }

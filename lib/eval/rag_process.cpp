@@ -4,6 +4,7 @@
 #include <simdjson.h>
 
 #include "base/error.h"
+#include "base/units.h"
 
 namespace frugal {
 namespace {
@@ -65,10 +66,6 @@ void read_stages(const json::element& root, LatencySample& sample) {
   sample.stages_ms["other"] = sample.wall_ms - sum;
 }
 
-double milliseconds(int64_t ns) {
-  return static_cast<double>(ns) / 1e6;
-}
-
 std::vector<std::string> with(std::vector<std::string> command, std::initializer_list<std::string> more) {
   command.insert(command.end(), more);
   return command;
@@ -112,7 +109,7 @@ LatencySample ask_fresh_process(const std::vector<std::string>& command, const s
   const CommandResult result = run_command(with(command, {"--format", "json", "--", question}), how);
   if (result.exit_code > exit_code(Code::negative))  // an abstention is an answer
     throw failure_of(command[0], result, timeout);
-  LatencySample sample = parse_reply(result.output, milliseconds(result.elapsed_ns));
+  LatencySample sample = parse_reply(result.output, to_milliseconds(result.elapsed_ns));
   sample.exit_code = result.exit_code;
   return sample;
 }
@@ -123,7 +120,7 @@ RagProcess::RagProcess(const std::vector<std::string>& command, std::chrono::mil
 LatencySample RagProcess::ask(const std::string& question) {
   const Clock::time_point begin = Clock::now();
   const std::string reply = process_.ask(question);
-  return parse_reply(reply, milliseconds(std::chrono::nanoseconds(Clock::now() - begin).count()));
+  return parse_reply(reply, to_milliseconds(std::chrono::nanoseconds(Clock::now() - begin).count()));
 }
 
 }  // namespace frugal

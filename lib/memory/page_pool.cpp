@@ -214,7 +214,7 @@ void PagePool::note_death(Slot& slot, uint64_t held_bytes) {
   stats_.used_bytes -= slot.bytes;
   stats_.held_bytes -= held_bytes;
   --stats_.blocks;
-  residency_ms_ += static_cast<double>(now_ns() - slot.born_ns) / 1e6;
+  residency_ms_ += to_milliseconds(now_ns() - slot.born_ns);
   slot = {};
 }
 
@@ -427,7 +427,7 @@ void GrowingArrays::release() noexcept {
     pool_->decommit(addresses_.data(), addresses_.size(), committed_bytes());
     pool_->give_addresses(addresses_.data(), addresses_.size());
     --pool_->stats_.blocks;
-    pool_->residency_ms_ += static_cast<double>(now_ns() - born_ns_) / 1e6;
+    pool_->residency_ms_ += to_milliseconds(now_ns() - born_ns_);
   }
   reservation_.release();
   pool_ = nullptr;

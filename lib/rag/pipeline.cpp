@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "rag/answer_generate.h"
 #include "rag/cite.h"
 #include "rag/memory_peak.h"
@@ -19,10 +20,6 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
-double milliseconds(int64_t ns) {
-  return static_cast<double>(ns) / 1e6;
-}
-
 // Stages do not overlap, so that what is left of the whole is time outside them.
 Timings timings_of(const Trace& trace) {
   Timings t;
@@ -30,7 +27,7 @@ Timings timings_of(const Trace& trace) {
   const auto take = [&](std::string_view stage) {
     const int64_t ns = trace.elapsed_ns(stage);
     in_stages_ns += ns;
-    return milliseconds(ns);
+    return to_milliseconds(ns);
   };
   t.startup_ms = take("startup");
   t.cache_ms = take("cache");
@@ -40,8 +37,8 @@ Timings timings_of(const Trace& trace) {
   t.rerank_ms = take("rerank");
   t.answer_ms = take("answer");
   const int64_t total_ns = trace.total_ns();
-  t.total_ms = milliseconds(total_ns);
-  t.other_ms = milliseconds(total_ns - in_stages_ns);
+  t.total_ms = to_milliseconds(total_ns);
+  t.other_ms = to_milliseconds(total_ns - in_stages_ns);
   return t;
 }
 
@@ -315,7 +312,7 @@ bool Pipeline::generate(Asking& asking) {
   if (asking.stream) plain_stream = [&](std::string_view text) { return asking.stream(plain_text(text)); };
   const Generation written = generator->chat(prompt.messages, options, plain_stream);
   reply.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
-                                   milliseconds(written.prefill_ns), milliseconds(written.decode_ns)};
+                                   to_milliseconds(written.prefill_ns), to_milliseconds(written.decode_ns)};
   if (written.finish == Finish::deadline) {
     reply.skipped.push_back("generate: cut short by the deadline");
     reply.cut_short = true;

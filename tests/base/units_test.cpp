@@ -44,3 +44,9 @@ TEST_CASE("sizes are written with one decimal in the largest unit that fits") {
   CHECK(format_bytes(kGiB + kGiB / 2) == "1.5 GiB");
   CHECK(format_bytes(~uint64_t(0)) == "16.0 EiB");
 }
+
+TEST_CASE("nanoseconds are told in milliseconds, fractions and signs kept") {
+  CHECK(to_milliseconds(2'500'000) == 2.5);
+  CHECK(to_milliseconds(-1) == -1e-6);
+  CHECK(to_milliseconds(0) == 0);
+}
