@@ -10,10 +10,7 @@ namespace {
 constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
 }
 
-TEST_CASE("checked arithmetic gives the result, or nothing where it would wrap") {
-  CHECK(checked_add(2, 3) == 5);
-  CHECK(checked_add(kMax, 0) == kMax);
-  CHECK(!checked_add(kMax, 1));
+TEST_CASE("a checked product is the result, or nothing where it would wrap") {
   CHECK(checked_mul(uint64_t(1) << 32, (uint64_t(1) << 32) - 1).has_value());
   CHECK(!checked_mul(uint64_t(1) << 32, uint64_t(1) << 32));
   CHECK(checked_mul(kMax, 0) == 0);
