@@ -166,16 +166,6 @@ void AtomicFile::resize(uint64_t bytes) {
   offset_ = bytes;
 }
 
-void AtomicFile::pad_to(uint64_t alignment) {
-  static constexpr std::array<std::byte, 4096> kZeros{};
-  uint64_t missing = (alignment - offset_ % alignment) % alignment;
-  while (missing > 0) {
-    const size_t step = static_cast<size_t>(std::min<uint64_t>(missing, kZeros.size()));
-    write(std::span(kZeros).first(step));
-    missing -= step;
-  }
-}
-
 void AtomicFile::publish() {
   if (::ftruncate(fd_.get(), static_cast<off_t>(offset_)) != 0) throw io_error("truncate", temporary_.native());
   // After a failed fsync the pages may be lost although a retry succeeds, so the file is thrown away (destructor).

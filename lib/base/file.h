@@ -85,8 +85,6 @@ class AtomicFile {
   void write_at(uint64_t offset, std::span<const std::byte> bytes);
   /// Makes the file `bytes` long: the length that publish() gives it if nothing more is appended.
   void resize(uint64_t bytes);
-  /// Zeroes up to the next multiple of `alignment`.
-  void pad_to(uint64_t alignment);
   uint64_t offset() const { return offset_; }
   /// Where the bytes are until publish(): for a writer that reads back what it wrote.
   const std::filesystem::path& temporary() const { return temporary_; }
