@@ -24,11 +24,6 @@ class Arena {
   /// `bytes` of uninitialised memory, aligned to kAlignment, valid until reset() to an earlier mark. Throws
   /// Error(over_budget) and stays usable.
   std::byte* allocate(uint64_t bytes);
-  template <typename T>
-  std::span<T> allocate_array(uint64_t count) {
-    FRUGAL_CHECK(count < (uint64_t(1) << 48) / sizeof(T));
-    return {reinterpret_cast<T*>(allocate(count * sizeof(T))), count};
-  }
 
   /// Position to come back to: everything allocated after mark() is given up by reset(mark).
   struct Mark {
