@@ -107,7 +107,7 @@ void Manager::make(Lock& lock, Thing& thing) {
     std::rethrow_exception(failure);
   }
   thing.object = std::move(object);
-  thing.loaded_at = ++counts_.loads;
+  ++counts_.loads;
   ++thing.loads;
   thing.load_ns += std::chrono::duration_cast<std::chrono::nanoseconds>(took).count();
   counts_.most_loaded = std::max(counts_.most_loaded, ++counts_.loaded);
@@ -199,18 +199,6 @@ uint64_t Manager::auto_cleanup_if_needed(double percent) {
       over(static_cast<double>(budget_->used_bytes()), static_cast<double>(budget_->limit_bytes()));
   const bool pressed = system.pressure && system.pressure->some_avg10 > kHighPressurePercent;
   return full || budget_full || pressed ? force_cleanup() : 0;
-}
-
-bool Manager::check_available(uint64_t bytes) const {
-  if (bytes > read_system_memory().available_bytes()) return false;
-  if (!budget_ || !budget_->limited()) return true;
-  return budget_->reserve_up_to(MemoryTag::weights, bytes, Budget::Ask::others).bytes() == bytes;
-}
-
-Manager::Temporary::Temporary(Manager& manager) : manager_(manager), since_(manager.counts().loads) {}
-
-Manager::Temporary::~Temporary() {
-  if (manager_.unload_where([&](const Thing& thing) { return thing.loaded_at > since_; }) > 0) release_free_heap();
 }
 
 ManagerStats Manager::stats() const {

@@ -82,23 +82,6 @@ class Manager final : public Reclaimer, public MetricSource {
   /// force_cleanup() if the budget, or the machine or cgroup, is used by more than `percent`, or if tasks waited for
   /// memory for 10 % of the last 10 s. Returns what that gave back.
   uint64_t auto_cleanup_if_needed(double percent);
-  /// Whether `bytes` more fit in the budget and the machine; what nobody uses is given up if that is what it takes.
-  bool check_available(uint64_t bytes) const;
-
-  /// What is loaded while it lives and was not before is given up when it dies, in cache mode too.
-  class Temporary {
-   public:
-    explicit Temporary(Manager& manager);
-    ~Temporary();
-    Temporary(const Temporary&) = delete;
-    Temporary& operator=(const Temporary&) = delete;
-
-   private:
-    Manager& manager_;
-    int64_t since_;
-  };
-  Temporary temporary_operation() { return Temporary(*this); }
-
   ManagerStats stats() const;
   uint64_t reclaim(uint64_t bytes) override;
   void report(MetricSink& sink) const override;
@@ -115,7 +98,6 @@ class Manager final : public Reclaimer, public MetricSource {
     std::thread::id busy = {};          // who loads or destroys it; default: nobody
     bool expected = false;              // bring_near was called since the last load
     int64_t users = 0, loads = 0, hits = 0, load_ns = 0;
-    int64_t loaded_at = 0;  // number of the load
   };
   using Lock = std::unique_lock<std::mutex>;
 

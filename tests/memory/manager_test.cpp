@@ -201,21 +201,6 @@ TEST_CASE("a loader may load what it builds on") {
   CHECK(world.living == 0);
 }
 
-TEST_CASE("a temporary operation gives up what it loaded and nothing else") {
-  World world(Manager::Mode::cache);
-  world.add("before");
-  world.add("within");
-  world.use("before");
-  {
-    const auto scope = world.manager.temporary_operation();
-    world.use("before");
-    world.use("within");
-    CHECK(world.living == 2);
-  }
-  CHECK(world.thing("before").loaded);
-  CHECK_FALSE(world.thing("within").loaded);
-}
-
 TEST_CASE("cleaning up happens above the limit only") {
   World world(Manager::Mode::cache, 4 * kMiB);
   world.add("a", 2 * kMiB);
@@ -224,17 +209,6 @@ TEST_CASE("cleaning up happens above the limit only") {
   CHECK(world.living == 1);
   world.manager.auto_cleanup_if_needed(40);  // 2 of 4 MiB are in use
   CHECK(world.living == 0);
-}
-
-TEST_CASE("what is available counts what nobody uses") {
-  World world(Manager::Mode::cache, 4 * kMiB);
-  world.add("a", 3 * kMiB);
-  world.use("a");
-  CHECK(world.manager.check_available(4 * kMiB));
-  const auto held = world.manager.load<Model>("a");
-  CHECK(world.manager.check_available(kMiB));
-  CHECK_FALSE(world.manager.check_available(2 * kMiB));
-  CHECK_FALSE(world.manager.check_available(~uint64_t(0)));
 }
 
 TEST_CASE("what is expected is brought near once for each load, and its failure is nobody's") {
