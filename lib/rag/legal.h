@@ -28,7 +28,6 @@ std::vector<LegalMark> find_legal_marks(std::string_view text);
 class LegalPosition {
  public:
   void enter(const LegalMark& mark);
-  void leave_article() { at_ = {}; }
   /// Reference of the position, without a law; nothing outside an article.
   std::optional<Reference> reference() const;
 
