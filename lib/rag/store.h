@@ -72,8 +72,6 @@ class Store {
   virtual std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) = 0;
   /// Cosine against int8 vectors, exact search. query: [dimension], unit length.
   virtual std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) = 0;
-  /// Cosine of one query against the vectors of given chunks (in that order); NaN where a chunk has none.
-  virtual std::vector<float> score_dense(std::span<const float> query, std::span<const int64_t> ids) = 0;
   /// Chunks that bear a reference; the more of its parts match, the higher the score (1 = all of them).
   virtual std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) = 0;
   /// In the order of `ids`; one that the generation does not hold is left out.

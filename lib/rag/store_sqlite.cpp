@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <unordered_map>
 
 #include "base/error.h"
@@ -135,19 +134,6 @@ class SqliteStore final : public Store {
     }
   }
 
-  std::vector<float> score_dense(std::span<const float> query, std::span<const int64_t> ids) override {
-    std::vector<float> scores(ids.size(), std::numeric_limits<float>::quiet_NaN());
-    if (!vectors_) return scores;
-    Statement& statement = prepared(row_of_chunk_, "SELECT vector_row FROM chunks WHERE id=?1");
-    std::vector<int64_t> rows;
-    for (const int64_t id : ids) {
-      const bool known = statement.bind(id).step() && !statement.is_null(0);
-      rows.push_back(known ? statement.integer(0) : -1);
-    }
-    statement.reset();
-    return vectors_->score(query, rows);
-  }
-
   std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) override {
     if (reference.article.empty() || limit <= 0) return {};
     Statement& statement = prepared(search_reference_, kReferenceSql);
@@ -265,7 +251,7 @@ class SqliteStore final : public Store {
   mutable std::optional<LawTable> laws_;
   mutable std::optional<int64_t> chunk_count_;
   mutable std::optional<std::string> embedder_;
-  std::optional<Statement> search_sparse_, count_chunks_, chunks_of_row_, row_of_chunk_, search_reference_, fetch_,
+  std::optional<Statement> search_sparse_, count_chunks_, chunks_of_row_, search_reference_, fetch_,
       references_;
 };
 

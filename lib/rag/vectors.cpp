@@ -225,24 +225,6 @@ std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t 
   return best.take();
 }
 
-std::vector<float> VectorFile::score(std::span<const float> query, std::span<const int64_t> rows) const {
-  const QuantisedQuery quantised = quantise(query, layout_);
-  std::vector<float> scores;
-  scores.reserve(rows.size());
-  for (const int64_t row : rows) {
-    if (row < 0 || row >= rows_) {
-      scores.push_back(std::nanf(""));
-      continue;
-    }
-    int32_t dot = 0;
-    kernels::active().dot_i8_rows(quantised.codes.data(), codes(row).data(), layout_.stride(), 1, layout_.dimension,
-                                  &dot);
-    scores.push_back(static_cast<float>(dot) * quantised.scale * scale(row));
-  }
-  release_above(resident_bytes());
-  return scores;
-}
-
 VectorAppender::VectorAppender(const std::filesystem::path& path, const VectorLayout& layout, int64_t rows)
     : path_(path), layout_(layout), rows_(rows), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (!fd_) throw io_error("open", path.native());

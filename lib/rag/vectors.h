@@ -51,8 +51,6 @@ class VectorFile final : public Reclaimer {
   int64_t rows() const { return rows_; }
   /// Rows with the greatest inner product with `query` ([dimension], unit length), best first, ties by row.
   std::vector<ScoredRow> search(std::span<const float> query, int64_t limit) const;
-  /// Inner products of `query` with given rows, in that order.
-  std::vector<float> score(std::span<const float> query, std::span<const int64_t> rows) const;
   /// True if the row's codes and scale are as they were written.
   bool intact(int64_t row) const;
   std::span<const int8_t> codes(int64_t row) const;

@@ -179,9 +179,6 @@ class FakeStore : public Store {
       return dot;
     });
   }
-  std::vector<float> score_dense(std::span<const float>, std::span<const int64_t> ids) override {
-    return std::vector<float>(ids.size(), std::nanf(""));
-  }
   std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) override {
     return best(limit, [&](const Chunk& chunk) {
       float score = 0;
