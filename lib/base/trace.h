@@ -45,8 +45,7 @@ class Trace {
   using Now = std::function<Clock::time_point()>;
 
   /// With `memory` false, stages record time only. `now` is a parameter for the tests.
-  explicit Trace(bool memory = false, Now now = Clock::now)
-      : now_(std::move(now)), begin_(now_()), memory_(memory) {}
+  explicit Trace(bool memory = false, Now now = Clock::now) : now_(std::move(now)), begin_(now_()), memory_(memory) {}
 
   /// Runs `body` as the stage `name` and returns what it returns. An exception passes through; the stage is recorded.
   template <typename Body>

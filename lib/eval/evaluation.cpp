@@ -27,8 +27,8 @@ class DocumentNames {
  public:
   explicit DocumentNames(Store& store) : store_(store) {}
 
-  /// Documents in the order of their best chunks; a chunk without an external id counts as its document's path, one that
-  /// the store does not hold counts as none.
+  /// Documents in the order of their best chunks; a chunk without an external id counts as its document's path, one
+  /// that the store does not hold counts as none.
   std::vector<std::string> rank(const std::vector<ScoredChunk>& chunks, int64_t depth) {
     learn(chunks);
     std::vector<std::string> documents;

@@ -366,8 +366,8 @@ class Quantizer::Run {
     const auto progress = [this](double share) { report("verifying", share); };
     const std::vector<std::string_view> texts = texts_or(options_.verify_texts, verification_texts());
     const VerifyLevel level = automatic() ? VerifyLevel::selected : verify_level(q_.tensors_);
-    result_.verification = verify_against(pack, full, q_.model_.kind, level, texts, options_.threads,
-                                          options_.verify_backend, progress);
+    result_.verification =
+        verify_against(pack, full, q_.model_.kind, level, texts, options_.threads, options_.verify_backend, progress);
     end_stage("verify");
     require_passed();
   }

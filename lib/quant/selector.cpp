@@ -294,8 +294,8 @@ double CompressionSelector::measure_choice(const std::vector<size_t>& chosen) {
 
 void CompressionSelector::choose() {
   const AssembledSource full = assemble(std::vector(selection_.tensors.size(), CandidateKind::fp32), true);
-  meter_ = std::make_unique<QualityMeter>(full, model_.kind, options_.verify_texts, kMaxVerifyTokens,
-                                          options_.threads, options_.verify_backend);
+  meter_ = std::make_unique<QualityMeter>(full, model_.kind, options_.verify_texts, kMaxVerifyTokens, options_.threads,
+                                          options_.verify_backend);
   const std::vector<CandidateKind> int8 = kinds_of_int8();
   selection_.int8_tensor_bytes = bytes_of(selection_.tensors, int8);
   selection_.int8 = meter_->measure(assemble(int8, false), VerifyLevel::selected,

@@ -166,8 +166,8 @@ Reply Pipeline::ask(const Query& query, const TokenSink& stream, Trace trace) {
 
 CacheKey Pipeline::cache_key(const Query& query) {
   return {collapse_spaces(query.text), options_.key(),
-          fmt::format("{} generation {} chunks {} embedder {}", index_name_, store_.generation(),
-                      store_.chunk_count(), store_.embedder_fingerprint()),
+          fmt::format("{} generation {} chunks {} embedder {}", index_name_, store_.generation(), store_.chunk_count(),
+                      store_.embedder_fingerprint()),
           models_.identity()};
 }
 

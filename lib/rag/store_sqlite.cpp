@@ -251,8 +251,7 @@ class SqliteStore final : public Store {
   mutable std::optional<LawTable> laws_;
   mutable std::optional<int64_t> chunk_count_;
   mutable std::optional<std::string> embedder_;
-  std::optional<Statement> search_sparse_, count_chunks_, chunks_of_row_, search_reference_, fetch_,
-      references_;
+  std::optional<Statement> search_sparse_, count_chunks_, chunks_of_row_, search_reference_, fetch_, references_;
 };
 
 }  // namespace

@@ -8,7 +8,7 @@
 namespace frugal {
 
 enum class Language : uint8_t { unknown = 0, english = 1, portuguese = 2 };
-constexpr size_t kLanguages = 3;  // `unknown` included: what a table by language is sized by
+constexpr size_t kLanguages = 3;                // `unknown` included: what a table by language is sized by
 std::string_view to_string(Language language);  // "en", "pt", "unknown"
 
 /// By function words and letters typical of each language; unknown where neither prevails. Linear, no model.

@@ -87,8 +87,7 @@ class WordPieceEncoder {
  private:
   static bool is_word_char(char32_t c) {
     if (c < 0x80)
-      return (c >= 'a' && c <= 'z') || is_digit(c) ||
-             !(c == ' ' || unicode::is_punctuation(c) || unicode::is_space(c));
+      return (c >= 'a' && c <= 'z') || is_digit(c) || !(c == ' ' || unicode::is_punctuation(c) || unicode::is_space(c));
     return !unicode::is_space(c) && !unicode::is_punctuation(c);
   }
 

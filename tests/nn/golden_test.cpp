@@ -159,7 +159,7 @@ TEST_CASE("a pack of the wrong kind is refused with a word on what to give inste
   CHECK_THROWS_AS(open_embedder(llama_pack, *ops), Error);
 }
 
-TEST_CASE("a pack says of which kind its model is, and a plan says the same; a kind that is not known is the file's fault") {
+TEST_CASE("a pack and a plan say of which kind the model is; an unknown architecture is the fault of the file") {
   const fs::path checkpoints[] = {kRoot / "tests/golden/bert", kRoot / "tests/golden/llama"};
   const ModelKind kinds[] = {ModelKind::embedder, ModelKind::decoder};
   for (size_t i = 0; i < 2; ++i) {

@@ -139,7 +139,7 @@ TEST_CASE("a minimum score drops weak hits but never a named article") {
   CHECK(hits[0].chunk.id == 2);
 }
 
-TEST_CASE("a chunk that the store does not hold is left out, and shifts no score, rank or reference to another's text") {
+TEST_CASE("a chunk that the store does not hold is left out, and shifts nothing to the text of another") {
   FakeStore store;
   const LawTable laws = two_codes();
   store.add("gone.txt", "harbour harbour master ships", {article("br/cdc", "72", "1")});
