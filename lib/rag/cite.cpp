@@ -79,8 +79,7 @@ std::string problem_of(const Citation& citation, std::string_view text) {
 
 // Compares the citations of one file with it, document by document: a record of a file of records is found by its hash.
 void compare(const std::string& path, std::span<CitationCheck* const> checks, Budget* budget) {
-  const auto kind = file_kind(path);
-  if (!kind) throw Error(Code::bad_input, refusal(path));
+  const FileKind kind = file_kind(path).value_or(FileKind::text);  // as rag-index reads what is named outright
   std::ifstream file(path, std::ios::binary);
   if (!file) throw io_error("open", path);
   // The file was indexed with a limit of the user's, which the citation does not record; its size now is as good, since
@@ -89,12 +88,12 @@ void compare(const std::string& path, std::span<CitationCheck* const> checks, Bu
   options.max_file_bytes = std::filesystem::file_size(path);
   Reservation reading;
   if (budget) {
-    const bool has_records = *kind == FileKind::csv || *kind == FileKind::jsonl;
+    const bool has_records = kind == FileKind::csv || kind == FileKind::jsonl;
     const uint64_t longest = std::min(options.max_file_bytes, has_records ? options.max_record_bytes : ~uint64_t(0));
     reading = budget->reserve(MemoryTag::io, kCopiesWhileRead * longest, fmt::format("reading '{}' again", path));
   }
   for (CitationCheck* check : checks) check->problem = "the file has changed since: no text in it has the cited hash";
-  extract(file, *kind, path, options, [&](const Document& document) {
+  extract(file, kind, path, options, [&](const Document& document) {
     const std::string hash = sha256_hex(document.text);
     for (CitationCheck* check : checks)
       if (check->citation.sha256 == hash) check->problem = problem_of(check->citation, document.text);

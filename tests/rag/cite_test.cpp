@@ -109,6 +109,16 @@ TEST_CASE("a file larger than the usual limit of indexing is checked, within the
   }
 }
 
+TEST_CASE("a file of another extension, which was indexed because it was named, is checked as text") {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path / "NOTES.org";
+  std::ofstream(file, std::ios::binary) << kText;
+  const auto checks = check_citations(answer_with({cite(hit_in(file, kText, 9, kText.size()), 0, 26, 1)}));
+  REQUIRE(checks.size() == 1);
+  INFO(checks[0].problem);
+  CHECK(checks[0].holds);
+}
+
 TEST_CASE("a record of a file of records is found by what it says") {
   const TemporaryFolder folder;
   const fs::path file = folder.path / "records.jsonl";
