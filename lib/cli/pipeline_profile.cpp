@@ -14,6 +14,7 @@
 #include "cli/table.h"
 #include "config/paths.h"
 #include "eval/command.h"
+#include "nn/registry.h"
 
 namespace frugal::cli {
 

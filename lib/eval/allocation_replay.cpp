@@ -14,6 +14,7 @@
 #include "base/trace.h"
 #include "base/units.h"
 #include "memory/arena.h"
+#include "memory/budget.h"
 #include "memory/page_pool.h"
 #include "memory/stats.h"
 

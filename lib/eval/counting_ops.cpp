@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "memory/budget.h"
 
 namespace frugal {
 namespace {

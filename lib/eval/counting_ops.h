@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "memory/budget.h"
 #include "memory/lifetime_plan.h"
 #include "ops/ops.h"
 

@@ -8,6 +8,8 @@
 #include "generate/generator.h"
 #include "memory/stats.h"
 #include "nn/architecture.h"
+#include "nn/model_source.h"
+#include "nn/registry.h"
 
 namespace frugal {
 

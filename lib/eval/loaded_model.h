@@ -16,6 +16,7 @@
 #include "memory/budget.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
+#include "nn/model_source.h"
 #include "ops/plugin.h"
 #include "text/chat.h"
 

@@ -16,7 +16,9 @@
 #include "eval/disk_rate.h"
 #include "eval/loaded_model.h"
 #include "eval/statistics.h"
+#include "memory/budget.h"
 #include "memory/stats.h"
+#include "nn/kv_cache.h"
 #include "nn/logits.h"
 
 namespace frugal {

@@ -9,8 +9,10 @@
 
 #include "base/error.h"
 #include "eval/statistics.h"
+#include "format/pack.h"
 #include "kernels/kernels.h"
 #include "memory/stats.h"
+#include "nn/kv_cache.h"
 
 namespace frugal {
 namespace {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "format/pack_layout.h"
+#include "memory/budget.h"
 
 namespace frugal {
 namespace {

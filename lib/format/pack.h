@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "format/model_config.h"
 #include "format/tensor_role.h"
+#include "memory/budget.h"
 #include "memory/pager.h"
 #include "tensor/packed.h"
 #include "tensor/view.h"

@@ -11,7 +11,9 @@
 #include <string_view>
 #include <vector>
 
+#include "memory/budget.h"
 #include "nn/decoder.h"
+#include "nn/kv_cache.h"
 #include "text/chat.h"
 
 namespace frugal {

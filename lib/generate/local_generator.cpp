@@ -10,6 +10,8 @@
 #include "generate/prefix_cache.h"
 #include "generate/sampler.h"
 #include "generate/text_stream.h"
+#include "memory/budget.h"
+#include "nn/kv_cache.h"
 
 namespace frugal {
 namespace {

@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "memory/budget.h"
 #include "nn/decoder.h"
+#include "nn/kv_cache.h"
 #include "text/tokenizer.h"
 
 namespace frugal {

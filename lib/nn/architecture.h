@@ -1,5 +1,5 @@
 // What an architecture tells the rest: how to read a checkpoint's configuration, which tensors it has and what each is
-// for. Both the loader and quantize-model read the same table. The registry is an explicit array (nn/registry.cpp).
+// for. Both the loader and quantize-model read the same table. The registry is in nn/registry.h.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "format/checkpoint.h"
-#include "format/model_config.h"
 #include "format/tensor_role.h"
 #include "tensor/view.h"
 
@@ -50,12 +49,5 @@ struct Architecture {
   /// Reads the configuration. Throws Error(bad_input) naming the key that is missing or out of range.
   ModelPlan (*plan)(const Checkpoint& checkpoint);
 };
-
-std::span<const Architecture> architectures();
-/// Throws Error(bad_input) listing the known ones.
-const Architecture& find_architecture(std::string_view name);
-ModelPlan plan_model(const Checkpoint& checkpoint);
-/// By its "model.architecture". Throws Error(corrupt_file) naming the file if that is missing or unknown.
-ModelKind model_kind(const ModelConfig& config);
 
 }  // namespace frugal

@@ -11,6 +11,7 @@
 #include "format/flat_json.h"
 #include "nn/blocks.h"
 #include "nn/config_reader.h"
+#include "nn/model_source.h"
 
 namespace frugal {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "nn/architecture.h"
 #include "nn/embedder.h"
+#include "nn/model_source.h"
 
 namespace frugal {
 

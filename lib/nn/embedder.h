@@ -8,14 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "format/pack.h"
-#include "nn/model_source.h"
-#include "ops/ops.h"
 #include "text/tokenizer.h"
 
 namespace frugal {
-
-class ThreadPool;
 
 /// Not thread-safe: one forward at a time (it owns working memory in its Ops).
 class Embedder {
@@ -33,13 +28,5 @@ class Embedder {
   /// Hidden states of one text before pooling, [tokens, hidden]: for tests and for the reader to come.
   virtual std::vector<float> hidden_states(std::span<const TokenId> ids) = 0;
 };
-
-/// Borrows `source` and `ops`. Throws Error(mismatch) if the model is not an encoder.
-std::unique_ptr<Embedder> open_embedder(const ModelSource& source, Ops& ops);
-std::unique_ptr<Embedder> open_embedder(const Pack& pack, Ops& ops);
-
-/// The same, and many texts at once are shared out: each thread of `threads` runs forwards of its own. `ops` is for few
-/// texts; it must run on `threads`. Borrows all; `budget` may be null.
-std::unique_ptr<Embedder> open_bulk_embedder(const Pack& pack, Ops& ops, ThreadPool& threads, Budget* budget);
 
 }  // namespace frugal

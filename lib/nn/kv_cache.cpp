@@ -1,3 +1,5 @@
+#include "nn/kv_cache.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -5,7 +7,6 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "nn/decoder.h"
 
 namespace frugal {
 namespace {

@@ -7,8 +7,11 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "memory/budget.h"
 #include "nn/blocks.h"
 #include "nn/config_reader.h"
+#include "nn/kv_cache.h"
+#include "nn/model_source.h"
 #include "nn/rope.h"
 
 namespace frugal {

@@ -6,6 +6,7 @@
 
 #include "nn/architecture.h"
 #include "nn/decoder.h"
+#include "nn/model_source.h"
 
 namespace frugal {
 

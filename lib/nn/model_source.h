@@ -65,7 +65,4 @@ class PackSource final : public ModelSource {
   const Pack& pack_;
 };
 
-/// Opens the checkpoint at `path` (open_checkpoint) as a model in fp32; `identity` is what the model says it is.
-std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity);
-
 }  // namespace frugal

@@ -1,9 +1,10 @@
+#include "nn/registry.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/error.h"
-#include "nn/architecture.h"
 #include "nn/bert.h"
 #include "nn/llama.h"
 
@@ -26,16 +27,6 @@ const Architecture* known_as(std::string_view name) {
 }
 
 }  // namespace
-
-std::string_view to_string(ModelKind kind) {
-  switch (kind) {
-    case ModelKind::embedder:
-      return "embedder";
-    case ModelKind::decoder:
-      return "decoder";
-  }
-  return "unknown";
-}
 
 std::span<const Architecture> architectures() {
   return kArchitectures;
@@ -64,13 +55,27 @@ ModelKind model_kind(const ModelConfig& config) {
   return architecture->kind;
 }
 
-int64_t source_row(const TensorSpec& spec, int64_t row) {
-  if (spec.unpermute_heads == 0) return row;
-  // Within a head of `width` rows the file alternates the two halves: row half · width/2 + j lies at 2 · j + half.
-  const int64_t width = spec.shape[0] / spec.unpermute_heads;
-  const int64_t in_head = row % width;
-  const int64_t half = in_head / (width / 2);
-  return row - in_head + 2 * (in_head % (width / 2)) + half;
+std::unique_ptr<Embedder> open_embedder(const ModelSource& source, Ops& ops) {
+  const std::string_view architecture = source.config().require_text("model.architecture");
+  if (architecture == "bert") return open_bert(source, ops);
+  throw Error(Code::mismatch, fmt::format("{}: a '{}' model is not an embedder", source.path().native(), architecture))
+      .hint("give the pack of an encoder, such as all-MiniLM-L6-v2, as --embedder");
+}
+
+std::unique_ptr<Embedder> open_embedder(const Pack& pack, Ops& ops) {
+  return open_embedder(PackSource(pack), ops);
+}
+
+std::unique_ptr<Decoder> open_decoder(const ModelSource& source, Ops& ops) {
+  const std::string_view architecture = source.config().require_text("model.architecture");
+  if (architecture == "llama") return open_llama(source, ops);
+  throw Error(Code::mismatch,
+              fmt::format("{}: a '{}' model does not generate text", source.path().native(), architecture))
+      .hint("give the pack of a decoder, such as SmolLM2, as --generator");
+}
+
+std::unique_ptr<Decoder> open_decoder(const Pack& pack, Ops& ops) {
+  return open_decoder(PackSource(pack), ops);
 }
 
 }  // namespace frugal

@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "memory/budget.h"
 #include "memory/page_pool.h"
 #include "memory/pager.h"
 #include "ops/gather.h"

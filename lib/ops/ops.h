@@ -12,6 +12,7 @@
 
 #include "kernels/kernels.h"
 #include "memory/arena.h"
+#include "memory/budget.h"
 #include "tensor/packed.h"
 #include "tensor/view.h"
 

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "memory/budget.h"
 #include "ops/device_weights.h"
 #include "ops/gather.h"
 #include "ops/plugin_abi.h"

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "memory/budget.h"
 #include "ops/ops.h"
 
 namespace frugal {

@@ -8,8 +8,13 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "format/pack.h"
+#include "memory/budget.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
+#include "nn/kv_cache.h"
+#include "nn/model_source.h"
+#include "nn/registry.h"
 #include "ops/ops.h"
 #include "quant/verify.h"
 

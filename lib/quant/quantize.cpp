@@ -18,6 +18,7 @@
 #include "format/pack.h"
 #include "memory/stats.h"
 #include "nn/blocks.h"
+#include "nn/registry.h"
 #include "quant/structure.h"
 #include "text/tokenizer.h"
 

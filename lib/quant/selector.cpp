@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "base/units.h"
+#include "nn/model_source.h"
 #include "quant/allocate.h"
 #include "quant/calibration.h"
 #include "quant/structure.h"

@@ -7,7 +7,10 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "nn/kv_cache.h"
 #include "nn/logits.h"
+#include "nn/model_source.h"
+#include "nn/registry.h"
 #include "ops/ops.h"
 
 namespace frugal {

@@ -15,6 +15,8 @@
 #include "nn/architecture.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
+#include "nn/kv_cache.h"
+#include "nn/model_source.h"
 #include "ops/plugin.h"
 
 namespace frugal {

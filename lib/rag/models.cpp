@@ -11,8 +11,11 @@
 #include "base/thread_pool.h"
 #include "format/pack.h"
 #include "generate/prefix_cache.h"
+#include "memory/budget.h"
 #include "memory/stats.h"
+#include "nn/bulk_embedder.h"
 #include "nn/decoder.h"
+#include "nn/registry.h"
 #include "ops/ops.h"
 
 namespace frugal {

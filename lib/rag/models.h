@@ -10,9 +10,11 @@
 #include <string>
 
 #include "generate/generator.h"
+#include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/pager.h"
 #include "nn/embedder.h"
+#include "nn/kv_cache.h"
 #include "ops/plugin.h"
 #include "text/chat.h"
 

@@ -5,7 +5,11 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "format/pack.h"
+#include "memory/budget.h"
 #include "nn/decoder.h"
+#include "nn/model_source.h"
+#include "nn/registry.h"
 #include "rag/models.h"
 
 namespace frugal {

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "memory/budget.h"
 #include "rag/schema.h"
 #include "rag/sqlite.h"
 #include "rag/store.h"

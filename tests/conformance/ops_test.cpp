@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "memory/budget.h"
 #include "reference/reference.h"
 #include "support/backends.h"
 

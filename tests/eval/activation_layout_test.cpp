@@ -12,6 +12,8 @@
 #include "memory/lifetime_plan.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
+#include "nn/kv_cache.h"
+#include "nn/registry.h"
 #include "support/golden.h"
 
 using namespace frugal;

@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "nn/decoder.h"
+#include "nn/kv_cache.h"
 
 using namespace frugal;
 

@@ -8,8 +8,12 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "format/pack.h"
 #include "generate/generator.h"
+#include "memory/budget.h"
 #include "nn/decoder.h"
+#include "nn/kv_cache.h"
+#include "nn/registry.h"
 #include "support/golden.h"
 
 using namespace frugal;

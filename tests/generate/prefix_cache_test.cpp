@@ -1,4 +1,5 @@
 #include "generate/prefix_cache.h"
+#include "format/pack.h"
 
 #include <doctest/doctest.h>
 #include <sys/mount.h>
@@ -18,6 +19,9 @@
 #include "base/file.h"
 #include "base/thread_pool.h"
 #include "generate/generator.h"
+#include "memory/budget.h"
+#include "nn/kv_cache.h"
+#include "nn/registry.h"
 #include "support/backends.h"
 #include "support/golden.h"
 

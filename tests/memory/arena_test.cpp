@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/trace.h"
 #include "base/units.h"
+#include "memory/budget.h"
 
 using namespace frugal;
 

@@ -1,5 +1,6 @@
 // What a manager promises to those who load through it: one copy, gone when it should be, and nothing lost on errors.
 #include "memory/manager.h"
+#include "memory/budget.h"
 
 #include <doctest/doctest.h>
 

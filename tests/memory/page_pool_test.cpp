@@ -1,4 +1,5 @@
 #include "memory/page_pool.h"
+#include "memory/budget.h"
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>

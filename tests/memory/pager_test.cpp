@@ -1,4 +1,5 @@
 #include "memory/pager.h"
+#include "memory/budget.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

@@ -12,8 +12,11 @@
 #include "base/thread_pool.h"
 #include "format/pack.h"
 #include "nn/architecture.h"
+#include "nn/bulk_embedder.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
+#include "nn/kv_cache.h"
+#include "nn/registry.h"
 #include "support/backends.h"
 #include "support/golden.h"
 

@@ -6,7 +6,9 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "base/units.h"
+#include "memory/budget.h"
 #include "nn/decoder.h"
+#include "nn/kv_cache.h"
 #include "support/backends.h"
 #include "support/errors.h"
 

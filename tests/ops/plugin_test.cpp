@@ -8,6 +8,7 @@
 
 #include "base/metrics.h"
 #include "base/units.h"
+#include "memory/budget.h"
 #include "support/backends.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"

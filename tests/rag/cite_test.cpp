@@ -1,4 +1,5 @@
 #include "rag/cite.h"
+#include "memory/budget.h"
 
 #include <doctest/doctest.h>
 #include <stdlib.h>

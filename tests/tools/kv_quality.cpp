@@ -15,8 +15,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
+#include "format/pack.h"
 #include "nn/decoder.h"
+#include "nn/kv_cache.h"
 #include "nn/logits.h"
+#include "nn/registry.h"
 
 namespace {
 

@@ -16,6 +16,7 @@
 #include "cli/tool.h"
 #include "config/load.h"
 #include "eval/evaluation.h"
+#include "memory/budget.h"
 #include "rag/index.h"
 
 namespace frugal {

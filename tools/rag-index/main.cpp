@@ -13,6 +13,7 @@
 #include "cli/progress.h"
 #include "cli/tool.h"
 #include "config/paths.h"
+#include "memory/budget.h"
 #include "rag/index.h"
 #include "rag/index_report.h"
 #include "rag/models.h"

@@ -12,6 +12,7 @@
 #include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/tool.h"
+#include "memory/budget.h"
 #include "rag/batch.h"
 #include "rag/cite.h"
 #include "rag/render.h"

@@ -8,6 +8,8 @@
 #include "cli/tool.h"
 #include "config/config.h"
 #include "config/paths.h"
+#include "memory/budget.h"
+#include "nn/kv_cache.h"
 #include "rag/models.h"
 #include "rag/pipeline.h"
 

@@ -1,0 +1,24 @@
+#include "nn/architecture.h"
+
+namespace frugal {
+
+std::string_view to_string(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::embedder:
+      return "embedder";
+    case ModelKind::decoder:
+      return "decoder";
+  }
+  return "unknown";
+}
+
+int64_t source_row(const TensorSpec& spec, int64_t row) {
+  if (spec.unpermute_heads == 0) return row;
+  // Within a head of `width` rows the file alternates the two halves: row half · width/2 + j lies at 2 · j + half.
+  const int64_t width = spec.shape[0] / spec.unpermute_heads;
+  const int64_t in_head = row % width;
+  const int64_t half = in_head / (width / 2);
+  return row - in_head + 2 * (in_head % (width / 2)) + half;
+}
+
+}  // namespace frugal

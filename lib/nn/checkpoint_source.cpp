@@ -1,0 +1,135 @@
+#include <fmt/format.h>
+
+#include <map>
+#include <vector>
+
+#include "base/error.h"
+#include "nn/model_source.h"
+#include "nn/registry.h"
+#include "text/tokenizer.h"
+
+namespace frugal {
+namespace {
+
+class PlannedConfig final : public ModelConfig {
+ public:
+  PlannedConfig(std::map<std::string, std::string> entries, std::filesystem::path path)
+      : entries_(std::move(entries)), path_(std::move(path)) {}
+  std::optional<std::string_view> text(std::string_view key) const override {
+    const auto entry = entries_.find(std::string(key));
+    return entry == entries_.end() ? std::nullopt : std::optional<std::string_view>(entry->second);
+  }
+  [[noreturn]] void fail(std::string_view what) const override {
+    throw Error(Code::corrupt_file, fmt::format("{}: {}", path_.native(), what));
+  }
+
+ private:
+  std::map<std::string, std::string> entries_;
+  std::filesystem::path path_;
+};
+
+class CheckpointSource final : public ModelSource {
+ public:
+  CheckpointSource(const std::filesystem::path& path, std::string identity)
+      : path_(path),
+        identity_(std::move(identity)),
+        checkpoint_(open_checkpoint(path)),
+        plan_(plan_model(*checkpoint_)),
+        config_(plan_.config, path),
+        tokenizer_(build_tokenizer_blob(checkpoint_->tokenizer())) {}
+
+  const std::filesystem::path& path() const override { return path_; }
+  const ModelConfig& config() const override { return config_; }
+  std::span<const std::byte> tokenizer() const override { return std::as_bytes(std::span(tokenizer_)); }
+  std::string_view identity() const override { return identity_; }
+  bool has(std::string_view tensor) const override {
+    const TensorSpec* spec = find_spec(tensor);
+    return spec && find_source(*spec);
+  }
+
+  Weight linear(std::string_view tensor, int64_t outputs, int64_t inputs, Ops& ops) const override {
+    const TensorSpec& spec = require_spec(tensor, Shape{outputs, inputs});
+    const SourceTensor& source = require_source(spec);
+    const Weight weight = ops.prepare(
+        {outputs, inputs, [&](int64_t first, std::span<float> rows) { read_rows(spec, source, first, inputs, rows); }});
+    checkpoint_->release(source.data);
+    return weight;
+  }
+
+  std::span<const float> vector(std::string_view tensor, int64_t count) const override {
+    return read_whole(require_spec(tensor, Shape{count}));
+  }
+
+  EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features, Ops&) const override {
+    const TensorSpec& spec = require_spec(tensor, Shape{rows, features});
+    return {View(read_whole(spec).data(), DType::f32, spec.shape), {}, {}, nullptr};
+  }
+
+ private:
+  const TensorSpec* find_spec(std::string_view tensor) const {
+    for (const TensorSpec& spec : plan_.tensors)
+      if (spec.name == tensor) return &spec;
+    return nullptr;
+  }
+  const TensorSpec& require_spec(std::string_view tensor, const Shape& shape) const {
+    const TensorSpec* spec = find_spec(tensor);
+    FRUGAL_CHECK(spec && spec->shape == shape);  // both come from the same architecture
+    return *spec;
+  }
+  const SourceTensor* find_source(const TensorSpec& spec) const {
+    for (const std::string& name : spec.source_names)
+      if (const SourceTensor* tensor = checkpoint_->find(name)) return tensor;
+    return nullptr;
+  }
+  const SourceTensor& require_source(const TensorSpec& spec) const {
+    const SourceTensor* source = find_source(spec);
+    if (!source || source->shape != spec.shape)
+      throw Error(Code::bad_input,
+                  fmt::format("{}: tensor '{}' is {}, expected {}", path_.native(), spec.source_names.front(),
+                              source ? source->shape.to_string() : "not there", spec.shape.to_string()));
+    return *source;
+  }
+
+  static void read_rows(const TensorSpec& spec, const SourceTensor& source, int64_t first, int64_t cols,
+                        std::span<float> rows) {
+    const int64_t count = static_cast<int64_t>(rows.size()) / cols;
+    if (spec.unpermute_heads == 0) return read_rows_f32(source, first, count, rows);
+    for (int64_t r = 0; r < count; ++r)
+      read_rows_f32(source, source_row(spec, first + r), 1,
+                    rows.subspan(static_cast<size_t>(r * cols), static_cast<size_t>(cols)));
+  }
+
+  std::span<float> read_whole(const TensorSpec& spec) const {
+    const SourceTensor& source = require_source(spec);
+    std::vector<float>& values = held_[spec.name];
+    if (!values.empty()) return values;
+    values.resize(static_cast<size_t>(spec.shape.elements()));
+    // A vector that is permuted with its heads is read as a column.
+    const bool column = spec.shape.rank() == 1 && spec.unpermute_heads > 0;
+    if (!column) {
+      read_rows(spec, source, 0, spec.shape.cols(), values);
+    } else {
+      SourceTensor by_element = source;
+      by_element.shape = Shape{spec.shape[0], 1};
+      read_rows(spec, by_element, 0, 1, values);
+    }
+    checkpoint_->release(source.data);
+    return values;
+  }
+
+  std::filesystem::path path_;
+  std::string identity_;
+  std::unique_ptr<Checkpoint> checkpoint_;
+  ModelPlan plan_;
+  PlannedConfig config_;
+  std::string tokenizer_;
+  mutable std::map<std::string, std::vector<float>> held_;  // norms, biases and tables, by name
+};
+
+}  // namespace
+
+std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity) {
+  return std::make_unique<CheckpointSource>(path, std::move(identity));
+}
+
+}  // namespace frugal
