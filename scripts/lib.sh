@@ -14,15 +14,20 @@ die() {
   exit "$1"
 }
 
-# build PRESET TARGET...: configures once, then builds what changed (ninja sees new files by itself).
+# configure PRESET: once; ninja sees new files and changed build scripts by itself.
+configure() {
+  local log
+  [ ! -f "$ROOT/build/$1/build.ninja" ] || return 0
+  say "configuring build/$1"
+  log=$(cd "$ROOT" && cmake --preset "$1" 2>&1) ||
+    die 3 "CMake could not configure build/$1:"$'\n'"$log" "scripts/setup installs what the build needs"
+}
+
+# build PRESET TARGET...: configures once, then builds what changed.
 build() {
-  local preset=$1 quiet=() log
+  local preset=$1 quiet=()
   shift
-  if [ ! -f "$ROOT/build/$preset/build.ninja" ]; then
-    say "configuring build/$preset"
-    log=$(cd "$ROOT" && cmake --preset "$preset" 2>&1) ||
-      die 3 "CMake could not configure build/$preset:"$'\n'"$log" "scripts/setup installs what the build needs"
-  fi
+  configure "$preset"
   [ -t 2 ] || quiet=(--quiet)
   ninja -C "$ROOT/build/$preset" -j "$JOBS" "${quiet[@]}" "$@" >&2 || die 1 "build/$preset does not build"
 }
