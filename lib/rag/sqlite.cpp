@@ -19,6 +19,7 @@ constexpr int kBusyTimeoutMs = 5000;
   switch (status & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
+    case SQLITE_ERROR:  // our statements are fixed: where one fails, the tables are not ours
       throw Error(Code::corrupt_file, message).hint("delete the index folder and run rag-index add again");
     case SQLITE_FULL:
       throw Error(Code::io, message).hint("free some disk space and run the command again; finished work is kept");

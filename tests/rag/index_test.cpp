@@ -11,6 +11,7 @@
 #include "rag/index_fakes.h"
 #include "rag/schema.h"
 #include "rag/sqlite.h"
+#include "support/errors.h"
 #include "support/temp_folder.h"
 #include "text/language.h"
 
@@ -293,6 +294,15 @@ TEST_CASE("standard input is a document of its own") {
   CHECK(IndexWriter(folder / "index", options).add({"-"}).documents == 1);
   CHECK(found(folder, "bridge") == std::vector<std::string>{"news.html"});
   CHECK(is_clean(folder));
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "an index that lost a table is a damaged file and no bug of ours") {
+  add(*this, nullptr);
+  Database(schema::database_path(*this / "index"), Database::Mode::write).execute("ALTER TABLE chunks RENAME TO lost");
+  const auto error = testing::error_of([&] { open_store(*this / "index")->info(); });
+  REQUIRE(error);
+  CHECK(error->code() == Code::corrupt_file);
+  CHECK(error->hint().find("rag-index add") != std::string::npos);
 }
 
 TEST_CASE("no index is told from a damaged one") {
