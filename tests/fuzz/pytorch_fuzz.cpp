@@ -3,33 +3,21 @@
 #include <span>
 #include <vector>
 
-#include "base/error.h"
 #include "format/pickle.h"
 #include "format/pytorch.h"
+#include "fuzz/expect.h"
 #include "fuzz/input_file.h"
-
-namespace {
-
-template <typename Body>
-void expect_no_bug(Body&& body) {
-  try {
-    body();
-  } catch (const frugal::Error& error) {
-    if (error.code() == frugal::Code::internal) throw;
-  }
-}
-
-}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t num_bytes) {
   const frugal::fuzz::InputFile input(data, num_bytes);
-  expect_no_bug([&] {
+  frugal::fuzz::expect_no_bug([&] {
     const frugal::MappedFile file(input.path());
     for (const frugal::SourceTensor& tensor : frugal::read_pytorch(file)) {
       std::vector<float> row(static_cast<size_t>(std::min<int64_t>(tensor.shape.cols(), 1 << 20)));
       if (tensor.shape.cols() == static_cast<int64_t>(row.size())) frugal::read_rows_f32(tensor, 0, 1, row);
     }
   });
-  expect_no_bug([&] { frugal::Pickle(std::as_bytes(std::span(data, num_bytes)), 0, num_bytes, "pickle"); });
+  frugal::fuzz::expect_no_bug(
+      [&] { frugal::Pickle(std::as_bytes(std::span(data, num_bytes)), 0, num_bytes, "pickle"); });
   return 0;
 }

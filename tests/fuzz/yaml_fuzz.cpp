@@ -1,0 +1,18 @@
+// Any bytes as a configuration and as a table of laws: they are read, or there is an Error.
+#include <string_view>
+
+#include "config/config.h"
+#include "config/load.h"
+#include "config/references.h"
+#include "fuzz/expect.h"
+#include "fuzz/input_file.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t num_bytes) {
+  frugal::fuzz::expect_no_bug([&] {
+    frugal::Config config;
+    frugal::apply_yaml(config, std::string_view(reinterpret_cast<const char*>(data), num_bytes), "fuzz.yaml");
+  });
+  const frugal::fuzz::InputFile file(data, num_bytes);
+  frugal::fuzz::expect_no_bug([&] { frugal::read_law_file(file.path()); });
+  return 0;
+}
