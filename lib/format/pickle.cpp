@@ -165,8 +165,8 @@ class Pickle::Machine {
     if (protocol < 2 || protocol > 5) fail(fmt::format("pickle protocol {}, supported are 2 to 5", protocol));
   }
 
-  // False at STOP.
-  bool step() {
+  // False at STOP. One flat switch, a case for each opcode: cut up it would only be harder to compare with pickletools.
+  bool step() {  // NOLINT(readability-function-size)
     opcode_offset_ = program_.offset();
     const auto opcode = program_.read<uint8_t>("opcode");
     switch (opcode) {
