@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
-#include "cli/version.h"
+#include "base/version.h"
 
 namespace frugal::cli {
 

@@ -10,8 +10,8 @@
 #include "base/error.h"
 #include "cli/output.h"
 #include "config/paths.h"
-#include "memory/stats.h"
 #include "ops/plugin.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal::cli {
 namespace {

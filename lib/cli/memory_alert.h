@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
-#include "base/metrics.h"
 #include "cli/memory_record.h"
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
+#include "telemetry/metrics.h"
 
 namespace frugal::cli {
 
@@ -35,7 +35,7 @@ struct AlertFigures {
   uint64_t least_available_bytes = 0;
   std::optional<double> pressure, hit_rate, fragmentation;  // percent
 };
-/// From what the registry holds (base/metrics.h). The worst pool speaks for all.
+/// From what the registry holds (telemetry/metrics.h). The worst pool speaks for all.
 AlertFigures alert_figures(uint64_t least_available_bytes, const std::optional<MemoryPressure>& pressure,
                            const std::vector<Metric>& metrics);
 

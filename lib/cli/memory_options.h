@@ -9,7 +9,7 @@
 #include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/pager.h"
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal::cli {
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "eval/command.h"
 #include "memory/profile.h"
+#include "telemetry/command.h"
 
 namespace frugal::cli {
 

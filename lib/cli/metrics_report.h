@@ -1,4 +1,4 @@
-// The figures of base/metrics.h as files for other programs and as a few lines for people.
+// The figures of telemetry/metrics.h as files for other programs and as a few lines for people.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "base/metrics.h"
+#include "telemetry/metrics.h"
 
 namespace frugal::cli {
 

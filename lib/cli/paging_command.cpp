@@ -3,12 +3,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "cli/child_process.h"
 #include "cli/json.h"
 #include "cli/memory_options.h"
 #include "cli/output.h"
 #include "cli/paging_report.h"
 #include "config/paths.h"
+#include "telemetry/child_process.h"
 
 namespace frugal::cli {
 

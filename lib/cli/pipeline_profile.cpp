@@ -8,13 +8,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "cli/child_process.h"
 #include "cli/memory_record.h"
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/paths.h"
-#include "eval/command.h"
 #include "nn/registry.h"
+#include "telemetry/child_process.h"
+#include "telemetry/command.h"
 
 namespace frugal::cli {
 

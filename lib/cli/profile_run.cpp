@@ -9,7 +9,7 @@
 #include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/signals.h"
-#include "eval/command.h"
+#include "telemetry/command.h"
 
 namespace frugal::cli {
 namespace {

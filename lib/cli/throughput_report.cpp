@@ -4,10 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/statistics.h"
 #include "base/units.h"
 #include "cli/bench_environment.h"
 #include "cli/json.h"
-#include "eval/statistics.h"
 
 namespace frugal::cli {
 namespace {

@@ -17,13 +17,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/suggest.h"
+#include "base/version.h"
 #include "cli/machine.h"
 #include "cli/memory_options.h"
 #include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
-#include "cli/version.h"
 #include "config/load.h"
 
 namespace frugal::cli {

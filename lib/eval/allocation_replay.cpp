@@ -11,12 +11,12 @@
 #include <utility>
 
 #include "base/error.h"
-#include "base/trace.h"
 #include "base/units.h"
 #include "memory/arena.h"
 #include "memory/budget.h"
 #include "memory/page_pool.h"
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
+#include "telemetry/trace.h"
 
 namespace frugal {
 namespace {

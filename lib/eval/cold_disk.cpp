@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 namespace {

@@ -9,7 +9,7 @@
 #include <unordered_set>
 
 #include "base/error.h"
-#include "base/trace.h"
+#include "telemetry/trace.h"
 
 namespace frugal {
 namespace {

@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/statistics.h"
 #include "eval/dataset.h"
-#include "eval/statistics.h"
 #include "rag/models.h"
 #include "rag/pipeline.h"
 #include "rag/store.h"

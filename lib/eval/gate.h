@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/statistics.h"
 #include "eval/latency.h"
-#include "eval/statistics.h"
 
 namespace frugal {
 

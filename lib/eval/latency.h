@@ -13,9 +13,9 @@
 #include <string_view>
 #include <vector>
 
+#include "base/statistics.h"
 #include "eval/cold_disk.h"
 #include "eval/rag_process.h"
-#include "eval/statistics.h"
 
 namespace frugal {
 

@@ -6,10 +6,10 @@
 
 #include "base/error.h"
 #include "generate/generator.h"
-#include "memory/stats.h"
 #include "nn/architecture.h"
 #include "nn/model_source.h"
 #include "nn/registry.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 

@@ -4,8 +4,8 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "base/trace.h"
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
+#include "telemetry/trace.h"
 
 namespace frugal {
 namespace {

@@ -11,15 +11,15 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/statistics.h"
 #include "base/thread_pool.h"
 #include "base/units.h"
 #include "eval/disk_rate.h"
 #include "eval/loaded_model.h"
-#include "eval/statistics.h"
 #include "memory/budget.h"
-#include "memory/stats.h"
 #include "nn/kv_cache.h"
 #include "nn/logits.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 namespace {

@@ -66,7 +66,7 @@ struct PagingAblation {
   bool passed() const;
 };
 
-/// Calls what it is given in a process of its own and returns the bytes that it returns (cli/child_process.h).
+/// Calls what it is given in a process of its own and returns the bytes that it returns (telemetry/child_process.h).
 using RunAlone = std::function<std::string(const std::function<std::string()>&)>;
 
 /// Throws what loading and running throw: Error(mismatch) for a model that writes no text, Error(over_budget) where the

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "eval/command.h"
+#include "telemetry/command.h"
 
 namespace frugal {
 

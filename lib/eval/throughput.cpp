@@ -8,11 +8,11 @@
 #include <span>
 
 #include "base/error.h"
-#include "eval/statistics.h"
+#include "base/statistics.h"
 #include "format/pack.h"
 #include "kernels/kernels.h"
-#include "memory/stats.h"
 #include "nn/kv_cache.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 namespace {

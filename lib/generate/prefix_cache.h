@@ -12,10 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "base/metrics.h"
 #include "memory/budget.h"
 #include "nn/decoder.h"
 #include "nn/kv_cache.h"
+#include "telemetry/metrics.h"
 #include "text/tokenizer.h"
 
 namespace frugal {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace frugal {
 namespace {

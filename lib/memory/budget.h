@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "base/metrics.h"
+#include "telemetry/metrics.h"
 
 namespace frugal {
 

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 namespace {

@@ -16,9 +16,9 @@
 #include <typeindex>
 #include <vector>
 
-#include "base/metrics.h"
 #include "memory/budget.h"
 #include "memory/use_order.h"
+#include "telemetry/metrics.h"
 
 namespace frugal {
 

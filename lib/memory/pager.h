@@ -19,10 +19,10 @@
 #include <vector>
 
 #include "base/file.h"
-#include "base/metrics.h"
 #include "memory/block_reader.h"
 #include "memory/budget.h"
 #include "memory/page_policy.h"
+#include "telemetry/metrics.h"
 
 namespace frugal {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 

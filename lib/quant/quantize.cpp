@@ -12,14 +12,14 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "base/metrics.h"
-#include "base/trace.h"
 #include "base/units.h"
 #include "format/pack.h"
-#include "memory/stats.h"
 #include "nn/blocks.h"
 #include "nn/registry.h"
 #include "quant/structure.h"
+#include "telemetry/memory_stats.h"
+#include "telemetry/metrics.h"
+#include "telemetry/trace.h"
 #include "text/tokenizer.h"
 
 namespace frugal {

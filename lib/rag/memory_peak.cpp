@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 

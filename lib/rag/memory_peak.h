@@ -1,8 +1,8 @@
 // The most memory a question held, from the readings at the ends of its stages.
 #pragma once
 
-#include "base/trace.h"
 #include "rag/query.h"
+#include "telemetry/trace.h"
 
 namespace frugal {
 

@@ -12,11 +12,11 @@
 #include "format/pack.h"
 #include "generate/prefix_cache.h"
 #include "memory/budget.h"
-#include "memory/stats.h"
 #include "nn/bulk_embedder.h"
 #include "nn/decoder.h"
 #include "nn/registry.h"
 #include "ops/ops.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 namespace {

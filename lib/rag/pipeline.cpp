@@ -8,11 +8,11 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "rag/answer_generate.h"
 #include "rag/cite.h"
 #include "rag/memory_peak.h"
 #include "rag/prompt.h"
-#include "text/utf8.h"
 #include "text/words.h"
 
 namespace frugal {

@@ -13,7 +13,6 @@
 #include <string_view>
 #include <vector>
 
-#include "base/trace.h"
 #include "generate/generator.h"
 #include "rag/answer_extract.h"
 #include "rag/boundary.h"
@@ -23,6 +22,7 @@
 #include "rag/models.h"
 #include "rag/query.h"
 #include "rag/retrieve.h"
+#include "telemetry/trace.h"
 
 namespace frugal {
 

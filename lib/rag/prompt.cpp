@@ -8,7 +8,7 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 
 namespace frugal {
 namespace {

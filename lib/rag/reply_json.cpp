@@ -5,8 +5,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/utf8.h"
 #include "text/language.h"
-#include "text/utf8.h"
 
 namespace frugal {
 namespace {

@@ -8,10 +8,10 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "text/byte_level.h"
 #include "text/pre_tokenize.h"
 #include "text/tokenizer_base.h"
-#include "text/utf8.h"
 
 namespace frugal {
 

@@ -11,8 +11,8 @@
 #include <span>
 
 #include "base/ascii.h"
+#include "base/utf8.h"
 #include "text/sentences.h"
-#include "text/utf8.h"
 #include "text/words.h"
 
 namespace frugal {

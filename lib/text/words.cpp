@@ -11,7 +11,7 @@
 #include <array>
 
 #include "base/ascii.h"
-#include "text/utf8.h"
+#include "base/utf8.h"
 #include "text/words.h"
 
 namespace frugal {

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
-#include "eval/command.h"
+#include "telemetry/command.h"
 
 using namespace frugal;
 namespace fs = std::filesystem;

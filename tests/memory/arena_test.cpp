@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/trace.h"
 #include "base/units.h"
 #include "memory/budget.h"
+#include "telemetry/trace.h"
 
 using namespace frugal;
 

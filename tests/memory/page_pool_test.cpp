@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "base/trace.h"
 #include "base/units.h"
 #include "support/errors.h"
+#include "telemetry/trace.h"
 
 using namespace frugal;
 using namespace frugal::testing;

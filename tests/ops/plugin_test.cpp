@@ -6,12 +6,12 @@
 #include <cstdlib>
 #include <random>
 
-#include "base/metrics.h"
 #include "base/units.h"
 #include "memory/budget.h"
 #include "support/backends.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "telemetry/metrics.h"
 
 using namespace frugal;
 using namespace frugal::testing;

@@ -3,9 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include "base/utf8.h"
 #include "rag/fakes.h"
 #include "text/language.h"
-#include "text/utf8.h"
 
 using namespace frugal;
 using frugal::testing::bag_of_words;

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "base/utf8.h"
 #include "rag/index_fakes.h"
-#include "text/utf8.h"
 
 using namespace frugal;
 

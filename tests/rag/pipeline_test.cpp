@@ -8,13 +8,13 @@
 #include <sstream>
 
 #include "base/error.h"
-#include "memory/stats.h"
 #include "rag/batch.h"
 #include "rag/fakes.h"
 #include "rag/render.h"
 #include "rag/reply_json.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
+#include "telemetry/memory_stats.h"
 
 using namespace frugal;
 using frugal::testing::error_of;

@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "rag/boundary.h"
-#include "text/utf8.h"
 
 using namespace frugal;
 

@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "memory/stats.h"
 #include "support/temp_folder.h"
+#include "telemetry/memory_stats.h"
 
 using namespace frugal;
 using frugal::testing::TempFolder;

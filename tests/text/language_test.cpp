@@ -1,7 +1,7 @@
 #include "text/language.h"
+#include "base/utf8.h"
 #include "text/sentences.h"
 #include "text/stemmer.h"
-#include "text/utf8.h"
 #include "text/words.h"
 
 #include <doctest/doctest.h>

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "base/metrics.h"
+#include "telemetry/metrics.h"
 
 #include <doctest/doctest.h>
 

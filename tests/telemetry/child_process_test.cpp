@@ -1,4 +1,4 @@
-#include "cli/child_process.h"
+#include "telemetry/child_process.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 using namespace frugal;
-using frugal::cli::run_in_child;
+using frugal::run_in_child;
 
 TEST_CASE("a child returns bytes of any length and value, and changes nothing here") {
   int value = 1;

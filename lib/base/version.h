@@ -3,10 +3,10 @@
 
 #include <string_view>
 
-namespace frugal::cli {
+namespace frugal {
 
 std::string_view version();  // "0.1.0"
 /// Commit the sources were built from, as `git describe --always --dirty` has it; "unknown" outside a clone.
 std::string_view commit();
 
-}  // namespace frugal::cli
+}  // namespace frugal

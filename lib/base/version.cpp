@@ -1,8 +1,8 @@
-#include "cli/version.h"
+#include "base/version.h"
 
 #include "frugal_build.h"  // written by cmake/FrugalBuild.cmake
 
-namespace frugal::cli {
+namespace frugal {
 
 std::string_view version() {
   return FRUGAL_VERSION;
@@ -11,4 +11,4 @@ std::string_view commit() {
   return FRUGAL_COMMIT;
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

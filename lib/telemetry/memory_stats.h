@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "base/trace.h"
-#include "memory/series.h"
+#include "telemetry/memory_series.h"
+#include "telemetry/trace.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "base/trace.h"
+#include "telemetry/trace.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>

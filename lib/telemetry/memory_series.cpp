@@ -1,4 +1,4 @@
-#include "memory/series.h"
+#include "telemetry/memory_series.h"
 
 #include <algorithm>
 

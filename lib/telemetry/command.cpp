@@ -1,4 +1,4 @@
-#include "eval/command.h"
+#include "telemetry/command.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "cli/child_process.h"
+#include "telemetry/child_process.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 // What comes through the pipe begins with one of these; a failure goes on with the code, the length of the message,
@@ -79,4 +79,4 @@ std::string run_in_child(const std::function<std::string()>& body) {
   return bytes.substr(1);
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

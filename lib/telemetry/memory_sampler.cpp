@@ -3,7 +3,7 @@
 #include <mutex>
 #include <thread>
 
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
 
 namespace frugal {
 namespace {

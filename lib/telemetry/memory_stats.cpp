@@ -1,4 +1,4 @@
-#include "memory/stats.h"
+#include "telemetry/memory_stats.h"
 
 #include <fcntl.h>
 #include <malloc.h>
