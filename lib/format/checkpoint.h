@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tensor/view.h"
+#include "compute/tensor/view.h"
 
 namespace frugal {
 
@@ -41,7 +41,7 @@ struct SourceTensor {
 void read_rows_f32(const SourceTensor& tensor, int64_t row_begin, int64_t row_count, std::span<float> out);
 
 /// One group of 32 of a quantised row, as codes with scale and minimum, for repacking without rounding the weights:
-/// see tensor/packed.h put_group. Q8_0: value = d · (code − 128); Q4_0, Q4_1, Q4_K: value = d · code + m.
+/// see compute/tensor/packed.h put_group. Q8_0: value = d · (code − 128); Q4_0, Q4_1, Q4_K: value = d · code + m.
 /// Exact for Q8_0, Q4_0 and Q4_1; for Q4_K the codes are exact and the two products d · scale and dmin · min are
 /// rounded to f16.
 struct SourceGroup {

@@ -13,12 +13,12 @@
 #include <vector>
 
 #include "base/file.h"
+#include "compute/tensor/packed.h"
+#include "compute/tensor/view.h"
 #include "format/model_config.h"
 #include "format/tensor_role.h"
 #include "memory/budget.h"
 #include "memory/pager.h"
-#include "tensor/packed.h"
-#include "tensor/view.h"
 
 namespace frugal {
 

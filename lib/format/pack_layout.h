@@ -7,7 +7,7 @@
 #include <optional>
 
 #include "base/checked.h"
-#include "tensor/packed.h"
+#include "compute/tensor/packed.h"
 
 namespace frugal::pack_layout {
 

@@ -3,14 +3,14 @@
 // primitives and instantiated in isa/*.cpp.
 //
 // Contract shared by all: lengths may be 0, pointers need only the alignment of their type, padding is never read
-// beyond what a layout in tensor/packed.h defines, and in-place use is allowed where a comment says so. Results of
-// integer matrix products are exact sums; the float epilogue may differ between ISAs in the last bits only.
+// beyond what a layout in compute/tensor/packed.h defines, and in-place use is allowed where a comment says so. Results
+// of integer matrix products are exact sums; the float epilogue may differ between ISAs in the last bits only.
 #pragma once
 
 #include <cstdint>
 
 #include "base/cpu.h"
-#include "tensor/packed.h"
+#include "compute/tensor/packed.h"
 
 namespace frugal {
 

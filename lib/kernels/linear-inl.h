@@ -1,5 +1,5 @@
-// Linear layers: rows of activations quantised to int8 and multiplied with packed weights (tensor/packed.h), and the
-// same in fp32. See isa/region.h for the primitives.
+// Linear layers: rows of activations quantised to int8 and multiplied with packed weights (compute/tensor/packed.h),
+// and the same in fp32. See isa/region.h for the primitives.
 //
 // Weight codes are unsigned, so with value = d · (code − 128) a sum is d · (Σ code·x − 128 · Σx): an integer product
 // starts at −128 · Σx, which quantize_rows has stored. With value = d · code + m it is d · Σ code·x + m · Σx.

@@ -9,9 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/tensor/view.h"
 #include "format/checkpoint.h"
 #include "format/tensor_role.h"
-#include "tensor/view.h"
 
 namespace frugal {
 

@@ -1,7 +1,7 @@
 #include "ops/gather.h"
 
 #include "base/error.h"
-#include "tensor/dtype.h"
+#include "compute/tensor/dtype.h"
 
 namespace frugal {
 

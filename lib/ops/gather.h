@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <span>
 
-#include "tensor/view.h"
+#include "compute/tensor/view.h"
 
 namespace frugal {
 

@@ -10,11 +10,11 @@
 #include <string>
 #include <string_view>
 
+#include "compute/tensor/packed.h"
+#include "compute/tensor/view.h"
 #include "kernels/kernels.h"
 #include "memory/arena.h"
 #include "memory/budget.h"
-#include "tensor/packed.h"
-#include "tensor/view.h"
 
 namespace frugal {
 

@@ -7,7 +7,7 @@
 
 #include "base/checked.h"
 #include "base/units.h"
-#include "tensor/packed.h"
+#include "compute/tensor/packed.h"
 
 namespace frugal {
 namespace {

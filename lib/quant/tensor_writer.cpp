@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "tensor/packed.h"
+#include "compute/tensor/packed.h"
 
 namespace frugal {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <span>
 
-#include "tensor/view.h"
+#include "compute/tensor/view.h"
 
 namespace frugal::reference {
 

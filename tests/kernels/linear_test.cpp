@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "compute/tensor/packed.h"
 #include "reference/reference.h"
-#include "tensor/packed.h"
 
 using namespace frugal;
 using namespace frugal::testing;

@@ -1,4 +1,4 @@
-#include "tensor/view.h"
+#include "compute/tensor/view.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/error.h"
-#include "tensor/dtype.h"
+#include "compute/tensor/dtype.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "tensor/dtype.h"
+#include "compute/tensor/dtype.h"
 
 #include <doctest/doctest.h>
 

@@ -17,7 +17,7 @@ enum class DType : uint8_t {
   u8 = 4,
   i32 = 5,
   i64 = 6,
-  // Weights of linear layers in the order in which the kernels read them (tensor/packed.h):
+  // Weights of linear layers in the order in which the kernels read them (compute/tensor/packed.h):
   linear_f32 = 16,
   linear_f16 = 17,
   linear_i8 = 18,   // per output channel, symmetric

@@ -1,4 +1,4 @@
-#include "tensor/packed.h"
+#include "compute/tensor/packed.h"
 
 #include <doctest/doctest.h>
 
