@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 #include "base/statistics.h"
+#include "compute/kernels/kernels.h"
 #include "format/pack.h"
-#include "kernels/kernels.h"
 #include "nn/kv_cache.h"
 #include "telemetry/memory_stats.h"
 

@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "compute/kernels/kernels.h"
 #include "compute/tensor/packed.h"
 #include "compute/tensor/view.h"
-#include "kernels/kernels.h"
 #include "memory/arena.h"
 #include "memory/budget.h"
 

@@ -5,7 +5,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "kernels/kernels.h"
+#include "compute/kernels/kernels.h"
 
 namespace frugal {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "kernels/kernels.h"
+#include "compute/kernels/kernels.h"
 
 namespace frugal {
 namespace {

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "base/cpu.h"
+#include "compute/kernels/kernels.h"
 #include "compute/tensor/packed.h"
-#include "kernels/kernels.h"
 
 namespace {
 

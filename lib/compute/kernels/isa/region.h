@@ -33,10 +33,10 @@
 #include <immintrin.h>
 #endif
 
+#include "compute/kernels/isa/tables.h"
+#include "compute/kernels/kernels.h"
 #include "compute/tensor/dtype.h"
 #include "compute/tensor/packed.h"
-#include "kernels/isa/tables.h"
-#include "kernels/kernels.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
 // Vectors are passed between functions of one region only, so that there is no ABI to change; and GCC 12's own AVX-512

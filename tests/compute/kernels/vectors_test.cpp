@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "kernels/support.h"
+#include "compute/kernels/support.h"
 
 using namespace frugal;
 using namespace frugal::testing;

@@ -1,5 +1,5 @@
 // The kernels for AVX2 with FMA and F16C (Haswell 2013, Zen 2017).
-#include "kernels/isa/region.h"
+#include "compute/kernels/isa/region.h"
 
 #if defined(__x86_64__)
 
@@ -274,7 +274,7 @@ FRUGAL_INLINE int32_t dot_i8(const int8_t* a, const int8_t* b, int64_t count) {
   return sum;
 }
 
-#include "kernels/table-inl.h"
+#include "compute/kernels/table-inl.h"
 
 constexpr Table kTable = make_table(Isa::avx2);
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/cpu.h"
-#include "kernels/kernels.h"
+#include "compute/kernels/kernels.h"
 
 namespace frugal::testing {
 

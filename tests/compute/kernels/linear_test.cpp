@@ -1,4 +1,4 @@
-#include "kernels/support.h"
+#include "compute/kernels/support.h"
 
 #include <algorithm>
 #include <array>

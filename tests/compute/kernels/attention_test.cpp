@@ -1,4 +1,4 @@
-#include "kernels/support.h"
+#include "compute/kernels/support.h"
 #include "reference/reference.h"
 
 using namespace frugal;

@@ -1,5 +1,5 @@
 // The kernels in plain C++, one lane: what every machine can run, and what the others are compared with.
-#include "kernels/isa/region.h"
+#include "compute/kernels/isa/region.h"
 
 namespace frugal::kernels {
 namespace {
@@ -128,7 +128,7 @@ FRUGAL_INLINE int32_t dot_i8(const int8_t* a, const int8_t* b, int64_t count) {
   return sum;
 }
 
-#include "kernels/table-inl.h"
+#include "compute/kernels/table-inl.h"
 
 constexpr Table kTable = make_table(Isa::scalar);
 

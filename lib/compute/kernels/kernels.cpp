@@ -1,9 +1,9 @@
-#include "kernels/kernels.h"
+#include "compute/kernels/kernels.h"
 
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "kernels/isa/tables.h"
+#include "compute/kernels/isa/tables.h"
 
 namespace frugal::kernels {
 

@@ -1,7 +1,7 @@
 // The tables that this build may hold, one an instruction set. Private to kernels/: others call kernels::table().
 #pragma once
 
-#include "kernels/kernels.h"
+#include "compute/kernels/kernels.h"
 
 namespace frugal::kernels {
 

@@ -6,16 +6,16 @@ struct Constant {
   static constexpr int value = N;
 };
 
-#include "kernels/math-inl.h"
+#include "compute/kernels/math-inl.h"
 
-#include "kernels/rows-inl.h"
-#include "kernels/vectors-inl.h"
+#include "compute/kernels/rows-inl.h"
+#include "compute/kernels/vectors-inl.h"
 
-#include "kernels/float_tile-inl.h"
+#include "compute/kernels/float_tile-inl.h"
 
-#include "kernels/attention-inl.h"
-#include "kernels/linear-inl.h"
-#include "kernels/peak-inl.h"
+#include "compute/kernels/attention-inl.h"
+#include "compute/kernels/linear-inl.h"
+#include "compute/kernels/peak-inl.h"
 
 constexpr Table make_table(Isa isa) {
   Table table{};

@@ -1,6 +1,6 @@
 // The kernels for AVX-512 with VNNI (Cascade Lake 2019, Zen 4): vpdpbusd multiplies unsigned weight codes and signed
 // activations as they lie, 64 products an instruction.
-#include "kernels/isa/region.h"
+#include "compute/kernels/isa/region.h"
 
 #if defined(__x86_64__)
 
@@ -149,7 +149,7 @@ FRUGAL_INLINE int32_t dot_i8(const int8_t* a, const int8_t* b, int64_t count) {
   return _mm512_reduce_add_epi32(_mm512_sub_epi32(sum, _mm512_slli_epi32(sum_a, 7)));
 }
 
-#include "kernels/table-inl.h"
+#include "compute/kernels/table-inl.h"
 
 constexpr Table kTable = make_table(Isa::avx512vnni);
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "kernels/support.h"
+#include "compute/kernels/support.h"
 #include "reference/reference.h"
 
 using namespace frugal;

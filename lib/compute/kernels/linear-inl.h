@@ -380,7 +380,7 @@ void multiply_row_scaled(const PackedWeight& weight, const QuantizedRows& x, con
 }
 
 #if FRUGAL_WIDENS
-#include "kernels/wide-inl.h"
+#include "compute/kernels/wide-inl.h"
 #endif
 
 void linear_quantized(const PackedWeight& weight, const QuantizedRows& x, int64_t row_begin, int64_t row_end,
