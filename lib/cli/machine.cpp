@@ -9,8 +9,8 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "cli/output.h"
+#include "compute/ops/plugin.h"
 #include "config/paths.h"
-#include "ops/plugin.h"
 #include "telemetry/memory_stats.h"
 
 namespace frugal::cli {

@@ -20,9 +20,9 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/ops/plugin.h"
 #include "config/config.h"
 #include "memory/budget.h"
-#include "ops/plugin.h"
 
 namespace frugal::cli {
 

@@ -22,7 +22,7 @@ struct Config {
   std::string index;            // empty: ./.frugal/index, or the only one there is (paths.h)
   int64_t threads = 0;          // 0: as many as the process may run on
   std::string profile;          // of the hardware: a name in configs/profiles, a file, auto; empty: none
-  std::string backend = "cpu";  // cpu, torch, torch:cuda, torch:bf16 … (ops/plugin.h)
+  std::string backend = "cpu";  // cpu, torch, torch:cuda, torch:bf16 … (compute/ops/plugin.h)
 
   struct Memory {
     std::string budget = "auto";             // auto: what is available; none; or a size (cli/memory_options.h)

@@ -10,9 +10,9 @@
 #include <span>
 #include <vector>
 
+#include "compute/ops/ops.h"
 #include "memory/budget.h"
 #include "memory/lifetime_plan.h"
-#include "ops/ops.h"
 
 namespace frugal {
 

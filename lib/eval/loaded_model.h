@@ -11,13 +11,13 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "compute/ops/plugin.h"
 #include "eval/load_mode.h"
 #include "format/pack.h"
 #include "memory/budget.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
 #include "nn/model_source.h"
-#include "ops/plugin.h"
 #include "text/chat.h"
 
 namespace frugal {

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/ops/ops.h"
 #include "nn/model_source.h"
-#include "ops/ops.h"
 
 namespace frugal {
 

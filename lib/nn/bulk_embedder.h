@@ -3,10 +3,10 @@
 
 #include <memory>
 
+#include "compute/ops/ops.h"
 #include "format/pack.h"
 #include "memory/budget.h"
 #include "nn/embedder.h"
-#include "ops/ops.h"
 
 namespace frugal {
 

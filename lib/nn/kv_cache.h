@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "compute/ops/ops.h"
 #include "memory/budget.h"
-#include "ops/ops.h"
 
 namespace frugal {
 

@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
+#include "compute/ops/ops.h"
 #include "format/checkpoint.h"
 #include "format/model_config.h"
 #include "format/pack.h"
-#include "ops/ops.h"
 
 namespace frugal {
 

@@ -8,13 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "compute/ops/ops.h"
 #include "format/model_config.h"
 #include "format/pack.h"
 #include "nn/architecture.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
 #include "nn/model_source.h"
-#include "ops/ops.h"
 
 namespace frugal {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/ops.h"
+#include "compute/ops/ops.h"
 
 namespace frugal {
 

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "compute/ops/ops.h"
 #include "format/pack.h"
 #include "memory/budget.h"
 #include "nn/decoder.h"
@@ -15,7 +16,6 @@
 #include "nn/kv_cache.h"
 #include "nn/model_source.h"
 #include "nn/registry.h"
-#include "ops/ops.h"
 #include "quant/verify.h"
 
 namespace frugal {

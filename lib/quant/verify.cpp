@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "compute/ops/ops.h"
 #include "nn/kv_cache.h"
 #include "nn/logits.h"
 #include "nn/model_source.h"
 #include "nn/registry.h"
-#include "ops/ops.h"
 
 namespace frugal {
 namespace {

@@ -11,13 +11,13 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "compute/ops/plugin.h"
 #include "format/pack.h"
 #include "nn/architecture.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
 #include "nn/kv_cache.h"
 #include "nn/model_source.h"
-#include "ops/plugin.h"
 
 namespace frugal {
 

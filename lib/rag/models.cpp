@@ -9,13 +9,13 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "compute/ops/ops.h"
 #include "format/pack.h"
 #include "generate/prefix_cache.h"
 #include "memory/budget.h"
 #include "nn/bulk_embedder.h"
 #include "nn/decoder.h"
 #include "nn/registry.h"
-#include "ops/ops.h"
 #include "telemetry/memory_stats.h"
 
 namespace frugal {

@@ -9,13 +9,13 @@
 #include <optional>
 #include <string>
 
+#include "compute/ops/plugin.h"
 #include "generate/generator.h"
 #include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/pager.h"
 #include "nn/embedder.h"
 #include "nn/kv_cache.h"
-#include "ops/plugin.h"
 #include "text/chat.h"
 
 namespace frugal {

@@ -8,11 +8,11 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "base/units.h"
+#include "compute/ops/ops.h"
 #include "format/pack.h"
 #include "memory/budget.h"
 #include "nn/blocks.h"
 #include "nn/model_source.h"
-#include "ops/ops.h"
 #include "support/temp_folder.h"
 
 using namespace frugal;

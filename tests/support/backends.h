@@ -12,7 +12,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "ops/plugin.h"
+#include "compute/ops/plugin.h"
 
 namespace frugal::testing {
 
@@ -35,7 +35,7 @@ inline const std::vector<std::string>& plugin_backends() {
 }
 
 #ifdef FRUGAL_PRETEND_DEVICE
-// The torch plugin on the processor as if that were a device (tests/ops/plugins/pretend_device.c).
+// The torch plugin on the processor as if that were a device (tests/compute/ops/plugins/pretend_device.c).
 inline std::unique_ptr<PluginOps> pretended_device(int threads, std::optional<uint64_t> device_bytes = {}) {
   Backend backend{"torch"};
   backend.device_bytes = device_bytes;

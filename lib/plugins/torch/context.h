@@ -9,7 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "ops/plugin_abi.h"
+#include "compute/ops/plugin_abi.h"
 
 struct frugal_context {
   at::Device device = at::kCPU;

@@ -1,4 +1,4 @@
-#include "ops/gather.h"
+#include "compute/ops/gather.h"
 
 #include "base/error.h"
 #include "compute/tensor/dtype.h"

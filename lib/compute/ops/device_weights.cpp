@@ -1,4 +1,4 @@
-#include "ops/device_weights.h"
+#include "compute/ops/device_weights.h"
 
 #include <algorithm>
 #include <utility>

@@ -3,7 +3,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 
-#include "ops/plugin_abi.h"
+#include "compute/ops/plugin_abi.h"
 
 static frugal_plugin table;
 static const frugal_plugin* torch;

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "compute/ops/ops.h"
 #include "memory/budget.h"
-#include "ops/ops.h"
 
 namespace frugal {
 
@@ -60,8 +60,8 @@ std::filesystem::path find_plugin(const std::string& name);
 
 /// Opens `file` and a context in it on `threads` of the host. Borrows `budget` (may be null), which counts weights and
 /// activations on the host; a device has a budget of its own. Packed weights that do not fit are brought for each use
-/// (ops/device_weights.h), so they are borrowed too. Throws Error(missing) if the file cannot be loaded (with the
-/// linker's words) or the device is not there, Error(mismatch) if it is no plugin or one of another ABI.
+/// (compute/ops/device_weights.h), so they are borrowed too. Throws Error(missing) if the file cannot be loaded (with
+/// the linker's words) or the device is not there, Error(mismatch) if it is no plugin or one of another ABI.
 std::unique_ptr<PluginOps> open_plugin_ops(const std::filesystem::path& file, const Backend& backend, int threads,
                                            Budget* budget);
 

@@ -1,4 +1,4 @@
-#include "ops/ops.h"
+#include "compute/ops/ops.h"
 
 #include <fmt/format.h>
 

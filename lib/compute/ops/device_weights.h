@@ -11,9 +11,9 @@
 #include <utility>
 #include <vector>
 
+#include "compute/ops/ops.h"
+#include "compute/ops/plugin_abi.h"
 #include "memory/budget.h"
-#include "ops/ops.h"
-#include "ops/plugin_abi.h"
 
 namespace frugal {
 

@@ -11,11 +11,11 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "compute/ops/gather.h"
+#include "compute/ops/ops.h"
 #include "memory/budget.h"
 #include "memory/page_pool.h"
 #include "memory/pager.h"
-#include "ops/gather.h"
-#include "ops/ops.h"
 
 namespace frugal {
 namespace {

@@ -1,4 +1,4 @@
-#include "ops/plugin.h"
+#include "compute/ops/plugin.h"
 
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "compute/ops/device_weights.h"
+#include "compute/ops/gather.h"
+#include "compute/ops/plugin_abi.h"
 #include "memory/budget.h"
-#include "ops/device_weights.h"
-#include "ops/gather.h"
-#include "ops/plugin_abi.h"
 
 namespace frugal {
 namespace {
