@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/statistics.h"
 #include "compute/kernels/kernels.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "nn/kv_cache.h"
 #include "telemetry/memory_stats.h"
 

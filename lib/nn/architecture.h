@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "compute/tensor/view.h"
-#include "format/checkpoint.h"
-#include "format/tensor_role.h"
+#include "model/format/checkpoint.h"
+#include "model/format/tensor_role.h"
 
 namespace frugal {
 

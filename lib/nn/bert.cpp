@@ -8,7 +8,7 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "format/flat_json.h"
+#include "model/format/flat_json.h"
 #include "nn/blocks.h"
 #include "nn/config_reader.h"
 #include "nn/model_source.h"

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "compute/ops/ops.h"
-#include "format/pack.h"
 #include "memory/budget.h"
+#include "model/format/pack.h"
 #include "nn/embedder.h"
 
 namespace frugal {

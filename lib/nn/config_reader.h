@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 
 namespace frugal {
 

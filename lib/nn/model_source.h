@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "compute/ops/ops.h"
-#include "format/checkpoint.h"
-#include "format/model_config.h"
-#include "format/pack.h"
+#include "model/format/checkpoint.h"
+#include "model/format/model_config.h"
+#include "model/format/pack.h"
 
 namespace frugal {
 

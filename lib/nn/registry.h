@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "compute/ops/ops.h"
-#include "format/model_config.h"
-#include "format/pack.h"
+#include "model/format/model_config.h"
+#include "model/format/pack.h"
 #include "nn/architecture.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"

@@ -6,7 +6,7 @@
 #include <span>
 #include <string_view>
 
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "nn/architecture.h"
 #include "quant/candidates.h"
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "nn/architecture.h"
 #include "nn/blocks.h"
 #include "nn/model_source.h"

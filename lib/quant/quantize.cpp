@@ -13,7 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "nn/blocks.h"
 #include "nn/registry.h"
 #include "quant/structure.h"

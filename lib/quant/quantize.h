@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 #include "quant/recipe.h"
 #include "quant/selector.h"
 #include "quant/source_hash.h"

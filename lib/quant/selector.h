@@ -22,8 +22,8 @@
 #include <string_view>
 #include <vector>
 
-#include "format/checkpoint.h"
-#include "format/pack.h"
+#include "model/format/checkpoint.h"
+#include "model/format/pack.h"
 #include "quant/candidates.h"
 #include "quant/verify.h"
 

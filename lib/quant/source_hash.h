@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 
 namespace frugal {
 

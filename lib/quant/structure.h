@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "quant/candidates.h"
 #include "quant/spectrum.h"
 

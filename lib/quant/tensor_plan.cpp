@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 
 namespace frugal {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 #include "nn/architecture.h"
 #include "quant/recipe.h"
 

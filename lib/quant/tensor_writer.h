@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "format/checkpoint.h"
-#include "format/pack.h"
+#include "model/format/checkpoint.h"
+#include "model/format/pack.h"
 #include "quant/tensor_plan.h"
 
 namespace frugal {

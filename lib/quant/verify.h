@@ -12,7 +12,7 @@
 
 #include "base/thread_pool.h"
 #include "compute/ops/plugin.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "nn/architecture.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"

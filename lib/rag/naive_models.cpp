@@ -5,8 +5,8 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "format/pack.h"
 #include "memory/budget.h"
+#include "model/format/pack.h"
 #include "nn/decoder.h"
 #include "nn/model_source.h"
 #include "nn/registry.h"

@@ -7,7 +7,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
-#include "format/json_reader.h"
+#include "model/format/json_reader.h"
 #include "text/byte_level.h"
 #include "text/normalize.h"
 #include "text/pre_tokenize.h"

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 
 namespace frugal {
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "eval/counting_ops.h"
-#include "format/pack.h"
 #include "memory/lifetime_plan.h"
+#include "model/format/pack.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
 #include "nn/kv_cache.h"

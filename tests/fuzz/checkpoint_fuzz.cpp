@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <vector>
 
-#include "format/checkpoint.h"
 #include "fuzz/expect.h"
 #include "fuzz/input_file.h"
+#include "model/format/checkpoint.h"
 
 namespace {
 

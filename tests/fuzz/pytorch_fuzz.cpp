@@ -3,10 +3,10 @@
 #include <span>
 #include <vector>
 
-#include "format/pickle.h"
-#include "format/pytorch.h"
 #include "fuzz/expect.h"
 #include "fuzz/input_file.h"
+#include "model/format/pickle.h"
+#include "model/format/pytorch.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t num_bytes) {
   const frugal::fuzz::InputFile input(data, num_bytes);

@@ -2,8 +2,8 @@
 #include <span>
 #include <string>
 
-#include "format/checkpoint.h"
 #include "fuzz/expect.h"
+#include "model/format/checkpoint.h"
 #include "text/tokenizer.h"
 
 namespace {

@@ -8,9 +8,9 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "format/pack.h"
 #include "generate/generator.h"
 #include "memory/budget.h"
+#include "model/format/pack.h"
 #include "nn/decoder.h"
 #include "nn/kv_cache.h"
 #include "nn/registry.h"

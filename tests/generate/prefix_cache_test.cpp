@@ -1,5 +1,5 @@
 #include "generate/prefix_cache.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 
 #include <doctest/doctest.h>
 #include <sys/mount.h>

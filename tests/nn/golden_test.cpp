@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "nn/architecture.h"
 #include "nn/bulk_embedder.h"
 #include "nn/decoder.h"

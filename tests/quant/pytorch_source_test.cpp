@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "quant/quantize.h"
 #include "support/golden.h"
 

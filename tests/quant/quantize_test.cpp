@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "quant/report.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"

@@ -7,7 +7,7 @@
 #include <set>
 
 #include "base/file.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "quant/tensor_writer.h"
 #include "support/errors.h"
 #include "support/model_files.h"

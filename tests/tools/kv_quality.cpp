@@ -15,7 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "nn/decoder.h"
 #include "nn/kv_cache.h"
 #include "nn/logits.h"

@@ -10,7 +10,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/tool.h"
-#include "format/pack.h"
+#include "model/format/pack.h"
 #include "quant/quantize.h"
 #include "quant/report.h"
 

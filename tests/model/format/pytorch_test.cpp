@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/file.h"
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 #include "support/errors.h"
 #include "support/pytorch_files.h"
 #include "support/temp_folder.h"

@@ -1,4 +1,4 @@
-#include "format/safetensors.h"
+#include "model/format/safetensors.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "format/json_reader.h"
-#include "format/source_tensor.h"
+#include "model/format/json_reader.h"
+#include "model/format/source_tensor.h"
 
 namespace frugal {
 namespace {

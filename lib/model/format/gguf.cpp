@@ -1,4 +1,4 @@
-#include "format/gguf.h"
+#include "model/format/gguf.h"
 
 #include <fmt/format.h>
 
@@ -11,8 +11,8 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "format/byte_cursor.h"
-#include "format/source_tensor.h"
+#include "model/format/byte_cursor.h"
+#include "model/format/source_tensor.h"
 
 namespace frugal {
 namespace {

@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "format/byte_cursor.h"
-#include "format/checkpoint.h"
+#include "model/format/byte_cursor.h"
+#include "model/format/checkpoint.h"
 
 namespace frugal {
 

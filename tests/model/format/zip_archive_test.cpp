@@ -1,4 +1,4 @@
-#include "format/zip_archive.h"
+#include "model/format/zip_archive.h"
 
 #include <doctest/doctest.h>
 

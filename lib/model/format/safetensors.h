@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "base/file.h"
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "format/pack.h"
+#include "model/format/pack.h"
 
 #include <doctest/doctest.h>
 

@@ -1,4 +1,4 @@
-#include "format/pack.h"
+#include "model/format/pack.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/hash.h"
-#include "format/pack_layout.h"
 #include "memory/budget.h"
+#include "model/format/pack_layout.h"
 
 namespace frugal {
 namespace {

@@ -1,4 +1,4 @@
-#include "format/model_config.h"
+#include "model/format/model_config.h"
 
 #include <fmt/format.h>
 

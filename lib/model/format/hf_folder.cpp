@@ -1,4 +1,4 @@
-#include "format/hf_folder.h"
+#include "model/format/hf_folder.h"
 
 #include <fmt/format.h>
 
@@ -7,11 +7,11 @@
 #include <set>
 
 #include "base/error.h"
-#include "format/flat_json.h"
-#include "format/json_reader.h"
-#include "format/pytorch.h"
-#include "format/safetensors.h"
-#include "format/source_tensor.h"
+#include "model/format/flat_json.h"
+#include "model/format/json_reader.h"
+#include "model/format/pytorch.h"
+#include "model/format/safetensors.h"
+#include "model/format/source_tensor.h"
 
 namespace frugal {
 namespace {

@@ -1,5 +1,5 @@
 // Opcodes by the names of Python's pickletools, which documents each.
-#include "format/pickle.h"
+#include "model/format/pickle.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>

@@ -1,10 +1,10 @@
-#include "format/flat_json.h"
+#include "model/format/flat_json.h"
 
 #include <fmt/format.h>
 
 #include "base/ascii.h"
 #include "base/error.h"
-#include "format/json_reader.h"
+#include "model/format/json_reader.h"
 
 namespace frugal {
 

@@ -1,5 +1,5 @@
 // Field names and sizes are those of the specification (PKWARE APPNOTE 6.3.10, sections 4.3.7 to 4.3.16 and 4.5.3).
-#include "format/zip_archive.h"
+#include "model/format/zip_archive.h"
 
 #include <fmt/format.h>
 
@@ -7,8 +7,8 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "format/byte_cursor.h"
-#include "format/source_tensor.h"
+#include "model/format/byte_cursor.h"
+#include "model/format/source_tensor.h"
 
 namespace frugal {
 namespace {

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/file.h"
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 #include "support/errors.h"
 #include "support/model_files.h"
 #include "support/temp_folder.h"

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "format/pack.h"
-#include "format/pack_layout.h"
+#include "model/format/pack.h"
+#include "model/format/pack_layout.h"
 
 namespace frugal {
 

@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 
 namespace frugal {
 

@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 #include "support/errors.h"
 #include "support/model_files.h"
 #include "support/temp_folder.h"

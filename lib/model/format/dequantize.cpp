@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 
 namespace frugal {
 namespace {

@@ -15,10 +15,10 @@
 #include "base/file.h"
 #include "compute/tensor/packed.h"
 #include "compute/tensor/view.h"
-#include "format/model_config.h"
-#include "format/tensor_role.h"
 #include "memory/budget.h"
 #include "memory/pager.h"
+#include "model/format/model_config.h"
+#include "model/format/tensor_role.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "format/pickle.h"
+#include "model/format/pickle.h"
 
 #include <doctest/doctest.h>
 

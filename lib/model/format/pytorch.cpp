@@ -1,4 +1,4 @@
-#include "format/pytorch.h"
+#include "model/format/pytorch.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,9 +8,9 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "format/pickle.h"
-#include "format/source_tensor.h"
-#include "format/zip_archive.h"
+#include "model/format/pickle.h"
+#include "model/format/source_tensor.h"
+#include "model/format/zip_archive.h"
 
 namespace frugal {
 namespace {

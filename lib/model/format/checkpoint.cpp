@@ -1,4 +1,4 @@
-#include "format/checkpoint.h"
+#include "model/format/checkpoint.h"
 
 #include <fmt/format.h>
 
@@ -8,10 +8,10 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "format/gguf.h"
-#include "format/hf_folder.h"
-#include "format/pytorch.h"
-#include "format/source_tensor.h"
+#include "model/format/gguf.h"
+#include "model/format/hf_folder.h"
+#include "model/format/pytorch.h"
+#include "model/format/source_tensor.h"
 
 namespace frugal {
 namespace {
