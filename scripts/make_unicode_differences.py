@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes lib/text/unicode_differences.inc: where Hugging Face's tokenizers and utf8proc disagree about a code point.
+"""Writes lib/model/tokenize/unicode_differences.inc: where Hugging Face's tokenizers and utf8proc disagree about a code point.
 
 Each part of that library carries tables of another Unicode version, so its classes are found by asking it about every
 code point. Needs the Python package `tokenizers` and the shared library libutf8proc.so.2.
 
-  scripts/make_unicode_differences.py > lib/text/unicode_differences.inc
+  scripts/make_unicode_differences.py > lib/model/tokenize/unicode_differences.inc
 """
 
 import ctypes

@@ -94,7 +94,7 @@ struct Config {
     double repeat_penalty = 1;
     int64_t seed = 0;
     std::string kv_dtype = "auto";     // auto, f32, f16, int8
-    std::string chat_family = "auto";  // auto: as the pack names it; a name of text/chat.h
+    std::string chat_family = "auto";  // auto: as the pack names it; a name of model/tokenize/chat.h
     struct PrefixCache {
       bool enabled = true;
       uint64_t max_bytes = uint64_t(1) << 30;

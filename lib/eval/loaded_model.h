@@ -15,10 +15,10 @@
 #include "eval/load_mode.h"
 #include "memory/budget.h"
 #include "model/format/pack.h"
+#include "model/tokenize/chat.h"
 #include "nn/decoder.h"
 #include "nn/embedder.h"
 #include "nn/model_source.h"
-#include "text/chat.h"
 
 namespace frugal {
 

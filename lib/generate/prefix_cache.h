@@ -13,10 +13,10 @@
 #include <vector>
 
 #include "memory/budget.h"
+#include "model/tokenize/tokenizer.h"
 #include "nn/decoder.h"
 #include "nn/kv_cache.h"
 #include "telemetry/metrics.h"
-#include "text/tokenizer.h"
 
 namespace frugal {
 

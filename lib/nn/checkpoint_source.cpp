@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/tokenize/tokenizer.h"
 #include "nn/model_source.h"
 #include "nn/registry.h"
-#include "text/tokenizer.h"
 
 namespace frugal {
 namespace {

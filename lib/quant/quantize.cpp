@@ -14,13 +14,13 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "model/format/pack.h"
+#include "model/tokenize/tokenizer.h"
 #include "nn/blocks.h"
 #include "nn/registry.h"
 #include "quant/structure.h"
 #include "telemetry/memory_stats.h"
 #include "telemetry/metrics.h"
 #include "telemetry/trace.h"
-#include "text/tokenizer.h"
 
 namespace frugal {
 namespace {

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "model/tokenize/tokenizer.h"
 #include "rag/extract.h"
 #include "rag/reference.h"
 #include "text/language.h"
-#include "text/tokenizer.h"
 
 namespace frugal {
 

@@ -14,9 +14,9 @@
 #include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/pager.h"
+#include "model/tokenize/chat.h"
 #include "nn/embedder.h"
 #include "nn/kv_cache.h"
-#include "text/chat.h"
 
 namespace frugal {
 

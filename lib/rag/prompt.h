@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "model/tokenize/chat.h"
 #include "rag/query.h"
-#include "text/chat.h"
 
 namespace frugal {
 

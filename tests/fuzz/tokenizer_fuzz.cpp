@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "fuzz/expect.h"
-#include "text/tokenizer.h"
+#include "model/tokenize/tokenizer.h"
 
 namespace {
 

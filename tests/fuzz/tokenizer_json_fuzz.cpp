@@ -4,7 +4,7 @@
 
 #include "fuzz/expect.h"
 #include "model/format/checkpoint.h"
-#include "text/tokenizer.h"
+#include "model/tokenize/tokenizer.h"
 
 namespace {
 

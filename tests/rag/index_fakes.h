@@ -1,8 +1,8 @@
 // An embedder whose tokens are words, for tests of chunks and of the index.
 #pragma once
 
+#include "model/tokenize/tokenizer.h"
 #include "rag/fakes.h"
-#include "text/tokenizer.h"
 
 namespace frugal::testing {
 

@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "model/tokenize/tokenizer.h"
 #include "quant/quantize.h"
 #include "support/temp_folder.h"
-#include "text/tokenizer.h"
 
 namespace frugal::testing {
 

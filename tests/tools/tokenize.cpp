@@ -15,7 +15,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "text/tokenizer.h"
+#include "model/tokenize/tokenizer.h"
 
 namespace {
 

@@ -57,7 +57,7 @@ class Pack : public ModelConfig {
   /// Every key with its value as text, in file order: for status and --dry-run.
   std::vector<std::pair<std::string_view, std::string_view>> entries() const;
 
-  /// A blob that is used where it lies: "tokenizer" (text/tokenizer.h). Empty if absent.
+  /// A blob that is used where it lies: "tokenizer" (model/tokenize/tokenizer.h). Empty if absent.
   std::span<const std::byte> blob(std::string_view name) const;
 
   /// SHA-256 of the recipe and the source, as written by the writer: names the model's content.

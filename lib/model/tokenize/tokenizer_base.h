@@ -3,10 +3,10 @@
 
 #include <vector>
 
-#include "text/added_tokens.h"
-#include "text/normalize.h"
-#include "text/tokenizer.h"
-#include "text/tokenizer_blob.h"
+#include "model/tokenize/added_tokens.h"
+#include "model/tokenize/normalize.h"
+#include "model/tokenize/tokenizer.h"
+#include "model/tokenize/tokenizer_blob.h"
 
 namespace frugal {
 

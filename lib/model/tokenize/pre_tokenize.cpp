@@ -1,4 +1,4 @@
-#include "text/pre_tokenize.h"
+#include "model/tokenize/pre_tokenize.h"
 
 #include <array>
 #include <string>
@@ -6,7 +6,7 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/utf8.h"
-#include "text/unicode.h"
+#include "model/tokenize/unicode.h"
 
 namespace frugal {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/tokenizer_blob.h"
+#include "model/tokenize/tokenizer_blob.h"
 
 namespace frugal {
 

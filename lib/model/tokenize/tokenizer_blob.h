@@ -28,7 +28,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/tokenizer.h"
+#include "model/tokenize/tokenizer.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "text/tokenizer_blob.h"
+#include "model/tokenize/tokenizer_blob.h"
 
 #include <fmt/format.h>
 

@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "text/byte_level.h"
-#include "text/pre_tokenize.h"
-#include "text/tokenizer_base.h"
+#include "model/tokenize/byte_level.h"
+#include "model/tokenize/pre_tokenize.h"
+#include "model/tokenize/tokenizer_base.h"
 
 namespace frugal {
 

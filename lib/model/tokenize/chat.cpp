@@ -1,4 +1,4 @@
-#include "text/chat.h"
+#include "model/tokenize/chat.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "text/unicode.h"
+#include "model/tokenize/unicode.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "text/byte_level.h"
+#include "model/tokenize/byte_level.h"
 
 #include <array>
 

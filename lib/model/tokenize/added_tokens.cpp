@@ -1,11 +1,11 @@
-#include "text/added_tokens.h"
+#include "model/tokenize/added_tokens.h"
 
 #include <utf8proc.h>
 
 #include <algorithm>
 
 #include "base/utf8.h"
-#include "text/unicode.h"
+#include "model/tokenize/unicode.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "text/normalize.h"
+#include "model/tokenize/normalize.h"
 
 namespace frugal {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/utf8.h"
-#include "text/unicode.h"
+#include "model/tokenize/unicode.h"
 
 namespace frugal {
 

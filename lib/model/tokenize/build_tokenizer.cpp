@@ -8,10 +8,10 @@
 
 #include "base/error.h"
 #include "model/format/json_reader.h"
-#include "text/byte_level.h"
-#include "text/normalize.h"
-#include "text/pre_tokenize.h"
-#include "text/tokenizer_blob.h"
+#include "model/tokenize/byte_level.h"
+#include "model/tokenize/normalize.h"
+#include "model/tokenize/pre_tokenize.h"
+#include "model/tokenize/tokenizer_blob.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "text/chat.h"
+#include "model/tokenize/chat.h"
 
 #include <doctest/doctest.h>
 #include <simdjson.h>

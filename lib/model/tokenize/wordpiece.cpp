@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/ascii.h"
-#include "text/tokenizer_base.h"
+#include "model/tokenize/tokenizer_base.h"
 
 namespace frugal {
 

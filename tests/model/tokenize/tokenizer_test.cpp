@@ -1,6 +1,6 @@
 // Ids, spans and decoded texts against those of Hugging Face's tokenizers, as scripts/make_tokenizer_goldens.py stored
 // them; hostile sources and hostile blobs.
-#include "text/tokenizer.h"
+#include "model/tokenize/tokenizer.h"
 
 #include <doctest/doctest.h>
 #include <simdjson.h>

@@ -1,9 +1,9 @@
-#include "text/tokenizer.h"
+#include "model/tokenize/tokenizer.h"
 
 #include <limits>
 
 #include "base/error.h"
-#include "text/tokenizer_base.h"
+#include "model/tokenize/tokenizer_base.h"
 
 namespace frugal {
 
