@@ -6,8 +6,8 @@
 
 #include "base/error.h"
 #include "generate/generator.h"
-#include "nn/architecture.h"
-#include "nn/model_source.h"
+#include "model/nn/architecture.h"
+#include "model/nn/model_source.h"
 #include "nn/registry.h"
 #include "telemetry/memory_stats.h"
 

@@ -15,10 +15,10 @@
 #include "eval/load_mode.h"
 #include "memory/budget.h"
 #include "model/format/pack.h"
+#include "model/nn/decoder.h"
+#include "model/nn/embedder.h"
+#include "model/nn/model_source.h"
 #include "model/tokenize/chat.h"
-#include "nn/decoder.h"
-#include "nn/embedder.h"
-#include "nn/model_source.h"
 
 namespace frugal {
 

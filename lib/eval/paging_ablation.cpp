@@ -17,8 +17,8 @@
 #include "eval/disk_rate.h"
 #include "eval/loaded_model.h"
 #include "memory/budget.h"
-#include "nn/kv_cache.h"
-#include "nn/logits.h"
+#include "model/nn/kv_cache.h"
+#include "model/nn/logits.h"
 #include "telemetry/memory_stats.h"
 
 namespace frugal {

@@ -11,7 +11,7 @@
 #include "base/statistics.h"
 #include "compute/kernels/kernels.h"
 #include "model/format/pack.h"
-#include "nn/kv_cache.h"
+#include "model/nn/kv_cache.h"
 #include "telemetry/memory_stats.h"
 
 namespace frugal {

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "memory/budget.h"
+#include "model/nn/decoder.h"
+#include "model/nn/kv_cache.h"
 #include "model/tokenize/chat.h"
-#include "nn/decoder.h"
-#include "nn/kv_cache.h"
 
 namespace frugal {
 

@@ -11,7 +11,7 @@
 #include "generate/sampler.h"
 #include "generate/text_stream.h"
 #include "memory/budget.h"
-#include "nn/kv_cache.h"
+#include "model/nn/kv_cache.h"
 
 namespace frugal {
 namespace {

@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "memory/page_pool.h"
-#include "nn/kv_cache.h"
+#include "model/nn/kv_cache.h"
 
 namespace frugal {
 namespace {

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "memory/budget.h"
+#include "model/nn/decoder.h"
+#include "model/nn/kv_cache.h"
 #include "model/tokenize/tokenizer.h"
-#include "nn/decoder.h"
-#include "nn/kv_cache.h"
 #include "telemetry/metrics.h"
 
 namespace frugal {

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "nn/logits.h"
+#include "model/nn/logits.h"
 
 namespace frugal {
 namespace {

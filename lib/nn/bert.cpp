@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "model/format/flat_json.h"
-#include "nn/blocks.h"
-#include "nn/config_reader.h"
-#include "nn/model_source.h"
+#include "model/nn/blocks.h"
+#include "model/nn/config_reader.h"
+#include "model/nn/model_source.h"
 
 namespace frugal {
 namespace {

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "nn/architecture.h"
-#include "nn/embedder.h"
-#include "nn/model_source.h"
+#include "model/nn/architecture.h"
+#include "model/nn/embedder.h"
+#include "model/nn/model_source.h"
 
 namespace frugal {
 

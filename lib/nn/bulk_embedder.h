@@ -6,7 +6,7 @@
 #include "compute/ops/ops.h"
 #include "memory/budget.h"
 #include "model/format/pack.h"
-#include "nn/embedder.h"
+#include "model/nn/embedder.h"
 
 namespace frugal {
 

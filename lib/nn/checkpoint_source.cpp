@@ -4,8 +4,8 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/nn/model_source.h"
 #include "model/tokenize/tokenizer.h"
-#include "nn/model_source.h"
 #include "nn/registry.h"
 
 namespace frugal {

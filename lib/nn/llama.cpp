@@ -8,11 +8,11 @@
 
 #include "base/error.h"
 #include "memory/budget.h"
-#include "nn/blocks.h"
-#include "nn/config_reader.h"
-#include "nn/kv_cache.h"
-#include "nn/model_source.h"
-#include "nn/rope.h"
+#include "model/nn/blocks.h"
+#include "model/nn/config_reader.h"
+#include "model/nn/kv_cache.h"
+#include "model/nn/model_source.h"
+#include "model/nn/rope.h"
 
 namespace frugal {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <memory>
 
-#include "nn/architecture.h"
-#include "nn/decoder.h"
-#include "nn/model_source.h"
+#include "model/nn/architecture.h"
+#include "model/nn/decoder.h"
+#include "model/nn/model_source.h"
 
 namespace frugal {
 

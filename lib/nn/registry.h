@@ -11,10 +11,10 @@
 #include "compute/ops/ops.h"
 #include "model/format/model_config.h"
 #include "model/format/pack.h"
-#include "nn/architecture.h"
-#include "nn/decoder.h"
-#include "nn/embedder.h"
-#include "nn/model_source.h"
+#include "model/nn/architecture.h"
+#include "model/nn/decoder.h"
+#include "model/nn/embedder.h"
+#include "model/nn/model_source.h"
 
 namespace frugal {
 

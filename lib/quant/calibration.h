@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "model/format/pack.h"
-#include "nn/architecture.h"
+#include "model/nn/architecture.h"
 #include "quant/candidates.h"
 
 namespace frugal {

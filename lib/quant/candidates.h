@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "model/format/pack.h"
-#include "nn/architecture.h"
-#include "nn/blocks.h"
-#include "nn/model_source.h"
+#include "model/nn/architecture.h"
+#include "model/nn/blocks.h"
+#include "model/nn/model_source.h"
 #include "quant/recipe.h"
 #include "quant/tensor_plan.h"
 
@@ -58,7 +58,8 @@ struct TensorCandidates {
 std::vector<TensorCandidates> list_candidates(const Checkpoint& checkpoint, const ModelPlan& model,
                                               const Recipe& recipe, bool allow_requantize);
 
-/// Name of a candidate in the temporary pack; factors have two, with .u and .v (nn/model_source.h) for their names.
+/// Name of a candidate in the temporary pack; factors have two, with .u and .v (model/nn/model_source.h) for their
+/// names.
 std::string stored_name(std::string_view tensor, CandidateKind kind);
 
 /// One job for each candidate that is stored whole, and one for each vector under its own name.

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "base/units.h"
-#include "nn/model_source.h"
+#include "model/nn/model_source.h"
 #include "quant/allocate.h"
 #include "quant/calibration.h"
 #include "quant/structure.h"

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "model/format/checkpoint.h"
-#include "nn/architecture.h"
+#include "model/nn/architecture.h"
 #include "quant/recipe.h"
 
 namespace frugal {
@@ -19,7 +19,7 @@ struct TensorJob {
   uint64_t bytes = 0;  // in the pack, scales included
   /// The source's groups are repacked as they are, without a detour over fp32.
   bool by_group = false;
-  /// Above 0: stored as two factors of this rank (nn/model_source.h), both of type `dtype`.
+  /// Above 0: stored as two factors of this rank (model/nn/model_source.h), both of type `dtype`.
   int64_t rank = 0;
 };
 

@@ -8,9 +8,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "compute/ops/ops.h"
-#include "nn/kv_cache.h"
-#include "nn/logits.h"
-#include "nn/model_source.h"
+#include "model/nn/kv_cache.h"
+#include "model/nn/logits.h"
+#include "model/nn/model_source.h"
 #include "nn/registry.h"
 
 namespace frugal {

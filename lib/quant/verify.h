@@ -13,11 +13,11 @@
 #include "base/thread_pool.h"
 #include "compute/ops/plugin.h"
 #include "model/format/pack.h"
-#include "nn/architecture.h"
-#include "nn/decoder.h"
-#include "nn/embedder.h"
-#include "nn/kv_cache.h"
-#include "nn/model_source.h"
+#include "model/nn/architecture.h"
+#include "model/nn/decoder.h"
+#include "model/nn/embedder.h"
+#include "model/nn/kv_cache.h"
+#include "model/nn/model_source.h"
 
 namespace frugal {
 

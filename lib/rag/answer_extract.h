@@ -6,7 +6,7 @@
 #include <optional>
 #include <span>
 
-#include "nn/embedder.h"
+#include "model/nn/embedder.h"
 #include "rag/evidence.h"
 #include "rag/query.h"
 

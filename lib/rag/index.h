@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "nn/embedder.h"
+#include "model/nn/embedder.h"
 #include "rag/extract.h"
 #include "rag/reference.h"
 #include "rag/store.h"

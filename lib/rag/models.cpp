@@ -13,8 +13,8 @@
 #include "generate/prefix_cache.h"
 #include "memory/budget.h"
 #include "model/format/pack.h"
+#include "model/nn/decoder.h"
 #include "nn/bulk_embedder.h"
-#include "nn/decoder.h"
 #include "nn/registry.h"
 #include "telemetry/memory_stats.h"
 

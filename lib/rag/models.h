@@ -14,9 +14,9 @@
 #include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/pager.h"
+#include "model/nn/embedder.h"
+#include "model/nn/kv_cache.h"
 #include "model/tokenize/chat.h"
-#include "nn/embedder.h"
-#include "nn/kv_cache.h"
 
 namespace frugal {
 

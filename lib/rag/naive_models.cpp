@@ -7,8 +7,8 @@
 #include "base/thread_pool.h"
 #include "memory/budget.h"
 #include "model/format/pack.h"
-#include "nn/decoder.h"
-#include "nn/model_source.h"
+#include "model/nn/decoder.h"
+#include "model/nn/model_source.h"
 #include "nn/registry.h"
 #include "rag/models.h"
 

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "nn/embedder.h"
+#include "model/nn/embedder.h"
 #include "rag/sqlite.h"
 #include "rag/vectors.h"
 

@@ -10,9 +10,9 @@
 #include "eval/counting_ops.h"
 #include "memory/lifetime_plan.h"
 #include "model/format/pack.h"
-#include "nn/decoder.h"
-#include "nn/embedder.h"
-#include "nn/kv_cache.h"
+#include "model/nn/decoder.h"
+#include "model/nn/embedder.h"
+#include "model/nn/kv_cache.h"
 #include "nn/registry.h"
 #include "support/golden.h"
 

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/units.h"
-#include "nn/decoder.h"
-#include "nn/kv_cache.h"
+#include "model/nn/decoder.h"
+#include "model/nn/kv_cache.h"
 
 using namespace frugal;
 

@@ -11,8 +11,8 @@
 #include "generate/generator.h"
 #include "memory/budget.h"
 #include "model/format/pack.h"
-#include "nn/decoder.h"
-#include "nn/kv_cache.h"
+#include "model/nn/decoder.h"
+#include "model/nn/kv_cache.h"
 #include "nn/registry.h"
 #include "support/golden.h"
 

@@ -20,7 +20,7 @@
 #include "base/thread_pool.h"
 #include "generate/generator.h"
 #include "memory/budget.h"
-#include "nn/kv_cache.h"
+#include "model/nn/kv_cache.h"
 #include "nn/registry.h"
 #include "support/backends.h"
 #include "support/golden.h"

@@ -11,8 +11,8 @@
 #include "compute/ops/ops.h"
 #include "memory/budget.h"
 #include "model/format/pack.h"
-#include "nn/blocks.h"
-#include "nn/model_source.h"
+#include "model/nn/blocks.h"
+#include "model/nn/model_source.h"
 #include "support/temp_folder.h"
 
 using namespace frugal;

@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "base/thread_pool.h"
-#include "nn/embedder.h"
+#include "model/nn/embedder.h"
 #include "quant/quantize.h"
 #include "quant/report.h"
 #include "support/errors.h"

@@ -16,9 +16,9 @@
 #include "base/file.h"
 #include "base/thread_pool.h"
 #include "model/format/pack.h"
-#include "nn/decoder.h"
-#include "nn/kv_cache.h"
-#include "nn/logits.h"
+#include "model/nn/decoder.h"
+#include "model/nn/kv_cache.h"
+#include "model/nn/logits.h"
 #include "nn/registry.h"
 
 namespace {

@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "config/paths.h"
 #include "memory/budget.h"
-#include "nn/kv_cache.h"
+#include "model/nn/kv_cache.h"
 #include "rag/models.h"
 #include "rag/pipeline.h"
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "compute/ops/ops.h"
-#include "nn/model_source.h"
+#include "model/nn/model_source.h"
 
 namespace frugal {
 

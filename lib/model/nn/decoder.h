@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "memory/budget.h"
+#include "model/nn/kv_cache.h"
 #include "model/tokenize/chat.h"
 #include "model/tokenize/tokenizer.h"
-#include "nn/kv_cache.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "nn/architecture.h"
+#include "model/nn/architecture.h"
 
 namespace frugal {
 

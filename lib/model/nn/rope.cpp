@@ -1,4 +1,4 @@
-#include "nn/rope.h"
+#include "model/nn/rope.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "nn/config_reader.h"
+#include "model/nn/config_reader.h"
 
 #include <fmt/format.h>
 

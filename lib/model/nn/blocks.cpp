@@ -1,4 +1,4 @@
-#include "nn/blocks.h"
+#include "model/nn/blocks.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "nn/kv_cache.h"
+#include "model/nn/kv_cache.h"
 
 #include <fmt/format.h>
 

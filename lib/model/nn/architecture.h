@@ -15,7 +15,7 @@
 
 namespace frugal {
 
-/// What a model is for, and so which interface opens it (nn/embedder.h, nn/decoder.h).
+/// What a model is for, and so which interface opens it (model/nn/embedder.h, model/nn/decoder.h).
 enum class ModelKind { embedder, decoder };
 std::string_view to_string(ModelKind kind);
 

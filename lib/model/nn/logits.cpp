@@ -1,4 +1,4 @@
-#include "nn/logits.h"
+#include "model/nn/logits.h"
 
 #include <algorithm>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include "nn/model_source.h"
+#include "model/nn/model_source.h"
 
 #include <fmt/format.h>
 

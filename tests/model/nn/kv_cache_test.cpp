@@ -7,8 +7,8 @@
 #include "base/thread_pool.h"
 #include "base/units.h"
 #include "memory/budget.h"
-#include "nn/decoder.h"
-#include "nn/kv_cache.h"
+#include "model/nn/decoder.h"
+#include "model/nn/kv_cache.h"
 #include "support/backends.h"
 #include "support/errors.h"
 
