@@ -12,7 +12,7 @@
 #include "cli/output.h"
 #include "cli/table.h"
 #include "config/paths.h"
-#include "nn/registry.h"
+#include "model/arch/registry.h"
 #include "telemetry/child_process.h"
 #include "telemetry/command.h"
 

@@ -6,9 +6,9 @@
 
 #include "base/error.h"
 #include "generate/generator.h"
+#include "model/arch/registry.h"
 #include "model/nn/architecture.h"
 #include "model/nn/model_source.h"
-#include "nn/registry.h"
 #include "telemetry/memory_stats.h"
 
 namespace frugal {

@@ -10,12 +10,12 @@
 #include "base/thread_pool.h"
 #include "compute/ops/ops.h"
 #include "memory/budget.h"
+#include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
 #include "model/nn/embedder.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/model_source.h"
-#include "nn/registry.h"
 #include "quant/verify.h"
 
 namespace frugal {

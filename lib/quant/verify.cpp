@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "compute/ops/ops.h"
+#include "model/arch/registry.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/logits.h"
 #include "model/nn/model_source.h"
-#include "nn/registry.h"
 
 namespace frugal {
 namespace {

@@ -12,10 +12,10 @@
 #include "compute/ops/ops.h"
 #include "generate/prefix_cache.h"
 #include "memory/budget.h"
+#include "model/arch/bulk_embedder.h"
+#include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
-#include "nn/bulk_embedder.h"
-#include "nn/registry.h"
 #include "telemetry/memory_stats.h"
 
 namespace frugal {

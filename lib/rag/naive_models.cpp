@@ -6,10 +6,10 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "memory/budget.h"
+#include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
 #include "model/nn/model_source.h"
-#include "nn/registry.h"
 #include "rag/models.h"
 
 namespace frugal {

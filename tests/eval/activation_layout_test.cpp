@@ -9,11 +9,11 @@
 
 #include "eval/counting_ops.h"
 #include "memory/lifetime_plan.h"
+#include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
 #include "model/nn/embedder.h"
 #include "model/nn/kv_cache.h"
-#include "nn/registry.h"
 #include "support/golden.h"
 
 using namespace frugal;

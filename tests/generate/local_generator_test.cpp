@@ -10,10 +10,10 @@
 #include "base/thread_pool.h"
 #include "generate/generator.h"
 #include "memory/budget.h"
+#include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
-#include "nn/registry.h"
 #include "support/golden.h"
 
 using namespace frugal;

@@ -20,8 +20,8 @@
 #include "base/thread_pool.h"
 #include "generate/generator.h"
 #include "memory/budget.h"
+#include "model/arch/registry.h"
 #include "model/nn/kv_cache.h"
-#include "nn/registry.h"
 #include "support/backends.h"
 #include "support/golden.h"
 

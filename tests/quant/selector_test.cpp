@@ -1,7 +1,7 @@
 // The selector on the tiny models of tests/golden, and on one whose weights were made thin.
 #include "quant/selector.h"
+#include "model/arch/registry.h"
 #include "model/format/pack.h"
-#include "nn/registry.h"
 
 #include <doctest/doctest.h>
 

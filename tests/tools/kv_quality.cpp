@@ -15,11 +15,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
+#include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/logits.h"
-#include "nn/registry.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // What an architecture tells the rest: how to read a checkpoint's configuration, which tensors it has and what each is
-// for. Both the loader and quantize-model read the same table. The registry is in nn/registry.h.
+// for. Both the loader and quantize-model read the same table. The registry is in model/arch/registry.h.
 #pragma once
 
 #include <cstdint>

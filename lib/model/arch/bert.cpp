@@ -1,4 +1,4 @@
-#include "nn/bert.h"
+#include "model/arch/bert.h"
 
 #include <fmt/format.h>
 

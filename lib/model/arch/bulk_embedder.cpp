@@ -1,6 +1,6 @@
 // Many texts on many threads: every thread runs forwards of its own. Split over the threads, a forward ends each of its
 // fifty loops with a wait for the slower core; on two cores that cost an eighth of the time of an index.
-#include "nn/bulk_embedder.h"
+#include "model/arch/bulk_embedder.h"
 
 #include <algorithm>
 #include <atomic>
@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "nn/registry.h"
+#include "model/arch/registry.h"
 
 namespace frugal {
 namespace {

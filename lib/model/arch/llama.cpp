@@ -1,4 +1,4 @@
-#include "nn/llama.h"
+#include "model/arch/llama.h"
 
 #include <fmt/format.h>
 

@@ -10,13 +10,13 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "model/arch/bulk_embedder.h"
+#include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/architecture.h"
 #include "model/nn/decoder.h"
 #include "model/nn/embedder.h"
 #include "model/nn/kv_cache.h"
-#include "nn/bulk_embedder.h"
-#include "nn/registry.h"
 #include "support/backends.h"
 #include "support/golden.h"
 

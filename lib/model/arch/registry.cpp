@@ -1,12 +1,12 @@
-#include "nn/registry.h"
+#include "model/arch/registry.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/error.h"
-#include "nn/bert.h"
-#include "nn/llama.h"
+#include "model/arch/bert.h"
+#include "model/arch/llama.h"
 
 namespace frugal {
 namespace {

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/arch/registry.h"
 #include "model/nn/model_source.h"
 #include "model/tokenize/tokenizer.h"
-#include "nn/registry.h"
 
 namespace frugal {
 namespace {
