@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "model/quant/quantize.h"
 #include "model/tokenize/tokenizer.h"
-#include "quant/quantize.h"
 #include "support/temp_folder.h"
 
 namespace frugal::testing {

@@ -11,8 +11,8 @@
 #include "cli/progress.h"
 #include "cli/tool.h"
 #include "model/format/pack.h"
-#include "quant/quantize.h"
-#include "quant/report.h"
+#include "model/quant/quantize.h"
+#include "model/quant/quantize_report.h"
 
 namespace frugal {
 namespace {

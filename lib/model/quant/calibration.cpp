@@ -1,0 +1,227 @@
+#include "model/quant/calibration.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <memory>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "compute/ops/ops.h"
+#include "memory/budget.h"
+#include "model/arch/registry.h"
+#include "model/format/pack.h"
+#include "model/nn/decoder.h"
+#include "model/nn/embedder.h"
+#include "model/nn/kv_cache.h"
+#include "model/nn/model_source.h"
+#include "model/quant/verify.h"
+
+namespace frugal {
+namespace {
+
+// Rows of a forward pass: a batch as in reading a prompt, small enough that the output layer's rows (32 · 49,152 floats
+// for SmolLM2) stay small.
+constexpr int64_t kBatchTokens = 32;
+
+using Clock = std::chrono::steady_clock;
+
+// A candidate as it would run.
+struct Contender {
+  Candidate* figures;
+  Linear layer;
+  double squared_error = 0;
+};
+
+struct Layer {
+  Weight full;
+  std::vector<Contender> contenders;
+  double squared_output = 0;
+};
+
+// Passes everything on to the native backend, and tries the candidates wherever a linear layer is run.
+class MeasuringOps final : public Ops {
+ public:
+  MeasuringOps(ThreadPool& threads, const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors)
+      : inner_(make_cpu_ops(threads)) {
+    for (TensorCandidates& tensor : tensors)
+      if (tensor.spec.role != TensorRole::embedding) add_layer(whole, factors, tensor);
+  }
+
+  void finish() {
+    for (auto& [data, layer] : layers_)
+      for (Contender& contender : layer.contenders)
+        if (layer.squared_output > 0)
+          contender.figures->output_error = std::sqrt(contender.squared_error / layer.squared_output);
+  }
+
+  std::string_view name() const override { return inner_->name(); }
+  Weight prepare(const PackedWeight& weight) override {
+    const Weight handle = inner_->prepare(weight);
+    const auto at = layers_.find(weight.data);
+    if (at != layers_.end()) by_handle_[handle.id] = &at->second;
+    return handle;
+  }
+  Weight prepare(const WeightRows& weight) override { return inner_->prepare(weight); }
+  View allocate(Shape shape) override { return inner_->allocate(shape); }
+  std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override {
+    return inner_->hold_rows(row_bytes, capacity, budget);
+  }
+  void upload(std::span<const float> from, View to) override { inner_->upload(from, to); }
+  void download(View from, std::span<float> to) override { inner_->download(from, to); }
+  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+             bool accumulate) override {
+    inner_->embed(table, row_scales, ids, out, accumulate);
+  }
+  void embed(Weight table, std::span<const int32_t> ids, View out) override { inner_->embed(table, ids, out); }
+  void linear(const LinearSpec& spec, View x, View out, View residual) override {
+    measure(spec, x);
+    inner_->linear(spec, x, out, residual);
+  }
+  void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) override {
+    for (const LinearSpec& spec : specs) measure(spec, x);
+    inner_->linear_many(specs, x, outs);
+  }
+  void norm(const NormSpec& spec, View x, View out) override { inner_->norm(spec, x, out); }
+  void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
+            int64_t head_dim) override {
+    inner_->rope(spec, positions, x, heads, head_dim);
+  }
+  void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+                 View out) override {
+    inner_->attention(spec, spans, q, k, v, out);
+  }
+  void activate(Activation f, View x, View out) override { inner_->activate(f, x, out); }
+  void activate_gated(Activation f, View gate, View up, View out) override { inner_->activate_gated(f, gate, up, out); }
+  void add(View a, View b, View out) override { inner_->add(a, b, out); }
+  void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override {
+    inner_->pool(kind, spans, x, out);
+  }
+  void normalize_rows(View x) override { inner_->normalize_rows(x); }
+  void copy(View from, View to) override { inner_->copy(from, to); }
+
+ protected:
+  // Marks of another backend are not ours to take; scopes nest, so a stack of scopes serves.
+  Arena::Mark mark() override {
+    scopes_.push_back(std::make_unique<Scope>(*inner_));
+    return {};
+  }
+  void rewind(Arena::Mark) override { scopes_.pop_back(); }
+
+ private:
+  static LinearSpec spec_of(Weight weight) { return {weight, {}, Activation::none, ActivationScales::grouped}; }
+
+  void add_layer(const Pack& whole, const Pack* factors, TensorCandidates& tensor) {
+    const int64_t outputs = tensor.spec.shape[0], inputs = tensor.spec.shape[1];
+    const auto packed = [&](CandidateKind kind) {
+      return whole.require_linear(stored_name(tensor.spec.name, kind), outputs, inputs);
+    };
+    const PackedWeight full = packed(CandidateKind::fp32);
+    Layer layer{inner_->prepare(full), {}, 0};
+    for (Candidate& candidate : tensor.candidates) {
+      const bool structured =
+          candidate.kind == CandidateKind::low_rank || candidate.kind == CandidateKind::block_sparse;
+      if (structured && !candidate.eligible) continue;  // not stored
+      Linear linear;
+      if (candidate.kind == CandidateKind::low_rank) {
+        const std::string name = stored_name(tensor.spec.name, candidate.kind);
+        linear = Linear(spec_of(inner_->prepare(factors->require_linear(name + ".v", candidate.rank, inputs))),
+                        spec_of(inner_->prepare(factors->require_linear(name + ".u", outputs, candidate.rank))));
+      } else {
+        linear = Linear(spec_of(inner_->prepare(packed(candidate.kind))));
+      }
+      layer.contenders.push_back({&candidate, linear, 0});
+    }
+    layers_.emplace(full.data, std::move(layer));
+  }
+
+  void measure(const LinearSpec& spec, View x) {
+    const auto at = by_handle_.find(spec.weight.id);
+    if (at == by_handle_.end()) return;
+    Layer& layer = *at->second;
+    const Scope scratch(*inner_);
+    const View expected = inner_->allocate(Shape{x.rows(), spec.weight.outputs});
+    const View out = inner_->allocate(expected.shape);
+    inner_->linear(spec_of(layer.full), x, expected);
+    for (int64_t r = 0; r < expected.rows(); ++r) layer.squared_output += squares(expected.row<float>(r), out.cols());
+    for (Contender& contender : layer.contenders) {
+      note_least(contender.figures->decode_us, time_us(contender.layer, x.slice_rows(0, 1), out.slice_rows(0, 1)));
+      const double batch_us = time_us(contender.layer, x, out);
+      if (x.rows() >= kBatchTokens / 2) note_least(contender.figures->batch_us, batch_us / double(x.rows()));
+      for (int64_t r = 0; r < out.rows(); ++r)
+        contender.squared_error += squared_distance(out.row<float>(r), expected.row<float>(r), out.cols());
+    }
+  }
+
+  double time_us(const Linear& layer, View x, View out) {
+    const Clock::time_point begin = Clock::now();
+    layer.forward(*inner_, x, out);
+    return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+  }
+
+  static void note_least(std::optional<double>& least, double value) { least = std::min(least.value_or(value), value); }
+
+  static double squares(const float* a, int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i) sum += double(a[i]) * double(a[i]);
+    return sum;
+  }
+  static double squared_distance(const float* a, const float* b, int64_t count) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; ++i) sum += (double(a[i]) - double(b[i])) * (double(a[i]) - double(b[i]));
+    return sum;
+  }
+
+  std::unique_ptr<Ops> inner_;
+  std::map<const std::byte*, Layer> layers_;  // by where the full-precision weight lies
+  std::map<int64_t, Layer*> by_handle_;       // by the handle under which the model knows it
+  std::vector<std::unique_ptr<Scope>> scopes_;
+};
+
+void run_embedder(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts,
+                  const std::function<void(double)>& progress) {
+  const auto embedder = open_embedder(source, ops);
+  std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
+  int64_t tokens = 0;
+  for (const std::string_view text : texts) {
+    if (tokens >= kCalibrationTokens) return;
+    embedder->embed(std::span(&text, 1), vector);
+    tokens += std::min(embedder->max_tokens(), int64_t(embedder->tokenizer().encode(text, false).size()));
+    progress(std::min(1.0, double(tokens) / double(kCalibrationTokens)));
+  }
+}
+
+void run_decoder(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts,
+                 const std::function<void(double)>& progress) {
+  const auto decoder = open_decoder(source, ops);
+  std::vector<TokenId> ids = joined_ids(decoder->tokenizer(), texts, kCalibrationTokens);
+  const int64_t window = std::min(decoder->context_tokens() / kBatchTokens * kBatchTokens, kCalibrationTokens);
+  if (window == 0) throw Error(Code::bad_input, "the model's context is too short to calibrate on");
+  KvCache cache = decoder->make_cache(window);
+  std::vector<float> logits(static_cast<size_t>(decoder->vocab_size() * kBatchTokens));
+  for (size_t begin = 0; begin < ids.size(); begin += kBatchTokens) {
+    if (int64_t(begin) % window == 0) cache.truncate(0);
+    const auto step = std::span<const TokenId>(ids).subspan(begin, std::min<size_t>(kBatchTokens, ids.size() - begin));
+    decoder->forward_all(step, cache,
+                         std::span(logits).first(step.size() * static_cast<size_t>(decoder->vocab_size())));
+    progress(double(begin + step.size()) / double(ids.size()));
+  }
+}
+
+}  // namespace
+
+void measure_candidates(const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors, ModelKind kind,
+                        std::span<const std::string_view> texts, int threads,
+                        const std::function<void(double)>& progress) {
+  ThreadPool pool(threads);
+  MeasuringOps ops(pool, whole, factors, tensors);
+  const AssembledSource full(whole, factors, tensors, std::vector(tensors.size(), CandidateKind::fp32), true);
+  if (kind == ModelKind::decoder)
+    run_decoder(full, ops, texts, progress);
+  else
+    run_embedder(full, ops, texts, progress);
+  ops.finish();
+}
+
+}  // namespace frugal

@@ -1,0 +1,465 @@
+#include "model/quant/quantize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <numeric>
+
+#include "base/cpu.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "model/arch/registry.h"
+#include "model/format/pack.h"
+#include "model/nn/blocks.h"
+#include "model/quant/structure.h"
+#include "model/tokenize/tokenizer.h"
+#include "telemetry/memory_stats.h"
+#include "telemetry/metrics.h"
+#include "telemetry/trace.h"
+
+namespace frugal {
+namespace {
+
+// Raised whenever the same source and recipe would make other bytes than before: packs made by older programs are then
+// made again.
+constexpr int kQuantizerRevision = 1;
+// The same for what the selector would choose.
+constexpr int kSelectorRevision = 1;
+
+// What the limit leaves beside the buffers: the heap's own slack, stacks, tables of the writer.
+constexpr uint64_t kHeadroomBytes = 4 * kMiB;
+// Buffers beyond this gain nothing (see kChunkBytes of tensor_writer.cpp).
+constexpr uint64_t kUsefulBytesPerThread = 2 * kMiB;
+constexpr uint64_t kDefaultBeyondLargest = 64 * kMiB;
+
+std::vector<std::string_view> texts_or(const std::vector<std::string>& own, std::vector<std::string_view> built_in) {
+  return own.empty() ? std::move(built_in) : std::vector<std::string_view>(own.begin(), own.end());
+}
+
+std::string digest(std::span<const std::string_view> texts) {
+  Sha256 hash;
+  for (const std::string_view text : texts) hash.update(fmt::format("{}\n{}", text.size(), text));
+  return hash.hex().substr(0, 16);
+}
+
+// What the selector's choice depends on beside source and target. The instruction set is among it, since the last bits
+// of the errors that are compared are its own.
+std::string selector_text(const QuantizeOptions& options) {
+  return fmt::format("selector={}; calibration={}; verified={}; isa={}", kSelectorRevision,
+                     digest(texts_or(options.calibration_texts, calibration_texts())),
+                     digest(texts_or(options.verify_texts, verification_texts())), to_string(choose_isa()));
+}
+
+Recipe resolve(const Checkpoint& checkpoint, const ModelPlan& model, QuantizeOptions& options) {
+  const Precision precision =
+      options.precision.value_or(is_quantized(checkpoint, model) ? Precision::keep : Precision::int8);
+  Recipe recipe;
+  recipe.precision = precision;
+  recipe.rules = std::move(options.rules);
+  if (precision != Precision::automatic) return recipe;
+  recipe.target = options.auto_target;
+  recipe.selector = selector_text(options);
+  return recipe;
+}
+
+void check_output(const QuantizeOptions& options) {
+  const std::filesystem::path& output = options.output;
+  const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
+  std::error_code status;
+  if (!std::filesystem::is_directory(folder, status))
+    throw Error(Code::bad_input, fmt::format("the folder '{}' of the output does not exist", folder.native()))
+        .hint("make it first");
+  if (std::filesystem::is_directory(output, status))
+    throw Error(Code::bad_input, fmt::format("the output '{}' is a folder", output.native()))
+        .hint("name a file: -o MODEL.pack");
+  if (std::filesystem::equivalent(options.input, output, status))
+    throw Error(Code::bad_input, "input and output are the same file").hint("choose another name for -o");
+}
+
+// A pack says what it is; anything else at the output's place might be precious.
+void refuse_foreign_file(const QuantizeOptions& options) {
+  std::error_code status;
+  const std::filesystem::path& output = options.output;
+  if (options.force || output.extension() == ".pack" || !std::filesystem::exists(output, status)) return;
+  try {
+    Pack pack(output);
+  } catch (const Error& error) {
+    if (error.code() != Code::bad_input) return;
+    throw Error(Code::bad_input, fmt::format("'{}' exists and is not a pack", output.native()))
+        .hint("choose another name for -o, or pass --force to replace it");
+  }
+}
+
+// Files that a killed run left beside the output. The caller holds the lock, so they belong to nobody.
+void remove_leftovers(const std::filesystem::path& output) {
+  const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
+  const std::string name = output.filename().native();
+  std::error_code status;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, status)) {
+    const std::string candidate = entry.path().filename().native();
+    constexpr std::array<std::string_view, 4> kTemporary{".tmp.", ".full.tmp.", ".candidates.tmp.", ".factors.tmp."};
+    const bool ours = std::any_of(kTemporary.begin(), kTemporary.end(), [&](std::string_view suffix) {
+      return candidate.starts_with(name + std::string(suffix));
+    });
+    if (!ours) continue;
+    log(LogLevel::info, "removing '{}', left by a run that was killed", entry.path().native());
+    std::filesystem::remove(entry.path(), status);
+  }
+}
+
+// The coarsest weights decide, unless they are the source's own.
+VerifyLevel verify_level(const TensorPlan& plan) {
+  VerifyLevel level = VerifyLevel::fp16;
+  for (const TensorJob& job : plan.jobs) {
+    if (job.dtype == DType::linear_i4 && !job.by_group) return VerifyLevel::int4;
+    if (job.dtype != DType::linear_f16 && is_linear(job.dtype) && job.dtype != DType::linear_f32)
+      level = VerifyLevel::int8;
+  }
+  return level;
+}
+
+}  // namespace
+
+std::filesystem::path lock_path(const std::filesystem::path& output) {
+  return output.parent_path() / ("." + output.filename().native() + ".lock");
+}
+
+Quantizer::Quantizer(QuantizeOptions options)
+    : options_(std::move(options)), checkpoint_(open_checkpoint(options_.input)), model_(plan_model(*checkpoint_)) {
+  recipe_ = resolve(*checkpoint_, model_, options_);
+  tensors_ = plan_tensors(*checkpoint_, model_, recipe_, options_.allow_requantize);
+}
+
+Quantizer::~Quantizer() = default;
+
+uint64_t Quantizer::source_bytes() const {
+  uint64_t sum = 0;
+  for (const TensorJob& job : tensors_.jobs) sum += job.source->data.size();
+  return sum;
+}
+
+uint64_t Quantizer::tensor_bytes() const {
+  uint64_t sum = 0;
+  for (const TensorJob& job : tensors_.jobs) sum += job.bytes;
+  return sum;
+}
+
+uint64_t Quantizer::max_ram_bytes() const {
+  if (options_.max_ram_bytes > 0) return options_.max_ram_bytes;
+  uint64_t largest = 0;
+  for (const TensorJob& job : tensors_.jobs)
+    largest = std::max(largest, static_cast<uint64_t>(job.spec.shape.elements()) * sizeof(float));
+  return largest + kDefaultBeyondLargest;
+}
+
+uint64_t Quantizer::predicted_peak_bytes() const {
+  const auto threads = static_cast<uint64_t>(options_.threads);
+  const uint64_t buffers = threads * std::max(min_work_bytes(tensors_, options_.measure_error), kUsefulBytesPerThread);
+  const std::string blob = build_tokenizer_blob(checkpoint_->tokenizer());  // held while the tensors stream
+  return std::min(read_memory().anon_bytes + buffers + kHeadroomBytes, max_ram_bytes());
+}
+
+// One attempt to make the pack.
+class Quantizer::Run {
+ public:
+  explicit Run(Quantizer& quantizer)
+      : q_(quantizer), options_(quantizer.options_), hash_(hash_sources(*q_.checkpoint_, lock_path(options_.output))) {
+    result_.source_hashed = !hash_.from_stamp;
+    result_.identity = identity();
+    end_stage("hash");
+  }
+
+  QuantizeResult make() {
+    if (is_up_to_date()) {
+      result_.up_to_date = true;
+      if (automatic()) adopt_types();
+      if (options_.verify)
+        verify_existing();
+      else if (!hash_.from_stamp)
+        remember_hash();
+      return finish();
+    }
+    const FileLock lock(lock_path(options_.output));
+    remove_leftovers(options_.output);
+    PackWriter writer =
+        automatic() ? select_and_write() : write_pack(options_.output, q_.tensors_, result_.identity, "quantising");
+    end_stage("quantise");
+    if (options_.verify && !automatic()) verify(Pack(writer.seal()));
+    writer.finish();
+    end_stage("publish");
+    write_stamp(hash_, lock_path(options_.output));
+    return finish();
+  }
+
+ private:
+  // Everything that decides the bytes of the pack: source, recipe, what this program makes of them.
+  std::string identity() const {
+    Sha256 hash;
+    hash.update(fmt::format("frugal pack 1, quantizer {}\n{}\n{}\n", kQuantizerRevision, hash_.sha256(),
+                            q_.recipe_.to_string()));
+    for (const auto& [key, value] : q_.model_.config) hash.update(fmt::format("{}={}\n", key, value));
+    // Chosen types follow from all of the above, and are not known before.
+    for (const TensorJob& job : q_.tensors_.jobs)
+      hash.update(fmt::format("{} {} {}\n", job.spec.name, automatic() ? "auto" : to_string(job.dtype),
+                              job.spec.shape.to_string()));
+    return hash.hex();
+  }
+
+  bool automatic() const { return q_.recipe_.precision == Precision::automatic; }
+
+  // The types that were chosen when the pack that is there was made.
+  void adopt_types() {
+    const Pack pack(options_.output);
+    for (TensorJob& job : q_.tensors_.jobs) {
+      const auto factor = pack.find(job.spec.name + ".v");
+      job.rank = factor ? factor->shape[0] : 0;
+      job.dtype = (factor ? *factor : pack.require(job.spec.name)).dtype;
+      job.bytes = factor ? factor_bytes(job.spec.shape, job.rank) : pack_tensor_bytes(job.dtype, job.spec.shape);
+    }
+  }
+
+  PackWriter select_and_write() {
+    CompressionSelector selector(*q_.checkpoint_, q_.model_, q_.recipe_, selector_options());
+    selector.select();
+    q_.tensors_ = selector.plan();
+    result_.selection = selector.selection();
+    end_stage("select");
+    PackWriter writer(options_.output, writer_plan(q_.tensors_), config(result_.identity),
+                      {{"tokenizer", tokenizer_blob()}});
+    selector.copy_to(writer);
+    result_.pack_bytes = writer.file_bytes();
+    const Pack pack(writer.seal());
+    result_.verification = selector.verify(pack, [this](double share) { report("verifying", share); });
+    end_stage("verify");
+    require_passed();
+    return writer;
+  }
+
+  SelectorOptions selector_options() {
+    SelectorOptions selector;
+    selector.output = options_.output;
+    selector.allow_requantize = options_.allow_requantize;
+    selector.threads = options_.threads;
+    selector.blobs = {{"tokenizer", tokenizer_blob()}};
+    selector.config = config(result_.identity);
+    selector.work_bytes = work_bytes();
+    const uint64_t held = read_memory().anon_bytes + kHeadroomBytes;
+    selector.spectrum_bytes = q_.max_ram_bytes() - std::min(held, q_.max_ram_bytes());
+    selector.calibration_texts = texts_or(options_.calibration_texts, calibration_texts());
+    selector.verify_texts = texts_or(options_.verify_texts, verification_texts());
+    selector.verify_backend = options_.verify_backend;
+    selector.progress = [this](std::string_view stage, double share) { report(stage, share); };
+    return selector;
+  }
+
+  bool is_up_to_date() {
+    std::error_code status;
+    if (options_.force) return reason("--force", false);
+    if (!std::filesystem::exists(options_.output, status)) return reason("new", false);
+    const std::string& tokenizer = tokenizer_blob();  // outside of the try: its errors are not the old pack's
+    try {
+      const Pack pack(options_.output);
+      if (pack.identity() != result_.identity) return reason(what_changed(pack), false);
+      if (!std::ranges::equal(pack.blob("tokenizer"), std::as_bytes(std::span(tokenizer))))
+        return reason("an older program made it", false);
+      pack.verify();
+      result_.pack_bytes = pack.file_bytes();
+      return reason("same source and recipe", true);
+    } catch (const Error& error) {
+      log(LogLevel::warn, "the existing pack cannot be used and is made again: {}", error.message());
+      return reason("the old pack cannot be used: " + error.message(), false);
+    }
+  }
+
+  bool reason(std::string text, bool up_to_date) {
+    result_.reason = std::move(text);
+    return up_to_date;
+  }
+
+  std::string what_changed(const Pack& pack) const {
+    if (pack.text("provenance.source_sha256") != hash_.sha256()) return "the source changed";
+    if (pack.text("provenance.recipe") != q_.recipe_.to_string()) return "the recipe changed";
+    return "an older program made it";
+  }
+
+  std::map<std::string, std::string> config(const std::string& identity) const {
+    std::map<std::string, std::string> config = q_.model_.config;
+    config["provenance.identity"] = identity;
+    config["provenance.source_format"] = q_.checkpoint_->format();
+    config["provenance.source_sha256"] = hash_.sha256();
+    config["provenance.sources"] = hash_.listing();
+    config["provenance.recipe"] = q_.recipe_.to_string();
+    if (automatic()) config[std::string(kActivationScalesKey)] = "grouped";
+    config["provenance.quantizer_revision"] = std::to_string(kQuantizerRevision);
+    return config;
+  }
+
+  PackWriter write_pack(const std::filesystem::path& path, const TensorPlan& plan, const std::string& identity,
+                        std::string_view stage) {
+    std::map<std::string, std::string> blobs{{"tokenizer", tokenizer_blob()}};
+    PackWriter writer(path, writer_plan(plan), config(identity), std::move(blobs));
+    result_.errors = write_tensors(*q_.checkpoint_, plan, writer, write_options(stage));
+    result_.pack_bytes = writer.file_bytes();
+    return writer;
+  }
+
+  // Built once a run; building it holds the vocabulary in several forms, which must fit the limit too.
+  const std::string& tokenizer_blob() {
+    if (!tokenizer_blob_.empty()) return tokenizer_blob_;
+    tokenizer_blob_ = build_tokenizer_blob(q_.checkpoint_->tokenizer());
+    note_memory();
+    require_within_limit(result_.peak_anon_bytes);
+    release_free_heap();  // what it freed goes back now, so that the rest of the limit is the buffers'
+    return tokenizer_blob_;
+  }
+
+  void require_within_limit(uint64_t needed_bytes) const {
+    if (needed_bytes <= q_.max_ram_bytes()) return;
+    throw Error(Code::over_budget, fmt::format("quantising needs {} of memory, the limit is {}",
+                                               format_bytes(needed_bytes), format_bytes(q_.max_ram_bytes())))
+        .hint("raise --max-ram");
+  }
+
+  WriteOptions write_options(std::string_view stage) {
+    const uint64_t total = q_.source_bytes();
+    WriteOptions write;
+    write.threads = options_.threads;
+    write.work_bytes = work_bytes();
+    write.measure_error = options_.measure_error;
+    write.progress = [this, total, stage](uint64_t done) {
+      note_memory();
+      if (options_.progress) options_.progress(stage, done, total);
+    };
+    return write;
+  }
+
+  uint64_t work_bytes() {
+    note_memory();
+    const uint64_t limit = q_.max_ram_bytes();
+    const uint64_t held = read_memory().anon_bytes + kHeadroomBytes;
+    const uint64_t least = min_work_bytes(q_.tensors_, options_.measure_error);
+    require_within_limit(held + least);
+    return std::min(limit - held, static_cast<uint64_t>(options_.threads) * std::max(least, kUsefulBytesPerThread));
+  }
+
+  // The same checkpoint without rounding, beside the output and gone with the returned writer.
+  PackWriter write_full_precision() {
+    Recipe full;
+    full.precision = Precision::fp32;
+    const TensorPlan plan = plan_tensors(*q_.checkpoint_, q_.model_, full, true);
+    const std::filesystem::path path = options_.output.native() + ".full";
+    const std::vector<TensorError> errors = std::move(result_.errors);
+    const uint64_t pack_bytes = result_.pack_bytes;
+    PackWriter writer = write_pack(path, plan, result_.identity + " in full precision", "writing fp32 to compare with");
+    result_.errors = errors;
+    result_.pack_bytes = pack_bytes;
+    return writer;
+  }
+
+  void verify(const Pack& pack) {
+    PackWriter full_writer = write_full_precision();
+    const Pack full(full_writer.seal());
+    const auto progress = [this](double share) { report("verifying", share); };
+    const std::vector<std::string_view> texts = texts_or(options_.verify_texts, verification_texts());
+    const VerifyLevel level = automatic() ? VerifyLevel::selected : verify_level(q_.tensors_);
+    result_.verification =
+        verify_against(pack, full, q_.model_.kind, level, texts, options_.threads, options_.verify_backend, progress);
+    end_stage("verify");
+    require_passed();
+  }
+
+  void require_passed() const {
+    if (result_.verification->passed()) return;
+    throw Error(Code::verify_failed, fmt::format("'{}' is too far from full precision: {}", options_.output.native(),
+                                                 result_.verification->summary()))
+        .hint("nothing was published; use --dtype int8, or keep sensitive tensors with --tensor-type REGEX=fp16");
+  }
+
+  void verify_existing() {
+    const FileLock lock(lock_path(options_.output));
+    remove_leftovers(options_.output);
+    verify(Pack(options_.output));
+    write_stamp(hash_, lock_path(options_.output));
+  }
+
+  // The stamp is a convenience: a folder that cannot be written, or a writer at work, is no reason to fail.
+  void remember_hash() const {
+    try {
+      const FileLock lock(lock_path(options_.output));
+      write_stamp(hash_, lock_path(options_.output));
+    } catch (const Error& error) {
+      log(LogLevel::debug, "the source's digest is not remembered: {}", error.message());
+    }
+  }
+
+  void report(std::string_view stage, double share) {
+    note_memory();
+    const uint64_t total = q_.source_bytes();
+    if (options_.progress) options_.progress(stage, static_cast<uint64_t>(share * double(total)), total);
+  }
+
+  void note_memory() { result_.peak_anon_bytes = std::max(result_.peak_anon_bytes, read_memory().anon_bytes); }
+
+  void end_stage(const std::string& name) {
+    const auto now = std::chrono::steady_clock::now();
+    result_.seconds[name] += std::chrono::duration<double>(now - stage_begin_).count();
+    stage_begin_ = now;
+  }
+
+  QuantizeResult finish() {
+    note_memory();
+    return std::move(result_);
+  }
+
+  Quantizer& q_;
+  const QuantizeOptions& options_;
+  std::chrono::steady_clock::time_point stage_begin_ = std::chrono::steady_clock::now();
+  QuantizeResult result_;
+  SourceHash hash_;
+  std::string tokenizer_blob_;
+};
+
+namespace {
+
+// Leaves its figures with the registry: ratios and peaks outlive their source.
+class QuantizeFigures final : public MetricSource {
+ public:
+  QuantizeFigures(uint64_t source_bytes, const QuantizeResult& result) : source_bytes_(source_bytes), result_(result) {
+    metric_registry().add(*this);
+  }
+  ~QuantizeFigures() override { metric_registry().remove(*this); }
+  QuantizeFigures(const QuantizeFigures&) = delete;
+  QuantizeFigures& operator=(const QuantizeFigures&) = delete;
+
+  void report(MetricSink& sink) const override {
+    sink.ratio("frugal_compression_ratio", "Bytes of a pack for a byte of its source",
+               static_cast<double>(result_.pack_bytes), static_cast<double>(source_bytes_));
+    double worst = 0;
+    for (const TensorError& error : result_.errors) worst = std::max(worst, error.relative_rms);
+    if (!result_.errors.empty()) sink.peak("frugal_compression_error", "The largest relative error of a tensor", worst);
+    if (result_.verification)
+      sink.peak("frugal_compression_loss", "Distance of a pack from full precision: 1 - cosine, or KL in nats",
+                result_.verification->loss());
+  }
+
+ private:
+  uint64_t source_bytes_;
+  const QuantizeResult& result_;
+};
+
+}  // namespace
+
+QuantizeResult Quantizer::run() {
+  check_output(options_);
+  refuse_foreign_file(options_);
+  QuantizeResult result = Run(*this).make();
+  const QuantizeFigures figures(source_bytes(), result);
+  return result;
+}
+
+}  // namespace frugal

@@ -1,0 +1,468 @@
+#include "model/quant/selector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/thread_pool.h"
+#include "base/units.h"
+#include "model/nn/model_source.h"
+#include "model/quant/allocate.h"
+#include "model/quant/calibration.h"
+#include "model/quant/structure.h"
+#include "model/quant/tensor_writer.h"
+
+namespace frugal {
+namespace {
+
+// What a decoder reads and an encoder embeds to learn one tensor's weight in the whole: enough to tell tensors apart,
+// little enough to do once for each.
+constexpr int64_t kSensitivityTokens = 64;
+constexpr size_t kSensitivityTexts = 8;
+// Assembled models that are measured at most before the choice stands, and how much of the limit is aimed at.
+constexpr int kMaxRounds = 6;
+constexpr double kAim = 0.97;
+// A choice that uses this much of what is allowed is left alone.
+constexpr double kGoodUse = 0.85;
+// Losses below this are rounding of the comparison itself.
+constexpr double kLeastLoss = 1e-9;
+constexpr uint64_t kCopyBytes = 1 << 20;
+
+// Nominal picoseconds for each weight, on two cores of a Zen 3 with AVX2 (docs/design/0018): reading it once for one
+// row, as in decoding, and multiplying it with one row of a batch. Fixed, so that the choice is the same in every run.
+struct NominalCost {
+  CandidateKind kind;
+  double decode_ps, batch_ps;
+};
+constexpr std::array<NominalCost, 6> kNominalCosts{{{CandidateKind::int4, 42, 12},
+                                                    {CandidateKind::int8, 62, 16},
+                                                    {CandidateKind::int8_grouped, 65, 17},
+                                                    {CandidateKind::fp16, 130, 21},
+                                                    {CandidateKind::fp32, 175, 21},
+                                                    {CandidateKind::low_rank, 62, 16}}};
+
+// A table is looked up by row, which costs no time to speak of; with none at all it would grow without need.
+constexpr double kTablePsPerByte = 0.1;
+
+double nominal_cost(const Candidate& candidate, const TensorSpec& spec, ModelKind kind) {
+  if (spec.role == TensorRole::embedding) return kTablePsPerByte * double(candidate.bytes);
+  const auto at =
+      std::find_if(kNominalCosts.begin(), kNominalCosts.end(), [&](const auto& c) { return c.kind == candidate.kind; });
+  FRUGAL_CHECK(at != kNominalCosts.end());
+  const auto weights = candidate.rank > 0 ? candidate.rank * (spec.shape[0] + spec.shape[1]) : spec.shape.elements();
+  return double(weights) * (kind == ModelKind::decoder ? at->decode_ps : at->batch_ps);
+}
+
+// The eligible candidates of one tensor as options, and which candidates these are.
+struct Openings {
+  std::vector<AllocationOptions> options;
+  std::vector<std::vector<size_t>> candidates;
+
+  std::vector<size_t> candidates_of(std::span<const size_t> chosen) const {
+    std::vector<size_t> result;
+    for (size_t t = 0; t < chosen.size(); ++t) result.push_back(candidates[t][chosen[t]]);
+    return result;
+  }
+};
+
+double squared(double value) {
+  return value * value;
+}
+
+template <typename Cost>
+Openings openings(std::span<const TensorCandidates> tensors, Cost&& cost) {
+  Openings result;
+  for (const TensorCandidates& tensor : tensors) {
+    AllocationOptions options;
+    std::vector<size_t> indices;
+    for (size_t i = 0; i < tensor.candidates.size(); ++i) {
+      const Candidate& candidate = tensor.candidates[i];
+      if (!candidate.eligible) continue;
+      options.push_back({cost(candidate, tensor.spec), candidate.model_loss.value_or(squared(candidate.error()))});
+      indices.push_back(i);
+    }
+    result.options.push_back(std::move(options));
+    result.candidates.push_back(std::move(indices));
+  }
+  return result;
+}
+
+double bytes_cost(const Candidate& candidate, const TensorSpec&) {
+  return double(candidate.bytes);
+}
+
+std::vector<CandidateKind> kinds_of(std::span<const TensorCandidates> tensors, std::span<const size_t> chosen) {
+  std::vector<CandidateKind> kinds;
+  for (size_t t = 0; t < tensors.size(); ++t) kinds.push_back(tensors[t].candidates[chosen[t]].kind);
+  return kinds;
+}
+
+uint64_t bytes_of(std::span<const TensorCandidates> tensors, std::span<const CandidateKind> kinds) {
+  uint64_t sum = 0;
+  for (size_t t = 0; t < tensors.size(); ++t) sum += tensors[t].find(kinds[t])->bytes;
+  return sum;
+}
+
+void pack_factor(PackWriter& writer, size_t index, const DenseMatrix& factor) {
+  const uint64_t block_bytes = packed_block_bytes(DType::linear_i8, factor.cols);
+  std::vector<std::byte> data(block_bytes);
+  std::array<float, kOutputBlock> scales;
+  for (int64_t row = 0, block = 0; row < factor.rows; row += kOutputBlock, ++block) {
+    const int64_t count = std::min(kOutputBlock, factor.rows - row);
+    pack_block(DType::linear_i8,
+               std::span(factor.values)
+                   .subspan(static_cast<size_t>(row * factor.cols), static_cast<size_t>(count * factor.cols)),
+               factor.cols, data.data(), scales.data());
+    writer.write_data(index, static_cast<uint64_t>(block) * block_bytes, data);
+    writer.write_scales(index, static_cast<uint64_t>(row), scales);
+  }
+}
+
+void copy_tensor(const PackTensor& tensor, PackWriter& writer, size_t index) {
+  for (uint64_t at = 0; at < tensor.data.size(); at += kCopyBytes)
+    writer.write_data(index, at, tensor.data.subspan(at, std::min<uint64_t>(kCopyBytes, tensor.data.size() - at)));
+  if (!tensor.scales.empty()) writer.write_scales(index, 0, tensor.scales);
+}
+
+std::string percent(double share) {
+  return fmt::format("{:.3g} %", 100 * share);
+}
+
+}  // namespace
+
+std::vector<PackWriter::Plan> writer_plan(const TensorPlan& plan) {
+  std::vector<PackWriter::Plan> result;
+  for (const TensorJob& job : plan.jobs) {
+    const TensorSpec& spec = job.spec;
+    if (job.rank == 0) {
+      result.push_back({spec.name, job.dtype, spec.shape, spec.role});
+      continue;
+    }
+    result.push_back({spec.name + ".v", job.dtype, Shape{job.rank, spec.shape[1]}, spec.role});
+    result.push_back({spec.name + ".u", job.dtype, Shape{spec.shape[0], job.rank}, spec.role});
+  }
+  return result;
+}
+
+CompressionSelector::CompressionSelector(const Checkpoint& checkpoint, const ModelPlan& model, const Recipe& recipe,
+                                         SelectorOptions options)
+    : checkpoint_(checkpoint), model_(model), recipe_(recipe), options_(std::move(options)) {
+  selection_.target = recipe.target;
+  selection_.tensors = list_candidates(checkpoint, model, recipe, options_.allow_requantize);
+}
+
+CompressionSelector::~CompressionSelector() = default;
+
+void CompressionSelector::select() {
+  write_candidates();
+  look_for_structure();
+  write_factors();
+  measure_layers();
+  choose();
+  explain();
+}
+
+void CompressionSelector::report_progress(std::string_view stage, double share) const {
+  if (options_.progress) options_.progress(stage, share);
+}
+
+void CompressionSelector::write_candidates() {
+  const TensorPlan plan = candidate_jobs(checkpoint_, model_, selection_.tensors);
+  whole_writer_ = std::make_unique<PackWriter>(options_.output.native() + ".candidates", frugal::writer_plan(plan),
+                                               options_.config, options_.blobs);
+  uint64_t total = 0;
+  for (const TensorJob& job : plan.jobs) total += job.source->data.size();
+  WriteOptions write;
+  write.threads = options_.threads;
+  write.work_bytes = options_.work_bytes;
+  write.measure_error = true;
+  write.progress = [&](uint64_t done) { report_progress("writing candidates", double(done) / double(total)); };
+  const std::vector<TensorError> errors = write_tensors(checkpoint_, plan, *whole_writer_, write);
+  size_t job = 0;
+  for (TensorCandidates& tensor : selection_.tensors)
+    for (Candidate& candidate : tensor.candidates) candidate.weight_error = errors[job++].relative_rms;
+  whole_.emplace(whole_writer_->seal());
+}
+
+// One tensor a thread, as many threads as the memory holds matrices for.
+void CompressionSelector::look_for_structure() {
+  std::vector<TensorCandidates*> open;
+  uint64_t most = 1;
+  for (TensorCandidates& tensor : selection_.tensors) {
+    const auto bytes = structure_bytes(tensor.spec.shape);
+    if (tensor.spec.role != TensorRole::linear)
+      tensor.note = "low rank and zero blocks not evaluated: the table is looked up by row";
+    else if (!bytes)
+      tensor.note = "low rank and zero blocks not evaluated: too large";
+    else if (*bytes > options_.spectrum_bytes)
+      tensor.note =
+          fmt::format("low rank and zero blocks not evaluated: that takes {}, see --max-ram", format_bytes(*bytes));
+    else if (recipe_.is_open(tensor.spec.name))
+      open.push_back(&tensor);
+    if (!open.empty() && open.back() == &tensor) most = std::max(most, *bytes);
+  }
+  ThreadPool pool(
+      static_cast<int>(std::clamp<uint64_t>(options_.spectrum_bytes / most, 1, uint64_t(options_.threads))));
+  std::mutex mutex;
+  size_t done = 0;
+  pool.parallel_for(int64_t(open.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      TensorCandidates& tensor = *open[static_cast<size_t>(i)];
+      const DenseMatrix weight = read_dense(whole_->require_linear(stored_name(tensor.spec.name, CandidateKind::fp32),
+                                                                   tensor.spec.shape[0], tensor.spec.shape[1]));
+      Candidate low_rank = low_rank_candidate(tensor, Spectrum(weight));
+      tensor.candidates.push_back(block_sparse_candidate(tensor, weight));
+      tensor.candidates.push_back(std::move(low_rank));
+      const std::lock_guard lock(mutex);
+      report_progress("looking for structure", double(++done) / double(open.size()));
+    }
+  });
+}
+
+// The low-rank candidates that may be chosen, in a pack of their own: their shapes were not known before.
+void CompressionSelector::write_factors() {
+  TensorPlan plan;
+  for (const TensorCandidates& tensor : selection_.tensors)
+    if (const Candidate* c = tensor.find(CandidateKind::low_rank); c && c->eligible)
+      plan.jobs.push_back({tensor.spec, tensor.source, c->dtype, c->bytes, false, c->rank});
+  if (plan.jobs.empty()) return;
+  factors_writer_ = std::make_unique<PackWriter>(options_.output.native() + ".factors", frugal::writer_plan(plan),
+                                                 options_.config, options_.blobs);
+  size_t index = 0;
+  for (const TensorJob& job : plan.jobs) {
+    const DenseMatrix weight = read_dense(
+        whole_->require_linear(stored_name(job.spec.name, CandidateKind::fp32), job.spec.shape[0], job.spec.shape[1]));
+    const Spectrum::Factors factors = Spectrum(weight).factors(weight, job.rank);
+    pack_factor(*factors_writer_, index++, factors.v);
+    pack_factor(*factors_writer_, index++, factors.u);
+  }
+  factors_.emplace(factors_writer_->seal());
+}
+
+void CompressionSelector::measure_layers() {
+  measure_candidates(*whole_, factors_ ? &*factors_ : nullptr, selection_.tensors, model_.kind,
+                     options_.calibration_texts, options_.threads,
+                     [&](double share) { report_progress("measuring layers", share); });
+  for (TensorCandidates& tensor : selection_.tensors) {
+    const Candidate *low_rank = tensor.find(CandidateKind::low_rank), *int4 = tensor.find(CandidateKind::int4);
+    if (!low_rank || !low_rank->eligible || low_rank->error() <= int4->error()) continue;
+    Candidate& refused = tensor.candidates[static_cast<size_t>(low_rank - tensor.candidates.data())];
+    refused.eligible = false;
+    refused.verdict =
+        fmt::format("its outputs err by {}, int4's by {}", percent(refused.error()), percent(int4->error()));
+  }
+}
+
+AssembledSource CompressionSelector::assemble(std::vector<CandidateKind> kinds, bool grouped) const {
+  return AssembledSource(*whole_, factors_ ? &*factors_ : nullptr, selection_.tensors, std::move(kinds), grouped);
+}
+
+std::vector<CandidateKind> CompressionSelector::kinds_of_int8() const {
+  std::vector<CandidateKind> kinds;
+  for (const TensorCandidates& tensor : selection_.tensors) {
+    const DType dtype = type_of(tensor.spec.role, tensor.source->type, Precision::int8);
+    kinds.push_back(dtype == DType::linear_i8g ? CandidateKind::int8_grouped : CandidateKind::int8);
+  }
+  return kinds;
+}
+
+std::vector<size_t> CompressionSelector::int8_where_open() const {
+  const std::vector<CandidateKind> int8 = kinds_of_int8();
+  std::vector<size_t> chosen;
+  for (size_t t = 0; t < int8.size(); ++t) {
+    const std::vector<Candidate>& candidates = selection_.tensors[t].candidates;
+    auto at = std::find_if(candidates.begin(), candidates.end(),
+                           [&](const Candidate& c) { return c.eligible && c.kind == int8[t]; });
+    if (at == candidates.end())
+      at = std::find_if(candidates.begin(), candidates.end(), [](const Candidate& c) { return c.eligible; });
+    chosen.push_back(static_cast<size_t>(at - candidates.begin()));
+  }
+  return chosen;
+}
+
+double CompressionSelector::measure_choice(const std::vector<size_t>& chosen) {
+  const std::string stage = fmt::format("measuring choice {}", ++selection_.rounds);
+  selection_.chosen = meter_->measure(assemble(kinds_of(selection_.tensors, chosen), true), VerifyLevel::selected,
+                                      [&](double share) { report_progress(stage, share); });
+  for (size_t t = 0; t < chosen.size(); ++t) selection_.tensors[t].chosen = chosen[t];
+  return std::max(selection_.chosen.loss(), kLeastLoss);
+}
+
+void CompressionSelector::choose() {
+  const AssembledSource full = assemble(std::vector(selection_.tensors.size(), CandidateKind::fp32), true);
+  meter_ = std::make_unique<QualityMeter>(full, model_.kind, options_.verify_texts, kMaxVerifyTokens, options_.threads,
+                                          options_.verify_backend);
+  const std::vector<CandidateKind> int8 = kinds_of_int8();
+  selection_.int8_tensor_bytes = bytes_of(selection_.tensors, int8);
+  selection_.int8 = meter_->measure(assemble(int8, false), VerifyLevel::selected,
+                                    [&](double share) { report_progress("measuring int8", share); });
+  if (selection_.target == AutoTarget::quality) return choose_best_in_int8_bytes();
+  // Never worse than int8, and never further off than the target.
+  selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss(), kLeastLoss));
+
+  const bool by_size = selection_.target == AutoTarget::size;
+  const Openings cheapest = openings(selection_.tensors, [&](const Candidate& c, const TensorSpec& spec) {
+    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.kind);
+  });
+  const std::vector<size_t> coarsest = cheapest_within(cheapest.options, std::numeric_limits<double>::infinity());
+  if (measure_choice(cheapest.candidates_of(coarsest)) <= selection_.loss_limit) {
+    selection_.summary = "the cheapest candidate of every tensor holds the limit";
+    return;
+  }
+  // A source that is quantised already has its exact form among the candidates, and little to gain below it.
+  if (const auto exact = exact_choice(); exact && measure_choice(*exact) <= selection_.loss_limit) {
+    selection_.summary = "every weight in the smallest form that holds its quantised source without loss";
+    return;
+  }
+  measure_sensitivities();
+  choose_within(selection_.loss_limit);
+}
+
+std::optional<std::vector<size_t>> CompressionSelector::exact_choice() const {
+  std::vector<size_t> chosen;
+  for (const TensorCandidates& tensor : selection_.tensors) {
+    std::optional<size_t> smallest;
+    for (size_t i = 0; i < tensor.candidates.size(); ++i) {
+      const Candidate& candidate = tensor.candidates[i];
+      if (!candidate.eligible || candidate.weight_error != 0.0) continue;
+      if (!smallest || candidate.bytes < tensor.candidates[*smallest].bytes) smallest = i;
+    }
+    if (!smallest) return std::nullopt;
+    chosen.push_back(*smallest);
+  }
+  return chosen;
+}
+
+// Loss of the whole model with one tensor in its coarsest form and all else in full precision, over the square of that
+// form's own error: what any other form of it will cost.
+void CompressionSelector::measure_sensitivities() {
+  const AssembledSource full = assemble(std::vector(selection_.tensors.size(), CandidateKind::fp32), true);
+  const std::vector<std::string_view>& texts = options_.calibration_texts;
+  QualityMeter meter(full, model_.kind, std::span(texts).first(std::min(texts.size(), kSensitivityTexts)),
+                     kSensitivityTokens, options_.threads, Backend());
+  for (size_t t = 0; t < selection_.tensors.size(); ++t) {
+    report_progress("measuring sensitivities", double(t) / double(selection_.tensors.size()));
+    TensorCandidates& tensor = selection_.tensors[t];
+    const Candidate* coarsest = nullptr;
+    for (const Candidate& candidate : tensor.candidates)
+      if (candidate.eligible && (!coarsest || candidate.error() > coarsest->error())) coarsest = &candidate;
+    if (!coarsest || coarsest->error() <= 0) continue;
+    std::vector<CandidateKind> kinds(selection_.tensors.size(), CandidateKind::fp32);
+    kinds[t] = coarsest->kind;
+    const double loss = std::max(meter.measure(assemble(kinds, true), VerifyLevel::selected, {}).loss(), kLeastLoss);
+    tensor.sensitivity = loss / squared(coarsest->error());
+    for (Candidate& candidate : tensor.candidates)
+      candidate.model_loss = *tensor.sensitivity * squared(candidate.error());
+  }
+}
+
+// Predicted losses rank the tensors well and sum up badly, so the allowance is scaled by what each assembled model
+// shows.
+void CompressionSelector::choose_within(double limit) {
+  const bool by_size = selection_.target == AutoTarget::size;
+  const Openings open = openings(selection_.tensors, [&](const Candidate& c, const TensorSpec& spec) {
+    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.kind);
+  });
+  std::optional<std::vector<size_t>> best;
+  std::vector<size_t> chosen;
+  double allowance = limit;
+  while (selection_.rounds < kMaxRounds) {
+    std::vector<size_t> next = cheapest_within(open.options, allowance);
+    if (next == chosen) break;
+    chosen = std::move(next);
+    const double loss = measure_choice(open.candidates_of(chosen));
+    const bool held = loss <= limit;
+    if (held && (!best || total_cost(open.options, chosen) < total_cost(open.options, *best))) best = chosen;
+    if (held && loss >= kGoodUse * limit) break;
+    allowance = total_loss(open.options, chosen) * kAim * limit / loss;
+  }
+  if (best) {
+    selection_.summary = "the cheapest choice found that holds the limit";
+  } else {
+    best = cheapest_within(open.options, 0);
+    selection_.summary = "no choice held the limit: the most accurate candidate of every tensor";
+  }
+  if (*best != chosen) measure_choice(open.candidates_of(*best));
+}
+
+void CompressionSelector::choose_best_in_int8_bytes() {
+  measure_sensitivities();
+  selection_.loss_limit = kLossCeiling;
+  selection_.summary = "the most accurate choice found in no more bytes than int8 takes";
+  const Openings open = openings(selection_.tensors, bytes_cost);
+  const std::vector<size_t> best = best_within(open.options, double(selection_.int8_tensor_bytes));
+  if (measure_choice(open.candidates_of(best)) <= selection_.int8.loss()) return;
+  // Predictions are no measurements: int8 all through is as small, and may be nearer after all.
+  const double loss = selection_.chosen.loss();
+  const std::vector<size_t> plain = int8_where_open();
+  if (measure_choice(plain) > loss) measure_choice(open.candidates_of(best));
+}
+
+void CompressionSelector::explain() {
+  selection_.tensor_bytes = 0;
+  for (TensorCandidates& tensor : selection_.tensors) {
+    const Candidate& choice = tensor.choice();
+    selection_.tensor_bytes += choice.bytes;
+    for (Candidate& candidate : tensor.candidates) {
+      if (!candidate.verdict.empty()) continue;
+      if (&candidate == &choice)
+        candidate.verdict = "chosen";
+      else if (candidate.bytes >= choice.bytes && candidate.error() >= choice.error())
+        candidate.verdict = fmt::format("no smaller and no more accurate than {}", to_string(choice.kind));
+      else if (candidate.bytes >= choice.bytes)
+        candidate.verdict = fmt::format("{} more than {}; the error it saves weighs less than elsewhere",
+                                        format_bytes(candidate.bytes - choice.bytes), to_string(choice.kind));
+      else
+        candidate.verdict =
+            fmt::format("{} less than {}, at {:.2g} times its error", format_bytes(choice.bytes - candidate.bytes),
+                        to_string(choice.kind), candidate.error() / std::max(choice.error(), kLeastLoss));
+    }
+  }
+}
+
+TensorPlan CompressionSelector::plan() const {
+  TensorPlan plan;
+  size_t next = 0;
+  for (const TensorSpec& spec : model_.tensors) {
+    if (spec.role == TensorRole::vector) {
+      if (auto job = plan_tensor(checkpoint_, spec, DType::f32)) plan.jobs.push_back(std::move(*job));
+      continue;
+    }
+    if (next == selection_.tensors.size() || selection_.tensors[next].spec.name != spec.name) continue;
+    const Candidate& choice = selection_.tensors[next++].choice();
+    TensorJob job = *plan_tensor(checkpoint_, spec, choice.dtype);
+    job.rank = choice.rank;
+    job.bytes = choice.bytes;
+    plan.jobs.push_back(std::move(job));
+  }
+  return plan;
+}
+
+void CompressionSelector::copy_to(PackWriter& writer) const {
+  size_t index = 0, next = 0;
+  for (const TensorJob& job : plan().jobs) {
+    if (job.spec.role == TensorRole::vector) {
+      copy_tensor(whole_->require(job.spec.name), writer, index++);
+      continue;
+    }
+    const Candidate& choice = selection_.tensors[next++].choice();
+    const std::string name = stored_name(job.spec.name, choice.kind);
+    if (choice.kind == CandidateKind::low_rank) {
+      copy_tensor(factors_->require(name + ".v"), writer, index++);
+      copy_tensor(factors_->require(name + ".u"), writer, index++);
+    } else {
+      copy_tensor(whole_->require(name), writer, index++);
+    }
+  }
+}
+
+Verification CompressionSelector::verify(const Pack& pack, const std::function<void(double)>& progress) {
+  return meter_->measure(PackSource(pack), VerifyLevel::selected, progress);
+}
+
+}  // namespace frugal

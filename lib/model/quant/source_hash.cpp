@@ -1,0 +1,113 @@
+#include "model/quant/source_hash.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+namespace frugal {
+namespace {
+
+constexpr uint64_t kMaxStampBytes = uint64_t(1) << 20;
+constexpr std::string_view kStampHeader = "frugal source stamp 1\n";
+constexpr size_t kDigestChars = 64;
+
+// What the file system knows of a file. The time of the last status change cannot be set back, so a file that was
+// replaced or rewritten, even with the same size and the same modification time, does not pass.
+std::string file_state(const std::filesystem::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) throw io_error("read the state of", path.native());
+  return fmt::format("{} {} {} {}.{} {}.{} {}", info.st_size, info.st_dev, info.st_ino, info.st_mtim.tv_sec,
+                     info.st_mtim.tv_nsec, info.st_ctim.tv_sec, info.st_ctim.tv_nsec,
+                     std::filesystem::absolute(path).native());
+}
+
+// A stamp is its header, a line "digest state" for each file, and "end": one that was cut in writing does not match.
+std::string stamp_text(const std::vector<SourceFile>& files, const std::vector<std::string>& states) {
+  std::string text(kStampHeader);
+  for (size_t i = 0; i < files.size(); ++i) text += fmt::format("{} {}\n", files[i].sha256, states[i]);
+  return text + "end\n";
+}
+
+std::string read_stamp(const std::filesystem::path& stamp) {
+  std::error_code status;
+  if (!std::filesystem::is_regular_file(stamp, status)) return {};
+  try {
+    return read_file(stamp, kMaxStampBytes);
+  } catch (const Error&) {
+    return {};  // as good as none
+  }
+}
+
+// Fills in the digests if the stamp is, word for word, what these files would give.
+bool take_digests(std::string_view stamp, const std::vector<std::string>& states, std::vector<SourceFile>& files) {
+  std::string_view rest = stamp;
+  if (!rest.starts_with(kStampHeader)) return false;
+  rest.remove_prefix(kStampHeader.size());
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (rest.size() < kDigestChars) return false;
+    files[i].sha256 = rest.substr(0, kDigestChars);
+    const std::string line = fmt::format("{} {}\n", files[i].sha256, states[i]);
+    if (!rest.starts_with(line)) return false;
+    rest.remove_prefix(line.size());
+  }
+  return rest == "end\n";
+}
+
+std::vector<SourceFile> list_files(const Checkpoint& checkpoint) {
+  std::vector<SourceFile> files;
+  for (const std::filesystem::path& path : checkpoint.files()) {
+    const std::filesystem::path folder = checkpoint.files().front().parent_path();
+    files.push_back({path, path.lexically_relative(folder).native(), std::filesystem::file_size(path), ""});
+  }
+  return files;
+}
+
+}  // namespace
+
+uint64_t SourceHash::bytes() const {
+  uint64_t sum = 0;
+  for (const SourceFile& file : files) sum += file.bytes;
+  return sum;
+}
+
+std::string SourceHash::listing() const {
+  std::string text;
+  for (const SourceFile& file : files) text += fmt::format("{} {} {}\n", file.sha256, file.bytes, file.name);
+  return text;
+}
+
+std::string SourceHash::sha256() const {
+  Sha256 hash;
+  for (const SourceFile& file : files) hash.update(file.sha256).update("\n");
+  return hash.hex();
+}
+
+SourceHash hash_sources(const Checkpoint& checkpoint, const std::filesystem::path& stamp) {
+  SourceHash hash;
+  hash.files = list_files(checkpoint);
+  std::vector<std::string> states;
+  for (const SourceFile& file : hash.files) states.push_back(file_state(file.path));
+  hash.from_stamp = take_digests(read_stamp(stamp), states, hash.files);
+  if (hash.from_stamp) return hash;
+  for (size_t i = 0; i < hash.files.size(); ++i) {
+    hash.files[i].sha256 = sha256_file(hash.files[i].path);
+    if (file_state(hash.files[i].path) != states[i])
+      throw Error(Code::bad_input, fmt::format("'{}' changed while it was read", hash.files[i].path.native()))
+          .hint("wait until it is complete, then try again");
+  }
+  return hash;
+}
+
+void write_stamp(const SourceHash& hash, const std::filesystem::path& stamp) {
+  std::vector<std::string> states;
+  for (const SourceFile& file : hash.files) states.push_back(file_state(file.path));
+  std::ofstream stream(stamp, std::ios::binary | std::ios::trunc);
+  stream << stamp_text(hash.files, states) << std::flush;  // a stamp that could not be written is found out when read
+}
+
+}  // namespace frugal

@@ -1,0 +1,294 @@
+#include "model/quant/tensor_writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <mutex>
+
+#include "base/error.h"
+#include "base/units.h"
+#include "compute/tensor/packed.h"
+
+namespace frugal {
+namespace {
+
+// Bytes of buffers a thread uses where the budget does not force it lower: enough to make a write call worthwhile,
+// little enough to stay in a core's cache.
+constexpr uint64_t kChunkBytes = 1 * kMiB;
+constexpr float kLargestF16 = 65504.0f;
+
+// A tensor as a matrix of rows: a vector is one row, unless its elements are to be permuted like rows.
+struct Matrix {
+  int64_t rows, cols;
+};
+Matrix matrix_of(const TensorSpec& spec) {
+  if (spec.shape.rank() == 1 && spec.unpermute_heads > 0) return {spec.shape[0], 1};
+  return {spec.shape.rows(), spec.shape.cols()};
+}
+
+// Rows that are converted together: a packed block has 16 outputs.
+int64_t rows_per_unit(DType dtype) {
+  return is_linear(dtype) ? kOutputBlock : 1;
+}
+
+uint64_t encoded_unit_bytes(const TensorJob& job) {
+  const auto cols = static_cast<uint64_t>(matrix_of(job.spec).cols);
+  return is_linear(job.dtype) ? packed_block_bytes(job.dtype, job.spec.shape.cols()) : cols * element_bytes(job.dtype);
+}
+
+uint64_t unit_work_bytes(const TensorJob& job, bool measure_error) {
+  const auto floats = static_cast<uint64_t>(rows_per_unit(job.dtype) * matrix_of(job.spec).cols) * sizeof(float);
+  const uint64_t rows = static_cast<uint64_t>(rows_per_unit(job.dtype)) * sizeof(float);
+  return floats + encoded_unit_bytes(job) + rows +
+         (measure_error ? floats / static_cast<uint64_t>(rows_per_unit(job.dtype)) : 0);
+}
+
+// Types whose values or scales are fp16.
+bool needs_f16_range(DType dtype) {
+  return dtype == DType::f16 || dtype == DType::linear_f16 || dtype == DType::linear_i8g || dtype == DType::linear_i4;
+}
+
+float encode_row_i8(std::span<const float> row, std::byte* codes) {
+  float largest = 0;
+  for (const float value : row) largest = std::max(largest, std::fabs(value));
+  const float scale = largest / 127.0f;
+  const float inverse = scale > 0 ? 1.0f / scale : 0.0f;
+  for (size_t i = 0; i < row.size(); ++i)
+    codes[i] =
+        static_cast<std::byte>(static_cast<int8_t>(std::clamp(std::nearbyint(row[i] * inverse), -127.0f, 127.0f)));
+  return scale;
+}
+
+struct ErrorSums {
+  double abs_error = 0, max_error = 0, squared_error = 0, squared_source = 0;
+  int64_t count = 0;
+
+  void add(std::span<const float> source, std::span<const float> stored) {
+    for (size_t i = 0; i < source.size(); ++i) {
+      const double error = std::fabs(double(source[i]) - double(stored[i]));
+      abs_error += error;
+      max_error = std::max(max_error, error);
+      squared_error += error * error;
+      squared_source += double(source[i]) * double(source[i]);
+    }
+    count += static_cast<int64_t>(source.size());
+  }
+  void add(const ErrorSums& other) {
+    abs_error += other.abs_error;
+    max_error = std::max(max_error, other.max_error);
+    squared_error += other.squared_error;
+    squared_source += other.squared_source;
+    count += other.count;
+  }
+  TensorError result() const {
+    if (count == 0) return {};
+    return {abs_error / static_cast<double>(count), max_error,
+            squared_source > 0 ? std::sqrt(squared_error / squared_source) : 0};
+  }
+};
+
+// Converts one tensor; run() may be called from several threads on disjoint ranges of units.
+class TensorStream {
+ public:
+  TensorStream(const Checkpoint& checkpoint, const TensorJob& job, size_t index, PackWriter& writer,
+               const WriteOptions& options, uint64_t& done_bytes)
+      : checkpoint_(checkpoint),
+        job_(job),
+        index_(index),
+        writer_(writer),
+        options_(options),
+        done_bytes_(done_bytes),
+        matrix_(matrix_of(job.spec)),
+        source_(*job.source),
+        unit_rows_(rows_per_unit(job.dtype)),
+        unit_bytes_(encoded_unit_bytes(job)) {
+    // The source as the matrix its rows are taken from.
+    source_.shape = Shape{matrix_.rows, matrix_.cols};
+  }
+
+  int64_t units() const { return (matrix_.rows + unit_rows_ - 1) / unit_rows_; }
+
+  void run(int64_t begin, int64_t end, int64_t chunk_units) {
+    for (int64_t unit = begin; unit < end; unit += chunk_units) write_chunk(unit, std::min(unit + chunk_units, end));
+  }
+
+  TensorError error() const { return sums_.result(); }
+
+ private:
+  void write_chunk(int64_t begin, int64_t end) {
+    const auto count = static_cast<size_t>(end - begin);
+    std::vector<std::byte> encoded(count * unit_bytes_);
+    std::vector<float> scales(count * static_cast<size_t>(unit_rows_));
+    std::vector<float> rows(static_cast<size_t>(unit_rows_ * matrix_.cols));
+    ErrorSums sums;
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const auto at = static_cast<size_t>(unit - begin);
+      std::byte* data = encoded.data() + at * unit_bytes_;
+      float* unit_scales = scales.data() + at * static_cast<size_t>(unit_rows_);
+      encode_unit(unit, rows, data, unit_scales);
+      if (options_.measure_error) measure(unit, rows, data, unit_scales, sums);
+    }
+    writer_.write_data(index_, static_cast<uint64_t>(begin) * unit_bytes_, encoded);
+    if (job_.dtype == DType::linear_i8 || job_.dtype == DType::i8)
+      writer_.write_scales(index_, static_cast<uint64_t>(begin * unit_rows_), scales);
+    finish_chunk(begin, end, sums);
+  }
+
+  void encode_unit(int64_t unit, std::span<float> buffer, std::byte* data, float* scales) {
+    if (job_.by_group) return encode_groups(unit, data);
+    const std::span<const float> rows = read_rows(unit, buffer);
+    if (is_linear(job_.dtype)) return pack_block(job_.dtype, rows, matrix_.cols, data, scales);
+    switch (job_.dtype) {
+      case DType::i8:
+        *scales = encode_row_i8(rows, data);
+        break;
+      case DType::f16:
+        for (size_t i = 0; i < rows.size(); ++i) {
+          const uint16_t half = f32_to_f16(rows[i]);
+          std::memcpy(data + i * sizeof half, &half, sizeof half);
+        }
+        break;
+      default:
+        std::memcpy(data, rows.data(), rows.size_bytes());
+    }
+  }
+
+  void encode_groups(int64_t unit, std::byte* data) {
+    std::memset(data, 0, unit_bytes_);
+    const int64_t first = unit * unit_rows_;
+    const int64_t last = std::min(first + unit_rows_, matrix_.rows);
+    for (int64_t row = first; row < last; ++row)
+      for (int64_t g = 0; g < matrix_.cols / kInputGroup; ++g) {
+        const SourceGroup group = read_group(source_, source_row(job_.spec, row), g);
+        if (!std::isfinite(f16_to_f32(group.d_f16)) || !std::isfinite(f16_to_f32(group.m_f16)))
+          fail_value(row, "a scale that is not a finite number");
+        put_group(job_.dtype, data, g, row - first, group.codes, group.d_f16, group.m_f16);
+      }
+  }
+
+  std::span<const float> read_rows(int64_t unit, std::span<float> buffer) const {
+    const int64_t first = unit * unit_rows_;
+    const int64_t count = std::min(unit_rows_, matrix_.rows - first);
+    const std::span<float> rows = buffer.first(static_cast<size_t>(count * matrix_.cols));
+    if (job_.spec.unpermute_heads == 0) {
+      read_rows_f32(source_, first, count, rows);
+    } else {
+      for (int64_t r = 0; r < count; ++r)
+        read_rows_f32(source_, source_row(job_.spec, first + r), 1,
+                      rows.subspan(static_cast<size_t>(r * matrix_.cols), static_cast<size_t>(matrix_.cols)));
+    }
+    check_range(first, rows);
+    return rows;
+  }
+
+  void check_range(int64_t first_row, std::span<const float> rows) const {
+    const float limit = needs_f16_range(job_.dtype) ? kLargestF16 : std::numeric_limits<float>::max();
+    for (size_t i = 0; i < rows.size(); ++i) {
+      if (std::fabs(rows[i]) <= limit) continue;  // false for NaN
+      fail_value(first_row + static_cast<int64_t>(i) / matrix_.cols,
+                 std::isfinite(rows[i]) ? fmt::format("{}, which fp16 cannot hold", rows[i])
+                                        : "a weight that is not a finite number");
+    }
+  }
+
+  [[noreturn]] void fail_value(int64_t row, std::string_view what) const {
+    throw Error(Code::bad_input,
+                fmt::format("tensor '{}' has {} (row {})", job_.source->name, what, source_row(job_.spec, row)))
+        .hint("the checkpoint is damaged, or needs --tensor-type with fp32 or int8 for this tensor");
+  }
+
+  // One row at a time is decoded again, so that measuring needs a row of memory and not a block.
+  void measure(int64_t unit, std::span<float> buffer, const std::byte* data, const float* scales,
+               ErrorSums& sums) const {
+    const std::span<const float> rows = read_rows(unit, buffer);
+    std::vector<float> stored(static_cast<size_t>(matrix_.cols));
+    for (size_t r = 0; r * stored.size() < rows.size(); ++r) {
+      decode_row(static_cast<int64_t>(r), data, scales, stored);
+      sums.add(rows.subspan(r * stored.size(), stored.size()), stored);
+    }
+  }
+
+  void decode_row(int64_t row, const std::byte* data, const float* scales, std::span<float> out) const {
+    if (is_linear(job_.dtype)) {
+      const PackedWeight block{job_.dtype, kOutputBlock, matrix_.cols, data, scales};
+      return unpack_output(block, row, out);
+    }
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (job_.dtype == DType::i8) {
+        out[i] = *scales * static_cast<float>(static_cast<int8_t>(data[i]));
+      } else if (job_.dtype == DType::f16) {
+        uint16_t half;
+        std::memcpy(&half, data + i * sizeof half, sizeof half);
+        out[i] = f16_to_f32(half);
+      } else {
+        std::memcpy(&out[i], data + i * sizeof(float), sizeof(float));
+      }
+    }
+  }
+
+  void finish_chunk(int64_t begin, int64_t end, const ErrorSums& sums) {
+    const uint64_t row_bytes = source_.data.size() / static_cast<uint64_t>(matrix_.rows);
+    const auto first = static_cast<uint64_t>(begin * unit_rows_);
+    const auto last = static_cast<uint64_t>(std::min(end * unit_rows_, matrix_.rows));
+    // Permuted rows are read again by other units: those pages go with the tensor.
+    if (job_.spec.unpermute_heads == 0)
+      checkpoint_.release(source_.data.subspan(first * row_bytes, (last - first) * row_bytes));
+    std::lock_guard lock(mutex_);
+    sums_.add(sums);
+    done_bytes_ += (last - first) * row_bytes;
+    if (options_.progress) options_.progress(done_bytes_);
+  }
+
+  const Checkpoint& checkpoint_;
+  const TensorJob& job_;
+  const size_t index_;
+  PackWriter& writer_;
+  const WriteOptions& options_;
+  uint64_t& done_bytes_;  // of all tensors so far; under mutex_, as tensors come one after the other
+  const Matrix matrix_;
+  SourceTensor source_;
+  const int64_t unit_rows_;
+  const uint64_t unit_bytes_;
+  std::mutex mutex_;
+  ErrorSums sums_;
+};
+
+}  // namespace
+
+uint64_t min_work_bytes(const TensorPlan& plan, bool measure_error) {
+  uint64_t most = 0;
+  for (const TensorJob& job : plan.jobs) most = std::max(most, unit_work_bytes(job, measure_error));
+  return most;
+}
+
+std::vector<TensorError> write_tensors(const Checkpoint& checkpoint, const TensorPlan& plan, PackWriter& writer,
+                                       const WriteOptions& options) {
+  const uint64_t unit_bytes = min_work_bytes(plan, options.measure_error);
+  if (options.work_bytes < unit_bytes)
+    throw Error(Code::over_budget,
+                fmt::format("quantising needs {} of buffers for a block of 16 rows, the limit leaves {}",
+                            format_bytes(unit_bytes), format_bytes(options.work_bytes)))
+        .hint("raise --max-ram");
+  const auto fitting = static_cast<int>(std::min<uint64_t>(options.work_bytes / unit_bytes, 1024));
+  ThreadPool pool(std::clamp(options.threads, 1, fitting));
+  const uint64_t thread_bytes = std::min(options.work_bytes / static_cast<uint64_t>(pool.threads()), kChunkBytes);
+
+  std::vector<TensorError> errors;
+  uint64_t done_bytes = 0;
+  for (size_t i = 0; i < plan.jobs.size(); ++i) {
+    const TensorJob& job = plan.jobs[i];
+    TensorStream stream(checkpoint, job, i, writer, options, done_bytes);
+    const auto chunk_units =
+        static_cast<int64_t>(std::max<uint64_t>(thread_bytes / unit_work_bytes(job, options.measure_error), 1));
+    pool.parallel_for(stream.units(), chunk_units,
+                      [&](int64_t begin, int64_t end) { stream.run(begin, end, chunk_units); });
+    checkpoint.release(job.source->data);
+    if (options.measure_error) errors.push_back(stream.error());
+  }
+  return errors;
+}
+
+}  // namespace frugal

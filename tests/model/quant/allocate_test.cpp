@@ -1,0 +1,75 @@
+#include "model/quant/allocate.h"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+#include <random>
+
+namespace frugal {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+// Every combination, one after the other.
+template <typename Visit>
+void for_each_choice(std::span<const AllocationOptions> tensors, Visit&& visit) {
+  std::vector<size_t> chosen(tensors.size(), 0);
+  for (;;) {
+    visit(chosen);
+    size_t t = 0;
+    while (t < tensors.size() && ++chosen[t] == tensors[t].size()) chosen[t++] = 0;
+    if (t == tensors.size()) return;
+  }
+}
+
+std::vector<AllocationOptions> random_problem(unsigned seed) {
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<double> size(1, 100), loss(0.001, 1);
+  std::vector<AllocationOptions> tensors(6);
+  for (AllocationOptions& options : tensors) {
+    const double scale = size(random), weight = loss(random);
+    options = {{5 * scale, weight}, {8 * scale, weight / 60}, {16 * scale, weight / 5000}};
+  }
+  return tensors;
+}
+
+TEST_CASE("an allocation keeps its limit and is near the best of all combinations") {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const auto tensors = random_problem(seed);
+    INFO("seed ", seed);
+    const double limit = 0.3;
+    double best = kInfinity;
+    for_each_choice(tensors, [&](const auto& chosen) {
+      if (total_loss(tensors, chosen) <= limit) best = std::min(best, total_cost(tensors, chosen));
+    });
+    const auto chosen = cheapest_within(tensors, limit);
+    CHECK(total_loss(tensors, chosen) <= limit);
+    CHECK(total_cost(tensors, chosen) <= 1.1 * best);
+  }
+}
+
+TEST_CASE("the best within a cost keeps to the cost") {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const auto tensors = random_problem(seed);
+    const auto coarsest = cheapest_within(tensors, kInfinity);
+    const double limit = 1.5 * total_cost(tensors, coarsest);
+    const auto chosen = best_within(tensors, limit);
+    CHECK(total_cost(tensors, chosen) <= limit);
+    CHECK(total_loss(tensors, chosen) < total_loss(tensors, coarsest));
+  }
+}
+
+TEST_CASE("without a limit everything is cheapest, and a limit that cannot be held gives the most accurate") {
+  const auto tensors = random_problem(1);
+  CHECK(cheapest_within(tensors, kInfinity) == std::vector<size_t>(6, 0));
+  CHECK(cheapest_within(tensors, 0) == std::vector<size_t>(6, 2));
+}
+
+TEST_CASE("among options of equal loss the cheaper one is taken, and among equal costs the better one") {
+  const std::vector<AllocationOptions> tensors{{{10, 0}, {5, 0}, {5, 1}}};
+  CHECK(cheapest_within(tensors, 0) == std::vector<size_t>{1});
+  CHECK(cheapest_within(tensors, kInfinity) == std::vector<size_t>{1});
+}
+
+}  // namespace
+}  // namespace frugal

@@ -1,0 +1,261 @@
+// The selector on the tiny models of tests/golden, and on one whose weights were made thin.
+#include "model/quant/selector.h"
+#include "model/arch/registry.h"
+#include "model/format/pack.h"
+
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "base/file.h"
+#include "base/thread_pool.h"
+#include "model/nn/embedder.h"
+#include "model/quant/quantize.h"
+#include "model/quant/quantize_report.h"
+#include "support/errors.h"
+#include "support/temp_folder.h"
+
+namespace frugal {
+namespace {
+
+using namespace testing;
+namespace fs = std::filesystem;
+
+struct AutoShop {
+  TempFolder folder;
+  fs::path source = folder / "source", output = folder / "m.pack";
+
+  explicit AutoShop(const std::string& golden) {
+    fs::copy(fs::path(FRUGAL_SOURCE_DIR) / "tests/golden" / golden, source, fs::copy_options::recursive);
+  }
+  QuantizeOptions options(AutoTarget target = AutoTarget::size) const {
+    QuantizeOptions options;
+    options.input = fs::exists(source / "model.gguf") ? source / "model.gguf" : source;
+    options.output = output;
+    options.precision = Precision::automatic;
+    options.auto_target = target;
+    options.threads = 2;
+    options.max_ram_bytes = uint64_t(8) << 30;
+    return options;
+  }
+  QuantizeResult run(AutoTarget target = AutoTarget::size) const { return Quantizer(options(target)).run(); }
+};
+
+const TensorCandidates& tensor_of(const Selection& selection, std::string_view name) {
+  for (const TensorCandidates& tensor : selection.tensors)
+    if (tensor.spec.name == name) return tensor;
+  FAIL("no tensor ", std::string(name));
+  return selection.tensors.front();
+}
+
+// An encoder large enough for factors to pay (they are padded to 16 outputs and 32 inputs), with the vocabulary of the
+// golden one. The weights of its linear layers are products of two random matrices, `rank` wide.
+void write_thin_encoder(const fs::path& folder, int rank) {
+  constexpr size_t kHidden = 128, kIntermediate = 256, kPositions = 64;
+  std::mt19937 random(7);
+  std::normal_distribution<float> normal;
+  nlohmann::json header = nlohmann::json::object();
+  std::string data;
+  const auto add = [&](const std::string& name, std::vector<size_t> shape, const std::vector<float>& values) {
+    const size_t begin = data.size();
+    data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
+    header[name] = {{"dtype", "F32"}, {"shape", shape}, {"data_offsets", {begin, data.size()}}};
+  };
+  const auto noise = [&](size_t count, float scale) {
+    std::vector<float> values(count);
+    for (float& value : values) value = scale * normal(random);
+    return values;
+  };
+  const auto thin = [&](size_t outputs, size_t inputs) {
+    const auto width = static_cast<size_t>(rank);
+    const std::vector<float> u = noise(outputs * width, 0.3f), v = noise(width * inputs, 0.3f);
+    std::vector<float> w(outputs * inputs);
+    for (size_t o = 0; o < outputs; ++o)
+      for (size_t k = 0; k < width; ++k)
+        for (size_t i = 0; i < inputs; ++i) w[o * inputs + i] += u[o * width + k] * v[k * inputs + i];
+    return w;
+  };
+  const auto linear = [&](const std::string& name, size_t outputs, size_t inputs) {
+    add(name + ".weight", {outputs, inputs}, thin(outputs, inputs));
+    add(name + ".bias", {outputs}, noise(outputs, 0.1f));
+  };
+  const auto norm = [&](const std::string& name) {
+    add(name + ".weight", {kHidden}, std::vector<float>(kHidden, 1.0f));
+    add(name + ".bias", {kHidden}, noise(kHidden, 0.1f));
+  };
+  const std::string vocabulary = read_file(folder / "vocab.txt");
+  const auto words = static_cast<size_t>(std::count(vocabulary.begin(), vocabulary.end(), '\n'));
+  add("embeddings.word_embeddings.weight", {words, kHidden}, noise(words * kHidden, 1));
+  add("embeddings.position_embeddings.weight", {kPositions, kHidden}, noise(kPositions * kHidden, 0.3f));
+  add("embeddings.token_type_embeddings.weight", {2, kHidden}, noise(2 * kHidden, 0.3f));
+  norm("embeddings.LayerNorm");
+  const std::string at = "encoder.layer.0.";
+  for (const char* name :
+       {"attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense"})
+    linear(at + name, kHidden, kHidden);
+  linear(at + "intermediate.dense", kIntermediate, kHidden);
+  linear(at + "output.dense", kHidden, kIntermediate);
+  norm(at + "attention.output.LayerNorm");
+  norm(at + "output.LayerNorm");
+
+  std::string text = header.dump();
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const uint64_t header_bytes = text.size();
+  write_file(folder / "model.safetensors",
+             std::string(reinterpret_cast<const char*>(&header_bytes), sizeof header_bytes) + text + data);
+  auto config = nlohmann::json::parse(read_file(folder / "config.json"));
+  config["hidden_size"] = kHidden;
+  config["num_hidden_layers"] = 1;
+  config["intermediate_size"] = kIntermediate;
+  config["vocab_size"] = words;
+  write_file(folder / "config.json", config.dump());
+}
+
+TEST_CASE("the selector's pack keeps the limit, and its report has every candidate with its figures and a verdict") {
+  const AutoShop shop("bert");
+  QuantizeOptions options = shop.options();
+  Quantizer quantizer(std::move(options));
+  const QuantizeResult result = quantizer.run();
+  REQUIRE(result.selection);
+  REQUIRE(result.verification);
+  CHECK(result.verification->loss() <= result.selection->loss_limit);
+  CHECK(result.selection->loss_limit <= kLossTarget);
+  Pack(shop.output).verify();
+
+  const auto report = nlohmann::json::parse(report_json(quantizer, &result));
+  CHECK(report["selection"]["tensors"].size() == result.selection->tensors.size());
+  for (const auto& tensor : report["selection"]["tensors"]) {
+    int chosen = 0;
+    for (const auto& candidate : tensor["candidates"]) {
+      chosen += candidate["chosen"].get<bool>() ? 1 : 0;
+      CHECK(candidate["bytes"] > 0);
+      CHECK(candidate["weight_error"].is_number());
+      CHECK_FALSE(candidate["verdict"].get<std::string>().empty());
+    }
+    CHECK(chosen == 1);
+  }
+  CHECK(contains(report_html(quantizer, &result), "low_rank"));
+}
+
+TEST_CASE("a layer's measured error follows its precision") {
+  const AutoShop shop("bert");
+  const QuantizeResult result = shop.run();
+  const TensorCandidates& tensor = tensor_of(*result.selection, "layers.1.up.weight");
+  const auto error = [&](CandidateKind kind) { return tensor.find(kind)->output_error.value(); };
+  CHECK(error(CandidateKind::int4) > 3 * error(CandidateKind::int8));
+  CHECK(error(CandidateKind::int8) > 3 * error(CandidateKind::fp16));
+  CHECK(error(CandidateKind::fp32) == 0);
+  CHECK(tensor.find(CandidateKind::int8)->decode_us.value() > 0);
+}
+
+TEST_CASE("the choice, and with it the pack, is the same on any number of threads and any number of times") {
+  for (const char* golden : {"bert", "llama"}) {
+    const AutoShop shop(golden);
+    std::string first;
+    for (const int threads : {1, 2, 3}) {
+      QuantizeOptions options = shop.options();
+      options.threads = threads;
+      options.force = true;
+      Quantizer(std::move(options)).run();
+      const std::string bytes = read_file(shop.output);
+      if (first.empty()) first = bytes;
+      INFO(golden, " on ", threads, " threads");
+      CHECK(bytes == first);
+    }
+  }
+}
+
+TEST_CASE("a second run finds the choice made, and another target is another recipe") {
+  const AutoShop shop("bert");
+  shop.run();
+  Quantizer again(shop.options());
+  const QuantizeResult result = again.run();
+  CHECK(result.up_to_date);
+  const Pack pack(shop.output);
+  for (const TensorJob& job : again.tensors().jobs) CHECK(job.dtype == pack.require(job.spec.name).dtype);
+  CHECK(shop.run(AutoTarget::quality).reason == "the recipe changed");
+  QuantizeOptions calibrated = shop.options(AutoTarget::quality);
+  calibrated.calibration_texts = {"The law of the court."};
+  CHECK(Quantizer(std::move(calibrated)).run().reason == "the recipe changed");
+}
+
+TEST_CASE("the target quality takes no more bytes than int8, and is no farther from full precision") {
+  const AutoShop shop("bert");
+  const QuantizeResult result = shop.run(AutoTarget::quality);
+  CHECK(result.selection->tensor_bytes <= result.selection->int8_tensor_bytes);
+  CHECK(result.selection->chosen.loss() <= result.selection->int8.loss());
+}
+
+TEST_CASE("four bits that are the source's own are kept, since nothing is smaller or nearer") {
+  const AutoShop shop("llama-gguf");
+  Quantizer quantizer(shop.options());
+  const QuantizeResult result = quantizer.run();
+  for (const TensorCandidates& tensor : result.selection->tensors)
+    if (tensor.source->type == SourceType::q4_1) CHECK(tensor.find(CandidateKind::int4)->weight_error == 0.0);
+  CHECK(result.verification->passed());
+}
+
+TEST_CASE("a rule takes its tensors out of the choice") {
+  const AutoShop shop("bert");
+  QuantizeOptions options = shop.options();
+  options.rules.push_back(parse_rule("layers\\.0\\.q=fp16"));
+  const QuantizeResult result = Quantizer(std::move(options)).run();
+  CHECK(Pack(shop.output).require("layers.0.q.weight").dtype == DType::linear_f16);
+  CHECK(contains(tensor_of(*result.selection, "layers.0.q.weight").choice().verdict, "--tensor-type"));
+}
+
+TEST_CASE("a weight of low rank is stored as two factors, and the model answers the same") {
+  const AutoShop shop("bert");
+  write_thin_encoder(shop.source, 4);
+  const QuantizeResult result = shop.run();
+  const Candidate& choice = tensor_of(*result.selection, "layers.0.up.weight").choice();
+  CHECK(choice.kind == CandidateKind::low_rank);
+  CHECK((choice.rank > 0 && choice.rank <= 4));
+  CHECK(result.verification->passed());
+
+  const Pack pack(shop.output);
+  CHECK(pack.require("layers.0.up.weight.v").shape == Shape{choice.rank, 128});
+  CHECK(pack.require("layers.0.up.weight.u").shape == Shape{256, choice.rank});
+  CHECK_FALSE(pack.find("layers.0.up.weight"));
+  CHECK(pack.find("layers.0.q.weight.v"));  // one of a group that shares its input
+  Quantizer again(shop.options());
+  CHECK(again.run().up_to_date);
+  CHECK(again.tensor_bytes() == [&] {
+    uint64_t bytes = 0;
+    for (const PackTensor& tensor : pack.tensors()) bytes += tensor.data.size() + tensor.scales.size_bytes();
+    return bytes;
+  }());
+
+  // Against the whole weights in full precision, through the public way of opening a pack.
+  QuantizeOptions full = shop.options();
+  full.precision = Precision::fp32;
+  full.output = shop.folder / "full.pack";
+  Quantizer(std::move(full)).run();
+  const Pack whole(shop.folder / "full.pack");
+  ThreadPool pool(1);
+  const auto ops = make_cpu_ops(pool);
+  const auto thin_embedder = open_embedder(pack, *ops), whole_embedder = open_embedder(whole, *ops);
+  std::vector<float> a(128), b(128);
+  const std::string_view text = "the law of the court";
+  thin_embedder->embed(std::span(&text, 1), a);
+  whole_embedder->embed(std::span(&text, 1), b);
+  double dot = 0;
+  for (size_t i = 0; i < a.size(); ++i) dot += double(a[i]) * double(b[i]);
+  CHECK(dot > 0.98);
+}
+
+TEST_CASE("a model that no choice keeps near full precision is not published, and nothing is left") {
+  // Random weights of this size amplify the rounding to 4 bits beyond any floor, and the rule leaves no other choice.
+  const AutoShop shop("llama");
+  QuantizeOptions options = shop.options();
+  options.rules.push_back(parse_rule("layers=int4"));
+  const auto error = error_of([&] { Quantizer(std::move(options)).run(); });
+  REQUIRE(error);
+  CHECK(error->code() == Code::verify_failed);
+  for (const auto& entry : fs::directory_iterator(shop.folder.path()))
+    CHECK((entry.path() == shop.source || entry.path().filename() == ".m.pack.lock"));
+}
+
+}  // namespace
+}  // namespace frugal
