@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "generate/generator.h"
 #include "model/arch/registry.h"
+#include "model/generate/generator.h"
 #include "model/nn/architecture.h"
 #include "model/nn/model_source.h"
 #include "telemetry/memory_stats.h"

@@ -1,6 +1,6 @@
 // The delimiters that sources stand between in a prompt. Whoever wrote a source must not be able to foretell its
 // delimiter; the same source should have the same one every time, so that its tokens are known from the last time
-// (generate/prefix_cache.h) and an answer can be had again.
+// (model/generate/prefix_cache.h) and an answer can be had again.
 #pragma once
 
 #include <filesystem>

@@ -10,11 +10,11 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "compute/ops/ops.h"
-#include "generate/prefix_cache.h"
 #include "memory/budget.h"
 #include "model/arch/bulk_embedder.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
+#include "model/generate/prefix_cache.h"
 #include "model/nn/decoder.h"
 #include "telemetry/memory_stats.h"
 

@@ -10,10 +10,10 @@
 #include <string>
 
 #include "compute/ops/plugin.h"
-#include "generate/generator.h"
 #include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/pager.h"
+#include "model/generate/generator.h"
 #include "model/nn/embedder.h"
 #include "model/nn/kv_cache.h"
 #include "model/tokenize/chat.h"
@@ -45,7 +45,7 @@ struct ModelPaths {
   std::function<std::filesystem::path()> generator;
 };
 
-/// How the generator holds what it reads, and where it keeps it for the next process (generate/prefix_cache.h).
+/// How the generator holds what it reads, and where it keeps it for the next process (model/generate/prefix_cache.h).
 struct GeneratorMemory {
   KvType kv_type = KvType::automatic;
   std::filesystem::path prefix_folder;  // empty: nowhere

@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "generate/generator.h"
+#include "model/generate/generator.h"
 #include "rag/answer_extract.h"
 #include "rag/boundary.h"
 #include "rag/cache.h"

@@ -16,7 +16,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "generate/generator.h"
+#include "model/generate/generator.h"
 #include "rag/models.h"
 #include "rag/store.h"
 #include "text/language.h"

@@ -1,5 +1,5 @@
 // The keys and values that a decoder has computed, so that a token is read once.
-// Not a cache between processes: that is generate/prefix_cache.h, which saves and appends these rows.
+// Not a cache between processes: that is model/generate/prefix_cache.h, which saves and appends these rows.
 #pragma once
 
 #include <cstddef>

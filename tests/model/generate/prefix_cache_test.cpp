@@ -1,4 +1,4 @@
-#include "generate/prefix_cache.h"
+#include "model/generate/prefix_cache.h"
 #include "model/format/pack.h"
 
 #include <doctest/doctest.h>
@@ -18,9 +18,9 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
-#include "generate/generator.h"
 #include "memory/budget.h"
 #include "model/arch/registry.h"
+#include "model/generate/generator.h"
 #include "model/nn/kv_cache.h"
 #include "support/backends.h"
 #include "support/golden.h"

@@ -1,4 +1,4 @@
-#include "generate/text_stream.h"
+#include "model/generate/text_stream.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "generate/prefix_cache.h"
+#include "model/generate/prefix_cache.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "generate/sampler.h"
+#include "model/generate/token_sampler.h"
 
 #include <fmt/format.h>
 #include <algorithm>

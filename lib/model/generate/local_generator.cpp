@@ -6,11 +6,11 @@
 #include <chrono>
 
 #include "base/error.h"
-#include "generate/generator.h"
-#include "generate/prefix_cache.h"
-#include "generate/sampler.h"
-#include "generate/text_stream.h"
 #include "memory/budget.h"
+#include "model/generate/generator.h"
+#include "model/generate/prefix_cache.h"
+#include "model/generate/text_stream.h"
+#include "model/generate/token_sampler.h"
 #include "model/nn/kv_cache.h"
 
 namespace frugal {

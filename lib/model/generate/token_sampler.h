@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "generate/generator.h"
+#include "model/generate/generator.h"
 
 namespace frugal {
 

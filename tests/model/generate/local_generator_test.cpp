@@ -8,10 +8,10 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
-#include "generate/generator.h"
 #include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
+#include "model/generate/generator.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
 #include "support/golden.h"

@@ -5,8 +5,8 @@
 #include <map>
 
 #include "base/error.h"
-#include "generate/sampler.h"
-#include "generate/text_stream.h"
+#include "model/generate/text_stream.h"
+#include "model/generate/token_sampler.h"
 
 using namespace frugal;
 
