@@ -12,10 +12,10 @@
 #include "base/thread_pool.h"
 #include "cli/memory_report.h"
 #include "config/pipeline.h"
-#include "eval/loaded_model.h"
 #include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/profile.h"
+#include "model/hub/loaded_model.h"
 
 namespace frugal::cli {
 

@@ -13,7 +13,7 @@
 
 #include "base/statistics.h"
 #include "eval/dataset.h"
-#include "rag/models.h"
+#include "model/hub/models.h"
 #include "rag/pipeline.h"
 #include "rag/store.h"
 

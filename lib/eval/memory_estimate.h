@@ -10,7 +10,7 @@
 #include <string_view>
 
 #include "eval/counting_ops.h"
-#include "eval/loaded_model.h"
+#include "model/hub/loaded_model.h"
 
 namespace frugal {
 

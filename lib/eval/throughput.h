@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "eval/loaded_model.h"
+#include "model/hub/loaded_model.h"
 
 namespace frugal {
 

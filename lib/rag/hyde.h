@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rag/models.h"
+#include "model/hub/models.h"
 #include "rag/query.h"
 
 namespace frugal {

@@ -14,12 +14,12 @@
 #include <vector>
 
 #include "model/generate/generator.h"
+#include "model/hub/models.h"
 #include "rag/answer_extract.h"
 #include "rag/boundary.h"
 #include "rag/cache.h"
 #include "rag/evidence.h"
 #include "rag/hyde.h"
-#include "rag/models.h"
 #include "rag/query.h"
 #include "rag/retrieve.h"
 #include "telemetry/trace.h"

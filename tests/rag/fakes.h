@@ -17,7 +17,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "model/generate/generator.h"
-#include "rag/models.h"
+#include "model/hub/models.h"
 #include "rag/store.h"
 #include "text/language.h"
 #include "text/words.h"

@@ -14,9 +14,9 @@
 #include "cli/tool.h"
 #include "config/paths.h"
 #include "memory/budget.h"
+#include "model/hub/models.h"
 #include "rag/index.h"
 #include "rag/index_report.h"
-#include "rag/models.h"
 
 namespace frugal {
 namespace {

@@ -9,8 +9,8 @@
 #include "config/config.h"
 #include "config/paths.h"
 #include "memory/budget.h"
+#include "model/hub/models.h"
 #include "model/nn/kv_cache.h"
-#include "rag/models.h"
 #include "rag/pipeline.h"
 
 namespace frugal {

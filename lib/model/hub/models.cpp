@@ -1,4 +1,4 @@
-#include "rag/models.h"
+#include "model/hub/models.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>

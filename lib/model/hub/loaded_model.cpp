@@ -1,4 +1,4 @@
-#include "eval/loaded_model.h"
+#include "model/hub/loaded_model.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "eval/load_mode.h"
+#include "model/hub/load_mode.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "rag/models.h"
+#include "model/hub/models.h"
 
 #include <doctest/doctest.h>
 

@@ -8,9 +8,9 @@
 #include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
+#include "model/hub/models.h"
 #include "model/nn/decoder.h"
 #include "model/nn/model_source.h"
-#include "rag/models.h"
 
 namespace frugal {
 namespace {
