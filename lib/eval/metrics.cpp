@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

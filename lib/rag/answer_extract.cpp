@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/ascii.h"
-#include "text/sentences.h"
+#include "rag/text/sentences.h"
 
 namespace frugal {
 namespace {

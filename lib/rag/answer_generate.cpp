@@ -11,10 +11,10 @@
 #include "rag/cite.h"
 #include "rag/evidence.h"
 #include "rag/prompt.h"
-#include "text/language.h"
-#include "text/sentences.h"
-#include "text/stemmer.h"
-#include "text/words.h"
+#include "rag/text/language.h"
+#include "rag/text/sentences.h"
+#include "rag/text/stemmer.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "rag/query.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 

@@ -10,9 +10,9 @@
 #include "base/ascii.h"
 #include "rag/law_number.h"
 #include "rag/legal.h"
-#include "text/language.h"
-#include "text/sentences.h"
-#include "text/words.h"
+#include "rag/text/language.h"
+#include "rag/text/sentences.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

@@ -10,7 +10,7 @@
 #include "model/tokenize/tokenizer.h"
 #include "rag/extract.h"
 #include "rag/reference.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 

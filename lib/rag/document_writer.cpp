@@ -6,7 +6,7 @@
 
 #include "base/hash.h"
 #include "rag/schema.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 namespace {

@@ -12,7 +12,7 @@
 #include "rag/reference.h"
 #include "rag/sqlite.h"
 #include "rag/terms.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <unordered_set>
 
-#include "text/language.h"
-#include "text/words.h"
+#include "rag/text/language.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "rag/reference.h"
 #include "rag/store.h"
-#include "text/language.h"
-#include "text/stemmer.h"
+#include "rag/text/language.h"
+#include "rag/text/stemmer.h"
 
 namespace frugal {
 

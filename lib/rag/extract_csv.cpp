@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "rag/encoding.h"
 #include "rag/extract_formats.h"
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 

@@ -7,7 +7,7 @@
 #include "base/error.h"
 #include "rag/law_number.h"
 #include "rag/reference.h"
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdlib>
 
 #include "base/ascii.h"
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

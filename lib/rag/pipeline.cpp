@@ -13,7 +13,7 @@
 #include "rag/cite.h"
 #include "rag/memory_peak.h"
 #include "rag/prompt.h"
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

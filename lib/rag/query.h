@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "rag/store.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 

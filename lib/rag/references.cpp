@@ -12,7 +12,7 @@
 #include "rag/law_number.h"
 #include "rag/legal.h"
 #include "rag/reference.h"
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

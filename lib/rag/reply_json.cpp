@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 namespace {

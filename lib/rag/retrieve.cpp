@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "rag/fuse.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 namespace {

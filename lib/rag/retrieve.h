@@ -10,7 +10,7 @@
 #include "rag/query.h"
 #include "rag/reference.h"
 #include "rag/store.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 

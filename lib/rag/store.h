@@ -13,7 +13,7 @@
 
 #include "memory/budget.h"
 #include "rag/reference.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 

@@ -14,8 +14,8 @@
 #include "rag/sqlite.h"
 #include "rag/store.h"
 #include "rag/terms.h"
+#include "rag/text/language.h"
 #include "rag/vectors.h"
-#include "text/language.h"
 
 namespace frugal {
 namespace {

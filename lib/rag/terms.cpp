@@ -8,8 +8,8 @@
 
 #include "base/ascii.h"
 #include "base/hash.h"
-#include "text/language.h"
-#include "text/words.h"
+#include "rag/text/language.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "rag/store.h"
-#include "text/language.h"
-#include "text/stemmer.h"
+#include "rag/text/language.h"
+#include "rag/text/stemmer.h"
 
 namespace frugal {
 

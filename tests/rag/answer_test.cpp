@@ -5,7 +5,7 @@
 
 #include "base/utf8.h"
 #include "rag/fakes.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 using namespace frugal;
 using frugal::testing::bag_of_words;

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "rag/reply_json.h"
-#include "text/language.h"
+#include "rag/text/language.h"
 
 using namespace frugal;
 namespace fs = std::filesystem;

@@ -19,8 +19,8 @@
 #include "model/generate/generator.h"
 #include "model/hub/models.h"
 #include "rag/store.h"
-#include "text/language.h"
-#include "text/words.h"
+#include "rag/text/language.h"
+#include "rag/text/words.h"
 
 namespace frugal::testing {
 

@@ -11,9 +11,9 @@
 #include "rag/index_fakes.h"
 #include "rag/schema.h"
 #include "rag/sqlite.h"
+#include "rag/text/language.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
-#include "text/language.h"
 
 using namespace frugal;
 using frugal::testing::CountingEmbedder;

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/utf8.h"
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace {
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-#include "text/stemmer.h"
+#include "rag/text/stemmer.h"
 
-#include "text/language.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 

@@ -9,9 +9,9 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
-#include "text/language.h"
-#include "text/stemmer.h"
-#include "text/words.h"
+#include "rag/text/language.h"
+#include "rag/text/stemmer.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 

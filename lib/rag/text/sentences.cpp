@@ -12,8 +12,8 @@
 
 #include "base/ascii.h"
 #include "base/utf8.h"
-#include "text/sentences.h"
-#include "text/words.h"
+#include "rag/text/sentences.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 

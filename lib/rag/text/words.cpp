@@ -12,7 +12,7 @@
 
 #include "base/ascii.h"
 #include "base/utf8.h"
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 

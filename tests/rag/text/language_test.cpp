@@ -1,8 +1,8 @@
-#include "text/language.h"
+#include "rag/text/language.h"
 #include "base/utf8.h"
-#include "text/sentences.h"
-#include "text/stemmer.h"
-#include "text/words.h"
+#include "rag/text/sentences.h"
+#include "rag/text/stemmer.h"
+#include "rag/text/words.h"
 
 #include <doctest/doctest.h>
 

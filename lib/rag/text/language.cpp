@@ -1,10 +1,10 @@
-#include "text/language.h"
+#include "rag/text/language.h"
 
 #include <algorithm>
 #include <array>
 #include <span>
 
-#include "text/words.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 
