@@ -1,4 +1,5 @@
-// Tables of laws as YAML: configs/references/*.yaml and the user's own. Values only; rag/reference.h makes use of them.
+// Tables of laws as YAML: configs/references/*.yaml and the user's own. Values only; rag/law/provision.h makes use of
+// them.
 #pragma once
 
 #include <filesystem>

@@ -8,8 +8,8 @@
 #include <set>
 
 #include "base/ascii.h"
-#include "rag/law_number.h"
-#include "rag/legal.h"
+#include "rag/law/law_number.h"
+#include "rag/law/legal.h"
 #include "rag/text/language.h"
 #include "rag/text/sentences.h"
 #include "rag/text/words.h"

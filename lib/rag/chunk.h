@@ -9,7 +9,7 @@
 
 #include "model/tokenize/tokenizer.h"
 #include "rag/extract.h"
-#include "rag/reference.h"
+#include "rag/law/provision.h"
 #include "rag/text/language.h"
 
 namespace frugal {

@@ -9,7 +9,7 @@
 
 #include "rag/chunk.h"
 #include "rag/extract.h"
-#include "rag/reference.h"
+#include "rag/law/provision.h"
 #include "rag/sqlite.h"
 #include "rag/terms.h"
 #include "rag/text/language.h"

@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "rag/reference.h"
+#include "rag/law/provision.h"
 #include "rag/store.h"
 #include "rag/text/language.h"
 #include "rag/text/stemmer.h"

@@ -15,7 +15,7 @@
 
 #include "model/nn/embedder.h"
 #include "rag/extract.h"
-#include "rag/reference.h"
+#include "rag/law/provision.h"
 #include "rag/store.h"
 
 namespace frugal {

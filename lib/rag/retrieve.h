@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rag/law/provision.h"
 #include "rag/query.h"
-#include "rag/reference.h"
 #include "rag/store.h"
 #include "rag/text/language.h"
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "memory/budget.h"
-#include "rag/reference.h"
+#include "rag/law/provision.h"
 #include "rag/text/language.h"
 
 namespace frugal {

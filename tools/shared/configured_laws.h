@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "config/paths.h"
 #include "config/references.h"
-#include "rag/reference.h"
+#include "rag/law/provision.h"
 
 namespace frugal {
 

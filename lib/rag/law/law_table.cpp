@@ -5,8 +5,8 @@
 #include <array>
 
 #include "base/error.h"
-#include "rag/law_number.h"
-#include "rag/reference.h"
+#include "rag/law/law_number.h"
+#include "rag/law/provision.h"
 #include "rag/text/words.h"
 
 namespace frugal {

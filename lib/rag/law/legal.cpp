@@ -1,4 +1,4 @@
-#include "rag/legal.h"
+#include "rag/law/legal.h"
 
 #include <algorithm>
 #include <array>

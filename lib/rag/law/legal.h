@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rag/reference.h"
+#include "rag/law/provision.h"
 
 namespace frugal {
 

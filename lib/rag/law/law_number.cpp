@@ -1,4 +1,4 @@
-#include "rag/law_number.h"
+#include "rag/law/law_number.h"
 
 #include <algorithm>
 #include <array>

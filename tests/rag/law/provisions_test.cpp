@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "rag/index_fakes.h"
-#include "rag/legal.h"
-#include "rag/reference.h"
+#include "rag/law/legal.h"
+#include "rag/law/provision.h"
 
 using namespace frugal;
 

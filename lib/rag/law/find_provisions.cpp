@@ -9,9 +9,9 @@
 #include <array>
 
 #include "base/ascii.h"
-#include "rag/law_number.h"
-#include "rag/legal.h"
-#include "rag/reference.h"
+#include "rag/law/law_number.h"
+#include "rag/law/legal.h"
+#include "rag/law/provision.h"
 #include "rag/text/words.h"
 
 namespace frugal {
