@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "model/tokenize/tokenizer.h"
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 #include "rag/law/provision.h"
 #include "rag/text/language.h"
 

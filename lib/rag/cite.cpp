@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 
 namespace frugal {
 namespace {

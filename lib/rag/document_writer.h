@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "rag/chunk.h"
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 #include "rag/law/provision.h"
 #include "rag/sqlite.h"
 #include "rag/terms.h"

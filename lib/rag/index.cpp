@@ -14,8 +14,8 @@
 #include "base/log.h"
 #include "rag/chunk.h"
 #include "rag/document_writer.h"
+#include "rag/extract/sources.h"
 #include "rag/schema.h"
-#include "rag/sources.h"
 #include "rag/vector_keeper.h"
 
 namespace frugal {

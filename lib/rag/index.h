@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "model/nn/embedder.h"
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 #include "rag/law/provision.h"
 #include "rag/store.h"
 

@@ -6,7 +6,7 @@
 
 #include "fuzz/expect.h"
 #include "rag/chunk.h"
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 
 namespace {
 

@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/units.h"
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 #include "rag/reply_json.h"
 
 using namespace frugal;

@@ -1,4 +1,4 @@
-#include "rag/sources.h"
+#include "rag/extract/sources.h"
 
 #include <glob.h>
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "rag/encoding.h"
-#include "rag/extract_formats.h"
+#include "rag/extract/encoding.h"
+#include "rag/extract/extract_formats.h"
 
 namespace frugal {
 namespace {

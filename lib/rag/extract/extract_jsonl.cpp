@@ -6,8 +6,8 @@
 #include <set>
 
 #include "base/error.h"
-#include "rag/encoding.h"
-#include "rag/extract_formats.h"
+#include "rag/extract/encoding.h"
+#include "rag/extract/extract_formats.h"
 
 namespace frugal {
 namespace {

@@ -1,4 +1,4 @@
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 
 #include <doctest/doctest.h>
 

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "rag/extract_formats.h"
+#include "rag/extract/extract_formats.h"
 
 namespace frugal {
 namespace {

@@ -1,4 +1,4 @@
-#include "rag/encoding.h"
+#include "rag/extract/encoding.h"
 
 #include <fmt/format.h>
 

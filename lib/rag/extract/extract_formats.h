@@ -6,7 +6,7 @@
 #include <string>
 
 #include "base/hash.h"
-#include "rag/extract.h"
+#include "rag/extract/extract.h"
 
 namespace frugal {
 
