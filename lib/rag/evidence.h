@@ -8,8 +8,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "rag/index/store.h"
 #include "rag/law/provision.h"
-#include "rag/store.h"
 #include "rag/text/language.h"
 #include "rag/text/stemmer.h"
 

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "rag/store.h"
+#include "rag/index/store.h"
 
 namespace frugal {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rag/store.h"
+#include "rag/index/store.h"
 #include "rag/text/language.h"
 
 namespace frugal {

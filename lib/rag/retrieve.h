@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "rag/index/store.h"
 #include "rag/law/provision.h"
 #include "rag/query.h"
-#include "rag/store.h"
 #include "rag/text/language.h"
 
 namespace frugal {

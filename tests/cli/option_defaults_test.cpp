@@ -4,8 +4,8 @@
 #include <algorithm>
 
 #include "../../tools/shared/rag_options.h"
-#include "rag/chunk.h"
-#include "rag/index.h"
+#include "rag/index/chunk.h"
+#include "rag/index/index_writer.h"
 
 using namespace frugal;
 

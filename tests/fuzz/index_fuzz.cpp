@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "fuzz/expect.h"
-#include "rag/index.h"
-#include "rag/store.h"
+#include "rag/index/index_writer.h"
+#include "rag/index/store.h"
 
 namespace {
 

@@ -18,7 +18,7 @@
 #include "base/hash.h"
 #include "model/generate/generator.h"
 #include "model/hub/models.h"
-#include "rag/store.h"
+#include "rag/index/store.h"
 #include "rag/text/language.h"
 #include "rag/text/words.h"
 

@@ -17,7 +17,7 @@
 #include "config/load.h"
 #include "eval/evaluation.h"
 #include "memory/budget.h"
-#include "rag/index.h"
+#include "rag/index/index_writer.h"
 
 namespace frugal {
 namespace {

@@ -15,8 +15,8 @@
 #include "config/paths.h"
 #include "memory/budget.h"
 #include "model/hub/models.h"
-#include "rag/index.h"
-#include "rag/index_report.h"
+#include "rag/index/index_report.h"
+#include "rag/index/index_writer.h"
 
 namespace frugal {
 namespace {

@@ -1,4 +1,4 @@
-#include "rag/vectors.h"
+#include "rag/index/vectors.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -15,8 +15,8 @@
 
 #include "model/nn/embedder.h"
 #include "rag/extract/extract.h"
+#include "rag/index/store.h"
 #include "rag/law/provision.h"
-#include "rag/store.h"
 
 namespace frugal {
 

@@ -1,11 +1,11 @@
-#include "rag/document_writer.h"
+#include "rag/index/document_writer.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "base/hash.h"
-#include "rag/schema.h"
+#include "rag/index/schema.h"
 #include "rag/text/language.h"
 
 namespace frugal {

@@ -10,12 +10,12 @@
 
 #include "base/error.h"
 #include "memory/budget.h"
-#include "rag/schema.h"
-#include "rag/sqlite.h"
-#include "rag/store.h"
-#include "rag/terms.h"
+#include "rag/index/schema.h"
+#include "rag/index/sqlite.h"
+#include "rag/index/store.h"
+#include "rag/index/terms.h"
+#include "rag/index/vectors.h"
 #include "rag/text/language.h"
-#include "rag/vectors.h"
 
 namespace frugal {
 namespace {

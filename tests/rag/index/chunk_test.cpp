@@ -1,4 +1,4 @@
-#include "rag/chunk.h"
+#include "rag/index/chunk.h"
 
 #include <doctest/doctest.h>
 

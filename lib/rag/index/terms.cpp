@@ -1,4 +1,4 @@
-#include "rag/terms.h"
+#include "rag/index/terms.h"
 
 #include <fmt/format.h>
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "rag/sqlite.h"
-#include "rag/vectors.h"
+#include "rag/index/sqlite.h"
+#include "rag/index/vectors.h"
 
 namespace frugal::schema {
 

@@ -1,5 +1,5 @@
 // Vectors that do not fit in the budget: the same hits, and the pages stay within it.
-#include "rag/vectors.h"
+#include "rag/index/vectors.h"
 #include "memory/budget.h"
 
 #include <doctest/doctest.h>

@@ -1,5 +1,5 @@
 // The run of `add` and `remove`: files to documents in transactions of a few hundred chunks, then vectors in batches.
-#include "rag/index.h"
+#include "rag/index/index_writer.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -12,11 +12,11 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "rag/chunk.h"
-#include "rag/document_writer.h"
 #include "rag/extract/sources.h"
-#include "rag/schema.h"
-#include "rag/vector_keeper.h"
+#include "rag/index/chunk.h"
+#include "rag/index/document_writer.h"
+#include "rag/index/schema.h"
+#include "rag/index/vector_keeper.h"
 
 namespace frugal {
 namespace {

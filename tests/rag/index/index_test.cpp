@@ -1,4 +1,4 @@
-#include "rag/index.h"
+#include "rag/index/index_writer.h"
 
 #include <doctest/doctest.h>
 
@@ -8,9 +8,9 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "memory/budget.h"
+#include "rag/index/schema.h"
+#include "rag/index/sqlite.h"
 #include "rag/index_fakes.h"
-#include "rag/schema.h"
-#include "rag/sqlite.h"
 #include "rag/text/language.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"

@@ -7,11 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "rag/chunk.h"
 #include "rag/extract/extract.h"
+#include "rag/index/chunk.h"
+#include "rag/index/sqlite.h"
+#include "rag/index/terms.h"
 #include "rag/law/provision.h"
-#include "rag/sqlite.h"
-#include "rag/terms.h"
 #include "rag/text/language.h"
 
 namespace frugal {

@@ -1,4 +1,4 @@
-#include "rag/index_report.h"
+#include "rag/index/index_report.h"
 
 #include <fmt/format.h>
 

@@ -8,11 +8,11 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "rag/document_writer.h"
-#include "rag/index.h"
-#include "rag/schema.h"
-#include "rag/terms.h"
-#include "rag/vectors.h"
+#include "rag/index/document_writer.h"
+#include "rag/index/index_writer.h"
+#include "rag/index/schema.h"
+#include "rag/index/terms.h"
+#include "rag/index/vectors.h"
 
 namespace frugal {
 namespace {

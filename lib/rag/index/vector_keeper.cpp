@@ -1,4 +1,4 @@
-#include "rag/vector_keeper.h"
+#include "rag/index/vector_keeper.h"
 
 #include <fmt/format.h>
 
@@ -8,8 +8,8 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "rag/document_writer.h"
-#include "rag/schema.h"
+#include "rag/index/document_writer.h"
+#include "rag/index/schema.h"
 
 namespace frugal {
 namespace {

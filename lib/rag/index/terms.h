@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "rag/store.h"
+#include "rag/index/store.h"
 #include "rag/text/language.h"
 #include "rag/text/stemmer.h"
 

@@ -1,4 +1,4 @@
-#include "rag/schema.h"
+#include "rag/index/schema.h"
 
 #include <fmt/format.h>
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "model/nn/embedder.h"
-#include "rag/sqlite.h"
-#include "rag/vectors.h"
+#include "rag/index/sqlite.h"
+#include "rag/index/vectors.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "rag/sqlite.h"
+#include "rag/index/sqlite.h"
 
 #include <fmt/format.h>
 #include <sqlite3.h>

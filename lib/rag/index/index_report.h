@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "rag/index.h"
+#include "rag/index/index_writer.h"
 
 namespace frugal {
 

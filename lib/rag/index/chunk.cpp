@@ -1,6 +1,6 @@
 // Three passes: lines to blocks (headings, articles, paragraphs); blocks to units that fit the budget (provisions,
 // sentences, words); units to chunks, filled up to the budget but never across a heading or into another article.
-#include "rag/chunk.h"
+#include "rag/index/chunk.h"
 
 #include <fmt/format.h>
 
