@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rag/file_cache.h"
+#include "rag/cache/file_cache.h"
 #include "rag/query.h"
 
 namespace frugal {

@@ -1,4 +1,4 @@
-#include "rag/file_cache.h"
+#include "rag/cache/file_cache.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
