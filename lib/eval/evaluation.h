@@ -14,8 +14,8 @@
 #include "base/statistics.h"
 #include "eval/dataset.h"
 #include "model/hub/models.h"
+#include "rag/answer/pipeline.h"
 #include "rag/index/store.h"
-#include "rag/pipeline.h"
 
 namespace frugal {
 

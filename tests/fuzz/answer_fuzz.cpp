@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "fuzz/expect.h"
-#include "rag/cite.h"
+#include "rag/answer/cite.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t num_bytes) {
   const std::string_view text(reinterpret_cast<const char*>(data), num_bytes);

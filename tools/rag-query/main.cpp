@@ -13,9 +13,9 @@
 #include "cli/output.h"
 #include "cli/tool.h"
 #include "memory/budget.h"
-#include "rag/batch.h"
-#include "rag/cite.h"
-#include "rag/render.h"
+#include "rag/answer/batch.h"
+#include "rag/answer/cite.h"
+#include "rag/answer/render.h"
 
 namespace frugal {
 namespace {

@@ -11,7 +11,7 @@
 #include "memory/budget.h"
 #include "model/hub/models.h"
 #include "model/nn/kv_cache.h"
-#include "rag/pipeline.h"
+#include "rag/answer/pipeline.h"
 
 namespace frugal {
 

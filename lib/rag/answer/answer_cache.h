@@ -1,0 +1,63 @@
+// Answers given before: the same question of the same index with the same models and options; and questions embedded
+// before. One small file each (file_cache.h).
+// A cache and nothing more: losing it, or any file of it, costs time only; it never fails a query.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rag/answer/query.h"
+#include "rag/cache/file_cache.h"
+
+namespace frugal {
+
+/// Everything an answer depends on. The index is its folder, generation and embedder; the models are their packs'
+/// identities.
+struct CacheKey {
+  std::string question;  // its white space made single, nothing else: case and accents may carry meaning
+  std::string options;
+  std::string index;
+  std::string models;
+  /// SHA-256 over the parts (each with its length) and the version of the stored form.
+  std::string hex() const;
+};
+
+class AnswerCache {
+ public:
+  AnswerCache(std::filesystem::path folder, uint64_t max_bytes);
+
+  /// The reply as it was stored, without timings and memory; nullopt if there is none or it cannot be used.
+  std::optional<Reply> find(const CacheKey& key) const;
+  /// Stores a reply. A failure (read-only folder, full disk) is logged and otherwise ignored.
+  void put(const CacheKey& key, const Reply& reply) const;
+
+ private:
+  FileCache files_;
+};
+
+/// What a question's vector depends on on the native backend, besides the instruction set.
+struct VectorKey {
+  std::string embedder;  // its fingerprint
+  std::string text;
+  int64_t dimension = 0;
+  std::string hex() const;
+};
+
+/// Vectors of questions: what spares a question the embedder where its answer is not known, because the index, an
+/// option or the generator changed. Not for plugins' backends, whose vectors may differ in their last bits.
+class ProbeCache {
+ public:
+  ProbeCache(std::filesystem::path folder, uint64_t max_bytes);
+  std::optional<std::vector<float>> find(const VectorKey& key) const;
+  void put(const VectorKey& key, std::span<const float> vector) const;
+
+ private:
+  FileCache files_;
+};
+
+}  // namespace frugal

@@ -1,0 +1,136 @@
+#include "rag/answer/answer_extract.h"
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/ascii.h"
+#include "rag/text/sentences.h"
+
+namespace frugal {
+namespace {
+
+// What a sentence says counts most; then its neighbourhood, for a pronoun's noun stands in the sentence before, how
+// well its chunk was found, and its meaning. Set by hand: rag-eval --answers says how often the quote holds the answer.
+constexpr float kContextWeight = 0.3f;
+constexpr float kPriorWeight = 0.4f;
+constexpr float kCosineWeight = 0.5f;
+// Below this share of a question's words a routed article is quoted from its start: the question asked for the article.
+constexpr float kAsksForMore = 0.5f;
+
+struct ScoredSentence {
+  Quote quote;
+  float score = 0;
+};
+
+std::string_view text_of(const Quote& quote, std::span<const Hit> hits) {
+  return std::string_view(hits[quote.hit].chunk.text).substr(quote.begin, quote.end - quote.begin);
+}
+
+// Cuts a range at the last space before the limit, never inside a character.
+uint32_t bounded_end(std::string_view text, uint32_t begin, uint32_t end, uint32_t max_bytes) {
+  if (end - begin <= max_bytes) return end;
+  const size_t space = text.find_last_of(" \n\t", begin + max_bytes);
+  if (space != std::string_view::npos && space > begin) return static_cast<uint32_t>(space);
+  uint32_t cut = begin + max_bytes;
+  while (cut > begin && is_continuation(text[cut])) --cut;
+  return cut;
+}
+
+// False for what Markdown marks as a heading, a table's row, a rule or a fence: these name an answer, they do not give
+// it.
+bool is_prose(std::string_view sentence) {
+  for (const std::string_view mark : {"#", "|", "```", "---", "==="})
+    if (sentence.starts_with(mark)) return false;
+  return true;
+}
+
+// The hits that may answer: those that bear the named reference best, or else the first few.
+size_t readable_hits(std::span<const Hit> hits, const QuoteOptions& options) {
+  const size_t limit = std::min(hits.size(), static_cast<size_t>(options.hits_read));
+  if (hits.empty() || !hits.front().reference_score) return limit;
+  size_t count = 1;
+  while (count < limit && hits[count].reference_score == hits.front().reference_score) ++count;
+  return count;
+}
+
+std::vector<ScoredSentence> score_by_words(const Evidence& evidence, std::span<const Hit> hits,
+                                           const QuoteOptions& options) {
+  std::vector<ScoredSentence> scored;
+  const size_t readable = readable_hits(hits, options);
+  const float best_score = std::max(hits.front().score, 1e-6f);
+  for (size_t h = 0; h < readable; ++h) {
+    const std::string_view text = hits[h].chunk.text;
+    const std::string about = hits[h].chunk.title + "\n" + hits[h].chunk.heading + "\n";
+    const float prior = std::clamp(hits[h].score / best_score, 0.0f, 1.0f);
+    uint32_t previous_begin = 0;
+    for (const Sentence& sentence : split_sentences(text)) {
+      const uint32_t end = bounded_end(text, sentence.begin, sentence.end, options.max_quote_bytes);
+      if (end == sentence.begin || !is_prose(text.substr(sentence.begin, end - sentence.begin))) continue;
+      const float own = evidence.coverage(text.substr(sentence.begin, end - sentence.begin));
+      const float around = evidence.coverage(about + std::string(text.substr(previous_begin, end - previous_begin)));
+      scored.push_back({{h, sentence.begin, end}, own + kContextWeight * around + kPriorWeight * prior});
+      previous_begin = sentence.begin;
+    }
+  }
+  std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+  return scored;
+}
+
+void add_cosines(std::span<ScoredSentence> sentences, std::span<const Hit> hits, Embedder& embedder,
+                 std::span<const float> query_vector) {
+  std::vector<std::string_view> texts;
+  for (const ScoredSentence& sentence : sentences) texts.push_back(text_of(sentence.quote, hits));
+  std::vector<float> vectors(texts.size() * query_vector.size());
+  embedder.embed(texts, vectors);
+  for (size_t i = 0; i < sentences.size(); ++i) {
+    const auto row = vectors.begin() + static_cast<std::ptrdiff_t>(i * query_vector.size());
+    sentences[i].score += kCosineWeight * std::inner_product(query_vector.begin(), query_vector.end(), row, 0.0f);
+  }
+}
+
+// The best of the first few once the cosine of the question is added. Most of a quick answer's time goes here, so the
+// leader by words is embedded first, and of the others only those that could still overtake it: a cosine is at most 1.
+Quote best_by_meaning(std::vector<ScoredSentence> sentences, std::span<const Hit> hits, Embedder& embedder,
+                      std::span<const float> query_vector, const QuoteOptions& options) {
+  sentences.resize(std::min(sentences.size(), static_cast<size_t>(options.sentences_embedded)));
+  const std::span<ScoredSentence> all(sentences);
+  add_cosines(all.first(1), hits, embedder, query_vector);
+  size_t rivals = 1;  // sorted by words: no rival comes after one that is none
+  while (rivals < all.size() && all[rivals].score + kCosineWeight > all[0].score) ++rivals;
+  if (rivals > 1) add_cosines(all.subspan(1, rivals - 1), hits, embedder, query_vector);
+  return std::max_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(rivals),
+                          [](const auto& a, const auto& b) { return a.score < b.score; })
+      ->quote;
+}
+
+// The start of a text, whole sentences as long as they fit.
+Quote quote_from_start(std::span<const Hit> hits, size_t hit, const QuoteOptions& options) {
+  const std::string_view text = hits[hit].chunk.text;
+  const std::vector<Sentence> sentences = split_sentences(text);
+  Quote quote{hit, sentences.front().begin, sentences.front().end};
+  for (const Sentence& sentence : sentences)
+    if (sentence.end - quote.begin <= options.max_quote_bytes) quote.end = sentence.end;
+  quote.end = bounded_end(text, quote.begin, quote.end, options.max_quote_bytes);
+  return quote;
+}
+
+}  // namespace
+
+std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
+                                   std::span<const float> query_vector, const QuoteOptions& options) {
+  if (hits.empty()) return std::nullopt;
+  std::vector<ScoredSentence> sentences = score_by_words(evidence, hits, options);
+  if (sentences.empty()) return std::nullopt;
+  if (hits.front().reference_score) {
+    const bool asks_for_more = evidence.coverage(text_of(sentences.front().quote, hits)) >= kAsksForMore;
+    if (!asks_for_more) return quote_from_start(hits, 0, options);
+  }
+  if (embedder && !query_vector.empty() && sentences.size() > 1 && options.sentences_embedded > 1)
+    return best_by_meaning(std::move(sentences), hits, *embedder, query_vector, options);
+  return sentences.front().quote;
+}
+
+}  // namespace frugal

@@ -1,0 +1,67 @@
+#include "rag/answer/batch.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/error.h"
+#include "rag/answer/reply_json.h"
+
+namespace frugal {
+namespace {
+
+std::string text_field(const nlohmann::json& object, const char* name, const char* other_name) {
+  const auto field = object.contains(name) ? object.find(name) : object.find(other_name);
+  if (field == object.end()) return {};
+  if (field->is_string()) return field->get<std::string>();
+  if (field->is_number()) return field->dump();
+  throw Error(Code::bad_input, fmt::format("batch line: '{}' is neither a text nor a number", field.key()));
+}
+
+// A line far longer than any question is not even kept to be echoed.
+std::string excerpt(std::string_view line) {
+  return std::string(line.substr(0, 200));
+}
+
+}  // namespace
+
+Query parse_batch_line(std::string_view line) {
+  if (!line.starts_with('{')) return {{}, std::string(line)};
+  const auto object = nlohmann::json::parse(line, nullptr, false);
+  if (object.is_discarded())
+    throw Error(Code::bad_input, "batch line: not a JSON object")
+        .hint("write {\"id\": …, \"query\": …}, or plain text");
+  Query query{text_field(object, "id", "_id"), text_field(object, "query", "text")};
+  if (query.text.empty())
+    throw Error(Code::bad_input, "batch line: no \"query\"").hint("write {\"id\": …, \"query\": …}, or plain text");
+  return query;
+}
+
+BatchResult answer_batch(Pipeline& pipeline, std::istream& lines, bool explain, Trace first,
+                         const std::function<void(const std::string& json)>& emit) {
+  const ReplyDetail detail = explain ? ReplyDetail::explain : ReplyDetail::contract;
+  BatchResult result;
+  Trace trace = std::move(first);
+  for (std::string line; std::getline(lines, line); trace = Trace(true)) {
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (line.find_first_not_of(" \t") == std::string::npos) continue;
+    ++result.asked;
+    Query query{{}, excerpt(line)};
+    try {
+      query = parse_batch_line(line);
+      const Reply reply = pipeline.ask(query, {}, std::move(trace));
+      result.abstained += reply.answer.abstained;
+      emit(reply_to_json(reply, detail));
+    } catch (const Error& error) {
+      // What is wrong with the models or the index is wrong for every line.
+      if (error.code() == Code::missing || error.code() == Code::mismatch) throw;
+      ++result.failed;
+      query.text = excerpt(query.text);
+      emit(error_to_json(query, error));
+    }
+  }
+  return result;
+}
+
+}  // namespace frugal

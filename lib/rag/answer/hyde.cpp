@@ -1,0 +1,51 @@
+#include "rag/answer/hyde.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/error.h"
+#include "rag/answer/prompt.h"
+
+namespace frugal {
+
+HydeResult expand(std::string_view question, const HydeOptions& options, Models& models, int64_t remaining_ms) {
+  if (options.mode == HydeMode::never) return {false, "never", {}};
+  if (options.mode == HydeMode::automatic) return {false, "auto: off, not yet shown to help with these models", {}};
+  try {
+    const ChatMessage messages[] = {
+        {"system",
+         "Write one short paragraph, as an encyclopedia or a law would, that answers the question. "
+         "Use the language of the question."},
+        {"user", plain_text(question)}};
+    GenerateOptions generate;
+    generate.max_new_tokens = options.max_new_tokens;
+    generate.deadline_ms = remaining_ms > 0 ? std::min(options.timeout_ms, remaining_ms) : options.timeout_ms;
+    // While it writes, the disk is idle: it has read its weights by the first word, and does not again.
+    const Generation passage = models.generator()->chat(messages, generate, [&](std::string_view) {
+      models.expect_embedder();
+      return true;
+    });
+    if (passage.finish == Finish::deadline)
+      return {false, fmt::format("skipped: took longer than {} ms", generate.deadline_ms), {}};
+    if (passage.text.empty()) return {false, "skipped: the generator wrote nothing", {}};
+    return {true, "always", passage.text};
+  } catch (const Error& error) {
+    return {false, fmt::format("skipped: {}", error.message()), {}};
+  }
+}
+
+std::vector<float> blend(std::span<const float> question, std::span<const float> passage) {
+  std::vector<float> mean(question.size());
+  double squares = 0;
+  for (size_t i = 0; i < mean.size(); ++i) {
+    mean[i] = (question[i] + passage[i]) / 2;
+    squares += double(mean[i]) * mean[i];
+  }
+  const auto scale = static_cast<float>(squares > 0 ? 1 / std::sqrt(squares) : 0);
+  for (float& value : mean) value *= scale;
+  return mean;
+}
+
+}  // namespace frugal

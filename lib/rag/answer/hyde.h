@@ -1,0 +1,36 @@
+// Hypothetical document embeddings (Gao et al. 2022): a passage that might answer the question, embedded beside it.
+// The question itself always stays in the probe. It helps weak retrievers and mostly harms strong ones (Weller et al.
+// 2023), so `automatic` stays off until it has been shown where it helps.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/hub/models.h"
+#include "rag/answer/query.h"
+
+namespace frugal {
+
+struct HydeOptions {
+  HydeMode mode = HydeMode::automatic;
+  int64_t max_new_tokens = 96;
+  int64_t timeout_ms = 5000;
+};
+
+struct HydeResult {
+  bool ran = false;
+  std::string reason;   // why it ran or did not
+  std::string passage;  // empty unless it ran
+};
+
+/// Writes the passage if the mode asks for it. A generator that is missing, fails or takes too long is a reason, not an
+/// error. remaining_ms: of the question's deadline; 0: none.
+HydeResult expand(std::string_view question, const HydeOptions& options, Models& models, int64_t remaining_ms);
+
+/// Unit vector half way between question and passage, both unit vectors of the same length.
+std::vector<float> blend(std::span<const float> question, std::span<const float> passage);
+
+}  // namespace frugal

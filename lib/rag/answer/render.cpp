@@ -1,0 +1,222 @@
+#include "rag/answer/render.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "base/ascii.h"
+#include "base/error.h"
+#include "base/units.h"
+#include "rag/answer/prompt.h"
+#include "rag/answer/reply_json.h"
+
+namespace frugal {
+namespace {
+
+constexpr std::array<std::pair<ReplyFormat, std::string_view>, 6> kFormats{{{ReplyFormat::text, "text"},
+                                                                            {ReplyFormat::json, "json"},
+                                                                            {ReplyFormat::jsonl, "jsonl"},
+                                                                            {ReplyFormat::markdown, "md"},
+                                                                            {ReplyFormat::csv, "csv"},
+                                                                            {ReplyFormat::files, "files"}}};
+
+// One line of plain text, cut at a character when it is longer than `limit` bytes.
+std::string snippet(std::string_view text, size_t limit) {
+  const std::string line = collapse_spaces(plain_text(text));
+  if (line.size() <= limit) return line;
+  size_t cut = limit;
+  while (cut > 0 && is_continuation(line[cut])) --cut;
+  return line.substr(0, cut) + "…";
+}
+
+std::string place(const std::string& path, int64_t line, int64_t page) {
+  std::string text = snippet(path, 400);
+  if (page > 0) return fmt::format("{}, page {}", text, page);
+  return line > 0 ? fmt::format("{}:{}", text, line) : text;
+}
+
+std::string heading_of(const Chunk& chunk) {
+  if (chunk.title.empty() || chunk.heading.starts_with(chunk.title)) return snippet(chunk.heading, 160);
+  return snippet(chunk.heading.empty() ? chunk.title : chunk.title + " › " + chunk.heading, 160);
+}
+
+std::string rank_and_score(const std::optional<int64_t>& rank, const std::optional<float>& score) {
+  return rank ? fmt::format("#{} ({:.3f})", *rank, score.value_or(0)) : std::string("–");
+}
+
+std::string why_found(const Hit& hit) {
+  std::string why = fmt::format("dense {}, sparse {}", rank_and_score(hit.dense_rank, hit.dense_score),
+                                rank_and_score(hit.sparse_rank, hit.sparse_score));
+  if (hit.reference_score) why += fmt::format(", reference {:.2f}", *hit.reference_score);
+  return why;
+}
+
+std::string answer_line(const Reply& reply) {
+  const Answered& answer = reply.answer;
+  if (answer.abstained) return fmt::format("not in the sources ({})", answer.note);
+  const std::string text = plain_text(answer.text.value_or(""));
+  if (answer.mode == AnswerMode::extract && !reply.citations.empty())
+    return fmt::format("“{}” [{}]", text, reply.citations.front().n);
+  return text;
+}
+
+std::string sources_as_text(const Reply& reply) {
+  std::string out;
+  for (const Citation& c : reply.citations) {
+    out += fmt::format("[{}] {}\n", c.n, place(c.path, c.line, c.page));
+    if (reply.answer.mode == AnswerMode::generate) out += fmt::format("    “{}”\n", snippet(c.quote, 240));
+  }
+  return out;
+}
+
+std::string hits_as_text(const Reply& reply, bool explain) {
+  std::string out;
+  for (size_t i = 0; i < reply.hits.size(); ++i) {
+    const Hit& hit = reply.hits[i];
+    const std::string heading = heading_of(hit.chunk);
+    out += fmt::format("{:2}. {:.3f}  {}{}{}\n", i + 1, hit.score,
+                       place(hit.chunk.path, hit.chunk.line, hit.chunk.page), heading.empty() ? "" : "  ", heading);
+    if (explain) out += fmt::format("    {}\n", why_found(hit));
+    out += fmt::format("    {}\n", snippet(hit.chunk.text, 240));
+  }
+  return out;
+}
+
+std::string explanation(const Reply& reply) {
+  const FusionNote& note = reply.fusion;
+  std::string out = fmt::format(
+      "fusion: {}, dense weight {:.2f} (language: {}); {} dense, {} sparse, {} by reference\n", to_string(note.fusion),
+      note.dense_weight, to_string(note.language), note.dense_hits, note.sparse_hits, note.reference_hits);
+  if (!note.references.empty()) out += fmt::format("references: {}\n", fmt::join(note.references, ", "));
+  if (!note.missing.empty()) out += fmt::format("not in the index: {}\n", fmt::join(note.missing, ", "));
+  if (!reply.answer.note.empty()) out += fmt::format("answer: {}\n", reply.answer.note);
+  if (reply.answer.confidence) out += fmt::format("confidence: {:.2f}\n", *reply.answer.confidence);
+  out += fmt::format("cache: {}\nhyde: {}\n", to_string(reply.cache), reply.hyde_reason);
+  for (const std::string& skipped : reply.skipped) out += fmt::format("skipped: {}\n", skipped);
+  return out;
+}
+
+bool answered(const Reply& reply) {
+  return reply.answer.abstained || reply.answer.text;
+}
+
+std::string as_text(const Reply& reply, const RenderOptions& options) {
+  std::string out;
+  if (answered(reply) && !options.streamed) out += answer_line(reply) + "\n";
+  if (!reply.citations.empty()) out += "\n" + sources_as_text(reply);
+  if (!answered(reply) || options.explain) {
+    if (!out.empty()) out += "\n";
+    out += reply.hits.empty() ? "nothing was found\n" : hits_as_text(reply, options.explain);
+  }
+  if (options.explain) out += "\n" + explanation(reply);
+  return out;
+}
+
+std::string markdown_escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::string_view("\\`*_[]<>|#").find(c) != std::string_view::npos) out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+std::string as_markdown(const Reply& reply, const RenderOptions& options) {
+  std::string out = fmt::format("## {}\n\n", markdown_escaped(snippet(reply.query.text, 400)));
+  if (reply.answer.abstained) out += fmt::format("*Not in the sources:* {}\n\n", markdown_escaped(reply.answer.note));
+  if (reply.answer.text) {
+    const bool quoted = reply.answer.mode == AnswerMode::extract;
+    out += fmt::format("{}{}{}\n\n", quoted ? "> " : "", plain_text(*reply.answer.text), quoted ? " [1]" : "");
+  }
+  for (const Citation& c : reply.citations) out += fmt::format("- [{}] `{}`\n", c.n, place(c.path, c.line, c.page));
+  if (!reply.citations.empty()) out += "\n";
+  out += "| rank | score | source | text |\n|---:|---:|---|---|\n";
+  for (size_t i = 0; i < reply.hits.size(); ++i) {
+    const Hit& hit = reply.hits[i];
+    out += fmt::format("| {} | {:.3f} | `{}` | {} |\n", i + 1, hit.score,
+                       place(hit.chunk.path, hit.chunk.line, hit.chunk.page),
+                       markdown_escaped(snippet(hit.chunk.text, 160)));
+  }
+  if (options.explain) out += "\n```\n" + explanation(reply) + "```\n";
+  return out;
+}
+
+// RFC 4180: quoted where it must be, quotes doubled.
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + '"';
+}
+
+std::string as_csv(const Reply& reply) {
+  std::string out = "rank,id,score,path,line,title,text\n";
+  for (size_t i = 0; i < reply.hits.size(); ++i) {
+    const Hit& hit = reply.hits[i];
+    out += fmt::format("{},{},{:.6g},{},{},{},{}\n", i + 1, hit.chunk.id, hit.score, csv_field(hit.chunk.path),
+                       hit.chunk.line, csv_field(hit.chunk.title), csv_field(hit.chunk.text));
+  }
+  return out;
+}
+
+// Every path once, best first: for xargs and editors.
+std::string as_files(const Reply& reply) {
+  std::vector<std::string_view> seen;
+  std::string out;
+  for (const Hit& hit : reply.hits) {
+    const std::string_view path = hit.chunk.path;
+    if (std::find(seen.begin(), seen.end(), path) != seen.end()) continue;
+    seen.push_back(path);
+    out += fmt::format("{}\n", path);
+  }
+  return out;
+}
+
+}  // namespace
+
+ReplyFormat parse_reply_format(std::string_view name) {
+  for (const auto& [format, known] : kFormats)
+    if (known == name) return format;
+  throw Error(Code::usage, fmt::format("format: '{}' is not known", name))
+      .hint("use one of: text, json, jsonl, md, csv, files");
+}
+
+std::string render_reply(const Reply& reply, const RenderOptions& options) {
+  const ReplyDetail detail = options.explain ? ReplyDetail::explain : ReplyDetail::contract;
+  switch (options.format) {
+    case ReplyFormat::text:
+      return as_text(reply, options);
+    case ReplyFormat::json:
+      return reply_to_json(reply, detail, 2) + "\n";
+    case ReplyFormat::jsonl:
+      return reply_to_json(reply, detail) + "\n";
+    case ReplyFormat::markdown:
+      return as_markdown(reply, options);
+    case ReplyFormat::csv:
+      return as_csv(reply);
+    case ReplyFormat::files:
+      return as_files(reply);
+  }
+  return {};
+}
+
+std::string render_timings(const Reply& reply) {
+  const Timings& t = reply.timings;
+  const std::pair<std::string_view, double> stages[] = {
+      {"startup", t.startup_ms}, {"cache", t.cache_ms},       {"hyde", t.hyde_ms},
+      {"embed", t.embed_ms},     {"retrieve", t.retrieve_ms}, {"rerank", t.rerank_ms},
+      {"answer", t.answer_ms},   {"other", t.other_ms},       {"total", t.total_ms}};
+  std::string out;
+  for (const auto& [name, ms] : stages) out += fmt::format("{:<9}{:9.2f} ms\n", name, ms);
+  if (const auto& g = reply.generated)
+    out += fmt::format("prefill  {:9.2f} ms of the answer: {} tokens, {} of them known\n", g->prefill_ms,
+                       g->prompt_tokens, g->prefix_tokens_reused);
+  out += fmt::format("memory   {} anonymous, {} of files\n", format_bytes(reply.memory.anon_bytes),
+                     format_bytes(reply.memory.file_bytes));
+  return out;
+}
+
+}  // namespace frugal

@@ -1,0 +1,234 @@
+#include "rag/answer/reply_json.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/utf8.h"
+#include "rag/text/language.h"
+
+namespace frugal {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+template <typename T>
+ordered_json or_null(const std::optional<T>& value) {
+  return value ? ordered_json(*value) : ordered_json(nullptr);
+}
+
+// A float as short as it prints to six significant digits: .8254 and not .825400000810623.
+ordered_json rounded(float value) {
+  if (!std::isfinite(value)) return nullptr;
+  return std::stod(fmt::format("{:.6g}", value));
+}
+ordered_json rounded(const std::optional<float>& value) {
+  return value ? rounded(*value) : ordered_json(nullptr);
+}
+ordered_json milliseconds(double value) {
+  return std::round(value * 1000) / 1000;
+}
+
+// A file's name or a text cut out of a broken file may not be UTF-8; JSON must be.
+std::string utf8(std::string_view text) {
+  return is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
+}
+
+ordered_json citation_json(const Citation& c) {
+  return {{"n", c.n},
+          {"id", c.id},
+          {"path", utf8(c.path)},
+          {"start_byte", c.start_byte},
+          {"end_byte", c.end_byte},
+          {"line", c.line},
+          {"page", c.page > 0 ? ordered_json(c.page) : ordered_json(nullptr)},
+          {"sha256", c.sha256},
+          {"quote", utf8(c.quote)}};
+}
+
+ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
+  ordered_json json{{"rank", rank},
+                    {"id", hit.chunk.id},
+                    {"path", utf8(hit.chunk.path)},
+                    {"title", utf8(hit.chunk.title)},
+                    {"text", utf8(hit.chunk.text)},
+                    {"score", rounded(hit.score)},
+                    {"dense_rank", or_null(hit.dense_rank)},
+                    {"sparse_rank", or_null(hit.sparse_rank)},
+                    {"dense_score", rounded(hit.dense_score)},
+                    {"sparse_score", rounded(hit.sparse_score)},
+                    {"rerank_score", rounded(hit.rerank_score)}};
+  if (detail != ReplyDetail::contract) json["reference_score"] = rounded(hit.reference_score);
+  if (detail == ReplyDetail::stored) {
+    json["line"] = hit.chunk.line;
+    json["page"] = hit.chunk.page;
+    json["heading"] = utf8(hit.chunk.heading);
+    json["external_id"] = utf8(hit.chunk.external_id);
+  }
+  return json;
+}
+
+ordered_json explain_json(const Reply& reply) {
+  const FusionNote& note = reply.fusion;
+  return {{"fusion", to_string(note.fusion)},
+          {"language", to_string(note.language)},
+          {"dense_weight", rounded(note.dense_weight)},
+          {"dense_hits", note.dense_hits},
+          {"sparse_hits", note.sparse_hits},
+          {"reference_hits", note.reference_hits},
+          {"references", note.references},
+          {"missing_references", note.missing},
+          {"answer_note", reply.answer.note}};
+}
+
+ordered_json timings_json(const Timings& t) {
+  return {{"total", milliseconds(t.total_ms)},   {"startup", milliseconds(t.startup_ms)},
+          {"cache", milliseconds(t.cache_ms)},   {"hyde", milliseconds(t.hyde_ms)},
+          {"embed", milliseconds(t.embed_ms)},   {"retrieve", milliseconds(t.retrieve_ms)},
+          {"rerank", milliseconds(t.rerank_ms)}, {"answer", milliseconds(t.answer_ms)},
+          {"other", milliseconds(t.other_ms)}};
+}
+
+ordered_json generated_json(const GenerationNote& note) {
+  return {{"prompt_tokens", note.prompt_tokens},
+          {"prefix_tokens_reused", note.prefix_tokens_reused},
+          {"new_tokens", note.new_tokens},
+          {"prefill_ms", milliseconds(note.prefill_ms)},
+          {"decode_ms", milliseconds(note.decode_ms)}};
+}
+
+ordered_json memory_json(const MemoryPeak& memory) {
+  return {{"peak_anon_bytes", memory.anon_bytes},
+          {"peak_file_bytes", memory.file_bytes},
+          {"pss_bytes", or_null(memory.pss_bytes)}};
+}
+
+template <typename T>
+std::optional<T> optional_of(const ordered_json& json, const char* key) {
+  const auto& value = json.at(key);
+  return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
+}
+
+Citation citation_of(const ordered_json& json) {
+  Citation c;
+  c.n = json.at("n");
+  c.id = json.at("id");
+  c.path = json.at("path");
+  c.start_byte = json.at("start_byte");
+  c.end_byte = json.at("end_byte");
+  c.line = json.at("line");
+  c.page = optional_of<int64_t>(json, "page").value_or(0);
+  c.sha256 = json.at("sha256");
+  c.quote = json.at("quote");
+  return c;
+}
+
+Hit hit_of(const ordered_json& json) {
+  Hit hit;
+  hit.chunk.id = json.at("id");
+  hit.chunk.path = json.at("path");
+  hit.chunk.title = json.at("title");
+  hit.chunk.text = json.at("text");
+  hit.chunk.line = json.at("line");
+  hit.chunk.page = json.at("page");
+  hit.chunk.heading = json.at("heading");
+  hit.chunk.external_id = json.at("external_id");
+  hit.score = json.at("score");
+  hit.dense_rank = optional_of<int64_t>(json, "dense_rank");
+  hit.sparse_rank = optional_of<int64_t>(json, "sparse_rank");
+  hit.dense_score = optional_of<float>(json, "dense_score");
+  hit.sparse_score = optional_of<float>(json, "sparse_score");
+  hit.reference_score = optional_of<float>(json, "reference_score");
+  hit.rerank_score = optional_of<float>(json, "rerank_score");
+  return hit;
+}
+
+Language language_of(std::string_view name) {
+  for (const Language language : {Language::english, Language::portuguese})
+    if (to_string(language) == name) return language;
+  return Language::unknown;
+}
+
+FusionNote fusion_note_of(const ordered_json& json) {
+  FusionNote note;
+  note.fusion = parse_fusion(json.at("fusion").get<std::string>());
+  note.language = language_of(json.at("language").get<std::string>());
+  note.dense_weight = json.at("dense_weight");
+  note.dense_hits = json.at("dense_hits");
+  note.sparse_hits = json.at("sparse_hits");
+  note.reference_hits = json.at("reference_hits");
+  note.references = json.at("references").get<std::vector<std::string>>();
+  note.missing = json.at("missing_references").get<std::vector<std::string>>();
+  return note;
+}
+
+Reply reply_of(const ordered_json& json) {
+  Reply reply;
+  reply.query.text = json.at("query");
+  const ordered_json& answer = json.at("answer");
+  reply.answer.text = optional_of<std::string>(answer, "text");
+  reply.answer.mode = parse_answer_mode(answer.at("mode").get<std::string>());
+  reply.answer.abstained = answer.at("abstained");
+  reply.answer.confidence = optional_of<float>(answer, "confidence");
+  reply.answer.note = json.at("explain").at("answer_note");
+  for (const ordered_json& citation : json.at("citations")) reply.citations.push_back(citation_of(citation));
+  for (const ordered_json& hit : json.at("hits")) reply.hits.push_back(hit_of(hit));
+  reply.hyde_ran = json.at("hyde").at("ran");
+  reply.hyde_reason = json.at("hyde").at("reason");
+  reply.fusion = fusion_note_of(json.at("explain"));
+  reply.skipped = json.at("skipped").get<std::vector<std::string>>();
+  return reply;
+}
+
+std::string dump(const ordered_json& json, int indent) {
+  return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
+  ordered_json json{{"schema_version", kSchemaVersion}};
+  if (!reply.query.id.empty() && detail != ReplyDetail::stored) json["id"] = utf8(reply.query.id);
+  json["query"] = reply.query.text;
+  json["answer"] = {{"text", reply.answer.text ? ordered_json(utf8(*reply.answer.text)) : ordered_json(nullptr)},
+                    {"mode", to_string(reply.answer.mode)},
+                    {"abstained", reply.answer.abstained},
+                    {"confidence", rounded(reply.answer.confidence)}};
+  json["citations"] = ordered_json::array();
+  for (const Citation& citation : reply.citations) json["citations"].push_back(citation_json(citation));
+  json["hits"] = ordered_json::array();
+  for (size_t i = 0; i < reply.hits.size(); ++i) json["hits"].push_back(hit_json(reply.hits[i], i + 1, detail));
+  json["cache"] = {{"status", to_string(reply.cache)}, {"similarity", rounded(reply.cache_similarity)}};
+  json["hyde"] = {{"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}};
+  if (detail != ReplyDetail::stored) {
+    json["timings_ms"] = timings_json(reply.timings);
+    if (reply.generated) json["generated"] = generated_json(*reply.generated);
+    json["memory"] = memory_json(reply.memory);
+  }
+  if (detail != ReplyDetail::contract || reply.cut_short) json["skipped"] = reply.skipped;
+  if (detail != ReplyDetail::contract) json["explain"] = explain_json(reply);
+  return dump(json, indent);
+}
+
+Reply reply_from_json(std::string_view text) {
+  try {
+    return reply_of(ordered_json::parse(text));
+  } catch (const nlohmann::json::exception& error) {
+    throw Error(Code::corrupt_file, fmt::format("stored reply: {}", error.what()));
+  }
+}
+
+std::string error_to_json(const Query& query, const Error& error) {
+  ordered_json json{{"schema_version", kSchemaVersion}};
+  if (!query.id.empty()) json["id"] = utf8(query.id);
+  json["query"] = utf8(query.text);
+  json["error"] = {{"code", to_string(error.code())},
+                   {"message", utf8(error.message())},
+                   {"hint", error.hint().empty() ? ordered_json(nullptr) : ordered_json(utf8(error.hint()))}};
+  return dump(json, -1);
+}
+
+}  // namespace frugal

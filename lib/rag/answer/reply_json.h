@@ -1,0 +1,27 @@
+// A reply as JSON, as docs/tools/rag-query.md fixes it, and back. What is unknown is null, never 0.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+#include "rag/answer/query.h"
+
+namespace frugal {
+
+enum class ReplyDetail {
+  contract,  // what the documentation fixes
+  explain,   // and "explain": how the lists were weighed, which references were named
+  stored,    // everything that printing needs, without timings and memory: for the cache
+};
+
+/// One object; `indent` below 0 puts it on one line. A batch's id comes as "id" where the query has one.
+std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent = -1);
+
+/// Reads what ReplyDetail::stored wrote. Throws Error(corrupt_file).
+Reply reply_from_json(std::string_view json);
+
+/// What a line of a batch that failed answers: {schema_version, id, query, error: {code, message, hint}}.
+std::string error_to_json(const Query& query, const Error& error);
+
+}  // namespace frugal

@@ -1,0 +1,143 @@
+#include "rag/answer/answer_cache.h"
+
+#include <doctest/doctest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "rag/answer/reply_json.h"
+#include "rag/text/language.h"
+
+using namespace frugal;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct TemporaryFolder {
+  TemporaryFolder() {
+    std::string pattern = (fs::temp_directory_path() / "frugal-cache-XXXXXX").native();
+    REQUIRE(::mkdtemp(pattern.data()));
+    path = pattern;
+  }
+  ~TemporaryFolder() { fs::remove_all(path); }
+  fs::path path;
+};
+
+Reply sample_reply(const std::string& text) {
+  Reply reply;
+  reply.query.text = "who?";
+  reply.answer.text = text;
+  reply.answer.mode = AnswerMode::extract;
+  reply.answer.confidence = 0.75f;
+  reply.answer.note = "a note";
+  reply.citations = {{1, 42, "a.md", 3, 9, 2, 0, "ab12", "quoted"}};
+  Hit hit;
+  hit.chunk.id = 42;
+  hit.chunk.path = "a.md";
+  hit.chunk.text = "so quoted";
+  hit.chunk.line = 2;
+  hit.score = 0.5f;
+  hit.sparse_rank = 1;
+  hit.sparse_score = 3.25f;
+  reply.hits = {hit};
+  reply.hyde_reason = "never";
+  reply.fusion.language = Language::portuguese;
+  reply.fusion.missing = {"br/cdc art. 500"};
+  reply.skipped = {"rerank: no reranker configured"};
+  reply.timings.total_ms = 12;
+  return reply;
+}
+
+CacheKey key_of(std::string question) {
+  return {std::move(question), "options", "index 1", "models"};
+}
+
+std::vector<fs::path> files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  return files;
+}
+
+}  // namespace
+
+TEST_CASE("a cached reply comes back as it was, but for timings") {
+  const TemporaryFolder folder;
+  const AnswerCache cache(folder.path, 64 << 20);
+  CHECK(!cache.find(key_of("who?")));
+  const Reply reply = sample_reply("it was João");
+  cache.put(key_of("who?"), reply);
+  const auto found = cache.find(key_of("who?"));
+  REQUIRE(found);
+  CHECK(reply_to_json(*found, ReplyDetail::stored) == reply_to_json(reply, ReplyDetail::stored));
+  CHECK(found->timings.total_ms == 0);
+  CHECK(found->hits[0].dense_rank == std::nullopt);
+  CHECK(found->citations[0].quote == "quoted");
+}
+
+TEST_CASE("every part of the key parts answers, and no two parts run together") {
+  const CacheKey base{"q", "o", "i", "m"};
+  const CacheKey others[] = {{"Q", "o", "i", "m"}, {"q", "O", "i", "m"}, {"q", "o", "I", "m"},
+                             {"q", "o", "i", "M"}, {"qo", "", "i", "m"}, {"q", "oi", "", "m"}};
+  for (const CacheKey& other : others) CHECK(base.hex() != other.hex());
+  CHECK(base.hex() == CacheKey{"q", "o", "i", "m"}.hex());
+}
+
+TEST_CASE("a torn, flipped or foreign cache file is a miss") {
+  const TemporaryFolder folder;
+  const AnswerCache cache(folder.path, 64 << 20);
+  cache.put(key_of("who?"), sample_reply("x"));
+  const auto files = files_in(folder.path);
+  REQUIRE(files.size() == 1);
+  std::ifstream in(files[0], std::ios::binary);
+  const std::string whole((std::istreambuf_iterator<char>(in)), {});
+  const auto with_content = [&](const std::string& content) {
+    std::ofstream(files[0], std::ios::binary | std::ios::trunc) << content;
+    return cache.find(key_of("who?")).has_value();
+  };
+  REQUIRE(with_content(whole));
+  for (size_t length = 0; length < whole.size(); ++length) CHECK_FALSE(with_content(whole.substr(0, length)));
+  for (size_t at = 0; at < whole.size(); at += 7) {
+    std::string flipped = whole;
+    flipped[at] ^= 1;
+    CHECK_FALSE(with_content(flipped));
+  }
+}
+
+TEST_CASE("the cache keeps within its size and drops what was used longest ago") {
+  const TemporaryFolder folder;
+  const Reply reply = sample_reply(std::string(1000, 'x'));
+  const uint64_t entry_bytes = reply_to_json(reply, ReplyDetail::stored).size() + 64;
+  const AnswerCache cache(folder.path, 256 * 3 * entry_bytes);  // three entries a folder
+  for (int i = 0; i < 2000; ++i) cache.put(key_of(std::to_string(i)), reply);
+  uint64_t total = 0;
+  for (const fs::path& file : files_in(folder.path)) total += fs::file_size(file);
+  CHECK(total <= 256 * 3 * entry_bytes);
+  CHECK(cache.find(key_of("1999")));
+}
+
+TEST_CASE("a cache folder that cannot be written loses the entry and nothing else") {
+  const TemporaryFolder folder;
+  std::ofstream(folder.path / "file") << "not a folder";
+  const AnswerCache cache(folder.path / "file", 64 << 20);
+  CHECK_NOTHROW(cache.put(key_of("who?"), sample_reply("x")));
+  CHECK(!cache.find(key_of("who?")));
+}
+
+TEST_CASE("a question's vector comes back as it was, for the same embedder and words only") {
+  const TemporaryFolder folder;
+  const ProbeCache cache(folder.path, 1 << 20);
+  const VectorKey key{"embedder", "Who?", 3};
+  const std::vector<float> vector = {1.5f, -0.0f, 1e-30f};
+  CHECK_FALSE(cache.find(key));
+  cache.put(key, vector);
+  CHECK(cache.find(key) == vector);
+  CHECK_FALSE(cache.find({"embedder", "who?", 3}));
+  CHECK_FALSE(cache.find({"another", "Who?", 3}));
+  CHECK_FALSE(cache.find({"embedder", "Who?", 4}));
+  for (const auto& file : std::filesystem::recursive_directory_iterator(folder.path))
+    if (file.is_regular_file()) std::filesystem::resize_file(file, file.file_size() - 1);
+  CHECK_FALSE(cache.find(key));
+}

@@ -1,0 +1,181 @@
+#include "rag/answer/retrieve.h"
+
+#include <doctest/doctest.h>
+
+#include "rag/fakes.h"
+
+using namespace frugal;
+using frugal::testing::bag_of_words;
+using frugal::testing::FakeStore;
+
+namespace {
+
+LawTable two_codes() {
+  LawTable laws;
+  laws.add({"br/cdc", "Código de Defesa do Consumidor", {"Código de Defesa do Consumidor", "CDC"}, {"Lei 8.078/1990"}});
+  laws.add({"br/cp", "Código Penal", {"Código Penal", "CP"}, {"Decreto-Lei 2.848/1940"}});
+  return laws;
+}
+
+Reference article(std::string law, std::string number, std::string paragraph = {}) {
+  return {std::move(law), std::move(number), std::move(paragraph), {}, {}};
+}
+
+// A penal and a consumer code that talk alike, so that only the reference tells them apart.
+void add_articles(FakeStore& store) {
+  store.add("cdc.txt", "Art. 72. Impedir o acesso do consumidor às informações: pena de detenção.",
+            {article("br/cdc", "72")});
+  store.add("cdc.txt", "Art. 75. Quem concorrer para os crimes do código incide nas penas a esses cominadas.",
+            {article("br/cdc", "75")});
+  store.add("cp.txt", "Art. 72. No concurso de crimes, as penas de multa são aplicadas distinta e integralmente.",
+            {article("br/cp", "72")});
+  store.add("nota.txt", "O art. 500 do CDC não existe; o art. 72 é o último lembrado nesta nota sobre o código.");
+}
+
+std::vector<int64_t> ids(const Ranking& ranking) {
+  std::vector<int64_t> out;
+  for (const Candidate& candidate : ranking.candidates) out.push_back(candidate.id);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("the chunk that bears the article of the law named comes first") {
+  FakeStore store;
+  add_articles(store);
+  const LawTable laws = two_codes();
+  const Retriever retriever(store, laws, {});
+  for (const char* question :
+       {"art. 72 do CDC", "O que diz o artigo 72 do Código de Defesa do Consumidor sobre penas de multa?",
+        "CDC, art. 72"}) {
+    const Ranking ranking = retriever.rank({question, bag_of_words(question)});
+    INFO(question);
+    REQUIRE(!ranking.candidates.empty());
+    CHECK(ranking.candidates[0].id == 1);
+    CHECK(ranking.candidates[0].reference_score == 1);
+    CHECK(ranking.note.missing.empty());
+  }
+  CHECK(retriever.rank({"art. 72 do Código Penal", {}}).candidates[0].id == 3);
+}
+
+TEST_CASE("an article without its law finds it in every law, and none other in front") {
+  FakeStore store;
+  add_articles(store);
+  const LawTable laws = two_codes();
+  const auto found = ids(Retriever(store, laws, {}).rank({"art. 72", {}}));
+  REQUIRE(found.size() >= 2);
+  CHECK(found[0] + found[1] == 1 + 3);
+}
+
+TEST_CASE("an article that the index does not hold yields no other article, and is said to be missing") {
+  FakeStore store;
+  add_articles(store);
+  const LawTable laws = two_codes();
+  const Ranking ranking =
+      Retriever(store, laws, {}).rank({"o que diz o art. 500 do CDC sobre penas de crimes no código?", {}});
+  CHECK(ranking.note.references.empty());
+  CHECK(ranking.note.missing.size() == 1);
+  for (const int64_t id : ids(ranking)) {
+    CHECK(id != 1);
+    CHECK(id != 2);
+  }
+  CHECK(!ranking.candidates.empty());  // the note that speaks of it, and the other law
+}
+
+TEST_CASE("a list that was not asked for is not searched") {
+  FakeStore store;
+  add_articles(store);
+  const LawTable laws = two_codes();
+  RetrieveOptions words_only;
+  Retriever(store, laws, words_only).rank({"penas de multa", {}});
+  CHECK(store.dense_searches == 0);
+  RetrieveOptions vectors_only;
+  vectors_only.sparse = false;
+  const int before = store.sparse_searches;
+  const Ranking ranking = Retriever(store, laws, vectors_only).rank({"penas de multa", bag_of_words("penas de multa")});
+  CHECK(store.sparse_searches == before);
+  CHECK(ranking.note.dense_weight == 1);
+  CHECK(ranking.candidates[0].id == 3);
+}
+
+TEST_CASE("the dense list weighs by the question's language, or by that of what it finds") {
+  FakeStore store;
+  store.add("en.txt", "The harbour master keeps the book of ships that came in and of those that went out.");
+  store.add("pt.txt", "O capitão do porto guarda o livro dos navios que entraram e dos que saíram para o mar.");
+  const LawTable laws;
+  RetrieveOptions options;
+  options.dense_weights = {0.4f, 0.15f, 0.3f};
+  const Retriever retriever(store, laws, options);
+  const auto weight = [&](std::string_view question) {
+    return retriever.rank({question, bag_of_words(question)}).note.dense_weight;
+  };
+  CHECK(weight("who keeps the book of the ships?") == doctest::Approx(0.4));
+  CHECK(weight("quem guarda o livro dos navios que entraram?") == doctest::Approx(0.15));
+  CHECK(weight("navios") == doctest::Approx(0.15));
+  CHECK(weight("ships") == doctest::Approx(0.4));
+}
+
+TEST_CASE("hits carry the rank and score of each list that found them, and nothing of one that did not") {
+  FakeStore store;
+  store.add("a.txt", "alpha beta");
+  store.add("b.txt", "beta gamma delta");
+  const LawTable laws;
+  const Retriever retriever(store, laws, {});
+  const auto hits = retriever.fetch(retriever.rank({"alpha", {}}), 10, 0);
+  REQUIRE(hits.size() == 1);
+  CHECK(hits[0].chunk.path == "a.txt");
+  CHECK(hits[0].sparse_rank == 1);
+  CHECK(!hits[0].dense_rank);
+  CHECK(!hits[0].reference_score);
+}
+
+TEST_CASE("a minimum score drops weak hits but never a named article") {
+  FakeStore store;
+  add_articles(store);
+  const LawTable laws = two_codes();
+  const Retriever retriever(store, laws, {});
+  const auto hits = retriever.fetch(retriever.rank({"art. 75 do CDC", {}}), 10, 5.0f);
+  REQUIRE(hits.size() == 1);
+  CHECK(hits[0].chunk.id == 2);
+}
+
+TEST_CASE("a chunk that the store does not hold is left out, and shifts nothing to the text of another") {
+  FakeStore store;
+  const LawTable laws = two_codes();
+  store.add("gone.txt", "harbour harbour master ships", {article("br/cdc", "72", "1")});
+  store.add("first.txt", "harbour master ships", {article("br/cdc", "72", "2")});
+  store.add("second.txt", "harbour master", {article("br/cdc", "72", "1")});
+  store.add("third.txt", "harbour");
+  store.lost = {1};
+  const Retriever retriever(store, laws, {});
+
+  const auto hits = retriever.fetch(retriever.rank({"harbour master ships", {}}), 2, 0);
+  REQUIRE(hits.size() == 2);  // the candidate behind the one that is gone takes its place
+  CHECK(hits[0].chunk.path == "first.txt");
+  CHECK(hits[0].sparse_rank == 2);
+  CHECK(*hits[0].sparse_score == 3);
+  CHECK(hits[1].chunk.path == "second.txt");
+  CHECK(hits[1].sparse_rank == 3);
+  CHECK(*hits[1].sparse_score == 2);
+  CHECK(retriever.fetch(retriever.rank({"harbour master ships", {}}), 10, 0).size() == 3);
+
+  const Ranking routed = retriever.rank({"art. 72, § 1º, do CDC", {}});
+  const auto named = retriever.fetch(routed, 10, 0);
+  REQUIRE(named.size() == 2);
+  CHECK(named[0].chunk.path == "second.txt");
+  CHECK(*named[0].reference_score == 1);
+  CHECK(named[1].chunk.path == "first.txt");
+  CHECK(*named[1].reference_score == 0.5f);
+}
+
+TEST_CASE("where every chunk of an article is gone, the article is missing") {
+  FakeStore store;
+  add_articles(store);
+  store.lost = {2};
+  const LawTable laws = two_codes();
+  const Retriever retriever(store, laws, {});
+  const Ranking ranking = retriever.rank({"art. 75 do CDC", {}});
+  CHECK(ranking.note.references.empty());
+  CHECK(ranking.note.missing.size() == 1);
+  for (const Hit& hit : retriever.fetch(ranking, 10, 0)) CHECK(hit.chunk.id != 2);
+}
