@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
-#include "cli/json.h"
 #include "cli/latency_report.h"
+#include "measure/report/json.h"
 
 namespace frugal::cli {
 namespace {

@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/json.h"
 #include "config/paths.h"
+#include "measure/report/json.h"
 
 namespace frugal::cli {
 

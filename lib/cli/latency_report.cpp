@@ -9,7 +9,7 @@
 
 #include "base/units.h"
 #include "cli/bench_environment.h"
-#include "cli/json.h"
+#include "measure/report/json.h"
 
 namespace frugal::cli {
 namespace {

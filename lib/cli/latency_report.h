@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/table.h"
 #include "eval/latency.h"
 #include "eval/latency_record.h"
+#include "measure/report/table.h"
 
 namespace frugal::cli {
 

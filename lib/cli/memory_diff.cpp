@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/memory_report.h"
-#include "cli/table.h"
+#include "measure/report/table.h"
 
 namespace frugal::cli {
 namespace {

@@ -11,7 +11,7 @@
 #include "base/ascii.h"
 #include "base/file.h"
 #include "base/units.h"
-#include "cli/json.h"
+#include "measure/report/json.h"
 
 namespace frugal::cli {
 namespace {

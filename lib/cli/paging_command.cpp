@@ -3,11 +3,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/error.h"
-#include "cli/json.h"
 #include "cli/memory_options.h"
 #include "cli/output.h"
 #include "cli/paging_report.h"
 #include "config/paths.h"
+#include "measure/report/json.h"
 #include "telemetry/child_process.h"
 
 namespace frugal::cli {

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
-#include "cli/table.h"
+#include "measure/report/table.h"
 
 namespace frugal::cli {
 namespace {

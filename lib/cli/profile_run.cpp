@@ -5,10 +5,10 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/json.h"
-#include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/signals.h"
+#include "measure/report/json.h"
+#include "measure/report/metrics_report.h"
 #include "telemetry/command.h"
 
 namespace frugal::cli {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "base/units.h"
-#include "cli/json.h"
 #include "cli/output.h"
-#include "cli/table.h"
 #include "eval/allocation_replay.h"
+#include "measure/report/json.h"
+#include "measure/report/table.h"
 
 namespace frugal::cli {
 namespace {

@@ -7,7 +7,7 @@
 #include "base/statistics.h"
 #include "base/units.h"
 #include "cli/bench_environment.h"
-#include "cli/json.h"
+#include "measure/report/json.h"
 
 namespace frugal::cli {
 namespace {

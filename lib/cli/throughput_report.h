@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/table.h"
 #include "eval/environment.h"
 #include "eval/throughput.h"
+#include "measure/report/table.h"
 
 namespace frugal::cli {
 

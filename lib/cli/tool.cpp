@@ -20,11 +20,11 @@
 #include "base/version.h"
 #include "cli/machine.h"
 #include "cli/memory_options.h"
-#include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "config/load.h"
+#include "measure/report/metrics_report.h"
 
 namespace frugal::cli {
 namespace {
@@ -290,7 +290,7 @@ BudgetLimits Tool::budget_limits() const {
 }
 
 void Tool::write_metrics() const {
-  if (!metrics_file_.empty()) cli::write_metrics(metrics_file_);
+  if (!metrics_file_.empty()) frugal::write_metrics(metrics_file_);
 }
 
 int Tool::threads() const {

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/json.h"
 #include "cli/memory_alert.h"
 #include "cli/memory_diff.h"
 #include "cli/memory_options.h"
@@ -14,6 +13,7 @@
 #include "cli/replay_command.h"
 #include "cli/tool.h"
 #include "config/pipeline.h"
+#include "measure/report/json.h"
 
 using namespace frugal;
 
@@ -50,7 +50,7 @@ int compare(const Diff& asked, const cli::Tool& tool) {
   const cli::MemoryDiff diff =
       cli::compare_memory(cli::read_memory_records(asked.before), cli::read_memory_records(asked.now), gates,
                           parse_bytes(asked.ignore_below, "--ignore-below"));
-  cli::print(tool.format() == "json" ? cli::json_document(cli::diff_json(diff)) : cli::diff_text(diff));
+  cli::print(tool.format() == "json" ? json_document(cli::diff_json(diff)) : cli::diff_text(diff));
   return diff.passed() ? 0 : 1;
 }
 

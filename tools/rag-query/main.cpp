@@ -9,9 +9,9 @@
 #include "../shared/rag_options.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/metrics_report.h"
 #include "cli/output.h"
 #include "cli/tool.h"
+#include "measure/report/metrics_report.h"
 #include "memory/budget.h"
 #include "rag/answer/batch.h"
 #include "rag/answer/cite.h"
@@ -110,7 +110,7 @@ int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, T
   if (render.streamed) cli::print("\n");
   cli::print(render_reply(reply, render));
   cli::flush_output();
-  if (flags.timings) cli::narrate(render_timings(reply) + cli::metrics_summary(metric_registry().collect()));
+  if (flags.timings) cli::narrate(render_timings(reply) + metrics_summary(metric_registry().collect()));
   return reply.answer.abstained ? exit_code(Code::negative) : 0;
 }
 

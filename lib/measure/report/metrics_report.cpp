@@ -1,4 +1,4 @@
-#include "cli/metrics_report.h"
+#include "measure/report/metrics_report.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 
 #include "base/file.h"
 #include "base/units.h"
-#include "cli/json.h"
+#include "measure/report/json.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 std::string_view kind_name(MetricKind kind) {
@@ -66,4 +66,4 @@ std::string metrics_summary(const std::vector<Metric>& metrics) {
   return text;
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

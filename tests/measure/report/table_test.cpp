@@ -1,12 +1,12 @@
-#include "cli/table.h"
+#include "measure/report/table.h"
 
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "cli/json.h"
+#include "measure/report/json.h"
 
-using namespace frugal::cli;
+using namespace frugal;
 
 namespace {
 

@@ -1,8 +1,8 @@
-#include "cli/json.h"
+#include "measure/report/json.h"
 
 #include <nlohmann/json.hpp>
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 std::string dump(const nlohmann::ordered_json& value, int indent) {
@@ -18,4 +18,4 @@ std::string json_document(const nlohmann::ordered_json& value) {
   return dump(value, 2);
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

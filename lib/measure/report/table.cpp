@@ -1,10 +1,10 @@
-#include "cli/table.h"
+#include "measure/report/table.h"
 
 #include <algorithm>
 
 #include "base/error.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 // Code points: the columns of this project hold names and numbers, no wide characters.
@@ -89,4 +89,4 @@ std::string csv_field(std::string_view text) {
   return quoted + "\"";
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -4,11 +4,11 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-namespace frugal::cli {
+namespace frugal {
 
 /// One line, with its newline: for JSON lines.
 std::string json_line(const nlohmann::ordered_json& value);
 /// Indented by two spaces, with its newline.
 std::string json_document(const nlohmann::ordered_json& value);
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -9,7 +9,7 @@
 
 #include "telemetry/metrics.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 /// {"schema_version":1,"metrics":[{"name","kind","labels":{…},"value","part","whole"}]}; part and whole of ratios only.
 nlohmann::ordered_json metrics_json(const std::vector<Metric>& metrics);
@@ -21,4 +21,4 @@ void write_metrics(const std::filesystem::path& file);
 /// What was held at most, by kind, and how often caches and pagers had what was asked for. Empty: nothing to tell.
 std::string metrics_summary(const std::vector<Metric>& metrics);
 
-}  // namespace frugal::cli
+}  // namespace frugal

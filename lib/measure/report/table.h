@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace frugal::cli {
+namespace frugal {
 
 class Table {
  public:
@@ -36,4 +36,4 @@ class Table {
 /// A field of a CSV row: quoted where it has to be.
 std::string csv_field(std::string_view text);
 
-}  // namespace frugal::cli
+}  // namespace frugal
