@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/suggest.h"
-#include "eval/dataset.h"
+#include "measure/eval/dataset.h"
 
 namespace frugal {
 namespace {

@@ -15,7 +15,7 @@
 #include "cli/progress.h"
 #include "cli/tool.h"
 #include "config/load.h"
-#include "eval/evaluation.h"
+#include "measure/eval/evaluation.h"
 #include "memory/budget.h"
 #include "rag/index/index_writer.h"
 

@@ -1,4 +1,4 @@
-#include "eval/metrics.h"
+#include "measure/eval/ranking_metrics.h"
 
 #include <doctest/doctest.h>
 

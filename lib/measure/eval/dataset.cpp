@@ -1,4 +1,4 @@
-#include "eval/dataset.h"
+#include "measure/eval/dataset.h"
 
 #include <fmt/format.h>
 

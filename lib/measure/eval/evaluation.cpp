@@ -1,4 +1,4 @@
-#include "eval/evaluation.h"
+#include "measure/eval/evaluation.h"
 
 #include <fmt/format.h>
 #include <fmt/ostream.h>

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/statistics.h"
-#include "eval/dataset.h"
+#include "measure/eval/dataset.h"
 #include "model/hub/models.h"
 #include "rag/answer/pipeline.h"
 #include "rag/index/store.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "eval/evaluation.h"
+#include "measure/eval/evaluation.h"
 
 namespace frugal {
 namespace {

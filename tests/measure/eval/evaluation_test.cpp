@@ -1,4 +1,4 @@
-#include "eval/evaluation.h"
+#include "measure/eval/evaluation.h"
 
 #include <doctest/doctest.h>
 

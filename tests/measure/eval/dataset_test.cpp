@@ -1,4 +1,4 @@
-#include "eval/dataset.h"
+#include "measure/eval/dataset.h"
 
 #include <doctest/doctest.h>
 #include <stdlib.h>

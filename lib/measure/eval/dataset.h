@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "eval/metrics.h"
+#include "measure/eval/ranking_metrics.h"
 
 namespace frugal {
 
