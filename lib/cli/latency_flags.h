@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "cli/latency_report.h"
 #include "cli/tool.h"
-#include "eval/gate.h"
-#include "eval/latency_record.h"
+#include "measure/bench/gate.h"
+#include "measure/bench/latency_record.h"
+#include "measure/bench/latency_report.h"
 
 namespace frugal::cli {
 

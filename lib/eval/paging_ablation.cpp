@@ -14,7 +14,7 @@
 #include "base/statistics.h"
 #include "base/thread_pool.h"
 #include "base/units.h"
-#include "eval/disk_rate.h"
+#include "measure/bench/disk_rate.h"
 #include "memory/budget.h"
 #include "model/hub/loaded_model.h"
 #include "model/nn/kv_cache.h"

@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "eval/disk_rate.h"
+#include "measure/bench/disk_rate.h"
 #include "support/temp_folder.h"
 
 using namespace frugal;

@@ -3,10 +3,10 @@
 #include "cli/latency_flags.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/throughput_report.h"
 #include "cli/tool.h"
 #include "config/paths.h"
-#include "eval/throughput.h"
+#include "measure/bench/throughput.h"
+#include "measure/bench/throughput_report.h"
 
 using namespace frugal;
 
@@ -24,7 +24,7 @@ constexpr const char* kExamples =
 int bench_questions(cli::LatencyFlags& flags, const cli::Tool& tool) {
   LatencyOptions options = flags.options(tool);
   const std::vector<std::filesystem::path> packs = present_models(tool.config().models);
-  cli::LatencyReport report(options, flags.rag_query_flags(tool), read_environment(packs));
+  LatencyReport report(options, flags.rag_query_flags(tool), read_environment(packs));
   if (!flags.baseline.empty()) flags.gate.baseline = read_baseline(flags.baseline, report.record, flags.tolerance);
   {
     cli::Progress progress("measuring", "runs");
@@ -51,7 +51,7 @@ struct Compared {
 int compare(const Compared& asked, const cli::LatencyFlags& flags, const cli::Tool& tool) {
   const bool gated = flags.max_ratio_given || flags.gate.limits.max_memory_ratio;
   const GateLimits* limits = gated ? &flags.gate.limits : nullptr;
-  const auto comparison = cli::LatencyComparison::read(asked.before, asked.now, limits, flags.tolerance);
+  const auto comparison = LatencyComparison::read(asked.before, asked.now, limits, flags.tolerance);
   cli::print(comparison.as(tool.format()));
   return gates_exit_code(comparison.gates, flags.strict);
 }
@@ -67,7 +67,7 @@ int bench_model(const std::string& pack, Speed asked, const cli::Tool& tool) {
   if (!asked.texts.empty()) asked.plan.texts = read_texts(asked.texts);
   const std::filesystem::path file = find_model(pack);
   const CpuShare share;
-  cli::ThroughputReport report;
+  ThroughputReport report;
   for (int count : asked.threads) {
     ThreadPool threads(count);
     LoadedModel model(file, threads);

@@ -1,4 +1,4 @@
-#include "cli/latency_report.h"
+#include "measure/bench/latency_report.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,10 +8,10 @@
 #include <set>
 
 #include "base/units.h"
-#include "cli/bench_environment.h"
+#include "measure/bench/bench_environment.h"
 #include "measure/report/json.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -368,4 +368,4 @@ int LatencyReport::exit_code(bool strict) const {
   });
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

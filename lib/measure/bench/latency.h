@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "base/statistics.h"
-#include "eval/cold_disk.h"
-#include "eval/rag_process.h"
+#include "measure/bench/cold_disk.h"
+#include "measure/bench/rag_process.h"
 
 namespace frugal {
 

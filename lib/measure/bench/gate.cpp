@@ -1,4 +1,4 @@
-#include "eval/gate.h"
+#include "measure/bench/gate.h"
 
 #include <fmt/format.h>
 

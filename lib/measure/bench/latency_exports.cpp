@@ -3,9 +3,9 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/latency_report.h"
+#include "measure/bench/latency_report.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -127,4 +127,4 @@ Json LatencyReport::smaller_is_better() const {
   return entries;
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
-#include "eval/environment.h"
-#include "eval/throughput.h"
+#include "measure/bench/environment.h"
+#include "measure/bench/throughput.h"
 #include "measure/report/table.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 struct ThroughputReport {
   std::vector<Throughput> rows;
@@ -27,4 +27,4 @@ struct ThroughputReport {
   Table table() const;
 };
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -1,4 +1,4 @@
-#include "eval/latency.h"
+#include "measure/bench/latency.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>

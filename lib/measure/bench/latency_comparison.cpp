@@ -3,10 +3,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
-#include "cli/latency_report.h"
+#include "measure/bench/latency_report.h"
 #include "measure/report/json.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -124,4 +124,4 @@ Json LatencyComparison::json() const {
           {"same_questions", same_job(now, before)}, {"results", results},    {"gates", gates_json(gates)}};
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

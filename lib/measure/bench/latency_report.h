@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "eval/latency.h"
-#include "eval/latency_record.h"
+#include "measure/bench/latency.h"
+#include "measure/bench/latency_record.h"
 #include "measure/report/table.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 /// The gates as a table, with the reason of each below it.
 Table gate_table(const std::vector<Gate>& gates);
@@ -82,4 +82,4 @@ struct LatencyComparison {
   std::vector<std::string> remarks() const;
 };
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -1,4 +1,4 @@
-#include "eval/rag_process.h"
+#include "measure/bench/rag_process.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>

@@ -1,4 +1,4 @@
-#include "eval/throughput.h"
+#include "measure/bench/throughput.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cli/bench_environment.h"
+#include "measure/bench/bench_environment.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include "base/units.h"
 #include "base/version.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 using Json = nlohmann::ordered_json;
 
@@ -38,4 +38,4 @@ std::string environment_text(const Environment& environment, const std::optional
   return text;
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

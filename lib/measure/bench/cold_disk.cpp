@@ -1,4 +1,4 @@
-#include "eval/cold_disk.h"
+#include "measure/bench/cold_disk.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cli/throughput_report.h"
+#include "measure/bench/throughput_report.h"
 
 #include <fmt/format.h>
 
@@ -6,10 +6,10 @@
 
 #include "base/statistics.h"
 #include "base/units.h"
-#include "cli/bench_environment.h"
+#include "measure/bench/bench_environment.h"
 #include "measure/report/json.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -99,4 +99,4 @@ Json ThroughputReport::json() const {
   return {{"schema_version", 2}, {"environment", environment_json(environment, load)}, {"results", results}};
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "base/statistics.h"
-#include "eval/latency.h"
+#include "measure/bench/latency.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "eval/disk_rate.h"
+#include "measure/bench/disk_rate.h"
 
 #include <fcntl.h>
 #include <unistd.h>

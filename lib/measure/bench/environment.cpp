@@ -1,4 +1,4 @@
-#include "eval/environment.h"
+#include "measure/bench/environment.h"
 
 #include <sys/utsname.h>
 

@@ -1,5 +1,5 @@
 // What bench-latency measured once, as its JSON report keeps it: read back as a baseline, and refused where it cannot
-// be compared with another. Not the report itself: cli/latency_report.h writes it.
+// be compared with another. Not the report itself: measure/bench/latency_report.h writes it.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "eval/environment.h"
-#include "eval/gate.h"
+#include "measure/bench/environment.h"
+#include "measure/bench/gate.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "eval/latency_record.h"
+#include "measure/bench/latency_record.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
