@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "cli/memory_options.h"
 #include "cli/output.h"
-#include "cli/paging_report.h"
 #include "config/paths.h"
+#include "measure/profile/paging_report.h"
 #include "measure/report/json.h"
 #include "telemetry/child_process.h"
 

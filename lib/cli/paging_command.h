@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "cli/tool.h"
-#include "eval/paging_ablation.h"
+#include "measure/profile/paging_ablation.h"
 
 namespace frugal::cli {
 

@@ -10,11 +10,11 @@
 #include <vector>
 
 #include "base/thread_pool.h"
-#include "cli/memory_report.h"
 #include "config/pipeline.h"
+#include "measure/profile/memory_report.h"
+#include "measure/profile/stage_profile.h"
 #include "memory/budget.h"
 #include "memory/manager.h"
-#include "memory/profile.h"
 #include "model/hub/loaded_model.h"
 
 namespace frugal::cli {

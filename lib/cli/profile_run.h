@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "cli/memory_alert.h"
-#include "cli/memory_timeline.h"
 #include "cli/pipeline_profile.h"
+#include "measure/profile/memory_alert.h"
+#include "measure/profile/memory_timeline.h"
 
 namespace frugal::cli {
 

@@ -8,7 +8,7 @@
 
 #include "base/units.h"
 #include "cli/output.h"
-#include "eval/allocation_replay.h"
+#include "measure/profile/allocation_replay.h"
 #include "measure/report/json.h"
 #include "measure/report/table.h"
 

@@ -1,6 +1,6 @@
 // Working memory of one forward pass: a bump allocator that grows where it lies and is reset, never freed piecemeal.
-// Architectures nest their scopes so that its peak is what must be live at once (memory/lifetime_plan.h measures it).
-// Not thread-safe: one forward owns it.
+// Architectures nest their scopes so that its peak is what must be live at once (measure/profile/lifetime_plan.h
+// measures it). Not thread-safe: one forward owns it.
 #pragma once
 
 #include <cstddef>

@@ -3,8 +3,6 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/memory_alert.h"
-#include "cli/memory_diff.h"
 #include "cli/memory_options.h"
 #include "cli/output.h"
 #include "cli/paging_command.h"
@@ -13,6 +11,8 @@
 #include "cli/replay_command.h"
 #include "cli/tool.h"
 #include "config/pipeline.h"
+#include "measure/profile/memory_alert.h"
+#include "measure/profile/memory_diff.h"
 #include "measure/report/json.h"
 
 using namespace frugal;
@@ -44,13 +44,12 @@ CLI::App* declare_diff(cli::Tool& tool, Diff& diff) {
 }
 
 int compare(const Diff& asked, const cli::Tool& tool) {
-  std::vector<cli::MemoryGate> gates;
+  std::vector<MemoryGate> gates;
   for (const std::string& text : asked.fail_above)
-    for (const cli::MemoryGate& gate : cli::parse_gates(text)) gates.push_back(gate);
-  const cli::MemoryDiff diff =
-      cli::compare_memory(cli::read_memory_records(asked.before), cli::read_memory_records(asked.now), gates,
-                          parse_bytes(asked.ignore_below, "--ignore-below"));
-  cli::print(tool.format() == "json" ? json_document(cli::diff_json(diff)) : cli::diff_text(diff));
+    for (const MemoryGate& gate : parse_gates(text)) gates.push_back(gate);
+  const MemoryDiff diff = compare_memory(read_memory_records(asked.before), read_memory_records(asked.now), gates,
+                                         parse_bytes(asked.ignore_below, "--ignore-below"));
+  cli::print(tool.format() == "json" ? json_document(diff_json(diff)) : diff_text(diff));
   return diff.passed() ? 0 : 1;
 }
 
@@ -103,7 +102,7 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
       pipeline.empty() ? cli::one_model_pipeline(model, text, max_new_tokens) : load_pipeline(pipeline);
   alerts.insert(alerts.end(), stages.alerts.begin(), stages.alerts.end());
   for (const std::string& alert : alerts)
-    for (cli::AlertRule& rule : cli::parse_alert(alert)) asked.alerts.push_back(std::move(rule));
+    for (AlertRule& rule : parse_alert(alert)) asked.alerts.push_back(std::move(rule));
   if (!command.empty()) return cli::profile_command(command, asked);
   asked.title = std::filesystem::path(pipeline.empty() ? model : pipeline).filename();
   cli::ProfileOptions options;

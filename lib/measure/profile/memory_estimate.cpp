@@ -1,4 +1,4 @@
-#include "eval/memory_estimate.h"
+#include "measure/profile/memory_estimate.h"
 
 #include <algorithm>
 

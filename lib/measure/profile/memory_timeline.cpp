@@ -1,4 +1,4 @@
-#include "cli/memory_timeline.h"
+#include "measure/profile/memory_timeline.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 #include "base/units.h"
 #include "measure/report/json.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 // In pixels; the SVG scales to its container.
@@ -438,4 +438,4 @@ void publish_timeline(const TimelineFiles& files, const Timeline& timeline) {
   if (!files.trace.empty()) publish_file(files.trace, timeline_trace(timeline));
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -1,4 +1,4 @@
-#include "memory/lifetime_plan.h"
+#include "measure/profile/lifetime_plan.h"
 
 #include <doctest/doctest.h>
 

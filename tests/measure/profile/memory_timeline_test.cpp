@@ -1,4 +1,4 @@
-#include "cli/memory_timeline.h"
+#include "measure/profile/memory_timeline.h"
 
 #include <doctest/doctest.h>
 #include <simdjson.h>
@@ -6,7 +6,6 @@
 #include "base/units.h"
 
 using namespace frugal;
-using namespace frugal::cli;
 
 namespace {
 

@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "memory/profile.h"
+#include "measure/profile/stage_profile.h"
 #include "telemetry/command.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 struct TimelineStage {
   std::string name;
@@ -52,4 +52,4 @@ struct TimelineFiles {
 /// Whole or not at all (base/file.h). Throws Error(io).
 void publish_timeline(const TimelineFiles& files, const Timeline& timeline);
 
-}  // namespace frugal::cli
+}  // namespace frugal

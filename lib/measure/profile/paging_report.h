@@ -4,12 +4,12 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
-#include "eval/paging_ablation.h"
+#include "measure/profile/paging_ablation.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 nlohmann::ordered_json paging_json(const PagingAblation& ablation);
 /// A row a run, what simulation says of the order of use that was recorded, and the verdict.
 std::string paging_text(const PagingAblation& ablation);
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -1,4 +1,4 @@
-#include "memory/profile.h"
+#include "measure/profile/stage_profile.h"
 
 namespace frugal {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "eval/memory_estimate.h"
-#include "memory/profile.h"
+#include "measure/profile/memory_estimate.h"
+#include "measure/profile/stage_profile.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 /// Version of the lines' form; `mem-profile diff` reads no other.
 constexpr int kMemorySchema = 1;
@@ -38,4 +38,4 @@ nlohmann::ordered_json command_json(const std::vector<std::string>& command, int
                                     const SampledPeak& peak);
 std::string command_text(int64_t elapsed_ns, const SampledPeak& peak);
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -1,5 +1,5 @@
 // The stages of a JSON-lines file that mem-profile wrote, read back: what `mem-profile diff` compares.
-// Not the measuring (memory/profile.h) and not the writing (memory_report.h).
+// Not the measuring (measure/profile/stage_profile.h) and not the writing (memory_report.h).
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 #include <string_view>
 #include <vector>
 
-namespace frugal::cli {
+namespace frugal {
 
 /// A figure of a stage. Held: when the stage has ended, so a command has none. Anonymous memory is with swap.
 enum class MemoryMetric {
@@ -46,4 +46,4 @@ std::vector<StageRecordLine> parse_memory_records(std::string_view lines, const 
 /// Throws Error(io) too.
 std::vector<StageRecordLine> read_memory_records(const std::filesystem::path& file);
 
-}  // namespace frugal::cli
+}  // namespace frugal

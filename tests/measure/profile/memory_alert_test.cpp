@@ -1,4 +1,4 @@
-#include "cli/memory_alert.h"
+#include "measure/profile/memory_alert.h"
 
 #include <doctest/doctest.h>
 
@@ -6,7 +6,6 @@
 #include "base/units.h"
 
 using namespace frugal;
-using namespace frugal::cli;
 
 namespace {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "compute/ops/ops.h"
+#include "measure/profile/lifetime_plan.h"
 #include "memory/budget.h"
-#include "memory/lifetime_plan.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "eval/allocation_replay.h"
+#include "measure/profile/allocation_replay.h"
 
 #include <doctest/doctest.h>
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "eval/counting_ops.h"
+#include "measure/profile/counting_ops.h"
 #include "model/hub/loaded_model.h"
 
 namespace frugal {
@@ -17,7 +17,7 @@ namespace frugal {
 /// Of the forward pass that takes most working memory.
 struct ActivationLayout {
   uint64_t arena_bytes = 0;    // as scopes lay its tensors out
-  uint64_t planned_bytes = 0;  // as a plan of their lifetimes would (memory/lifetime_plan.h)
+  uint64_t planned_bytes = 0;  // as a plan of their lifetimes would (measure/profile/lifetime_plan.h)
   uint64_t least_bytes = 0;    // that live at once: no layout takes less
 };
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "eval/counting_ops.h"
-#include "memory/lifetime_plan.h"
+#include "measure/profile/counting_ops.h"
+#include "measure/profile/lifetime_plan.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"

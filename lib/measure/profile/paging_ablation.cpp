@@ -1,4 +1,4 @@
-#include "eval/paging_ablation.h"
+#include "measure/profile/paging_ablation.h"
 
 #include <fmt/format.h>
 

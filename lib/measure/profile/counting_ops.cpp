@@ -1,4 +1,4 @@
-#include "eval/counting_ops.h"
+#include "measure/profile/counting_ops.h"
 
 #include <algorithm>
 #include <functional>

@@ -9,11 +9,11 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/memory_record.h"
+#include "measure/profile/memory_record.h"
 #include "telemetry/memory_stats.h"
 #include "telemetry/metrics.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 /// Every figure of memory_record.h, above a limit; and in percent `pressure`, of the last 10 s in which some task
 /// waited for memory, and `fragmentation` of the pools above one. Below one: `available` memory, and `hit_rate`,
@@ -47,4 +47,4 @@ std::vector<MemoryAlert> check_alerts(const std::vector<AlertRule>& rules, const
 nlohmann::ordered_json alert_json(const MemoryAlert& alert);
 std::string alert_text(const MemoryAlert& alert);
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/memory_record.h"
+#include "measure/profile/memory_record.h"
 
-namespace frugal::cli {
+namespace frugal {
 
 /// The most by which a figure may grow: in percent of what it was, or in its own unit.
 struct MemoryGate {
@@ -57,4 +57,4 @@ nlohmann::ordered_json diff_json(const MemoryDiff& diff);
 /// A row a stage and figure: peaks of anonymous memory and PSS, time, and whatever is gated.
 std::string diff_text(const MemoryDiff& diff);
 
-}  // namespace frugal::cli
+}  // namespace frugal

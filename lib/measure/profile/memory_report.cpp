@@ -1,4 +1,4 @@
-#include "cli/memory_report.h"
+#include "measure/profile/memory_report.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include "base/units.h"
 #include "measure/report/table.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -211,4 +211,4 @@ std::string command_text(int64_t elapsed_ns, const SampledPeak& peak) {
   return table.text();
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -1,4 +1,4 @@
-#include "cli/memory_diff.h"
+#include "measure/profile/memory_diff.h"
 
 #include <fmt/format.h>
 
@@ -10,10 +10,10 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/memory_report.h"
+#include "measure/profile/memory_report.h"
 #include "measure/report/table.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -194,4 +194,4 @@ std::string diff_text(const MemoryDiff& diff) {
   return text + (diff.passed() ? "passed\n" : "FAILED\n");
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -1,4 +1,4 @@
-#include "cli/memory_record.h"
+#include "measure/profile/memory_record.h"
 
 #include <fmt/format.h>
 #include <simdjson.h>
@@ -9,9 +9,9 @@
 #include "base/file.h"
 #include "base/suggest.h"
 #include "base/units.h"
-#include "cli/memory_report.h"
+#include "measure/profile/memory_report.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 namespace json = simdjson::dom;
@@ -147,4 +147,4 @@ std::vector<StageRecordLine> read_memory_records(const std::filesystem::path& fi
   return parse_memory_records(read_file(file, kLargestRecord), file.native());
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

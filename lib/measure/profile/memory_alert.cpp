@@ -1,4 +1,4 @@
-#include "cli/memory_alert.h"
+#include "measure/profile/memory_alert.h"
 
 #include <fmt/format.h>
 
@@ -8,10 +8,10 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/memory_diff.h"
-#include "cli/memory_report.h"
+#include "measure/profile/memory_diff.h"
+#include "measure/profile/memory_report.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 constexpr std::string_view kAvailable = "available", kPressure = "pressure", kHitRate = "hit_rate",
@@ -104,4 +104,4 @@ std::string alert_text(const MemoryAlert& alert) {
                      is_least(alert.figure) ? "below" : "above", value_text(alert.figure, alert.limit));
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

@@ -1,4 +1,4 @@
-#include "cli/paging_report.h"
+#include "measure/profile/paging_report.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include "base/units.h"
 #include "measure/report/table.h"
 
-namespace frugal::cli {
+namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -136,4 +136,4 @@ std::string paging_text(const PagingAblation& ablation) {
                             ablation.passed() ? "passed" : "FAILED", format_bytes(ablation.rss_limit_bytes()));
 }
 
-}  // namespace frugal::cli
+}  // namespace frugal

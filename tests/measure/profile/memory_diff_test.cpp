@@ -1,4 +1,4 @@
-#include "cli/memory_diff.h"
+#include "measure/profile/memory_diff.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -6,7 +6,6 @@
 #include "base/error.h"
 
 using namespace frugal;
-using namespace frugal::cli;
 
 namespace {
 
