@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "app/config/paths.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "config/paths.h"
 #include "measure/report/json.h"
 
 namespace frugal::cli {

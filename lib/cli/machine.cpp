@@ -6,11 +6,11 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "app/config/paths.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "cli/output.h"
 #include "compute/ops/plugin.h"
-#include "config/paths.h"
 #include "telemetry/memory_stats.h"
 
 namespace frugal::cli {

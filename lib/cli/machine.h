@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "config/hardware_profile.h"
+#include "app/config/hardware_profile.h"
 
 namespace frugal::cli {
 

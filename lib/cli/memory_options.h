@@ -5,7 +5,7 @@
 #include <optional>
 #include <string_view>
 
-#include "config/config.h"
+#include "app/config/config.h"
 #include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/pager.h"

@@ -2,10 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/config/paths.h"
 #include "base/error.h"
 #include "cli/memory_options.h"
 #include "cli/output.h"
-#include "config/paths.h"
 #include "measure/profile/paging_report.h"
 #include "measure/report/json.h"
 #include "telemetry/child_process.h"

@@ -9,8 +9,8 @@
 #include <type_traits>
 #include <vector>
 
+#include "app/config/scenario.h"
 #include "base/thread_pool.h"
-#include "config/pipeline.h"
 #include "measure/profile/memory_report.h"
 #include "measure/profile/stage_profile.h"
 #include "memory/budget.h"

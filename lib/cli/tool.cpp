@@ -13,6 +13,7 @@
 #include <memory>
 #include <new>
 
+#include "app/config/load.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -23,7 +24,6 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
-#include "config/load.h"
 #include "measure/report/metrics_report.h"
 
 namespace frugal::cli {

@@ -20,8 +20,8 @@
 #include <string_view>
 #include <vector>
 
+#include "app/config/config.h"
 #include "compute/ops/plugin.h"
-#include "config/config.h"
 #include "memory/budget.h"
 
 namespace frugal::cli {

@@ -1,9 +1,9 @@
 // Any bytes as a configuration and as a table of laws: they are read, or there is an Error.
 #include <string_view>
 
-#include "config/config.h"
-#include "config/load.h"
-#include "config/references.h"
+#include "app/config/config.h"
+#include "app/config/law_file.h"
+#include "app/config/load.h"
 #include "fuzz/expect.h"
 #include "fuzz/input_file.h"
 

@@ -1,6 +1,7 @@
 // mem-profile: what memory models, stages and commands take (docs/tools/mem-profile.md).
 #include <nlohmann/json.hpp>
 
+#include "app/config/scenario.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/memory_options.h"
@@ -10,7 +11,6 @@
 #include "cli/profile_run.h"
 #include "cli/replay_command.h"
 #include "cli/tool.h"
-#include "config/pipeline.h"
 #include "measure/profile/memory_alert.h"
 #include "measure/profile/memory_diff.h"
 #include "measure/report/json.h"

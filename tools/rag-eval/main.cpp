@@ -9,12 +9,12 @@
 
 #include "../shared/configured_laws.h"
 #include "../shared/rag_options.h"
+#include "app/config/load.h"
 #include "base/error.h"
 #include "base/hash.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/tool.h"
-#include "config/load.h"
 #include "measure/eval/evaluation.h"
 #include "memory/budget.h"
 #include "rag/index/index_writer.h"

@@ -7,12 +7,12 @@
 
 #include "../shared/configured_laws.h"
 #include "../shared/rag_options.h"
+#include "app/config/paths.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/tool.h"
-#include "config/paths.h"
 #include "memory/budget.h"
 #include "model/hub/models.h"
 #include "rag/index/index_report.h"

@@ -7,10 +7,10 @@
 #include <string_view>
 #include <vector>
 
+#include "app/config/config.h"
+#include "app/config/law_file.h"
+#include "app/config/paths.h"
 #include "base/error.h"
-#include "config/config.h"
-#include "config/paths.h"
-#include "config/references.h"
 #include "rag/law/provision.h"
 
 namespace frugal {

@@ -1,4 +1,4 @@
-#include "config/paths.h"
+#include "app/config/paths.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

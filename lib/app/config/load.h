@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "config/config.h"
+#include "app/config/config.h"
 
 namespace frugal {
 

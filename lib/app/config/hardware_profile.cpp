@@ -1,15 +1,15 @@
-#include "config/hardware_profile.h"
+#include "app/config/hardware_profile.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
 
+#include "app/config/load.h"
+#include "app/config/paths.h"
+#include "app/config/yaml.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
-#include "config/load.h"
-#include "config/paths.h"
-#include "config/yaml.h"
 
 namespace frugal {
 namespace {

@@ -1,9 +1,9 @@
-#include "config/references.h"
+#include "app/config/law_file.h"
 
 #include <fmt/format.h>
 
+#include "app/config/yaml.h"
 #include "base/file.h"
-#include "config/yaml.h"
 
 namespace frugal {
 namespace {

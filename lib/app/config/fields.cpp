@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "config/config.h"
+#include "app/config/config.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "config/load.h"
+#include "app/config/load.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,12 +7,12 @@
 #include <charconv>
 #include <cmath>
 
+#include "app/config/paths.h"
+#include "app/config/yaml.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/suggest.h"
 #include "base/units.h"
-#include "config/paths.h"
-#include "config/yaml.h"
 
 namespace frugal {
 namespace {

@@ -1,15 +1,15 @@
-#include "config/pipeline.h"
+#include "app/config/scenario.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
 #include <set>
 
+#include "app/config/paths.h"
+#include "app/config/yaml.h"
 #include "base/file.h"
 #include "base/suggest.h"
 #include "base/units.h"
-#include "config/paths.h"
-#include "config/yaml.h"
 
 namespace frugal {
 namespace {

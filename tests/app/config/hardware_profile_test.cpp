@@ -1,13 +1,13 @@
-#include "config/hardware_profile.h"
+#include "app/config/hardware_profile.h"
 
 #include <doctest/doctest.h>
 
 #include <cstdlib>
 #include <fstream>
 
+#include "app/config/paths.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "config/paths.h"
 #include "support/temp_folder.h"
 
 using namespace frugal;

@@ -1,4 +1,4 @@
-#include "config/yaml.h"
+#include "app/config/yaml.h"
 
 #include <fmt/format.h>
 

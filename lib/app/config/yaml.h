@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "app/config/config.h"
 #include "base/error.h"
-#include "config/config.h"
 
 namespace frugal {
 

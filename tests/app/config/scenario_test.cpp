@@ -1,4 +1,4 @@
-#include "config/pipeline.h"
+#include "app/config/scenario.h"
 
 #include <doctest/doctest.h>
 

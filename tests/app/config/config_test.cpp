@@ -7,10 +7,10 @@
 #include <fstream>
 #include <string>
 
+#include "app/config/load.h"
+#include "app/config/paths.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "config/load.h"
-#include "config/paths.h"
 
 using namespace frugal;
 
