@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/tool.h"
+#include "app/cli/tool.h"
 #include "measure/bench/gate.h"
 #include "measure/bench/latency_record.h"
 #include "measure/bench/latency_report.h"

@@ -2,10 +2,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "app/cli/memory_options.h"
+#include "app/cli/output.h"
 #include "app/config/paths.h"
 #include "base/error.h"
-#include "cli/memory_options.h"
-#include "cli/output.h"
 #include "measure/profile/paging_report.h"
 #include "measure/report/json.h"
 #include "telemetry/child_process.h"

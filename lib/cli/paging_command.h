@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/tool.h"
+#include "app/cli/tool.h"
 #include "measure/profile/paging_ablation.h"
 
 namespace frugal::cli {

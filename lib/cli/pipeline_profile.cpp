@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <cstring>
 
+#include "app/cli/output.h"
 #include "app/config/paths.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "cli/output.h"
 #include "measure/profile/memory_record.h"
 #include "measure/report/table.h"
 #include "model/arch/registry.h"

@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "cli/output.h"
-#include "cli/signals.h"
+#include "app/cli/output.h"
+#include "app/cli/signals.h"
 #include "measure/report/json.h"
 #include "measure/report/metrics_report.h"
 #include "telemetry/command.h"

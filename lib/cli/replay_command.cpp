@@ -6,8 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "app/cli/output.h"
 #include "base/units.h"
-#include "cli/output.h"
 #include "measure/profile/allocation_replay.h"
 #include "measure/report/json.h"
 #include "measure/report/table.h"

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "cli/tool.h"
+#include "app/cli/tool.h"
 
 namespace frugal::cli {
 

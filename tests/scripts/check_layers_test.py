@@ -10,7 +10,7 @@ ROOMS = """# base lists the rooms: frugal_room(ghost DEPS base)
 frugal_room(base DEPS fmt::fmt)
 frugal_room(text DEPS base)
 frugal_room(rag DEPS text base PkgConfig::SQLITE)
-frugal_room(cli DEPS base CLI11::CLI11)
+frugal_room(app/cli DEPS base CLI11::CLI11)
 """
 TOOL = '#include "cli/tool.h"\n\nint main() { return 0; }\n'
 
@@ -64,7 +64,7 @@ class CheckLayers(unittest.TestCase):
                      "exit(1);", "std::abort();", "  ::abort();", "std::terminate();", "#include <iostream>"):
             with self.subTest(code=code):
                 self.assert_finds({"lib/text/a.cpp": f"void f() {{\n{code}\n}}\n"}, ("lib/text/a.cpp:2", "neither prints nor exits"))
-                self.assert_clean({"lib/cli/a.cpp": f"void f() {{\n{code}\n}}\n"})
+                self.assert_clean({"lib/app/cli/a.cpp": f"void f() {{\n{code}\n}}\n"})
 
     def test_words_in_comments_strings_and_names_are_not_findings(self):
         self.assert_clean({"lib/text/a.cpp": '// never exit() or abort()\n/* std::cout\n#include "rag/x.h" */\n'
@@ -73,7 +73,7 @@ class CheckLayers(unittest.TestCase):
 
     def test_command_line_and_json_libraries_stay_out_of_headers(self):
         self.assert_finds({"lib/rag/a.h": "#include <nlohmann/json.hpp>\n"}, ("lib/rag/a.h:1", "every includer pays"))
-        self.assert_clean({"lib/rag/a.cpp": "#include <nlohmann/json.hpp>\n", "lib/cli/a.h": "#include <CLI/CLI.hpp>\n"})
+        self.assert_clean({"lib/rag/a.cpp": "#include <nlohmann/json.hpp>\n", "lib/app/cli/a.h": "#include <CLI/CLI.hpp>\n"})
 
     def test_a_tool_that_outgrows_its_page_or_holds_logic_is_found(self):
         self.assert_clean({"tools/x/main.cpp": "int x;\n" * 150})

@@ -6,7 +6,7 @@ import sys
 import tempfile
 import unittest
 
-RUNNER = pathlib.Path(__file__).resolve().parents[1] / "cli" / "run"
+RUNNER = pathlib.Path(__file__).resolve().parents[1] / "transcripts" / "run"
 
 
 def run(text):

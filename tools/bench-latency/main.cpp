@@ -1,10 +1,10 @@
 // bench-latency: how long questions, embeddings and tokens take (docs/tools/bench-latency.md).
+#include "app/cli/output.h"
+#include "app/cli/progress.h"
+#include "app/cli/tool.h"
 #include "app/config/paths.h"
 #include "base/error.h"
 #include "cli/latency_flags.h"
-#include "cli/output.h"
-#include "cli/progress.h"
-#include "cli/tool.h"
 #include "measure/bench/throughput.h"
 #include "measure/bench/throughput_report.h"
 

@@ -1,16 +1,16 @@
 // mem-profile: what memory models, stages and commands take (docs/tools/mem-profile.md).
 #include <nlohmann/json.hpp>
 
+#include "app/cli/memory_options.h"
+#include "app/cli/output.h"
+#include "app/cli/tool.h"
 #include "app/config/scenario.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/memory_options.h"
-#include "cli/output.h"
 #include "cli/paging_command.h"
 #include "cli/pipeline_profile.h"
 #include "cli/profile_run.h"
 #include "cli/replay_command.h"
-#include "cli/tool.h"
 #include "measure/profile/memory_alert.h"
 #include "measure/profile/memory_diff.h"
 #include "measure/report/json.h"

@@ -4,12 +4,12 @@
 #include <memory>
 #include <optional>
 
+#include "app/cli/memory_options.h"
+#include "app/cli/output.h"
+#include "app/cli/progress.h"
+#include "app/cli/tool.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "cli/memory_options.h"
-#include "cli/output.h"
-#include "cli/progress.h"
-#include "cli/tool.h"
 #include "model/format/pack.h"
 #include "model/quant/quantize.h"
 #include "model/quant/quantize_report.h"

@@ -7,10 +7,10 @@
 #include <string>
 
 #include "../shared/rag_options.h"
+#include "app/cli/output.h"
+#include "app/cli/tool.h"
 #include "base/error.h"
 #include "base/file.h"
-#include "cli/output.h"
-#include "cli/tool.h"
 #include "measure/report/metrics_report.h"
 #include "memory/budget.h"
 #include "rag/answer/batch.h"

@@ -4,10 +4,10 @@
 #include <memory>
 #include <optional>
 
+#include "app/cli/memory_options.h"
+#include "app/cli/tool.h"
 #include "app/config/config.h"
 #include "app/config/paths.h"
-#include "cli/memory_options.h"
-#include "cli/tool.h"
 #include "memory/budget.h"
 #include "model/hub/models.h"
 #include "model/nn/kv_cache.h"

@@ -25,7 +25,7 @@ struct Config {
   std::string backend = "cpu";  // cpu, torch, torch:cuda, torch:bf16 … (compute/ops/plugin.h)
 
   struct Memory {
-    std::string budget = "auto";             // auto: what is available; none; or a size (cli/memory_options.h)
+    std::string budget = "auto";             // auto: what is available; none; or a size (app/cli/memory_options.h)
     std::string gpu_budget = "auto";         // the same of a device that a backend runs on
     std::string mode = "auto";               // aggressive, cache; auto: cache where many questions are asked
     std::string page_policy = "predictive";  // predictive, lru, clock (memory/page_policy.h)

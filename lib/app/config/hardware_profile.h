@@ -1,5 +1,5 @@
 // Settings that suit a kind of machine, in configs/profiles/*.yaml: beneath everything that the user has set.
-// What the machine is like is told by the caller (cli/machine.h); this is the choice and the reading.
+// What the machine is like is told by the caller (app/cli/machine.h); this is the choice and the reading.
 #pragma once
 
 #include <cstdint>

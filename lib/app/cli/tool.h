@@ -56,7 +56,7 @@ class Tool {
   const Config& config() const { return config_; }
   const std::string& format() const { return format_; }
   const Backend& backend() const { return backend_; }
-  /// What this process may hold (cli/memory_options.h). Reads the system's memory where the budget is not said.
+  /// What this process may hold (app/cli/memory_options.h). Reads the system's memory where the budget is not said.
   BudgetLimits budget_limits() const;
   /// Writes what the process has counted to where --metrics says, if it does. Throws Error(io).
   void write_metrics() const;

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <string>
 
-#include "cli/signals.h"
+#include "app/cli/signals.h"
 
 namespace frugal::cli {
 

@@ -1,4 +1,4 @@
-#include "cli/machine.h"
+#include "app/cli/machine.h"
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
@@ -6,10 +6,10 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "app/cli/output.h"
 #include "app/config/paths.h"
 #include "base/cpu.h"
 #include "base/error.h"
-#include "cli/output.h"
 #include "compute/ops/plugin.h"
 #include "telemetry/memory_stats.h"
 

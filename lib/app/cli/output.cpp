@@ -1,4 +1,4 @@
-#include "cli/output.h"
+#include "app/cli/output.h"
 
 #include <unistd.h>
 
@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <string>
 
+#include "app/cli/progress.h"
 #include "base/error.h"
-#include "cli/progress.h"
 
 namespace frugal::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "cli/progress.h"
+#include "app/cli/progress.h"
 
 #include <fmt/format.h>
 
@@ -6,9 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "app/cli/output.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "cli/output.h"
 
 namespace frugal::cli {
 namespace {

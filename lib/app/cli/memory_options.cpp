@@ -1,4 +1,4 @@
-#include "cli/memory_options.h"
+#include "app/cli/memory_options.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cli/tool.h"
+#include "app/cli/tool.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -13,17 +13,17 @@
 #include <memory>
 #include <new>
 
+#include "app/cli/machine.h"
+#include "app/cli/memory_options.h"
+#include "app/cli/output.h"
+#include "app/cli/progress.h"
+#include "app/cli/signals.h"
 #include "app/config/load.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/suggest.h"
 #include "base/version.h"
-#include "cli/machine.h"
-#include "cli/memory_options.h"
-#include "cli/output.h"
-#include "cli/progress.h"
-#include "cli/signals.h"
 #include "measure/report/metrics_report.h"
 
 namespace frugal::cli {

@@ -1,4 +1,4 @@
-#include "cli/signals.h"
+#include "app/cli/signals.h"
 
 #include <unistd.h>
 
