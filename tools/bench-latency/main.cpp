@@ -3,8 +3,8 @@
 #include "app/cli/progress.h"
 #include "app/cli/tool.h"
 #include "app/config/paths.h"
+#include "app/wiring/latency_flags.h"
 #include "base/error.h"
-#include "cli/latency_flags.h"
 #include "measure/bench/throughput.h"
 #include "measure/bench/throughput_report.h"
 

@@ -1,4 +1,4 @@
-#include "cli/replay_command.h"
+#include "app/wiring/replay_command.h"
 
 #include <fmt/format.h>
 

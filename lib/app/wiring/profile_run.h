@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cli/pipeline_profile.h"
+#include "app/wiring/pipeline_profile.h"
 #include "measure/profile/memory_alert.h"
 #include "measure/profile/memory_timeline.h"
 

@@ -1,4 +1,4 @@
-#include "cli/profile_run.h"
+#include "app/wiring/profile_run.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

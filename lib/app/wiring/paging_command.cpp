@@ -1,4 +1,4 @@
-#include "cli/paging_command.h"
+#include "app/wiring/paging_command.h"
 
 #include <nlohmann/json.hpp>
 

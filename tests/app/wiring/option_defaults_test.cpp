@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "../../tools/shared/rag_options.h"
+#include "../../../tools/shared/rag_options.h"
 #include "rag/index/chunk.h"
 #include "rag/index/index_writer.h"
 

@@ -1,4 +1,4 @@
-#include "cli/pipeline_profile.h"
+#include "app/wiring/pipeline_profile.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "cli/latency_flags.h"
+#include "app/wiring/latency_flags.h"
 
 #include <fmt/format.h>
 
