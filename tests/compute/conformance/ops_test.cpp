@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "memory/budget.h"
-#include "reference/reference.h"
+#include "oracle/oracle.h"
 #include "support/backends.h"
 
 using namespace frugal;

@@ -1,5 +1,5 @@
 #include "compute/kernels/support.h"
-#include "reference/reference.h"
+#include "oracle/oracle.h"
 
 using namespace frugal;
 using namespace frugal::testing;

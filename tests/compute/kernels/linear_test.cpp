@@ -4,7 +4,7 @@
 #include <array>
 
 #include "compute/tensor/packed.h"
-#include "reference/reference.h"
+#include "oracle/oracle.h"
 
 using namespace frugal;
 using namespace frugal::testing;

@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "compute/kernels/support.h"
-#include "reference/reference.h"
+#include "oracle/oracle.h"
 
 using namespace frugal;
 using namespace frugal::testing;

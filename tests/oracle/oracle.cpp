@@ -1,4 +1,4 @@
-#include "reference/reference.h"
+#include "oracle/oracle.h"
 
 #include <algorithm>
 #include <cmath>
