@@ -6,9 +6,9 @@
 #include "app/cli/tool.h"
 #include "app/config/scenario.h"
 #include "app/wiring/paging_command.h"
-#include "app/wiring/pipeline_profile.h"
 #include "app/wiring/profile_run.h"
 #include "app/wiring/replay_command.h"
+#include "app/wiring/scenario_profile.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "measure/profile/memory_alert.h"
@@ -98,8 +98,8 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   if (modes.size() > 1 && !(asked.pictures.svg + asked.pictures.html + asked.pictures.trace).empty())
     throw Error(Code::usage, "a picture is of one load mode").hint("run --load-mode one by one");
   if (modes.size() > 1) return cli::compare_load_modes(arguments, modes, asked.json);
-  const Pipeline stages =
-      pipeline.empty() ? cli::one_model_pipeline(model, text, max_new_tokens) : load_pipeline(pipeline);
+  const Scenario stages =
+      pipeline.empty() ? cli::one_model_scenario(model, text, max_new_tokens) : load_scenario(pipeline);
   alerts.insert(alerts.end(), stages.alerts.begin(), stages.alerts.end());
   for (const std::string& alert : alerts)
     for (AlertRule& rule : parse_alert(alert)) asked.alerts.push_back(std::move(rule));
@@ -114,8 +114,8 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   options.backend = tool.backend();
   options.chat_family = parse_chat_override(tool.config().generate.chat_family);
   options.load_mode = modes.at(0);
-  options.mode = stages.mode == Pipeline::Mode::cache ? Manager::Mode::cache : Manager::Mode::aggressive;
-  return cli::profile_pipeline(stages, options, asked);
+  options.mode = stages.mode == Scenario::Mode::cache ? Manager::Mode::cache : Manager::Mode::aggressive;
+  return cli::profile_scenario(stages, options, asked);
 }
 
 }  // namespace

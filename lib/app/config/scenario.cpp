@@ -14,7 +14,7 @@
 namespace frugal {
 namespace {
 
-using Action = PipelineStage::Action;
+using Action = ScenarioStage::Action;
 
 Error unknown_key(std::string_view origin, const YAML::Node& node, const std::string& key,
                   const std::vector<std::string>& known) {
@@ -34,9 +34,9 @@ int64_t token_count(std::string_view origin, const YAML::Node& node, const std::
   return count;
 }
 
-PipelineStage parse_stage(std::string_view origin, const YAML::Node& node) {
+ScenarioStage parse_stage(std::string_view origin, const YAML::Node& node) {
   if (!node.IsMap()) throw yaml_error(origin, node, "a stage is a mapping, like `- load: embedder`");
-  PipelineStage stage;
+  ScenarioStage stage;
   for_each_entry(origin, node, [&](const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
     const std::string text = yaml_text(origin, key, value);
     for (Action action : {Action::load, Action::run, Action::unload}) {
@@ -59,7 +59,7 @@ PipelineStage parse_stage(std::string_view origin, const YAML::Node& node) {
   return stage;
 }
 
-void check_order(std::string_view origin, const YAML::Node& node, const PipelineStage& stage,
+void check_order(std::string_view origin, const YAML::Node& node, const ScenarioStage& stage,
                  std::set<std::string>& loaded) {
   const bool is_loaded = loaded.count(stage.model) > 0;
   if (stage.action == Action::load && is_loaded)
@@ -70,9 +70,9 @@ void check_order(std::string_view origin, const YAML::Node& node, const Pipeline
   if (stage.action == Action::unload) loaded.erase(stage.model);
 }
 
-std::vector<PipelineStage> parse_stages(std::string_view origin, const YAML::Node& key_node, const YAML::Node& list) {
+std::vector<ScenarioStage> parse_stages(std::string_view origin, const YAML::Node& key_node, const YAML::Node& list) {
   if (!list.IsSequence()) throw yaml_error(origin, key_node, "'stages' is a list");
-  std::vector<PipelineStage> stages;
+  std::vector<ScenarioStage> stages;
   std::set<std::string> loaded;
   for (const YAML::Node& node : list) {
     stages.push_back(parse_stage(origin, node));
@@ -81,10 +81,10 @@ std::vector<PipelineStage> parse_stages(std::string_view origin, const YAML::Nod
   return stages;
 }
 
-Pipeline::Mode parse_mode(std::string_view origin, const YAML::Node& node) {
+Scenario::Mode parse_mode(std::string_view origin, const YAML::Node& node) {
   const std::string text = yaml_text(origin, "mode", node);
-  if (text == "aggressive") return Pipeline::Mode::aggressive;
-  if (text == "cache") return Pipeline::Mode::cache;
+  if (text == "aggressive") return Scenario::Mode::aggressive;
+  if (text == "cache") return Scenario::Mode::cache;
   throw yaml_error(origin, node, fmt::format("mode is aggressive or cache, not '{}'", text));
 }
 
@@ -110,8 +110,8 @@ std::string_view to_string(Action action) {
   return "";
 }
 
-Pipeline parse_pipeline(std::string_view yaml, std::string_view origin) {
-  Pipeline pipeline;
+Scenario parse_scenario(std::string_view yaml, std::string_view origin) {
+  Scenario pipeline;
   for_each_entry(origin, parse_yaml(yaml, origin),
                  [&](const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
                    if (key == "mode")
@@ -128,8 +128,8 @@ Pipeline parse_pipeline(std::string_view yaml, std::string_view origin) {
   return pipeline;
 }
 
-Pipeline load_pipeline(const std::filesystem::path& file) {
-  return parse_pipeline(read_file(file, kMiB), file.native());
+Scenario load_scenario(const std::filesystem::path& file) {
+  return parse_scenario(read_file(file, kMiB), file.native());
 }
 
 std::string model_name(const std::string& model, const Config::Models& models) {

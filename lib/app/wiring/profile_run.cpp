@@ -29,14 +29,14 @@ bool raise_alerts(const ProfileRequest& asked, const nlohmann::ordered_json& lin
 
 }  // namespace
 
-int profile_pipeline(const Pipeline& pipeline, const ProfileOptions& options, const ProfileRequest& asked) {
+int profile_scenario(const Scenario& pipeline, const ProfileOptions& options, const ProfileRequest& asked) {
   Estimates estimates(pipeline.stages.size());
-  if (asked.estimate) estimates = estimate_pipeline(pipeline.stages, options);
-  PipelineProfiler profiler(options);
+  if (asked.estimate) estimates = estimate_scenario(pipeline.stages, options);
+  ScenarioProfiler profiler(options);
   if (asked.estimate) profiler.add_runtime(pipeline.stages, estimates);
   std::vector<StageProfile> profiles;
   bool alerted = false;
-  for (const PipelineStage& stage : pipeline.stages) {
+  for (const ScenarioStage& stage : pipeline.stages) {
     release_free_heap();  // our own: a stage begins with what it has to
     profiles.push_back(profiler.profile(stage));
     const StageLabel label = {std::string(to_string(stage.action)), stage.model, profiler.note(),

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "app/wiring/pipeline_profile.h"
+#include "app/wiring/scenario_profile.h"
 #include "measure/profile/memory_alert.h"
 #include "measure/profile/memory_timeline.h"
 
@@ -19,7 +19,7 @@ struct ProfileRequest {
 };
 
 /// Prints to standard output. Returns the exit code: 1 if a limit was passed. Throws what loading and running throw.
-int profile_pipeline(const Pipeline& pipeline, const ProfileOptions& options, const ProfileRequest& asked);
+int profile_scenario(const Scenario& pipeline, const ProfileOptions& options, const ProfileRequest& asked);
 /// The same of a command with its children; its own exit code where that is not 0.
 int profile_command(const std::vector<std::string>& command, const ProfileRequest& asked);
 

@@ -7,13 +7,13 @@
 #include "base/error.h"
 
 using namespace frugal;
-using Action = PipelineStage::Action;
+using Action = ScenarioStage::Action;
 
 namespace {
 
 std::string refusal(const std::string& yaml) {
   try {
-    parse_pipeline(yaml, "p.yaml");
+    parse_scenario(yaml, "p.yaml");
   } catch (const Error& error) {
     CHECK(error.code() == Code::usage);
     return error.message();
@@ -24,7 +24,7 @@ std::string refusal(const std::string& yaml) {
 }  // namespace
 
 TEST_CASE("the pipeline that comes with the project loads, runs and unloads both default models") {
-  const auto stages = load_pipeline(std::filesystem::path(FRUGAL_SOURCE_DIR) / "configs/pipeline.yaml").stages;
+  const auto stages = load_scenario(std::filesystem::path(FRUGAL_SOURCE_DIR) / "configs/pipeline.yaml").stages;
   REQUIRE(stages.size() == 6);
   CHECK(stages[0].action == Action::load);
   CHECK(stages[0].model == "embedder");
@@ -53,11 +53,11 @@ TEST_CASE("stages that make no sense are refused with their line") {
 
 TEST_CASE("a pipeline names its mode and the limits its stages are held to") {
   const std::string stages = "stages:\n  - load: a\n";
-  CHECK(parse_pipeline(stages, "p.yaml").mode == Pipeline::Mode::aggressive);
-  CHECK(parse_pipeline(stages, "p.yaml").alerts.empty());
-  const Pipeline pipeline =
-      parse_pipeline("mode: cache\nalerts:\n  peak_anon: 64MiB\n  pressure: 10\n" + stages, "p.yaml");
-  CHECK(pipeline.mode == Pipeline::Mode::cache);
+  CHECK(parse_scenario(stages, "p.yaml").mode == Scenario::Mode::aggressive);
+  CHECK(parse_scenario(stages, "p.yaml").alerts.empty());
+  const Scenario pipeline =
+      parse_scenario("mode: cache\nalerts:\n  peak_anon: 64MiB\n  pressure: 10\n" + stages, "p.yaml");
+  CHECK(pipeline.mode == Scenario::Mode::cache);
   CHECK(pipeline.alerts == std::vector<std::string>{"peak_anon=64MiB", "pressure=10"});
   CHECK(refusal("mode: lazy\n" + stages) == "p.yaml:1: mode is aggressive or cache, not 'lazy'");
 }

@@ -36,21 +36,21 @@ struct ProfileOptions {
 };
 
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.
-class PipelineProfiler {
+class ScenarioProfiler {
  public:
-  explicit PipelineProfiler(ProfileOptions options);
+  explicit ScenarioProfiler(ProfileOptions options);
 
   /// Adds to each estimate what a stage that does nothing takes now: the process without models, with its threads and
   /// its sampler.
-  void add_runtime(const std::vector<PipelineStage>& stages, Estimates& estimates) const;
+  void add_runtime(const std::vector<ScenarioStage>& stages, Estimates& estimates) const;
   /// Performs `stage` under the sampler. Throws what loading and running throw.
-  StageProfile profile(const PipelineStage& stage);
+  StageProfile profile(const ScenarioStage& stage);
   /// What the last run did, or what a load could not do as asked.
   const std::string& note() const { return note_; }
 
  private:
-  void perform(const PipelineStage& stage);
-  void load(const PipelineStage& stage);
+  void perform(const ScenarioStage& stage);
+  void load(const ScenarioStage& stage);
   std::unique_ptr<LoadedModel> open(const std::string& model);
   std::unique_ptr<LoadedModel> open_naive(const std::string& model);
   std::optional<GpuMemory> gpu() const;
@@ -66,7 +66,7 @@ class PipelineProfiler {
 /// What each of `stages` will take, without the process itself (MemoryEstimate::add_runtime). Rehearsed in a child,
 /// since what an allocator has served once changes where it serves later; so to be called before this process has
 /// threads. Throws what loading throws, Error(usage) for a backend other than the native one.
-Estimates estimate_pipeline(const std::vector<PipelineStage>& stages, const ProfileOptions& options);
+Estimates estimate_scenario(const std::vector<ScenarioStage>& stages, const ProfileOptions& options);
 
 /// Runs this program once for each of `modes`, in a process of its own, with `arguments` but for --load-mode and
 /// --format. stdout: the JSON lines of all, or one table. A mode that fails is named with its reason. Returns the exit
@@ -74,6 +74,6 @@ Estimates estimate_pipeline(const std::vector<PipelineStage>& stages, const Prof
 int compare_load_modes(std::vector<std::string> arguments, const std::vector<LoadMode>& modes, bool json);
 
 /// Load, run and unload of one model.
-Pipeline one_model_pipeline(const std::string& pack, const std::string& text, int64_t max_new_tokens);
+Scenario one_model_scenario(const std::string& pack, const std::string& text, int64_t max_new_tokens);
 
 }  // namespace frugal::cli

@@ -1,4 +1,4 @@
-#include "app/wiring/pipeline_profile.h"
+#include "app/wiring/scenario_profile.h"
 
 #include <fmt/format.h>
 
@@ -20,12 +20,12 @@ namespace frugal::cli {
 
 namespace {
 
-using Action = PipelineStage::Action;
+using Action = ScenarioStage::Action;
 
-Estimates rehearse(const std::vector<PipelineStage>& stages, const ProfileOptions& options) {
+Estimates rehearse(const std::vector<ScenarioStage>& stages, const ProfileOptions& options) {
   MemoryEstimator estimator(options.threads);
   Estimates estimates;
-  for (const PipelineStage& stage : stages) {
+  for (const ScenarioStage& stage : stages) {
     if (stage.action == Action::load)
       estimates.push_back(estimator.load(stage.model, pack_of(stage.model, options.models), options.load_mode));
     if (stage.action == Action::run)
@@ -80,23 +80,23 @@ std::string peaks_text(const std::vector<ModePeak>& peaks) {
 
 }  // namespace
 
-PipelineProfiler::PipelineProfiler(ProfileOptions options)
+ScenarioProfiler::ScenarioProfiler(ProfileOptions options)
     : options_(std::move(options)),
       threads_(options_.threads),
       budget_(options_.limits),
       // Naive is what one would write first: whatever was loaded stays.
       manager_(options_.load_mode == LoadMode::naive ? Manager::Mode::cache : options_.mode, &budget_) {}
 
-void PipelineProfiler::add_runtime(const std::vector<PipelineStage>& stages, Estimates& estimates) const {
+void ScenarioProfiler::add_runtime(const std::vector<ScenarioStage>& stages, Estimates& estimates) const {
   std::vector<std::filesystem::path> files;
-  for (const PipelineStage& stage : stages) files.push_back(pack_of(stage.model, options_.models));
+  for (const ScenarioStage& stage : stages) files.push_back(pack_of(stage.model, options_.models));
   profile_stage("warm", files, [] {});  // what measuring itself takes once is there before the first stage
   const uint64_t idle_bytes = profile_stage("idle", files, [] {}).peak.anon_with_swap_bytes;
   for (std::optional<MemoryEstimate>& estimate : estimates)
     if (estimate) estimate->add_runtime(idle_bytes);
 }
 
-StageProfile PipelineProfiler::profile(const PipelineStage& stage) {
+StageProfile ScenarioProfiler::profile(const ScenarioStage& stage) {
   std::vector<std::filesystem::path> files;
   if (options_.load_mode != LoadMode::naive) files = {pack_of(stage.model, options_.models)};
   note_.clear();
@@ -108,7 +108,7 @@ StageProfile PipelineProfiler::profile(const PipelineStage& stage) {
       [&] { return gpu(); });
 }
 
-void PipelineProfiler::load(const PipelineStage& stage) {
+void ScenarioProfiler::load(const ScenarioStage& stage) {
   const ManagerStats before = manager_.stats();
   if (std::none_of(before.things.begin(), before.things.end(),
                    [&](const ManagerStats::Thing& thing) { return thing.name == stage.model; }))
@@ -117,7 +117,7 @@ void PipelineProfiler::load(const PipelineStage& stage) {
   if (manager_.stats().hits > before.hits) note_ = "kept since its unload";
 }
 
-std::unique_ptr<LoadedModel> PipelineProfiler::open(const std::string& model) {
+std::unique_ptr<LoadedModel> ScenarioProfiler::open(const std::string& model) {
   if (options_.load_mode == LoadMode::naive) return open_naive(model);
   auto loaded = std::make_unique<LoadedModel>(pack_of(model, options_.models), threads_, &budget_, options_.backend,
                                               options_.load_mode, options_.paging);
@@ -127,7 +127,7 @@ std::unique_ptr<LoadedModel> PipelineProfiler::open(const std::string& model) {
 }
 
 // Through libtorch where its plugin is, as one would write it first.
-std::unique_ptr<LoadedModel> PipelineProfiler::open_naive(const std::string& model) {
+std::unique_ptr<LoadedModel> ScenarioProfiler::open_naive(const std::string& model) {
   Backend backend = options_.backend;
   try {
     if (backend.native()) find_plugin("torch");
@@ -141,7 +141,7 @@ std::unique_ptr<LoadedModel> PipelineProfiler::open_naive(const std::string& mod
                                        make_ops(backend, threads_, &budget_), &budget_);
 }
 
-void PipelineProfiler::perform(const PipelineStage& stage) {
+void ScenarioProfiler::perform(const ScenarioStage& stage) {
   switch (stage.action) {
     case Action::load:
       load(stage);
@@ -156,7 +156,7 @@ void PipelineProfiler::perform(const PipelineStage& stage) {
 }
 
 // The device's allocator counts for all its users, so one model speaks for all.
-std::optional<GpuMemory> PipelineProfiler::gpu() const {
+std::optional<GpuMemory> ScenarioProfiler::gpu() const {
   for (const auto& [name, model] : loaded_) {
     const PluginOps* device = model->device();
     if (!device || device->device() == "cpu") continue;
@@ -166,7 +166,7 @@ std::optional<GpuMemory> PipelineProfiler::gpu() const {
   return std::nullopt;
 }
 
-Estimates estimate_pipeline(const std::vector<PipelineStage>& stages, const ProfileOptions& options) {
+Estimates estimate_scenario(const std::vector<ScenarioStage>& stages, const ProfileOptions& options) {
   if (!options.backend.native())
     throw Error(Code::usage, "--estimate knows the native backend only").hint("leave --backend out");
   const std::string bytes = run_in_child([&] {
@@ -222,8 +222,8 @@ int compare_load_modes(std::vector<std::string> arguments, const std::vector<Loa
   return exit_code;
 }
 
-Pipeline one_model_pipeline(const std::string& pack, const std::string& text, int64_t max_new_tokens) {
-  Pipeline pipeline;
+Scenario one_model_scenario(const std::string& pack, const std::string& text, int64_t max_new_tokens) {
+  Scenario pipeline;
   pipeline.stages = {
       {Action::load, pack, {}, 0}, {Action::run, pack, text, max_new_tokens}, {Action::unload, pack, {}, 0}};
   return pipeline;
