@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 
 // A candidate as it would run.
 struct Contender {
-  Candidate* figures;
+  StorageOption* figures;
   Linear layer;
   double squared_error = 0;
 };
@@ -119,7 +119,7 @@ class MeasuringOps final : public Ops {
     };
     const PackedWeight full = packed(CandidateKind::fp32);
     Layer layer{inner_->prepare(full), {}, 0};
-    for (Candidate& candidate : tensor.candidates) {
+    for (StorageOption& candidate : tensor.candidates) {
       const bool structured =
           candidate.kind == CandidateKind::low_rank || candidate.kind == CandidateKind::block_sparse;
       if (structured && !candidate.eligible) continue;  // not stored

@@ -8,7 +8,7 @@
 
 #include "model/format/pack.h"
 #include "model/nn/architecture.h"
-#include "model/quant/candidates.h"
+#include "model/quant/storage_options.h"
 
 namespace frugal {
 

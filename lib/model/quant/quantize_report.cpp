@@ -70,7 +70,7 @@ Json figure(const std::optional<double>& value) {
   return value ? Json(*value) : Json();
 }
 
-Json candidate_json(const Candidate& candidate, bool chosen) {
+Json candidate_json(const StorageOption& candidate, bool chosen) {
   return {{"kind", to_string(candidate.kind)},
           {"dtype", to_string(candidate.dtype)},
           {"bytes", candidate.bytes},
@@ -91,7 +91,7 @@ Json selection_json(const QuantizeResult* result) {
   Json tensors = Json::array();
   for (const TensorCandidates& tensor : s.tensors) {
     Json candidates = Json::array();
-    for (const Candidate& candidate : tensor.candidates)
+    for (const StorageOption& candidate : tensor.candidates)
       candidates.push_back(candidate_json(candidate, &candidate == &tensor.choice()));
     tensors.push_back({{"name", tensor.spec.name},
                        {"sensitivity", figure(tensor.sensitivity)},
@@ -185,7 +185,7 @@ std::string optional_text(const std::optional<double>& value) {
 std::string selection_rows(const Selection& selection) {
   std::string rows;
   for (const TensorCandidates& tensor : selection.tensors)
-    for (const Candidate& candidate : tensor.candidates)
+    for (const StorageOption& candidate : tensor.candidates)
       rows += fmt::format(
           "<tr{}><td>{}</td><td>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td><td class=n>{}</td>"
           "<td class=n>{}</td><td>{}</td></tr>\n",

@@ -49,7 +49,7 @@ constexpr std::array<NominalCost, 6> kNominalCosts{{{CandidateKind::int4, 42, 12
 // A table is looked up by row, which costs no time to speak of; with none at all it would grow without need.
 constexpr double kTablePsPerByte = 0.1;
 
-double nominal_cost(const Candidate& candidate, const TensorSpec& spec, ModelKind kind) {
+double nominal_cost(const StorageOption& candidate, const TensorSpec& spec, ModelKind kind) {
   if (spec.role == TensorRole::embedding) return kTablePsPerByte * double(candidate.bytes);
   const auto at =
       std::find_if(kNominalCosts.begin(), kNominalCosts.end(), [&](const auto& c) { return c.kind == candidate.kind; });
@@ -81,7 +81,7 @@ Openings openings(std::span<const TensorCandidates> tensors, Cost&& cost) {
     AllocationOptions options;
     std::vector<size_t> indices;
     for (size_t i = 0; i < tensor.candidates.size(); ++i) {
-      const Candidate& candidate = tensor.candidates[i];
+      const StorageOption& candidate = tensor.candidates[i];
       if (!candidate.eligible) continue;
       options.push_back({cost(candidate, tensor.spec), candidate.model_loss.value_or(squared(candidate.error()))});
       indices.push_back(i);
@@ -92,7 +92,7 @@ Openings openings(std::span<const TensorCandidates> tensors, Cost&& cost) {
   return result;
 }
 
-double bytes_cost(const Candidate& candidate, const TensorSpec&) {
+double bytes_cost(const StorageOption& candidate, const TensorSpec&) {
   return double(candidate.bytes);
 }
 
@@ -185,7 +185,7 @@ void CompressionSelector::write_candidates() {
   const std::vector<TensorError> errors = write_tensors(checkpoint_, plan, *whole_writer_, write);
   size_t job = 0;
   for (TensorCandidates& tensor : selection_.tensors)
-    for (Candidate& candidate : tensor.candidates) candidate.weight_error = errors[job++].relative_rms;
+    for (StorageOption& candidate : tensor.candidates) candidate.weight_error = errors[job++].relative_rms;
   whole_.emplace(whole_writer_->seal());
 }
 
@@ -215,7 +215,7 @@ void CompressionSelector::look_for_structure() {
       TensorCandidates& tensor = *open[static_cast<size_t>(i)];
       const DenseMatrix weight = read_dense(whole_->require_linear(stored_name(tensor.spec.name, CandidateKind::fp32),
                                                                    tensor.spec.shape[0], tensor.spec.shape[1]));
-      Candidate low_rank = low_rank_candidate(tensor, Spectrum(weight));
+      StorageOption low_rank = low_rank_candidate(tensor, Spectrum(weight));
       tensor.candidates.push_back(block_sparse_candidate(tensor, weight));
       tensor.candidates.push_back(std::move(low_rank));
       const std::lock_guard lock(mutex);
@@ -228,7 +228,7 @@ void CompressionSelector::look_for_structure() {
 void CompressionSelector::write_factors() {
   TensorPlan plan;
   for (const TensorCandidates& tensor : selection_.tensors)
-    if (const Candidate* c = tensor.find(CandidateKind::low_rank); c && c->eligible)
+    if (const StorageOption* c = tensor.find(CandidateKind::low_rank); c && c->eligible)
       plan.jobs.push_back({tensor.spec, tensor.source, c->dtype, c->bytes, false, c->rank});
   if (plan.jobs.empty()) return;
   factors_writer_ = std::make_unique<PackWriter>(options_.output.native() + ".factors", frugal::writer_plan(plan),
@@ -249,9 +249,9 @@ void CompressionSelector::measure_layers() {
                      options_.calibration_texts, options_.threads,
                      [&](double share) { report_progress("measuring layers", share); });
   for (TensorCandidates& tensor : selection_.tensors) {
-    const Candidate *low_rank = tensor.find(CandidateKind::low_rank), *int4 = tensor.find(CandidateKind::int4);
+    const StorageOption *low_rank = tensor.find(CandidateKind::low_rank), *int4 = tensor.find(CandidateKind::int4);
     if (!low_rank || !low_rank->eligible || low_rank->error() <= int4->error()) continue;
-    Candidate& refused = tensor.candidates[static_cast<size_t>(low_rank - tensor.candidates.data())];
+    StorageOption& refused = tensor.candidates[static_cast<size_t>(low_rank - tensor.candidates.data())];
     refused.eligible = false;
     refused.verdict =
         fmt::format("its outputs err by {}, int4's by {}", percent(refused.error()), percent(int4->error()));
@@ -275,11 +275,11 @@ std::vector<size_t> CompressionSelector::int8_where_open() const {
   const std::vector<CandidateKind> int8 = kinds_of_int8();
   std::vector<size_t> chosen;
   for (size_t t = 0; t < int8.size(); ++t) {
-    const std::vector<Candidate>& candidates = selection_.tensors[t].candidates;
+    const std::vector<StorageOption>& candidates = selection_.tensors[t].candidates;
     auto at = std::find_if(candidates.begin(), candidates.end(),
-                           [&](const Candidate& c) { return c.eligible && c.kind == int8[t]; });
+                           [&](const StorageOption& c) { return c.eligible && c.kind == int8[t]; });
     if (at == candidates.end())
-      at = std::find_if(candidates.begin(), candidates.end(), [](const Candidate& c) { return c.eligible; });
+      at = std::find_if(candidates.begin(), candidates.end(), [](const StorageOption& c) { return c.eligible; });
     chosen.push_back(static_cast<size_t>(at - candidates.begin()));
   }
   return chosen;
@@ -306,7 +306,7 @@ void CompressionSelector::choose() {
   selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss(), kLeastLoss));
 
   const bool by_size = selection_.target == AutoTarget::size;
-  const Openings cheapest = openings(selection_.tensors, [&](const Candidate& c, const TensorSpec& spec) {
+  const Openings cheapest = openings(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
     return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.kind);
   });
   const std::vector<size_t> coarsest = cheapest_within(cheapest.options, std::numeric_limits<double>::infinity());
@@ -328,7 +328,7 @@ std::optional<std::vector<size_t>> CompressionSelector::exact_choice() const {
   for (const TensorCandidates& tensor : selection_.tensors) {
     std::optional<size_t> smallest;
     for (size_t i = 0; i < tensor.candidates.size(); ++i) {
-      const Candidate& candidate = tensor.candidates[i];
+      const StorageOption& candidate = tensor.candidates[i];
       if (!candidate.eligible || candidate.weight_error != 0.0) continue;
       if (!smallest || candidate.bytes < tensor.candidates[*smallest].bytes) smallest = i;
     }
@@ -348,15 +348,15 @@ void CompressionSelector::measure_sensitivities() {
   for (size_t t = 0; t < selection_.tensors.size(); ++t) {
     report_progress("measuring sensitivities", double(t) / double(selection_.tensors.size()));
     TensorCandidates& tensor = selection_.tensors[t];
-    const Candidate* coarsest = nullptr;
-    for (const Candidate& candidate : tensor.candidates)
+    const StorageOption* coarsest = nullptr;
+    for (const StorageOption& candidate : tensor.candidates)
       if (candidate.eligible && (!coarsest || candidate.error() > coarsest->error())) coarsest = &candidate;
     if (!coarsest || coarsest->error() <= 0) continue;
     std::vector<CandidateKind> kinds(selection_.tensors.size(), CandidateKind::fp32);
     kinds[t] = coarsest->kind;
     const double loss = std::max(meter.measure(assemble(kinds, true), VerifyLevel::selected, {}).loss(), kLeastLoss);
     tensor.sensitivity = loss / squared(coarsest->error());
-    for (Candidate& candidate : tensor.candidates)
+    for (StorageOption& candidate : tensor.candidates)
       candidate.model_loss = *tensor.sensitivity * squared(candidate.error());
   }
 }
@@ -365,7 +365,7 @@ void CompressionSelector::measure_sensitivities() {
 // shows.
 void CompressionSelector::choose_within(double limit) {
   const bool by_size = selection_.target == AutoTarget::size;
-  const Openings open = openings(selection_.tensors, [&](const Candidate& c, const TensorSpec& spec) {
+  const Openings open = openings(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
     return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.kind);
   });
   std::optional<std::vector<size_t>> best;
@@ -406,9 +406,9 @@ void CompressionSelector::choose_best_in_int8_bytes() {
 void CompressionSelector::explain() {
   selection_.tensor_bytes = 0;
   for (TensorCandidates& tensor : selection_.tensors) {
-    const Candidate& choice = tensor.choice();
+    const StorageOption& choice = tensor.choice();
     selection_.tensor_bytes += choice.bytes;
-    for (Candidate& candidate : tensor.candidates) {
+    for (StorageOption& candidate : tensor.candidates) {
       if (!candidate.verdict.empty()) continue;
       if (&candidate == &choice)
         candidate.verdict = "chosen";
@@ -434,7 +434,7 @@ TensorPlan CompressionSelector::plan() const {
       continue;
     }
     if (next == selection_.tensors.size() || selection_.tensors[next].spec.name != spec.name) continue;
-    const Candidate& choice = selection_.tensors[next++].choice();
+    const StorageOption& choice = selection_.tensors[next++].choice();
     TensorJob job = *plan_tensor(checkpoint_, spec, choice.dtype);
     job.rank = choice.rank;
     job.bytes = choice.bytes;
@@ -450,7 +450,7 @@ void CompressionSelector::copy_to(PackWriter& writer) const {
       copy_tensor(whole_->require(job.spec.name), writer, index++);
       continue;
     }
-    const Candidate& choice = selection_.tensors[next++].choice();
+    const StorageOption& choice = selection_.tensors[next++].choice();
     const std::string name = stored_name(job.spec.name, choice.kind);
     if (choice.kind == CandidateKind::low_rank) {
       copy_tensor(factors_->require(name + ".v"), writer, index++);

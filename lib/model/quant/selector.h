@@ -1,7 +1,7 @@
 // The compression selector (--dtype auto): measures every way to store every tensor, then chooses such that the whole
 // model stays near full precision. docs/design/0018 has the method and its figures.
 //
-//   1. every candidate of every tensor is written to one temporary pack (model/quant/candidates.h);
+//   1. every candidate of every tensor is written to one temporary pack (model/quant/storage_options.h);
 //   2. spectra say whether a product of thin factors would do, block norms whether zero blocks would;
 //   3. layers run over the calibration text with each candidate (model/quant/calibration.h): error and time;
 //   4. where the coarsest choice does not hold, the model runs once for each tensor to learn its weight in the whole;
@@ -25,7 +25,7 @@
 
 #include "model/format/checkpoint.h"
 #include "model/format/pack.h"
-#include "model/quant/candidates.h"
+#include "model/quant/storage_options.h"
 #include "model/quant/verify.h"
 
 namespace frugal {

@@ -16,14 +16,14 @@ namespace {
 constexpr int64_t kMaxSpectrumSide = 2048;
 constexpr int64_t kBlockInputs = 4;
 
-const Candidate* smallest_eligible(const TensorCandidates& tensor) {
-  const Candidate* smallest = nullptr;
-  for (const Candidate& candidate : tensor.candidates)
+const StorageOption* smallest_eligible(const TensorCandidates& tensor) {
+  const StorageOption* smallest = nullptr;
+  for (const StorageOption& candidate : tensor.candidates)
     if (candidate.eligible && (!smallest || candidate.bytes < smallest->bytes)) smallest = &candidate;
   return smallest;
 }
 
-double energy_lost(const Candidate& candidate) {
+double energy_lost(const StorageOption& candidate) {
   return candidate.weight_error.value_or(0) * candidate.weight_error.value_or(0);
 }
 
@@ -64,14 +64,14 @@ uint64_t factor_bytes(const Shape& shape, int64_t rank) {
          pack_tensor_bytes(DType::linear_i8, Shape{rank, shape[1]});
 }
 
-Candidate low_rank_candidate(const TensorCandidates& tensor, const Spectrum& spectrum) {
+StorageOption low_rank_candidate(const TensorCandidates& tensor, const Spectrum& spectrum) {
   const Shape& shape = tensor.spec.shape;
-  Candidate candidate;
+  StorageOption candidate;
   candidate.kind = CandidateKind::low_rank;
   candidate.dtype = DType::linear_i8;
   candidate.eligible = false;
   const int64_t by_energy = spectrum.rank_leaving(1 - kLowRankEnergy);
-  const Candidate* rival = smallest_eligible(tensor);
+  const StorageOption* rival = smallest_eligible(tensor);
   const int64_t as_accurate = rival ? std::max(by_energy, spectrum.rank_leaving(energy_lost(*rival))) : by_energy;
   candidate.eligible = rival && factor_bytes(shape, as_accurate) < rival->bytes;
   candidate.rank = candidate.eligible ? as_accurate : by_energy;
@@ -86,16 +86,16 @@ Candidate low_rank_candidate(const TensorCandidates& tensor, const Spectrum& spe
   return candidate;
 }
 
-Candidate block_sparse_candidate(const TensorCandidates& tensor, const DenseMatrix& weight) {
+StorageOption block_sparse_candidate(const TensorCandidates& tensor, const DenseMatrix& weight) {
   const std::vector<double> energies = block_energies(weight);
   double total = 0;
   for (const double energy : energies) total += energy;
-  const Candidate* rival = smallest_eligible(tensor);
+  const StorageOption* rival = smallest_eligible(tensor);
   double left = rival ? energy_lost(*rival) * total : 0;
   size_t dropped = 0;
   while (dropped < energies.size() && energies[dropped] <= left) left -= energies[dropped++];
 
-  Candidate candidate;
+  StorageOption candidate;
   candidate.kind = CandidateKind::block_sparse;
   candidate.dtype = DType::linear_i8;
   candidate.eligible = false;

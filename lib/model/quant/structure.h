@@ -5,8 +5,8 @@
 #include <cstdint>
 
 #include "model/format/pack.h"
-#include "model/quant/candidates.h"
 #include "model/quant/spectrum.h"
+#include "model/quant/storage_options.h"
 
 namespace frugal {
 
@@ -26,10 +26,10 @@ uint64_t factor_bytes(const Shape& shape, int64_t rank);
 /// The low-rank candidate of `tensor`, whose other candidates have their bytes and weight errors. Eligible only if it
 /// keeps kLowRankEnergy, is as accurate as the smallest eligible candidate and smaller than it; its verdict has the
 /// figures either way.
-Candidate low_rank_candidate(const TensorCandidates& tensor, const Spectrum& spectrum);
+StorageOption low_rank_candidate(const TensorCandidates& tensor, const Spectrum& spectrum);
 
 /// The block-sparse candidate: int8 without the blocks of 4 inputs × 16 outputs whose energy together is within the
 /// error of the smallest eligible candidate, plus a bit for each block. Never eligible.
-Candidate block_sparse_candidate(const TensorCandidates& tensor, const DenseMatrix& weight);
+StorageOption block_sparse_candidate(const TensorCandidates& tensor, const DenseMatrix& weight);
 
 }  // namespace frugal

@@ -209,7 +209,7 @@ TEST_CASE("a weight of low rank is stored as two factors, and the model answers 
   const AutoShop shop("bert");
   write_thin_encoder(shop.source, 4);
   const QuantizeResult result = shop.run();
-  const Candidate& choice = tensor_of(*result.selection, "layers.0.up.weight").choice();
+  const StorageOption& choice = tensor_of(*result.selection, "layers.0.up.weight").choice();
   CHECK(choice.kind == CandidateKind::low_rank);
   CHECK((choice.rank > 0 && choice.rank <= 4));
   CHECK(result.verification->passed());

@@ -90,7 +90,7 @@ TensorCandidates tensor_with_int4(const Shape& shape, double int4_error) {
   TensorCandidates tensor;
   tensor.spec.role = TensorRole::linear;
   tensor.spec.shape = shape;
-  Candidate int4;
+  StorageOption int4;
   int4.kind = CandidateKind::int4;
   int4.dtype = DType::linear_i4;
   int4.bytes = pack_tensor_bytes(int4.dtype, shape);
@@ -102,11 +102,11 @@ TensorCandidates tensor_with_int4(const Shape& shape, double int4_error) {
 TEST_CASE("low rank may be chosen where a weight has it, and not where it has not") {
   const TensorCandidates tensor = tensor_with_int4(Shape{128, 128}, 0.08);
   const DenseMatrix thin = product(random_matrix(128, 8, 1), random_matrix(8, 128, 2));
-  const Candidate yes = low_rank_candidate(tensor, Spectrum(thin));
+  const StorageOption yes = low_rank_candidate(tensor, Spectrum(thin));
   CHECK(yes.eligible);
   CHECK(yes.rank <= 8);
   CHECK(yes.bytes < tensor.candidates[0].bytes);
-  const Candidate no = low_rank_candidate(tensor, Spectrum(random_matrix(128, 128, 3)));
+  const StorageOption no = low_rank_candidate(tensor, Spectrum(random_matrix(128, 128, 3)));
   CHECK_FALSE(no.eligible);
   CHECK(no.verdict.find("95 %") != std::string::npos);
 }
@@ -115,7 +115,7 @@ TEST_CASE("blocks of zeros are counted, and never chosen") {
   const TensorCandidates tensor = tensor_with_int4(Shape{32, 64}, 0.001);
   DenseMatrix half = random_matrix(32, 64, 4);
   std::fill(half.values.begin(), half.values.begin() + 16 * 64, 0.0f);
-  const Candidate sparse = block_sparse_candidate(tensor, half);
+  const StorageOption sparse = block_sparse_candidate(tensor, half);
   CHECK_FALSE(sparse.eligible);
   CHECK(sparse.verdict.find("50 % of the 4 × 16 blocks") != std::string::npos);
   CHECK(sparse.bytes == 16 * 64 + 32 / 8 + 32 * sizeof(float));

@@ -22,7 +22,7 @@ enum class CandidateKind { int8, int8_grouped, int4, fp16, fp32, low_rank, block
 std::string_view to_string(CandidateKind kind);
 
 /// One way to store one tensor. Unknown figures are absent.
-struct Candidate {
+struct StorageOption {
   CandidateKind kind = CandidateKind::fp32;
   DType dtype = DType::f32;
   uint64_t bytes = 0;                  // in the pack, scales included
@@ -44,13 +44,13 @@ struct Candidate {
 struct TensorCandidates {
   TensorSpec spec;
   const SourceTensor* source = nullptr;  // of the checkpoint, as long as that lives
-  std::vector<Candidate> candidates;
+  std::vector<StorageOption> candidates;
   size_t chosen = 0;
   std::optional<double> sensitivity;  // whole-model loss per squared error of this tensor
   std::string note;                   // why some candidates were not looked at
 
-  const Candidate* find(CandidateKind kind) const;
-  const Candidate& choice() const { return candidates[chosen]; }
+  const StorageOption* find(CandidateKind kind) const;
+  const StorageOption& choice() const { return candidates[chosen]; }
 };
 
 /// Every weight of the plan with the ways to store it, in the model's order; vectors have none. A tensor that a rule of

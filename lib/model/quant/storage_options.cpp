@@ -1,4 +1,4 @@
-#include "model/quant/candidates.h"
+#include "model/quant/storage_options.h"
 
 #include <fmt/format.h>
 
@@ -36,8 +36,8 @@ std::span<const Form> forms_of(TensorRole role) {
   return kLinearForms;
 }
 
-Candidate make_candidate(const TensorJob& job, const Form& form, bool allow_requantize) {
-  Candidate candidate;
+StorageOption make_candidate(const TensorJob& job, const Form& form, bool allow_requantize) {
+  StorageOption candidate;
   candidate.kind = form.kind;
   candidate.dtype = form.dtype;
   candidate.bytes = job.bytes;
@@ -55,7 +55,7 @@ Candidate make_candidate(const TensorJob& job, const Form& form, bool allow_requ
 void pin(TensorCandidates& tensor, const Recipe& recipe) {
   if (recipe.is_open(tensor.spec.name)) return;
   const DType dtype = type_of(tensor.spec.role, tensor.source->type, recipe.for_tensor(tensor.spec.name));
-  for (Candidate& candidate : tensor.candidates) {
+  for (StorageOption& candidate : tensor.candidates) {
     candidate.eligible = candidate.dtype == dtype;
     candidate.verdict = candidate.eligible ? "--tensor-type asks for it" : "--tensor-type asks for another";
   }
@@ -67,7 +67,7 @@ std::string_view to_string(CandidateKind kind) {
   return kKindNames[static_cast<size_t>(kind)];
 }
 
-const Candidate* TensorCandidates::find(CandidateKind kind) const {
+const StorageOption* TensorCandidates::find(CandidateKind kind) const {
   const auto at = std::find_if(candidates.begin(), candidates.end(), [&](const auto& c) { return c.kind == kind; });
   return at == candidates.end() ? nullptr : &*at;
 }
@@ -99,7 +99,7 @@ TensorPlan candidate_jobs(const Checkpoint& checkpoint, const ModelPlan& model,
                           std::span<const TensorCandidates> tensors) {
   TensorPlan plan;
   for (const TensorCandidates& tensor : tensors)
-    for (const Candidate& candidate : tensor.candidates) {
+    for (const StorageOption& candidate : tensor.candidates) {
       TensorJob job = *plan_tensor(checkpoint, tensor.spec, candidate.dtype);
       job.spec.name = stored_name(tensor.spec.name, candidate.kind);
       plan.jobs.push_back(std::move(job));
