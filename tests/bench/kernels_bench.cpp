@@ -21,7 +21,7 @@
 namespace {
 
 using namespace frugal;
-using kernels::Table;
+using kernels::KernelTable;
 
 /// 64-byte aligned memory that is not touched more than once when it is made.
 template <typename T>
@@ -74,7 +74,7 @@ struct Peaks {
   double read_bytes;  // bytes a second from memory, one thread
 };
 
-const Peaks& peaks(const Table& table) {
+const Peaks& peaks(const KernelTable& table) {
   static std::vector<std::pair<Isa, Peaks>> known;
   for (const auto& [isa, peak] : known)
     if (isa == table.isa) return peak;
@@ -116,7 +116,7 @@ struct RandomWeight {
   }
 };
 
-void bench_linear(benchmark::State& state, const Table& table, DType dtype, bool grouped, Shape s) {
+void bench_linear(benchmark::State& state, const KernelTable& table, DType dtype, bool grouped, Shape s) {
   RandomWeight weight(dtype, s.outputs, s.inputs);
   Buffer<float> x = random_floats(s.rows * s.inputs), out(s.rows * s.outputs);
   Buffer<std::byte> bytes(static_cast<int64_t>(table.quantized_rows_bytes(s.rows, s.inputs, grouped)));
@@ -136,8 +136,8 @@ void bench_linear(benchmark::State& state, const Table& table, DType dtype, bool
          is_float ? peaks(table).float_ops : peaks(table).int8_ops);
 }
 
-void bench_attention(benchmark::State& state, const Table& table, int64_t q_tokens, int64_t kv_tokens, int64_t head_dim,
-                     bool causal) {
+void bench_attention(benchmark::State& state, const KernelTable& table, int64_t q_tokens, int64_t kv_tokens,
+                     int64_t head_dim, bool causal) {
   Buffer<float> q = random_floats(q_tokens * head_dim), k = random_floats(kv_tokens * head_dim);
   Buffer<float> v = random_floats(kv_tokens * head_dim), out(q_tokens * head_dim);
   Buffer<float> scratch(table.attention_scratch_floats(head_dim));
@@ -171,7 +171,7 @@ void bench_rows(benchmark::State& state, const std::function<void(float*)>& kern
 }
 
 template <typename Body>
-void add(const Table& table, const std::string& name, Body body) {
+void add(const KernelTable& table, const std::string& name, Body body) {
   benchmark::RegisterBenchmark((std::string(to_string(table.isa)) + "/" + name).c_str(), body);
 }
 
@@ -179,7 +179,7 @@ std::string shape_name(Shape s) {
   return std::to_string(s.rows) + "x" + std::to_string(s.inputs) + "x" + std::to_string(s.outputs);
 }
 
-void register_linear(const Table& table) {
+void register_linear(const KernelTable& table) {
   struct Kind {
     DType dtype;
     bool grouped;
@@ -196,7 +196,7 @@ void register_linear(const Table& table) {
   }
 }
 
-void register_attention(const Table& table) {
+void register_attention(const KernelTable& table) {
   struct Case {
     const char* name;
     int64_t q, kv, dim;
@@ -209,7 +209,7 @@ void register_attention(const Table& table) {
         [&table, c](benchmark::State& state) { bench_attention(state, table, c.q, c.kv, c.dim, c.causal); });
 }
 
-void register_rows(const Table& table) {
+void register_rows(const KernelTable& table) {
   constexpr int64_t kRows = 170, kCols = 384, kCount = kRows * kCols;
   const auto rows = [&table](const char* name, std::function<void(float*)> kernel) {
     add(table, std::string("rows/") + name, [kernel](benchmark::State& state) { bench_rows(state, kernel, kCount); });
@@ -234,7 +234,7 @@ void register_rows(const Table& table) {
   }
 }
 
-void register_vectors(const Table& table) {
+void register_vectors(const KernelTable& table) {
   add(table, "vectors/dot_i8_rows/384", [&table](benchmark::State& state) {
     constexpr int64_t kRows = 100'000, kDim = 384;
     Buffer<int8_t> rows(kRows * kDim);
@@ -254,7 +254,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   for (const Isa isa : supported_isas()) {
-    const Table& table = kernels::table(isa);
+    const KernelTable& table = kernels::table(isa);
     register_linear(table);
     register_attention(table);
     register_rows(table);

@@ -23,7 +23,7 @@ float silu(float x);
 float relu(float x);
 float tanh(float x);
 void softmax(std::span<float> x, int64_t rows, int64_t cols);
-/// One position of one head, in place. interleaved as in kernels::Table::rope.
+/// One position of one head, in place. interleaved as in kernels::KernelTable::rope.
 void rope(std::span<float> head, int64_t rotary_dim, int64_t position, double theta, bool interleaved);
 /// One head. q: [q_tokens, head_dim]; k, v: [kv_tokens, head_dim]; out: [q_tokens, head_dim]. Causal as in
 /// kernels::AttentionHead.

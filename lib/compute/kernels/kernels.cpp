@@ -7,7 +7,7 @@
 
 namespace frugal::kernels {
 
-const Table& table(Isa isa) {
+const KernelTable& table(Isa isa) {
   if (!supports(isa))
     throw Error(Code::usage, fmt::format("no kernels for '{}' on this machine", to_string(isa)))
         .hint("unset FRUGAL_ISA to use the best that the processor supports");
@@ -23,8 +23,8 @@ const Table& table(Isa isa) {
   }
 }
 
-const Table& active() {
-  static const Table& chosen = table(choose_isa());
+const KernelTable& active() {
+  static const KernelTable& chosen = table(choose_isa());
   return chosen;
 }
 

@@ -63,7 +63,7 @@ struct AttentionHead {
 /// is then computed anew.
 inline constexpr int kValuesVersion = 2;
 
-struct Table {
+struct KernelTable {
   Isa isa;
 
   // --- linear layers -------------------------------------------------------------------------------------------------
@@ -133,9 +133,9 @@ struct Table {
 };
 
 /// The table for `isa`. Throws Error(usage) if this build or machine has none.
-const Table& table(Isa isa);
+const KernelTable& table(Isa isa);
 /// The table that choose_isa() names; resolved once.
-const Table& active();
+const KernelTable& active();
 
 }  // namespace kernels
 }  // namespace frugal

@@ -17,8 +17,8 @@ struct Constant {
 #include "compute/kernels/linear-inl.h"
 #include "compute/kernels/peak-inl.h"
 
-constexpr Table make_table(Isa isa) {
-  Table table{};
+constexpr KernelTable make_table(Isa isa) {
+  KernelTable table{};
   table.isa = isa;
   table.quantized_rows_bytes = quantized_rows_bytes;
   table.quantize_rows = quantize_rows;

@@ -75,7 +75,7 @@ class Scratch {
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(ThreadPool& threads, Budget* budget, const kernels::Table& table)
+  CpuOps(ThreadPool& threads, Budget* budget, const kernels::KernelTable& table)
       : threads_(threads), budget_(budget), arena_(budget), kernels_(table) {}
 
   std::string_view name() const override { return "cpu"; }
@@ -155,7 +155,7 @@ class CpuOps final : public Ops {
   Budget* budget_;
   std::vector<PagePool::Block> owned_;  // weights that came in rows
   Arena arena_;
-  const kernels::Table& kernels_;
+  const kernels::KernelTable& kernels_;
   std::vector<PackedWeight> weights_;
 };
 

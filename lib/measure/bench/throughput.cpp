@@ -160,7 +160,7 @@ MachinePeak measure_peak(ThreadPool& threads) {
   constexpr int64_t kSteps = 1 << 20;
   constexpr int64_t kFloats = 16 << 20;  // 64 MiB a thread: beyond the caches
   constexpr int kTries = 5;
-  const kernels::Table& table = kernels::active();
+  const kernels::KernelTable& table = kernels::active();
   const int64_t count = threads.threads();
   const std::vector<float> memory(static_cast<size_t>(kFloats * count), 1.0f);
   double products = 0, compute_s = 1e9, read_s = 1e9;

@@ -128,9 +128,9 @@ bool is_title_line(std::string_view line, bool followed_by_blank) {
   return std::string_view(".;:,!?").find(line.back()) == std::string_view::npos;
 }
 
-class BlockReader {
+class StructureReader {
  public:
-  BlockReader(const Document& document, const std::vector<LegalMark>& marks)
+  StructureReader(const Document& document, const std::vector<LegalMark>& marks)
       : document_(document), text_(document.text) {
     for (const LegalMark& mark : marks)
       if (mark.level == Level::article) articles_.push_back(mark.line);
@@ -258,7 +258,7 @@ class Chunker {
 
   std::vector<TextChunk> chunks() {
     if (document_.is_record && fits_whole()) return std::move(chunks_);
-    for (const Block& block : BlockReader(document_, marks_).all()) {
+    for (const Block& block : StructureReader(document_, marks_).all()) {
       if (block.heading_level > 0)
         enter_heading(block);
       else

@@ -44,28 +44,28 @@ bool ends_with_any(std::string_view word, std::initializer_list<std::string_view
                      [&](std::string_view end) { return word.size() > end.size() + 1 && word.ends_with(end); });
 }
 
-struct Evidence {
+struct Votes {
   int english = 0;
   int portuguese = 0;
 };
 
 // A function word of one language only weighs most, a typical ending or letter less.
-void weigh_word(const Word& word, std::string_view written, Evidence& evidence) {
+void weigh_word(const Word& word, std::string_view written, Votes& votes) {
   const bool english = contains(kEnglishStopWords, word.folded);
   const bool portuguese = contains(kPortugueseStopWords, word.folded);
   if (word.folded.size() > 1 || word.folded == "e" || word.folded == "o") {
-    if (english && !portuguese) evidence.english += 3;
-    if (portuguese && !english) evidence.portuguese += 3;
+    if (english && !portuguese) votes.english += 3;
+    if (portuguese && !english) votes.portuguese += 3;
   }
   if (english || portuguese) return;
   if (ends_with_any(word.folded, {"tion", "tions", "ing", "ness", "ment", "ly", "ed", "ity", "ous", "th", "gh", "ck"}))
-    evidence.english += 1;
+    votes.english += 1;
   if (ends_with_any(word.folded,
                     {"cao", "coes", "dade", "mente", "agem", "eiro", "eira", "ncia", "inho", "ivel", "avel"}))
-    evidence.portuguese += 1;
+    votes.portuguese += 1;
   for (const std::string_view letter : {"ã", "õ", "ç", "á", "é", "í", "ó", "ú", "â", "ê", "ô", "Ç", "É"})
     if (written.find(letter) != written.npos) {
-      evidence.portuguese += 1;
+      votes.portuguese += 1;
       return;
     }
 }
@@ -89,11 +89,11 @@ std::string_view to_string(Language language) {
 
 Language detect_language(std::string_view text) {
   text = text.substr(0, kDetectionBytes);
-  Evidence evidence;
-  for (const Word& word : split_words(text)) weigh_word(word, text.substr(word.begin, word.end - word.begin), evidence);
+  Votes votes;
+  for (const Word& word : split_words(text)) weigh_word(word, text.substr(word.begin, word.end - word.begin), votes);
   // Half as much again as the other: names and quotations of the other language do not tip it.
-  if (2 * evidence.english > 3 * evidence.portuguese) return Language::english;
-  if (2 * evidence.portuguese > 3 * evidence.english) return Language::portuguese;
+  if (2 * votes.english > 3 * votes.portuguese) return Language::english;
+  if (2 * votes.portuguese > 3 * votes.english) return Language::portuguese;
   return Language::unknown;
 }
 

@@ -17,7 +17,7 @@ const Problem kProblems[] = {{1, 1, 32, false},    {1, 1, 32, true},     {3, 5, 
                              {5, 192, 16, false},  {17, 140, 33, true},  {194, 194, 32, true}, {170, 170, 32, false},
                              {200, 260, 64, true}, {193, 193, 8, false}, {6, 3, 16, false},    {1, 0, 32, false}};
 
-void check(const kernels::Table& table, const Problem& p, float low, float high, float scale, double tolerance) {
+void check(const kernels::KernelTable& table, const Problem& p, float low, float high, float scale, double tolerance) {
   CAPTURE(p.q_tokens);
   CAPTURE(p.kv_tokens);
   CAPTURE(p.head_dim);
@@ -65,7 +65,7 @@ void check(const kernels::Table& table, const Problem& p, float low, float high,
 }  // namespace
 
 TEST_CASE("attention matches the reference for every shape of queries, keys and mask") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const Problem& p : kProblems) check(table, p, -1, 1, 0.3f, 1e-5);
   });
 }
@@ -102,8 +102,8 @@ struct NarrowRows {
   Guarded<float> scales;
 };
 
-void check_narrow(const kernels::Table& table, const Problem& p, const kernels::HeadRows& k, const kernels::HeadRows& v,
-                  const std::vector<float>& k_meant, const std::vector<float>& v_meant) {
+void check_narrow(const kernels::KernelTable& table, const Problem& p, const kernels::HeadRows& k,
+                  const kernels::HeadRows& v, const std::vector<float>& k_meant, const std::vector<float>& v_meant) {
   CAPTURE(p.q_tokens);
   CAPTURE(p.kv_tokens);
   CAPTURE(p.head_dim);
@@ -123,7 +123,7 @@ void check_narrow(const kernels::Table& table, const Problem& p, const kernels::
 }
 
 TEST_CASE("attention over keys and values in int8 is attention over what the codes stand for") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const Problem& p : kProblems) {
       NarrowRows<int8_t> k(p, 100, table.quantize_vector), v(p, 5000, table.quantize_vector);
       const auto widen = [](int8_t code) { return static_cast<float>(code); };
@@ -133,7 +133,7 @@ TEST_CASE("attention over keys and values in int8 is attention over what the cod
 }
 
 TEST_CASE("attention over keys and values in binary16 is attention over what the halves stand for") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     const auto narrow = [&](const float* x, int64_t count, uint16_t* to) {
       table.narrow_vector(x, count, to);
       return 1.0f;
@@ -147,14 +147,14 @@ TEST_CASE("attention over keys and values in binary16 is attention over what the
 }
 
 TEST_CASE("attention stays exact where scores are large and the maximum comes in the last tile of keys") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     check(table, {20, 400, 32, false}, -30, 30, 1.0f, 1e-3);
     check(table, {1, 400, 32, false}, -30, 30, 1.0f, 1e-3);
   });
 }
 
 TEST_CASE("a causal query sees its own key and those before it, and no later one") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     constexpr int64_t kTokens = 150, kDim = 16;
     const std::vector<float> q = random_floats(kTokens * kDim, 4), k = random_floats(kTokens * kDim, 5);
     std::vector<float> v = random_floats(kTokens * kDim, 6), before(kTokens * kDim), after(kTokens * kDim);

@@ -78,8 +78,8 @@ struct Problem {
   int64_t outputs;
 };
 
-std::vector<float> multiply(const kernels::Table& table, const Packed& weight, std::span<const float> x, int64_t rows,
-                            bool grouped, const kernels::Epilogue& epilogue = {}) {
+std::vector<float> multiply(const kernels::KernelTable& table, const Packed& weight, std::span<const float> x,
+                            int64_t rows, bool grouped, const kernels::Epilogue& epilogue = {}) {
   const int64_t inputs = weight.view.inputs, outputs = weight.view.outputs;
   std::vector<float> out(static_cast<size_t>(rows * outputs));
   if (weight.view.dtype == DType::linear_f32 || weight.view.dtype == DType::linear_f16) {
@@ -144,7 +144,7 @@ void fill_extreme(Packed& weight) {
 }  // namespace
 
 TEST_CASE("a quantised linear layer is the product of the dequantised weight and rows, for every type, shape and ISA") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const Problem& p : kProblems) {
       for (const DType dtype : kQuantized) {
         for (const bool grouped : {false, true}) {
@@ -164,7 +164,7 @@ TEST_CASE("a quantised linear layer is the product of the dequantised weight and
 }
 
 TEST_CASE("a float linear layer matches the reference, for fp32 and fp16 weights") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const Problem& p : kProblems) {
       for (const DType dtype : {DType::linear_f32, DType::linear_f16}) {
         const std::vector<float> x = random_floats(p.rows * p.inputs, 3);
@@ -176,7 +176,7 @@ TEST_CASE("a float linear layer matches the reference, for fp32 and fp16 weights
 }
 
 TEST_CASE("extreme codes against extreme activations give exact sums: nothing saturates") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const int64_t rows : {1, 6, 13, 24}) {
       for (const DType dtype : kQuantized) {
         for (const bool grouped : {false, true}) {
@@ -227,7 +227,7 @@ TEST_CASE("bias, activation and residual are applied in this order, and the resi
   constexpr int64_t kRows = 13, kInputs = 40, kOutputs = 27, kStride = 31;
   const std::vector<float> x = random_floats(kRows * kInputs, 6), w = random_floats(kOutputs * kInputs, 7);
   const std::vector<float> bias = random_floats(kOutputs, 8), residual = random_floats(kRows * kStride, 9);
-  for_each_isa([&](const kernels::Table& table) {
+  for_each_isa([&](const kernels::KernelTable& table) {
     for (const DType dtype : {DType::linear_i8, DType::linear_i4, DType::linear_f32}) {
       const Packed weight(dtype, w, kOutputs, kInputs);
       const std::vector<float> plain = multiply(table, weight, x, kRows, false);
@@ -269,7 +269,7 @@ TEST_CASE("bias, activation and residual are applied in this order, and the resi
 TEST_CASE("a part of the rows and of the blocks of outputs leaves the rest of the output untouched") {
   constexpr int64_t kRows = 20, kInputs = 64, kOutputs = 70;
   const std::vector<float> x = random_floats(kRows * kInputs, 10), w = random_floats(kOutputs * kInputs, 11);
-  for_each_isa([&](const kernels::Table& table) {
+  for_each_isa([&](const kernels::KernelTable& table) {
     for (const DType dtype :
          {DType::linear_i8, DType::linear_i8g, DType::linear_i4, DType::linear_f32, DType::linear_f16}) {
       const Packed weight(dtype, w, kOutputs, kInputs);
@@ -302,7 +302,7 @@ TEST_CASE("a part of the rows and of the blocks of outputs leaves the rest of th
 }
 
 TEST_CASE("rows of zeros, of vanishing values and with one large value quantise without harm") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     constexpr int64_t kInputs = 64;
     std::vector<float> x(3 * kInputs, 0.0f);
     for (int64_t i = 0; i < kInputs; ++i)

@@ -44,7 +44,7 @@ void check_close(std::span<const float> actual, std::span<const float> expected,
 // Runs `body(table, length, shift)` for every instruction set, edge length and misalignment.
 template <typename Body>
 void for_each_edge(Body&& body) {
-  for_each_isa([&](const kernels::Table& table) {
+  for_each_isa([&](const kernels::KernelTable& table) {
     for (const int64_t length : edge_lengths()) {
       for (const int64_t shift : kShifts) {
         CAPTURE(length);
@@ -58,7 +58,7 @@ void for_each_edge(Body&& body) {
 }  // namespace
 
 TEST_CASE("layer norm matches the reference at every length, with and without beta, in place or not") {
-  for_each_edge([](const kernels::Table& table, int64_t cols, int64_t shift) {
+  for_each_edge([](const kernels::KernelTable& table, int64_t cols, int64_t shift) {
     if (cols == 0) return;
     constexpr int64_t kRows = 3;
     const std::vector<float> x = random_floats(kRows * cols, 1, -3, 5), gamma = random_floats(cols, 2),
@@ -84,14 +84,14 @@ TEST_CASE("layer norm of values far from zero keeps its precision") {
   const std::vector<float> x = random_floats(384, 4, 999.0f, 1001.0f), ones(384, 1.0f);
   std::vector<float> expected(384), actual(384);
   reference::layer_norm(x, 1, 384, ones, {}, 1e-12f, expected);
-  for_each_isa([&](const kernels::Table& table) {
+  for_each_isa([&](const kernels::KernelTable& table) {
     table.layer_norm(x.data(), 384, 1, 384, ones.data(), nullptr, 1e-12f, actual.data(), 384);
     check_close(actual, expected, 1e-3, 1e-3);
   });
 }
 
 TEST_CASE("RMS norm matches the reference at every length, in place or not") {
-  for_each_edge([](const kernels::Table& table, int64_t cols, int64_t shift) {
+  for_each_edge([](const kernels::KernelTable& table, int64_t cols, int64_t shift) {
     if (cols == 0) return;
     constexpr int64_t kRows = 2;
     const std::vector<float> x = random_floats(kRows * cols, 5, -3, 5), gamma = random_floats(cols, 6);
@@ -108,7 +108,7 @@ TEST_CASE("RMS norm matches the reference at every length, in place or not") {
 }
 
 TEST_CASE("activations, gated ones and sums match the reference at every length, in place too") {
-  for_each_edge([](const kernels::Table& table, int64_t count, int64_t shift) {
+  for_each_edge([](const kernels::KernelTable& table, int64_t count, int64_t shift) {
     const std::vector<float> a = random_floats(count, 7, -6, 6), b = random_floats(count, 8);
     for (const Activation f : kActivations) {
       std::vector<float> activated(a.size()), gated(a.size());
@@ -136,7 +136,7 @@ TEST_CASE("exact gelu keeps a relative error below 1e-5 as far as it is a normal
   std::vector<float> x;
   for (float v = -12.0f; v <= 12.0f; v += 0.001f) x.push_back(v);
   std::vector<float> actual(x.size());
-  for_each_isa([&](const kernels::Table& table) {
+  for_each_isa([&](const kernels::KernelTable& table) {
     table.activate(Activation::gelu, x.data(), int64_t(x.size()), actual.data());
     for (size_t i = 0; i < x.size(); ++i) {
       CAPTURE(x[i]);
@@ -147,7 +147,7 @@ TEST_CASE("exact gelu keeps a relative error below 1e-5 as far as it is a normal
 
 TEST_CASE("activations of the largest floats and of infinities are their limits, not NaN") {
   const float huge[] = {3e38f, -3e38f, INFINITY, -INFINITY, 100.0f, -100.0f};
-  for_each_isa([&](const kernels::Table& table) {
+  for_each_isa([&](const kernels::KernelTable& table) {
     float out[6];
     for (const Activation f : {Activation::gelu, Activation::relu}) {
       table.activate(f, huge, 6, out);
@@ -162,7 +162,7 @@ TEST_CASE("activations of the largest floats and of infinities are their limits,
 }
 
 TEST_CASE("softmax matches the reference at every length") {
-  for_each_edge([](const kernels::Table& table, int64_t cols, int64_t shift) {
+  for_each_edge([](const kernels::KernelTable& table, int64_t cols, int64_t shift) {
     constexpr int64_t kRows = 3;
     std::vector<float> expected = random_floats(kRows * cols, 9, -20, 20);
     Guarded<float> x(expected, shift);
@@ -174,7 +174,7 @@ TEST_CASE("softmax matches the reference at every length") {
 }
 
 TEST_CASE("softmax is stable for the largest values, and for rows that are far apart") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     std::vector<float> x = {3e38f, 3e38f, -3e38f, 1000.0f, 1001.0f, 999.0f, -1e30f, -1e30f, -1e30f};
     table.softmax(x.data(), 3, 3, 3);
     CHECK(x[0] == doctest::Approx(0.5));
@@ -185,7 +185,7 @@ TEST_CASE("softmax is stable for the largest values, and for rows that are far a
 }
 
 TEST_CASE("rotary positions match the reference, for both pairings and partial rotation") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     constexpr double kTheta = 10000;
     for (const int64_t head_dim : {2, 6, 8, 32, 64, 80}) {
       for (const int64_t rotary_dim : {head_dim, head_dim / 2 / 2 * 2}) {
@@ -214,7 +214,7 @@ TEST_CASE("rotary positions match the reference, for both pairings and partial r
 }
 
 TEST_CASE("rows with a stride leave the columns between them untouched") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     constexpr int64_t kRows = 3, kCols = 19, kStride = 24;
     const std::vector<float> gamma(kCols, 1.0f);
     const std::vector<float> source = random_floats(kRows * kStride, 11);

@@ -19,7 +19,7 @@ std::vector<int8_t> random_codes(int64_t count, uint32_t seed) {
 }  // namespace
 
 TEST_CASE("a dot product matches the sum in double at every length and alignment") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const int64_t count : edge_lengths())
       for (const int64_t shift : {0, 1, 3}) {
         Guarded<float> a(random_floats(count, 1), shift), b(random_floats(count, 2), shift + 1);
@@ -31,7 +31,7 @@ TEST_CASE("a dot product matches the sum in double at every length and alignment
 }
 
 TEST_CASE("int8 dot products are exact at every length, alignment and stride") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const int64_t dim : edge_lengths())
       for (const int64_t shift : {0, 1, 3}) {
         constexpr int64_t kRows = 5;
@@ -49,7 +49,7 @@ TEST_CASE("int8 dot products are exact at every length, alignment and stride") {
 }
 
 TEST_CASE("int8 dot products of extreme codes do not saturate") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const int sign : {1, -1}) {
       const std::vector<int8_t> query(1000, 127), row(1000, static_cast<int8_t>(sign * 127));
       int32_t out = 0;
@@ -60,7 +60,7 @@ TEST_CASE("int8 dot products of extreme codes do not saturate") {
 }
 
 TEST_CASE("a quantised vector is within half a step of the vector, and its largest value is ±127") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const int64_t count : edge_lengths()) {
       CAPTURE(count);
       const std::vector<float> x = random_floats(count, 5, -0.3f, 0.2f);
@@ -78,7 +78,7 @@ TEST_CASE("a quantised vector is within half a step of the vector, and its large
 }
 
 TEST_CASE("a zero vector has zero codes and scale 0") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     const std::vector<float> zeros(100, 0.0f);
     std::vector<int8_t> codes(100, 1);
     CHECK(table.quantize_vector(zeros.data(), 100, codes.data()) == 0.0f);
@@ -87,13 +87,13 @@ TEST_CASE("a zero vector has zero codes and scale 0") {
 }
 
 TEST_CASE("a table names its own instruction set, and one that the machine lacks is an error") {
-  for_each_isa([](const kernels::Table& table) { CHECK(kernels::table(table.isa).isa == table.isa); });
+  for_each_isa([](const kernels::KernelTable& table) { CHECK(kernels::table(table.isa).isa == table.isa); });
   for (const Isa isa : {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512vnni})
     if (!supports(isa)) CHECK_THROWS_AS(kernels::table(isa), Error);
 }
 
 TEST_CASE("floats become the nearest binary16, ties to even, and what is beyond its range the highest") {
-  for_each_isa([](const kernels::Table& table) {
+  for_each_isa([](const kernels::KernelTable& table) {
     for (const int64_t count : {0, 1, 7, 8, 9, 16, 31, 64, 100}) {
       CAPTURE(count);
       std::vector<float> x = random_floats(count, 3, -300, 300);

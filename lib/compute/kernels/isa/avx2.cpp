@@ -276,11 +276,11 @@ FRUGAL_INLINE int32_t dot_i8(const int8_t* a, const int8_t* b, int64_t count) {
 
 #include "compute/kernels/table-inl.h"
 
-constexpr Table kTable = make_table(Isa::avx2);
+constexpr KernelTable kTable = make_table(Isa::avx2);
 
 }  // namespace
 
-const Table& avx2_table() {
+const KernelTable& avx2_table() {
   return kTable;
 }
 

@@ -151,11 +151,11 @@ FRUGAL_INLINE int32_t dot_i8(const int8_t* a, const int8_t* b, int64_t count) {
 
 #include "compute/kernels/table-inl.h"
 
-constexpr Table kTable = make_table(Isa::avx512vnni);
+constexpr KernelTable kTable = make_table(Isa::avx512vnni);
 
 }  // namespace
 
-const Table& avx512vnni_table() {
+const KernelTable& avx512vnni_table() {
   return kTable;
 }
 

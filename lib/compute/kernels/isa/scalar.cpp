@@ -130,11 +130,11 @@ FRUGAL_INLINE int32_t dot_i8(const int8_t* a, const int8_t* b, int64_t count) {
 
 #include "compute/kernels/table-inl.h"
 
-constexpr Table kTable = make_table(Isa::scalar);
+constexpr KernelTable kTable = make_table(Isa::scalar);
 
 }  // namespace
 
-const Table& scalar_table() {
+const KernelTable& scalar_table() {
   return kTable;
 }
 

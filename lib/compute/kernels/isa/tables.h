@@ -5,10 +5,10 @@
 
 namespace frugal::kernels {
 
-const Table& scalar_table();
+const KernelTable& scalar_table();
 #if defined(__x86_64__)
-const Table& avx2_table();
-const Table& avx512vnni_table();
+const KernelTable& avx2_table();
+const KernelTable& avx512vnni_table();
 #endif
 
 }  // namespace frugal::kernels
