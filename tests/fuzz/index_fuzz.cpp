@@ -37,7 +37,7 @@ void read_all(const fs::path& folder) {
     const std::vector<float> query(static_cast<size_t>(info.dimension), 0.1f);
     for (const auto& hit : store->search_dense(query, 10)) ids.push_back(hit.id);
   }
-  for (const auto& hit : store->search_reference({"br/codigo-penal", "121", "2", "4", "b"}, 10)) ids.push_back(hit.id);
+  for (const auto& hit : store->search_provision({"br/codigo-penal", "121", "2", "4", "b"}, 10)) ids.push_back(hit.id);
   store->fetch(ids);
 }
 

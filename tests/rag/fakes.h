@@ -129,7 +129,7 @@ class FakeModels : public Models {
 /// Word search scores the number of distinct question words a chunk holds; ties by id.
 class FakeStore : public Store {
  public:
-  Chunk& add(std::string path, std::string text, std::vector<Reference> references = {}) {
+  Chunk& add(std::string path, std::string text, std::vector<Provision> references = {}) {
     Chunk chunk;
     chunk.id = static_cast<int64_t>(chunks_.size()) + 1;
     chunk.document = chunk.path = std::move(path);
@@ -179,10 +179,10 @@ class FakeStore : public Store {
       return dot;
     });
   }
-  std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) override {
+  std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit) override {
     return best(limit, [&](const Chunk& chunk) {
       float score = 0;
-      for (const Reference& borne : chunk.references) {
+      for (const Provision& borne : chunk.references) {
         const bool law = reference.law.empty() || reference.law == borne.law;
         if (law && reference.article == borne.article) score = reference.paragraph == borne.paragraph ? 1.0f : 0.5f;
       }

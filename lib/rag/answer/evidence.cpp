@@ -10,8 +10,8 @@
 namespace frugal {
 namespace {
 
-bool inside(const Word& word, const std::vector<FoundReference>& references) {
-  return std::any_of(references.begin(), references.end(), [&](const FoundReference& reference) {
+bool inside(const Word& word, const std::vector<FoundProvision>& references) {
+  return std::any_of(references.begin(), references.end(), [&](const FoundProvision& reference) {
     return word.begin >= reference.begin && word.end <= reference.end;
   });
 }
@@ -31,7 +31,7 @@ std::vector<std::string> content_stems(std::string_view text, Language language,
   return stems;
 }
 
-Evidence::Evidence(std::string_view question, Language language, const std::vector<FoundReference>& references,
+Evidence::Evidence(std::string_view question, Language language, const std::vector<FoundProvision>& references,
                    Store& store)
     : language_(language), stemmer_(language) {
   std::vector<std::string> words;

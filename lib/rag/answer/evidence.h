@@ -23,7 +23,7 @@ class Evidence {
  public:
   /// Words inside `references` (article numbers, names of laws) are left out: a reference is matched as one, not by
   /// words. `language` is the question's, or that of the sources where the question has none.
-  Evidence(std::string_view question, Language language, const std::vector<FoundReference>& references, Store& store);
+  Evidence(std::string_view question, Language language, const std::vector<FoundProvision>& references, Store& store);
 
   /// True if the question holds no content word to look for.
   bool empty() const { return weights_.empty(); }

@@ -109,7 +109,7 @@ struct Pipeline::Asking {
   Trace trace;
   std::shared_ptr<Embedder> embedder;  // from its first use to its last
   std::vector<float> vector;           // of the probe; empty: no dense list
-  std::vector<FoundReference> references;
+  std::vector<FoundProvision> references;
 
  private:
   int64_t deadline_ms_;
@@ -211,7 +211,7 @@ std::vector<float> Pipeline::embed(Embedder& embedder, const std::string& text) 
 void Pipeline::retrieve(Asking& asking) {
   Reply& reply = asking.reply;
   if (!options_.retrieve.sparse) reply.skipped.push_back("sparse: switched off");
-  if (options_.retrieve.references) asking.references = find_references(reply.query.text, laws_);
+  if (options_.retrieve.references) asking.references = find_provisions(reply.query.text, laws_);
   Ranking ranking = retriever_.rank({reply.query.text, asking.vector});
   reply.fusion = std::move(ranking.note);
   const int64_t wanted =
@@ -270,8 +270,8 @@ bool Pipeline::names_absent_articles(const Asking& asking) const {
   const FusionNote& note = asking.reply.fusion;
   if (note.missing.empty() || !note.references.empty()) return false;
   for (const Hit& hit : asking.reply.hits)
-    for (const FoundReference& mention : find_references(hit.chunk.text, laws_))
-      for (const FoundReference& asked : asking.references)
+    for (const FoundProvision& mention : find_provisions(hit.chunk.text, laws_))
+      for (const FoundProvision& asked : asking.references)
         if (!asked.reference.article.empty() && mention.reference.article == asked.reference.article &&
             (asked.reference.law.empty() || mention.reference.law == asked.reference.law))
           return false;

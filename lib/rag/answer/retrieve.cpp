@@ -14,28 +14,28 @@ namespace {
 // A reference in a law is borne by a handful of chunks (a long article is cut); a bare "art. 5" by one a law.
 constexpr int64_t kReferenceLimit = 64;
 
-bool same_law(const Reference& asked, const Reference& borne) {
+bool same_law(const Provision& asked, const Provision& borne) {
   return asked.law.empty() || asked.law == borne.law;
 }
 
-bool bears(const Chunk& chunk, const Reference& asked) {
+bool bears(const Chunk& chunk, const Provision& asked) {
   return std::any_of(chunk.references.begin(), chunk.references.end(),
-                     [&](const Reference& borne) { return borne.article == asked.article && same_law(asked, borne); });
+                     [&](const Provision& borne) { return borne.article == asked.article && same_law(asked, borne); });
 }
 
 // Bears some article of the law that was asked about, or of a law that is not known, and it is not the one asked for.
-bool bears_another_article(const Chunk& chunk, std::span<const Reference> asked) {
-  return std::any_of(asked.begin(), asked.end(), [&](const Reference& reference) {
+bool bears_another_article(const Chunk& chunk, std::span<const Provision> asked) {
+  return std::any_of(asked.begin(), asked.end(), [&](const Provision& reference) {
     return !bears(chunk, reference) &&
-           std::any_of(chunk.references.begin(), chunk.references.end(), [&](const Reference& borne) {
+           std::any_of(chunk.references.begin(), chunk.references.end(), [&](const Provision& borne) {
              return !borne.article.empty() && (borne.law.empty() || same_law(reference, borne));
            });
   });
 }
 
-std::vector<Reference> named_articles(std::string_view question, const LawTable& laws) {
-  std::vector<Reference> named;
-  for (const FoundReference& found : find_references(question, laws))
+std::vector<Provision> named_articles(std::string_view question, const LawTable& laws) {
+  std::vector<Provision> named;
+  for (const FoundProvision& found : find_provisions(question, laws))
     if (!found.reference.article.empty() && std::find(named.begin(), named.end(), found.reference) == named.end())
       named.push_back(found.reference);
   return named;
@@ -140,11 +140,11 @@ Language Retriever::language_of(std::string_view question, std::span<const Score
 }
 
 void Retriever::route_references(std::string_view question, Ranking& ranking) const {
-  const std::vector<Reference> asked = named_articles(question, laws_);
+  const std::vector<Provision> asked = named_articles(question, laws_);
   if (asked.empty()) return;
   std::unordered_map<int64_t, float> bearers;
-  for (const Reference& reference : asked) {
-    const std::vector<ScoredChunk> found = store_.search_reference(reference, kReferenceLimit);
+  for (const Provision& reference : asked) {
+    const std::vector<ScoredChunk> found = store_.search_provision(reference, kReferenceLimit);
     std::vector<int64_t> ids;
     std::unordered_map<int64_t, float> found_scores;
     for (const ScoredChunk& hit : found) {
@@ -173,7 +173,7 @@ void Retriever::route_references(std::string_view question, Ranking& ranking) co
   if (ranking.note.references.empty()) drop_other_articles(asked, ranking.candidates);
 }
 
-void Retriever::drop_other_articles(std::span<const Reference> asked, std::vector<Candidate>& candidates) const {
+void Retriever::drop_other_articles(std::span<const Provision> asked, std::vector<Candidate>& candidates) const {
   std::vector<int64_t> ids;
   for (const Candidate& candidate : candidates) ids.push_back(candidate.id);
   std::unordered_set<int64_t> others;

@@ -75,7 +75,7 @@ class Retriever {
   Language language_of(std::string_view question, std::span<const ScoredChunk> dense,
                        std::span<const ScoredChunk> sparse) const;
   void route_references(std::string_view question, Ranking& ranking) const;
-  void drop_other_articles(std::span<const Reference> asked, std::vector<Candidate>& candidates) const;
+  void drop_other_articles(std::span<const Provision> asked, std::vector<Candidate>& candidates) const;
 
   Store& store_;
   const LawTable& laws_;

@@ -280,7 +280,7 @@ class Chunker {
   static std::vector<LegalMark> marks_of(const Document& document, const LawTable& laws) {
     std::vector<LegalMark> marks = find_legal_marks(document.text);
     if (!document.is_record) return marks;
-    const std::vector<FoundReference> titled = find_references(document.title, laws);
+    const std::vector<FoundProvision> titled = find_provisions(document.title, laws);
     if (titled.size() != 1 || titled[0].reference.article.empty()) return marks;
     const std::string& article = titled[0].reference.article;
     std::erase_if(marks, [&](const LegalMark& mark) { return mark.level == Level::article && mark.value != article; });
@@ -449,12 +449,12 @@ class Chunker {
   }
 
   /// Provisions in [begin, end): the one it begins in, and each that it opens.
-  std::vector<Reference> references_in(uint32_t begin, uint32_t end) {
+  std::vector<Provision> references_in(uint32_t begin, uint32_t end) {
     if (marks_.empty()) return {};
-    std::set<Reference> held;
+    std::set<Provision> held;
     const std::string law = current_law();
     const auto hold = [&](const LegalPosition& position) {
-      if (std::optional<Reference> reference = position.reference()) {
+      if (std::optional<Provision> reference = position.reference()) {
         reference->law = law;
         held.insert(*reference);
       }

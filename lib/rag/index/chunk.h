@@ -29,7 +29,7 @@ struct TextChunk {
   int64_t line = 1;     // of `begin` in its file, from 1; every chunk of a record has the record's
   std::string heading;  // path of headings, " › " between
   Language language = Language::unknown;
-  std::vector<Reference> references;  // the provisions that the chunk holds, sorted
+  std::vector<Provision> references;  // the provisions that the chunk holds, sorted
 };
 
 /// `stem`: of the file's name, the last place where a law's name is looked for. The text is at most 4 GiB.

@@ -192,9 +192,9 @@ void DocumentWriter::insert_chunk(int64_t document_id, const Document& document,
   ++counts_.chunks_added;
 }
 
-void DocumentWriter::put_references(int64_t chunk_id, const std::vector<Reference>& references) {
+void DocumentWriter::put_references(int64_t chunk_id, const std::vector<Provision>& references) {
   delete_references_.run(chunk_id);
-  for (const Reference& each : references)
+  for (const Provision& each : references)
     insert_reference_.run(each.article, each.law, each.paragraph, each.item, each.letter, chunk_id);
 }
 

@@ -57,7 +57,7 @@ class DocumentWriter {
   std::vector<StoredChunk> stored_chunks(int64_t document_id);
   void put_chunks(int64_t document_id, const Document& document);
   void insert_chunk(int64_t document_id, const Document& document, const TextChunk& chunk, const std::string& key);
-  void put_references(int64_t chunk_id, const std::vector<Reference>& references);
+  void put_references(int64_t chunk_id, const std::vector<Provision>& references);
   void remove_chunk(const StoredChunk& chunk, std::string_view title);
   void remove_document(int64_t document_id);
 

@@ -32,7 +32,7 @@ struct Chunk {
   int64_t page = 0;    // from 1; 0 where the format has none
   std::string sha256;  // of the document's extracted text
   Language language = Language::unknown;
-  std::vector<Reference> references;  // what this chunk *is* (the article it holds), not what it mentions
+  std::vector<Provision> references;  // what this chunk *is* (the article it holds), not what it mentions
 };
 
 struct ScoredChunk {
@@ -73,7 +73,7 @@ class Store {
   /// Cosine against int8 vectors, exact search. query: [dimension], unit length.
   virtual std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) = 0;
   /// Chunks that bear a reference; the more of its parts match, the higher the score (1 = all of them).
-  virtual std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) = 0;
+  virtual std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit) = 0;
   /// In the order of `ids`; one that the generation does not hold is left out.
   virtual std::vector<Chunk> fetch(std::span<const int64_t> ids) = 0;
   /// Chunks that hold each of these folded words, as search_sparse would match them: what a word's rarity is judged by.

@@ -45,13 +45,13 @@ Database open_database(const std::filesystem::path& folder) {
   }
 }
 
-int parts_named(const Reference& reference) {
+int parts_named(const Provision& reference) {
   return 1 + !reference.law.empty() + !reference.paragraph.empty() + !reference.item.empty() +
          !reference.letter.empty();
 }
 
 /// Parts of `asked` that `held` has too; a part that differs counts as absent.
-int parts_matched(const Reference& asked, const Reference& held) {
+int parts_matched(const Provision& asked, const Provision& held) {
   const auto same = [](const std::string& a, const std::string& b) { return !a.empty() && a == b; };
   // An inciso belongs to its paragraph: II of § 1 is not II of the caput.
   const bool in_place = asked.paragraph == held.paragraph;
@@ -135,14 +135,14 @@ class SqliteStore final : public Store {
     }
   }
 
-  std::vector<ScoredChunk> search_reference(const Reference& reference, int64_t limit) override {
+  std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit) override {
     if (reference.article.empty() || limit <= 0) return {};
     Statement& statement = prepared(search_reference_, kReferenceSql);
     statement.bind(reference.article, reference.law);
     const auto asked = static_cast<float>(parts_named(reference));
     std::vector<ScoredChunk> found;  // in reading order, each chunk with its best reference
     while (statement.step()) {
-      const Reference held{statement.string(1), reference.article, statement.string(2), statement.string(3),
+      const Provision held{statement.string(1), reference.article, statement.string(2), statement.string(3),
                            statement.string(4)};
       const float score = static_cast<float>(parts_matched(reference, held)) / asked;
       if (!found.empty() && found.back().id == statement.integer(0))
@@ -219,12 +219,12 @@ class SqliteStore final : public Store {
     return chunk;
   }
 
-  std::vector<Reference> references_of(int64_t id) {
+  std::vector<Provision> references_of(int64_t id) {
     Statement& row = prepared(references_,
                               "SELECT law, article, paragraph, item, letter FROM chunk_references WHERE chunk_id=?1 "
                               "ORDER BY law, article, paragraph, item, letter");
     row.bind(id);
-    std::vector<Reference> references;
+    std::vector<Provision> references;
     while (row.step())
       references.push_back({row.string(0), row.string(1), row.string(2), row.string(3), row.string(4)});
     return references;

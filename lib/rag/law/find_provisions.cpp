@@ -52,7 +52,7 @@ class ReferenceReader {
     for (const Word& word : words_) folded_.push_back(word.folded);
   }
 
-  std::vector<FoundReference> all() {
+  std::vector<FoundProvision> all() {
     while (at_ < words_.size()) {
       if (breaks_before(at_)) finish_clause();
       if (read_article() || read_paragraph() || read_item() || read_letter() || read_law() || read_more()) continue;
@@ -133,7 +133,7 @@ class ReferenceReader {
   }
 
   void add_article(const std::string& number, uint32_t begin, size_t next) {
-    FoundReference found{pending_, begin, words_[next - 1].end};
+    FoundProvision found{pending_, begin, words_[next - 1].end};
     if (has_pending_) found.begin = std::min(found.begin, pending_begin_);
     found.reference.article = number;
     found.reference.law = lead_law_;
@@ -222,7 +222,7 @@ class ReferenceReader {
     return true;
   }
 
-  static std::string& field(Reference& reference, Part part) {
+  static std::string& field(Provision& reference, Part part) {
     switch (part) {
       case Part::paragraph:
         return reference.paragraph;
@@ -247,7 +247,7 @@ class ReferenceReader {
 
   /// The part belongs to the article before it; a second one of its level is another reference.
   void describe_article(Part part, const std::string& value, uint32_t begin, uint32_t end) {
-    FoundReference* last = &clause_.back();
+    FoundProvision* last = &clause_.back();
     if (!field(last->reference, part).empty()) {
       clause_.push_back(*last);
       last = &clause_.back();
@@ -316,7 +316,7 @@ class ReferenceReader {
   }
 
   void bind(const std::string& law, uint32_t end) {
-    for (FoundReference& found : clause_) {
+    for (FoundProvision& found : clause_) {
       found.reference.law = law;
       found.end = &found == &clause_.back() ? std::max(found.end, end) : found.end;
     }
@@ -334,7 +334,7 @@ class ReferenceReader {
   void finish_clause() {
     flush_found();
     if (!lead_law_.empty() && !lead_used_)
-      found_.push_back({Reference{lead_law_, "", "", "", ""}, lead_begin_, lead_end_});
+      found_.push_back({Provision{lead_law_, "", "", "", ""}, lead_begin_, lead_end_});
     lead_law_.clear();
     last_law_.clear();
     pending_ = {};
@@ -347,13 +347,13 @@ class ReferenceReader {
   std::vector<Word> words_;
   std::vector<std::string> folded_;
   size_t at_ = 0;
-  std::vector<FoundReference> found_;
+  std::vector<FoundProvision> found_;
 
   // The clause being read.
-  std::vector<FoundReference> clause_;  // its articles, waiting for a law
+  std::vector<FoundProvision> clause_;  // its articles, waiting for a law
   Part last_ = Part::none;
   bool plural_ = false;  // "arts.", "§§": bare numbers go on
-  Reference pending_;    // parts that ascend to an article to come
+  Provision pending_;    // parts that ascend to an article to come
   bool has_pending_ = false;
   uint32_t pending_begin_ = 0;
   std::string lead_law_, last_law_;
@@ -363,7 +363,7 @@ class ReferenceReader {
 
 }  // namespace
 
-std::string to_string(const Reference& reference) {
+std::string to_string(const Provision& reference) {
   std::string text;
   const auto append = [&](std::string_view label, const std::string& value) {
     if (!value.empty()) text += fmt::format("{}{}{}", text.empty() ? "" : ", ", label, value);
@@ -376,7 +376,7 @@ std::string to_string(const Reference& reference) {
   return text;
 }
 
-std::vector<FoundReference> find_references(std::string_view text, const LawTable& laws) {
+std::vector<FoundProvision> find_provisions(std::string_view text, const LawTable& laws) {
   return ReferenceReader(text, laws).all();
 }
 

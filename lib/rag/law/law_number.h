@@ -1,5 +1,5 @@
 // Laws cited by kind and number, read from the words of a text: "Lei nº 8.078, de 11 de setembro de 1990".
-// Internal to the reading of references; users of the library go through LawTable and find_references.
+// Internal to the reading of references; users of the library go through LawTable and find_provisions.
 #pragma once
 
 #include <optional>

@@ -1,5 +1,5 @@
 // The structure of a legal text: where its articles, paragraphs, incisos and alíneas begin.
-// Only what a text *is* made of, not what it mentions: "no § 2º do art. 5º" marks nothing (that is find_references).
+// Only what a text *is* made of, not what it mentions: "no § 2º do art. 5º" marks nothing (that is find_provisions).
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace frugal {
 struct LegalMark {
   enum class Level : uint8_t { article, paragraph, item, letter };
   Level level = Level::article;
-  std::string value;   // "121-A", "2", "unico", "4", "b", as in Reference
+  std::string value;   // "121-A", "2", "unico", "4", "b", as in Provision
   uint32_t begin = 0;  // of the mark, without list bullets and emphasis around it
   uint32_t line = 0;   // begin of its line, if nothing but bullets and emphasis stands before it; else = begin
 };
@@ -28,11 +28,11 @@ std::vector<LegalMark> find_legal_marks(std::string_view text);
 class LegalPosition {
  public:
   void enter(const LegalMark& mark);
-  /// Reference of the position, without a law; nothing outside an article.
-  std::optional<Reference> reference() const;
+  /// Provision of the position, without a law; nothing outside an article.
+  std::optional<Provision> reference() const;
 
  private:
-  Reference at_;
+  Provision at_;
 };
 
 /// "1.015" → "1015", "5º" → "5", "121-A" → "121-A" at `offset`, which moves behind it.

@@ -13,16 +13,16 @@
 namespace frugal {
 
 /// Every part in normal form; an empty part was not named.
-struct Reference {
+struct Provision {
   std::string law;  // canonical id of the alias table ("br/codigo-penal"), or "lei/8078/1990" where the table has none
   std::string article;    // "121-A", "5" (no ordinal mark, no thousands separator)
   std::string paragraph;  // "2", "unico"
   std::string item;       // inciso, in arabic digits with suffix: "4", "4-A"
   std::string letter;     // alínea: "b"
-  bool operator==(const Reference&) const = default;
-  auto operator<=>(const Reference&) const = default;
+  bool operator==(const Provision&) const = default;
+  auto operator<=>(const Provision&) const = default;
 };
-std::string to_string(const Reference& reference);
+std::string to_string(const Provision& reference);
 
 /// Laws by their names, abbreviations and numbers, from configs/references/*.yaml and the user's own files.
 /// Names are compared folded and without articles and prepositions: "Código Defesa Consumidor" is "Código de Defesa do
@@ -79,12 +79,12 @@ class LawTable {
 std::optional<std::string> normal_law_number(std::string_view text);
 
 /// A reference where it stands in a text.
-struct FoundReference {
-  Reference reference;
+struct FoundProvision {
+  Provision reference;
   uint32_t begin = 0;
   uint32_t end = 0;
 };
 /// Every reference that a text makes, in order: articles with their parts and the law they name; a law named alone too.
-std::vector<FoundReference> find_references(std::string_view text, const LawTable& laws);
+std::vector<FoundProvision> find_provisions(std::string_view text, const LawTable& laws);
 
 }  // namespace frugal

@@ -17,7 +17,7 @@ LawTable two_codes() {
   return laws;
 }
 
-Reference article(std::string law, std::string number, std::string paragraph = {}) {
+Provision article(std::string law, std::string number, std::string paragraph = {}) {
   return {std::move(law), std::move(number), std::move(paragraph), {}, {}};
 }
 

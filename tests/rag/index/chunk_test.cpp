@@ -42,7 +42,7 @@ void check_invariants(const Document& document, int64_t max_tokens) {
   CHECK(uncovered.find_first_not_of(" \n\t\r") == std::string::npos);
 }
 
-bool holds(const TextChunk& chunk, const Reference& reference) {
+bool holds(const TextChunk& chunk, const Provision& reference) {
   return std::find(chunk.references.begin(), chunk.references.end(), reference) != chunk.references.end();
 }
 
@@ -88,13 +88,13 @@ TEST_CASE("each article begins a chunk and is known by its law, paragraph and it
       "aumenta nos termos do § 2º do art. 9º. Parágrafo único. Fim.\n\n**Art. 121-A.** Matar.\n";
   const auto chunks = chunks_of(document, 60);
   REQUIRE(chunks.size() == 3);
-  CHECK(chunks[0].references == std::vector<Reference>{{"br/codigo-penal", "1", "", "", ""}});
+  CHECK(chunks[0].references == std::vector<Provision>{{"br/codigo-penal", "1", "", "", ""}});
   CHECK(holds(chunks[1], {"br/codigo-penal", "2", "", "", ""}));
   CHECK(holds(chunks[1], {"br/codigo-penal", "2", "", "2", ""}));
   CHECK(holds(chunks[1], {"br/codigo-penal", "2", "1", "", ""}));
   CHECK(holds(chunks[1], {"br/codigo-penal", "2", "unico", "", ""}));
   CHECK_FALSE(holds(chunks[1], {"br/codigo-penal", "2", "2", "", ""}));
-  CHECK(chunks[2].references == std::vector<Reference>{{"br/codigo-penal", "121-A", "", "", ""}});
+  CHECK(chunks[2].references == std::vector<Provision>{{"br/codigo-penal", "121-A", "", "", ""}});
 }
 
 TEST_CASE("a long article is cut at its paragraphs, and each part still knows its article") {

@@ -216,14 +216,14 @@ TEST_CASE("records keep their ids, and a reference leads to the article that bea
              "{\"_id\":\"cdc-75\",\"title\":\"CDC, art. 75\",\"text\":\"Art. 75. Quem concorrer.\"}\n");
   add(folder, nullptr);
   const auto store = open_store(folder / "index");
-  const auto reference = find_references("art. 75, § 1º, do CP", store->laws()).at(0).reference;
-  const auto hits = store->search_reference(reference, 5);
+  const auto reference = find_provisions("art. 75, § 1º, do CP", store->laws()).at(0).reference;
+  const auto hits = store->search_provision(reference, 5);
   REQUIRE(hits.size() == 1);
   CHECK(hits[0].score == 1.0f);
   const std::vector<int64_t> ids = {hits[0].id};
   CHECK(store->fetch(ids).at(0).external_id == "cp-75");
-  CHECK(store->search_reference({"br/codigo-penal", "73", "", "", ""}, 5).empty());
-  CHECK(store->search_reference({"", "75", "", "", ""}, 5).size() == 2);
+  CHECK(store->search_provision({"br/codigo-penal", "73", "", "", ""}, 5).empty());
+  CHECK(store->search_provision({"", "75", "", "", ""}, 5).size() == 2);
 }
 
 TEST_CASE("a record is on the line of its file, also after lines before it came or went") {

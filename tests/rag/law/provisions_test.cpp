@@ -14,16 +14,16 @@ constexpr const char* kCf = "br/constituicao";
 constexpr const char* kCdc = "br/codigo-de-defesa-do-consumidor";
 constexpr const char* kLgpd = "br/lgpd";
 
-std::vector<Reference> read(std::string_view text) {
-  std::vector<Reference> references;
-  for (const FoundReference& found : find_references(text, testing::few_laws())) references.push_back(found.reference);
+std::vector<Provision> read(std::string_view text) {
+  std::vector<Provision> references;
+  for (const FoundProvision& found : find_provisions(text, testing::few_laws())) references.push_back(found.reference);
   return references;
 }
 
 }  // namespace
 
 TEST_CASE("one reference in a question is read whole, however it is spelled") {
-  const std::vector<std::pair<std::string, Reference>> cases = {
+  const std::vector<std::pair<std::string, Provision>> cases = {
       {"art. 121-A do CP", {kCp, "121-A", "", "", ""}},
       {"art 121-a do cp", {kCp, "121-A", "", "", ""}},
       {"O que diz o artigo 5º, inciso XXXII, da Constituição?", {kCf, "5", "", "32", ""}},
@@ -47,7 +47,7 @@ TEST_CASE("one reference in a question is read whole, however it is spelled") {
   };
   for (const auto& [text, expected] : cases) {
     CAPTURE(text);
-    const std::vector<Reference> found = read(text);
+    const std::vector<Provision> found = read(text);
     REQUIRE(found.size() == 1);
     CHECK(to_string(found[0]) == to_string(expected));
   }
@@ -56,7 +56,7 @@ TEST_CASE("one reference in a question is read whole, however it is spelled") {
 TEST_CASE("lists and ranges name every article") {
   const auto articles = [](std::string_view text) {
     std::string all;
-    for (const Reference& each : read(text)) all += each.law + ":" + each.article + " ";
+    for (const Provision& each : read(text)) all += each.law + ":" + each.article + " ";
     return all;
   };
   CHECK(articles("Arts. 5º e 6º da CF") == "br/constituicao:5 br/constituicao:6 ");
@@ -67,7 +67,7 @@ TEST_CASE("lists and ranges name every article") {
 }
 
 TEST_CASE("a law named alone is found; what only looks like one is not") {
-  CHECK(read("O que é a LGPD?").at(0) == Reference{kLgpd, "", "", "", ""});
+  CHECK(read("O que é a LGPD?").at(0) == Provision{kLgpd, "", "", "", ""});
   CHECK(read("send it to me and cc the team").empty());
   CHECK(read("art. 5º da Constituição do Estado de São Paulo").at(0).law == "");
   CHECK(read("the article was 5 pages long").empty());
@@ -76,7 +76,7 @@ TEST_CASE("a law named alone is found; what only looks like one is not") {
 
 TEST_CASE("the place of a reference is that of its words") {
   const std::string text = "Veja o art. 121 do CP agora.";
-  const auto found = find_references(text, testing::few_laws());
+  const auto found = find_provisions(text, testing::few_laws());
   REQUIRE(found.size() == 1);
   CHECK(text.substr(found[0].begin, found[0].end - found[0].begin) == "art. 121 do CP");
 }
