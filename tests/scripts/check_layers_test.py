@@ -84,6 +84,24 @@ class CheckLayers(unittest.TestCase):
         self.assert_clean({"tools/shared/options.h": "int x;\n"})
         self.assert_finds({"tools/shared/options.h": "template <typename T>\n"}, ("tools/shared/options.h:1", "logic in a tool"))
 
+    def test_a_type_name_exists_once(self):
+        header = "namespace frugal {\nstruct Pipeline {\n  struct Part { int x; };\n};\n}\n"
+        self.assert_finds({"lib/text/a.h": header, "lib/rag/b.h": "namespace frugal {\nclass Pipeline final : A {\n};\n}\n"},
+                          ("lib/text/a.h:2", "the name of a type in lib/rag/b.h too: Pipeline"))
+        self.assert_finds({"lib/text/a.h": header, "lib/rag/b.cpp": "namespace {\n\nenum class Pipeline : int { x };\n}\n"},
+                          ("lib/rag/b.cpp:3", "the name of a type in lib/text/a.h too: Pipeline"))
+        # Members, declarations and the bodies of what a header declares are no second definition; nor are two sources' own types.
+        self.assert_clean({"lib/text/a.h": header, "lib/text/a.cpp": "struct Pipeline::State {};\nclass Pipeline;\nstruct B { struct Pipeline {}; };\n",
+                           "lib/rag/b.cpp": "struct Own {};\n", "lib/rag/c.cpp": "void f(struct Pipeline* p) {}\nstruct Own {};\n"})
+
+    def test_a_base_name_of_a_header_exists_once(self):
+        self.assert_finds({"lib/text/a.h": "\n", "lib/rag/a.h": "\n"}, ("lib/text/a.h:1", "the base name of lib/rag/a.h too"))
+
+    def test_a_room_that_outgrows_its_walls_is_found(self):
+        half = "int x;\n" * 2000
+        self.assert_clean({"lib/text/a.cpp": half, "lib/text/b.cpp": half})
+        self.assert_finds({"lib/text/a.cpp": half, "lib/text/b.cpp": half + "\n"}, ("lib/text:1", "4001 lines in one room"))
+
     def test_this_repository_is_clean(self):
         done = subprocess.run([ROOT / "scripts/check-layers"], capture_output=True, text=True)
         self.assertEqual((done.stdout, done.returncode), ("", 0))

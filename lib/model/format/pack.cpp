@@ -38,7 +38,7 @@ MappedFile map_pack(const std::filesystem::path& path) {
 struct Pack::Reader {
   Pack& pack;
   std::span<const std::byte> bytes = pack.file_.bytes();
-  Header header{};
+  PackHeader header{};
 
   void read() {
     read_header();
@@ -50,11 +50,11 @@ struct Pack::Reader {
   }
 
   void read_header() {
-    if (bytes.size() < sizeof(Header) || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0)
+    if (bytes.size() < sizeof(PackHeader) || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0)
       throw Error(Code::bad_input, fmt::format("'{}' is not a pack (no '{}' at offset 0)", pack.path().native(),
                                                std::string_view(kMagic, sizeof kMagic)))
           .hint("quantize-model makes a pack from a checkpoint");
-    header = entry_at<Header>(bytes, 0);
+    header = entry_at<PackHeader>(bytes, 0);
     if (header.version != kVersion)
       throw Error(Code::mismatch, fmt::format("'{}' has pack version {}, this program reads {} (offset 8)",
                                               pack.path().native(), header.version, kVersion))
@@ -65,14 +65,14 @@ struct Pack::Reader {
   }
 
   void check_footer() {
-    if (bytes.size() < sizeof(Header) + sizeof(Footer)) pack.fail("too short for a footer");
-    const uint64_t limit = bytes.size() - sizeof(Footer);
-    const auto footer = entry_at<Footer>(bytes, limit);
+    if (bytes.size() < sizeof(PackHeader) + sizeof(PackFooter)) pack.fail("too short for a footer");
+    const uint64_t limit = bytes.size() - sizeof(PackFooter);
+    const auto footer = entry_at<PackFooter>(bytes, limit);
     if (std::memcmp(footer.magic, kFooterMagic, sizeof kFooterMagic) != 0)
       pack.fail(fmt::format("no footer at offset {}: the write did not finish", limit));
     if (footer.file_bytes != bytes.size() || footer.metadata_bytes != header.metadata_bytes)
       pack.fail(fmt::format("footer at offset {} contradicts the header", limit));
-    if (header.metadata_bytes < sizeof(Header) || header.metadata_bytes > std::min(limit, kMaxMetadataBytes))
+    if (header.metadata_bytes < sizeof(PackHeader) || header.metadata_bytes > std::min(limit, kMaxMetadataBytes))
       pack.fail(fmt::format("metadata of {} bytes (offset 32) does not fit", header.metadata_bytes));
     if (checksum64(bytes.first(header.metadata_bytes)) != footer.metadata_checksum)
       pack.fail("the header fails its checksum");
@@ -83,12 +83,12 @@ struct Pack::Reader {
     const uint64_t tensors = uint64_t(header.tensor_count) * sizeof(TensorEntry);
     const uint64_t config = uint64_t(header.config_count) * sizeof(ConfigEntry);
     const uint64_t blobs = uint64_t(header.blob_count) * sizeof(BlobEntry);
-    const uint64_t strings_begin = sizeof(Header) + tensors + config + blobs;
+    const uint64_t strings_begin = sizeof(PackHeader) + tensors + config + blobs;
     if (strings_begin > header.metadata_bytes || header.string_bytes != header.metadata_bytes - strings_begin)
       pack.fail("the counts at offsets 12 to 31 contradict the size of the metadata");
-    pack.tensor_table_ = bytes.subspan(sizeof(Header), tensors);
-    pack.config_table_ = bytes.subspan(sizeof(Header) + tensors, config);
-    pack.blob_table_ = bytes.subspan(sizeof(Header) + tensors + config, blobs);
+    pack.tensor_table_ = bytes.subspan(sizeof(PackHeader), tensors);
+    pack.config_table_ = bytes.subspan(sizeof(PackHeader) + tensors, config);
+    pack.blob_table_ = bytes.subspan(sizeof(PackHeader) + tensors + config, blobs);
     pack.strings_ = bytes.subspan(strings_begin, header.string_bytes);
   }
 
@@ -99,7 +99,7 @@ struct Pack::Reader {
   }
 
   std::span<const std::byte> checked_range(uint64_t offset, uint64_t length, std::string_view name) const {
-    const uint64_t limit = bytes.size() - sizeof(Footer);
+    const uint64_t limit = bytes.size() - sizeof(PackFooter);
     if (offset % kAlignment != 0 || offset < header.metadata_bytes || !fits(offset, length, limit))
       pack.fail(fmt::format("'{}': {} bytes at offset {} are misaligned or outside the file", name, length, offset));
     return bytes.subspan(offset, length);

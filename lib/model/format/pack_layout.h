@@ -22,7 +22,7 @@ constexpr uint64_t kPage = 4096;  // tensors of a page and more start on one, so
 constexpr uint64_t kMaxMetadataBytes = 100'000'000;
 
 /// At offset 0. The tables follow in the order of their counts, without gaps, then the strings.
-struct Header {
+struct PackHeader {
   char magic[8];
   uint32_t version;
   uint32_t tensor_count;
@@ -33,7 +33,7 @@ struct Header {
   uint64_t file_bytes;
   uint64_t reserved[2];
 };
-static_assert(sizeof(Header) == 64);
+static_assert(sizeof(PackHeader) == 64);
 
 /// A string: offset into the string table, length in bytes.
 struct StringRef {
@@ -75,13 +75,13 @@ struct BlobEntry {
 static_assert(sizeof(BlobEntry) == 32);
 
 /// The last bytes of the file, written after everything else has reached the disk.
-struct Footer {
+struct PackFooter {
   uint64_t file_bytes;
   uint64_t metadata_bytes;
   uint64_t metadata_checksum;
   char magic[8];
 };
-static_assert(sizeof(Footer) == 32);
+static_assert(sizeof(PackFooter) == 32);
 
 struct TensorBytes {
   uint64_t data = 0;

@@ -109,7 +109,7 @@ struct PackWriter::State {
       config_entries.push_back({key_ref, strings.add(value)});
     }
     for (const auto& [name, content] : blobs) blob_entries.push_back({strings.add(name), 0, content.size(), 0});
-    metadata_bytes = sizeof(Header) + plan.size() * sizeof(TensorEntry) + config.size() * sizeof(ConfigEntry) +
+    metadata_bytes = sizeof(PackHeader) + plan.size() * sizeof(TensorEntry) + config.size() * sizeof(ConfigEntry) +
                      blobs.size() * sizeof(BlobEntry) + strings.text().size();
     FRUGAL_CHECK(metadata_bytes <= kMaxMetadataBytes);
   }
@@ -136,7 +136,7 @@ struct PackWriter::State {
     for (BlobEntry& blob : blob_entries) place(blob.offset, blob.bytes, offset);
     for (size_t i = 0; i < plan.size(); ++i)
       if (is_linear(plan[i].dtype)) place(sections[i].entry.data_offset, sections[i].entry.data_bytes, offset);
-    file_bytes = round_up(offset, kAlignment) + sizeof(Footer);
+    file_bytes = round_up(offset, kAlignment) + sizeof(PackFooter);
   }
 
   static void place(uint64_t& at, uint64_t bytes, uint64_t& offset) {
@@ -172,7 +172,7 @@ struct PackWriter::State {
   }
 
   std::string metadata() const {
-    Header header{};
+    PackHeader header{};
     std::memcpy(header.magic, kMagic, sizeof kMagic);
     header.version = kVersion;
     header.tensor_count = static_cast<uint32_t>(plan.size());
@@ -195,7 +195,7 @@ struct PackWriter::State {
     const std::string head = metadata();
     FRUGAL_CHECK(head.size() == metadata_bytes);
     const auto head_bytes = std::as_bytes(std::span(head.data(), head.size()));
-    Footer footer{file_bytes, metadata_bytes, checksum64(head_bytes), {}};
+    PackFooter footer{file_bytes, metadata_bytes, checksum64(head_bytes), {}};
     std::memcpy(footer.magic, kFooterMagic, sizeof kFooterMagic);
     file.write_at(0, head_bytes);
     file.write_at(file_bytes - sizeof footer, std::as_bytes(std::span(&footer, 1)));
