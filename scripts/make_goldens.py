@@ -5,7 +5,7 @@
   make_goldens.py minilm FOLDER                          outputs of the real all-MiniLM-L6-v2 (no weights)
   make_goldens.py smollm2 FILE.gguf                      outputs of the real SmolLM2-135M-Instruct (no weights)
 
-Needs torch, transformers, tokenizers, gguf, safetensors. The outputs are the oracle of tests/nn; run it again only to change what
+Needs torch, transformers, tokenizers, gguf, safetensors. The outputs are the oracle of tests/model; run it again only to change what
 is asked, and say with which versions (they are stored beside the outputs).
 """
 import argparse

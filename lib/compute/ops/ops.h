@@ -34,7 +34,7 @@ struct WeightRows {
 };
 
 /// How a linear layer's activations are quantised when its weight is: one scale a token suffices for encoders, decoders
-/// want one per 32 inputs (docs/design: KL .037 against .007 on SmolLM2).
+/// want one per 32 inputs (docs/design/0006: KL .037 against .007 on SmolLM2).
 enum class ActivationScales { per_token, grouped };
 
 enum class NormKind { layer, rms };

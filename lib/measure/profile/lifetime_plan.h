@@ -1,5 +1,5 @@
 // Where the intermediate tensors of a forward pass could lie, and the least memory that any layout takes: what the
-// arena's own layout, by scopes, is measured against (mem-profile --estimate, tests/eval).
+// arena's own layout, by scopes, is measured against (mem-profile --estimate, tests/measure/profile).
 #pragma once
 
 #include <cstdint>

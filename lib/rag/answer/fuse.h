@@ -1,5 +1,5 @@
 // Several ranked lists made into one. Pure: it knows ids and scores, not where they came from.
-// Min-max-normalised sums beat reciprocal ranks on most collections (docs/design: retrieval), so they are the default.
+// Min-max-normalised sums beat reciprocal ranks on most collections (docs/design/0008), so they are the default.
 #pragma once
 
 #include <optional>

@@ -15,7 +15,7 @@
 namespace frugal {
 
 /// What the dense list weighs against 1 − weight for the sparse one, by the language of the question: an embedder that
-/// was trained on English orders Portuguese poorly (docs/design: retrieval).
+/// was trained on English orders Portuguese poorly (docs/design/0008).
 struct DenseWeights {
   float english = 0.4f;
   float portuguese = 0.15f;
