@@ -18,7 +18,7 @@
 #include "base/hash.h"
 #include "model/generate/generator.h"
 #include "model/hub/models.h"
-#include "rag/index/store.h"
+#include "rag/memory_store.h"
 #include "rag/text/language.h"
 #include "rag/text/words.h"
 
@@ -126,12 +126,22 @@ class FakeModels : public Models {
   bool embedder_refused = false;
 };
 
-/// Word search scores the number of distinct question words a chunk holds; ties by id.
-class FakeStore : public Store {
+/// A store of chunks that a test names one by one, each a document of its own with its bag of words for a vector. It
+/// counts what it is asked, and can claim to be of another generation or embedder.
+class FakeStore : public MemoryStore {
  public:
+  FakeStore() : FakeStore(std::make_shared<MemoryGeneration>()) {}
+
   Chunk& add(std::string path, std::string text, std::vector<Provision> references = {}) {
-    Chunk chunk;
-    chunk.id = static_cast<int64_t>(chunks_.size()) + 1;
+    const int64_t id = ++chunks_->last_id;
+    MemoryChunk& added = chunks_->chunks[id];
+    added.document = id;
+    added.vector_key = text;
+    added.has_vector = true;
+    chunks_->documents[id] = {id, path, "", ""};
+    chunks_->vectors[text] = bag_of_words(text);
+    Chunk& chunk = added.chunk;
+    chunk.id = id;
     chunk.document = chunk.path = std::move(path);
     chunk.text = std::move(text);
     chunk.end_byte = chunk.text.size();
@@ -139,62 +149,29 @@ class FakeStore : public Store {
     chunk.sha256 = sha256_hex(chunk.text);
     chunk.language = detect_language(chunk.text);
     chunk.references = std::move(references);
-    chunks_.push_back(std::move(chunk));
-    return chunks_.back();
+    return chunk;
   }
 
   StoreInfo info() const override {
     ++infos;
-    StoreInfo info;
-    info.documents = info.chunks = info.vectors = chunk_count();
-    info.dimension = kFakeDimension;
-    info.generation = store_generation;
-    info.embedder_fingerprint = fingerprint;
-    return info;
+    return MemoryStore::info();
   }
   uint64_t generation() const override { return store_generation; }
-  int64_t chunk_count() const override { return static_cast<int64_t>(chunks_.size()); }
   const std::string& embedder_fingerprint() const override { return fingerprint; }
-
   std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) override {
     ++sparse_searches;
     if (clock) clock->spend_ms(kSearchMs);
-    std::set<std::string> wanted;
-    for (const Word& word : split_words(query.text))
-      if (!is_stop_word(word.folded, detect_language(query.text))) wanted.insert(word.folded);
-    return best(limit, [&](const Chunk& chunk) {
-      std::set<std::string> held;
-      for (const Word& word : split_words(chunk.title + " " + chunk.text))
-        if (wanted.contains(word.folded)) held.insert(word.folded);
-      return static_cast<float>(held.size());
-    });
+    return MemoryStore::search_sparse(query, limit);
   }
   std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
     ++dense_searches;
     if (clock) clock->spend_ms(kSearchMs);
-    return best(limit, [&](const Chunk& chunk) {
-      const auto bag = bag_of_words(chunk.text);
-      float dot = 0;
-      for (size_t i = 0; i < bag.size(); ++i) dot += bag[i] * query[i];
-      return dot;
-    });
-  }
-  std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit) override {
-    return best(limit, [&](const Chunk& chunk) {
-      float score = 0;
-      for (const Provision& borne : chunk.references) {
-        const bool law = reference.law.empty() || reference.law == borne.law;
-        if (law && reference.article == borne.article) score = reference.paragraph == borne.paragraph ? 1.0f : 0.5f;
-      }
-      return score;
-    });
+    return MemoryStore::search_dense(query, limit);
   }
   std::vector<Chunk> fetch(std::span<const int64_t> ids) override {
-    std::vector<Chunk> found;
-    for (const int64_t id : ids)
-      if (id >= 1 && id <= static_cast<int64_t>(chunks_.size()) && !lost.contains(id))
-        found.push_back(chunks_[static_cast<size_t>(id - 1)]);
-    return found;
+    std::vector<int64_t> held(ids.begin(), ids.end());
+    std::erase_if(held, [&](int64_t id) { return lost.contains(id); });
+    return MemoryStore::fetch(held);
   }
 
   std::set<int64_t> lost;  // found by searches, left out by fetch()
@@ -206,15 +183,10 @@ class FakeStore : public Store {
   mutable int infos = 0;
 
  private:
-  std::vector<ScoredChunk> best(int64_t limit, const std::function<float(const Chunk&)>& score) const {
-    std::vector<ScoredChunk> hits;
-    for (const Chunk& chunk : chunks_)
-      if (const float value = score(chunk); value > 0) hits.push_back({chunk.id, value});
-    std::stable_sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
-    if (static_cast<int64_t>(hits.size()) > limit) hits.resize(static_cast<size_t>(limit));
-    return hits;
+  explicit FakeStore(std::shared_ptr<MemoryGeneration> chunks) : MemoryStore(chunks), chunks_(std::move(chunks)) {
+    chunks_->dimension = kFakeDimension;
   }
-  std::vector<Chunk> chunks_;
+  std::shared_ptr<MemoryGeneration> chunks_;
 };
 
 }  // namespace frugal::testing

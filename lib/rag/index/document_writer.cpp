@@ -6,18 +6,9 @@
 
 #include "base/hash.h"
 #include "rag/index/schema.h"
-#include "rag/text/language.h"
 
 namespace frugal {
 namespace {
-
-constexpr size_t kKeyBytes = 16;  // of SHA-256: what is equal here is equal
-
-std::string vector_key(std::string_view text) {
-  Sha256 hash;
-  const auto digest = hash.update(text).digest();
-  return std::string(reinterpret_cast<const char*>(digest.data()), kKeyBytes);
-}
 
 std::string title_and_heading(std::string_view title, std::string_view heading) {
   // In Markdown the first heading is the title: once is enough.
@@ -25,18 +16,16 @@ std::string title_and_heading(std::string_view title, std::string_view heading) 
   return fmt::format("{}\n{}", title, heading);
 }
 
-}  // namespace
-
-std::string embedding_text(std::string_view title, std::string_view text) {
-  return title.empty() || text.starts_with(title) ? std::string(text) : fmt::format("{}\n{}", title, text);
+std::string_view text_of(const Document& document, const TextChunk& chunk) {
+  return std::string_view(document.text).substr(chunk.begin, chunk.end - chunk.begin);
 }
 
-DocumentWriter::DocumentWriter(Database& database, const ChunkOptions& options, const LawTable& laws)
+}  // namespace
+
+DocumentWriter::DocumentWriter(Database& database)
     : database_(database),
-      options_(options),
-      laws_(laws),
       pass_(database.integer("SELECT max(pass) FROM documents").value_or(0)),
-      find_file_(database.prepare("SELECT id FROM files WHERE path=?1")),
+      find_file_(database.prepare("SELECT id, sha256, recipe FROM files WHERE path=?1")),
       insert_file_(database.prepare("INSERT INTO files VALUES(NULL, ?1, -1, 0, 0, '', '', '')")),
       update_file_(
           database.prepare("UPDATE files SET bytes=?2, mtime_ns=?3, ctime_ns=?4, sha256=?5, recipe=?6, note=?7 "
@@ -47,7 +36,7 @@ DocumentWriter::DocumentWriter(Database& database, const ChunkOptions& options, 
       update_document_(database.prepare("UPDATE documents SET title=?2, sha256=?3, pass=?4 WHERE id=?1")),
       delete_document_(database.prepare("DELETE FROM documents WHERE id=?1")),
       stale_documents_(database.prepare("SELECT id FROM documents WHERE file_id=?1 AND pass<>?2 LIMIT 256")),
-      documents_of_file_(database.prepare("SELECT id FROM documents WHERE file_id=?1 LIMIT 256")),
+      title_of_document_(database.prepare("SELECT title FROM documents WHERE id=?1")),
       chunks_of_document_(
           database.prepare("SELECT id, start_byte, end_byte, vector_key, heading, text, language FROM chunks "
                            "WHERE document_id=?1 ORDER BY start_byte, id")),
@@ -62,81 +51,81 @@ DocumentWriter::DocumentWriter(Database& database, const ChunkOptions& options, 
       insert_reference_(database.prepare("INSERT OR IGNORE INTO chunk_references VALUES(?1, ?2, ?3, ?4, ?5, ?6)")),
       delete_references_(database.prepare("DELETE FROM chunk_references WHERE chunk_id=?1")) {}
 
-int64_t DocumentWriter::begin_file(const std::string& path) {
-  path_ = path;
+int64_t DocumentWriter::begin_file(const std::string& path, const std::string& recipe) {
   ++pass_;
+  file_ = {};
+  file_.recipe = recipe;
+  file_.counts_before = counts_;
   if (find_file_.bind(path).step()) {
-    file_id_ = find_file_.integer(0);
+    file_.id = find_file_.integer(0);
+    file_.old_sha256 = find_file_.string(1);
+    file_.chunks_are_stale = find_file_.text(2) != recipe;
     find_file_.reset();
   } else {
     insert_file_.run(path);
-    file_id_ = database_.last_rowid();
+    file_.id = database_.last_rowid();
   }
-  return file_id_;
+  return file_.id;
 }
 
-void DocumentWriter::end_file(const FileStamp& stamp, const std::string& sha256, const std::string& recipe,
-                              const std::string& note) {
-  for (bool more = true; more;) {
-    std::vector<int64_t> vanished;
-    stale_documents_.bind(file_id_, pass_);
-    while (stale_documents_.step()) vanished.push_back(stale_documents_.integer(0));
-    for (const int64_t id : vanished) remove_document(id);
-    more = !vanished.empty();
-  }
-  update_file_.run(file_id_, stamp.bytes, stamp.mtime_ns, stamp.ctime_ns, sha256, recipe, note);
+bool DocumentWriter::end_file(const IndexedFile::Stamp& stamp, const std::string& sha256, const std::string& note) {
+  remove_documents_but_of_pass(file_.id, pass_);
+  update_file_.run(file_.id, stamp.bytes, stamp.mtime_ns, stamp.ctime_ns, sha256, file_.recipe, note);
+  return file_.chunks_are_stale || file_.old_sha256 != sha256;
+}
+
+void DocumentWriter::abandon_file() {
+  counts_ = file_.counts_before;
 }
 
 void DocumentWriter::remove_file(int64_t file_id) {
-  for (bool more = true; more;) {
-    std::vector<int64_t> documents;
-    documents_of_file_.bind(file_id);
-    while (documents_of_file_.step()) documents.push_back(documents_of_file_.integer(0));
-    for (const int64_t id : documents) remove_document(id);
-    more = !documents.empty();
-  }
+  remove_documents_but_of_pass(file_id, ++pass_);
   delete_file_.run(file_id);
 }
 
-void DocumentWriter::put(Document document, bool chunks_are_stale) {
-  const std::string name = unique_name(document);
+void DocumentWriter::remove_documents_but_of_pass(int64_t file_id, int64_t pass) {
+  for (bool more = true; more;) {
+    std::vector<int64_t> some;
+    stale_documents_.bind(file_id, pass);
+    while (stale_documents_.step()) some.push_back(stale_documents_.integer(0));
+    for (const int64_t id : some) remove_document(id);
+    more = !some.empty();
+  }
+}
+
+bool DocumentWriter::put(const std::string& name, const Document& document,
+                         const std::function<std::vector<NewChunk>()>& chunk) {
+  const std::optional<StoredDocument> stored = find_document(name);
+  if (stored && stored->pass == pass_) return false;
   const std::string sha256 = sha256_hex(document.text);
-  bool is_unchanged = false;
-  const int64_t id = put_document(document, name, sha256, is_unchanged);
-  if (is_unchanged && !chunks_are_stale) {
-    if (document.is_record) move_record_.run(id, document.line);
-    return;
+  if (!stored) {
+    put_chunks(insert_document(name, document, sha256), document, chunk());
+    return true;
   }
-  ++counts_.documents_written;
-  put_chunks(id, document);
-}
-
-/// The path, and the id of a record; a record whose id was there before in the file gets a number behind it.
-std::string DocumentWriter::unique_name(const Document& document) {
-  if (!document.is_record) return path_;
-  const std::string base = path_ + "#" + document.external_id;
-  std::string name = base;
-  for (int64_t copy = 2; find_document_.bind(file_id_, name).step() && find_document_.integer(3) == pass_; ++copy)
-    name = fmt::format("{}~{}", base, copy);
-  find_document_.reset();
-  return name;
-}
-
-int64_t DocumentWriter::put_document(const Document& document, const std::string& name, const std::string& sha256,
-                                     bool& is_unchanged) {
-  if (!find_document_.bind(file_id_, name).step()) {
-    insert_document_.run(file_id_, name, document.external_id, document.title, sha256, pass_);
-    return database_.last_rowid();
-  }
-  const int64_t id = find_document_.integer(0);
-  const std::string old_title = find_document_.string(1);
-  is_unchanged = old_title == document.title && find_document_.text(2) == sha256;
-  find_document_.reset();
+  const bool same_title = stored->title == document.title;
   // The title is among the terms of every chunk, so none can stay.
-  if (old_title != document.title)
-    for (const StoredChunk& chunk : stored_chunks(id)) remove_chunk(chunk, old_title);
-  update_document_.run(id, document.title, sha256, pass_);
-  return id;
+  if (!same_title)
+    for (const StoredChunk& each : stored_chunks(stored->id)) remove_chunk(each, stored->title);
+  update_document_.run(stored->id, document.title, sha256, pass_);
+  if (same_title && stored->sha256 == sha256 && !file_.chunks_are_stale) {
+    if (document.is_record) move_record_.run(stored->id, document.line);
+  } else {
+    put_chunks(stored->id, document, chunk());
+  }
+  return true;
+}
+
+std::optional<DocumentWriter::StoredDocument> DocumentWriter::find_document(const std::string& name) {
+  Statement& row = find_document_;
+  if (!row.bind(file_.id, name).step()) return std::nullopt;
+  StoredDocument document{row.integer(0), row.string(1), row.string(2), row.integer(3)};
+  row.reset();
+  return document;
+}
+
+int64_t DocumentWriter::insert_document(const std::string& name, const Document& document, const std::string& sha256) {
+  insert_document_.run(file_.id, name, document.external_id, document.title, sha256, pass_);
+  return database_.last_rowid();
 }
 
 std::vector<DocumentWriter::StoredChunk> DocumentWriter::stored_chunks(int64_t document_id) {
@@ -150,20 +139,16 @@ std::vector<DocumentWriter::StoredChunk> DocumentWriter::stored_chunks(int64_t d
 }
 
 /// Chunks that are as they were keep their row, and so their id, words and vector.
-void DocumentWriter::put_chunks(int64_t document_id, const Document& document) {
+void DocumentWriter::put_chunks(int64_t document_id, const Document& document, const std::vector<NewChunk>& chunks) {
   std::vector<StoredChunk> old = stored_chunks(document_id);
-  const std::string stem = std::filesystem::path(path_).stem().native();
-  std::vector<std::pair<const TextChunk*, std::string>> fresh;
-  const std::vector<TextChunk> chunks = chunk_document(document, stem, options_, laws_);
-  for (const TextChunk& chunk : chunks) {
-    const std::string_view text = std::string_view(document.text).substr(chunk.begin, chunk.end - chunk.begin);
-    std::string key = vector_key(embedding_text(document.title, text));
+  std::vector<const NewChunk*> fresh;
+  for (const NewChunk& chunk : chunks) {
     const auto same = std::find_if(old.begin(), old.end(), [&](const StoredChunk& stored) {
-      return stored.begin == chunk.begin && stored.end == chunk.end && stored.key == key &&
+      return stored.begin == chunk.begin && stored.end == chunk.end && stored.key == chunk.vector_key &&
              stored.heading == chunk.heading && stored.language == chunk.language;
     });
     if (same == old.end()) {
-      fresh.emplace_back(&chunk, std::move(key));
+      fresh.push_back(&chunk);
       continue;
     }
     move_chunk_.run(same->id, chunk.line);
@@ -171,25 +156,27 @@ void DocumentWriter::put_chunks(int64_t document_id, const Document& document) {
     old.erase(same);
   }
   for (const StoredChunk& chunk : old) remove_chunk(chunk, document.title);
-  for (const auto& [chunk, key] : fresh) insert_chunk(document_id, document, *chunk, key);
+  for (const NewChunk* chunk : fresh) insert_chunk(document_id, document, *chunk);
 }
 
-void DocumentWriter::insert_chunk(int64_t document_id, const Document& document, const TextChunk& chunk,
-                                  const std::string& key) {
-  const std::string_view text = std::string_view(document.text).substr(chunk.begin, chunk.end - chunk.begin);
-  std::optional<int64_t> row;
-  if (find_vector_.bind(Blob{key}).step()) {
-    row = find_vector_.integer(0);
-    ++counts_.vectors_reused;
-  }
-  find_vector_.reset();
+void DocumentWriter::insert_chunk(int64_t document_id, const Document& document, const NewChunk& chunk) {
+  const std::string_view text = text_of(document, chunk);
+  const std::optional<int64_t> row = vector_of(chunk.vector_key);
   insert_chunk_.run(document_id, chunk.begin, chunk.end, chunk.line, static_cast<int64_t>(chunk.language), row,
-                    Blob{key}, chunk.heading, text);
+                    Blob{chunk.vector_key}, chunk.heading, text);
   const int64_t id = database_.last_rowid();
   const IndexTerms terms = terms_.index_terms(text, title_and_heading(document.title, chunk.heading), chunk.language);
   insert_terms_.run(id, terms.stems, terms.words, terms.title);
   put_references(id, chunk.references);
   ++counts_.chunks_added;
+  counts_.vectors_reused += row.has_value();
+}
+
+std::optional<int64_t> DocumentWriter::vector_of(const std::string& key) {
+  if (!find_vector_.bind(Blob{key}).step()) return std::nullopt;
+  const int64_t row = find_vector_.integer(0);
+  find_vector_.reset();
+  return row;
 }
 
 void DocumentWriter::put_references(int64_t chunk_id, const std::vector<Provision>& references) {
@@ -208,10 +195,10 @@ void DocumentWriter::remove_chunk(const StoredChunk& chunk, std::string_view tit
 }
 
 void DocumentWriter::remove_document(int64_t document_id) {
-  Statement title = database_.prepare("SELECT title FROM documents WHERE id=?1", false);
-  title.bind(document_id).step();
-  for (const StoredChunk& chunk : stored_chunks(document_id)) remove_chunk(chunk, title.text(0));
-  title.reset();
+  title_of_document_.bind(document_id).step();
+  const std::string title = title_of_document_.string(0);
+  title_of_document_.reset();
+  for (const StoredChunk& chunk : stored_chunks(document_id)) remove_chunk(chunk, title);
   delete_document_.run(document_id);
 }
 

@@ -1,48 +1,45 @@
-// Writes documents, their chunks, words and references into an index, changing only what differs from what is there.
-// Internal to the write side. All calls belong inside a transaction of the caller.
+// The documents of an index in SQLite: files, documents, chunks, words and references, changing only what differs from
+// what is there. Part of the SQLite writer: all calls belong inside a transaction of the caller, and mean what
+// StoreWriter says.
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "rag/extract/extract.h"
-#include "rag/index/chunk.h"
 #include "rag/index/sqlite.h"
+#include "rag/index/store_writer.h"
 #include "rag/index/terms.h"
-#include "rag/law/provision.h"
 #include "rag/text/language.h"
 
 namespace frugal {
 
-/// What the embedder is given for a chunk.
-std::string embedding_text(std::string_view title, std::string_view text);
-
 class DocumentWriter {
  public:
-  DocumentWriter(Database& database, const ChunkOptions& options, const LawTable& laws);
+  explicit DocumentWriter(Database& database);
 
-  struct Counts {
-    int64_t documents_written = 0, chunks_added = 0, chunks_removed = 0, vectors_reused = 0;
-  };
-  const Counts& counts() const { return counts_; }
+  const StoreWriter::Counts& counts() const { return counts_; }
 
-  /// Row of the file, new or known. Its documents that are not put() before end_file() vanish.
-  int64_t begin_file(const std::string& path);
-  /// `chunks_are_stale`: the recipe changed, so a document is chunked again even if its text is the same.
-  void put(Document document, bool chunks_are_stale);
-  struct FileStamp {
-    int64_t bytes = -1, mtime_ns = 0, ctime_ns = 0;
-    bool operator==(const FileStamp&) const = default;
-  };
-  void end_file(const FileStamp& stamp, const std::string& sha256, const std::string& recipe, const std::string& note);
+  int64_t begin_file(const std::string& path, const std::string& recipe);
+  bool put(const std::string& name, const Document& document, const std::function<std::vector<NewChunk>()>& chunk);
+  /// Whether the file's bytes or recipe differ from before.
+  bool end_file(const IndexedFile::Stamp& stamp, const std::string& sha256, const std::string& note);
+  void abandon_file();
   void remove_file(int64_t file_id);
 
   /// Writes the word index anew from the chunks, for terms made by another version.
   void rebuild_terms();
 
  private:
+  struct StoredDocument {
+    int64_t id = 0;
+    std::string title;
+    std::string sha256;
+    int64_t pass = 0;  // in which it was last put
+  };
   struct StoredChunk {
     int64_t id = 0;
     uint32_t begin = 0, end = 0;
@@ -51,29 +48,34 @@ class DocumentWriter {
     std::string text;
     Language language = Language::unknown;
   };
-  int64_t put_document(const Document& document, const std::string& name, const std::string& sha256,
-                       bool& is_unchanged);
-  std::string unique_name(const Document& document);
+  struct OpenFile {
+    int64_t id = 0;
+    std::string recipe;
+    std::string old_sha256;         // empty: a new file
+    bool chunks_are_stale = false;  // they were made by another recipe
+    StoreWriter::Counts counts_before;
+  };
+  std::optional<StoredDocument> find_document(const std::string& name);
+  int64_t insert_document(const std::string& name, const Document& document, const std::string& sha256);
   std::vector<StoredChunk> stored_chunks(int64_t document_id);
-  void put_chunks(int64_t document_id, const Document& document);
-  void insert_chunk(int64_t document_id, const Document& document, const TextChunk& chunk, const std::string& key);
+  void put_chunks(int64_t document_id, const Document& document, const std::vector<NewChunk>& chunks);
+  void insert_chunk(int64_t document_id, const Document& document, const NewChunk& chunk);
+  std::optional<int64_t> vector_of(const std::string& key);
   void put_references(int64_t chunk_id, const std::vector<Provision>& references);
   void remove_chunk(const StoredChunk& chunk, std::string_view title);
   void remove_document(int64_t document_id);
+  void remove_documents_but_of_pass(int64_t file_id, int64_t pass);
 
   Database& database_;
-  const ChunkOptions& options_;
-  const LawTable& laws_;
   TermMaker terms_;
-  Counts counts_;
-  std::string path_;
-  int64_t file_id_ = 0;
-  int64_t pass_ = 0;
+  StoreWriter::Counts counts_;
+  OpenFile file_;
+  int64_t pass_ = 0;  // counts the files begun: a document of an earlier pass was not put again
 
   Statement find_file_, insert_file_, update_file_, delete_file_;
-  Statement find_document_, insert_document_, update_document_, delete_document_, stale_documents_, documents_of_file_;
-  Statement chunks_of_document_, insert_chunk_, move_chunk_, move_record_, delete_chunk_, find_vector_;
-  Statement insert_terms_, delete_terms_, insert_reference_, delete_references_;
+  Statement find_document_, insert_document_, update_document_, delete_document_, stale_documents_;
+  Statement title_of_document_, chunks_of_document_, insert_chunk_, move_chunk_, move_record_, delete_chunk_;
+  Statement find_vector_, insert_terms_, delete_terms_, insert_reference_, delete_references_;
 };
 
 }  // namespace frugal

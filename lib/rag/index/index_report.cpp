@@ -54,15 +54,15 @@ ordered_json json_of(const IndexReport& report) {
 
 ordered_json json_of(const IndexStatus& status, const std::filesystem::path& folder) {
   const StoreInfo& info = status.info;
-  const bool embedded = !info.embedder_fingerprint.empty();
+  const bool embedded = !status.embedder_fingerprint.empty();
   return {{"schema_version", kSchemaVersion},
           {"index", folder.native()},
-          {"generation", info.generation},
+          {"generation", status.generation},
           {"files", status.files},
           {"documents", info.documents},
           {"chunks", info.chunks},
           {"chunks_without_vector", status.chunks_without_vector},
-          {"embedder", embedded ? ordered_json(info.embedder_fingerprint) : ordered_json(nullptr)},
+          {"embedder", embedded ? ordered_json(status.embedder_fingerprint) : ordered_json(nullptr)},
           {"dimension", embedded ? ordered_json(info.dimension) : ordered_json(nullptr)},
           {"database_bytes", status.database_bytes},
           {"vectors_bytes", status.vectors_bytes},
@@ -109,15 +109,15 @@ std::string render_report(const IndexReport& report, IndexFormat format) {
 std::string render_status(const IndexStatus& status, const std::filesystem::path& folder, IndexFormat format) {
   if (format == IndexFormat::json) return document(json_of(status, folder));
   const StoreInfo& info = status.info;
-  const bool embedded = !info.embedder_fingerprint.empty();
+  const bool embedded = !status.embedder_fingerprint.empty();
   std::string out;
   const auto line = std::back_inserter(out);
-  fmt::format_to(line, "index:      {} (generation {})\n", folder.native(), info.generation);
+  fmt::format_to(line, "index:      {} (generation {})\n", folder.native(), status.generation);
   fmt::format_to(line, "documents:  {} in {} files, {} chunks\n", info.documents, status.files, info.chunks);
   if (embedded)
     fmt::format_to(line, "vectors:    {} of {} dimensions, {} chunks wait for one\n", info.vectors, info.dimension,
                    status.chunks_without_vector);
-  fmt::format_to(line, "embedder:   {}\n", embedded ? info.embedder_fingerprint : "none");
+  fmt::format_to(line, "embedder:   {}\n", embedded ? status.embedder_fingerprint : "none");
   fmt::format_to(line, "disk:       {} database, {} vectors\n", format_bytes(status.database_bytes),
                  format_bytes(status.vectors_bytes));
   for (const std::string& root : status.roots) fmt::format_to(line, "root:       {}\n", root);

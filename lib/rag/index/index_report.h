@@ -1,10 +1,12 @@
-// What rag-index tells of an index, as text and as JSON (docs/tools/rag-index.md). It renders; index.h finds out.
+// What rag-index prints about an index, as text and as JSON (docs/tools/rag-index.md). It renders; index_writer.h and
+// index_status.h find out.
 #pragma once
 
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "rag/index/index_status.h"
 #include "rag/index/index_writer.h"
 
 namespace frugal {

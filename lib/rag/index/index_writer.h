@@ -1,6 +1,6 @@
-// The write side of an index: files in, documents, chunks, words and vectors out, and nothing done twice.
+// The run that fills an index: files in, documents, chunks, words and vectors out, and nothing done twice.
 // Every commit leaves a complete index, so a killed run loses at most the batch it was in, and the next run goes on.
-// One writer at a time; readers are never in its way. docs/design/0012-index.md tells how.
+// One writer at a time; readers are never in its way. It knows no kind of store: it writes through store_writer.h.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 #include "model/nn/embedder.h"
 #include "rag/extract/extract.h"
-#include "rag/index/store.h"
+#include "rag/index/index_status.h"
 #include "rag/law/provision.h"
 
 namespace frugal {
@@ -39,11 +39,6 @@ struct IndexOptions {
   std::istream* stdin_stream = nullptr;
   /// Called between files and between batches; what it throws ends the run with everything committed so far kept.
   std::function<void(const IndexProgress&)> progress;
-};
-
-struct SkippedFile {
-  std::string path;
-  std::string reason;
 };
 
 struct IndexReport {
@@ -77,27 +72,5 @@ class IndexWriter {
   class Run;
   std::unique_ptr<Run> run_;
 };
-
-struct IndexStatus {
-  StoreInfo info;
-  int64_t files = 0;
-  int64_t chunks_without_vector = 0;
-  uint64_t database_bytes = 0;
-  uint64_t vectors_bytes = 0;
-  std::vector<std::string> roots;
-  std::vector<SkippedFile> skipped;
-};
-/// Throws Error(missing) where there is no index.
-IndexStatus read_status(const std::filesystem::path& folder);
-
-struct CheckReport {
-  std::vector<std::string> problems;  // the index contradicts itself: it must be repaired
-  std::vector<SkippedFile> stale;     // files that changed or vanished since: rag-index add brings them in line
-  int64_t chunks_checked = 0;
-  int64_t vectors_checked = 0;
-};
-/// Checks the database, the word index, every vector, and every chunk against its file.
-/// Throws Error(missing) where there is no index, Error(bad_input) while a writer is at work.
-CheckReport check_index(const std::filesystem::path& folder);
 
 }  // namespace frugal

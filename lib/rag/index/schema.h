@@ -1,4 +1,4 @@
-// The tables of an index and the names of its files: what store_sqlite.cpp reads and index.cpp writes.
+// The tables of an index and the names of its files: what store_sqlite.cpp reads and store_writer_sqlite.cpp writes.
 // docs/design/0012-index.md says why it is laid out so.
 #pragma once
 

@@ -1,5 +1,6 @@
-// The index of a user's files: chunks, their words, their vectors and their references, in one folder.
-// Readers map it and keep the generation they opened; a single writer adds generations.
+// The read side of an index of a user's files: chunks, their words, their vectors and the provisions they bear.
+// Readers keep the generation that they opened; a single writer adds generations (store_writer.h).
+// Nothing here assumes SQL, local files or one process.
 #pragma once
 
 #include <cstdint>
@@ -40,14 +41,12 @@ struct ScoredChunk {
   float score = 0;  // greater is better
 };
 
+/// Counts, for reports.
 struct StoreInfo {
   int64_t documents = 0;
   int64_t chunks = 0;
-  int64_t vectors = 0;
-  int64_t dimension = 0;
-  uint64_t generation = 0;
-  uint64_t bytes_on_disk = 0;
-  std::string embedder_fingerprint;  // empty: index without vectors
+  int64_t vectors = 0;    // chunks that have one
+  int64_t dimension = 0;  // of the vectors
 };
 
 /// What a question asks of the words of the index.
@@ -57,43 +56,43 @@ struct SparseQuery {
   Language language = Language::unknown;
 };
 
-/// Read side. Thread-safe for concurrent readers in different processes; one thread per object.
+/// Read side: one generation, as it was when it was opened, whatever is written since. Readers may be many, in any
+/// number of processes; one thread per object. Every store passes tests/rag/index/store_conformance_test.cpp.
+/// Searches return `limit` chunks at most, best first, each once; none for a limit of 0 or less.
 class Store {
  public:
   virtual ~Store() = default;
-  /// Counts rows and walks the index's folder: for reports. A question asks for what follows instead.
+  /// Counts rows. A question asks for what follows instead.
   virtual StoreInfo info() const = 0;
   virtual uint64_t generation() const = 0;
-  /// As info() has them, but read once for the generation that is open.
   virtual int64_t chunk_count() const = 0;
+  /// Of the embedder that made the vectors; empty: an index without vectors.
   virtual const std::string& embedder_fingerprint() const = 0;
+  /// The laws that the index was made with, ready to use: a question is read with the same table, of the same
+  /// generation, and no YAML is parsed for it.
+  virtual const LawTable& laws() const = 0;
 
-  /// BM25 over stems (Robertson & Zaragoza 2009), exact spelling as a boost. Ties by id. Best first.
+  /// Chunks that hold a word of the query, other than stop words, by how well they match: BM25 over stems (Robertson &
+  /// Zaragoza 2009), exact spelling as a boost. Ties by id. A query of any bytes is answered, or finds nothing.
   virtual std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) = 0;
-  /// Cosine against int8 vectors, exact search. query: [dimension], unit length.
+  /// Cosine against int8 vectors, exact search over the chunks that have one. Ties by id. query: [dimension], unit
+  /// length. Throws Error(mismatch) where it has another dimension.
   virtual std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) = 0;
-  /// Chunks that bear a reference; the more of its parts match, the higher the score (1 = all of them).
+  /// Chunks that bear a provision of the article asked for, and of the law if one is named, by their best
+  /// provision_score(). Ties in the order of reading: as their documents came in, then by place. None without an
+  /// article.
   virtual std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit) = 0;
-  /// In the order of `ids`; one that the generation does not hold is left out.
+  /// In the order of `ids`. One that the generation does not hold is left out, one that is asked for twice comes twice:
+  /// results are told apart by their ids, not by their places.
   virtual std::vector<Chunk> fetch(std::span<const int64_t> ids) = 0;
-  /// Chunks that hold each of these folded words, as search_sparse would match them: what a word's rarity is judged by.
-  /// The default counts matches up to 1000; a store that keeps document frequencies answers from them.
-  virtual std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) {
-    std::vector<int64_t> counts;
-    for (const std::string& word : words)
-      counts.push_back(static_cast<int64_t>(search_sparse({word, language}, 1000).size()));
-    return counts;
-  }
-  /// The laws the index was made with: a question is read with the same table, and no YAML is parsed for it.
-  virtual const LawTable& laws() const {
-    static const LawTable none;
-    return none;
-  }
+  /// How many chunks hold each of these folded words, as search_sparse() matches them: how rare a word is. A store may
+  /// stop counting at 1000.
+  virtual std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) = 0;
 };
 
-/// Opens the newest generation. Borrows `budget` (may be null): where it has no room for the index's pages, vectors are
-/// searched through a window and the database is read through a small cache. Throws Error(missing) "no index at …" with
-/// the hint "run rag-index add", Error(corrupt_file), Error(over_budget) if not even that fits.
+/// Opens the newest generation. Borrows `budget` (may be null): a local store stays within it, by reading through
+/// windows and small caches what has no room. Throws Error(missing) "no index at …" with the hint "run rag-index add",
+/// Error(corrupt_file), Error(over_budget) if not even that fits.
 std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget* budget = nullptr);
 
 }  // namespace frugal

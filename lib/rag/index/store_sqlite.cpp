@@ -2,7 +2,6 @@
 // the write-ahead log that is a snapshot which later commits do not touch, and rows of the vectors file never change
 // once counted, so everything that it returns belongs to one generation.
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,9 +9,11 @@
 
 #include "base/error.h"
 #include "memory/budget.h"
+#include "rag/index/provision_score.h"
 #include "rag/index/schema.h"
 #include "rag/index/sqlite.h"
 #include "rag/index/store.h"
+#include "rag/index/store_kind.h"
 #include "rag/index/terms.h"
 #include "rag/index/vectors.h"
 #include "rag/text/language.h"
@@ -43,21 +44,6 @@ Database open_database(const std::filesystem::path& folder) {
     if (error.code() == Code::missing) throw no_index(folder);
     throw;
   }
-}
-
-int parts_named(const Provision& reference) {
-  return 1 + !reference.law.empty() + !reference.paragraph.empty() + !reference.item.empty() +
-         !reference.letter.empty();
-}
-
-/// Parts of `asked` that `held` has too; a part that differs counts as absent.
-int parts_matched(const Provision& asked, const Provision& held) {
-  const auto same = [](const std::string& a, const std::string& b) { return !a.empty() && a == b; };
-  // An inciso belongs to its paragraph: II of § 1 is not II of the caput.
-  const bool in_place = asked.paragraph == held.paragraph;
-  const bool item = in_place && same(asked.item, held.item);
-  return 1 + same(asked.law, held.law) + same(asked.paragraph, held.paragraph) + item +
-         ((item || asked.item == held.item) && in_place && same(asked.letter, held.letter));
 }
 
 class SqliteStore final : public Store {
@@ -91,11 +77,6 @@ class SqliteStore final : public Store {
     info.chunks = chunk_count();
     info.vectors = database_.integer("SELECT count(*) FROM chunks WHERE vector_row IS NOT NULL").value_or(0);
     info.dimension = schema::meta_integer(database_, schema::kDimension);
-    info.generation = generation_;
-    info.embedder_fingerprint = embedder_fingerprint();
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored))
-      if (entry.is_regular_file(ignored)) info.bytes_on_disk += entry.file_size(ignored);
     return info;
   }
 
@@ -139,12 +120,11 @@ class SqliteStore final : public Store {
     if (reference.article.empty() || limit <= 0) return {};
     Statement& statement = prepared(search_reference_, kReferenceSql);
     statement.bind(reference.article, reference.law);
-    const auto asked = static_cast<float>(parts_named(reference));
     std::vector<ScoredChunk> found;  // in reading order, each chunk with its best reference
     while (statement.step()) {
       const Provision held{statement.string(1), reference.article, statement.string(2), statement.string(3),
                            statement.string(4)};
-      const float score = static_cast<float>(parts_matched(reference, held)) / asked;
+      const float score = provision_score(reference, held);
       if (!found.empty() && found.back().id == statement.integer(0))
         found.back().score = std::max(found.back().score, score);
       else
@@ -257,7 +237,7 @@ class SqliteStore final : public Store {
 
 }  // namespace
 
-std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget* budget) {
+std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& folder, Budget* budget) {
   for (int attempt = 1;; ++attempt) {
     try {
       return std::make_unique<SqliteStore>(folder, budget);

@@ -1,15 +1,18 @@
-// Gives every chunk its vector, keeps vectors of vanished chunks for a while, and throws them out when they are too
-// many. Internal to the write side.
+// The vectors of an index in SQLite: rows of a file, found by the key of their text in the table `vectors`. Those of
+// vanished chunks are kept for a while, and dropped when they are too many. Part of the SQLite writer: changes belong
+// inside a transaction of the caller.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
+#include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
-#include "model/nn/embedder.h"
 #include "rag/index/sqlite.h"
+#include "rag/index/store_writer.h"
 #include "rag/index/vectors.h"
 
 namespace frugal {
@@ -18,34 +21,37 @@ class VectorKeeper {
  public:
   VectorKeeper(const std::filesystem::path& folder, Database& database);
 
-  /// Makes the index one of `embedder`: as it is, or newly so. Throws Error(mismatch) if it is one of another embedder,
-  /// unless `replace`: then every vector is dropped.
-  void use(const Embedder& embedder, bool replace);
+  std::optional<std::string> embedder() const;
+  /// Drops every vector, and starts a file for those of another embedder.
+  void replace_embedder(const std::string& fingerprint, int64_t dimension);
 
   int64_t chunks_without_vector() const;
-  /// Embeds every chunk that has no vector, in batches that are committed one by one. Returns how many vectors were
-  /// computed.
-  int64_t embed_missing(Embedder& embedder, const std::function<void(int64_t done)>& progress);
+  std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit);
+  bool has(std::string_view key);
+  void put(std::string_view key, std::span<const float> vector);
+  void attach(int64_t chunk);
+  /// Must come before the commit: rows are on the disk before the database counts them.
+  void flush();
 
-  /// Rewrites the vectors file without the rows that no chunk uses, if those are most of it.
-  void compact_if_worthwhile();
+  /// Whether most rows belong to no chunk.
+  bool is_worth_compacting() const;
+  /// Writes the rows that are in use to a new file.
+  void compact();
   /// Removes vectors files that no generation names any more; readers that have one mapped keep it.
   void remove_old_files() const;
 
  private:
-  struct Pending {
-    int64_t chunk = 0;
-    std::string key;
-    std::string text;
-  };
-  std::vector<Pending> next_window(int64_t after) const;
-  int64_t embed_batch(Embedder& embedder, std::span<const Pending> batch);
   void start_file(int64_t number, int64_t dimension);
+  VectorAppender& appender();
   int64_t file_number() const;
+  int64_t rows() const;
+  int64_t rows_in_use() const;
 
   std::filesystem::path folder_;
   Database& database_;
+  Statement find_, insert_, attach_, pending_;
   std::optional<VectorAppender> appender_;
+  bool has_unflushed_rows_ = false;
 };
 
 }  // namespace frugal

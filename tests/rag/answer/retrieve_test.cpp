@@ -165,7 +165,7 @@ TEST_CASE("a chunk that the store does not hold is left out, and shifts nothing 
   CHECK(named[0].chunk.path == "second.txt");
   CHECK(*named[0].reference_score == 1);
   CHECK(named[1].chunk.path == "first.txt");
-  CHECK(*named[1].reference_score == 0.5f);
+  CHECK(*named[1].reference_score == 2.0f / 3);
 }
 
 TEST_CASE("where every chunk of an article is gone, the article is missing") {

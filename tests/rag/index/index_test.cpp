@@ -77,7 +77,6 @@ TEST_CASE_FIXTURE(TwoFiles, "what is added is found by words, by vectors and by 
   CHECK(found(*this, "which penguin is swimming?").at(0) == "penguins.txt");
   const auto store = open_store(*this / "index");
   CHECK(store->embedder_fingerprint() == embedder.fingerprint());
-  CHECK(store->embedder_fingerprint() == store->info().embedder_fingerprint);
   const auto query = testing::bag_of_words("Deserts\n# Deserts\n\nCamels cross the sand.");
   const auto hits = store->search_dense(query, 3);
   REQUIRE(hits.size() == 3);

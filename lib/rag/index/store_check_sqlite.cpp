@@ -1,5 +1,5 @@
-// What an index holds, and whether it holds together: SQLite's own checks, the word index against the chunks, every
-// vector against its checksum, every chunk against the bytes of its file.
+// What an index in SQLite holds, and whether it holds together: SQLite's own checks, the word index against the chunks,
+// every vector against its checksum, every chunk against the bytes of its file.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -8,10 +8,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "rag/index/document_writer.h"
-#include "rag/index/index_writer.h"
+#include "rag/extract/extract.h"
 #include "rag/index/schema.h"
-#include "rag/index/terms.h"
+#include "rag/index/sqlite.h"
+#include "rag/index/store_kind.h"
 #include "rag/index/vectors.h"
 
 namespace frugal {
@@ -173,10 +173,12 @@ uint64_t bytes_of(const fs::path& path) {
 
 }  // namespace
 
-IndexStatus read_status(const fs::path& folder) {
+IndexStatus read_sqlite_status(const fs::path& folder) {
   IndexStatus status;
-  const std::unique_ptr<Store> store = open_store(folder);
+  const std::unique_ptr<Store> store = open_sqlite_store(folder, nullptr);
   status.info = store->info();
+  status.generation = store->generation();
+  status.embedder_fingerprint = store->embedder_fingerprint();
   const fs::path path = schema::database_path(folder);
   const Database database(path, Database::Mode::read);
   status.files = database.integer("SELECT count(*) FROM files").value_or(0);
@@ -189,9 +191,9 @@ IndexStatus read_status(const fs::path& folder) {
   return status;
 }
 
-CheckReport check_index(const fs::path& folder) {
+CheckReport check_sqlite_store(const fs::path& folder) {
   // Opening as a reader says that there is none; a damaged index is for the check to describe.
-  if (!fs::exists(schema::database_path(folder))) open_store(folder);
+  if (!fs::exists(schema::database_path(folder))) open_sqlite_store(folder, nullptr);
   return IndexCheck(folder).run();
 }
 

@@ -1,0 +1,157 @@
+#include "rag/index/file_indexer.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "rag/index/embed_chunks.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A batch ends with the file that takes it past this many chunks: large enough that its cost is shared, small enough
+// that a kill loses little and the log of the store stays short.
+constexpr int64_t kChunksPerCommit = 512;
+constexpr int64_t kFilesPerCommit = 256;
+constexpr int64_t kMinChunkTokens = 8;
+
+int64_t nanoseconds(const timespec& time) {
+  return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
+
+ChunkOptions chunking_of(const IndexOptions& options) {
+  ChunkOptions chunking;
+  chunking.max_tokens = options.chunk_tokens;
+  if (options.embedder) {
+    const Tokenizer& tokenizer = options.embedder->tokenizer();
+    const auto template_tokens = static_cast<int64_t>(tokenizer.prefix().size() + tokenizer.suffix().size());
+    chunking.tokenizer = &tokenizer;
+    chunking.max_tokens = std::min(chunking.max_tokens, options.embedder->max_tokens() - template_tokens);
+  }
+  chunking.max_tokens = std::max(chunking.max_tokens, kMinChunkTokens);
+  chunking.overlap_tokens = std::clamp<int64_t>(options.overlap_tokens, 0, chunking.max_tokens / 2);
+  return chunking;
+}
+
+}  // namespace
+
+FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexReport& report)
+    : store_(store),
+      options_(options),
+      report_(report),
+      chunking_(chunking_of(options)),
+      recipe_(fmt::format("{} laws={}", chunking_.recipe(), sha256_hex(options.laws.serialise()).substr(0, 16))) {}
+
+void FileIndexer::add(const fs::path& path, bool named) {
+  const std::optional<FileKind> kind = file_kind(path);
+  if (!kind && why_unread(path) == Unread::not_built_in) return skip(path, refusal(path));
+  if (!kind && !named) return void(++report_.files_ignored);
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return skip(path, "vanished while the folder was read");
+  const IndexedFile::Stamp stamp{info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
+  const std::optional<IndexedFile> known = store_.find_file(path.native());
+  if (known && known->stamp == stamp && known->recipe == recipe_) {
+    added_.push_back(known->id);
+    ++report_.files_unchanged;
+  } else {
+    std::ifstream input(path, std::ios::binary);
+    if (!input) return skip(path, "cannot be opened: permission denied or vanished");
+    add_changed({input, kind.value_or(FileKind::text), path, stamp}, known);
+  }
+  count_read();
+}
+
+void FileIndexer::add_stdin() {
+  const fs::path name = options_.stdin_name;
+  if (!options_.stdin_stream) throw Error(Code::bad_input, "no standard input to read");
+  add_changed({*options_.stdin_stream, file_kind(name).value_or(FileKind::text), name, {}},
+              store_.find_file(name.native()));
+  count_read();
+}
+
+void FileIndexer::add_changed(const Source& source, const std::optional<IndexedFile>& known) {
+  const int64_t id = store_.begin_file(source.path.native(), recipe_);
+  try {
+    const Extracted extracted = extract(source.input, source.kind, source.path, options_.extract,
+                                        [&](const Document& document) { put_document(source.path, document); });
+    store_.end_file(source.stamp, extracted.sha256, extracted.note);
+    count_added(source.path, known, extracted);
+    commit_if_large();
+    added_.push_back(id);
+  } catch (const Error& error) {
+    const bool files_fault = error.code() == Code::bad_input || (error.code() == Code::io && source.input.bad());
+    if (!files_fault) throw;
+    store_.abandon_file();
+    skip(source.path, error.message());
+  }
+}
+
+/// A document is named by its path, and a record by its id too; one whose id was there before in the file gets a number
+/// behind it.
+void FileIndexer::put_document(const fs::path& path, const Document& document) {
+  const std::string base = document.is_record ? path.native() + "#" + document.external_id : path.native();
+  const auto chunk = [&] { return chunks_of(path, document); };
+  std::string name = base;
+  for (int64_t copy = 2; !store_.put_document(name, document, chunk); ++copy) name = fmt::format("{}~{}", base, copy);
+}
+
+std::vector<NewChunk> FileIndexer::chunks_of(const fs::path& path, const Document& document) const {
+  std::vector<NewChunk> chunks;
+  for (TextChunk& chunk : chunk_document(document, path.stem().native(), chunking_, options_.laws)) {
+    const std::string_view text = std::string_view(document.text).substr(chunk.begin, chunk.end - chunk.begin);
+    chunks.push_back({std::move(chunk), vector_key(embedding_text(document.title, text))});
+  }
+  return chunks;
+}
+
+void FileIndexer::count_added(const fs::path& path, const std::optional<IndexedFile>& known,
+                              const Extracted& extracted) {
+  ++files_in_batch_;
+  const bool unchanged = known && known->sha256 == extracted.sha256 && known->recipe == recipe_;
+  ++(!known ? report_.files_added : unchanged ? report_.files_unchanged : report_.files_changed);
+  if (!extracted.note.empty()) report_.notes.push_back({path.native(), extracted.note});
+  if (!extracted.left_out.empty()) skip(path, extracted.left_out);
+}
+
+void FileIndexer::count_read() {
+  ++files_read_;
+  if (options_.progress) options_.progress({IndexProgress::Stage::reading, files_read_, 0});
+}
+
+void FileIndexer::remove(int64_t file) {
+  store_.remove_file(file);
+  ++report_.files_removed;
+  commit_if_large();
+}
+
+void FileIndexer::skip(const fs::path& path, const std::string& reason) {
+  report_.skipped.push_back({path.native(), reason});
+  store_.add_skipped(path.native(), reason);
+}
+
+void FileIndexer::commit() {
+  store_.commit();
+  files_in_batch_ = 0;
+  chunks_at_commit_ = chunks_touched();
+}
+
+void FileIndexer::commit_if_large() {
+  if (chunks_touched() - chunks_at_commit_ >= kChunksPerCommit || files_in_batch_ >= kFilesPerCommit) commit();
+}
+
+int64_t FileIndexer::chunks_touched() const {
+  return store_.counts().chunks_added + store_.counts().chunks_removed;
+}
+
+std::vector<int64_t> FileIndexer::take_added() {
+  return std::exchange(added_, {});
+}
+
+}  // namespace frugal

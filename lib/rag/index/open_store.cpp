@@ -1,0 +1,35 @@
+// Where an index is opened: the place that it is at says which kind of store keeps it.
+#include "rag/index/index_status.h"
+#include "rag/index/store.h"
+#include "rag/index/store_kind.h"
+#include "rag/index/store_writer.h"
+
+namespace frugal {
+namespace {
+
+constexpr StoreKind kSqlite{open_sqlite_store, open_sqlite_writer, read_sqlite_status, check_sqlite_store};
+
+/// A line for each kind of store. Every folder is one of SQLite's.
+const StoreKind& kind_of(const std::filesystem::path&) {
+  return kSqlite;
+}
+
+}  // namespace
+
+std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget* budget) {
+  return kind_of(folder).open(folder, budget);
+}
+
+std::unique_ptr<StoreWriter> open_store_writer(const std::filesystem::path& folder) {
+  return kind_of(folder).open_writer(folder);
+}
+
+IndexStatus read_status(const std::filesystem::path& folder) {
+  return kind_of(folder).read_status(folder);
+}
+
+CheckReport check_index(const std::filesystem::path& folder) {
+  return kind_of(folder).check(folder);
+}
+
+}  // namespace frugal

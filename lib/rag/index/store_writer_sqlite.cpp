@@ -1,0 +1,244 @@
+// The write side over SQLite: a batch is one transaction. Roots, skipped files and the batch are here; documents are
+// DocumentWriter's, vectors VectorKeeper's. docs/design/0012-index.md says why a kill loses one batch at most.
+#include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "rag/index/document_writer.h"
+#include "rag/index/schema.h"
+#include "rag/index/sqlite.h"
+#include "rag/index/store_kind.h"
+#include "rag/index/store_writer.h"
+#include "rag/index/terms.h"
+#include "rag/index/vector_keeper.h"
+
+namespace frugal {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Below this many changed chunks the word index is left as its own merging has it.
+constexpr int64_t kChunksWorthOptimising = 256;
+
+fs::path created(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error || !fs::is_directory(folder))
+    throw Error(Code::io, fmt::format("cannot create the index folder '{}'{}{}", folder.native(), error ? ": " : "",
+                                      error ? error.message() : ""));
+  return folder;
+}
+
+FileLock locked(const fs::path& folder) {
+  try {
+    return FileLock(schema::lock_path(folder));
+  } catch (Error& error) {
+    if (error.code() == Code::bad_input)
+      throw Error(Code::bad_input, fmt::format("the index at '{}' is in use by another writer", folder.native()))
+          .hint("wait for it to finish; readers are not affected");
+    throw;
+  }
+}
+
+Database with_tables(const fs::path& folder) {
+  Database database(schema::database_path(folder), Database::Mode::write);
+  schema::create(database);
+  return database;
+}
+
+/// `sql` over the rows at or under a path: a folder's lie between "folder/" and "folder0", as '0' follows '/'.
+Statement under(const Database& database, std::string_view sql, const std::string& path) {
+  Statement statement = database.prepare(fmt::format(fmt::runtime(sql), "(path=?1 OR (path>=?2 AND path<?3))"), false);
+  statement.bind(path, path + "/", path + "0");
+  return statement;
+}
+
+class SqliteStoreWriter final : public StoreWriter {
+ public:
+  explicit SqliteStoreWriter(const fs::path& folder)
+      : folder_(created(folder)),
+        lock_(locked(folder_)),
+        database_(with_tables(folder_)),
+        documents_(database_),
+        vectors_(folder_, database_) {
+    vectors_.remove_old_files();
+    if (schema::meta_text(database_, schema::kTerms) == TermMaker::fingerprint()) return;
+    open_batch();
+    documents_.rebuild_terms();
+    commit();
+  }
+
+  void commit() override {
+    FRUGAL_CHECK(!in_file_);
+    if (!batch_) return;
+    vectors_.flush();
+    if (changed_)
+      schema::set_meta(database_, schema::kGeneration, schema::meta_integer(database_, schema::kGeneration) + 1);
+    batch_->commit();
+    batch_.reset();
+    changed_ = false;
+  }
+
+  std::vector<std::string> roots() override {
+    std::vector<std::string> roots;
+    Statement row = database_.prepare("SELECT path FROM roots ORDER BY path", false);
+    while (row.step()) roots.push_back(row.string(0));
+    return roots;
+  }
+
+  void add_root(const std::string& path) override {
+    open_batch();
+    database_.prepare("INSERT OR IGNORE INTO roots VALUES(?1)", false).run(path);
+  }
+
+  void add_skipped(const std::string& path, const std::string& reason) override {
+    open_batch();
+    database_.prepare("INSERT OR REPLACE INTO skipped VALUES(?1, ?2)", false).run(path, reason);
+  }
+
+  void forget_skipped_under(const std::string& path) override {
+    open_batch();
+    under(database_, "DELETE FROM skipped WHERE {}", path).run();
+  }
+
+  void forget_roots_under(const std::string& path) override {
+    open_batch();
+    under(database_, "DELETE FROM roots WHERE {}", path).run();
+  }
+
+  std::optional<IndexedFile> find_file(const std::string& path) override {
+    if (!find_file_.bind(path).step()) return std::nullopt;
+    IndexedFile file{find_file_.integer(0),
+                     {find_file_.integer(1), find_file_.integer(2), find_file_.integer(3)},
+                     find_file_.string(4),
+                     find_file_.string(5)};
+    find_file_.reset();
+    return file;
+  }
+
+  std::vector<int64_t> files_under(const std::string& path) override {
+    std::vector<int64_t> ids;
+    Statement row = under(database_, "SELECT id FROM files WHERE {} ORDER BY path", path);
+    while (row.step()) ids.push_back(row.integer(0));
+    return ids;
+  }
+
+  void remove_file(int64_t id) override {
+    open_batch();
+    documents_.remove_file(id);
+    changed_ = true;
+  }
+
+  int64_t begin_file(const std::string& path, const std::string& recipe) override {
+    FRUGAL_CHECK(!in_file_);
+    open_batch();
+    database_.execute("SAVEPOINT file");
+    in_file_ = true;
+    return documents_.begin_file(path, recipe);
+  }
+
+  bool put_document(const std::string& name, const Document& document,
+                    const std::function<std::vector<NewChunk>()>& chunk) override {
+    FRUGAL_CHECK(in_file_);
+    return documents_.put(name, document, chunk);
+  }
+
+  void end_file(const IndexedFile::Stamp& stamp, const std::string& sha256, const std::string& note) override {
+    FRUGAL_CHECK(in_file_);
+    changed_ |= documents_.end_file(stamp, sha256, note);
+    database_.execute("RELEASE file");
+    in_file_ = false;
+  }
+
+  void abandon_file() override {
+    FRUGAL_CHECK(in_file_);
+    documents_.abandon_file();
+    database_.execute("ROLLBACK TO file; RELEASE file");
+    in_file_ = false;
+  }
+
+  void set_laws(const LawTable& laws) override {
+    const std::string text = laws.serialise();
+    if (schema::meta_text(database_, schema::kLaws) == text) return;
+    open_batch();
+    schema::set_meta(database_, schema::kLaws, text);
+  }
+
+  void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) override {
+    const std::optional<std::string> present = vectors_.embedder();
+    if (present == fingerprint && !replace) return;
+    if (present && !replace)
+      throw Error(Code::mismatch, fmt::format("the index at '{}' was made with another embedder (index: {}; now: {})",
+                                              folder_.native(), *present, fingerprint))
+          .hint(fmt::format("run rag-index add --re-embed --index {}, or name the index's embedder with --embedder",
+                            folder_.native()));
+    open_batch();
+    vectors_.replace_embedder(fingerprint, dimension);
+    changed_ = true;
+  }
+
+  std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) override {
+    return vectors_.pending_chunks(after, limit);
+  }
+
+  bool has_vector(std::string_view key) override { return vectors_.has(key); }
+
+  void put_vector(std::string_view key, std::span<const float> vector) override {
+    open_batch();
+    vectors_.put(key, vector);
+    changed_ = true;
+  }
+
+  void attach_vector(int64_t chunk) override {
+    open_batch();
+    vectors_.attach(chunk);
+    changed_ = true;
+  }
+
+  void finish() override {
+    commit();
+    if (counts().chunks_added + counts().chunks_removed >= kChunksWorthOptimising)
+      database_.execute("INSERT INTO terms(terms) VALUES('optimize')");
+    if (vectors_.is_worth_compacting()) {
+      open_batch();
+      vectors_.compact();
+      changed_ = true;
+      commit();
+    }
+    vectors_.remove_old_files();
+    // Readers of older generations may hold the log open; then it is folded in by a later run.
+    database_.integer("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
+  Totals totals() override {
+    return {database_.integer("SELECT count(*) FROM documents").value_or(0),
+            database_.integer("SELECT count(*) FROM chunks").value_or(0), vectors_.chunks_without_vector(),
+            static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration))};
+  }
+
+  Counts counts() const override { return documents_.counts(); }
+
+ private:
+  void open_batch() {
+    if (!batch_) batch_.emplace(database_, Transaction::Kind::write);
+  }
+
+  fs::path folder_;
+  FileLock lock_;
+  Database database_;
+  DocumentWriter documents_;
+  VectorKeeper vectors_;
+  Statement find_file_ =
+      database_.prepare("SELECT id, bytes, mtime_ns, ctime_ns, sha256, recipe FROM files WHERE path=?1");
+  std::optional<Transaction> batch_;
+  bool in_file_ = false;
+  bool changed_ = false;  // in the batch: something that a question may find
+};
+
+}  // namespace
+
+std::unique_ptr<StoreWriter> open_sqlite_writer(const fs::path& folder) {
+  return std::make_unique<SqliteStoreWriter>(folder);
+}
+
+}  // namespace frugal

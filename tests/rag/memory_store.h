@@ -1,0 +1,356 @@
+// A store that is plain maps in memory, both sides of it, simple enough to be right by inspection. A generation is one
+// value: the writer changes a copy of the newest and puts it in its place, so a reader's never changes and a batch that
+// is not committed is never seen.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "rag/index/provision_score.h"
+#include "rag/index/store.h"
+#include "rag/index/store_writer.h"
+#include "rag/text/language.h"
+#include "rag/text/words.h"
+
+namespace frugal::testing {
+
+struct MemoryDocument {
+  int64_t file = 0;
+  std::string name, title, sha256;
+};
+
+struct MemoryChunk {
+  Chunk chunk;
+  int64_t document = 0;
+  std::string vector_key;
+  bool has_vector = false;
+};
+
+struct MemoryGeneration {
+  uint64_t number = 0;
+  std::string embedder;
+  int64_t dimension = 0;
+  LawTable laws;
+  std::set<std::string> roots;
+  std::map<std::string, std::string> skipped;
+  std::map<std::string, IndexedFile> files;  // by path
+  std::map<int64_t, MemoryDocument> documents;
+  std::map<int64_t, MemoryChunk> chunks;
+  std::map<std::string, std::vector<float>> vectors;  // by key; kept when their chunks vanish
+  int64_t last_id = 0;
+};
+
+/// Word search scores the number of distinct words of the question that a chunk holds, without stems.
+class MemoryStore : public Store {
+ public:
+  explicit MemoryStore(std::shared_ptr<const MemoryGeneration> held) : held_(std::move(held)) {}
+
+  StoreInfo info() const override {
+    const auto has_vector = [](const auto& each) { return each.second.has_vector; };
+    return {static_cast<int64_t>(held_->documents.size()), chunk_count(),
+            std::count_if(held_->chunks.begin(), held_->chunks.end(), has_vector), held_->dimension};
+  }
+  uint64_t generation() const override { return held_->number; }
+  int64_t chunk_count() const override { return static_cast<int64_t>(held_->chunks.size()); }
+  const std::string& embedder_fingerprint() const override { return held_->embedder; }
+  const LawTable& laws() const override { return held_->laws; }
+
+  std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) override {
+    const Language language = query.language == Language::unknown ? detect_language(query.text) : query.language;
+    std::set<std::string> wanted;
+    for (const Word& word : split_words(query.text))
+      if (!is_stop_word(word.folded, language)) wanted.insert(word.folded);
+    return best(limit, [&](const MemoryChunk& each) -> std::optional<float> {
+      std::set<std::string> held;
+      for (const Word& word : split_words(each.chunk.title + " " + each.chunk.heading + " " + each.chunk.text))
+        if (wanted.contains(word.folded)) held.insert(word.folded);
+      return held.empty() ? std::nullopt : std::optional(static_cast<float>(held.size()));
+    });
+  }
+
+  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
+    if (held_->vectors.empty() || limit <= 0) return {};
+    if (static_cast<int64_t>(query.size()) != held_->dimension) throw Error(Code::mismatch, "another dimension");
+    return best(limit, [&](const MemoryChunk& each) -> std::optional<float> {
+      if (!each.has_vector) return std::nullopt;
+      const std::vector<float>& vector = held_->vectors.at(each.vector_key);
+      float dot = 0;
+      for (size_t i = 0; i < query.size(); ++i) dot += vector[i] * query[i];
+      return dot;
+    });
+  }
+
+  std::vector<ScoredChunk> search_provision(const Provision& asked, int64_t limit) override {
+    std::vector<ScoredChunk> hits = best(chunk_count(), [&](const MemoryChunk& each) {
+      std::optional<float> score;
+      for (const Provision& held : each.chunk.references) {
+        const bool answers =
+            !asked.article.empty() && held.article == asked.article && (asked.law.empty() || held.law == asked.law);
+        if (answers) score = std::max(score.value_or(0), provision_score(asked, held));
+      }
+      return score;
+    });
+    const auto place = [&](const ScoredChunk& hit) {
+      const MemoryChunk& each = held_->chunks.at(hit.id);
+      return std::tuple(-hit.score, each.document, each.chunk.start_byte, hit.id);
+    };
+    std::sort(hits.begin(), hits.end(), [&](const auto& a, const auto& b) { return place(a) < place(b); });
+    return first(std::move(hits), limit);
+  }
+
+  std::vector<Chunk> fetch(std::span<const int64_t> ids) override {
+    std::vector<Chunk> found;
+    for (const int64_t id : ids)
+      if (const auto each = held_->chunks.find(id); each != held_->chunks.end()) found.push_back(each->second.chunk);
+    return found;
+  }
+
+  std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) override {
+    std::vector<int64_t> counts;
+    for (const std::string& word : words)
+      counts.push_back(static_cast<int64_t>(search_sparse({word, language}, chunk_count()).size()));
+    return counts;
+  }
+
+ private:
+  static std::vector<ScoredChunk> first(std::vector<ScoredChunk> hits, int64_t limit) {
+    hits.resize(std::min(hits.size(), static_cast<size_t>(std::max<int64_t>(limit, 0))));
+    return hits;
+  }
+  std::vector<ScoredChunk> best(int64_t limit,
+                                const std::function<std::optional<float>(const MemoryChunk&)>& score) const {
+    std::vector<ScoredChunk> hits;
+    for (const auto& [id, chunk] : held_->chunks)
+      if (const auto value = score(chunk)) hits.push_back({id, *value});
+    std::stable_sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+    return first(std::move(hits), limit);
+  }
+
+  std::shared_ptr<const MemoryGeneration> held_;
+};
+
+/// The place of an index, as a folder is for SQLite.
+struct MemoryIndex {
+  std::shared_ptr<const MemoryGeneration> newest;  // none: there is no index
+  bool has_writer = false;
+};
+
+class MemoryStoreWriter : public StoreWriter {
+ public:
+  explicit MemoryStoreWriter(MemoryIndex& index) : index_(index) {
+    if (index.has_writer) throw Error(Code::bad_input, "in use by another writer");
+    index.has_writer = true;
+    if (!index.newest) index.newest = std::make_shared<MemoryGeneration>();
+    batch_ = *index.newest;
+  }
+  ~MemoryStoreWriter() override { index_.has_writer = false; }
+
+  void commit() override {
+    FRUGAL_CHECK(!file_);
+    if (changed_) ++batch_.number;
+    changed_ = false;
+    index_.newest = std::make_shared<MemoryGeneration>(batch_);
+  }
+
+  std::vector<std::string> roots() override { return {batch_.roots.begin(), batch_.roots.end()}; }
+  void add_root(const std::string& path) override { batch_.roots.insert(path); }
+  void add_skipped(const std::string& path, const std::string& reason) override { batch_.skipped[path] = reason; }
+  void forget_skipped_under(const std::string& path) override {
+    std::erase_if(batch_.skipped, [&](const auto& each) { return is_under(each.first, path); });
+  }
+  void forget_roots_under(const std::string& path) override {
+    std::erase_if(batch_.roots, [&](const std::string& each) { return is_under(each, path); });
+  }
+
+  std::optional<IndexedFile> find_file(const std::string& path) override {
+    const auto found = batch_.files.find(path);
+    return found == batch_.files.end() ? std::nullopt : std::optional(found->second);
+  }
+  std::vector<int64_t> files_under(const std::string& path) override {
+    std::vector<int64_t> ids;
+    for (const auto& [name, file] : batch_.files)
+      if (is_under(name, path)) ids.push_back(file.id);
+    return ids;
+  }
+  void remove_file(int64_t id) override {
+    remove_documents(id, {});
+    std::erase_if(batch_.files, [&](const auto& each) { return each.second.id == id; });
+    changed_ = true;
+  }
+
+  int64_t begin_file(const std::string& path, const std::string& recipe) override {
+    FRUGAL_CHECK(!file_);
+    file_ = OpenFile{path, recipe, false, {}, batch_, counts_};
+    IndexedFile& file = batch_.files[path];
+    if (file.id == 0) file.id = ++batch_.last_id;
+    file_->chunks_are_stale = file.recipe != recipe;
+    return file.id;
+  }
+
+  bool put_document(const std::string& name, const Document& document,
+                    const std::function<std::vector<NewChunk>()>& chunk) override {
+    if (!file_->put.insert(name).second) return false;
+    const int64_t file = batch_.files.at(file_->path).id;
+    const std::string sha256 = sha256_hex(document.text);
+    const int64_t id = document_id(file, name);
+    MemoryDocument& stored = batch_.documents[id];
+    const bool same_title = stored.file == file && stored.title == document.title;
+    const bool unchanged = same_title && stored.sha256 == sha256 && !file_->chunks_are_stale;
+    stored = {file, name, document.title, sha256};
+    if (!unchanged) {
+      put_chunks(id, document, same_title, chunk());
+    } else if (document.is_record) {
+      for (auto& [ignored, each] : batch_.chunks)
+        if (each.document == id) each.chunk.line = document.line;
+    }
+    return true;
+  }
+
+  void end_file(const IndexedFile::Stamp& stamp, const std::string& sha256, const std::string&) override {
+    IndexedFile& file = batch_.files.at(file_->path);
+    remove_documents(file.id, file_->put);
+    changed_ |= file.sha256 != sha256 || file.recipe != file_->recipe;
+    file = {file.id, stamp, sha256, file_->recipe};
+    file_.reset();
+  }
+
+  void abandon_file() override {
+    batch_ = file_->batch_before;
+    counts_ = file_->counts_before;
+    file_.reset();
+  }
+
+  void set_laws(const LawTable& laws) override { batch_.laws = laws; }
+
+  void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) override {
+    if (batch_.embedder == fingerprint && !replace) return;
+    if (!batch_.embedder.empty() && !replace) throw Error(Code::mismatch, "made with another embedder");
+    batch_.embedder = fingerprint;
+    batch_.dimension = dimension;
+    batch_.vectors.clear();
+    for (auto& [id, chunk] : batch_.chunks) chunk.has_vector = false;
+    changed_ = true;
+  }
+  std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) override {
+    std::vector<PendingChunk> pending;
+    for (const auto& [id, each] : batch_.chunks)
+      if (id > after && !each.has_vector && static_cast<int64_t>(pending.size()) < limit)
+        pending.push_back({id, each.vector_key, each.chunk.title, each.chunk.text});
+    return pending;
+  }
+  bool has_vector(std::string_view key) override { return batch_.vectors.contains(std::string(key)); }
+  void put_vector(std::string_view key, std::span<const float> vector) override {
+    FRUGAL_CHECK(static_cast<int64_t>(vector.size()) == batch_.dimension);
+    FRUGAL_CHECK(batch_.vectors.emplace(key, std::vector<float>(vector.begin(), vector.end())).second);
+    changed_ = true;
+  }
+  void attach_vector(int64_t chunk) override {
+    MemoryChunk& each = batch_.chunks.at(chunk);
+    FRUGAL_CHECK(has_vector(each.vector_key));
+    each.has_vector = true;
+    changed_ = true;
+  }
+
+  void finish() override { commit(); }
+  Totals totals() override {
+    const auto waits = [](const auto& each) { return !each.second.has_vector; };
+    return {static_cast<int64_t>(batch_.documents.size()), static_cast<int64_t>(batch_.chunks.size()),
+            std::count_if(batch_.chunks.begin(), batch_.chunks.end(), waits), batch_.number};
+  }
+  Counts counts() const override { return counts_; }
+
+ private:
+  struct OpenFile {
+    std::string path, recipe;
+    bool chunks_are_stale = false;
+    std::set<std::string> put;  // names of documents
+    MemoryGeneration batch_before;
+    Counts counts_before;
+  };
+
+  static bool is_under(const std::string& each, const std::string& path) {
+    return each == path || each.starts_with(path + "/");
+  }
+
+  int64_t document_id(int64_t file, const std::string& name) {
+    for (const auto& [id, document] : batch_.documents)
+      if (document.file == file && document.name == name) return id;
+    return ++batch_.last_id;
+  }
+
+  void put_chunks(int64_t document_id, const Document& document, bool same_title, const std::vector<NewChunk>& chunks) {
+    std::map<int64_t, MemoryChunk> old;
+    for (const auto& [id, each] : batch_.chunks)
+      if (each.document == document_id) old.emplace(id, each);
+    for (const auto& [id, each] : old) batch_.chunks.erase(id);
+    for (const NewChunk& chunk : chunks) {
+      const auto same = std::find_if(old.begin(), old.end(), [&](const auto& each) {
+        const Chunk& stored = each.second.chunk;
+        return same_title && stored.start_byte == chunk.begin && stored.end_byte == chunk.end &&
+               stored.heading == chunk.heading && stored.language == chunk.language &&
+               each.second.vector_key == chunk.vector_key;
+      });
+      MemoryChunk each;
+      each.document = document_id;
+      each.vector_key = chunk.vector_key;
+      each.chunk = chunk_of(document_id, document, chunk);
+      if (same != old.end()) {
+        each.chunk.id = same->first;
+        each.has_vector = same->second.has_vector;
+        old.erase(same);
+      } else {
+        each.chunk.id = ++batch_.last_id;
+        each.has_vector = has_vector(chunk.vector_key);
+        ++counts_.chunks_added;
+        counts_.vectors_reused += each.has_vector;
+      }
+      batch_.chunks[each.chunk.id] = each;
+    }
+    counts_.chunks_removed += static_cast<int64_t>(old.size());
+  }
+
+  Chunk chunk_of(int64_t document_id, const Document& document, const NewChunk& chunk) const {
+    const MemoryDocument& stored = batch_.documents.at(document_id);
+    const std::set<Provision> references(chunk.references.begin(), chunk.references.end());
+    Chunk result;
+    result.document = stored.name;
+    result.external_id = document.external_id;
+    result.path = file_->path;
+    result.title = document.title;
+    result.heading = chunk.heading;
+    result.text = document.text.substr(chunk.begin, chunk.end - chunk.begin);
+    result.start_byte = chunk.begin;
+    result.end_byte = chunk.end;
+    result.line = chunk.line;
+    result.sha256 = stored.sha256;
+    result.language = chunk.language;
+    result.references.assign(references.begin(), references.end());
+    return result;
+  }
+
+  void remove_documents(int64_t file, const std::set<std::string>& but) {
+    std::set<int64_t> gone;
+    for (const auto& [id, document] : batch_.documents)
+      if (document.file == file && !but.contains(document.name)) gone.insert(id);
+    counts_.chunks_removed += static_cast<int64_t>(
+        std::erase_if(batch_.chunks, [&](const auto& each) { return gone.contains(each.second.document); }));
+    std::erase_if(batch_.documents, [&](const auto& each) { return gone.contains(each.first); });
+  }
+
+  MemoryIndex& index_;
+  MemoryGeneration batch_;  // the newest generation, and what the batch did to it
+  std::optional<OpenFile> file_;
+  Counts counts_;
+  bool changed_ = false;
+};
+
+}  // namespace frugal::testing
