@@ -1,0 +1,794 @@
+// What every store promises, on both of its sides: store.h and store_writer.h as claims. What is expected is computed
+// here, by loops over the list of chunks that were put in.
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <functional>
+#include <map>
+#include <random>
+#include <sstream>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "rag/index/store_places.h"
+
+using namespace frugal;
+using frugal::testing::kStoresUnderTest;
+using frugal::testing::StorePlace;
+using frugal::testing::StoreUnderTest;
+
+namespace {
+
+constexpr int64_t kAll = 1000;  // more chunks than any of these indexes holds
+constexpr size_t kDimension = 32;
+
+/// One test case over every store, each in an empty place.
+#define STORE_CASE(NAME) STORE_CASE_NAMED(NAME, DOCTEST_ANONYMOUS(store_case_))
+#define STORE_CASE_NAMED(NAME, FUNCTION)                   \
+  void FUNCTION(StorePlace& place);                        \
+  TEST_CASE(NAME) {                                        \
+    for (const StoreUnderTest& store : kStoresUnderTest) { \
+      CAPTURE(std::string(store.name));                    \
+      FUNCTION(*store.place());                            \
+    }                                                      \
+  }                                                        \
+  void FUNCTION([[maybe_unused]] StorePlace& place)
+
+struct Part {
+  std::string text;
+  std::vector<Provision> provisions = {};
+  Language language = Language::unknown;
+  std::string heading = {};
+};
+
+struct File {
+  std::string path;
+  std::vector<Part> parts;
+  std::string title = {};
+};
+
+Document document_of(const File& file) {
+  Document document;
+  document.title = file.title;
+  for (const Part& part : file.parts) document.text += part.text + "\n";
+  return document;
+}
+
+std::string key_of(const std::string& title, const std::string& text) {
+  return sha256_hex(title + "\n" + text).substr(0, 16);
+}
+
+std::vector<NewChunk> chunks_of(const File& file) {
+  std::vector<NewChunk> chunks;
+  uint32_t begin = 0;
+  for (const Part& part : file.parts) {
+    const auto end = begin + static_cast<uint32_t>(part.text.size());
+    const auto line = static_cast<int64_t>(chunks.size()) + 1;
+    chunks.push_back({{begin, end, line, part.heading, part.language, part.provisions}, key_of(file.title, part.text)});
+    begin = end + 1;
+  }
+  return chunks;
+}
+
+/// Puts a file of one document, as the run of rag-index add does. Returns the file's id.
+int64_t put(StoreWriter& writer, const File& file, const std::string& recipe = "recipe") {
+  const Document document = document_of(file);
+  const int64_t id = writer.begin_file(file.path, recipe);
+  writer.put_document(file.path, document, [&] { return chunks_of(file); });
+  writer.end_file({1, 2, 3}, sha256_hex(document.text), "");
+  return id;
+}
+
+void write(StorePlace& place, const std::vector<File>& files) {
+  const auto writer = place.writer();
+  for (const File& file : files) put(*writer, file);
+  writer->commit();
+}
+
+/// A direction of its own for each text, and no two alike.
+std::vector<float> vector_of(std::string_view text, size_t dimension = kDimension) {
+  std::mt19937 random(static_cast<uint32_t>(checksum64(std::as_bytes(std::span(text)))));
+  std::normal_distribution<float> normal(0, 1);
+  std::vector<float> vector(dimension);
+  double squares = 0;
+  for (float& value : vector) squares += std::pow(value = normal(random), 2);
+  for (float& value : vector) value /= static_cast<float>(std::sqrt(squares));
+  return vector;
+}
+
+/// Gives every chunk that waits for one the vector of its text. Returns how many vectors were new.
+int embed(StoreWriter& writer, size_t dimension = kDimension) {
+  int computed = 0;
+  for (const PendingChunk& chunk : writer.pending_chunks(0, kAll)) {
+    if (!writer.has_vector(chunk.vector_key)) {
+      writer.put_vector(chunk.vector_key, vector_of(chunk.text, dimension));
+      ++computed;
+    }
+    writer.attach_vector(chunk.id);
+  }
+  return computed;
+}
+
+std::vector<int64_t> ids_of(const std::vector<ScoredChunk>& hits) {
+  std::vector<int64_t> ids;
+  for (const ScoredChunk& hit : hits) ids.push_back(hit.id);
+  return ids;
+}
+
+std::vector<int64_t> sorted(std::vector<int64_t> ids) {
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+/// Every chunk that the store holds, by asking for every id that there can be.
+std::vector<Chunk> all_chunks(Store& store) {
+  std::vector<int64_t> ids(kAll);
+  for (int64_t i = 0; i < kAll; ++i) ids[static_cast<size_t>(i)] = i;
+  return store.fetch(ids);
+}
+
+std::vector<int64_t> ids_where(Store& store, const std::function<bool(const Chunk&)>& wanted) {
+  std::vector<int64_t> ids;
+  for (const Chunk& chunk : all_chunks(store))
+    if (wanted(chunk)) ids.push_back(chunk.id);
+  return ids;
+}
+
+int64_t id_of(Store& store, const std::string& text) {
+  const auto ids = ids_where(store, [&](const Chunk& chunk) { return chunk.text == text; });
+  REQUIRE(ids.size() == 1);
+  return ids[0];
+}
+
+bool has_word(const std::string& text, const std::string& word) {
+  std::istringstream words(text);
+  for (std::string each; words >> each;)
+    if (each == word) return true;
+  return false;
+}
+
+bool is_ordered(const std::vector<ScoredChunk>& hits) {
+  return std::is_sorted(hits.begin(), hits.end(), [](const ScoredChunk& a, const ScoredChunk& b) {
+    return a.score != b.score ? a.score > b.score : a.id < b.id;
+  });
+}
+
+/// `search` with every limit gives the first of what it gives without one.
+void check_limits(const std::function<std::vector<ScoredChunk>(int64_t)>& search) {
+  const std::vector<int64_t> all = ids_of(search(kAll));
+  for (int64_t limit = -1; limit <= static_cast<int64_t>(all.size()) + 1; ++limit) {
+    CAPTURE(limit);
+    const auto wanted = std::min(all.size(), static_cast<size_t>(std::max<int64_t>(limit, 0)));
+    CHECK(ids_of(search(limit)) == std::vector<int64_t>(all.begin(), all.begin() + static_cast<int64_t>(wanted)));
+  }
+}
+
+/// Texts of two to four of these words; some come several times.
+constexpr std::array kWords = {"zaga", "mobu", "tirel", "kepo", "vunda", "sorim", "balto", "ximo"};
+std::vector<File> random_files() {
+  std::mt19937 random(11);
+  std::vector<File> files;
+  for (int file = 0; file < 12; ++file) {
+    files.push_back({"/docs/" + std::to_string(file) + ".txt", {}});
+    for (int part = 0; part < 4; ++part) {
+      std::string text;
+      for (size_t word = 0; word < 2 + random() % 3; ++word)
+        text += (text.empty() ? "" : " ") + std::string(kWords[random() % kWords.size()]);
+      files.back().parts.push_back({text});
+    }
+  }
+  return files;
+}
+
+}  // namespace
+
+STORE_CASE("a word search finds the chunks that hold a word, best first, ties by id") {
+  write(place, random_files());
+  const auto store = place.reader();
+  REQUIRE(store->chunk_count() == 48);
+  for (const auto& [one, other] : {std::pair{"zaga", "mobu"}, {"kepo", "kepo"}, {"ximo", "nowhere"}}) {
+    const std::string query = std::string(one) + " " + other;
+    const auto hits = store->search_sparse({query, Language::unknown}, kAll);
+    CAPTURE(query);
+    CHECK(is_ordered(hits));
+    CHECK(sorted(ids_of(hits)) == ids_where(*store, [&, a = one, b = other](const Chunk& chunk) {
+            return has_word(chunk.text, a) || has_word(chunk.text, b);
+          }));
+    check_limits([&](int64_t limit) { return store->search_sparse({query, Language::unknown}, limit); });
+  }
+}
+
+STORE_CASE("of two chunks of equal length the one that holds more of the question is before the other") {
+  write(place, {{"/a", {{"zaga kepo tirel"}, {"zaga mobu tirel"}, {"kepo mobu sorim"}}},
+                {"/b", {{"vunda balto ximo"}, {"vunda balto sorim"}, {"vunda balto kepo"}}}});
+  const auto store = place.reader();
+  const auto hits = store->search_sparse({"mobu zaga", Language::unknown}, kAll);
+  REQUIRE(hits.size() == 3);
+  CHECK(hits[0].id == id_of(*store, "zaga mobu tirel"));
+}
+
+STORE_CASE("equal texts have equal scores, and come by id") {
+  write(place, {{"/a", {{"zaga mobu"}, {"kepo"}}}, {"/b", {{"zaga mobu"}}}, {"/c", {{"zaga mobu"}, {"tirel"}}}});
+  const auto hits = place.reader()->search_sparse({"zaga", Language::unknown}, kAll);
+  REQUIRE(hits.size() == 3);
+  CHECK(hits[0].score == hits[2].score);
+  CHECK(is_ordered(hits));
+}
+
+STORE_CASE("titles and headings are searched too") {
+  write(place, {{"/a", {{"zaga"}}, "Mobu"}, {"/b", {{"zaga", {}, {}, "Kepo"}}}});
+  const auto store = place.reader();
+  CHECK(store->search_sparse({"mobu", Language::unknown}, kAll).size() == 1);
+  CHECK(store->search_sparse({"kepo", Language::unknown}, kAll).size() == 1);
+}
+
+STORE_CASE("questions of no words or of any bytes find nothing or are answered") {
+  write(place, {{"/a", {{"zaga mobu"}}}});
+  const auto store = place.reader();
+  for (const std::string& query : {std::string(), std::string(" \n\t"), std::string("?!"), std::string("nowhere")})
+    CHECK(store->search_sparse({query, Language::unknown}, kAll).empty());
+  for (const std::string& query : {std::string("\"'()*:^ OR AND NEAR(- zaga"), std::string("\xff\xfe\0zaga", 7)})
+    CHECK(store->search_sparse({query, Language::unknown}, kAll).size() <= 1);
+}
+
+STORE_CASE("the language of a chunk is kept, and stop words of the question's language are not searched for") {
+  write(place, {{"/a", {{"the zaga", {}, Language::english}, {"o mobu", {}, Language::portuguese}, {"the kepo"}}}});
+  const auto store = place.reader();
+  const std::vector<Chunk> chunks = all_chunks(*store);
+  REQUIRE(chunks.size() == 3);
+  CHECK(chunks[0].language == Language::english);
+  CHECK(chunks[1].language == Language::portuguese);
+  CHECK(chunks[2].language == Language::unknown);
+  CHECK(ids_of(store->search_sparse({"the zaga", Language::english}, kAll)) == std::vector{chunks[0].id});
+  CHECK(ids_of(store->search_sparse({"o mobu", Language::portuguese}, kAll)) == std::vector{chunks[1].id});
+}
+
+STORE_CASE("chunks are counted by their words") {
+  write(place, random_files());
+  const auto store = place.reader();
+  const std::vector<std::string> words = {"zaga", "nowhere", "mobu", "zaga"};
+  std::vector<int64_t> expected;
+  for (const std::string& word : words)
+    expected.push_back(
+        static_cast<int64_t>(ids_where(*store, [&](const Chunk& chunk) { return has_word(chunk.text, word); }).size()));
+  CHECK(expected[0] > 0);
+  CHECK(store->count_chunks(words, Language::unknown) == expected);
+  CHECK(store->count_chunks({}, Language::unknown).empty());
+}
+
+STORE_CASE("a vector search is exact, best first, ties by id") {
+  write(place, random_files());
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  embed(*writer);
+  writer->commit();
+  const auto store = place.reader();
+  const std::vector<float> query = vector_of("a question");
+  const auto hits = store->search_dense(query, kAll);
+  CHECK(sorted(ids_of(hits)) == ids_where(*store, [](const Chunk&) { return true; }));
+  CHECK(is_ordered(hits));
+  for (const ScoredChunk& hit : hits) {
+    const std::vector<float> vector = vector_of(store->fetch(std::vector{hit.id}).at(0).text);
+    double cosine = 0;
+    for (size_t i = 0; i < kDimension; ++i) cosine += double(vector[i]) * query[i];
+    CHECK(hit.score == doctest::Approx(cosine).epsilon(0.02));
+  }
+  check_limits([&](int64_t limit) { return store->search_dense(query, limit); });
+}
+
+STORE_CASE("only chunks with a vector are found by it, and another dimension is refused") {
+  write(place, {{"/a", {{"zaga"}, {"mobu"}, {"kepo"}}}});
+  CHECK(place.reader()->search_dense(vector_of("zaga"), kAll).empty());
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  const PendingChunk first = writer->pending_chunks(0, kAll).at(0);
+  writer->put_vector(first.vector_key, vector_of(first.text));
+  writer->attach_vector(first.id);
+  writer->commit();
+  const auto store = place.reader();
+  CHECK(ids_of(store->search_dense(vector_of("zaga"), kAll)) == std::vector{first.id});
+  CHECK(store->info().vectors == 1);
+  CHECK(store->info().dimension == kDimension);
+  CHECK(writer->totals().chunks_without_vector == 2);
+  CHECK_THROWS_AS(store->search_dense(vector_of("zaga", kDimension / 2), kAll), Error);
+}
+
+STORE_CASE("a provision is found by its parts, the better the more of them, in the order of reading") {
+  const Provision caput{"law", "5", "", "", ""}, first{"law", "5", "1", "", ""}, item{"law", "5", "", "2", ""};
+  const Provision item_of_first{"law", "5", "1", "2", ""}, letter{"law", "5", "1", "2", "a"};
+  write(place, {{"/b", {{"b caput", {caput}}, {"b first", {caput, first}}, {"b other", {{"law", "6", "", "", ""}}}}},
+                {"/a", {{"a none"}, {"a item", {item}}, {"a item of first", {item_of_first}}, {"a letter", {letter}}}},
+                {"/c", {{"c foreign", {{"another", "5", "1", "2", "a"}}}}}});
+  const auto store = place.reader();
+  const auto texts = [&](const Provision& asked, int64_t limit) {
+    std::vector<std::pair<std::string, float>> found;
+    for (const ScoredChunk& hit : store->search_provision(asked, limit))
+      found.emplace_back(store->fetch(std::vector{hit.id}).at(0).text, std::round(hit.score * 100));
+    return found;
+  };
+  using Found = std::vector<std::pair<std::string, float>>;
+  CHECK(texts(caput, kAll) ==
+        Found{{"b caput", 100}, {"b first", 100}, {"a item", 100}, {"a item of first", 100}, {"a letter", 100}});
+  CHECK(texts(first, kAll) ==
+        Found{{"b first", 100}, {"a item of first", 100}, {"a letter", 100}, {"b caput", 67}, {"a item", 67}});
+  // II of § 1 is not II of the caput.
+  CHECK(texts(item, kAll) ==
+        Found{{"a item", 100}, {"b caput", 67}, {"b first", 67}, {"a item of first", 67}, {"a letter", 67}});
+  CHECK(texts(letter, 2) == Found{{"a letter", 100}, {"a item of first", 80}});
+  CHECK(texts({"", "5", "1", "2", "a"}, 2) == Found{{"a letter", 100}, {"c foreign", 100}});
+  CHECK(texts({"law", "7", "", "", ""}, kAll).empty());
+  CHECK(texts({"law", "", "1", "", ""}, kAll).empty());
+  check_limits([&](int64_t limit) { return store->search_provision({"", "5", "", "", ""}, limit); });
+}
+
+STORE_CASE("fetch keeps the order of ids, leaves out what is not held, and repeats what is asked for twice") {
+  write(place, random_files());
+  const auto store = place.reader();
+  std::map<int64_t, std::string> held;
+  for (const Chunk& chunk : all_chunks(*store)) held[chunk.id] = chunk.text;
+  std::mt19937 random(5);
+  for (int round = 0; round < 50; ++round) {
+    std::vector<int64_t> asked;
+    std::vector<std::pair<int64_t, std::string>> expected, found;
+    for (size_t i = 0; i < random() % 9; ++i) {
+      asked.push_back(static_cast<int64_t>(random() % 200) - 20);
+      if (held.contains(asked.back())) expected.emplace_back(asked.back(), held[asked.back()]);
+    }
+    for (const Chunk& chunk : store->fetch(asked)) found.emplace_back(chunk.id, chunk.text);
+    CHECK(found == expected);
+  }
+  const int64_t id = held.begin()->first;
+  CHECK(store->fetch(std::vector<int64_t>{id, kAll, id}).size() == 2);
+}
+
+STORE_CASE("a chunk comes back as it was put") {
+  const Provision one{"law", "5", "", "", ""}, two{"law", "6", "", "", ""};
+  const File file{
+      "/docs/a.md", {{"Ação zaga", {two, one, two}, Language::portuguese, "Part"}, {"mobu\nkepo"}}, "Title"};
+  write(place, {file});
+  const std::vector<Chunk> chunks = all_chunks(*place.reader());
+  REQUIRE(chunks.size() == 2);
+  CHECK(chunks[0].document == "/docs/a.md");
+  CHECK(chunks[0].path == "/docs/a.md");
+  CHECK(chunks[0].external_id.empty());
+  CHECK(chunks[0].title == "Title");
+  CHECK(chunks[0].heading == "Part");
+  CHECK(chunks[0].text == "Ação zaga");
+  CHECK(chunks[0].references == std::vector{one, two});
+  CHECK(chunks[0].sha256 == sha256_hex(document_of(file).text));
+  CHECK(chunks[1].start_byte == chunks[0].end_byte + 1);
+  CHECK(chunks[1].end_byte == chunks[1].start_byte + 9);
+  CHECK(chunks[1].line == 2);
+  CHECK(chunks[1].text == "mobu\nkepo");
+}
+
+STORE_CASE("a reader keeps the generation that it opened") {
+  write(place, {{"/a", {{"zaga"}}}});
+  const auto before = place.reader();
+  const auto writer = place.writer();
+  put(*writer, {"/b", {{"zaga mobu"}}});
+  CHECK(place.reader()->chunk_count() == 1);  // not committed
+  CHECK(place.reader()->search_sparse({"mobu", Language::unknown}, kAll).empty());
+  writer->commit();
+  CHECK(before->chunk_count() == 1);
+  CHECK(before->search_sparse({"zaga", Language::unknown}, kAll).size() == 1);
+  CHECK(all_chunks(*before).size() == 1);
+  CHECK(place.reader()->search_sparse({"zaga", Language::unknown}, kAll).size() == 2);
+  CHECK(place.reader()->generation() == before->generation() + 1);
+  writer->remove_file(writer->find_file("/a")->id);
+  writer->commit();
+  CHECK(all_chunks(*before).at(0).text == "zaga");
+  CHECK(ids_of(place.reader()->search_sparse({"zaga", Language::unknown}, kAll)).size() == 1);
+}
+
+STORE_CASE("a commit that changes nothing that can be found makes no generation") {
+  write(place, {{"/a", {{"zaga"}}}});
+  const uint64_t generation = place.reader()->generation();
+  const auto writer = place.writer();
+  writer->commit();
+  put(*writer, {"/a", {{"zaga"}}});
+  writer->commit();
+  writer->add_root("/a");
+  writer->add_skipped("/c", "unreadable");
+  LawTable laws;
+  laws.add({"law", "The Law", {"Law"}, {}});
+  writer->set_laws(laws);
+  writer->commit();
+  CHECK(place.reader()->generation() == generation);
+  CHECK(place.reader()->laws().title("law") == "The Law");
+  CHECK(writer->totals().generation == generation);
+}
+
+STORE_CASE("there is no index before there was a writer, and never two writers") {
+  CHECK_THROWS_AS(place.reader(), Error);
+  const auto writer = place.writer();
+  CHECK(place.reader()->chunk_count() == 0);
+  CHECK_THROWS_AS(place.writer(), Error);
+}
+
+STORE_CASE("chunks that did not change keep their ids, and others are new") {
+  write(place, {{"/a", {{"zaga"}, {"mobu"}, {"kepo"}}}});
+  const auto before = place.reader();
+  const auto writer = place.writer();
+  put(*writer, {"/a", {{"zaga"}, {"tirel"}, {"kepo"}}});
+  CHECK(writer->counts().chunks_added == 2);  // "kepo" has another place
+  CHECK(writer->counts().chunks_removed == 2);
+  writer->commit();
+  const auto after = place.reader();
+  CHECK(id_of(*after, "zaga") == id_of(*before, "zaga"));
+  CHECK(after->search_sparse({"mobu", Language::unknown}, kAll).empty());
+  CHECK(ids_of(after->search_sparse({"tirel", Language::unknown}, kAll)) == std::vector{id_of(*after, "tirel")});
+  put(*writer, {"/a", {{"zaga"}, {"tirel"}, {"kepo"}}, "Balto"});
+  writer->commit();
+  CHECK(place.reader()->search_sparse({"balto", Language::unknown}, kAll).size() == 3);
+  CHECK(all_chunks(*place.reader()).at(0).title == "Balto");
+}
+
+STORE_CASE("a document that did not change is not chunked again, unless the recipe is another") {
+  const File file{"/a", {{"zaga"}, {"mobu"}}};
+  write(place, {file});
+  const uint64_t generation = place.reader()->generation();
+  const std::vector<Chunk> before = all_chunks(*place.reader());
+  const auto writer = place.writer();
+  for (const char* recipe : {"recipe", "another"}) {
+    bool chunked = false;
+    writer->begin_file("/a", recipe);
+    writer->put_document("/a", document_of(file), [&] {
+      chunked = true;
+      return chunks_of(file);
+    });
+    writer->end_file({4, 5, 6}, sha256_hex(document_of(file).text), "");
+    writer->commit();
+    CHECK(chunked == (recipe == std::string("another")));
+    CHECK(writer->find_file("/a")->recipe == recipe);
+    CHECK(place.reader()->generation() == generation + chunked);
+  }
+  CHECK(writer->find_file("/a")->stamp == IndexedFile::Stamp{4, 5, 6});
+  CHECK(all_chunks(*place.reader()).at(1).id == before.at(1).id);
+  CHECK(writer->counts().chunks_added == 0);
+}
+
+STORE_CASE("a file of records has each name once, and one that is not put again vanishes") {
+  const auto writer = place.writer();
+  Document record;
+  record.is_record = true;
+  const auto put_record = [&](const std::string& name, int64_t line) {
+    record.external_id = name;
+    record.text = "zaga " + name;
+    record.line = line;
+    const auto chunk = [&] {
+      return std::vector<NewChunk>{
+          {{0, static_cast<uint32_t>(record.text.size()), line, "", Language::unknown, {}}, key_of("", record.text)}};
+    };
+    return writer->put_document("/a#" + name, record, chunk);
+  };
+  writer->begin_file("/a", "recipe");
+  CHECK(put_record("x", 1));
+  CHECK(put_record("y", 2));
+  CHECK_FALSE(put_record("x", 3));
+  writer->end_file({}, "first", "");
+  writer->commit();
+  const std::vector<Chunk> before = all_chunks(*place.reader());
+  REQUIRE(before.size() == 2);
+  CHECK(before[0].external_id == "x");
+  CHECK(before[0].document == "/a#x");
+  CHECK(before[0].line == 1);
+  writer->begin_file("/a", "recipe");
+  CHECK(put_record("y", 7));
+  writer->end_file({}, "second", "");
+  writer->commit();
+  const std::vector<Chunk> after = all_chunks(*place.reader());
+  REQUIRE(after.size() == 1);
+  CHECK(after[0].id == before[1].id);
+  CHECK(after[0].line == 7);
+  CHECK(writer->totals().documents == 1);
+}
+
+STORE_CASE("an abandoned file leaves everything as it was") {
+  write(place, {{"/a", {{"zaga"}, {"mobu"}}}});
+  const uint64_t generation = place.reader()->generation();
+  const auto writer = place.writer();
+  for (const std::string path : {"/a", "/new"}) {
+    const File file{path, {{"kepo"}, {"tirel"}}};
+    writer->begin_file(path, "another");
+    writer->put_document(path, document_of(file), [&] { return chunks_of(file); });
+    writer->abandon_file();
+  }
+  CHECK(writer->counts().chunks_added == 0);
+  CHECK(writer->counts().chunks_removed == 0);
+  CHECK_FALSE(writer->find_file("/new"));
+  writer->commit();
+  CHECK(place.reader()->generation() == generation);
+  CHECK(place.reader()->chunk_count() == 2);
+  CHECK(place.reader()->search_sparse({"kepo", Language::unknown}, kAll).empty());
+  CHECK(place.reader()->search_sparse({"mobu", Language::unknown}, kAll).size() == 1);
+}
+
+STORE_CASE("under a folder are its files, and not those of a folder whose name begins alike") {
+  const auto writer = place.writer();
+  std::map<std::string, int64_t> ids;
+  for (const char* path : {"/d/a/y", "/d/a/x/z", "/d/a.txt", "/d/ab/x", "/d/a0", "/d/a", "/e"})
+    ids[path] = put(*writer, {path, {{"zaga"}}});
+  CHECK(writer->files_under("/d/a") == std::vector{ids["/d/a"], ids["/d/a/x/z"], ids["/d/a/y"]});
+  CHECK(writer->files_under("/d/a.txt") == std::vector{ids["/d/a.txt"]});
+  CHECK(writer->files_under("/d/b").empty());
+  CHECK(writer->find_file("/e")->id == ids["/e"]);
+  CHECK_FALSE(writer->find_file("/d"));
+  for (const char* root : {"/d/a", "/d/a/x", "/d/ab"}) writer->add_root(root);
+  writer->add_root("/d/ab");
+  CHECK(writer->roots() == std::vector<std::string>{"/d/a", "/d/a/x", "/d/ab"});
+  writer->forget_roots_under("/d/a");
+  CHECK(writer->roots() == std::vector<std::string>{"/d/ab"});
+}
+
+STORE_CASE("what is removed is found by nothing") {
+  const Provision five{"law", "5", "", "", ""};
+  write(place, {{"/a", {{"zaga", {five}}, {"mobu"}}}, {"/b", {{"zaga", {five}}}}});
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  embed(*writer);
+  const int64_t removed = writer->find_file("/a")->id;
+  writer->remove_file(removed);
+  writer->finish();
+  const auto store = place.reader();
+  CHECK(store->chunk_count() == 1);
+  CHECK(all_chunks(*store).at(0).path == "/b");
+  CHECK(store->search_sparse({"zaga mobu", Language::unknown}, kAll).size() == 1);
+  CHECK(store->search_dense(vector_of("mobu"), kAll).size() == 1);
+  CHECK(store->search_provision(five, kAll).size() == 1);
+  CHECK(store->info().documents == 1);
+  CHECK(writer->counts().chunks_removed == 2);
+  CHECK(writer->files_under("/a").empty());
+}
+
+STORE_CASE("a vector is found by what was embedded: a copy or a renamed file needs none") {
+  write(place, {{"/a", {{"zaga"}, {"mobu"}, {"zaga"}}}});
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  CHECK(embed(*writer) == 2);
+  writer->commit();
+  CHECK(writer->has_vector(key_of("", "zaga")));
+  CHECK_FALSE(writer->has_vector(key_of("", "kepo")));
+  put(*writer, {"/b", {{"mobu"}, {"kepo"}}});
+  writer->remove_file(writer->find_file("/a")->id);
+  CHECK(writer->counts().vectors_reused == 1);
+  const auto pending = writer->pending_chunks(0, kAll);
+  REQUIRE(pending.size() == 1);
+  CHECK(pending[0].text == "kepo");
+  CHECK(embed(*writer) == 1);
+  writer->finish();
+  const auto store = place.reader();
+  CHECK(store->search_dense(vector_of("mobu"), 1).at(0).id == id_of(*store, "mobu"));
+  CHECK(store->search_dense(vector_of("kepo"), 1).at(0).id == id_of(*store, "kepo"));
+}
+
+STORE_CASE("chunks wait for a vector in the order of their ids") {
+  write(place, random_files());
+  const auto writer = place.writer();
+  std::vector<int64_t> waiting;
+  for (int64_t last = 0;;) {
+    const auto some = writer->pending_chunks(last, 7);
+    if (some.empty()) break;
+    CHECK(some.size() <= 7);
+    for (const PendingChunk& chunk : some) waiting.push_back(chunk.id);
+    last = waiting.back();
+  }
+  CHECK(waiting == ids_where(*place.reader(), [](const Chunk&) { return true; }));
+}
+
+STORE_CASE("another embedder is refused, or replaces every vector, also by one of another dimension") {
+  write(place, {{"/a", {{"zaga"}, {"mobu"}}}});
+  {
+    const auto writer = place.writer();
+    writer->use_embedder("model", kDimension, false);
+    embed(*writer);
+    writer->commit();
+  }
+  const auto before = place.reader();
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  writer->commit();
+  CHECK(place.reader()->generation() == before->generation());
+  try {
+    writer->use_embedder("another", kDimension / 2, false);
+    FAIL("mixed vectors of two embedders");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::mismatch);
+  }
+  writer->use_embedder("another", kDimension / 2, true);
+  CHECK(writer->totals().chunks_without_vector == 2);
+  CHECK(embed(*writer, kDimension / 2) == 2);
+  writer->finish();
+  CHECK(before->search_dense(vector_of("mobu"), 1).at(0).id == id_of(*before, "mobu"));
+  CHECK(before->embedder_fingerprint() == "model");
+  const auto after = place.reader();
+  CHECK(after->embedder_fingerprint() == "another");
+  CHECK(after->search_dense(vector_of("mobu", kDimension / 2), 1).at(0).id == id_of(*after, "mobu"));
+}
+
+STORE_CASE("housekeeping after most chunks went changes nothing that is found") {
+  // Enough that a store has a reason to throw vectors out.
+  constexpr int kParts = 1100;
+  std::vector<Part> parts;
+  for (int i = 0; i < kParts; ++i) parts.push_back({"zaga" + std::to_string(i)});
+  write(place, {{"/gone", parts}, {"/kept", {{"mobu"}, {"kepo"}, {"mobu"}}}});
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  for (auto some = writer->pending_chunks(0, kAll); !some.empty(); some = writer->pending_chunks(0, kAll))
+    embed(*writer);
+  writer->commit();
+  const auto before = place.reader();
+  writer->remove_file(writer->find_file("/gone")->id);
+  writer->finish();
+  const auto after = place.reader();
+  const auto hits = after->search_dense(vector_of("mobu"), kAll);
+  REQUIRE(hits.size() == 3);
+  CHECK(hits[0].score == hits[1].score);
+  CHECK(after->fetch(std::vector{hits[2].id}).at(0).text == "kepo");
+  CHECK(before->search_dense(vector_of("zaga7"), 1).at(0).score == doctest::Approx(1).epsilon(0.02));
+  put(*writer, {"/new", {{"kepo"}, {"tirel"}}});
+  CHECK(writer->counts().vectors_reused == 1);
+  CHECK(embed(*writer) == 1);
+  writer->commit();
+  CHECK(place.reader()->search_dense(vector_of("tirel"), 1).at(0).score == doctest::Approx(1).epsilon(0.02));
+}
+
+// --- a writer that dies
+
+namespace {
+
+struct Step {
+  std::function<void(StoreWriter&)> run;
+  bool commits = false;
+};
+
+/// One writer's life, call by call, with everything that it can do. It may be run again from its start at any time.
+class Life {
+ public:
+  Life() {
+    const Provision five{"law", "5", "", "", ""};
+    const File a{"/d/a", {{"zaga mobu", {five}}, {"kepo"}}}, b{"/d/b", {{"mobu"}, {"tirel"}}};
+    const File longer{"/d/a", {{"zaga mobu", {five}}, {"vunda"}, {"sorim"}}};
+    step([](StoreWriter& writer) { writer.use_embedder("model", kDimension, false); });
+    step([](StoreWriter& writer) { writer.add_root("/d"); });
+    step([](StoreWriter& writer) { writer.forget_skipped_under("/d"); });
+    put(a);
+    put(b);
+    commit();
+    step([](StoreWriter& writer) { writer.add_skipped("/d/c", "unreadable"); });
+    step(put_next_vector);
+    step(attach_next_vector);
+    step(put_next_vector);
+    commit();
+    step(embed_all);
+    commit();
+    put(longer);
+    begin(b);
+    step([](StoreWriter& writer) { writer.abandon_file(); });
+    step(embed_all);
+    step([](StoreWriter& writer) { writer.remove_file(writer.find_file("/d/b")->id); });
+    commit();
+    step([](StoreWriter& writer) { writer.use_embedder("model", kDimension, true); });
+    step(embed_all);
+    steps_.push_back({[](StoreWriter& writer) { writer.finish(); }, true});
+  }
+  const std::vector<Step>& steps() const { return steps_; }
+
+ private:
+  void step(std::function<void(StoreWriter&)> run) { steps_.push_back({std::move(run)}); }
+  void commit() {
+    steps_.push_back({[](StoreWriter& writer) { writer.commit(); }, true});
+  }
+  void begin(const File& file) {
+    step([file](StoreWriter& writer) { writer.begin_file(file.path, "recipe"); });
+    step([file](StoreWriter& writer) {
+      writer.put_document(file.path, document_of(file), [&] { return chunks_of(file); });
+    });
+  }
+  void put(const File& file) {
+    begin(file);
+    step([file](StoreWriter& writer) { writer.end_file({1, 2, 3}, sha256_hex(document_of(file).text), ""); });
+  }
+  static void put_next_vector(StoreWriter& writer) {
+    for (const PendingChunk& chunk : writer.pending_chunks(0, 1))
+      if (!writer.has_vector(chunk.vector_key)) writer.put_vector(chunk.vector_key, vector_of(chunk.text));
+  }
+  static void attach_next_vector(StoreWriter& writer) {
+    for (const PendingChunk& chunk : writer.pending_chunks(0, 1)) writer.attach_vector(chunk.id);
+  }
+  static void embed_all(StoreWriter& writer) { embed(writer); }
+
+  std::vector<Step> steps_;
+};
+
+void live(StorePlace& place, const std::vector<Step>& steps, size_t count) {
+  const auto writer = place.writer();
+  for (size_t i = 0; i < count; ++i) steps[i].run(*writer);
+}
+
+/// The same in another process, which is killed at the end.
+void live_and_be_killed(StorePlace& place, const std::vector<Step>& steps, size_t count) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    try {
+      const auto writer = place.writer();
+      for (size_t i = 0; i < count; ++i) steps[i].run(*writer);
+      ::kill(::getpid(), SIGKILL);
+    } catch (...) {
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WIFSIGNALED(status));
+}
+
+/// All that a reader can see of an index, in words.
+std::string seen(StorePlace& place) {
+  const auto store = place.reader();
+  std::ostringstream out;
+  out << store->generation() << " " << store->embedder_fingerprint() << " " << store->info().documents << "\n";
+  for (const Chunk& chunk : all_chunks(*store))
+    out << chunk.id << " " << chunk.path << " " << chunk.text << " " << chunk.references.size() << "\n";
+  for (const char* word : {"zaga", "mobu", "kepo", "vunda"})
+    for (const int64_t id : ids_of(store->search_sparse({word, Language::unknown}, kAll))) out << word << id << "\n";
+  for (const ScoredChunk& hit : store->search_dense(vector_of("mobu"), kAll)) out << hit.id << "~" << hit.score << "\n";
+  for (const int64_t id : ids_of(store->search_provision({"law", "5", "", "", ""}, kAll))) out << "art" << id << "\n";
+  return out.str();
+}
+
+/// What seen() is after each number of steps. Only a commit may change it.
+std::vector<std::string> states(StorePlace& place, const std::vector<Step>& steps) {
+  const auto writer = place.writer();
+  std::vector<std::string> states = {seen(place)};
+  for (const Step& step : steps) {
+    step.run(*writer);
+    states.push_back(seen(place));
+    CHECK((states.back() != states.end()[-2]) == step.commits);
+  }
+  return states;
+}
+
+std::vector<std::string> texts(Store& store) {
+  std::vector<std::string> texts;
+  for (const Chunk& chunk : all_chunks(store)) texts.push_back(chunk.text);
+  std::sort(texts.begin(), texts.end());
+  return texts;
+}
+
+void check_what_a_life_leaves(StorePlace& place) {
+  const auto store = place.reader();
+  CHECK(texts(*store) == std::vector<std::string>{"sorim", "vunda", "zaga mobu"});
+  CHECK(store->info().vectors == 3);
+  CHECK(store->search_dense(vector_of("vunda"), 1).at(0).id == id_of(*store, "vunda"));
+  CHECK(store->search_sparse({"zaga kepo tirel", Language::unknown}, kAll).size() == 1);
+  CHECK(store->search_provision({"law", "5", "", "", ""}, kAll).size() == 1);
+}
+
+}  // namespace
+
+TEST_CASE("a writer that dies between any two calls leaves the last commit, and the next one goes on") {
+  const Life life;
+  const std::vector<Step>& steps = life.steps();
+  for (const StoreUnderTest& store : kStoresUnderTest) {
+    CAPTURE(std::string(store.name));
+    const std::vector<std::string> expected = states(*store.place(), steps);
+    for (size_t count = 0; count <= steps.size(); ++count) {
+      for (const bool killed : {false, true}) {
+        const auto place = store.place();
+        if (killed && !place->is_shared()) continue;
+        CAPTURE(count);
+        CAPTURE(killed);
+        (killed ? live_and_be_killed : live)(*place, steps, count);
+        CHECK(seen(*place) == expected[count]);
+        live(*place, steps, steps.size());
+        check_what_a_life_leaves(*place);
+      }
+    }
+  }
+}
