@@ -1,5 +1,32 @@
-// Three passes: lines to blocks (headings, articles, paragraphs); blocks to units that fit the budget (provisions,
-// sentences, words); units to chunks, filled up to the budget but never across a heading or into another article.
+// Documents to chunks, in three passes: lines to blocks, blocks to units, units to chunks.
+//
+// A chunk is what is embedded, found and cited. It should therefore be about one thing, fit the embedder whole, and be
+// a range of bytes of the text: a citation quotes it, so nothing is added, and nothing that is not blank is lost. The
+// rules follow from that.
+//
+// Blocks. A line is a heading, or belongs to a paragraph, which ends at a blank line. Headings are those of Markdown
+// (not inside a code fence), the first line of a plain text if it reads like a title, and in a law its divisions
+// ("CAPÍTULO II"). In a law an article opens a block wherever it begins, in the middle of a line too: articles often
+// follow one another without a blank line.
+//
+// Units. A block that fits the budget of tokens is one unit. If it does not, it is cut where it hurts least: at its
+// provisions (paragraphs, incisos, alíneas), those at their sentences, those between words, and a word that is too long
+// inside itself. Tokens are counted once a block; no token counts for more than 32 bytes, because a tokenizer may call
+// a megabyte without a space one unknown token.
+//
+// Chunks. Units are gathered while they fit. A heading ends the chunk before it and goes with the text below it if both
+// fit; every chunk knows its path of headings. A new article ends the chunk before it too: an article is what people
+// look for and cite, and two of them in one chunk would make one vector of two subjects. Where a paragraph had to be
+// cut into sentences, the last of them are repeated at the start of the next chunk, so that an answer which needs two
+// neighbours finds both in one chunk. A paragraph that stayed whole is never repeated: it ends where its author ended
+// it.
+//
+// Records (a line of jsonl, a row of csv) were cut by their author. One that fits stays a single chunk, whatever its
+// headings, and one that is titled as an article is that article: other articles in it are quotations.
+//
+// Each chunk bears the provisions that it holds. It may begin in the middle of an article, so the position in the law
+// is carried from the marks before it, and a heading between ends it. The law itself is the one that the headings name
+// (a collection of laws), else that of the document: by its title, by the number at its head, by the name of its file.
 #include "rag/index/chunk.h"
 
 #include <fmt/format.h>
@@ -44,7 +71,6 @@ Range trimmed(std::string_view text, size_t begin, size_t end) {
 }
 
 // --- tokens
-// ------------------------------------------------------------------------------------------------------------
 
 /// Where tokens begin in a text. WordPiece and byte-level BPE never look past white space, so counts of parts that are
 /// split at white space add up to that of the whole.
@@ -100,7 +126,6 @@ class TokenStarts {
 };
 
 // --- blocks
-// ------------------------------------------------------------------------------------------------------------
 
 struct Block {
   Range range;
@@ -208,7 +233,6 @@ class StructureReader {
 };
 
 // --- laws
-// --------------------------------------------------------------------------------------------------------------
 
 /// A law named in the text; `only_at_start`: as its first words. The longest name wins, then the first.
 std::optional<std::string> law_named_in(std::string_view text, const LawTable& laws, bool only_at_start) {
@@ -241,7 +265,6 @@ std::string law_of_document(const Document& document, std::string_view stem, uin
 }
 
 // --- chunks
-// ------------------------------------------------------------------------------------------------------------
 
 struct Heading {
   int level;
