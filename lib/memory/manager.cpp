@@ -9,7 +9,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/units.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/process_memory.h"
+#include "telemetry/system_memory.h"
 
 namespace frugal {
 namespace {

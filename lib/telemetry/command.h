@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/memory_sampler.h"
 
 namespace frugal {
 

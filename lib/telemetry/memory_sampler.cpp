@@ -1,9 +1,12 @@
+#include "telemetry/memory_sampler.h"
+
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <utility>
 
-#include "telemetry/memory_stats.h"
+#include "telemetry/system_memory.h"
 
 namespace frugal {
 namespace {

@@ -1,33 +1,18 @@
 // Time, memory and faults of each stage of a job: the record that mem-profile, bench-latency and --timings all print.
-// Not a sampling profiler: a stage is what the code names.
+// Not a sampling profiler: stages are the blocks that the code names.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "telemetry/process_memory.h"
+
 namespace frugal {
-
-/// Resident memory of this process, from /proc/self (bytes). Touched file-mapped pages count as file, never as
-/// anonymous.
-struct MemoryReading {
-  uint64_t anon_bytes = 0;
-  uint64_t file_bytes = 0;
-  uint64_t shared_bytes = 0;  // shared memory (shmem)
-  uint64_t swap_bytes = 0;
-  uint64_t minor_faults = 0;
-  uint64_t major_faults = 0;
-};
-
-/// One read of /proc/self/status and getrusage: some 30 µs, so stages are coarse.
-MemoryReading read_memory();
-/// The same of any process, from /proc/PID; nullopt if it is gone or may not be read. pid 0: this process.
-std::optional<MemoryReading> read_memory_of(int pid);
 
 struct StageRecord {
   std::string name;
@@ -35,7 +20,7 @@ struct StageRecord {
   int64_t elapsed_ns = 0;
   MemoryReading before, after;
   bool skipped = false;
-  std::string note;  // why it was skipped, or what it decided
+  std::string note;  // why the stage was skipped, or its decision
 };
 
 class Trace {
@@ -47,7 +32,7 @@ class Trace {
   /// With `memory` false, stages record time only. `now` is a parameter for the tests.
   explicit Trace(bool memory = false, Now now = Clock::now) : now_(std::move(now)), begin_(now_()), memory_(memory) {}
 
-  /// Runs `body` as the stage `name` and returns what it returns. An exception passes through; the stage is recorded.
+  /// Runs `body` as the stage `name` and returns its result. An exception passes through; the stage is recorded.
   template <typename Body>
   auto stage(std::string_view name, Body&& body) {
     Scope scope(*this, name);

@@ -9,7 +9,6 @@
 #include "base/error.h"
 
 using namespace frugal;
-using frugal::run_in_child;
 
 TEST_CASE("a child returns bytes of any length and value, and changes nothing here") {
   int value = 1;

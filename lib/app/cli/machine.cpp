@@ -11,7 +11,7 @@
 #include "base/cpu.h"
 #include "base/error.h"
 #include "compute/ops/plugin.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/system_memory.h"
 
 namespace frugal::cli {
 namespace {

@@ -9,7 +9,7 @@
 #include "memory/budget.h"
 #include "memory/manager.h"
 #include "memory/pager.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/system_memory.h"
 
 namespace frugal::cli {
 

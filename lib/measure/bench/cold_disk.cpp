@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/units.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/page_cache.h"
 
 namespace frugal {
 namespace {

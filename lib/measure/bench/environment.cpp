@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/system_memory.h"
 
 namespace frugal {
 namespace {

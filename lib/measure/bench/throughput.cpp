@@ -12,7 +12,7 @@
 #include "compute/kernels/kernels.h"
 #include "model/format/pack.h"
 #include "model/nn/kv_cache.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/memory_sampler.h"
 
 namespace frugal {
 namespace {

@@ -15,7 +15,8 @@
 #include "memory/arena.h"
 #include "memory/budget.h"
 #include "memory/page_pool.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/process_memory.h"
+#include "telemetry/system_memory.h"
 #include "telemetry/trace.h"
 
 namespace frugal {

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "measure/profile/memory_record.h"
-#include "telemetry/memory_stats.h"
 #include "telemetry/metrics.h"
+#include "telemetry/system_memory.h"
 
 namespace frugal {
 

@@ -4,7 +4,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/process_memory.h"
 #include "telemetry/trace.h"
 
 namespace frugal {

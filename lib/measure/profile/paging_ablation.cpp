@@ -19,7 +19,8 @@
 #include "model/hub/loaded_model.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/logits.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/page_cache.h"
+#include "telemetry/process_memory.h"
 
 namespace frugal {
 namespace {

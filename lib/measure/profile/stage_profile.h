@@ -8,7 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "telemetry/memory_stats.h"
+#include "telemetry/memory_sampler.h"
+#include "telemetry/page_cache.h"
+#include "telemetry/process_memory.h"
+#include "telemetry/system_memory.h"
 
 namespace frugal {
 

@@ -9,7 +9,7 @@
 #include "model/generate/generator.h"
 #include "model/nn/architecture.h"
 #include "model/nn/model_source.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/process_memory.h"
 
 namespace frugal {
 

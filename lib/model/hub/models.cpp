@@ -16,7 +16,7 @@
 #include "model/format/pack.h"
 #include "model/generate/prefix_cache.h"
 #include "model/nn/decoder.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/page_cache.h"
 
 namespace frugal {
 namespace {
@@ -132,7 +132,7 @@ class PackModels : public Models {
     const std::filesystem::path file = paths_.embedder();
     const Budget* budget = options_.budget;
     if (budget && budget->limited() && std::filesystem::file_size(file) > budget->limit_bytes()) return;
-    bring_into_page_cache(file);
+    prefetch_into_page_cache(file);
   }
   ThreadPool& pool() {
     std::call_once(pool_made_, [this] { pool_ = std::make_unique<ThreadPool>(options_.threads); });

@@ -18,8 +18,8 @@
 #include "model/nn/blocks.h"
 #include "model/quant/structure.h"
 #include "model/tokenize/tokenizer.h"
-#include "telemetry/memory_stats.h"
 #include "telemetry/metrics.h"
+#include "telemetry/process_memory.h"
 #include "telemetry/trace.h"
 
 namespace frugal {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "telemetry/memory_stats.h"
+#include "telemetry/process_memory.h"
 
 namespace frugal {
 

@@ -14,7 +14,7 @@
 #include "rag/fakes.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/process_memory.h"
 
 using namespace frugal;
 using frugal::testing::error_of;

@@ -9,7 +9,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "support/temp_folder.h"
-#include "telemetry/memory_stats.h"
+#include "telemetry/process_memory.h"
 
 using namespace frugal;
 using frugal::testing::TempFolder;
