@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "memory/budget.h"
+#include "memory/growing_arrays.h"
 #include "memory/page_pool.h"
 
 namespace frugal {

@@ -90,6 +90,11 @@ Budget::~Budget() {
   metric_registry().remove(*this);
 }
 
+Budget& Budget::unlimited() {
+  static Budget budget;
+  return budget;
+}
+
 void Budget::report(MetricSink& sink) const {
   std::array<const PagePool*, kMemoryTags> pools{};
   report_counts(sink, pools);

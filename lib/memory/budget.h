@@ -68,6 +68,8 @@ class Budget : public MetricSource {
   explicit Budget(uint64_t limit_bytes = 0);
   explicit Budget(const BudgetLimits& limits);
   ~Budget() override;
+  /// The process's budget without a limit: for callers that count memory and refuse none.
+  static Budget& unlimited();
   Budget(const Budget&) = delete;
   Budget& operator=(const Budget&) = delete;
 

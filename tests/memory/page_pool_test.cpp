@@ -1,5 +1,4 @@
 #include "memory/page_pool.h"
-#include "memory/budget.h"
 
 #include <doctest/doctest.h>
 #include <sys/mman.h>
@@ -14,8 +13,10 @@
 
 #include "base/error.h"
 #include "base/units.h"
+#include "memory/budget.h"
+#include "memory/growing_arrays.h"
 #include "support/errors.h"
-#include "telemetry/trace.h"
+#include "telemetry/process_memory.h"
 
 using namespace frugal;
 using namespace frugal::testing;
@@ -126,7 +127,7 @@ TEST_CASE("memory goes back to the system when a block does") {
   CHECK(budget.used_bytes() == 0);
 }
 
-TEST_CASE("what is given back twice, or was never given out, is an error and changes nothing") {
+TEST_CASE("to release a block twice, or one of another origin, is an error and changes nothing") {
   Budget budget;
   PagePool pool(MemoryTag::io, budget);
   for (const uint64_t bytes : {uint64_t(100), uint64_t(100'000)}) {
@@ -152,7 +153,7 @@ TEST_CASE("with guards, a byte written past either end is found when the block c
       std::byte* block = pool.allocate(bytes, "a test");
       std::memset(block, 0, bytes);
       overrun(block + at);
-      CHECK(contains(message_of([&] { pool.deallocate(block); }), "past an end"));
+      CHECK(contains(message_of([&] { pool.deallocate(block); }), "out of bounds"));
       CHECK(pool.stats().blocks == 0);  // and it is given back all the same
     }
     std::byte* sound = pool.allocate(bytes, "a test");
@@ -161,7 +162,7 @@ TEST_CASE("with guards, a byte written past either end is found when the block c
   }
 }
 
-TEST_CASE("what the budget or any machine does not have is refused before it is allocated, and nothing is lost") {
+TEST_CASE("more than the budget or any machine has is refused before it is allocated, and nothing is lost") {
   Budget budget(kMiB);
   PagePool& pool = budget.pool(MemoryTag::activations);
   const auto held = pool.make(600 * kKiB, "the first");
@@ -182,10 +183,10 @@ TEST_CASE("what the budget or any machine does not have is refused before it is 
   CHECK(budget.used_bytes() == used);
   CHECK(unlimited.used_bytes() == 0);
   CHECK(pool.stats().blocks == 1);
-  CHECK_NOTHROW(pool.make(300 * kKiB, "what does fit"));
+  CHECK_NOTHROW(pool.make(300 * kKiB, "a block that fits"));
 }
 
-TEST_CASE("whoever is asked to let go may give back a block of the pool that asks") {
+TEST_CASE("a reclaimer may release a block of the pool that reserves") {
   class Cache final : public Reclaimer {
    public:
     explicit Cache(Budget& budget) : budget_(budget), block_(budget.pool(MemoryTag::io).make(800 * kKiB, "a cache")) {
@@ -204,7 +205,7 @@ TEST_CASE("whoever is asked to let go may give back a block of the pool that ask
   };
   Budget budget(kMiB);
   const Cache cache(budget);
-  const auto block = budget.pool(MemoryTag::io).make(700 * kKiB, "what is needed more");
+  const auto block = budget.pool(MemoryTag::io).make(700 * kKiB, "another block");
   CHECK(budget.used_bytes() >= 700 * kKiB);
   CHECK(budget.used_bytes() <= 700 * kKiB + 2 * kPage);  // with guards, if the build has them
 }
@@ -236,58 +237,6 @@ TEST_CASE("threads may share a pool") {
   for (const bool one : intact) CHECK(one);
   CHECK(pool.stats().used_bytes == 0);
   CHECK(pool.stats().allocations > 4000);
-}
-
-TEST_CASE("arrays grow where they are, together, and take pages only as they grow") {
-  Budget budget;
-  PagePool& pool = budget.pool(MemoryTag::kv_cache);
-  {
-    GrowingArrays arrays(pool, {kGiB, 10'000, kGiB});
-    CHECK(budget.used_bytes() == 0);
-    std::byte *first = arrays.data(0), *last = arrays.data(2);
-    arrays.grow_to(std::array<uint64_t, 3>{100, 5000, 0}, "a test");
-    CHECK(budget.used_bytes(MemoryTag::kv_cache) == 3 * kPage);
-    std::memset(first, 1, 100);
-    std::memset(arrays.data(1), 2, 5000);
-    arrays.grow_to(std::array<uint64_t, 3>{9 * kMiB, 10'000, kMiB}, "a test");
-    CHECK(arrays.data(0) == first);
-    CHECK(arrays.data(2) == last);
-    CHECK(filled(first, 100, std::byte(1)));
-    CHECK(filled(arrays.data(1), 5000, std::byte(2)));
-    std::memset(first, 3, 9 * kMiB);
-    std::memset(last, 4, kMiB);
-    CHECK(filled(arrays.data(1), 5000, std::byte(2)));
-    CHECK(arrays.committed_bytes() == 10 * kMiB + 3 * kPage);
-    CHECK(pool.stats().used_bytes == 10 * kMiB + 10'000);
-    arrays.grow_to(std::array<uint64_t, 3>{0, 0, 0}, "a test");  // never shrinks
-    CHECK(arrays.committed_bytes() == 10 * kMiB + 3 * kPage);
-    CHECK_THROWS_AS(arrays.grow_to(std::array<uint64_t, 3>{0, 10'001, 0}, "a test"), Error);
-    arrays.shrink_to(2, 5000);
-    CHECK(arrays.committed_bytes() == 9 * kMiB + 5 * kPage);
-    CHECK(budget.used_bytes() == arrays.committed_bytes());
-    CHECK(filled(last, 5000, std::byte(4)));
-    GrowingArrays moved = std::move(arrays);
-    CHECK(moved.data(0) == first);
-  }
-  CHECK(budget.used_bytes() == 0);
-  CHECK(pool.stats().committed_bytes == 0);
-  CHECK(pool.stats().free_address_bytes == pool.stats().address_bytes);
-}
-
-TEST_CASE("a refusal leaves growing arrays as they were") {
-  Budget budget(kMiB);
-  GrowingArrays arrays(budget.pool(MemoryTag::kv_cache), {kGiB, kGiB});
-  arrays.grow_to(std::array<uint64_t, 2>{400 * kKiB, 400 * kKiB}, "a test");
-  std::memset(arrays.data(0), 5, 400 * kKiB);
-  CHECK(contains(message_of([&] {
-                   arrays.grow_to(std::array<uint64_t, 2>{600 * kKiB, 600 * kKiB}, "the cache");
-                 }),
-                 "the cache needs 400.0 KiB"));
-  CHECK(arrays.committed_bytes() == 800 * kKiB);
-  CHECK(budget.used_bytes() == 800 * kKiB);
-  CHECK(filled(arrays.data(0), 400 * kKiB, std::byte(5)));
-  arrays.grow_to(std::array<uint64_t, 2>{500 * kKiB, 500 * kKiB}, "the cache");
-  CHECK(filled(arrays.data(0), 400 * kKiB, std::byte(5)));
 }
 
 TEST_CASE("those without a budget share pools without a limit") {

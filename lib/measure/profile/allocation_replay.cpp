@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "memory/arena.h"
 #include "memory/budget.h"
+#include "memory/growing_arrays.h"
 #include "memory/page_pool.h"
 #include "telemetry/process_memory.h"
 #include "telemetry/system_memory.h"
