@@ -13,6 +13,7 @@
 #include "base/thread_pool.h"
 #include "compute/ops/gather.h"
 #include "compute/ops/ops.h"
+#include "compute/ops/task_grid.h"
 #include "memory/budget.h"
 #include "memory/page_pool.h"
 #include "memory/pager.h"
@@ -71,6 +72,24 @@ class Scratch {
   float* first_ = nullptr;
   int64_t stride_;
   std::vector<std::atomic<bool>> taken_;
+};
+
+// How a product of several layers with the same rows is cut.
+struct LinearTasks {
+  struct Tile {
+    size_t layer;
+    int64_t row_begin, row_end, block_begin, block_end;
+  };
+  Tile operator[](int64_t number) const {
+    const TaskGrid::Task task = grid.at(number);
+    const int64_t row = (paged ? task.inner : task.outer) * rows_per_task;
+    const int64_t block = (paged ? task.outer : task.inner) * blocks_per_task;
+    return {task.part, row, std::min(row + rows_per_task, rows), block, block + blocks_per_task};
+  }
+
+  TaskGrid grid;  // of each layer: runs of rows by runs of blocks; if paged, runs of blocks by runs of rows
+  int64_t rows, rows_per_task, blocks_per_task;
+  bool paged;
 };
 
 class CpuOps final : public Ops {
@@ -147,7 +166,10 @@ class CpuOps final : public Ops {
   }
 
   kernels::QuantizedRows quantize(View x, ActivationScales scales);
+  LinearTasks plan_linear(std::span<const LinearSpec> specs, int64_t rows) const;
   void multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual);
+  void multiply_tile(const LinearTasks::Tile& tile, const LinearSpec& spec, View x,
+                     const kernels::QuantizedRows& quantized, View out, View residual);
   void attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
               const NarrowHeads& v, View out);
 
@@ -204,16 +226,9 @@ kernels::QuantizedRows CpuOps::quantize(View x, ActivationScales scales) {
 }
 
 // One task is a run of rows times a run of output blocks of one of the layers. Many rows are split by rows first (each
-// task streams the layer's weights once); few rows, as in decoding, by blocks only. Weights that are paged are gone
-// through once: all rows of a run of blocks before the next one.
-void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual) {
-  FRUGAL_CHECK(specs.size() == outs.size() && !specs.empty());
-  if (x.rows() == 0) return;
-  const Scope scratch(*this);
-  kernels::QuantizedRows quantized;
-  std::vector<int64_t> first_task(specs.size() + 1, 0);
-  const int64_t row_tasks = ceil_div(x.rows(), kMaxRowsPerTask);
-  const int64_t rows_per_task = ceil_div(x.rows(), row_tasks);
+// task streams the layer's weights once); few rows, as in decoding, by blocks only. Paged weights are gone through
+// once: all rows of a run of blocks before the next run.
+LinearTasks CpuOps::plan_linear(std::span<const LinearSpec> specs, int64_t rows) const {
   int64_t total_blocks = 0;
   uint64_t largest_block = 1;
   bool paged = false;
@@ -223,48 +238,60 @@ void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const
     largest_block = std::max(largest_block, packed_block_bytes(w.dtype, w.inputs));
     paged |= w.pager != nullptr;
   }
+  const int64_t row_tasks = ceil_div(rows, kMaxRowsPerTask);
   const int64_t wanted = threads_.threads() == 1 ? 1 : threads_.threads() * kTasksPerThread;
-  int64_t blocks_per_task = std::max<int64_t>(1, total_blocks / std::max<int64_t>(1, ceil_div(wanted, row_tasks)));
-  if (paged)
-    blocks_per_task =
-        std::clamp<int64_t>(static_cast<int64_t>(Pager::kMaxPinBytes / largest_block), 1, blocks_per_task);
+  int64_t blocks = std::max<int64_t>(1, total_blocks / std::max<int64_t>(1, ceil_div(wanted, row_tasks)));
+  if (paged) blocks = std::clamp<int64_t>(static_cast<int64_t>(Pager::kMaxPinBytes / largest_block), 1, blocks);
 
+  LinearTasks tasks{TaskGrid(specs.size()), rows, ceil_div(rows, row_tasks), blocks, paged};
+  for (const LinearSpec& spec : specs) {
+    const int64_t block_tasks = ceil_div(weight(spec.weight).out_blocks(), blocks);
+    if (paged)
+      tasks.grid.add(block_tasks, row_tasks);
+    else
+      tasks.grid.add(row_tasks, block_tasks);
+  }
+  return tasks;
+}
+
+void CpuOps::multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual) {
+  FRUGAL_CHECK(specs.size() == outs.size() && !specs.empty());
+  if (x.rows() == 0) return;
+  const Scope scratch(*this);
+  kernels::QuantizedRows quantized;
   for (size_t i = 0; i < specs.size(); ++i) {
     const PackedWeight& w = weight(specs[i].weight);
     FRUGAL_CHECK(x.cols() == w.inputs && outs[i].rows() == x.rows() && outs[i].cols() == w.outputs);
     FRUGAL_CHECK(specs[i].bias.empty() || int64_t(specs[i].bias.size()) == w.outputs);
     if (is_integer_weight(w.dtype) && !quantized.data) quantized = quantize(x, specs[i].scales);
-    first_task[i + 1] = first_task[i] + row_tasks * ceil_div(w.out_blocks(), blocks_per_task);
   }
-
-  threads_.parallel_for(first_task.back(), 1, [&](int64_t begin, int64_t end) {
+  const LinearTasks tasks = plan_linear(specs, x.rows());
+  threads_.parallel_for(tasks.grid.tasks(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      const size_t layer =
-          static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
-      const PackedWeight& w = weight(specs[layer].weight);
-      const int64_t block_tasks = ceil_div(w.out_blocks(), blocks_per_task);
-      const int64_t local = task - first_task[layer];
-      const int64_t row_begin = (paged ? local % row_tasks : local / block_tasks) * rows_per_task;
-      const int64_t row_end = std::min(row_begin + rows_per_task, x.rows());
-      const int64_t block_begin = (paged ? local / row_tasks : local % block_tasks) * blocks_per_task;
-      const int64_t block_end = std::min(block_begin + blocks_per_task, w.out_blocks());
-      const Pager::Pin pin = pin_blocks(w, block_begin, block_end);
-      kernels::Epilogue epilogue;
-      if (!specs[layer].bias.empty()) epilogue.bias = specs[layer].bias.data();
-      epilogue.activation = specs[layer].activation;
-      if (residual) {
-        epilogue.residual = residual.row<float>(0);
-        epilogue.residual_stride = residual.row_stride;
-      }
-      const View& out = outs[layer];
-      if (is_integer_weight(w.dtype))
-        kernels_.linear_quantized(w, quantized, row_begin, row_end, block_begin, block_end, out.row<float>(0),
-                                  out.row_stride, epilogue);
-      else
-        kernels_.linear_float(w, x.row<float>(0), x.row_stride, row_begin, row_end, block_begin, block_end,
-                              out.row<float>(0), out.row_stride, epilogue);
+      const LinearTasks::Tile tile = tasks[task];
+      multiply_tile(tile, specs[tile.layer], x, quantized, outs[tile.layer], residual);
     }
   });
+}
+
+void CpuOps::multiply_tile(const LinearTasks::Tile& tile, const LinearSpec& spec, View x,
+                           const kernels::QuantizedRows& quantized, View out, View residual) {
+  const PackedWeight& w = weight(spec.weight);
+  const int64_t block_end = std::min(tile.block_end, w.out_blocks());  // the last run of blocks may be shorter
+  const Pager::Pin pin = pin_blocks(w, tile.block_begin, block_end);
+  kernels::Epilogue epilogue;
+  if (!spec.bias.empty()) epilogue.bias = spec.bias.data();
+  epilogue.activation = spec.activation;
+  if (residual) {
+    epilogue.residual = residual.row<float>(0);
+    epilogue.residual_stride = residual.row_stride;
+  }
+  if (is_integer_weight(w.dtype))
+    kernels_.linear_quantized(w, quantized, tile.row_begin, tile.row_end, tile.block_begin, block_end,
+                              out.row<float>(0), out.row_stride, epilogue);
+  else
+    kernels_.linear_float(w, x.row<float>(0), x.row_stride, tile.row_begin, tile.row_end, tile.block_begin, block_end,
+                          out.row<float>(0), out.row_stride, epilogue);
 }
 
 void CpuOps::norm(const NormSpec& spec, View x, View out) {
@@ -346,18 +373,16 @@ void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> sp
   const int64_t group = spec.num_heads / spec.num_kv_heads;
   const bool many = int64_t(spans.size()) * spec.num_heads >= threads_.threads() * kTasksPerThread;
   const int64_t queries = many ? kMaxQueriesPerTask : kFewQueriesPerTask;
-  std::vector<int64_t> first_task(spans.size() + 1, 0);
-  for (size_t s = 0; s < spans.size(); ++s)
-    first_task[s + 1] = first_task[s] + spec.num_heads * ceil_div(spans[s].q_tokens, queries);
+  TaskGrid grid(spans.size());
+  for (const AttentionSpan& span : spans) grid.add(ceil_div(span.q_tokens, queries), spec.num_heads);
 
-  threads_.parallel_for(first_task.back(), 1, [&](int64_t begin, int64_t end) {
+  threads_.parallel_for(grid.tasks(), 1, [&](int64_t begin, int64_t end) {
     const Scratch::Piece piece(scratch);
     for (int64_t task = begin; task < end; ++task) {
-      const size_t s =
-          static_cast<size_t>(std::upper_bound(first_task.begin(), first_task.end(), task) - first_task.begin()) - 1;
-      const AttentionSpan& span = spans[s];
-      const int64_t head = (task - first_task[s]) % spec.num_heads;
-      const int64_t q_begin = (task - first_task[s]) / spec.num_heads * queries;
+      const TaskGrid::Task at = grid.at(task);
+      const AttentionSpan& span = spans[at.part];
+      const int64_t head = at.inner;
+      const int64_t q_begin = at.outer * queries;
       const int64_t q_end = std::min(q_begin + queries, span.q_tokens);
 
       kernels::AttentionHead problem;
