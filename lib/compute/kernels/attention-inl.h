@@ -1,21 +1,41 @@
-// Attention with online softmax (Milakov & Gimelshein 2018): keys are visited in tiles; for every query the running
-// maximum, the running sum and the unnormalised output (kept in `out` itself) are corrected as the maximum grows. See
-// isa/region.h for the primitives.
+// Attention with online softmax (Milakov & Gimelshein 2018), tiled so that neither the scores nor the widened keys and
+// values ever exceed one tile. See isa/region.h for the primitives.
+//
+// The loops, from the outside in:
+//
+//   block of queries   kQueryBlock at most; the queries that share a prepared tile of keys
+//     tile of keys     kKeyTile at most; transposed once for the block, and its values widened to floats once
+//       tile of queries  kTileRows at most: scores, softmax, weighted sum of the values
+//
+// A tile of queries takes three steps. score_tile() multiplies queries with keys by float_tile: "outputs" are keys, and
+// the transposed keys [head_dim][keys] are its weights. apply_softmax() turns scores into weights. add_values()
+// multiplies these with the values, again by float_tile: "inputs" are now the keys.
+//
+// Softmax needs the maximum and the sum of a whole row, of which only one tile is known. So each query keeps three
+// running figures: its maximum m, its sum s = Σ e^(score − m), and its unnormalised output o = Σ e^(score − m) · value,
+// which is kept in `out` itself. Where a tile raises the maximum from m to m', s and o are multiplied by e^(m − m')
+// before the tile is added. After the last tile the output is o / s. Every exponent is at most 0, so nothing overflows.
+//
+// The causal mask costs no mask: a query sees a prefix of the keys, so a tile's row is cut to its visible keys (the
+// rest of its weights are 0), and tiles beyond the last visible key are never computed.
+//
+// Decoding has one query. Transposing a tile of keys for it would cost more than the product, so below kTransposeFrom
+// queries score_rows() dots each key where it lies, and values are widened as they are used. int8 keys and values bring
+// a scale per row: it is applied to the score, or to the weight, and never to the row itself.
 
-// A paragraph that an encoder reads fits one tile, whose keys (24 KiB at 32 dimensions) stay in the first-level cache;
-// 128 is 5 % slower on 170 tokens (bench_kernels, Zen 3).
+// A paragraph for an encoder fits one tile, whose keys (24 KiB at 32 dimensions) stay in the first-level cache; 128 is
+// 5 % slower on 170 tokens (bench_kernels, Zen 3).
 constexpr int64_t kKeyTile = 192;
 constexpr int64_t kQueryBlock = 192;  // queries that share a transposed tile of keys
-// With fewer queries, transposing the keys and widening the values costs more than it saves: keys are then dotted one
-// by one, and both are widened where they are used.
+// With fewer queries, transposing the keys and widening the values costs more than it saves.
 constexpr int64_t kTransposeFrom = 4;
 
 struct AttentionScratch {
   float* keys;     // [head_dim][kKeyTile]: a tile of keys, transposed
   float* scores;   // [kTileRows][kKeyTile]
-  float* highest;  // [kQueryBlock]
-  float* sum;      // [kQueryBlock]
-  float* widened;  // [kKeyTile][head_dim]: narrow rows as floats: keys on their way to `keys`, then the tile's values
+  float* max;      // [kQueryBlock]: running maximum of each query's scores
+  float* sum;      // [kQueryBlock]: running sum of e^(score − max)
+  float* widened;  // [kKeyTile][head_dim]: f16 or int8 rows as floats: first keys to be transposed, then the values
 };
 
 int64_t attention_scratch_floats(int64_t head_dim) {
@@ -26,8 +46,8 @@ FRUGAL_INLINE AttentionScratch lay_out(float* scratch, int64_t head_dim) {
   AttentionScratch s;
   s.keys = scratch;
   s.scores = s.keys + head_dim * kKeyTile;
-  s.highest = s.scores + kTileRows * kKeyTile;
-  s.sum = s.highest + kQueryBlock;
+  s.max = s.scores + kTileRows * kKeyTile;
+  s.sum = s.max + kQueryBlock;
   s.widened = s.sum + kQueryBlock;
   return s;
 }
@@ -37,7 +57,7 @@ FRUGAL_INLINE int64_t visible_keys(const AttentionHead& h, int64_t i) {
   return h.causal ? min_of(h.kv_tokens, h.kv_tokens - h.q_tokens + i + 1) : h.kv_tokens;
 }
 
-// The elements of a narrow row, one by one: what is left over behind whole vectors.
+// One element of an f16 or int8 row as float: for the elements left after the last whole vector.
 FRUGAL_INLINE float widen(float x) {
   return x;
 }
@@ -48,7 +68,7 @@ FRUGAL_INLINE float widen(int8_t code) {
   return static_cast<float>(code);
 }
 
-// Calls use(F32Weights()), or what else the rows' type is.
+// Calls use() with the reader of the rows' type: F32Weights(), F16Weights() or I8Weights().
 template <class Use>
 FRUGAL_INLINE void with_weights(const HeadRows& rows, const Use& use) {
   if (rows.dtype == DType::f16) return use(F16Weights());
@@ -87,7 +107,7 @@ FRUGAL_INLINE void widen_row(const typename Weights::Element* from, int64_t coun
   for (; d < count; ++d) to[d] = widen(from[d]) * scale;
 }
 
-// Rows [first, first + count) as floats: where they lie, or widened into `widened`, head_dim apart.
+// Rows [first, first + count) as floats: in place if they are f32, otherwise converted into `widened`, head_dim apart.
 FRUGAL_INLINE HeadRows as_floats(const HeadRows& rows, int64_t first, int64_t count, int64_t head_dim, float* widened) {
   if (rows.dtype == DType::f32) return {row_of<F32Weights>(rows, first), rows.stride};
   with_weights(rows, [&](auto weights) {
@@ -99,7 +119,8 @@ FRUGAL_INLINE HeadRows as_floats(const HeadRows& rows, int64_t first, int64_t co
   return {widened, head_dim};
 }
 
-// Keys [first, first + count) to the columns of s.keys; columns up to the next multiple of kLanes become 0.
+// Transposes keys [first, first + count) into the columns of s.keys; columns up to the next multiple of kLanes become
+// 0.
 void transpose_tile(const AttentionHead& h, int64_t first, int64_t count, const AttentionScratch& s) {
   for (int64_t key = 0; key < count; key += kLanes) {
     const int64_t present = min_of(kLanes, count - key);
@@ -115,7 +136,7 @@ void transpose_tile(const AttentionHead& h, int64_t first, int64_t count, const 
   }
 }
 
-// Products of `rows` × `count` outputs in whole strips whose inputs are rows of one matrix: w[i · w_stride + output].
+// Products of `rows` × `count` outputs, a multiple of kLanes; weight (i, output) is w[i · w_stride + output].
 template <class Weights>
 FRUGAL_INLINE void multiply(const float* x, int64_t x_stride, int rows, const typename Weights::Element* w,
                             int64_t w_stride, int64_t depth, int64_t count, float* out, int64_t out_stride,
@@ -135,24 +156,24 @@ FRUGAL_INLINE void multiply(const float* x, int64_t x_stride, int rows, const ty
   });
 }
 
-// One tile of queries [first_query, first_query + rows) against keys [first_key, first_key + keys).
+// One tile: queries [first_query, first_query + rows) against keys [first_key, first_key + keys).
 struct TileOfScores {
   const AttentionHead& head;
   const AttentionScratch& scratch;
-  int64_t block_query;  // first query of the block: index 0 of scratch.highest and scratch.sum
+  int64_t block_query;  // first query of the block: index 0 of scratch.max and scratch.sum
   int64_t first_query;
   int rows;
   int64_t first_key;
   int64_t keys;
 
-  // Against the transposed keys in scratch.
+  // Scores from the transposed keys in scratch.
   void score_tile() const {
     const int64_t padded = (keys + kLanes - 1) / kLanes * kLanes;
     multiply<F32Weights>(head.q + first_query * head.q_stride, head.q_stride, rows, scratch.keys, kKeyTile,
                          head.head_dim, padded, scratch.scores, kKeyTile, false);
   }
 
-  // Against the keys where they lie.
+  // Scores from the keys in place.
   void score_rows() const {
     const float* q = head.q + first_query * head.q_stride;
     with_weights(head.k, [&](auto weights) {
@@ -165,32 +186,32 @@ struct TileOfScores {
     scale_scores(head.k);
   }
 
-  // Scores become weights relative to the new maximum; what the row has summed so far is rescaled to it.
-  void soften() const {
+  // Turns scores into weights relative to the running maximum; rescales the row's sum and output if the maximum grew.
+  void apply_softmax() const {
     for (int r = 0; r < rows; ++r) {
       float* row = scratch.scores + r * kKeyTile;
-      float& highest = scratch.highest[first_query - block_query + r];
+      float& max = scratch.max[first_query - block_query + r];
       float& sum = scratch.sum[first_query - block_query + r];
-      const int64_t seen = max_of(0, min_of(keys, visible_keys(head, first_query + r) - first_key));
-      for (int64_t key = seen; key < keys; ++key) row[key] = 0.0f;
-      if (seen == 0) continue;
-      const float tile_highest = max_of_row(row, seen) * head.scale;
-      if (tile_highest > highest) {
+      const int64_t visible = max_of(0, min_of(keys, visible_keys(head, first_query + r) - first_key));
+      for (int64_t key = visible; key < keys; ++key) row[key] = 0.0f;
+      if (visible == 0) continue;
+      const float tile_max = max_of_row(row, visible) * head.scale;
+      if (tile_max > max) {
         if (sum > 0) {
-          const float correction = std::exp(highest - tile_highest);
+          const float correction = std::exp(max - tile_max);
           sum *= correction;
           scale_row(head.out + (first_query + r) * head.out_stride, head.head_dim, correction);
         }
-        highest = tile_highest;
+        max = tile_max;
       }
-      sum += exp_row(row, seen, head.scale, highest);
+      sum += exp_row(row, visible, head.scale, max);
     }
   }
 
-  // `values`: those of the tile as floats.
+  // Adds the weighted values of the tile, given as floats.
   void add_values(const HeadRows& values) const { add_rows<F32Weights>(row_of<F32Weights>(values, 0), values.stride); }
 
-  // The values where they lie. The scale of one goes to its weight, which is needed for nothing else.
+  // Adds the weighted values in place. A value's scale is multiplied into its weight, which is not used again.
   void add_values() const {
     scale_scores(head.v);
     with_weights(head.v, [&](auto weights) {
@@ -222,7 +243,7 @@ struct TileOfScores {
 // Queries [begin, end), at most kQueryBlock.
 void attend_block(const AttentionHead& h, int64_t begin, int64_t end, const AttentionScratch& s) {
   for (int64_t i = begin; i < end; ++i) {
-    s.highest[i - begin] = -FLT_MAX;
+    s.max[i - begin] = -FLT_MAX;
     s.sum[i - begin] = 0.0f;
     for (int64_t d = 0; d < h.head_dim; ++d) h.out[i * h.out_stride + d] = 0.0f;
   }
@@ -243,7 +264,7 @@ void attend_block(const AttentionHead& h, int64_t begin, int64_t end, const Atte
       if (keys <= 0) continue;
       const TileOfScores tile{h, s, begin, i, rows, key, keys};
       transposed ? tile.score_tile() : tile.score_rows();
-      tile.soften();
+      tile.apply_softmax();
       transposed ? tile.add_values(values) : tile.add_values();
     }
   }

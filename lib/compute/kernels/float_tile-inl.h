@@ -1,19 +1,19 @@
-// The fp32 matrix product that linear layers and attention share: a tile of rows × strips kept in registers.
-// A strip is kLanes neighbouring outputs. See isa/region.h for the primitives.
+// The fp32 matrix product of linear layers and attention: a tile of rows × strips kept in registers. A strip is kLanes
+// neighbouring outputs. See isa/region.h for the primitives.
 
 constexpr int kTileRows = 6;  // 6 × 2 AVX2 vectors, 2 of weights and 1 of input are 15 of 16 registers
 constexpr int kFloatStrips = 2;
 
-// Rows cut into as few tiles as possible, as even as possible, so that no tile is left with a single row.
+// Splits rows into as few tiles as possible, of sizes as even as possible: no tile is left with a single row.
 class RowTiles {
  public:
-  explicit RowTiles(int64_t rows, int most = kTileRows) {
-    const int64_t tiles = (rows + most - 1) / most;
+  explicit RowTiles(int64_t rows, int max_rows = kTileRows) {
+    const int64_t tiles = (rows + max_rows - 1) / max_rows;
     if (tiles == 0) return;
     smaller_ = static_cast<int>(rows / tiles);
     larger_tiles_ = rows - smaller_ * tiles;
   }
-  // Rows of the next tile; call it no more often than there are tiles.
+  // Rows of the next tile. Call it at most once per tile.
   int next() { return larger_tiles_-- > 0 ? smaller_ + 1 : smaller_; }
 
  private:
@@ -21,7 +21,7 @@ class RowTiles {
   int64_t larger_tiles_ = 0;
 };
 
-// Calls tile(Constant<rows>) for a number of rows known at run time, 1 to Most.
+// Calls tile(Constant<rows>): turns a number of rows from 1 to Most, known at run time, into a constant.
 template <int Most = kTileRows, class Tile>
 FRUGAL_INLINE void with_rows(int rows, const Tile& tile) {
   if constexpr (Most > 1) {

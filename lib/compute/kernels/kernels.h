@@ -1,10 +1,10 @@
-// One table of kernels an instruction set. Every kernel is a pure, single-threaded function over plain pointers; the
-// caller (ops/) splits rows and blocks of outputs between threads. Bodies are written once (*-inl.h) against a few
-// primitives and instantiated in isa/*.cpp.
+// One table of kernels per instruction set. A kernel is a pure, single-threaded function over plain pointers; the
+// caller (compute/ops) splits rows and blocks of outputs between threads. Bodies are written once (*-inl.h) over a few
+// primitives and compiled once per instruction set in isa/*.cpp.
 //
-// Contract shared by all: lengths may be 0, pointers need only the alignment of their type, padding is never read
-// beyond what a layout in compute/tensor/packed.h defines, and in-place use is allowed where a comment says so. Results
-// of integer matrix products are exact sums; the float epilogue may differ between ISAs in the last bits only.
+// All kernels: lengths may be 0; pointers need only the alignment of their type; no padding is read beyond the layouts
+// of compute/tensor/packed.h; in-place use is allowed where a comment says so. Integer matrix products are exact; the
+// float epilogue may differ between ISAs in the last bits.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +23,10 @@ struct QuantizedRows {
   std::byte* data = nullptr;  // quantized_rows_bytes(rows, cols) bytes, 64-byte aligned
   int64_t rows = 0;
   int64_t cols = 0;      // logical inputs; padded to a multiple of 32 inside with zeros
-  bool grouped = false;  // false: one scale a row (encoders); true: one scale per 32 inputs (decoders)
+  bool grouped = false;  // false: one scale per row (encoders); true: one per 32 inputs (decoders)
 };
 
-/// What happens to the sums of a linear layer, in this order: + bias, activation, then + residual.
+/// Applied to the sums of a linear layer, in this order: + bias, activation, + residual.
 struct Epilogue {
   const float* bias = nullptr;  // [outputs], or null
   Activation activation = Activation::none;
@@ -59,8 +59,8 @@ struct AttentionHead {
   bool causal = false;
 };
 
-/// Counts the changes of kernels that change the bits of their results: what an earlier build computed and kept on disk
-/// is then computed anew.
+/// Increased by every change of a kernel that changes the bits of its results, so that values computed by an earlier
+/// build and kept on disk are computed again.
 inline constexpr int kValuesVersion = 2;
 
 struct KernelTable {
@@ -99,7 +99,7 @@ struct KernelTable {
   void (*activate_gated)(Activation f, const float* gate, const float* up, int64_t count, float* out);
   /// out[i] = a[i] + b[i]. out may alias either.
   void (*add)(const float* a, const float* b, int64_t count, float* out);
-  /// Each row becomes its softmax, in place, stable for any finite input.
+  /// Softmax of each row, in place, stable for any finite input.
   void (*softmax)(float* x, int64_t x_stride, int64_t rows, int64_t cols);
   /// Rotary positions on `heads` heads of head_dim in a row, in place. cosine, sine: [rotary_dim / 2] for this row's
   /// position. interleaved false: pairs (i, i + rotary_dim/2), as Hugging Face; true: pairs (2i, 2i + 1), as the paper
@@ -108,8 +108,8 @@ struct KernelTable {
                bool interleaved);
 
   // --- attention -----------------------------------------------------------------------------------------------------
-  /// softmax(scale · q kᵀ, masked) v without materialising more than a tile of scores (online softmax, Milakov &
-  /// Gimelshein 2018). scratch: attention_scratch_floats(head_dim) floats.
+  /// softmax(scale · q kᵀ, masked) v, holding one tile of scores at a time (online softmax, Milakov & Gimelshein 2018).
+  /// scratch: attention_scratch_floats(head_dim) floats.
   void (*attention)(const AttentionHead& head, float* scratch);
   int64_t (*attention_scratch_floats)(int64_t head_dim);
 
@@ -120,21 +120,20 @@ struct KernelTable {
                       int32_t* out);
   /// codes = round(x / scale) with scale = max|x| / 127, returned. A zero vector gives zeros and scale 0.
   float (*quantize_vector)(const float* x, int64_t count, int8_t* codes);
-  /// halves = x in binary16, rounded to nearest even; beyond its range ±65,504.
+  /// halves = x in binary16, rounded to nearest even, clamped to ±65,504.
   void (*narrow_vector)(const float* x, int64_t count, uint16_t* halves);
 
-  // --- what could be at best, for whoever times them -----------------------------------------------------------------
-  /// Runs `steps` tiles of integer (fp32) multiply-adds on registers alone and returns how many multiply-adds that
-  /// were.
+  // --- peak of the machine, for benchmarks ---
+  /// Runs `steps` tiles of integer (fp32) multiply-adds on registers alone; returns the number of multiply-adds.
   int64_t (*peak_int8_products)(int64_t steps);
   int64_t (*peak_float_products)(int64_t steps);
-  /// Loads `count` floats, once and in order, and does nothing with them.
+  /// Loads `count` floats once, in order, and discards them.
   void (*peak_read)(const float* p, int64_t count);
 };
 
 /// The table for `isa`. Throws Error(usage) if this build or machine has none.
 const KernelTable& table(Isa isa);
-/// The table that choose_isa() names; resolved once.
+/// The table of choose_isa(), resolved once.
 const KernelTable& active();
 
 }  // namespace kernels

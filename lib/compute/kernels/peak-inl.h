@@ -1,5 +1,5 @@
-// What the machine could do at best: the same multiply-adds as the tiles, on registers alone, and loads that nothing
-// waits for. See isa/region.h for the primitives.
+// The machine's peak, for benchmarks: the tiles' multiply-adds on registers alone, and loads whose values are not used.
+// See isa/region.h for the primitives.
 
 // 6 rows × one byte strip, `steps` times.
 int64_t peak_int8_products(int64_t steps) {
@@ -19,7 +19,7 @@ int64_t peak_int8_products(int64_t steps) {
     for (int r = 0; r < kTileRows; ++r) {
       FRUGAL_UNROLL
       for (int c = 0; c < kByteStrips; ++c) {
-        ByteDot::hide(w, x);  // otherwise one product would serve all
+        ByteDot::hide(w, x);  // otherwise the compiler computes the product once
         ByteDot::step(acc[r][c], w, x);
       }
     }

@@ -1,5 +1,5 @@
-// Operations on rows of fp32 activations: norms, softmax, activations, rotary positions.
-// See isa/region.h for the primitives.
+// Operations on rows of fp32 activations: norms, softmax, activation functions, rotary positions. See isa/region.h for
+// the primitives.
 
 // Σ f(x[i]) over a row, with two accumulators to hide the latency of an addition.
 template <class Term>
@@ -72,7 +72,7 @@ void add(const float* a, const float* b, int64_t count, float* out) {
   }
 }
 
-// The largest of a row; −FLT_MAX for an empty one.
+// Maximum of a row; −FLT_MAX for an empty one.
 FRUGAL_INLINE float max_of_row(const float* x, int64_t count) {
   VecF best = splat(-FLT_MAX);
   int64_t i = 0;
@@ -82,7 +82,7 @@ FRUGAL_INLINE float max_of_row(const float* x, int64_t count) {
   return highest;
 }
 
-// x[i] = e^(x[i]·scale − shift), in place; the sum of the row is returned.
+// x[i] = e^(x[i]·scale − shift), in place. Returns their sum.
 FRUGAL_INLINE float exp_row(float* x, int64_t count, float scale, float shift) {
   const VecF factor = splat(scale), offset = splat(-shift);
   VecF sum = splat(0.0f);
@@ -122,7 +122,7 @@ FRUGAL_INLINE void rope_halves(float* head, int64_t half, const float* cosine, c
   }
 }
 
-// The pairs (2i, 2i + 1). Few checkpoints have them, so they stay scalar.
+// The pairs (2i, 2i + 1). Few checkpoints use them, so they stay scalar.
 FRUGAL_INLINE void rope_neighbours(float* head, int64_t half, const float* cosine, const float* sine) {
   for (int64_t i = 0; i < half; ++i) {
     const float a = head[2 * i], b = head[2 * i + 1];

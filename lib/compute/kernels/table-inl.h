@@ -1,5 +1,5 @@
-// The bodies in the order in which they build on each other, and the table that holds them.
-// Included by isa/*.cpp inside their region, after the primitives of isa/region.h.
+// All kernel bodies, each after those it uses, and the table that holds them. The bodies include nothing: this is the
+// only list. Included by isa/*.cpp inside their region, after the primitives of isa/region.h.
 
 template <int N>
 struct Constant {
@@ -14,7 +14,13 @@ struct Constant {
 #include "compute/kernels/float_tile-inl.h"
 
 #include "compute/kernels/attention-inl.h"
+
+#include "compute/kernels/linear_tile-inl.h"
+#if FRUGAL_WIDENS
+#include "compute/kernels/wide-inl.h"
+#endif
 #include "compute/kernels/linear-inl.h"
+
 #include "compute/kernels/peak-inl.h"
 
 constexpr KernelTable make_table(Isa isa) {

@@ -25,8 +25,8 @@ FRUGAL_INLINE float max_abs(const float* x, int64_t count) {
   return hmax(best);
 }
 
-// What codes are multiplied by, and what floats are: scale = highest / 127 and its inverse, both 0 where the inverse
-// would overflow (the values are 0, or so small that nothing is lost).
+// scale = highest / 127 turns codes into floats, inverse turns floats into codes. Both are 0 where the inverse would
+// overflow: the values are 0, or too small to matter.
 struct CodeScale {
   float scale;
   float inverse;
@@ -37,7 +37,7 @@ FRUGAL_INLINE CodeScale code_scale(float highest) {
   return {highest / 127.0f, 127.0f / highest};
 }
 
-// quantize_group on `count` ≤ 32 floats: the rest counts as 0.
+// quantize_group for `count` ≤ 32 floats, padded with 0.
 FRUGAL_INLINE int32_t quantize_tail(const float* x, int64_t count, float inverse, int8_t* codes, int16_t* wide) {
   alignas(64) float padded[kInputGroup] = {};
   for (int64_t i = 0; i < count; ++i) padded[i] = x[i];

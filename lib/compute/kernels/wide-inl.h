@@ -1,19 +1,20 @@
-// The integer products of linear_i8 and linear_i8g for instruction sets that multiply 16 bits at a time, for more rows
-// than one tile: a strip's codes are widened once, to signed 16 bits in the order of WideDot, and every tile of rows
-// reads them from the first-level cache. Zen 3, 170 × 384 × 1,536: 131 GOP/s when each tile widens for itself, 143 so,
-// of 166 on registers alone; with scales by group 104 and 130 (bench_kernels).
+// The integer products of linear_i8 and linear_i8g for instruction sets that multiply 16 bits at a time, when there are
+// more rows than one tile. The codes of a strip are widened once, to signed 16 bits in the order of WideDot, and every
+// tile of rows reads them from the first-level cache. Zen 3, 170 × 384 × 1,536: 131 GOP/s when each tile widens for
+// itself, 143 this way, of 166 on registers alone; with scales by group 104 and 130 (bench_kernels).
 // See isa/region.h for the primitives; widen_group(codes, to, stride) converts 32 inputs × kLanes outputs.
+// linear_tile-inl.h has the tiles for fewer rows and the types used here.
 
 constexpr int kWideStrips = 2;
 constexpr int64_t kWideGroupBytes = kInputGroup * kLanes * 2;  // of one strip
 constexpr int64_t kWideGroups = 16;              // 16 groups × 2 strips are 16 KiB, half of the first-level cache
 constexpr int64_t kMaxPanelRows = 252;           // a multiple of kTileRows
 constexpr int64_t kWidePanelBytes = 256 * 1024;  // of the rows' wide codes: half of the second-level cache
-// Rows from which widening once pays; sooner with scales by group, where it also saves the horizontal additions.
+// Rows from which widening once is faster; fewer with scales by group, where it also saves the horizontal additions.
 constexpr int64_t kWidenFromRows = 4 * kTileRows;
 constexpr int64_t kWidenGroupedFromRows = kTileRows + 2;
 
-// What tiles have summed up between two chunks of groups: [panel rows][strips][kLanes], int32 or float.
+// Sums of the tiles so far, kept between two chunks of groups: [panel rows][strips][kLanes], int32 or float.
 struct WideSums {
   alignas(64) std::byte bytes[kMaxPanelRows * kWideStrips * kLanes * 4];
 
@@ -23,8 +24,8 @@ struct WideSums {
   }
 };
 
-// Groups [group_begin, group_end) of a few rows of the panel, which begin their sums if group_begin is 0. widened:
-// [group][pair of inputs][strips][kLanes][2].
+// Groups [group_begin, group_end) of a few rows of the panel; group_begin 0 starts their sums. widened: [group][pair of
+// inputs][strips][kLanes][2].
 struct WideTile {
   QuantizedTile rows;
   const uint8_t* widened;
@@ -100,7 +101,8 @@ void group_scaled_wide_tile(const WideTile& tile) {
   }
 }
 
-// Sums of the panel as floats, scaled by what the tiles have not. Format void: int32 sums of rows with one scale.
+// Converts the panel's sums to floats and applies the scales that the tiles have not. Format void: int32 sums, one
+// scale per row and per output.
 template <class Format, int C>
 FRUGAL_INLINE void finish_sums(const QuantizedTile& rows, int64_t panel_rows, WideSums& sums) {
   if constexpr (!std::is_void_v<Format>) {
@@ -120,7 +122,8 @@ FRUGAL_INLINE void finish_sums(const QuantizedTile& rows, int64_t panel_rows, Wi
   }
 }
 
-// One pair of strips (or a last single one) of a panel of rows. Format void: one scale a row and an output.
+// Multiplies one pair of strips (or the last single one) with a panel of rows. Format void: one scale per row and per
+// output.
 template <class Format, int C>
 void multiply_wide_strips(const PackedWeight& weight, const QuantizedRows& x, int64_t panel, int64_t panel_end,
                           int64_t strip, const Output& output) {
@@ -162,8 +165,8 @@ template <class Format>
 void multiply_wide_panels(const PackedWeight& weight, const QuantizedRows& x, const Range& range,
                           const Output& output) {
   const int64_t fitting = kWidePanelBytes / (weight.padded_inputs() * 2) / kTileRows * kTileRows;
-  const int64_t most = min_of(max_of(fitting, 4 * kTileRows), kMaxPanelRows);
-  const int64_t panels = (range.row_end - range.row_begin + most - 1) / most;
+  const int64_t max_rows = min_of(max_of(fitting, 4 * kTileRows), kMaxPanelRows);
+  const int64_t panels = (range.row_end - range.row_begin + max_rows - 1) / max_rows;
   const int64_t panel_rows = (range.row_end - range.row_begin + panels - 1) / panels;
   for (int64_t panel = range.row_begin; panel < range.row_end; panel += panel_rows) {
     const int64_t panel_end = min_of(panel + panel_rows, range.row_end);

@@ -120,7 +120,7 @@ FRUGAL_INLINE int32_t hsum_i32(__m256i a) {
   return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
 }
 
-// Eight floats to codes in int32. The clamp keeps what no finite input needs: infinities and NaN become ±127.
+// Eight floats to int32 codes. The clamp matters only for infinities and NaN, which become ±127.
 FRUGAL_INLINE __m256i codes_of(const float* x, VecF inverse) {
   const VecF scaled = vmin(vmax(load(x) * inverse, splat(-127.0f)), splat(127.0f));
   return _mm256_cvtps_epi32(scaled);
@@ -179,8 +179,8 @@ struct ByteDot {
   }
 };
 
-// Weights that widen_group has put in pairs of inputs, those of `Strips` strips side by side: one vpmaddwd makes 8
-// whole outputs.
+// Product of weights that widen_group has arranged in pairs of inputs, `Strips` strips side by side: one vpmaddwd gives
+// 8 complete outputs.
 template <int Strips>
 struct WideDot {
   using Input = int16_t;

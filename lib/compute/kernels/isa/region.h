@@ -1,24 +1,23 @@
-// What every isa/*.cpp includes before it opens its target region: all headers that the bodies (*-inl.h) use, so that
-// no function of the standard library is compiled for a stronger instruction set than the build's baseline.
+// Included by every isa/*.cpp before it opens its target region: all headers that the bodies (*-inl.h) use, so that no
+// function of the standard library is compiled for a stronger instruction set than the build's baseline.
 //
-// A body is included inside `namespace frugal::kernels { namespace {`, after the primitives of its instruction set,
-// which are:
+// A body is included inside `namespace frugal::kernels { namespace {`, after the primitives of its instruction set:
 //
 // clang-format off
-//   VecF, VecI, kLanes                        a vector of floats, of int32, and how many it holds; + − · / are native
-//   splat, load, load_n, store, store_n       _n: the first n of kLanes, 0 ≤ n < kLanes; the rest reads as 0, is not written
-//   load_halves, store_halves                 kLanes binary16 values, widened and rounded to nearest even
+//   VecF, VecI, kLanes                        vector of floats, vector of int32, their length; + − · / are native
+//   splat, load, load_n, store, store_n       _n: the first n lanes, 0 ≤ n < kLanes; the others read as 0, are not written
+//   load_halves, store_halves                 kLanes binary16 values: widened; rounded to nearest even
 //   load_codes                                kLanes int8 values, as floats
 //   mul_add(a, b, c)                          a·b + c
 //   vmax, vmin, vabs, vsqrt, hsum, hmax
 //   select_less(a, b, yes, no)
 //   round_int, to_float, exp2i                to nearest even; exp2i(n) = 2^n for n in [−126, 127]
 //   transpose_block                           kLanes × kLanes of a matrix
-//   quantize_group                            32 floats to codes, and their sum
-//   ByteDot, NibbleDot                        the integer products: see linear-inl.h
+//   quantize_group                            32 floats to codes; returns their sum
+//   ByteDot, NibbleDot                        the integer products: see linear_tile-inl.h
 //   dot_i8                                    one exact int8 dot product
 //   WideDot, widen_group                      if FRUGAL_WIDENS is defined: see wide-inl.h
-//   kWideInputs, kByteStrips, …               the tile shapes that suit its registers
+//   kWideInputs, kByteStrips, …               tile shapes that fit its registers
 // clang-format on
 #pragma once
 
@@ -46,7 +45,7 @@
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
-// Tiles live in registers only if their loops are unrolled whole, which -O2 alone does not promise.
+// A tile stays in registers only if its loops are fully unrolled, which -O2 alone does not promise.
 #if defined(__clang__)
 #define FRUGAL_UNROLL _Pragma("clang loop unroll(full)")
 #else
@@ -58,7 +57,7 @@
 #else
 #define FRUGAL_VECTOR_REGISTER "+v"
 #endif
-// Keeps an accumulator in one register, and its additions in the order written: GCC reassociates integer sums into
-// trees that spill (170 × 384 × 1,536 on Zen 3: 78 GOP/s without, 131 with).
+// Keeps an accumulator in one register and its additions in the order written. GCC reassociates integer sums into trees
+// that spill (170 × 384 × 1,536 on Zen 3: 78 GOP/s without, 131 with).
 #define FRUGAL_KEEP(acc) asm("" : FRUGAL_VECTOR_REGISTER(acc))
 #define FRUGAL_INLINE inline __attribute__((always_inline, unused))

@@ -1,4 +1,4 @@
-// The kernels in plain C++, one lane: what every machine can run, and what the others are compared with.
+// The kernels in plain C++, one lane: they run on every machine, and the tests compare the others with them.
 #include "compute/kernels/isa/region.h"
 
 namespace frugal::kernels {

@@ -1,4 +1,4 @@
-// The tables that this build may hold, one an instruction set. Private to kernels/: others call kernels::table().
+// The tables of this build, one per instruction set. Private to kernels/: other rooms call kernels::table().
 #pragma once
 
 #include "compute/kernels/kernels.h"
