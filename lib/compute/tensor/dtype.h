@@ -1,4 +1,5 @@
-// Element types, in files and in memory.
+// Element types of tensors, in files and in memory, and the conversions between the float types. Not the block formats
+// of checkpoints: model/format/checkpoint.h has those.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ enum class DType : uint8_t {
   linear_f32 = 16,
   linear_f16 = 17,
   linear_i8 = 18,   // per output channel, symmetric
-  linear_i8g = 19,  // groups of 32 inputs, symmetric (lossless from Q8_0 but for the scale's rounding: none)
+  linear_i8g = 19,  // groups of 32 inputs, symmetric (lossless from Q8_0)
   linear_i4 = 20,   // groups of 32 inputs with scale and minimum (lossless from Q4_0 and Q4_1)
 };
 

@@ -1,7 +1,7 @@
-// How the weight of a linear layer lies in a pack: one layout for every instruction set, in the order the kernels read
-// it.
+// The layout of a linear layer's weight in a pack: the same for every instruction set, in the order in which kernels
+// read it.
 //
-// A weight W [outputs, inputs] is cut into blocks of 16 outputs; both dimensions are padded with zero-valued weights,
+// A weight W [outputs, inputs] is split into blocks of 16 outputs. Both dimensions are padded with zero weights,
 // outputs to a multiple of 16, inputs to a multiple of 32. Integer codes are unsigned, so that an unsigned × signed dot
 // product (VNNI vpdpbusd, AVX2 maddubs) takes weights first and signed activations second; NEON flips the top bit on
 // load.
@@ -15,7 +15,7 @@
 //               nibble input 16 + 4·t + i.
 //   linear_f16, linear_f32   [out_blocks][inputs][16 outputs]
 //
-// The bytes of the first four are the tensor's data in the pack; only linear_i8 has separate scales.
+// Records and codes are the tensor's data in the pack; only linear_i8 has separate scales.
 #pragma once
 
 #include <cstdint>
@@ -32,14 +32,14 @@ constexpr int64_t kInputGroup = 32;
 constexpr int64_t kRecordBytesI8g = kInputGroup * kOutputBlock + 2 * kOutputBlock;
 constexpr int64_t kRecordBytesI4 = kInputGroup * kOutputBlock / 2 + 4 * kOutputBlock;
 
-/// A linear weight, borrowed from wherever it is mapped.
+/// A linear weight, borrowed from the pack or buffer that holds it.
 struct PackedWeight {
   DType dtype = DType::linear_f32;
   int64_t outputs = 0;  // logical, not padded
   int64_t inputs = 0;
   const std::byte* data = nullptr;
   const float* scales = nullptr;  // [padded outputs], linear_i8 only
-  Pager* pager = nullptr;         // null: `data` is always there; otherwise it is while it is pinned (memory/pager.h)
+  Pager* pager = nullptr;         // null: `data` is always resident; otherwise only under a pin (memory/pager.h)
 
   int64_t out_blocks() const { return (outputs + kOutputBlock - 1) / kOutputBlock; }
   int64_t padded_inputs() const { return (inputs + kInputGroup - 1) / kInputGroup * kInputGroup; }
@@ -56,14 +56,14 @@ uint64_t packed_block_bytes(DType dtype, int64_t inputs);
 /// minimum (i4).
 void pack_block(DType dtype, std::span<const float> rows, int64_t inputs, std::byte* data, float* scales);
 
-/// The inverse: 16 rows (padding included) of `inputs` floats each.
+/// Inverse of pack_block(). rows: 16 rows (padding included) of `inputs` floats each.
 void unpack_block(const PackedWeight& weight, int64_t block, std::span<float> rows);
 
-/// One output's weights, `inputs` floats: how a tied embedding reads a token's row from the packed output matrix.
+/// The weights of one output, `inputs` floats: a tied embedding reads a token's row from the packed output matrix.
 void unpack_output(const PackedWeight& weight, int64_t output, std::span<float> row);
 
-/// Puts group codes that are already quantised (GGUF Q8_0, Q4_0, Q4_1) in place without rounding.
-/// codes: 32 values (i8g: −128…127 as stored + 128; i4: 0…15). record_block: start of the block; group: its index.
+/// Stores the codes of a group that is already quantised (GGUF Q8_0, Q4_0, Q4_1), without rounding. codes: 32 values
+/// (i8g: −128…127 as stored + 128; i4: 0…15). block_data: start of the block; group: index of the group in it.
 void put_group(DType dtype, std::byte* block_data, int64_t group, int64_t output_in_block,
                std::span<const uint8_t, 32> codes, uint16_t d_f16, uint16_t m_f16);
 

@@ -1,4 +1,4 @@
-// A tensor that is borrowed: pointer, type, shape. Copying a View copies no data.
+// A borrowed tensor: pointer, type, shape. Copying a View copies no data.
 #pragma once
 
 #include <array>
@@ -12,7 +12,8 @@
 
 namespace frugal {
 
-/// Up to four dimensions, outermost first. Dimensions are positive; sizes from files are checked before they come here.
+/// Up to four dimensions, outermost first. Dimensions are positive: sizes from files are checked before a Shape is
+/// made.
 class Shape {
  public:
   static constexpr int kMaxRank = 4;
@@ -34,7 +35,7 @@ class Shape {
   int rank_ = 0;
 };
 
-/// Row-major; rows of the last dimension may be further apart than they are long (row_stride, in elements).
+/// Row-major. Rows may be further apart than they are long (row_stride, in elements).
 struct View {
   void* data = nullptr;
   DType dtype = DType::f32;
@@ -50,7 +51,7 @@ struct View {
   bool dense() const { return row_stride == shape.cols(); }
   explicit operator bool() const { return data != nullptr; }
 
-  /// Typed pointer to a row. Checks the type, not the index: this is inside loops.
+  /// Typed pointer to a row. Checks neither type nor index: it is called inside loops.
   template <typename T = float>
   T* row(int64_t r) const {
     return static_cast<T*>(data) + r * row_stride;
