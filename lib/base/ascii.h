@@ -1,5 +1,5 @@
-// Bytes and characters of text that are told apart without decoding it: ASCII, and where UTF-8 characters begin.
-// Not Unicode: folding, classes of characters and repair are in text/.
+// Questions about text that need no decoding: ASCII classes, white space, and where UTF-8 characters begin. Not
+// Unicode: utf8.h decodes, rag/text folds and splits words.
 #pragma once
 
 #include <string>
@@ -7,22 +7,22 @@
 
 namespace frugal {
 
-/// Of a byte or a code point: 0 to 9 only.
+/// True for '0' to '9', as a byte or a code point.
 constexpr bool is_digit(char32_t c) {
   return c >= '0' && c <= '9';
 }
-/// At least one digit, and nothing else.
+/// True if `text` has at least one digit and nothing else.
 bool is_digits(std::string_view text);
 
-/// Of UTF-8: a byte that continues a character, so that no text may be cut before it.
+/// True for a UTF-8 continuation byte: a text must not be cut before it.
 constexpr bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
 }
 
-/// Without the spaces, tabs and line breaks at its ends.
+/// `text` without spaces, tabs and line breaks at its ends.
 std::string_view trim(std::string_view text);
 
-/// The text with its white space (space, tab, line breaks) made single, and none at its ends.
+/// `text` with each run of white space (space, tab, line breaks) replaced by one space, and none at its ends.
 std::string collapse_spaces(std::string_view text);
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// Arithmetic on sizes that came from a file: never wraps, never trusts.
+// Arithmetic on sizes read from a file: it never wraps.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 
 namespace frugal {
 
+/// a · b, or nullopt if the product exceeds 64 bits.
 inline std::optional<uint64_t> checked_mul(uint64_t a, uint64_t b) {
   uint64_t product;
   if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;

@@ -20,7 +20,7 @@ namespace {
 constexpr Isa kAllIsas[] = {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512vnni};
 
 #if defined(__x86_64__)
-// Clang 14 knows no __builtin_cpu_supports("f16c"). That the system saves the vector registers follows from AVX2.
+// Clang 14 has no __builtin_cpu_supports("f16c"). AVX2 implies that the system saves the vector registers.
 bool has_f16c() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
@@ -94,7 +94,7 @@ int available_cpus() {
 }
 
 void take_short_turns() {
-  // As the kernel's first version has it: glibc's own came late.
+  // The first version of the kernel's struct: glibc added its own late.
   struct Attributes {
     uint32_t size;
     uint32_t policy;
@@ -106,7 +106,7 @@ void take_short_turns() {
   attributes.size = sizeof attributes;
   if (::syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0) return;
   if (attributes.policy != SCHED_OTHER) return;
-  attributes.runtime_ns = 100'000;  // the least there is
+  attributes.runtime_ns = 100'000;  // the minimum
   ::syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 

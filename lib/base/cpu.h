@@ -1,4 +1,4 @@
-// What the processor can do, asked once.
+// Processor features: which kernels can run here, and how many threads. Not memory or load: telemetry/ has those.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace frugal {
 
-/// Instruction sets that have kernels, weakest first within an architecture. neon has its name and none yet: an ARM
-/// machine runs the scalar ones.
+/// Instruction sets, weakest first within an architecture. neon is reserved and has no kernels yet: an ARM machine runs
+/// the scalar ones.
 enum class Isa { scalar, neon, avx2, avx512vnni };
 
 std::string_view to_string(Isa isa);
@@ -17,16 +17,17 @@ std::string_view to_string(Isa isa);
 bool supports(Isa isa);
 /// Every ISA that this machine can run; scalar is always first.
 std::vector<Isa> supported_isas();
-/// The strongest supported one, or the one FRUGAL_ISA= names. Throws Error(usage) if that is unknown or not supported.
+/// The strongest supported ISA, or the one that FRUGAL_ISA names. Throws Error(usage) if that is unknown or not
+/// supported.
 Isa choose_isa();
 
-/// "AMD EPYC 7B13" or as the system names it; "unknown" where it does not.
+/// The processor's name as the system reports it ("AMD EPYC 7B13"), or "unknown".
 std::string cpu_model();
 /// Processors that this process may run on (its affinity mask).
 int available_cpus();
 
-/// For a thread that mostly waits for the disk: asks the scheduler for short turns, which it then gets at once, while
-/// others compute, and not when their turn is over (Linux 6.12; see sched_setattr(2)). Nothing elsewhere.
+/// For a thread that mostly waits for the disk: requests short time slices, so that the scheduler runs it as soon as it
+/// wakes, while other threads compute (Linux 6.12; see sched_setattr(2)). No effect elsewhere.
 void take_short_turns();
 
 }  // namespace frugal

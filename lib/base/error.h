@@ -1,5 +1,5 @@
-// The one exception type of the library: a code, what went wrong and where, and a hint what to do next.
-// Absence is not an error (use std::optional); a broken promise of our own is FRUGAL_CHECK.
+// The library's only exception type: a code, a message that says what went wrong and where, and a hint for the user.
+// Absence is not an error (use std::optional); a bug of our own is FRUGAL_CHECK.
 #pragma once
 
 #include <exception>
@@ -14,12 +14,12 @@ enum class Code {
   bad_input,      // an input that cannot be used: missing file, wrong type, not UTF-8
   corrupt_file,   // an input whose bytes contradict themselves
   io,             // the operating system refused: disk full, permission, unreadable
-  missing,        // a model or an index is not there
-  mismatch,       // a model or an index is there and is the wrong one
+  missing,        // a model or an index does not exist
+  mismatch,       // a model or an index exists and is the wrong one
   verify_failed,  // a verification ran and failed
   over_budget,    // the memory budget does not allow it
-  remote,         // a remote part is unavailable
-  internal,       // we are wrong
+  remote,         // a remote service is unavailable
+  internal,       // a bug of ours
 };
 
 /// Exit code of a tool that ends with `code` (docs/tools): 1 negative, 2 usage or bad input, 3 model or index missing
@@ -31,12 +31,12 @@ class Error : public std::exception {
  public:
   Error(Code code, std::string message) : code_(code), message_(std::move(message)) {}
 
-  /// Attaches what the user can do about it. Chains: `throw Error(...).hint(...)`.
+  /// Attaches advice for the user. Chains: `throw Error(...).hint(...)`.
   Error& hint(std::string text) {
     hint_ = std::move(text);
     return *this;
   }
-  /// Prefixes the message, for a caller that knows the file when the thrower knew only the field.
+  /// Prefixes the message with `where`: for a caller that knows the file where the thrower knew only the field.
   Error& within(std::string_view where) {
     message_ = std::string(where) + ": " + message_;
     return *this;
@@ -53,7 +53,7 @@ class Error : public std::exception {
   std::string hint_;
 };
 
-/// Error(io) naming `path` and the text of errno as it is now.
+/// Error(io): "cannot DOING 'PATH': " and the text of the current errno.
 Error io_error(std::string_view doing, std::string_view path);
 
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);

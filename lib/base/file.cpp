@@ -145,7 +145,8 @@ AtomicFile::~AtomicFile() {
 void AtomicFile::reserve(uint64_t bytes) {
   if (bytes == 0) return;
   const int status = ::posix_fallocate(fd_.get(), 0, static_cast<off_t>(bytes));
-  if (status == EOPNOTSUPP || status == EINVAL) return;  // a file system without it: the write will tell
+  if (status == EOPNOTSUPP || status == EINVAL)
+    return;  // the file system cannot reserve: write() will report a full disk
   if (status != 0) {
     errno = status;
     throw io_error("reserve space for", target_.native());

@@ -1,5 +1,5 @@
-// Files as this project uses them: mapped read-only, or published whole.
-// Not a stream library: small files are read at once, large ones are mapped or written in order.
+// Files: mapped read-only, read at once, or published whole. Not a stream library: a file is written in order or at
+// offsets and appears under its name when it is complete.
 #pragma once
 
 #include <cstddef>
@@ -29,13 +29,13 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
-/// What changes when somebody writes to a file: its size and the time of its last change.
+/// Changes when the file is written: its size and modification time.
 struct FileStamp {
   uint64_t bytes = 0;
   int64_t changed_ns = 0;
   bool operator==(const FileStamp&) const = default;
 };
-/// Of an open file. Throws Error(io).
+/// The stamp of an open file. Throws Error(io).
 FileStamp file_stamp(const FileDescriptor& fd);
 
 /// A whole file mapped read-only and shared. An empty file gives an empty span.
@@ -50,13 +50,13 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::filesystem::path& path() const { return path_; }
-  /// As it was when it was mapped.
+  /// The stamp at the time of mapping.
   const FileStamp& stamp() const { return stamp_; }
-  /// Whether `fd` is the file that is mapped, and not one that took its name since.
+  /// True if `fd` is the mapped file, and not a newer file of the same name.
   bool is_open_as(int fd) const;
-  /// Drops the pages of [offset, offset + length) from this process (not from the page cache).
+  /// Unmaps the pages of [offset, offset + length) from this process; they stay in the page cache.
   void release(uint64_t offset, uint64_t length) const;
-  /// Asks the kernel to read [offset, offset + length) ahead.
+  /// Prefetches [offset, offset + length) into the page cache.
   void prefetch(uint64_t offset, uint64_t length) const;
 
  private:
@@ -77,17 +77,18 @@ class AtomicFile {
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
 
-  /// Reserves `bytes` of disk now, so that a full disk is met before the work and not after it.
+  /// Allocates `bytes` of disk now, so that a full disk fails before the work and not after it.
   void reserve(uint64_t bytes);
   void write(std::span<const std::byte> bytes);
   void write(std::string_view text) { write(std::as_bytes(std::span(text.data(), text.size()))); }
-  /// For files written out of order: moves no offset, so resize() says where the file ends. Thread-safe.
+  /// Writes at an offset; offset() does not move, so resize() sets the file's length. Thread-safe.
   void write_at(uint64_t offset, std::span<const std::byte> bytes);
-  /// Makes the file `bytes` long: the length that publish() gives it if nothing more is appended.
+  /// Sets the file's length to `bytes`.
   void resize(uint64_t bytes);
   uint64_t offset() const { return offset_; }
-  /// Where the bytes are until publish(): for a writer that reads back what it wrote.
+  /// The file's path until publish(), for a writer that reads back its own output.
   const std::filesystem::path& temporary() const { return temporary_; }
+  /// fsync, rename to the target, fsync of the folder.
   void publish();
 
  private:
@@ -97,19 +98,18 @@ class AtomicFile {
   uint64_t offset_ = 0;
 };
 
-/// `text` as the whole content of the file at `path`, as AtomicFile publishes it. Throws Error(io).
+/// Publishes a file at `path` with the content `text`, by AtomicFile. Throws Error(io).
 void publish_file(const std::filesystem::path& path, std::string_view text);
 
-/// Whole content. Throws Error(io), or Error(bad_input) if it is larger than `limit` bytes.
+/// The whole content. Throws Error(io), or Error(bad_input) if the file is larger than `limit` bytes.
 std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t(1) << 32);
-/// What comes through a pipe until its other end is closed, or until reading fails.
+/// Reads a pipe until its other end is closed, or until reading fails.
 std::string read_to_end(const FileDescriptor& fd);
 
-/// An exclusive advisory lock (flock) on `path`, created if need be; held until destroyed.
+/// An exclusive advisory lock (flock) on `path`, which is created if needed. Held until destroyed.
 class FileLock {
  public:
-  /// Throws Error(io) if it cannot be created, Error(bad_input) "in use by another process" if another process holds
-  /// it.
+  /// Throws Error(io) if the file cannot be created, Error(bad_input) "in use by another process" if the lock is taken.
   explicit FileLock(const std::filesystem::path& path);
 
  private:

@@ -1,5 +1,4 @@
-// Two hashes with two purposes: SHA-256 names content (provenance, citations, caches); XXH3 finds accidents
-// (checksums).
+// Two hashes: SHA-256 identifies content (provenance, citations, caches); XXH3 detects accidental damage (checksums).
 #pragma once
 
 #include <array>
@@ -21,8 +20,9 @@ class Sha256 {
   ~Sha256();
   Sha256& update(std::span<const std::byte> bytes);
   Sha256& update(std::string_view text) { return update(std::as_bytes(std::span(text.data(), text.size()))); }
-  /// The digest in lower-case hexadecimal; the object starts anew.
+  /// The digest in lower-case hexadecimal. Resets the object.
   std::string hex();
+  /// The digest's bytes. Resets the object.
   std::array<uint8_t, 32> digest();
 
  private:
@@ -31,7 +31,7 @@ class Sha256 {
 };
 
 std::string sha256_hex(std::string_view text);
-/// HMAC-SHA-256 (RFC 2104) of `text` under `key`: what nobody without the key can foretell.
+/// HMAC-SHA-256 (RFC 2104) of `text` under `key`: unpredictable without the key.
 std::array<uint8_t, 32> hmac_sha256(std::string_view key, std::string_view text);
 std::string sha256_file(const std::filesystem::path& path);
 

@@ -1,5 +1,5 @@
-// Narration of the library. A library never prints: lines go to the sink that the process installed (cli/ does), or
-// nowhere.
+// Log lines of the library. The library itself never prints: lines go to the sink that the process installed (app/cli
+// does), or nowhere.
 #pragma once
 
 #include <fmt/format.h>
@@ -14,7 +14,7 @@ enum class LogLevel { error, warn, info, debug };
 
 using LogSink = std::function<void(LogLevel, std::string_view line)>;
 
-/// Installs the sink and the most verbose level that reaches it. Thread-safe; the sink itself is called under a lock.
+/// Installs the sink and the most verbose level that reaches it. Thread-safe; the sink is called under a lock.
 void set_log_sink(LogSink sink, LogLevel level);
 bool log_enabled(LogLevel level);
 void log_line(LogLevel level, std::string_view line);

@@ -59,7 +59,7 @@ double median(std::span<const double> samples) {
 double trimmed_mean(std::span<const double> samples, double share) {
   FRUGAL_CHECK(!samples.empty() && share >= 0 && share <= 0.5);
   std::vector<double> sorted(samples.begin(), samples.end());
-  // At least the middle sample or two are kept.
+  // At least the middle one or two samples are kept.
   const auto cut = std::min(static_cast<size_t>(share * static_cast<double>(sorted.size())), (sorted.size() - 1) / 2);
   std::sort(sorted.begin(), sorted.end());
   return mean(std::span(sorted).subspan(cut, sorted.size() - 2 * cut));

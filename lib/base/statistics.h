@@ -1,5 +1,5 @@
-// What samples say and how sure they are: percentiles for latencies, bootstrap intervals for comparisons.
-// Not a statistics package; deterministic, so that the same samples print the same report.
+// Statistics of samples: percentiles for latencies, bootstrap intervals for comparisons. Deterministic: the same
+// samples give the same report. Not a statistics package.
 #pragma once
 
 #include <cstdint>
@@ -13,23 +13,23 @@ namespace frugal {
 class Random {
  public:
   explicit Random(uint64_t seed) : state_(seed) {}
-  /// Evenly from 0 to count − 1.
+  /// Uniform over 0 to count − 1.
   size_t below(size_t count);
 
  private:
   uint64_t state_;
 };
 
-/// All of these throw Error(internal) for no samples.
+/// These functions throw Error(internal) for an empty sample.
 double mean(std::span<const double> samples);
-/// Of the samples as they are spread, n − 1 in the denominator; 0 for a single one.
+/// Sample standard deviation, with n − 1 in the denominator; 0 for a single sample.
 double standard_deviation(std::span<const double> samples);
 /// The p-th percentile, p from 0 to 100, interpolated linearly between ranks (type 7 of Hyndman & Fan 1996, numpy's
 /// default).
 double percentile(std::span<const double> samples, double p);
 double median(std::span<const double> samples);
-/// Mean without the `share` lowest and the `share` highest samples, from 0 to 0.5: nearly as sharp as the mean where
-/// there is no outlier, and not moved by them where there are.
+/// Mean without the lowest and the highest `share` of the samples, 0 to 0.5. Nearly as precise as the mean without
+/// outliers, and not moved by them.
 double trimmed_mean(std::span<const double> samples, double share);
 
 struct Interval {
@@ -42,23 +42,23 @@ constexpr int kResamples = 2000;  // the ends of a 95 % interval move by about 1
 /// Percentile bootstrap (Efron & Tibshirani 1993) of any statistic of one sample.
 Interval bootstrap(std::span<const double> samples, const std::function<double(std::span<const double>)>& statistic,
                    double confidence = 0.95, int resamples = kResamples, uint64_t seed = 1);
-/// Of mean(a) − mean(b), where a[i] and b[i] belong together (the same question under two settings).
+/// Interval of mean(a) − mean(b), where a[i] and b[i] belong together (the same question under two settings).
 Interval paired_bootstrap(std::span<const double> a, std::span<const double> b, double confidence = 0.95,
                           int resamples = kResamples, uint64_t seed = 1);
 
-/// How many times b is a, with its 95 % bootstrap interval.
+/// The ratio a / b with its 95 % bootstrap interval.
 struct Ratio {
   double value = 1;
   Interval ci95;
 };
-/// Of pairs that belong together: exp of the 20 % trimmed mean of log(a[i] / b[i]), pairs resampled whole. What both of
-/// a pair met (a hard question, a busy moment) cancels out. All samples above 0.
+/// Ratio of paired samples: exp of the 20 % trimmed mean of log(a[i] / b[i]); pairs are resampled whole. Effects on
+/// both samples of a pair (a hard question, a busy moment) cancel out. All samples must be above 0.
 Ratio paired_ratio(std::span<const double> a, std::span<const double> b);
-/// Of median(a) / median(b), where the two were sampled independently.
+/// median(a) / median(b), for two independent samples.
 Ratio unpaired_ratio(std::span<const double> a, std::span<const double> b);
 
-/// Positions of the samples whose modified z-score, |x − median| / (1.4826 · median |x − median|), is above 14.826
-/// (Iglewicz & Hoaglin 1993 with hyperfine's threshold): flagged, not dropped.
+/// Indices of the samples whose modified z-score, |x − median| / (1.4826 · median |x − median|), is above 14.826
+/// (Iglewicz & Hoaglin 1993 with hyperfine's threshold). They are flagged, not dropped.
 std::vector<size_t> outliers(std::span<const double> samples);
 
 struct Summary {

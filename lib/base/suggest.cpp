@@ -23,7 +23,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 std::string nearest_name(std::string_view word, std::span<const std::string> candidates) {
-  constexpr size_t kLongestName = 100;  // beyond it nothing is a misspelt name, and the distance is quadratic
+  constexpr size_t kLongestName = 100;  // longer words are no misspelt names, and the distance costs quadratic time
   if (word.size() > kLongestName) return {};
   std::string best;
   size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;

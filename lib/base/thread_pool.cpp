@@ -1,3 +1,10 @@
+// How a loop runs. The caller publishes it by one store to `state`, wakes sleeping workers, and works itself. Workers
+// that see the new number join while the loop is open, then all take ranges from `next` until none is left. The caller
+// closes the loop, so that no worker can join any more, and waits until the workers inside have left. A worker that
+// slept through a short loop is therefore not waited for: the loop ends without it.
+//
+// Between loops a worker spins for kSpin, since the next loop of a forward pass follows within microseconds and waking
+// a thread takes about 5 µs; only then does it sleep on the condition variable.
 #include "base/thread_pool.h"
 
 #include <algorithm>
@@ -17,8 +24,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Longer than the gap between two loops of a forward pass, shorter than what a waiting core is worth. In time, not in
-// turns: a pause takes 40 cycles on one processor and 140 on another.
+// Longer than the gap between two loops of a forward pass, yet short enough to cost other work little. In time, not in
+// iterations: a pause takes 40 cycles on one processor and 140 on another.
 constexpr Clock::duration kSpin = std::chrono::microseconds(30);
 
 inline void relax() {
@@ -29,7 +36,7 @@ inline void relax() {
 #endif
 }
 
-// Waits for `done` without sleeping, kSpin at most; whether it came.
+// Spins until `done` is true, kSpin at most. Returns whether it became true.
 template <typename Done>
 bool spin_until(const Done& done) {
   const Clock::time_point deadline = Clock::now() + kSpin;
@@ -42,12 +49,10 @@ bool spin_until(const Done& done) {
   return done();
 }
 
-// One word tells everything about the loop that runs: which it is, whether workers may still join it, and how many are
-// in it. The caller closes it once no range is left and then waits for those inside only: a worker that slept through a
-// short loop is not waited for.
+// `state` holds the loop's number (upper 32 bits), whether workers may still join it (kOpen), and how many workers are
+// inside (lower 31 bits).
 constexpr uint64_t kOpen = uint64_t(1) << 31;
-constexpr uint64_t kLoop =
-    uint64_t(1) << 32;  // the loop's number counts in the upper half, the workers inside in the lower
+constexpr uint64_t kLoop = uint64_t(1) << 32;  // one step of the loop's number
 constexpr uint64_t loop_of(uint64_t state) {
   return state / kLoop;
 }
@@ -62,12 +67,12 @@ struct ThreadPool::Shared {
   std::atomic<uint64_t> state{0};
   std::atomic<bool> stop{false};
 
-  // Only to sleep and to wake: `sleeping` spares the caller the system call while the workers spin.
+  // For sleeping and waking only: `sleeping` saves the caller a system call while the workers spin.
   std::mutex mutex;
   std::condition_variable wake;
   std::atomic<int> sleeping{0};
 
-  // The loop. Written while it is closed and nobody is inside; read by those inside.
+  // The loop. Written while it is closed and no worker is inside; read by the workers inside.
   const std::function<void(int64_t, int64_t)>* body = nullptr;
   int64_t count = 0;
   int64_t grain = 1;
@@ -118,7 +123,7 @@ struct ThreadPool::Shared {
 
   void wake_sleepers() {
     if (sleeping.load() == 0) return;
-    { std::lock_guard lock(mutex); }  // nobody is between looking at the state and falling asleep
+    { std::lock_guard lock(mutex); }  // no worker is between checking the state and falling asleep
     wake.notify_all();
   }
 };
@@ -152,8 +157,8 @@ void ThreadPool::parallel_for(int64_t count, int64_t grain, const std::function<
   s.wake_sleepers();
   s.work();
   s.state.fetch_and(~kOpen, std::memory_order_acquire);
-  // Those inside are in their last range. A short spin, then the time slice is given away: on a machine with more
-  // threads than cores the worker needs it.
+  // The workers inside are in their last range. After a short spin the caller yields its time slice: on a machine with
+  // more threads than cores a worker needs it.
   const auto empty = [&] { return inside(s.state.load(std::memory_order_acquire)) == 0; };
   if (!spin_until(empty))
     while (!empty()) std::this_thread::yield();

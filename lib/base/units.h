@@ -1,4 +1,4 @@
-// Sizes as people write them ("64MiB", "1.5G") and as they read them ("64.0 MiB"); times as they read them.
+// Sizes and times between programs and people: parses "64MiB" or "1.5G", prints "64.0 MiB".
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ constexpr uint64_t kKiB = 1024;
 constexpr uint64_t kMiB = 1024 * kKiB;
 constexpr uint64_t kGiB = 1024 * kMiB;
 
-/// Bytes of "64MiB", "1.5G", "200 MB", "4096". K, M, G, T and KiB… are powers of 1024, KB, MB… powers of 1000.
-/// Throws Error(usage) that names `what` for anything else, negative and overflowing values included.
+/// The bytes of "64MiB", "1.5G", "200 MB", "4096". K, M, G, T and KiB… are powers of 1024; KB, MB… powers of 1000.
+/// Throws Error(usage) that names `what` for any other text, including negative and overflowing values.
 uint64_t parse_bytes(std::string_view text, std::string_view what = "size");
 
 std::string format_bytes(uint64_t bytes);

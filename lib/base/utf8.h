@@ -17,6 +17,7 @@ struct CodePoint {
   bool well_formed = true;  // false: value is U+FFFD in place of the bytes
 };
 
+/// decode_utf8() for a lead byte that is not ASCII.
 CodePoint decode_multibyte(std::string_view text, size_t at);
 
 /// The code point that starts at byte `at` < text.size().
@@ -29,9 +30,10 @@ inline CodePoint decode_utf8(std::string_view text, size_t at) {
 /// The code point that ends at byte `end` > 0 of well-formed text.
 CodePoint decode_utf8_before(std::string_view text, size_t end);
 
+/// Appends a code point in UTF-8.
 void append_utf8(std::string& out, char32_t value);
 
-/// UTF-8 with every ill-formed byte replaced by U+FFFD (Unicode's maximal-subpart practice).
+/// `text` with each maximal ill-formed subpart replaced by U+FFFD.
 std::string repair_utf8(std::string_view text);
 bool is_valid_utf8(std::string_view text);
 

@@ -1,4 +1,4 @@
-// Which build this is.
+// The version and commit of this build.
 #pragma once
 
 #include <string_view>
@@ -6,7 +6,7 @@
 namespace frugal {
 
 std::string_view version();  // "0.1.0"
-/// Commit the sources were built from, as `git describe --always --dirty` has it; "unknown" outside a clone.
+/// Commit of the sources, as `git describe --always --dirty` prints it; "unknown" outside a clone.
 std::string_view commit();
 
 }  // namespace frugal
