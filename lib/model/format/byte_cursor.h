@@ -1,5 +1,5 @@
-// Reads forward through a bounded range of bytes that nobody vouches for; no read leaves it, and every failure says
-// where. Little-endian, as every format here is.
+// Reads forward through a bounded range of untrusted bytes. No read leaves the range, and every failure names its
+// offset. Little-endian, like every format here.
 #pragma once
 
 #include <fmt/format.h>
@@ -18,13 +18,13 @@ namespace frugal {
 
 class ByteCursor {
  public:
-  /// where: the format and the file, as errors name them: "GGUF 'model.gguf'". Offsets count from the begin of `bytes`.
+  /// where: format and file for error messages: "GGUF 'model.gguf'". Offsets count from the beginning of `bytes`.
   ByteCursor(std::span<const std::byte> bytes, uint64_t offset, std::string where)
       : bytes_(bytes), offset_(offset), where_(std::move(where)) {}
 
   uint64_t offset() const { return offset_; }
   uint64_t remaining() const { return bytes_.size() - offset_; }
-  /// What comes next, without taking it: `limit` bytes, or fewer at the end.
+  /// The next `limit` bytes, or fewer at the end, without consuming them.
   std::string_view peek_text(uint64_t limit) const {
     const auto next = bytes_.subspan(offset_, std::min(limit, remaining()));
     return {reinterpret_cast<const char*>(next.data()), next.size()};
@@ -39,6 +39,7 @@ class ByteCursor {
         .hint("download the file again");
   }
 
+  /// Consumes `bytes` bytes. Throws Error(corrupt_file) that names `what` if fewer remain; so do the two below.
   std::span<const std::byte> take(uint64_t bytes, std::string_view what) {
     if (!fits(offset_, bytes, bytes_.size())) fail(fmt::format("{} of {} bytes runs past the end", what, bytes));
     const auto taken = bytes_.subspan(offset_, bytes);

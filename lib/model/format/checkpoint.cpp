@@ -66,7 +66,7 @@ void sort_by_name(std::vector<SourceTensor>& tensors, const std::filesystem::pat
   const auto twice = std::adjacent_find(tensors.begin(), tensors.end(),
                                         [](const SourceTensor& a, const SourceTensor& b) { return a.name == b.name; });
   if (twice != tensors.end())
-    throw Error(Code::corrupt_file, fmt::format("'{}': tensor '{}' is there twice", file.native(), twice->name));
+    throw Error(Code::corrupt_file, fmt::format("'{}': tensor '{}' appears twice", file.native(), twice->name));
 }
 
 const SourceTensor* Checkpoint::find(std::string_view name) const {
@@ -86,8 +86,8 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path) {
   if (magic.starts_with("GGUF")) return open_gguf(path);
   if (is_pytorch(magic)) return open_pytorch_file(path);
   if (magic.starts_with("FRUGALPK"))
-    throw Error(Code::bad_input, fmt::format("'{}' is a pack already", path.native()))
-        .hint("give the checkpoint that it was made from");
+    throw Error(Code::bad_input, fmt::format("'{}' is already a pack", path.native()))
+        .hint("give the checkpoint from which it was made");
   if (magic.size() > 8 && magic[8] == '{') return open_safetensors_file(path);
   throw Error(Code::bad_input, fmt::format("'{}' is neither GGUF, safetensors nor PyTorch ({})", path.native(),
                                            magic.empty() ? "it is empty" : "unknown first bytes"))

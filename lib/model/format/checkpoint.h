@@ -1,6 +1,6 @@
-// A model as others publish it: named tensors, a configuration, a tokenizer. One interface over safetensors and
-// PyTorch folders and GGUF files. Reading is by block, so that quantising never holds a whole model. Not a runtime
-// format: see pack.h.
+// A published model: named tensors, a configuration, a tokenizer. One interface over safetensors and PyTorch folders
+// and GGUF files. Tensors are read by block, so that quantising never holds a whole model. Not a runtime format: see
+// pack.h.
 #pragma once
 
 #include <cstdint>
@@ -19,10 +19,10 @@ namespace frugal {
 /// Element encoding in a source file. The k-quants and legacy quants are GGUF's block formats.
 enum class SourceType { f32, f16, bf16, f64, i8, u8, i32, i64, q8_0, q4_0, q4_1, q5_0, q5_1, q4_k, q5_k, q6_k };
 std::string_view to_string(SourceType type);
-/// True for the types that hold fewer than 16 bits a weight.
+/// True for types of fewer than 16 bits a weight.
 bool is_quantized(SourceType type);
 
-/// Elements and bytes of one block of a type; plain types are blocks of one element.
+/// Elements and bytes of one block of a type. A plain type's block is one element.
 struct SourceBlock {
   int64_t elements = 1;
   int64_t bytes = 0;
@@ -36,14 +36,13 @@ struct SourceTensor {
   std::span<const std::byte> data;  // mapped; validated against the file's size
 };
 
-/// Rows [row_begin, row_begin + row_count) of a tensor as fp32; out holds row_count · cols floats.
-/// Throws Error(bad_input) for integer types.
+/// Converts rows [row_begin, row_begin + row_count) of a tensor to fp32. out: row_count · cols floats. Throws
+/// Error(bad_input) for integer types.
 void read_rows_f32(const SourceTensor& tensor, int64_t row_begin, int64_t row_count, std::span<float> out);
 
-/// One group of 32 of a quantised row, as codes with scale and minimum, for repacking without rounding the weights:
-/// see compute/tensor/packed.h put_group. Q8_0: value = d · (code − 128); Q4_0, Q4_1, Q4_K: value = d · code + m.
-/// Exact for Q8_0, Q4_0 and Q4_1; for Q4_K the codes are exact and the two products d · scale and dmin · min are
-/// rounded to f16.
+/// 32 codes of a quantised row with scale and minimum, to be repacked without rounding the weights (put_group in
+/// compute/tensor/packed.h). Q8_0: value = d · (code − 128); Q4_0, Q4_1, Q4_K: value = d · code + m. Exact for Q8_0,
+/// Q4_0 and Q4_1. For Q4_K the codes are exact, and the two products d · scale and dmin · min are rounded to f16.
 struct SourceGroup {
   uint8_t codes[32];
   uint16_t d_f16 = 0;
@@ -52,7 +51,7 @@ struct SourceGroup {
 bool has_source_groups(SourceType type);
 SourceGroup read_group(const SourceTensor& tensor, int64_t row, int64_t group);
 
-/// Where a checkpoint's tokenizer comes from; text/ turns it into flat tables.
+/// The raw parts of a checkpoint's tokenizer; model/tokenize turns them into flat tables.
 struct TokenizerSource {
   std::string tokenizer_json;    // content of tokenizer.json, or empty
   std::string tokenizer_config;  // content of tokenizer_config.json, or empty
@@ -66,7 +65,7 @@ struct TokenizerSource {
   std::vector<int32_t> gguf_token_types;
   std::optional<int64_t> gguf_bos, gguf_eos, gguf_unk, gguf_pad, gguf_sep, gguf_cls;
   bool gguf_add_bos = false, gguf_add_eos = false, gguf_add_space_prefix = false;
-  std::string chat_template;  // from either, or empty
+  std::string chat_template;  // from tokenizer_config.json or GGUF, or empty
 };
 
 class Checkpoint {
@@ -80,28 +79,28 @@ class Checkpoint {
   /// Sorted by name.
   virtual std::span<const SourceTensor> tensors() const = 0;
   const SourceTensor* find(std::string_view name) const;
-  /// Drops the pages under `data`, part of a tensor, from this process: what has been read once is not kept.
+  /// Releases the mapped pages under `data`, part of a tensor: weights that are read once need not stay resident.
   virtual void release(std::span<const std::byte> data) const { static_cast<void>(data); }
 
-  /// Configuration by Hugging Face's key for a folder ("num_hidden_layers"; nested keys dotted:
-  /// "rope_scaling.factor"), by GGUF's for GGUF ("llama.block_count"). Absent or of another type is nullopt; a boolean
-  /// is the integer 0 or 1, an integer is a number too.
+  /// A configuration value, by Hugging Face's key for a folder ("num_hidden_layers"; nested keys dotted:
+  /// "rope_scaling.factor"), by GGUF's key for GGUF ("llama.block_count"). nullopt if absent or of another type. A
+  /// boolean reads as integer 0 or 1, an integer also as a number.
   virtual std::optional<std::string> text(std::string_view key) const = 0;
   virtual std::optional<int64_t> integer(std::string_view key) const = 0;
   virtual std::optional<double> number(std::string_view key) const = 0;
   virtual std::vector<double> numbers(std::string_view key) const = 0;  // a list of numbers; empty if absent
 
   virtual TokenizerSource tokenizer() const = 0;
-  /// Content of a side file of a folder ("modules.json", "1_Pooling/config.json"); nullopt if absent, for a GGUF file,
-  /// or if the name leads out of the folder.
+  /// Content of a side file of the folder ("modules.json", "1_Pooling/config.json"). nullopt if it does not exist, for
+  /// a GGUF file, and if the name leads out of the folder.
   virtual std::optional<std::string> side_file(std::string_view name) const = 0;
-  /// The files whose bytes make up this checkpoint, in a stable order; provenance hashes them.
+  /// The files that this checkpoint consists of, in a stable order; provenance hashes them.
   virtual std::vector<std::filesystem::path> files() const = 0;
 };
 
-/// Opens a Hugging Face folder, a .safetensors, .pt or .bin file (config.json beside it) or a .gguf file, told apart by
-/// content, not by name. Reads headers only; the tensors' data is mapped. Throws Error(missing | bad_input |
-/// corrupt_file | io) naming file, field and offset.
+/// Opens a Hugging Face folder, a .safetensors, .pt or .bin file (config.json beside it) or a .gguf file, recognised by
+/// content, not by name. Reads headers only; tensor data is mapped. Throws Error(missing | bad_input | corrupt_file |
+/// io) naming file, field and offset.
 std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path);
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
-// Every element type of a checkpoint as fp32, and the groups of those that repack without loss.
-// The block layouts are ggml's (ggml-common.h, ggml-quants.c); tests/golden/gguf holds an independent decoding of each.
+// Converts every element type of a checkpoint to fp32, and reads the groups that repack without loss. The block layouts
+// are ggml's (ggml-common.h, ggml-quants.c); tests/golden/gguf holds an independent decoding of each.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,8 +28,9 @@ int byte_at(const std::byte* at, int64_t i) {
   return static_cast<int>(at[i]);
 }
 
-// The 6-bit scale and minimum of sub-block j (0…7) of Q4_K and Q5_K, packed into 12 bytes: the low 6 bits of the first
-// four of each lie whole, the last four are split between a nibble and the top bits of the first.
+// The 6-bit scale and minimum of sub-block j (0…7) of Q4_K and Q5_K, packed into 12 bytes. For j < 4 the low 6 bits of
+// bytes j and j + 4 hold them. For j ≥ 4 the low 4 bits are the two nibbles of byte j + 4, and the high 2 bits are the
+// top bits of bytes j − 4 and j.
 struct ScaleMin {
   int scale;
   int minimum;
@@ -189,7 +190,7 @@ SourceGroup group_q8_0(const std::byte* block) {
 SourceGroup group_q4_0(const std::byte* block) {
   SourceGroup group;
   group.d_f16 = load<uint16_t>(block);
-  group.m_f16 = f32_to_f16(-8 * f16_to_f32(group.d_f16));  // exact: three powers of two further up
+  group.m_f16 = f32_to_f16(-8 * f16_to_f32(group.d_f16));  // exact: 8 is a power of two
   split_nibbles(block + 2, group.codes);
   return group;
 }

@@ -1,6 +1,5 @@
-// A JSON configuration as flat, dotted keys: {"rope_scaling": {"factor": 8}} is "rope_scaling.factor".
-// Not a JSON library: what a config.json holds and no more. Nesting is bounded, so hostile files cannot exhaust the
-// stack.
+// A JSON configuration as flat, dotted keys: {"rope_scaling": {"factor": 8}} is "rope_scaling.factor". Not a JSON
+// library: it covers config.json. Nesting is bounded, so hostile files cannot exhaust the stack.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +19,7 @@ class FlatJson {
   FlatJson(std::string_view json, std::string_view file);
 
   std::optional<std::string> text(std::string_view key) const;
-  /// A boolean is 0 or 1.
+  /// A boolean reads as 0 or 1.
   std::optional<int64_t> integer(std::string_view key) const;
   std::optional<double> number(std::string_view key) const;
   /// A list of numbers; empty if absent or if it holds anything else.

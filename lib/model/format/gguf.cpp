@@ -108,7 +108,7 @@ class Cursor : public ByteCursor {
   }
 };
 
-// A value where it lies in the file. Arrays are read on demand: a vocabulary stays in the map until it is asked for.
+// A value in the mapped file. Arrays are decoded on demand: a vocabulary stays in the file until it is needed.
 struct Value {
   ValueType type = ValueType::u8;  // of the elements, if is_array
   bool is_array = false;
@@ -250,7 +250,7 @@ class GgufFile final : public Checkpoint {
       if (value.type == ValueType::array) cursor_.fail(shown + " is an array of arrays");
     }
     value.bytes = skip_values(value, shown);
-    if (!metadata_.emplace(key, value).second) cursor_.fail(shown + " is there twice");
+    if (!metadata_.emplace(key, value).second) cursor_.fail(shown + " appears twice");
   }
 
   // Walks over the values, so that everything read later lies inside the file.

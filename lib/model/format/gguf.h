@@ -8,7 +8,7 @@
 
 namespace frugal {
 
-/// Throws Error(corrupt_file | bad_input) naming file, field and offset.
+/// Opens a GGUF file; tensor data is mapped. Throws Error(corrupt_file | bad_input) naming file, field and offset.
 std::unique_ptr<Checkpoint> open_gguf(const std::filesystem::path& file);
 
 }  // namespace frugal

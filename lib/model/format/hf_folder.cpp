@@ -140,7 +140,8 @@ std::vector<std::string> shards_of(const std::filesystem::path& folder, std::str
   }
   for (const std::string& name : names)
     if (std::error_code status; !std::filesystem::exists(folder / name, status))
-      throw Error(Code::bad_input, fmt::format("'{}' names the shard '{}', which is not there", file, printable(name)))
+      throw Error(Code::bad_input,
+                  fmt::format("'{}' names the shard '{}', which does not exist", file, printable(name)))
           .hint("download the missing file");
   return {names.begin(), names.end()};
 }

@@ -19,7 +19,7 @@ std::optional<Number> parse_number(std::string_view text) {
 
 std::string_view ModelConfig::require_text(std::string_view key) const {
   const std::optional<std::string_view> value = text(key);
-  if (!value) fail(fmt::format("config key '{}' is not there", key));
+  if (!value) fail(fmt::format("config key '{}' is missing", key));
   return *value;
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 using namespace pack_layout;
 
-// Tables are read by copy: a hostile file may put them at any address.
+// Table entries are copied out: in a hostile file they may be misaligned.
 template <typename Entry>
 Entry entry_at(std::span<const std::byte> bytes, uint64_t offset) {
   Entry entry;
@@ -135,7 +135,7 @@ struct Pack::Reader {
     for (uint64_t i = 0; i < header.tensor_count; ++i) {
       pack.tensors_.push_back(read_tensor(i));
       if (i > 0 && pack.tensors_[i - 1].name >= pack.tensors_[i].name)
-        pack.fail(fmt::format("tensor {} is out of order or twice in the table", i));
+        pack.fail(fmt::format("tensor {} is out of order or repeated in the table", i));
     }
   }
 
@@ -145,7 +145,7 @@ struct Pack::Reader {
       const auto entry = entry_at<ConfigEntry>(pack.config_table_, i * sizeof(ConfigEntry));
       const std::string_view key = checked_string(entry.key, "key of config", i);
       checked_string(entry.value, "value of config", i);
-      if (i > 0 && previous >= key) pack.fail(fmt::format("config entry {} is out of order or twice", i));
+      if (i > 0 && previous >= key) pack.fail(fmt::format("config entry {} is out of order or repeated", i));
       previous = key;
     }
   }
@@ -180,7 +180,7 @@ std::optional<PackTensor> Pack::find(std::string_view name) const {
 
 PackTensor Pack::require(std::string_view name) const {
   const std::optional<PackTensor> tensor = find(name);
-  if (!tensor) fail(fmt::format("tensor '{}' is not there", name));
+  if (!tensor) fail(fmt::format("tensor '{}' is missing", name));
   return *tensor;
 }
 
@@ -217,7 +217,7 @@ void Pack::page(Budget& budget, const PagerOptions& options) {
   std::erase_if(pieces, [](const Piece& piece) { return piece.bytes.empty(); });
   std::sort(pieces.begin(), pieces.end(),
             [](const Piece& a, const Piece& b) { return a.bytes.data() < b.bytes.data(); });
-  // Matrices with nothing but padding between them are one run.
+  // Adjacent matrices with only padding between them form one run.
   std::vector<std::span<const std::byte>> runs;
   bool joins = false;
   for (const Piece& piece : pieces) {

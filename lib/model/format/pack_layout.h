@@ -1,5 +1,5 @@
-// The bytes of a pack, version 1 (docs/pack-format.md). Private to the reader and the writer; little-endian, no padding
-// that the compiler could choose.
+// The bytes of a pack, version 1 (docs/pack-format.md). Private to the reader and the writer. Little-endian, without
+// implicit padding.
 #pragma once
 
 #include <bit>
@@ -18,7 +18,7 @@ constexpr char kFooterMagic[8] = {'P', 'A', 'C', 'K', 'D', 'O', 'N', 'E'};
 constexpr uint32_t kVersion = 1;
 
 constexpr uint64_t kAlignment = 64;  // a cache line, and a whole AVX-512 vector
-constexpr uint64_t kPage = 4096;  // tensors of a page and more start on one, so that releasing one spares its neighbour
+constexpr uint64_t kPage = 4096;     // tensors of at least a page are page-aligned: releasing one spares its neighbour
 constexpr uint64_t kMaxMetadataBytes = 100'000'000;
 
 /// At offset 0. The tables follow in the order of their counts, without gaps, then the strings.
@@ -29,7 +29,7 @@ struct PackHeader {
   uint32_t config_count;
   uint32_t blob_count;
   uint64_t string_bytes;
-  uint64_t metadata_bytes;  // header, tables and strings: what the footer's checksum covers
+  uint64_t metadata_bytes;  // header, tables and strings: the range of the footer's checksum
   uint64_t file_bytes;
   uint64_t reserved[2];
 };
@@ -88,8 +88,8 @@ struct TensorBytes {
   uint64_t scales = 0;
 };
 
-/// Bytes that a tensor of this type and shape takes; nullopt if the type does not fit the shape or the count would
-/// wrap. Dimensions may come from a hostile file.
+/// Bytes of a tensor of this type and shape; nullopt if the type does not fit the shape or the count would wrap.
+/// Dimensions may come from a hostile file.
 inline std::optional<TensorBytes> tensor_bytes(DType dtype, const Shape& shape) {
   constexpr int64_t kMaxDim = int64_t(1) << 31;
   uint64_t elements = 1;
@@ -111,7 +111,7 @@ inline std::optional<TensorBytes> tensor_bytes(DType dtype, const Shape& shape) 
                      dtype == DType::linear_i8 ? padded_outputs * sizeof(float) : 0};
 }
 
-/// Where a tensor of `bytes` may start, at or after `offset`.
+/// The first offset at or after `offset` where a tensor of `bytes` may start.
 inline uint64_t align_tensor(uint64_t offset, uint64_t bytes) {
   return round_up(offset, bytes >= kPage ? kPage : kAlignment);
 }

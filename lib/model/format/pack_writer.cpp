@@ -16,8 +16,8 @@ using namespace pack_layout;
 
 namespace {
 
-// The disjoint ranges of a section that have been written; neighbours melt together, so a section written in order is
-// one.
+// The disjoint byte ranges of a section written so far. Adjacent ranges are merged, so a section written in order is
+// one range.
 class WrittenRanges {
  public:
   void add(uint64_t begin, uint64_t end) {
@@ -114,8 +114,8 @@ struct PackWriter::State {
     FRUGAL_CHECK(metadata_bytes <= kMaxMetadataBytes);
   }
 
-  // What every run touches lies together in front: vectors, scales, tables, blobs. The weights of linear layers follow
-  // in the order of the plan without anything between them, so that they can be paged in long runs (memory/pager.h).
+  // Everything that each run touches comes first: vectors, scales, tables, blobs. The weights of linear layers follow
+  // in the plan's order without gaps, so that they can be paged in long runs (memory/pager.h).
   void place_everything() {
     uint64_t offset = metadata_bytes;
     for (size_t i = 0; i < plan.size(); ++i) {
@@ -154,8 +154,8 @@ struct PackWriter::State {
     }
   }
 
-  // Data may have come in any order, so the checksums are taken from the file: they vouch for what was written, not for
-  // what was meant.
+  // Data may arrive in any order, so checksums are computed from the file: they cover the bytes that were written, not
+  // the bytes that were meant.
   void add_checksums() {
     const MappedFile written(file.temporary());
     const auto checksum = [&](uint64_t offset, uint64_t bytes) {

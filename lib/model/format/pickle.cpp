@@ -1,4 +1,26 @@
-// Opcodes by the names of Python's pickletools, which documents each.
+// A pickle is a program for a machine with a stack, a memo (an array of values for later reuse) and nothing else. An
+// opcode pushes a literal, or takes values from the stack and pushes a result; at STOP one value is left, the root.
+// Three things make pickles dangerous in Python, and each is closed here:
+//
+// - GLOBAL and STACK_GLOBAL name any attribute of any module. Here a name must be in kAllowed; the value that they push
+//   is an index into it, never something that could be called.
+// - REDUCE calls a callable with arguments. Here it is a switch over the allowed names: OrderedDict() gives an empty
+//   dict, _rebuild_tensor_v2 records a PickleTensor, _rebuild_parameter returns its first argument. A storage cannot be
+//   called, only named in a persistent id.
+// - BUILD and backward hooks set attributes or hold code. Here BUILD accepts only the "_metadata" that torch hangs on a
+//   state dict and ignores it; hooks must be empty.
+//
+// How values live. Lists, tuples and dicts are rows of `containers_`, tensors and storages rows of their own tables,
+// and texts stay in the mapped file. The stack and the memo hold handles (PickleValue). A list that contains itself is
+// thus an index that occurs in its own row: legal, harmless, and never followed by recursion, since neither the
+// interpreter nor the destructor recurses.
+//
+// MARK remembers the height of the stack; the opcode that closes it (TUPLE, APPENDS, SETITEMS, POP_MARK) takes the
+// values above. Nothing may reach below the last mark (floor()), so a program cannot take values that belong to an
+// enclosing container.
+//
+// Every resource has a limit (below), so a hostile program either ends or fails with an offset. Opcodes have the names
+// of Python's pickletools, which documents each.
 #include "model/format/pickle.h"
 
 #include <fmt/format.h>
@@ -13,8 +35,8 @@
 namespace frugal {
 namespace {
 
-// A tensor of a saved model takes 5 containers, some 21 values and 10 places in the memo: each limit leaves room for
-// the 65,536 tensors that a GGUF file may have, and together they bound the memory at some 100 MB.
+// A tensor of a saved model takes 5 containers, some 21 values and 10 memo entries. Each limit leaves room for the
+// 65,536 tensors that a GGUF file may have; together they bound the memory at some 100 MB.
 constexpr uint64_t kMaxProgramBytes = 100'000'000;  // the limit of the other formats' headers
 constexpr size_t kMaxTensors = 65'536;
 constexpr size_t kMaxContainers = 1 << 19;
@@ -31,7 +53,7 @@ constexpr std::string_view kConvertHint =
 
 enum class Role { ordered_dict, rebuild_tensor, rebuild_parameter, storage };
 
-// All that a pickle may name.
+// The names that a pickle may use.
 struct Allowed {
   std::string_view module, name;
   Role role;
@@ -92,7 +114,7 @@ enum Opcode : uint8_t {
   kFrame = 0x95,
 };
 
-// Opcodes that make objects of named classes, for an error that says what was met; the rest are named by their number.
+// Names of the opcodes that build objects of arbitrary classes, for error messages; other opcodes are shown as numbers.
 std::string opcode_name(uint8_t opcode) {
   struct Named {
     uint8_t opcode;
@@ -107,7 +129,7 @@ std::string opcode_name(uint8_t opcode) {
   return known != kNamed.end() ? std::string(known->name) : fmt::format("{:#04x}", opcode);
 }
 
-// Names that merely look like others must not do so in an error: what is not plain ASCII is shown by its bytes.
+// For error messages: bytes that are not plain ASCII are shown in hex, so that a name cannot imitate another.
 std::string escaped(std::string_view name) {
   std::string result;
   for (const char c : name.substr(0, kMaxNameBytes)) {
@@ -316,7 +338,7 @@ class Pickle::Machine {
 
   void push_integer(int64_t value) { push({PickleKind::integer, 0, value}); }
 
-  // Little-endian, of any length; 64 bits hold every size there is.
+  // A little-endian integer of any length; 64 bits hold every valid size.
   int64_t read_long() {
     const auto length = program_.read<uint8_t>("LONG1");
     if (length > sizeof(int64_t)) fail(fmt::format("an integer of {} bytes", length));
@@ -367,7 +389,7 @@ class Pickle::Machine {
     add_to_top(items);
   }
 
-  // A frame is a hint for readers that fetch in pieces; here it need only be inside the program.
+  // A frame is a hint for readers that fetch in pieces; it only has to lie inside the program.
   void skip_frame_header() {
     const auto length = program_.read<uint64_t>("FRAME");
     if (length > program_.remaining()) fail(fmt::format("a frame of {} bytes runs past the end", length));
@@ -423,9 +445,9 @@ class Pickle::Machine {
   }
   static const Allowed& allowed(PickleValue global) { return kAllowed[static_cast<size_t>(global.payload)]; }
 
-  // --- what the allowed names do ---
+  // --- effects of the allowed names ---
 
-  // Exactly these kinds of elements, or an error that calls the tuple `what`.
+  // The elements of `tuple`, which must be of exactly these kinds; `what` names it in the error.
   std::span<const PickleValue> expect(PickleValue tuple, std::initializer_list<PickleKind> kinds,
                                       std::string_view what) const {
     if (tuple.kind != PickleKind::tuple) fail(fmt::format("{} is {}, not a tuple", what, to_string(tuple.kind)));
@@ -494,7 +516,7 @@ class Pickle::Machine {
     if (!pickle_.items(hooks).empty()) fail("a tensor with backward hooks");
   }
 
-  // torch hangs {"_metadata": …} on a state dict; it says nothing about the tensors. BUILD knows nothing else.
+  // torch attaches {"_metadata": …} to a state dict; it does not concern the tensors. BUILD supports nothing else.
   void build() {
     const PickleValue state = pop();
     if (top().kind != PickleKind::ordered_dict || state.kind != PickleKind::dict)

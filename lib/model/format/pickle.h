@@ -1,8 +1,8 @@
-// The pickle in a PyTorch checkpoint, interpreted as data. A pickle is a program for a small stack machine that may
-// name any Python function and have it called; this machine knows only the opcodes that a saved dict of tensors
-// consists of, and the handful of names in the allow-list of pickle.cpp. Nothing is ever imported, called or executed:
-// what REDUCE means for each of those names is written down here, and any other name or opcode is an Error. Not a
-// general unpickler, and not a way to save one.
+// Interprets the pickle of a PyTorch checkpoint as data. A pickle is a program for a small stack machine that may name
+// any Python function and have it called. This machine knows only the opcodes that a saved dict of tensors needs and
+// the names in the allow-list of pickle.cpp. It never imports, calls or executes anything: the effect of REDUCE is
+// written here for each allowed name, and any other name or opcode is an Error. Not a general unpickler; it cannot
+// write one.
 #pragma once
 
 #include <cstdint>
@@ -33,25 +33,25 @@ enum class PickleKind : uint8_t {
 };
 std::string_view to_string(PickleKind kind);
 
-/// A handle: what it stands for belongs to the Pickle. A container that contains itself is therefore no cycle of
-/// owners, and nothing recurses when it goes.
+/// A handle to a value that the Pickle owns. Values own nothing, so a container that contains itself is no ownership
+/// cycle, and destruction does not recurse.
 struct PickleValue {
   PickleKind kind = PickleKind::unset;
   uint32_t text_bytes = 0;
-  int64_t payload = 0;  // the integer; the offset of the text; the index of anything else
+  int64_t payload = 0;  // an integer's value, a text's offset, otherwise an index
 
   bool is_dict() const { return kind == PickleKind::dict || kind == PickleKind::ordered_dict; }
 };
 
-/// A file of the archive, data/KEY, as the pickle describes it: nothing of it has been checked.
+/// A file data/KEY of the archive, as the pickle describes it; none of it is checked.
 struct PickleStorage {
   std::string_view key;
   SourceType type = SourceType::f32;
   int64_t elements = 0;  // not negative
 };
 
-/// A strided view of a storage. Sizes and strides, in elements, are tuples of the same number of integers; nothing else
-/// of it has been checked.
+/// A strided view of a storage. sizes and strides, in elements, are tuples of equally many integers; nothing else is
+/// checked.
 struct PickleTensor {
   PickleStorage storage;
   int64_t offset = 0;  // in elements
@@ -60,15 +60,15 @@ struct PickleTensor {
 
 class Pickle {
  public:
-  /// Interprets the program in bytes [begin, end) of `file`, which is borrowed; `where` names the file in errors, and
-  /// offsets count from its begin. Holds at most some 100 MB whatever the program does. Throws Error(bad_input) naming
-  /// a name or an opcode that is not allowed, Error(corrupt_file) for a program that cannot run, both with the offset.
+  /// Interprets the program in bytes [begin, end) of `file`, which is borrowed. `where` names the file in errors;
+  /// offsets count from its beginning. Uses at most some 100 MB for any program. Throws Error(bad_input) for a name or
+  /// opcode that is not allowed, Error(corrupt_file) for a program that cannot run, both with the offset.
   Pickle(std::span<const std::byte> file, uint64_t begin, uint64_t end, std::string where);
 
   PickleValue root() const { return root_; }
-  /// Of a text.
+  /// The characters of a text.
   std::string_view text(PickleValue value) const;
-  /// Of a tuple, list or dict: the elements, or keys and values in turn. A key may be there twice.
+  /// Elements of a tuple or list; keys and values of a dict in turn. A key may appear twice.
   std::span<const PickleValue> items(PickleValue value) const;
   const PickleTensor& tensor(PickleValue value) const { return tensors_[static_cast<size_t>(value.payload)]; }
 

@@ -118,7 +118,7 @@ class PytorchReader {
     PickleValue found;
     for (size_t i = 0; i < items.size(); i += 2) {
       if (items[i].kind != PickleKind::text || pickle_.text(items[i]) != key) continue;
-      if (found.kind != PickleKind::unset) fail(fmt::format("the key '{}' is there twice", key));
+      if (found.kind != PickleKind::unset) fail(fmt::format("the key '{}' appears twice", key));
       found = items[i + 1];
     }
     return found;

@@ -8,7 +8,7 @@
 
 namespace frugal {
 
-/// The tensors of a mapped file, in the order of their data. Everything the format promises is checked: header size,
+/// The tensors of a mapped file, in the order of their data. Checks everything that the format promises: header size,
 /// types, shapes against byte counts, no gap, no overlap, header end + data = file length. Throws Error(corrupt_file |
 /// bad_input) naming file, tensor and offset.
 std::vector<SourceTensor> read_safetensors(const MappedFile& file);

@@ -1,4 +1,4 @@
-// Checks that every reader of checkpoints makes on what a file says about its tensors.
+// Checks shared by the readers of checkpoints: sizes and names of tensors.
 #pragma once
 
 #include <cstdint>
@@ -12,16 +12,17 @@
 
 namespace frugal {
 
-/// Bytes of a tensor; nullopt if the count would wrap or a row is not whole blocks. Dimensions are positive.
+/// Bytes of a tensor; nullopt if the count would wrap or a row is not a whole number of blocks. Dimensions must be
+/// positive.
 std::optional<uint64_t> source_bytes(SourceType type, const Shape& shape);
 
 /// Throws Error(corrupt_file) for a name that is empty, longer than 512 bytes or holds control characters.
 void check_source_name(std::string_view name, const std::filesystem::path& file);
 
-/// `text` for an error message: cut to a length that a terminal bears, control characters replaced.
+/// `text` for an error message: shortened for a terminal, control characters replaced.
 std::string printable(std::string_view text);
 
-/// Sorts by name. Throws Error(corrupt_file) if a name comes twice.
+/// Sorts by name. Throws Error(corrupt_file) if a name appears twice.
 void sort_by_name(std::vector<SourceTensor>& tensors, const std::filesystem::path& file);
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// What a tensor is for, as the table of contents of a pack records it.
+// The role of a tensor, as a pack's table of contents records it.
 #pragma once
 
 #include <cstdint>

@@ -105,7 +105,7 @@ class ZipReader {
     return end64;
   }
 
-  // What the short record says must be the same, or all ones.
+  // Each field of the short record must equal the zip64 field, or be all ones.
   Directory read_end64(uint64_t at, const Directory& narrow) const {
     ByteCursor record = cursor_at(at);
     if (record.read<uint32_t>("zip64 end record") != kEnd64) fail(at, "there is no zip64 end record");
@@ -169,7 +169,7 @@ class ZipReader {
     return header;
   }
 
-  // Takes from the zip64 extra field, in its order, those values that are all ones in the header.
+  // Replaces the header's fields that are all ones by those of the zip64 extra field, in its order.
   void widen(Header& header, uint64_t extra_offset, uint64_t extra_bytes) const {
     ByteCursor record = cursor(extra_offset, extra_offset + extra_bytes);
     while (record.remaining() > 0) {
@@ -194,7 +194,7 @@ class ZipReader {
       fail(offset + 20, fmt::format("{} is stored, yet has {} bytes of {}", shown, header.stored_bytes, header.bytes));
   }
 
-  // The local header must say what the central one said: readers that walk the file forward see only the local ones.
+  // The local header must agree with the central one: readers that scan the file forward see only local headers.
   ZipEntry find_data(const Header& header, const Directory& directory) const {
     ByteCursor record = cursor(header.offset, directory.offset);
     const std::string shown = fmt::format("entry '{}'", printable(header.name));
@@ -237,7 +237,7 @@ class ZipReader {
     const auto twice = std::adjacent_find(entries.begin(), entries.end(),
                                           [](const ZipEntry& a, const ZipEntry& b) { return a.name == b.name; });
     if (twice != entries.end())
-      fail(std::next(twice)->header_offset, fmt::format("entry '{}' is there twice", printable(twice->name)));
+      fail(std::next(twice)->header_offset, fmt::format("entry '{}' appears twice", printable(twice->name)));
   }
 
   const MappedFile& file_;

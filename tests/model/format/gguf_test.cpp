@@ -140,7 +140,7 @@ TEST_CASE("metadata of unknown type, nested arrays and repeated keys are refused
   append_value<uint64_t>(nested, 1);
   CHECK(contains(with(kGgufArray, nested), "array of arrays"));
   CHECK(contains(complaint(GgufBuilder().u32("k", 1).u32("k", 1).tensor("w", kGgmlF32, {6}, bytes_of(kSix)).build()),
-                 "'k' is there twice"));
+                 "'k' appears twice"));
 }
 
 TEST_CASE("an alignment that is zero, odd or absurd is refused") {

@@ -144,12 +144,12 @@ TEST_CASE("the state dict is found where it is unambiguous") {
   CHECK(complaint(file(dict({{"model", model}, {"step", integer(7)}}))) == "no error");
   CHECK(complaint(file(dict({{"w", w}, {"step", integer(7)}}))) == "no error");
   CHECK(contains(complaint(file(dict({{"w", w}, {"model", model}}))), "more than one place: the top level, model"));
-  CHECK(contains(complaint(file(dict({{"model", model}, {"model", model}}))), "the key 'model' is there twice"));
+  CHECK(contains(complaint(file(dict({{"model", model}, {"model", model}}))), "the key 'model' appears twice"));
   CHECK(contains(complaint(file(dict({{"net", model}}))), "no tensors at the top level nor under 'state_dict' or"));
   CHECK(contains(complaint(file(dict({}))), "no tensors"));
   CHECK(contains(complaint(file(w)), "it holds a tensor, not a dict of tensors"));
   CHECK(contains(complaint(file(integer(3))), "it holds an integer"));
-  CHECK(contains(complaint(file(dict({{"w", w}, {"w", w}}))), "'w' is there twice"));
+  CHECK(contains(complaint(file(dict({{"w", w}, {"w", w}}))), "'w' appears twice"));
   CHECK(contains(complaint(file("}" + integer(3) + w + "s")), "the name of a tensor is an integer"));
 }
 

@@ -106,7 +106,7 @@ TEST_CASE("shards are read together, and a missing one is named") {
   CHECK(checkpoint->files().size() == 3);
 
   std::filesystem::remove(folder / "two.safetensors");
-  CHECK(contains(message_of([&] { open_checkpoint(folder.path()); }), "'two.safetensors', which is not there"));
+  CHECK(contains(message_of([&] { open_checkpoint(folder.path()); }), "'two.safetensors', which does not exist"));
   write_file(folder / "model.safetensors.index.json", R"({"weight_map": {"a": "../one.safetensors"}})");
   CHECK(contains(message_of([&] { open_checkpoint(folder.path()); }), "is not a file name"));
   write_file(folder / "model.safetensors.index.json", R"({"weights": {}})");
@@ -120,7 +120,7 @@ TEST_CASE("a tensor that two shards hold is refused") {
   write_file(folder / "two.safetensors", SafetensorsBuilder().add("a", {6}, kSix).build());
   write_file(folder / "model.safetensors.index.json",
              R"({"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}})");
-  CHECK(contains(message_of([&] { open_checkpoint(folder.path()); }), "'a' is there twice"));
+  CHECK(contains(message_of([&] { open_checkpoint(folder.path()); }), "'a' appears twice"));
 }
 
 TEST_CASE("side files are read from inside the folder only") {

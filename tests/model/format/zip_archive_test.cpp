@@ -87,7 +87,7 @@ TEST_CASE("a compressed entry is listed and not read; an encrypted one makes the
 
 TEST_CASE("entries that overlap, come twice or have no usable name are refused") {
   CHECK(contains(complaint_after([](ZipBuilder& z) { z.members[1].name = z.members[1].local_name = "a/one"; }),
-                 "entry 'a/one' is there twice"));
+                 "entry 'a/one' appears twice"));
   CHECK(contains(complaint_after([](ZipBuilder& z) { z.members[1].name = z.members[1].local_name = ""; }),
                  "a name of 0 bytes"));
   CHECK(contains(
