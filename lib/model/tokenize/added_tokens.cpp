@@ -55,7 +55,7 @@ AddedTokens::AddedTokens(const TokenizerTables& tables, bool normalized) : table
 
 std::vector<AddedTokens::Span> AddedTokens::split(std::string_view text, bool parse_special) const {
   std::vector<Span> spans;
-  size_t plain = 0;  // where text not yet given out begins
+  size_t plain = 0;  // begin of the text not yet emitted
   for (size_t at = 0; !empty() && at < text.size();) {
     const auto token = longest_at(text, at);
     if (!token) {
@@ -76,7 +76,7 @@ std::vector<AddedTokens::Span> AddedTokens::split(std::string_view text, bool pa
   return spans;
 }
 
-// Walks the sorted rows as a trie: [low, high) keeps the rows that share the bytes read so far, shortest first.
+// Searches the sorted rows as a trie: [low, high) holds the rows that share the bytes read so far, shortest first.
 std::optional<AddedEntry> AddedTokens::longest_at(std::string_view text, size_t at) const {
   std::optional<AddedEntry> longest;
   size_t low = begin_, high = end_;

@@ -1,5 +1,4 @@
-// Added tokens (<|im_start|>, [MASK], …) found in a text, leftmost-longest, as Hugging Face's AddedVocabulary finds
-// them.
+// Finds added tokens (<|im_start|>, [MASK], …) in a text, leftmost-longest, as Hugging Face's AddedVocabulary does.
 #pragma once
 
 #include <optional>
@@ -12,7 +11,7 @@ namespace frugal {
 
 class AddedTokens {
  public:
-  /// Those that match the text as given, or those that match normalised text.
+  /// The added tokens that match the text as given, or those that match normalised text.
   AddedTokens(const TokenizerTables& tables, bool normalized);
 
   bool empty() const { return begin_ == end_; }
@@ -22,7 +21,7 @@ class AddedTokens {
     size_t begin = 0;
     size_t end = 0;
   };
-  /// The spans that make up `text`. Special tokens are plain text unless parse_special.
+  /// Splits `text` into spans. Special tokens are plain text unless parse_special.
   std::vector<Span> split(std::string_view text, bool parse_special) const;
 
  private:

@@ -1,8 +1,8 @@
 // Byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019): each piece of the pre-tokeniser starts as
-// its bytes, and the adjacent pair of lowest rank, leftmost first, is merged until none is left.
+// its bytes, and the adjacent pair of lowest rank, leftmost first, is merged until no pair has a rank.
 //
-// Short pieces look for the lowest rank by eye; long ones keep a heap of candidates, so that a piece of n bytes costs
-// n log n. A long piece takes up to 30 bytes of memory a byte of it while it is merged, nothing afterwards.
+// Short pieces scan all pairs for the lowest rank; long ones keep a heap of candidates, so that a piece of n bytes
+// takes O(n log n). A long piece uses up to 30 bytes of memory per byte while it is merged, none afterwards.
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -18,7 +18,7 @@ namespace frugal {
 namespace {
 
 constexpr uint32_t kNoMerge = std::numeric_limits<uint32_t>::max();
-// Up to here a scan of the ranks beats the heap.
+// Up to this many symbols a scan is faster than the heap.
 constexpr size_t kMaxScannedSymbols = 64;
 
 class BpeEncoder {
@@ -42,7 +42,7 @@ class BpeEncoder {
   }
 
  private:
-  // ids_ and starts_ of the bytes of a piece. A byte without a token is unk or nothing.
+  // Fills ids_ and starts_ with the bytes of a piece. A byte without a token becomes unk or is dropped.
   void read_symbols(std::string_view piece, size_t begin) {
     ids_.clear();
     starts_.clear();

@@ -1,5 +1,5 @@
-// From what others publish (tokenizer.json, vocab.txt, GGUF metadata) to the blob. Everything that would tokenise
-// differently from the original is refused by name; nothing is guessed.
+// Builds the blob from the published forms of a tokenizer (tokenizer.json, vocab.txt, GGUF metadata). Nothing is
+// guessed: a feature that would tokenise differently from the original is refused by name.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace {
 
 namespace dom = simdjson::dom;
 
-// Far above any vocabulary in use; keeps ids that a file makes up from asking for memory.
+// Far above any vocabulary in use; bounds the memory that an id in a hostile file can demand.
 constexpr int64_t kMaxVocabulary = int64_t{1} << 22;
 constexpr size_t kMaxTokenBytes = size_t{1} << 16;
 constexpr uint64_t kMaxWordChars = 1 << 16;
@@ -34,8 +34,7 @@ Error malformed(std::string_view field, std::string_view problem) {
       .hint("download the model's tokenizer files again");
 }
 
-// ---- tokens and their roles, whatever they come from
-// -------------------------------------------------------------------
+// --- tokens and their roles ---
 
 class VocabularyBuilder {
  public:
@@ -80,7 +79,7 @@ class VocabularyBuilder {
     return static_cast<TokenId>(id);
   }
 
-  /// Lays the blob out. Byte-level tokens become the bytes they stand for.
+  /// Lays out the blob. Byte-level tokens become the bytes that they encode.
   std::string finish() {
     content_.token_flags.assign(names_.size(), kAbsentToken);
     for (const auto* ids : {&ids_, &added_ids_})
@@ -125,7 +124,7 @@ class VocabularyBuilder {
   std::unordered_map<std::string, TokenId> ids_, added_ids_;
 };
 
-// Merges are ranked by their place; of two rules for one pair the later holds, as in the original.
+// A merge's rank is its position. If a pair appears twice, the later rule holds, as in the original.
 class MergeBuilder {
  public:
   explicit MergeBuilder(VocabularyBuilder& vocabulary) : vocabulary_(vocabulary) {}
@@ -153,10 +152,9 @@ class MergeBuilder {
   uint32_t next_rank_ = 0;
 };
 
-// ---- JSON
-// ------------------------------------------------------------------------------------------------------------
+// --- JSON ---
 
-// A field that may be absent or null; anything of another type than asked for is an error.
+// A field that may be absent or null. A value of another type than requested is an error.
 class JsonField {
  public:
   JsonField() = default;
@@ -239,7 +237,7 @@ std::string_view config_token(const JsonField& config, std::string_view key) {
   return content ? require_text(content) : require_text(token);
 }
 
-// Steps of a Sequence under `key`, or the one step itself; nothing for null.
+// The steps of a Sequence under `key`, or the single step itself; empty for null.
 std::vector<JsonField> steps_of(const JsonField& stage, std::string_view key) {
   if (!stage) return {};
   if (stage.type() != "Sequence") return {stage};
@@ -318,8 +316,7 @@ void read_roles(const JsonField& config, VocabularyBuilder& vocabulary) {
   if (header.unk < 0) header.unk = vocabulary.find_or_none(config_token(config, "unk_token"));
 }
 
-// ---- WordPiece
-// -------------------------------------------------------------------------------------------------------
+// --- WordPiece ---
 
 void set_bert_normalization(VocabularyBuilder& vocabulary, const BertNormalization& options) {
   vocabulary.set(kCleanText, options.clean_text);
@@ -373,7 +370,7 @@ std::string build_wordpiece(const JsonField& root, const JsonField& config) {
   return vocabulary.finish();
 }
 
-// What BERT checkpoints without a tokenizer.json, and llama.cpp's, have in common.
+// Shared by BERT checkpoints without a tokenizer.json and those converted by llama.cpp.
 struct BertConvention {
   std::string unk = "[UNK]", cls = "[CLS]", sep = "[SEP]", pad = "[PAD]", mask = "[MASK]";
   BertNormalization normalization;
@@ -415,8 +412,7 @@ std::string build_from_vocab_txt(std::string_view vocab_txt, const JsonField& co
   return finish_bert(vocabulary, bert);
 }
 
-// ---- byte-level BPE
-// ----------------------------------------------------------------------------------------------------
+// --- byte-level BPE ---
 
 PreTokenizeStep read_split(const JsonField& split) {
   const std::string_view regex = require_text(split["pattern"]["Regex"]);
@@ -505,8 +501,7 @@ std::string build_bpe(const JsonField& root, const JsonField& config) {
   return vocabulary.finish();
 }
 
-// ---- GGUF
-// --------------------------------------------------------------------------------------------------------------
+// --- GGUF ---
 
 enum GgufTokenType : int32_t { kGgufUnknown = 2, kGgufControl = 3, kGgufUserDefined = 4 };
 
@@ -573,8 +568,8 @@ std::string build_gguf_bpe(const TokenizerSource& source) {
   return vocabulary.finish();
 }
 
-// llama.cpp writes the start of a word as U+2581 and leaves "##" out; bracketed names are as they were. It keeps no
-// normaliser either: such files are of uncased models.
+// llama.cpp marks the start of a word with U+2581 and drops "##"; bracketed names are unchanged. It stores no
+// normaliser: such files are of uncased models.
 std::string bert_name(std::string_view token) {
   constexpr std::string_view kWordStart = "\u2581";
   if (token.starts_with(kWordStart)) return std::string(token.substr(kWordStart.size()));
@@ -597,7 +592,7 @@ std::string build_from_gguf(const TokenizerSource& source) {
                     "gpt2 (byte-level BPE), bert (WordPiece)");
 }
 
-// Old files leave the model's type out.
+// Old files omit the model's type.
 std::string_view model_type(const JsonField& model) {
   if (const auto type = model["type"].text()) return *type;
   if (model["merges"]) return "BPE";

@@ -12,7 +12,7 @@ constexpr bool is_printable(int byte) {
   return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || (byte >= 0xAE && byte <= 0xFF);
 }
 
-// Printable bytes stand for themselves, the others for U+0100 on, in order.
+// Printable bytes map to themselves, the others to U+0100 and up, in order.
 struct Alphabet {
   std::array<char32_t, 256> char_of{};
   std::array<int16_t, 512> byte_of{};  // −1: not in the alphabet

@@ -21,14 +21,14 @@ constexpr auto kFamilies = std::to_array<std::pair<ChatFamily, std::string_view>
                                                                                    {ChatFamily::llama31, "llama3.1"}});
 constexpr std::string_view kKnownFamilies = "chatml, llama2, llama3, llama3.1, qwen or none";
 constexpr std::string_view kQwenSystem = "You are a helpful assistant.";
-// What Llama 3.1's template writes where it is not told the date.
+// The dates that Llama 3.1's template writes when it is given none.
 constexpr std::string_view kLlama31Dates = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != text.npos;
 }
 
-// What Jinja's trim, which is Python's strip, takes for space.
+// The white space that Jinja's trim (Python's strip) removes.
 bool is_trimmed(char32_t c) {
   return unicode::is_space(c) || (c >= 0x1C && c <= 0x1F);
 }
@@ -59,7 +59,7 @@ class Renderer {
   std::vector<ChatPiece> take() { return std::move(pieces_); }
 
  private:
-  // Neighbours of one kind are one piece: tokens may cross from a role into its content.
+  // Adjacent texts of one kind form one piece: tokens may span a role and its content.
   Renderer& add(std::string_view text, bool markup) {
     if (text.empty()) return *this;
     if (pieces_.empty() || pieces_.back().markup != markup) pieces_.push_back({"", markup});
@@ -115,7 +115,7 @@ std::vector<ChatPiece> render_llama2(std::span<const ChatMessage> messages, std:
   for (size_t i = 0; i < messages.size(); ++i) {
     const ChatMessage& message = messages[i];
     if (message.role != (i % 2 == 0 ? "user" : "assistant"))
-      throw Error(Code::bad_input, fmt::format("chat: turn {} is of role '{}'; Llama 2 alternates user and assistant",
+      throw Error(Code::bad_input, fmt::format("chat: turn {} has role '{}'; Llama 2 alternates user and assistant",
                                                i + 1, message.role))
           .hint("merge neighbouring turns of one role");
     if (i % 2 == 1) {
@@ -211,14 +211,14 @@ std::string_view known_chat_families() {
 ChatFamily recognise_chat_template(std::string_view jinja) {
   if (trim(jinja).empty()) return ChatFamily::none;
   if (contains(jinja, "<|im_start|>")) {
-    // Qwen3 dropped the default system message, and is told by its reasoning.
+    // Qwen3 dropped the default system message; its reasoning markup identifies it.
     const bool qwen = contains(jinja, "<tool_call>") || contains(jinja, "Qwen");
     return qwen && !contains(jinja, "<think>") ? ChatFamily::qwen : ChatFamily::chatml;
   }
   if (contains(jinja, "<|start_header_id|>"))
     return contains(jinja, "Cutting Knowledge Date") ? ChatFamily::llama31 : ChatFamily::llama3;
   if (contains(jinja, "[INST]") && contains(jinja, "<<SYS>>")) return ChatFamily::llama2;
-  throw Error(Code::bad_input, fmt::format("the model's chat template is of no known family: '{:.60}…'", jinja))
+  throw Error(Code::bad_input, fmt::format("unknown chat template: '{:.60}…'", jinja))
       .hint(fmt::format("set generate.chat_family to {}", kKnownFamilies));
 }
 

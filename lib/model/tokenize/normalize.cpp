@@ -1,11 +1,32 @@
+// How the normalisers work. Both are streams: one code point in, none or more out, each with its origin.
+//
+// NFC (Unicode Standard Annex 15) takes three steps. decompose() replaces a code point by its full canonical
+// decomposition: "é" is "e" + U+0301. CanonicalOrder sorts the marks that follow a starter (combining class 0) by their
+// class, stably, because marks above and below a letter may be typed in any order and must compare equal. Composer puts
+// them together again: a starter takes up each following mark with which a composed code point exists, unless an
+// earlier mark of the same or a higher class, which did not compose, stands between them (the mark is "blocked").
+// Hangul needs no case of its own: its vowels and final consonants are starters that compose with the starter before.
+//
+// Nearly all text is in NFC already. is_surely_nfc() proves it for most of it from code point ranges alone, and the
+// tokenizer then uses the text in place, without a copy or origins.
+//
+// BertNormalizer is a chain for each code point: drop control characters and make white space ' ' (clean_text), put
+// spaces around ideographs (handle_chinese_chars), decompose and drop marks (strip_accents), lower the case. The order
+// is Hugging Face's, and observable: case is lowered after marks are stripped, so "İ" becomes "i" and no dot remains.
+// ASCII letters and punctuation skip the chain, as only the change of case applies to them.
+//
+// Origins. A composed code point spans from the begin of its starter to the end of its last mark. A stripped mark has
+// no code point, so its bytes go to the letter it stood on (absorb). Spaces around an ideograph have empty origins:
+// they stand for no byte. So tokens' origins never overlap except where one original character became several.
+//
+// The data is utf8proc's, corrected where the tokenizers' own libraries follow another version of Unicode (unicode.h).
 #include "model/tokenize/normalize.h"
 
 namespace frugal {
 
 namespace {
 
-// Composes a stream of code points in canonical order (Unicode Standard Annex 15): a starter takes up each following
-// mark that nothing of equal or higher class stands before.
+// The composition step over a stream in canonical order.
 class Composer {
  public:
   explicit Composer(NormalizedText& out) : out_(out) {}
@@ -65,8 +86,8 @@ NormalizedText repair_with_origins(std::string_view text) {
 bool is_surely_nfc(std::string_view text) {
   for (size_t at = 0; at < text.size();) {
     const CodePoint point = decode_utf8(text, at);
-    // Below U+0300 all is composed and nothing combines; between U+3400 and the Hangul jamo extensions stand ideographs
-    // and syllables, of which only compatibility ideographs (U+F900 on) decompose.
+    // Code points below U+0300 are composed, and none combines. From U+3400 up to the Hangul jamo extensions there are
+    // ideographs and syllables; only compatibility ideographs (U+F900 and up) decompose.
     const bool composed = point.value < 0x300 || (point.value >= 0x2010 && point.value <= 0x2027) ||
                           (point.value >= 0x3400 && point.value <= 0x9FFF) ||
                           (point.value >= 0x1F300 && point.value <= 0x1FAFF);

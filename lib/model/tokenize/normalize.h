@@ -1,4 +1,6 @@
-// The normalisers of tokenizers, each code point with the bytes of the text it came from.
+// The normalisers of tokenizers: NFC and BertNormalizer. Every code point they emit carries its origin, the bytes of
+// the input that it came from, so that a token can be mapped back to the text. Not for search: rag/text folds for that.
+// The algorithms are described in normalize.cpp.
 #pragma once
 
 #include <algorithm>
@@ -13,13 +15,13 @@
 
 namespace frugal {
 
-/// Bytes [begin, end) of the text as it was given.
+/// Bytes [begin, end) of the original text.
 struct Origin {
   uint32_t begin = 0;
   uint32_t end = 0;
 };
 
-/// Text that differs from what was given, with the origin of each of its bytes.
+/// Normalised text, with the origin of each of its bytes.
 struct NormalizedText {
   std::string text;
   std::vector<Origin> origins;
@@ -27,14 +29,14 @@ struct NormalizedText {
   void append(char32_t c, Origin origin);
 };
 
-/// Ill-formed bytes replaced by U+FFFD.
+/// Replaces ill-formed bytes by U+FFFD.
 NormalizedText repair_with_origins(std::string_view text);
 
-/// True if `text` is surely in NFC already: nothing in it could compose, decompose or change places.
+/// True if `text` is certainly in NFC: no code point could compose, decompose or be reordered. False means unknown.
 bool is_surely_nfc(std::string_view text);
 NormalizedText to_nfc(std::string_view text);
 
-/// BertNormalizer's switches; strip_accents is already resolved.
+/// BertNormalizer's options; strip_accents is already resolved (null means lowercase).
 struct BertNormalization {
   bool clean_text = true;
   bool handle_chinese_chars = true;
@@ -42,8 +44,8 @@ struct BertNormalization {
   bool lowercase = true;
 };
 
-/// Puts code points of combining class above 0 in canonical order before it passes them on. Memory follows the longest
-/// run of marks that are not in order already.
+/// Puts code points of combining class above 0 in canonical order before passing them on. Memory is bounded by the
+/// longest run of marks.
 template <class Emit>
 class CanonicalOrder {
  public:
@@ -77,8 +79,8 @@ class CanonicalOrder {
   std::vector<Mark> waiting_;
 };
 
-/// Streams `text`, whose first byte is byte `base` of the origin, through BertNormalizer: emit(code point, origin) for
-/// each code point that remains. A stripped mark is reported as absorb(origin), so that the letter it stood on may keep
+/// Streams `text` through BertNormalizer: emit(code point, origin) for each code point that remains. `base` is the
+/// original offset of its first byte. absorb(origin) reports a stripped mark, so that the letter below it can take over
 /// its bytes.
 template <class Emit, class Absorb>
 void bert_normalize(const BertNormalization& options, std::string_view text, uint32_t base, Emit&& emit,

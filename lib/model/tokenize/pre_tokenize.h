@@ -1,5 +1,5 @@
-// The pre-tokenisers of byte-level BPE: each known regular expression as a scanner over code points, without
-// backtracking. Not a regex engine: another expression is refused when the tokenizer is built.
+// The pre-tokenisers of byte-level BPE: a scanner over code points for each known regular expression, without
+// backtracking. Not a regex engine: building a tokenizer with another expression fails.
 #pragma once
 
 #include <cstddef>
@@ -10,21 +10,21 @@
 
 namespace frugal {
 
-/// One step of a Sequence; each splits what the steps before it left.
+/// One step of a Sequence; each splits the pieces of the steps before it.
 enum class PreTokenizeStep : uint8_t {
   gpt2 = 1,        // ByteLevel's own regex
-  llama3 = 2,      // contractions in any case, numbers by three
-  qwen2 = 3,       // as llama3, numbers by one
+  llama3 = 2,      // contractions in any case, numbers in groups of three digits
+  qwen2 = 3,       // as llama3, but single digits
   each_digit = 4,  // Digits(individual_digits)
   digit_runs = 5,  // Digits
 };
 constexpr size_t kMaxPreTokenizeSteps = 4;
 bool is_pre_tokenize_step(uint8_t step);
 
-/// The step that a Split regex of a tokenizer.json stands for.
+/// The step that implements a Split regex of a tokenizer.json; nullopt if the regex is unknown.
 std::optional<PreTokenizeStep> recognise_split_regex(std::string_view regex);
 
-/// End of the piece that begins at byte `at` of well-formed `text`.
+/// End of the piece that begins at byte `at` of `text`, which must be well-formed.
 size_t piece_end(PreTokenizeStep step, std::string_view text, size_t at);
 
 /// Calls emit(begin, end) for each piece of bytes [begin, end) of `text`, in order.

@@ -33,7 +33,7 @@ std::vector<Tokenizer::Piece> TableTokenizer::encode_pieces(std::string_view tex
 
 void TableTokenizer::encode_into(std::string_view text, bool parse_special, PieceSink sink) const {
   if (text.size() > std::numeric_limits<uint32_t>::max())
-    throw Error(Code::bad_input, "a text of more than 4 GiB cannot be tokenised").hint("split it");
+    throw Error(Code::bad_input, "a text of more than 4 GiB cannot be tokenised").hint("split the text");
   for (const AddedTokens::Span& span : added_as_given_.split(text, parse_special)) {
     if (span.id) {
       sink.map(0, nullptr);

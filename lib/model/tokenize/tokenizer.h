@@ -1,5 +1,5 @@
-// Text to token ids and back, over flat tables that are used where they are mapped: no vocabulary is rebuilt at start.
-// Identical to Hugging Face's tokenizers on any input. Linear in the input; no recursion, no std::regex.
+// Text to token ids and back, over flat tables that are mapped and used in place: no vocabulary is built at start.
+// Identical to Hugging Face's tokenizers for any input. Linear in the input; no recursion, no std::regex.
 #pragma once
 
 #include <cstddef>
@@ -17,28 +17,27 @@ namespace frugal {
 
 using TokenId = int32_t;
 
-/// Builds the "tokenizer" blob of a pack from a checkpoint's tokenizer. Throws Error(bad_input) naming what is not
-/// supported.
+/// Builds a pack's "tokenizer" blob from a checkpoint's tokenizer. Throws Error(bad_input) naming the unsupported
+/// feature.
 std::string build_tokenizer_blob(const TokenizerSource& source);
 
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  /// Opens the blob in place; `blob` must outlive the tokenizer. Every size and index inside is checked first:
-  /// Error(corrupt_file).
+  /// Opens a blob in place; `blob` must outlive the tokenizer. Throws Error(corrupt_file) if a size or index is
+  /// impossible.
   static std::unique_ptr<Tokenizer> open(std::span<const std::byte> blob);
 
-  /// Ids of `text` without the model's template tokens ([CLS], <s>, …). Text that is not UTF-8 has each bad byte
-  /// replaced by U+FFFD. With parse_special, special tokens such as <|im_start|> in the text become their ids; without
-  /// it they are text, which is what text from users and documents wants. Added tokens that are not special always
-  /// count, as Hugging Face has it. A piece of the pre-tokeniser takes up to 30 bytes of working memory a byte while it
-  /// is merged (byte-level BPE; pieces are words, unless a text is one run of letters). Throws Error(bad_input) above 4
-  /// GiB.
+  /// The ids of `text`, without the model's template tokens ([CLS], <s>, …). Each ill-formed byte becomes U+FFFD. With
+  /// parse_special, special tokens in the text such as <|im_start|> become their ids; without it they are plain text,
+  /// which is right for text from users and documents. Added tokens that are not special always match, as in Hugging
+  /// Face. Byte-level BPE uses up to 30 bytes of working memory per byte of a pre-tokeniser piece (a word, unless the
+  /// text is one run of letters). Throws Error(bad_input) above 4 GiB.
   virtual std::vector<TokenId> encode(std::string_view text, bool parse_special) const = 0;
 
-  /// A token with the range of bytes of `text` it came from, marks that normalisation stripped included. Two tokens
-  /// that share a character that normalisation changed share its bytes.
+  /// A token with its byte range in `text`, including marks that normalisation stripped. Tokens that share one original
+  /// character, changed by normalisation, share its bytes.
   struct Piece {
     TokenId id = 0;
     uint32_t begin = 0;
@@ -46,18 +45,18 @@ class Tokenizer {
   };
   virtual std::vector<Piece> encode_pieces(std::string_view text, bool parse_special) const = 0;
 
-  /// Text of ids, as Hugging Face decodes them (WordPiece with its cleanup). Special tokens are left out unless
-  /// keep_special, unknown ids always.
+  /// The text of ids, decoded as Hugging Face does (WordPiece with its cleanup). Skips special tokens unless
+  /// keep_special, and unknown ids always.
   virtual std::string decode(std::span<const TokenId> ids, bool keep_special) const = 0;
-  /// Bytes of one token as it appears inside a text: pieces concatenate to decode()'s result for byte-level models (may
-  /// split a UTF-8 character).
+  /// The bytes of one token inside a text. For byte-level models the pieces concatenate to decode()'s result; a piece
+  /// may split a UTF-8 character.
   virtual std::string token_bytes(TokenId id) const = 0;
 
   virtual int64_t vocab_size() const = 0;
   virtual std::optional<TokenId> find(std::string_view token) const = 0;
   virtual bool is_special(TokenId id) const = 0;
 
-  /// Ids that the model's template puts around one text: [CLS] … [SEP], or <s> …
+  /// The ids that the model's template adds before and after a text: [CLS] … [SEP], or <s> …
   virtual std::span<const TokenId> prefix() const = 0;
   virtual std::span<const TokenId> suffix() const = 0;
   virtual std::optional<TokenId> bos() const = 0;

@@ -1,4 +1,4 @@
-// What every tokenizer over the flat tables shares: opening, look-ups, added tokens, and where tokens go.
+// Shared by all tokenizers over the flat tables: opening, look-ups, added tokens, and the sink that receives tokens.
 #pragma once
 
 #include <vector>
@@ -10,13 +10,13 @@
 
 namespace frugal {
 
-/// Takes tokens as ids alone, or with their bytes of the original text.
+/// Collects tokens, as ids only or with their bytes of the original text.
 class PieceSink {
  public:
   explicit PieceSink(std::vector<TokenId>& ids) : ids_(&ids) {}
   explicit PieceSink(std::vector<Tokenizer::Piece>& pieces) : pieces_(&pieces) {}
 
-  /// Positions that follow are relative to byte `base` of the original text, by way of `origins` if it is not null.
+  /// Sets how positions are mapped: relative to byte `base` of the original text, through `origins` unless it is null.
   void map(uint32_t base, const std::vector<Origin>* origins) { base_ = base, origins_ = origins; }
 
   /// Bytes [begin, end) of the mapped text; begin < end.
@@ -56,12 +56,13 @@ class TableTokenizer : public Tokenizer {
   std::optional<TokenId> unk() const override { return known(tables_.header().unk); }
 
  protected:
-  /// Tokens of a text without added tokens that match it as given. `text` begins at byte `base` of the original.
+  /// Emits the tokens of a text that contains no added token (of those matched as given). `text` begins at byte `base`
+  /// of the original.
   virtual void encode_plain(std::string_view text, uint32_t base, bool parse_special, PieceSink& sink) const = 0;
-  /// The id of a token of the model's vocabulary by its name.
+  /// The id of a token of the model's vocabulary.
   virtual std::optional<TokenId> find_in_vocabulary(std::string_view token) const = 0;
 
-  /// Whether decode() passes `id` over.
+  /// True if decode() skips `id`.
   bool is_silent(TokenId id, bool keep_special) const;
 
   const TokenizerTables& tables() const { return tables_; }

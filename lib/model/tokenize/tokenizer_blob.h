@@ -1,20 +1,21 @@
-// The "tokenizer" blob of a pack: a fixed header, then flat little-endian tables that are read where they lie.
-// Not trusted: a section outside the blob fails at opening, an index outside its table fails at the access, both as
-// Error(corrupt_file). So opening touches one page, whatever the vocabulary.
+// The "tokenizer" blob of a pack: a fixed header, then flat little-endian tables, read in place. The blob is untrusted:
+// opening checks that sections lie inside it, each access checks its index, and both throw Error(corrupt_file). So
+// opening touches one page, whatever the size of the vocabulary.
 //
 // Sections, in the order of BlobSection; numbers are 32-bit unless noted:
 //   token_offsets   vocab + 1 offsets into token_bytes, ascending
-//   token_bytes     WordPiece: tokens as in the vocabulary; BPE: the bytes that a token stands for
+//   token_bytes     WordPiece: tokens as in the vocabulary; BPE: the bytes that each token encodes
 //   token_flags     8 bits a token, TokenFlag
-//   vocab_buckets   buckets + 1 offsets into vocab_entries; a token lies in bucket hash · buckets / 2³²
+//   vocab_buckets   buckets + 1 offsets into vocab_entries; a token's bucket is hash · buckets / 2³²
 //   vocab_entries   {hash, id}
 //   merge_buckets   as vocab_buckets, for merge_entries
 //   merge_entries   {left id, right id, rank, merged id}
 //   byte_ids        BPE: the id of each single byte, or −1
-//   added           {content offset, bytes, match offset, bytes, id, flags} sorted by the bytes they match; first those
-//                   that match the text as given, then those that match it normalised
-//   added_bytes     what the entries of added point into
-//   prefix, suffix  ids that the template puts around a text
+//   added           {content offset, bytes, match offset, bytes, id, flags}, sorted by the matched bytes; first the
+//   tokens
+//                   that match the text as given, then those that match normalised text
+//   added_bytes     the strings of `added`
+//   prefix, suffix  ids that the template adds before and after a text
 //   steps           8 bits a step of the pre-tokeniser, PreTokenizeStep
 #pragma once
 
@@ -111,7 +112,7 @@ struct AddedEntry {
   uint32_t flags;
 };
 
-/// FNV-1a, so that the hashes of all prefixes of a word cost one pass.
+/// FNV-1a: the hashes of all prefixes of a word take one pass.
 class TokenHash {
  public:
   void add(std::string_view bytes) {
@@ -134,7 +135,7 @@ inline size_t bucket_of(uint32_t hash, size_t num_buckets) {
 
 [[noreturn]] void blob_index_error(std::string_view table, uint64_t index, uint64_t limit);
 
-/// Rows of a section, wherever they are aligned.
+/// The rows of a section, at any alignment.
 template <class Row>
 class BlobTable {
  public:
@@ -167,7 +168,7 @@ class TokenizerTables {
   bool has(BlobFlag flag) const { return (header_.flags & flag) != 0; }
   bool contains(TokenId id) const { return id >= 0 && static_cast<uint32_t>(id) < header_.vocab_size; }
 
-  /// Of an id that contains() knows.
+  /// The bytes of a token; contains(id) must be true.
   std::string_view token(TokenId id) const;
   uint8_t flags(TokenId id) const { return token_flags_[static_cast<size_t>(id)]; }
 
@@ -206,7 +207,7 @@ class TokenizerTables {
   std::string_view token_bytes_;
 };
 
-/// What a blob says, before it is laid out.
+/// The content of a blob, before it is laid out.
 struct TokenizerContent {
   struct Added {
     std::string content;
@@ -225,6 +226,7 @@ struct TokenizerContent {
   std::vector<uint8_t> steps;
 };
 
+/// The bytes of the blob.
 std::string lay_out_blob(TokenizerContent content);
 
 }  // namespace frugal

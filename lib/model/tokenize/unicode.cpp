@@ -66,7 +66,7 @@ bool is_removed(char32_t c) {
   return control != in_ranges(kRemovedToggles, c);
 }
 
-// The ranges as that library has them, the fifth of which begins where CJK Extension E's last third does.
+// The tokenizers library's ranges; its fifth begins where the last third of CJK Extension E does.
 bool is_chinese(char32_t c) {
   return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) || (c >= 0xF900 && c <= 0xFAFF) ||
          (c >= 0x20000 && c <= 0x2A6DF) || (c >= 0x2A700 && c <= 0x2B81F) || (c >= 0x2B920 && c <= 0x2CEAF) ||

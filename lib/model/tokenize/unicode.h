@@ -1,6 +1,6 @@
-// What Hugging Face's tokenizers hold a code point to be. The classes come from utf8proc; that library carries tables
-// of several other Unicode versions, and the few hundred code points that differ stand in unicode_differences.inc. Not
-// for search or display, which take utf8proc as it is (language.h).
+// Unicode properties as Hugging Face's tokenizers define them. The classes come from utf8proc. The tokenizers carry
+// tables of several other Unicode versions; unicode_differences.inc lists the few hundred code points that differ. Not
+// for search or display, which use utf8proc directly (rag/text).
 #pragma once
 
 #include <array>
@@ -13,7 +13,7 @@ bool is_space(char32_t c);
 /// \p{L} and \p{N} of the pre-tokenisers' regexes.
 bool is_letter(char32_t c);
 bool is_number(char32_t c);
-/// What the Digits pre-tokeniser splits off.
+/// The code points that the Digits pre-tokeniser isolates.
 bool is_numeric(char32_t c);
 
 /// BertPreTokenizer isolates these.

@@ -1,5 +1,5 @@
-// WordPiece (Schuster & Nakajima 2012) as BERT uses it: a word is the longest vocabulary entry that it begins with,
-// then the longest "##" entry that goes on, and so forth; a word that does not come out even is unk.
+// WordPiece (Schuster & Nakajima 2012) as BERT uses it: the longest vocabulary entry that begins the word, then the
+// longest "##" entry that continues it, and so on. A word that cannot be covered completely becomes unk.
 #include <algorithm>
 #include <limits>
 
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kContinuation = "##";
 
-// The word being gathered, in normalised form. Memory is bounded: of a word that is too long only the ends are kept.
+// The current word, in normalised form. Memory is bounded: only the ends of a word that is too long are kept.
 class WordBuffer {
  public:
   explicit WordBuffer(size_t max_chars) : max_chars_(max_chars) {}
@@ -96,7 +96,7 @@ class WordPieceEncoder {
     size_t first_char, last_char;
   };
 
-  // Gives out the tokens of the word, or none and false if it does not come out even.
+  // Emits the tokens of the word; returns false, with none emitted, if they do not cover it.
   bool split_word() {
     matches_.clear();
     for (size_t first = 0; first < word_.chars().size();) {
