@@ -49,7 +49,7 @@ struct Votes {
   int portuguese = 0;
 };
 
-// A function word of one language only weighs most, a typical ending or letter less.
+// A function word of only one language weighs most; a typical ending or letter weighs less.
 void weigh_word(const Word& word, std::string_view written, Votes& votes) {
   const bool english = contains(kEnglishStopWords, word.folded);
   const bool portuguese = contains(kPortugueseStopWords, word.folded);
@@ -70,7 +70,7 @@ void weigh_word(const Word& word, std::string_view written, Votes& votes) {
     }
 }
 
-// A prefix says as much as the whole of a long text.
+// A prefix of a long text is enough.
 constexpr size_t kDetectionBytes = 1 << 16;
 
 }  // namespace
@@ -91,7 +91,7 @@ Language detect_language(std::string_view text) {
   text = text.substr(0, kDetectionBytes);
   Votes votes;
   for (const Word& word : split_words(text)) weigh_word(word, text.substr(word.begin, word.end - word.begin), votes);
-  // Half as much again as the other: names and quotations of the other language do not tip it.
+  // More than 1.5 times the other: names and quotations in the other language do not decide.
   if (2 * votes.english > 3 * votes.portuguese) return Language::english;
   if (2 * votes.portuguese > 3 * votes.english) return Language::portuguese;
   return Language::unknown;

@@ -1,4 +1,4 @@
-// Which language a text is in, and its function words. English and Portuguese; no model.
+// The language of a text, and the function words of each language. English and Portuguese; no model.
 #pragma once
 
 #include <cstddef>
@@ -8,13 +8,13 @@
 namespace frugal {
 
 enum class Language : uint8_t { unknown = 0, english = 1, portuguese = 2 };
-constexpr size_t kLanguages = 3;                // `unknown` included: what a table by language is sized by
+constexpr size_t kLanguages = 3;                // `unknown` included: the size of a table by language
 std::string_view to_string(Language language);  // "en", "pt", "unknown"
 
-/// By function words and letters typical of each language; unknown where neither prevails. Linear, no model.
+/// Decides by function words and typical letters; unknown where neither language prevails. Linear, no model.
 Language detect_language(std::string_view text);
 
-/// Function words of a language, folded.
+/// True if `folded` is a function word of the language.
 bool is_stop_word(std::string_view folded, Language language);
 
 }  // namespace frugal

@@ -32,8 +32,8 @@ constexpr std::array kAbbreviations = std::to_array<std::string_view>(
 constexpr std::array kNumbered =
     std::to_array<std::string_view>({"co", "corp", "inc", "incs", "item", "jr", "ltd", "ltda", "ver"});
 
-// Some in the list are words too ("no", "ex", "min", "est"): they are abbreviations only before a number or a name of
-// the kind that follows them, which a capital or digit is; that is checked by the caller for these.
+// Some abbreviations are words too ("no", "ex", "min", "est"): they count as abbreviations only before a number or a
+// name of the kind that follows them, that is, before a digit or a capital. The caller checks that.
 constexpr std::array kAlsoWords =
     std::to_array<std::string_view>({"ed", "est", "ex", "min", "no", "nos", "org", "par", "pe", "rep", "res"});
 

@@ -1,4 +1,4 @@
-// Where the sentences of a text begin and end.
+// Splits a text into sentences, by rules (sentences.cpp lists them). No model.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,7 @@
 
 namespace frugal {
 
-/// A sentence of a text, as byte range; abbreviations of legal and common use ("art.", "Dr.", "nº") do not end one.
+/// The byte range of a sentence. Abbreviations of legal and common use ("art.", "Dr.", "nº") do not end one.
 struct Sentence {
   uint32_t begin = 0;
   uint32_t end = 0;

@@ -1,7 +1,7 @@
-// Snowball over folded words. English (Porter 2) needs nothing more. The Portuguese stemmer knows its suffixes by their
-// accents and leaves irregular plurals alone, so folded "obrigacao" and "obrigacoes" would part ways: a few endings
-// whose accents are certain are restored, and plurals made singular, before it runs. Stems so agree however the word
-// was accented.
+// Snowball over folded words. English (Porter 2) needs nothing more. The Portuguese stemmer recognises suffixes by
+// their accents and leaves irregular plurals alone, so folded "obrigacao" and "obrigacoes" would get different stems. A
+// few endings whose accents are certain are therefore restored, and plurals made singular, before it runs. Stems are
+// then the same however a word was accented.
 #include <libstemmer.h>
 
 #include <algorithm>
@@ -20,10 +20,10 @@ namespace {
 struct Ending {
   std::string_view folded;
   std::string_view restored;
-  size_t min_stem_bytes;  // what must stand before it; shorter words end so by chance ("pais", "mais")
+  size_t min_stem_bytes;  // minimum before the ending; shorter words have it by chance ("pais", "mais")
 };
 
-// The first that fits is taken: longer before shorter.
+// The first match is used: longer endings come before shorter ones.
 constexpr std::array kPortugueseEndings = std::to_array<Ending>({
     {"encias", "ência", 2}, {"ancias", "ância", 2}, {"logias", "logia", 1}, {"encia", "ência", 2},
     {"ancia", "ância", 2},  {"aveis", "ável", 2},   {"iveis", "ível", 2},   {"avel", "ável", 2},
@@ -51,7 +51,7 @@ const char* algorithm_of(Language language) {
   return nullptr;
 }
 
-// Longer words are not words of a language, and Snowball's sizes are int.
+// Longer strings are no words of a language, and Snowball's sizes are int.
 constexpr size_t kMaxStemmedBytes = 64;
 
 }  // namespace

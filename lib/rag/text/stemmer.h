@@ -1,24 +1,23 @@
-// Stems of words, by language.
+// Word stems by language, for search: "obrigações" and "obrigação" meet. Not a lemmatiser.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "rag/text/stemmer.h"
-
 #include "rag/text/language.h"
 
 namespace frugal {
 
-/// Snowball stemmers. A word with a digit is never stemmed; unknown stems nothing. Not thread-safe: one a thread.
+/// A Snowball stemmer. Words with a digit are never stemmed; Language::unknown stems nothing. Not thread-safe: one per
+/// thread.
 class Stemmer {
  public:
   explicit Stemmer(Language language);
   ~Stemmer();
   Stemmer(Stemmer&&) noexcept;
   Stemmer& operator=(Stemmer&&) noexcept;
-  /// Stem of a word in folded form; the result is folded too, and the same however the word was accented.
+  /// The stem of a folded word. It is folded too, and the same however the word was accented.
   std::string stem(std::string_view folded) const;
 
  private:

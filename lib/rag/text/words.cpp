@@ -1,10 +1,11 @@
-// Folding and words. What makes a word is decided for retrieval over law and prose alike:
-//  - a run of letters, digits and the marks on them; hyphens and apostrophes part words ("dá-se" → da, se);
-//  - digits joined by one '.' or ',' are one number, and separators of thousands are dropped from its folded form, so
-//    that "Lei 8.078" and "Lei 8078" meet: "8.078" → 8078, "10,5" → 10,5, "1.2.3" → 1.2.3;
-//  - a number keeps a letter that a hyphen ties to it, as articles of law are numbered: "121-A" → 121-a;
-//  - ordinal marks after a number are dropped, "o" standing for one too: "5º", "5°", "5o" → 5; "nº" → no;
-//  - each ideograph or kana is a word, since nothing parts them in writing; '§' and other symbols are nothing.
+// Folding and word splitting, for retrieval over law and prose alike. A word is
+// - a run of letters, digits and their marks; hyphens and apostrophes separate words ("dá-se" → da, se);
+// - a number: digits joined by single '.' or ','. Its folded form drops thousands separators, so that "Lei 8.078" and
+//   "Lei 8078" match: "8.078" → 8078, "10,5" → 10,5, "1.2.3" → 1.2.3. It keeps a letter that a hyphen ties to it, as
+//   articles of law are numbered: "121-A" → 121-a. It drops an ordinal mark after it, "o" included: "5º", "5°",
+//   "5o" → 5;
+// - a single ideograph or kana, since writing does not separate them.
+// "nº" is the word no. '§' and other symbols are no words.
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -32,7 +33,7 @@ bool is_ideographic(char32_t c) {
          (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x3FFFF);
 }
 
-// Soft hyphens and joiners live inside words and fold to nothing.
+// Soft hyphens and joiners occur inside words and are dropped.
 bool is_ignorable(char32_t c) {
   return c == 0xAD || (c >= 0x200B && c <= 0x200D) || c == 0x2060 || c == 0xFEFF || (c >= 0xFE00 && c <= 0xFE0F);
 }

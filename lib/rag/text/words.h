@@ -1,4 +1,4 @@
-// The words of a text as search sees them: case and accents folded, numbers in one form.
+// The words of a text for search: case and accents folded, numbers in one form.
 #pragma once
 
 #include <cstdint>
@@ -8,12 +8,12 @@
 
 namespace frugal {
 
-/// Case-folded, compatibility-decomposed, marks and soft hyphens removed: "Ação Nº" → "acao no", "ß" → "ss".
+/// `text` case-folded and compatibility-decomposed, without marks and soft hyphens: "Ação Nº" → "acao no", "ß" → "ss".
 std::string fold(std::string_view text);
 
-/// A word with the bytes of the text it came from. A number with its separators is one word, folded without those of
-/// thousands and without ordinal marks: "8.078" → 8078, "121-A" → 121-a, "10,5" → 10,5, "1º" → 1. The whole rule heads
-/// words.cpp. Texts are at most 4 GiB.
+/// A word and its byte range. A number with its separators is one word; its folded form drops thousands separators and
+/// ordinal marks: "8.078" → 8078, "121-A" → 121-a, "10,5" → 10,5, "1º" → 1. words.cpp has the full rule. Texts are at
+/// most 4 GiB.
 struct Word {
   std::string folded;
   uint32_t begin = 0;
