@@ -69,7 +69,7 @@ std::string from_utf16(std::string_view bytes, bool big_endian) {
   return text;
 }
 
-/// A damaged UTF-8 text has many well-formed sequences and few ill-formed bytes; a Latin-1 text the other way round.
+/// Damaged UTF-8 has many well-formed sequences and few ill-formed bytes; Latin-1 has the reverse.
 bool is_damaged_utf8(std::string_view bytes, std::string_view repaired) {
   size_t replaced = 0, multibyte = 0;
   for (size_t at = 0; at < repaired.size(); ++at) {

@@ -48,7 +48,8 @@ std::string read_whole(std::istream& input, Sha256& hash, uint64_t limit) {
   return content;
 }
 
-/// The first non-blank line, if it reads like a title; in Markdown, the first heading of level 1, else of any level.
+/// The title of a text: in Markdown the first heading of level 1, else of any level; otherwise the first non-blank
+/// line, if it looks like a title.
 std::string title_of(std::string_view text, bool is_markdown) {
   std::string any_heading;
   bool in_fence = false;

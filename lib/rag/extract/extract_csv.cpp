@@ -18,14 +18,14 @@ class CsvReader {
  public:
   CsvReader(LineReader& lines, uint64_t max_record_bytes) : lines_(lines), max_record_bytes_(max_record_bytes) {}
 
-  /// False at the end. too_long() then tells whether the record was given up.
+  /// Reads the next record; false at the end. too_long() is true if the record was skipped.
   bool next(std::vector<std::string>& fields) {
     std::string line;
     if (!lines_.next(line)) return false;
     first_line_ = lines_.number();
     too_long_ = lines_.too_long();
     std::string record = std::move(line);
-    // An odd number of quotes so far: the field, and so the record, goes on in the next line.
+    // An odd number of quotes so far: the field, and with it the record, continues on the next line.
     bool inside_quotes = has_odd_quotes(record);
     while (inside_quotes && !too_long_ && lines_.next(line)) {
       inside_quotes ^= has_odd_quotes(line);
@@ -47,7 +47,7 @@ class CsvReader {
  private:
   static bool has_odd_quotes(std::string_view text) { return std::count(text.begin(), text.end(), '"') % 2 != 0; }
 
-  /// Of the header: whichever of comma, semicolon and tab it has most of.
+  /// The separator: comma, semicolon or tab, the most frequent in the header.
   static char guess_separator(std::string_view header) {
     constexpr std::array<char, 3> kSeparators = {',', ';', '\t'};
     return *std::max_element(kSeparators.begin(), kSeparators.end(), [&](char a, char b) {

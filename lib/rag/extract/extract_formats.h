@@ -1,4 +1,4 @@
-// One function a format; extract() chooses. Internal to extraction.
+// One function per format, called by extract(), and their shared readers. Private to this room.
 #pragma once
 
 #include <functional>
@@ -12,15 +12,15 @@ namespace frugal {
 
 using DocumentSink = std::function<void(Document)>;
 
-/// Lines of a stream, hashed as they pass; a line longer than the limit is read past and counted as too long.
+/// Reads a stream line by line and hashes it. A line longer than the limit is skipped and reported as too long.
 class LineReader {
  public:
   LineReader(std::istream& input, Sha256& hash, uint64_t max_line_bytes)
       : input_(input), hash_(hash), max_line_bytes_(max_line_bytes) {}
   /// Next line without its "\n"; false at the end.
   bool next(std::string& line);
-  bool too_long() const { return too_long_; }  // the line just read, which is then empty
-  int64_t number() const { return number_; }   // of the line just read, from 1
+  bool too_long() const { return too_long_; }  // true if the last line was skipped; it is then empty
+  int64_t number() const { return number_; }   // number of the last line, from 1
 
  private:
   bool fill();
@@ -33,7 +33,7 @@ class LineReader {
   int64_t number_ = 0;
 };
 
-/// Lines left out, told in one sentence.
+/// Counts skipped records by reason.
 class LeftOut {
  public:
   void add(std::string_view why, int64_t line);
@@ -50,7 +50,7 @@ class LeftOut {
 
 Extracted extract_jsonl(LineReader& lines, const DocumentSink& sink);
 Extracted extract_csv(LineReader& lines, const ExtractOptions& options, const DocumentSink& sink);
-/// `html`: UTF-8. Headings become lines with '#', paragraphs are parted by blank lines.
+/// Converts `html`, in UTF-8: headings become lines with '#', blank lines separate paragraphs.
 Document document_of_html(const std::string& html);
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
-// HTML by gumbo, to text in the manner of Markdown: headings with '#', list items with "- ", blank lines between
-// blocks. What is not the page's matter (scripts, styles, navigation, forms) is left out.
+// HTML to text in the style of Markdown, parsed by gumbo: headings with '#', list items with "- ", blank lines between
+// blocks. Scripts, styles, navigation and forms are dropped.
 #include <fmt/format.h>
 #include <gumbo.h>
 
@@ -17,12 +17,11 @@
 namespace frugal {
 namespace {
 
-// Parsing builds the whole tree, and pages nest: deeper than this is an attack or an accident, and its text is left
-// out.
+// Maximum depth of the tree. Deeper pages are an attack or an accident; the text below is dropped.
 constexpr int kMaxDepth = 400;
 
-// The parser walks its stack of open elements at every tag, so depth costs its square: pages that open this many more
-// elements than they close are refused before they are parsed.
+// gumbo walks its stack of open elements at every tag, so depth costs quadratic time. Pages that open this many more
+// elements than they close are refused before parsing.
 constexpr int64_t kMaxOpenElements = 5000;
 
 /// Elements that are rarely or never closed, and do not nest.
@@ -98,7 +97,7 @@ int heading_level(GumboTag tag) {
   return tag >= GUMBO_TAG_H1 && tag <= GUMBO_TAG_H6 ? static_cast<int>(tag - GUMBO_TAG_H1) + 1 : 0;
 }
 
-/// Where gumbo builds its tree, given back at once: its own destructor recurses as deep as the page nests.
+/// The memory of gumbo's tree, freed at once: gumbo's own destructor recurses as deep as the page nests.
 class ParseMemory {
  public:
   static void* allocate(void* self, size_t bytes) { return static_cast<ParseMemory*>(self)->take(bytes); }
@@ -180,7 +179,7 @@ class HtmlText {
     if (first_heading_.empty() && mark != std::string::npos) first_heading_ = text_.substr(mark + 2);
   }
 
-  /// Runs of white space become one space; breaks that are due come before the first letter of what follows.
+  /// Collapses runs of white space; a pending break is written before the next letter.
   void append_text(std::string_view text) {
     for (const char c : text) {
       if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f') {

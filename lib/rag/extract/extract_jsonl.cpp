@@ -1,4 +1,4 @@
-// JSON lines: one object a line. {_id, title, text} as in BEIR's corpora; a few other names for the same are known.
+// JSON lines: one object per line, {_id, title, text} as in BEIR's corpora; a few synonyms of these keys are accepted.
 #include <fmt/format.h>
 #include <simdjson.h>
 
@@ -22,7 +22,7 @@ bool is_one_of(std::string_view key, const Keys& keys) {
   return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
 }
 
-/// A string as it is, a number as it is written; nothing for anything else.
+/// A string unchanged, a number as written; nullopt for any other type.
 std::optional<std::string> scalar_text(const simdjson::dom::element& value) {
   std::string_view text;
   if (value.get(text) == simdjson::SUCCESS) return std::string(text);

@@ -27,7 +27,7 @@ class Walk {
       return;
     }
     if (path == options_.excluded) return;
-    // A link may lead back up: a folder is known by what it is, not by its path.
+    // A link may lead back up, so visited folders are identified by device and inode, not by path.
     if (entered_.insert({info.st_dev, info.st_ino}).second) enter(path);
   }
 

@@ -1,4 +1,4 @@
-// The files that a path stands for: itself, a folder's, a pattern's matches.
+// Finds the input files of an argument: a file, the files of a folder, or the matches of a pattern.
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 namespace frugal {
 
 struct SourceOptions {
-  bool hidden = false;             // files and folders whose name begins with '.'
+  bool hidden = false;             // include files and folders whose name begins with '.'
   std::filesystem::path excluded;  // a folder that is never entered: the index itself
 };
 
@@ -18,14 +18,14 @@ struct SourceSink {
   std::function<void(const std::filesystem::path& path, const std::string& reason)> skipped;
 };
 
-/// Absolute and without "." and "..", links kept.
+/// `path` made absolute, without "." and ".."; links are kept.
 std::filesystem::path normal_path(const std::filesystem::path& path);
 
-/// Paths that `argument` names: itself if it exists, else what it matches as a pattern (*, ?, [a-z]); empty for
-/// neither.
+/// The path `argument` if it exists, else the matches of `argument` as a pattern (*, ?, [a-z]); empty if there are
+/// none.
 std::vector<std::filesystem::path> expand_argument(const std::string& argument);
 
-/// Hands on every file at or under `root`, in the order of names. Links are followed, each folder is entered once.
+/// Passes every file at or under `root` to `sink`, sorted by name. Links are followed; each folder is entered once.
 void list_files(const std::filesystem::path& root, const SourceOptions& options, const SourceSink& sink);
 
 }  // namespace frugal
