@@ -49,15 +49,16 @@ FileCache::~FileCache() {
 void FileCache::report(MetricSink& sink) const {
   const MetricLabels labels = {{"cache", folder_.filename().native()}};
   const auto hits = static_cast<double>(hits_), lookups = static_cast<double>(lookups_);
-  sink.counter("frugal_cache_lookups_total", "Questions put to a cache on disk", lookups, labels);
-  sink.ratio("frugal_cache_hit_ratio", "Share of the lookups that a cache on disk answered", hits, lookups, labels);
+  sink.counter("frugal_cache_lookups_total", "Lookups in an on-disk cache", lookups, labels);
+  sink.ratio("frugal_cache_hit_ratio", "Share of lookups found in an on-disk cache", hits, lookups, labels);
 }
 
 std::filesystem::path FileCache::path_of(const std::string& hex) const {
   return folder_ / hex.substr(0, 2) / hex;
 }
 
-// "VERSION <checksum>\n" and the content. Checked when read, so that a write needs no fsync: a torn file is a miss.
+// An entry is "VERSION <checksum>\n" and the content. The checksum is verified when reading, so a write needs no fsync:
+// a torn file is a miss.
 std::string FileCache::wrap(std::string_view content) const {
   return fmt::format("{} {:016x}\n{}", version_, checksum(content), content);
 }
@@ -84,7 +85,7 @@ std::optional<std::string> FileCache::read(const std::string& hex) const {
   if (::access(path.c_str(), R_OK) != 0) return std::nullopt;
   try {
     auto content = unwrap(read_file(path, kLargestEntry));
-    if (content) ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // used now: the last to be dropped
+    if (content) ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // marks it as recently used
     return content;
   } catch (const Error& error) {
     log(LogLevel::info, "cache: {}", error.message());
@@ -104,7 +105,7 @@ void FileCache::put(const std::string& hex, std::string_view content) const {
     write_by_rename(path, file);
     make_room(path.parent_path());
   } catch (const Error& error) {
-    log(LogLevel::warn, "cache: nothing was kept: {}", error.message());
+    log(LogLevel::warn, "cache: entry not stored: {}", error.message());
   }
 }
 

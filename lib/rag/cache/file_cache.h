@@ -1,5 +1,5 @@
-// Small results of earlier processes, one file each, under names that are hashes of what they depend on.
-// A cache and nothing more: losing it, or any file of it, costs time only; it never throws.
+// A cache of small results on disk, shared by processes: one file per entry, named by the hash of everything that the
+// result depends on. Losing the cache or any file of it costs time only; it never throws.
 #pragma once
 
 #include <atomic>
@@ -13,21 +13,21 @@
 
 namespace frugal {
 
-/// Safe for any number of processes: files appear by rename, are checked against a checksum when read, and are spread
-/// over 256 folders, each of which keeps its share of the size by dropping what was used longest ago.
+/// Safe for any number of processes: entries appear by rename and are verified by checksum when read. They are spread
+/// over 256 folders; each evicts its least recently used entries to stay within its share of max_bytes.
 class FileCache : public MetricSource {
  public:
-  /// `version` names the form of the contents: a file of another is a miss.
+  /// `version` identifies the format of the entries: an entry of another version is a miss.
   FileCache(std::filesystem::path folder, uint64_t max_bytes, std::string version);
   ~FileCache() override;
   FileCache(const FileCache&) = delete;
   FileCache& operator=(const FileCache&) = delete;
 
-  /// The content as it was stored under `hex` (two hexadecimal digits or more); nullopt if there is none or it is
-  /// damaged.
+  /// The content stored under `hex` (at least two hexadecimal digits); nullopt if there is none or it is damaged.
   std::optional<std::string> find(const std::string& hex) const;
   void report(MetricSink& sink) const override;
-  /// A failure (read-only folder, full disk) is logged and otherwise ignored; what is over 1 MiB is not kept.
+  /// Stores an entry. A failure (read-only folder, full disk) is logged and otherwise ignored; entries above 1 MiB are
+  /// not stored.
   void put(const std::string& hex, std::string_view content) const;
 
  private:
