@@ -1,4 +1,4 @@
-// Printing JSON: keys in the order written, ill-formed UTF-8 replaced and never an exception.
+// Prints JSON: keys in insertion order, ill-formed UTF-8 replaced, never an exception.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -6,9 +6,9 @@
 
 namespace frugal {
 
-/// One line, with its newline: for JSON lines.
+/// The value on one line, with a newline: for JSON lines.
 std::string json_line(const nlohmann::ordered_json& value);
-/// Indented by two spaces, with its newline.
+/// The value indented by two spaces, with a newline.
 std::string json_document(const nlohmann::ordered_json& value);
 
 }  // namespace frugal

@@ -61,8 +61,8 @@ std::string metrics_summary(const std::vector<Metric>& metrics) {
                                100 * metric.value()));
   }
   std::string text;
-  if (!held.empty()) text += fmt::format("held     {}{}\n", held, of);
-  if (!hits.empty()) text += fmt::format("shares   {}\n", hits);
+  if (!held.empty()) text += fmt::format("peak     {}{}\n", held, of);
+  if (!hits.empty()) text += fmt::format("ratios   {}\n", hits);
   return text;
 }
 

@@ -1,4 +1,4 @@
-// The figures of telemetry/metrics.h as files for other programs and as a few lines for people.
+// Prints the metrics of telemetry/metrics.h: as files for other programs, and as a short summary for people.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,14 +11,15 @@
 
 namespace frugal {
 
-/// {"schema_version":1,"metrics":[{"name","kind","labels":{…},"value","part","whole"}]}; part and whole of ratios only.
+/// {"schema_version":1,"metrics":[{"name","kind","labels":{…},"value","part","whole"}]}; only ratios have part and
+/// whole.
 nlohmann::ordered_json metrics_json(const std::vector<Metric>& metrics);
 
-/// What the process has counted, as JSON if the file's name ends in .json, else as Prometheus's text. Whole or not at
-/// all. Throws Error(io).
+/// Writes the process's metrics: as JSON if the file's name ends in .json, otherwise in Prometheus's text format. The
+/// file appears complete or not at all. Throws Error(io).
 void write_metrics(const std::filesystem::path& file);
 
-/// What was held at most, by kind, and how often caches and pagers had what was asked for. Empty: nothing to tell.
+/// Peak memory by tag, and the hit ratios of caches and pagers; empty if there is neither.
 std::string metrics_summary(const std::vector<Metric>& metrics);
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// A table as text, Markdown or CSV.
+// A table of strings, printed as text, Markdown or CSV.
 #pragma once
 
 #include <string>
@@ -16,10 +16,10 @@ class Table {
   };
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
-  /// As many cells as columns.
+  /// Adds a row; it must have as many cells as there are columns.
   void add(std::vector<std::string> cells);
 
-  /// Columns padded to their widest cell, two spaces between.
+  /// Columns padded to their widest cell, two spaces apart.
   std::string text() const;
   std::string markdown() const;
   /// RFC 4180, with a header row.
@@ -33,7 +33,7 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
-/// A field of a CSV row: quoted where it has to be.
+/// `text` as a CSV field, quoted if necessary.
 std::string csv_field(std::string_view text);
 
 }  // namespace frugal
