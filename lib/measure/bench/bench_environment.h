@@ -1,4 +1,4 @@
-// Where bench-latency measured, as its reports print it.
+// Prints the environment of a bench-latency run, as JSON and as text.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -11,7 +11,7 @@ namespace frugal {
 
 /// {cpu, isa, cpus, kernel, governor, memory_bytes, busy_percent, steal_percent, version, commit, models}.
 nlohmann::ordered_json environment_json(const Environment& environment, const std::optional<CpuShare::Percent>& load);
-/// A line for the machine, one for its load, one for each model.
+/// One line for the machine, one for its load, one for each model.
 std::string environment_text(const Environment& environment, const std::optional<CpuShare::Percent>& load);
 
 }  // namespace frugal

@@ -43,12 +43,12 @@ bool is_out(const Residency& residency) {
 Error stays_resident(const fs::path& file, const std::optional<Residency>& residency) {
   if (!residency)
     return Error(Code::bad_input,
-                 fmt::format("the kernel does not tell whether '{}' is in the page cache", file.native()))
-        .hint("mincore answers only to who owns the file or may write it: measure a copy of your own");
+                 fmt::format("the kernel does not report whether '{}' is in the page cache", file.native()))
+        .hint("mincore needs ownership of the file or permission to write it: measure a copy of your own");
   return Error(Code::bad_input,
                fmt::format("'{}' stays in the page cache: {} of {} are resident after it was dropped", file.native(),
                            format_bytes(residency->resident_bytes), format_bytes(residency->file_bytes)))
-      .hint("another process maps it, or it lies in memory (tmpfs): measure a copy on disk, or leave cold-disk out");
+      .hint("another process maps it, or it is in memory (tmpfs): measure a copy on disk, or leave cold-disk out");
 }
 
 }  // namespace

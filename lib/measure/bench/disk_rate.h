@@ -1,4 +1,4 @@
-// How fast the disk under a file is: what a run that has to read the file can be held to.
+// The sequential read rate of the disk under a file: the bound of a run that must read the file.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace frugal {
 
-/// Bytes a second at which the file, at most its first `most_bytes`, is read from its beginning to its end past the
-/// page cache (O_DIRECT). nullopt where the file system cannot do that, or the file is shorter than a request.
+/// Bytes per second of reading the file in order, at most its first `most_bytes`, past the page cache (O_DIRECT).
+/// nullopt where the file system has no O_DIRECT, or the file is shorter than one request.
 std::optional<double> sequential_read_rate(const std::filesystem::path& file, uint64_t most_bytes = 256 * kMiB);
 
 }  // namespace frugal

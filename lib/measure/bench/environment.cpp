@@ -13,7 +13,7 @@
 namespace frugal {
 namespace {
 
-// The content of a file of /proc or /sys without its last line feed; nothing where it is not there.
+// The content of a file of /proc or /sys without its last line feed; empty if there is no such file.
 std::optional<std::string> read_line(const char* path) {
   try {
     const std::string text = read_file(path, 1 << 20);

@@ -1,4 +1,4 @@
-// Where a figure was measured: without it a number cannot be compared with another.
+// The environment of a measurement: figures are comparable only with it.
 #pragma once
 
 #include <cstdint>
@@ -17,24 +17,24 @@ struct ModelIdentity {
 
 struct Environment {
   std::string cpu;
-  std::string isa;  // that the kernels use
-  int cpus = 0;     // that this process may run on
+  std::string isa;  // used by the kernels
+  int cpus = 0;     // available to this process
   std::string kernel;
-  std::optional<std::string> governor;  // of the first processor, where the machine has frequency scaling
+  std::optional<std::string> governor;  // frequency governor of the first processor, if there is one
   uint64_t memory_bytes = 0;
   std::vector<ModelIdentity> models;
 };
 Environment read_environment(const std::vector<std::filesystem::path>& packs);
 
-/// Share of the processors' time since this object was made, over the whole machine, in percent.
+/// The share of processor time used since construction, over the whole machine, in percent.
 class CpuShare {
  public:
   CpuShare();
   struct Percent {
-    double busy = 0;   // anyone, us included
-    double steal = 0;  // taken by the host for other guests
+    double busy = 0;   // by all processes, this one included
+    double steal = 0;  // by the host, for other guests
   };
-  /// nullopt where /proc/stat does not tell.
+  /// nullopt where /proc/stat is not available.
   std::optional<Percent> since() const;
 
  private:

@@ -11,7 +11,7 @@
 namespace frugal {
 namespace {
 
-using Positions = std::map<int64_t, std::vector<size_t>>;  // of each question's runs, in order
+using Positions = std::map<int64_t, std::vector<size_t>>;  // question → indices of its runs, in order
 
 Positions positions_of(const RunSeries& series) {
   Positions positions;
@@ -58,12 +58,12 @@ std::string noise_of(const MachineJudgement& machine) {
 std::string explain(const Gate& gate) {
   switch (gate.verdict) {
     case Verdict::fail:
-      return fmt::format("{:.3f} times as slow; the whole interval {:.3f}–{:.3f} is over {:g}", *gate.ratio,
+      return fmt::format("{:.3f} times as long; the whole interval {:.3f}–{:.3f} is above {:g}", *gate.ratio,
                          gate.ci95->low, gate.ci95->high, gate.max_ratio);
     case Verdict::pass:
       return fmt::format("the interval {:.3f}–{:.3f} ends below {:g}", gate.ci95->low, gate.ci95->high, gate.max_ratio);
     case Verdict::inconclusive:
-      return fmt::format("the interval {:.3f}–{:.3f} of {} runs holds {:g}: more runs would tell", gate.ci95->low,
+      return fmt::format("the interval {:.3f}–{:.3f} of {} runs contains {:g}: more runs would decide", gate.ci95->low,
                          gate.ci95->high, gate.runs, gate.max_ratio);
   }
   return "";
@@ -92,7 +92,7 @@ Gate judge_memory(Gate gate, const RunSeries& now, const RunSeries& before) {
   if (!gate.ratio) return missing(gate, Verdict::inconclusive, "one side did not report its memory");
   gate.verdict = *gate.ratio > gate.max_ratio ? Verdict::fail : Verdict::pass;
   gate.reason = fmt::format("{} bytes, {} before: {:.3f} is {} {:g}", *now.peak_anon_bytes, *before.peak_anon_bytes,
-                            *gate.ratio, gate.verdict == Verdict::fail ? "over" : "not over", gate.max_ratio);
+                            *gate.ratio, gate.verdict == Verdict::fail ? "above" : "not above", gate.max_ratio);
   return gate;
 }
 
@@ -108,8 +108,8 @@ Gate judge_mode(const Gate& limit, const RunSeries& now, std::span<const RunSeri
                                            : judge_memory(limit, now, *before);
 }
 
-// Runs beyond those of the baseline find no partner, but they may still show that the machine is quiet. Nothing helps
-// where the baseline itself was taken on a noisy machine.
+// Runs beyond those of the baseline have no partner, but they may still show that the machine is quiet. More runs
+// cannot help if the baseline itself was taken on a noisy machine.
 bool more_would_help(std::span<const Gate> gates, int64_t rounds, const std::optional<MachineJudgement>& here,
                      const GatePlan& plan) {
   if (!here || (plan.baseline && (!plan.baseline->machine || plan.baseline->machine->noisy()))) return false;

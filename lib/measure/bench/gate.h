@@ -1,5 +1,25 @@
-// Whether one measurement is slower than another, and whether this machine can tell at all. A gate fails only where the
-// samples prove it: one interval and one rule for --baseline, --against and compare (docs/tools/bench-latency.md).
+// Judges whether one measurement is slower than another, and whether this machine can show it. A gate fails only where
+// the samples prove it. --baseline, --against and compare use the same interval and the same rule
+// (docs/tools/bench-latency.md).
+//
+// How a gate decides. Times on a shared machine vary by more than the changes that a gate looks for, so a ratio of two
+// medians proves nothing. Four steps remove the noise or report it:
+//
+// - Pairs. Every round asks both sides the same question, shortly after each other. The k-th run of a question is
+//   paired with the other side's k-th run of it, and only the ratio within a pair counts: a hard question or a busy
+//   moment slows both and cancels out. A baseline from a file is paired the same way, by question, but its runs are of
+//   other moments, which no pair can cancel.
+// - Interval. The ratio is exp of the 20 % trimmed mean of the log ratios, with a 95 % bootstrap interval over pairs
+//   (paired_ratio in base/statistics.h).
+// - A/A. The first mode is also measured against itself. If this ratio, which should be 1, is further than kNoisyFrom
+//   from 1, the machine disturbs the runs by more than a gate looks for, and no time is judged at all.
+// - Three verdicts. fail: the whole interval is above the limit. pass: none of it is above. inconclusive: the limit
+//   lies inside. run_gated() doubles the runs while that could decide, up to max_runs; the interval shrinks with the
+//   square root of the runs.
+//
+// So a gate fails by chance only if the true ratio lies below the whole of a 95 % interval, and a noisy machine gives
+// "inconclusive" rather than a verdict (scripts/gate-power counts false alarms and misses). Peaks of memory do not
+// depend on the load: they are compared directly, without an interval.
 #pragma once
 
 #include <cstdint>
@@ -14,39 +34,39 @@
 
 namespace frugal {
 
-/// Fewer runs than this carry no interval worth judging.
+/// Fewer runs than this give no usable interval.
 constexpr int64_t kLeastGateRuns = 10;
 /// A machine whose A/A ratio is further from 1 is noisy.
 constexpr double kNoisyFrom = 0.03;
 
-/// The runs of one mode, measured now or read from a report.
+/// The runs of one mode, from this process or from a report.
 struct RunSeries {
   LatencyMode mode = LatencyMode::cold;
   std::vector<double> wall_ms;     // above 0
-  std::vector<int64_t> questions;  // of each run, its place in the set
+  std::vector<int64_t> questions;  // for each run, the question's index in the set
   std::optional<uint64_t> peak_anon_bytes;
-  std::string answers_sha256;  // empty: not known
-  std::string failure;         // why there are no (more) runs
+  std::string answers_sha256;  // empty: unknown
+  std::string failure;         // the reason why there are no (more) runs
 };
 RunSeries series_of(const LatencyRow& row);
 std::vector<RunSeries> series_of(std::span<const LatencyRow> rows, Side side);
 const RunSeries* find_mode(std::span<const RunSeries> series, LatencyMode mode);
 
-/// How many times the walls of `now` are those of `before`. The k-th run of a question is paired with the k-th of the
-/// same question, what is left over is not used; where the two asked different sets, they are not paired.
+/// The ratio of wall times now / before. The k-th run of a question is paired with the other side's k-th run of it;
+/// runs without a partner are not used. If the two sides asked different sets, the ratio is unpaired.
 struct WallRatio {
   Ratio ratio;
   int64_t runs = 0;  // pairs, or the smaller of the two counts
   bool paired = true;
 };
-/// Both need a run. `paired` false: the places mean different questions.
+/// Both sides need at least one run. `paired` false: equal indices mean different questions.
 WallRatio wall_ratio(const RunSeries& now, const RunSeries& before, bool paired = true);
-/// Of the largest anonymous peaks; nullopt if one is not known.
+/// The ratio of the largest anonymous peaks; nullopt if one is unknown.
 std::optional<double> memory_ratio(const RunSeries& now, const RunSeries& before);
-/// nullopt if not known, or if they did not ask the same questions.
+/// True if both gave the same answers; nullopt if unknown, or if they asked different questions.
 std::optional<bool> same_answers(const RunSeries& now, const RunSeries& before);
 
-/// The first mode against itself.
+/// The A/A measurement: the first mode against itself.
 struct MachineJudgement {
   LatencyMode mode = LatencyMode::cold;
   WallRatio itself;
@@ -55,7 +75,7 @@ struct MachineJudgement {
 /// nullopt without A/A runs, or with fewer than kLeastGateRuns.
 std::optional<MachineJudgement> judge_machine(std::span<const LatencyRow> rows);
 
-/// The judgement that speaks for two runs: the noisier one; nullopt if one of them was not judged.
+/// The judgement for two runs together: the noisier one; nullopt if one of them was not judged.
 std::optional<MachineJudgement> noisier(const std::optional<MachineJudgement>& a,
                                         const std::optional<MachineJudgement>& b);
 
@@ -73,28 +93,28 @@ struct GateLimits {
 enum class GatedFigure { wall, peak_anon };
 std::string_view to_string(GatedFigure metric);
 
-/// One mode held to one limit.
+/// One limit on one mode, and the verdict.
 struct Gate {
   LatencyMode mode = LatencyMode::cold;
   GatedFigure metric = GatedFigure::wall;
   double max_ratio = 1;
   std::optional<double> ratio;
-  std::optional<Interval> ci95;  // of the wall
+  std::optional<Interval> ci95;  // wall time only
   int64_t runs = 0;
   Verdict verdict = Verdict::inconclusive;
   std::string reason;
 };
 
-/// A gate for each mode of `now` and each limit. A mode that ran before and does not now fails; one that did not run
-/// before, and the time of every mode on a noisy machine, is inconclusive.
+/// One gate for each mode of `now` and each limit. A mode that ran before and fails now fails its gates. A mode that
+/// did not run before is inconclusive, and so is the time of every mode on a noisy machine.
 std::vector<Gate> judge_gates(std::span<const RunSeries> now, std::span<const RunSeries> before,
                               const std::optional<MachineJudgement>& machine, const GateLimits& limits);
 bool any(std::span<const Gate> gates, Verdict verdict);
 
-/// 1 if any failed, or under `strict` is inconclusive; else 0.
+/// 1 if any gate failed, or with `strict` is inconclusive; otherwise 0.
 int gates_exit_code(std::span<const Gate> gates, bool strict);
 
-/// What an earlier report says of this rag-query.
+/// The runs and the judgement of an earlier report of this rag-query.
 struct Baseline {
   std::vector<RunSeries> series;
   std::optional<MachineJudgement> machine;
@@ -103,10 +123,10 @@ struct Baseline {
 struct GatePlan {
   GateLimits limits;
   int64_t runs = 40;
-  int64_t max_runs = 320;            // where a gate stays inconclusive, the runs are doubled up to this
-  std::optional<Baseline> baseline;  // without: the rows of the other rag-query
+  int64_t max_runs = 320;            // while a gate is inconclusive, the runs are doubled up to this
+  std::optional<Baseline> baseline;  // nullopt: compare with the other rag-query
 };
-/// Throws as LatencyBench::run.
+/// Measures and judges, with more runs while they could decide an inconclusive gate. Throws as LatencyBench::run.
 std::vector<Gate> run_gated(LatencyBench& bench, const GatePlan& plan);
 
 }  // namespace frugal

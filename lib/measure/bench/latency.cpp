@@ -21,13 +21,13 @@ namespace fs = std::filesystem;
 constexpr LatencyMode kModes[] = {LatencyMode::naive, LatencyMode::cold_disk, LatencyMode::cold, LatencyMode::warm};
 
 std::optional<uint64_t> largest(const LatencyRow& row, std::optional<uint64_t> LatencySample::*figure) {
-  std::optional<uint64_t> most;
+  std::optional<uint64_t> largest;
   for (const LatencySample& sample : row.samples)
-    if (sample.*figure) most = std::max(most.value_or(0), *(sample.*figure));
-  return most;
+    if (sample.*figure) largest = std::max(largest.value_or(0), *(sample.*figure));
+  return largest;
 }
 
-// Of the samples by their wall, without the lowest and the highest quarter.
+// The middle half of the samples by wall time: without the lowest and the highest quarter.
 void average_stages(std::vector<LatencySample> samples, LatencySummary& summary) {
   std::sort(samples.begin(), samples.end(), [](const auto& a, const auto& b) { return a.wall_ms < b.wall_ms; });
   const size_t cut = samples.size() / 4;
@@ -112,8 +112,8 @@ std::vector<std::string> read_texts(const fs::path& file) {
       if (line.find_first_not_of(" \t\r") != std::string::npos) texts.push_back(line);
   }
   if (texts.empty())
-    throw Error(Code::bad_input, fmt::format("'{}' holds no texts", file.native()))
-        .hint("one a line, or a .jsonl with a \"text\" on each line");
+    throw Error(Code::bad_input, fmt::format("'{}' contains no texts", file.native()))
+        .hint("write one text per line, or a .jsonl with a \"text\" on each line");
   return texts;
 }
 

@@ -24,7 +24,7 @@ std::string memory_text(const RunSeries* series) {
   return ran(series) && series->peak_anon_bytes ? format_bytes(*series->peak_anon_bytes) : "";
 }
 
-// Modes of either, in the order of `before`, then those that only `now` has.
+// The modes of both, in the order of `before`, then those that only `now` has.
 std::vector<LatencyMode> modes_of(const LatencyRecord& before, const LatencyRecord& now) {
   std::vector<LatencyMode> modes;
   for (const RunSeries& series : before.series) modes.push_back(series.mode);

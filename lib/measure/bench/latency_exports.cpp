@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Text for an attribute or an element. XML 1.0 has no way to write control characters, so they become '?'.
+// Escapes text for an attribute or element. XML 1.0 cannot represent control characters, so they become '?'.
 std::string escaped(std::string_view text) {
   std::string out;
   for (const char c : text) {
@@ -37,7 +37,7 @@ std::string escaped(std::string_view text) {
   return out;
 }
 
-// The cases of one suite and what became of them.
+// The cases of one suite and their outcomes.
 struct Suite {
   std::string cases;
   int tests = 0, failures = 0, skipped = 0;

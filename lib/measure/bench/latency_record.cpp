@@ -17,7 +17,7 @@ namespace json = simdjson::dom;
 
 constexpr uint64_t kLargestReport = uint64_t(256) << 20;
 
-// Fields of one object; an error names the file and the field.
+// Reads the fields of one object; errors name file and field.
 class Fields {
  public:
   Fields(json::element object, std::string file, std::string within = "")
@@ -59,7 +59,7 @@ std::vector<double> read_walls(const Fields& row) {
   for (json::element element : row.get<json::array>("times")) {
     double seconds = 0;
     if (element.get(seconds) != simdjson::SUCCESS || !(seconds > 0) || !std::isfinite(seconds))
-      throw row.wrong("times", "has a value that is no time above 0");
+      throw row.wrong("times", "has a value that is not a time above 0");
     walls.push_back(seconds * 1e3);
   }
   return walls;
@@ -70,11 +70,11 @@ std::vector<int64_t> read_questions(const Fields& row, size_t runs, int64_t ques
   for (json::element element : row.get<json::array>("questions")) {
     int64_t place = 0;
     if (element.get(place) != simdjson::SUCCESS || place < 0 || place >= questions)
-      throw row.wrong("questions", fmt::format("has a value that is no place from 0 to {}", questions - 1));
+      throw row.wrong("questions", fmt::format("has a value that is not an index from 0 to {}", questions - 1));
     places.push_back(place);
   }
   if (places.size() != runs)
-    throw row.wrong("questions", fmt::format("has {} places for {} times", places.size(), runs));
+    throw row.wrong("questions", fmt::format("has {} entries for {} times", places.size(), runs));
   return places;
 }
 
@@ -165,7 +165,7 @@ LatencyRecord read_latency_record(const std::filesystem::path& file) {
   record.questions_sha256 = root.text("questions/sha256");
   for (json::element flag : root.get<json::array>("flags")) {
     std::string_view value;
-    if (flag.get(value) != simdjson::SUCCESS) throw root.wrong("flags", "has a value that is no text");
+    if (flag.get(value) != simdjson::SUCCESS) throw root.wrong("flags", "has a value that is not text");
     record.flags.emplace_back(value);
   }
   record.environment = read_environment_fields(root);
@@ -186,7 +186,7 @@ void check_comparable(const LatencyRecord& now, std::string_view now_name, const
   const Environment& there = before.environment;
   if (!tolerance.other_machine) {
     const char* hint =
-        "times of two machines are no ratio of two programs: take a baseline here, compare two programs in one run "
+        "times of two machines do not compare two programs: take a baseline here, compare two programs in one run "
         "with "
         "--against, or pass --allow-other-machine";
     differ.check(Code::bad_input, "the processor", here.cpu, there.cpu, hint);

@@ -52,7 +52,7 @@ RawSamples raw_samples(const LatencyRow& row) {
   return raw;
 }
 
-// A row without runs has nulls where the figures are.
+// A row without runs has nulls in place of figures.
 Json row_json(const LatencyRow& row, const std::vector<std::string>& command) {
   const RawSamples raw = raw_samples(row);
   const std::optional<LatencySummary> summary = row.samples.empty() ? std::nullopt : std::optional(summarize(row));
@@ -95,7 +95,7 @@ Json ratio_json(const WallRatio& wall) {
           {"paired", wall.paired}};
 }
 
-// Each mode against each other of the same rag-query, and each mode of it against the other rag-query.
+// The ratios of each mode to each other mode of the same rag-query, and to itself of the other rag-query.
 bool comparable(const LatencyRow& row, const LatencyRow& by) {
   if (&row == &by || row.samples.empty() || by.samples.empty()) return false;
   if (row.side == Side::measured && by.side == Side::measured) return true;
@@ -243,11 +243,12 @@ std::string ratio_text(const Ratio& ratio) {
 
 std::string machine_text(const std::optional<MachineJudgement>& machine) {
   if (!machine) return fmt::format("machine: not judged, {} runs against itself are needed\n", kLeastGateRuns);
-  return fmt::format("machine: {} against itself {} in {} runs: {}\n", to_string(machine->mode),
-                     ratio_text(machine->itself.ratio), machine->itself.runs,
-                     machine->noisy() ? fmt::format("noisy, more than {:.0f} % off: no time taken here can be judged",
-                                                    100 * kNoisyFrom)
-                                      : std::string("quiet"));
+  return fmt::format(
+      "machine: {} against itself {} in {} runs: {}\n", to_string(machine->mode), ratio_text(machine->itself.ratio),
+      machine->itself.runs,
+      machine->noisy()
+          ? fmt::format("noisy, more than {:.0f} % from 1: no time taken here can be judged", 100 * kNoisyFrom)
+          : std::string("quiet"));
 }
 
 Table gate_table(const std::vector<Gate>& gates) {
@@ -323,9 +324,9 @@ std::vector<std::string> LatencyReport::remarks() const {
     if (!result.summary.wall_ms.outliers.empty())
       remarks.push_back(fmt::format("{}: {} outliers (kept)", result.name(), result.summary.wall_ms.outliers.size()));
     if (const auto& proof = result.row->cold_proof)
-      remarks.push_back(fmt::format("{}: {} dropped from the page cache; {} of {} libraries stayed, others map them",
-                                    result.name(), format_bytes(proof->dropped_bytes),
-                                    format_bytes(proof->still_cached_bytes), proof->still_cached.size()));
+      remarks.push_back(fmt::format(
+          "{}: {} dropped from the page cache; {} of {} libraries stayed, other processes map them", result.name(),
+          format_bytes(proof->dropped_bytes), format_bytes(proof->still_cached_bytes), proof->still_cached.size()));
   }
   return remarks;
 }
@@ -362,7 +363,7 @@ Json LatencyReport::json() const {
 
 int LatencyReport::exit_code(bool strict) const {
   if (gates_exit_code(gates, strict) != 0) return 1;
-  // That the other rag-query stopped is no fault of ours.
+  // A failure of the other rag-query is not this one's.
   return std::any_of(rows.begin(), rows.end(), [&](const LatencyRow& row) {
     return row.failure && (strict || (row.failure->after_runs > 0 && row.side != Side::against));
   });

@@ -29,18 +29,18 @@ void append_ids(const json::element& root, const char* list, std::string& out) {
   }
 }
 
-// What the user is told: the text and the ids of what it cites; where no text was asked for, the ids of the hits, in
-// order. Not the hits beside an answer: their order moves with the last bits of a score, and so differs between
-// backends.
+// The answer that a user sees: the text and the ids of its citations; in a run without an answer text, the ids of the
+// hits, in order. Hits beside an answer are left out: their order depends on the last bits of a score, and so differs
+// between backends.
 std::string answer_of(const json::element& root) {
   std::string_view text;
   std::string answer;
-  const bool told = root.at_pointer("/answer/text").get(text) == simdjson::SUCCESS;
+  const bool has_text = root.at_pointer("/answer/text").get(text) == simdjson::SUCCESS;
   bool abstained = false;
-  if (!told && root.at_pointer("/answer/abstained").get(abstained) == simdjson::SUCCESS && abstained)
+  if (!has_text && root.at_pointer("/answer/abstained").get(abstained) == simdjson::SUCCESS && abstained)
     return "abstained";
-  if (told) answer = text;
-  append_ids(root, told ? "citations" : "hits", answer);
+  if (has_text) answer = text;
+  append_ids(root, has_text ? "citations" : "hits", answer);
   return answer;
 }
 
@@ -61,8 +61,9 @@ void read_stages(const json::element& root, LatencySample& sample) {
     sum += ms;
   }
   if (total && sum > *total + kRoundingMs)
-    throw Error(Code::bad_input, fmt::format("the reply's stages take {:.3f} ms, its whole {:.3f} ms", sum, *total))
-        .hint("stages that overlap cannot be told apart; report this, it is a mistake of rag-query");
+    throw Error(Code::bad_input,
+                fmt::format("the reply's stages add up to {:.3f} ms, more than its total of {:.3f} ms", sum, *total))
+        .hint("this is a bug in rag-query: its stages overlap; please report it");
   sample.stages_ms["other"] = sample.wall_ms - sum;
 }
 
@@ -74,7 +75,7 @@ std::vector<std::string> with(std::vector<std::string> command, std::initializer
 Error failure_of(const std::string& name, const CommandResult& result, std::chrono::milliseconds timeout) {
   if (result.timed_out)
     return Error(Code::bad_input, fmt::format("'{}' did not end within {} ms", name, timeout.count()))
-        .hint("give it longer with --timeout, or ask that question alone to see what it does");
+        .hint("raise --timeout, or ask that question alone to see what it does");
   const Complaint complaint = read_complaint(result.errors);
   return Error(Code::bad_input, fmt::format("'{}' failed with exit code {}{}{}", name, result.exit_code,
                                             complaint.message.empty() ? "" : ": ", complaint.message))

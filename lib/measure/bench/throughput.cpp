@@ -36,8 +36,8 @@ bool is_output_layer(const PackTensor& tensor, int64_t vocabulary) {
   return tensor.role == TensorRole::tied || tensor.shape[0] == vocabulary;
 }
 
-// Products of the linear layers for one token. The output layer runs for `outputs_per_token` of the tokens: for the
-// last of a prompt, for each that is written, for none of an embedder.
+// Multiply-adds of the linear layers per token. The output layer runs for `outputs_per_token` of the tokens: the last
+// of a prompt, each token that is written, none of an embedder.
 double products_per_token(const Pack& pack, int64_t vocabulary, double outputs_per_token) {
   double products = 0;
   for (const PackTensor& tensor : pack.tensors()) {
@@ -48,7 +48,7 @@ double products_per_token(const Pack& pack, int64_t vocabulary, double outputs_p
   return products;
 }
 
-// What one token that comes alone has to read: every linear layer.
+// Bytes that one token reads when it is processed alone: every linear layer.
 double weight_bytes(const Pack& pack) {
   double bytes = 0;
   for (const PackTensor& tensor : pack.tensors())
@@ -56,7 +56,7 @@ double weight_bytes(const Pack& pack) {
   return bytes;
 }
 
-// Ids spread over the vocabulary; the time of a forward pass does not depend on which they are.
+// Ids spread over the vocabulary; the time of a forward pass does not depend on the choice.
 std::vector<TokenId> some_tokens(int64_t count, int64_t vocabulary) {
   constexpr int64_t kStride = 7919;  // a prime
   std::vector<TokenId> ids;
@@ -68,7 +68,7 @@ void check_context(const Decoder& decoder, int64_t tokens) {
   if (tokens <= decoder.context_tokens()) return;
   throw Error(Code::bad_input,
               fmt::format("{} tokens do not fit the model's context of {}", tokens, decoder.context_tokens()))
-      .hint("ask for fewer");
+      .hint("measure fewer tokens");
 }
 
 Throughput measure_embedder(LoadedModel& model, int threads, const std::vector<std::string>& texts, int64_t batch,

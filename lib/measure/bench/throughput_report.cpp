@@ -15,8 +15,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr auto kRight = Table::Align::right;
 
-// Share of the machine's best in the resource that bounds the test: products where many tokens share a weight, reads
-// where each token reads them all.
+// The share of the machine's peak in the resource that limits the test: products where many tokens share a weight,
+// reads where each token reads all weights.
 std::string bound_by(const Throughput& row, const MachinePeak& peak) {
   const double rate = row.tokens_per_second();
   if (row.bytes_per_token > 0)
@@ -24,7 +24,7 @@ std::string bound_by(const Throughput& row, const MachinePeak& peak) {
   return fmt::format("{:.0f}% of int8", 100 * rate * row.products_per_token / peak.int8_products_per_second);
 }
 
-// Tokens a second of each repetition: llama-bench prints their mean and standard deviation.
+// Tokens per second of each repetition: llama-bench prints their mean and standard deviation.
 std::vector<double> rates_of(const Throughput& row) {
   std::vector<double> rates;
   for (double seconds : row.seconds) rates.push_back(static_cast<double>(row.tokens) / seconds);

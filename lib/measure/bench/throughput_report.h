@@ -1,5 +1,5 @@
-// Texts and tokens a second that bench-latency measured: one row a test, like llama-bench's, with the machine's best on
-// the same threads beside it (docs/tools/bench-latency.md names every field).
+// The report of bench-latency on throughput: texts and tokens per second, one row per test like llama-bench's, with the
+// machine's peak on the same threads (docs/tools/bench-latency.md names every field).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,7 +15,7 @@ namespace frugal {
 
 struct ThroughputReport {
   std::vector<Throughput> rows;
-  std::vector<MachinePeak> peaks;  // one a row
+  std::vector<MachinePeak> peaks;  // one per row
   Environment environment;
   std::optional<CpuShare::Percent> load;
 

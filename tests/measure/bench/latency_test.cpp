@@ -74,10 +74,10 @@ TEST_CASE("a reply whose stages overlap is refused: what is counted twice is no 
   const auto reply = [](const std::string& times) { return R"({"answer":{"text":"A"},"timings_ms":)" + times + "}"; };
   CHECK(parse_reply(reply(R"({"total":9,"embed":4,"retrieve":5,"other":0})"), 20).stages_ms.at("other") == Approx(11));
   CHECK_THROWS_WITH_AS(parse_reply(reply(R"({"total":9,"embed":4,"retrieve":9,"other":0})"), 20),
-                       "the reply's stages take 13.000 ms, its whole 9.000 ms", Error);
+                       "the reply's stages add up to 13.000 ms, more than its total of 9.000 ms", Error);
 }
 
-TEST_CASE("the answer is what the user is told: text and citations, or the hits where no text was asked for") {
+TEST_CASE("an answer is its text and citations, or the hits of a run without a text") {
   const auto told = [](const std::string& answer) {
     return parse_reply(
                R"({"answer":)" + answer + R"(,"citations":[{"id":7}],"hits":[{"id":1},{"id":2}],"timings_ms":{}})", 1)
