@@ -187,117 +187,111 @@ class Pickle::Machine {
     if (protocol < 2 || protocol > 5) fail(fmt::format("pickle protocol {}, supported are 2 to 5", protocol));
   }
 
-  // False at STOP. One flat switch, a case for each opcode: cut up it would only be harder to compare with pickletools.
-  bool step() {  // NOLINT(readability-function-size)
+  // False at STOP. The opcodes are in four groups, each a switch that is compared with pickletools at a glance.
+  bool step() {
     opcode_offset_ = program_.offset();
     const auto opcode = program_.read<uint8_t>("opcode");
+    if (opcode == kStop) return false;
+    if (!push_constant(opcode) && !build_container(opcode) && !use_memo(opcode) && !make_object(opcode))
+      refuse(fmt::format("the pickle uses {}, an opcode that no saved dict of tensors needs", opcode_name(opcode)));
+    return true;
+  }
+
+  // Each of these executes `opcode` if it is one of its group, and says whether it was.
+  bool push_constant(uint8_t opcode) {
     switch (opcode) {
-      case kStop:
-        return false;
-      case kFrame:
-        skip_frame_header();
-        break;
-      case kMark:
-        push_mark();
-        break;
-      case kPop:
-        pop();
-        break;
-      case kPopMark:
-        pop_to_mark();
-        break;
       case kNone:
-        push({PickleKind::none});
-        break;
+        return push({PickleKind::none}), true;
       case kNewTrue:
       case kNewFalse:
-        push({PickleKind::boolean, 0, opcode == kNewTrue});
-        break;
+        return push({PickleKind::boolean, 0, opcode == kNewTrue}), true;
       case kBinInt:
-        push_integer(program_.read<int32_t>("BININT"));
-        break;
+        return push_integer(program_.read<int32_t>("BININT")), true;
       case kBinInt1:
-        push_integer(program_.read<uint8_t>("BININT1"));
-        break;
+        return push_integer(program_.read<uint8_t>("BININT1")), true;
       case kBinInt2:
-        push_integer(program_.read<uint16_t>("BININT2"));
-        break;
+        return push_integer(program_.read<uint16_t>("BININT2")), true;
       case kLong1:
-        push_integer(read_long());
-        break;
+        return push_integer(read_long()), true;
       case kBinFloat:
         program_.take(8, "BINFLOAT");  // no float matters to a tensor
-        push({PickleKind::real});
-        break;
+        return push({PickleKind::real}), true;
       case kBinUnicode:
-        push_text(program_.read<uint32_t>("BINUNICODE"));
-        break;
+        return push_text(program_.read<uint32_t>("BINUNICODE")), true;
       case kShortBinUnicode:
-        push_text(program_.read<uint8_t>("SHORT_BINUNICODE"));
-        break;
+        return push_text(program_.read<uint8_t>("SHORT_BINUNICODE")), true;
+      default:
+        return false;
+    }
+  }
+
+  bool build_container(uint8_t opcode) {
+    switch (opcode) {
+      case kMark:
+        return push_mark(), true;
+      case kPop:
+        return pop(), true;
+      case kPopMark:
+        return pop_to_mark(), true;
       case kEmptyTuple:
-        push_container(PickleKind::tuple, {});
-        break;
+        return push_container(PickleKind::tuple, {}), true;
       case kEmptyList:
-        push_container(PickleKind::list, {});
-        break;
+        return push_container(PickleKind::list, {}), true;
       case kEmptyDict:
-        push_container(PickleKind::dict, {});
-        break;
+        return push_container(PickleKind::dict, {}), true;
       case kTuple:
-        push_container(PickleKind::tuple, pop_to_mark());
-        break;
+        return push_container(PickleKind::tuple, pop_to_mark()), true;
       case kTuple1:
       case kTuple2:
       case kTuple3:
-        push_container(PickleKind::tuple, pop_many(opcode - kTuple1 + 1u));
-        break;
+        return push_container(PickleKind::tuple, pop_many(opcode - kTuple1 + 1u)), true;
       case kAppend:
-        append(pop_many(1));
-        break;
+        return append(pop_many(1)), true;
       case kAppends:
-        append(pop_to_mark());
-        break;
+        return append(pop_to_mark()), true;
       case kSetItem:
-        set_items(pop_many(2));
-        break;
+        return set_items(pop_many(2)), true;
       case kSetItems:
-        set_items(pop_to_mark());
-        break;
-      case kBinGet:
-        push_remembered(program_.read<uint8_t>("BINGET"));
-        break;
-      case kLongBinGet:
-        push_remembered(program_.read<uint32_t>("LONG_BINGET"));
-        break;
-      case kBinPut:
-        remember(program_.read<uint8_t>("BINPUT"));
-        break;
-      case kLongBinPut:
-        remember(program_.read<uint32_t>("LONG_BINPUT"));
-        break;
-      case kMemoize:
-        remember(memo_.size());
-        break;
-      case kGlobal:
-        push_global_line();
-        break;
-      case kStackGlobal:
-        push_stack_global();
-        break;
-      case kBinPersId:
-        push_storage(pop());
-        break;
-      case kReduce:
-        reduce();
-        break;
-      case kBuild:
-        build();
-        break;
+        return set_items(pop_to_mark()), true;
       default:
-        refuse(fmt::format("the pickle uses {}, an opcode that no saved dict of tensors needs", opcode_name(opcode)));
+        return false;
     }
-    return true;
+  }
+
+  bool use_memo(uint8_t opcode) {
+    switch (opcode) {
+      case kBinGet:
+        return push_remembered(program_.read<uint8_t>("BINGET")), true;
+      case kLongBinGet:
+        return push_remembered(program_.read<uint32_t>("LONG_BINGET")), true;
+      case kBinPut:
+        return remember(program_.read<uint8_t>("BINPUT")), true;
+      case kLongBinPut:
+        return remember(program_.read<uint32_t>("LONG_BINPUT")), true;
+      case kMemoize:
+        return remember(memo_.size()), true;
+      default:
+        return false;
+    }
+  }
+
+  bool make_object(uint8_t opcode) {
+    switch (opcode) {
+      case kFrame:
+        return skip_frame_header(), true;
+      case kGlobal:
+        return push_global_line(), true;
+      case kStackGlobal:
+        return push_stack_global(), true;
+      case kBinPersId:
+        return push_storage(pop()), true;
+      case kReduce:
+        return reduce(), true;
+      case kBuild:
+        return build(), true;
+      default:
+        return false;
+    }
   }
 
   // --- the stack ---
