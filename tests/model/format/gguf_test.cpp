@@ -183,7 +183,7 @@ TEST_CASE("tensors that overlap or share a name are refused") {
   CHECK(two(64, "b") == "no error");
   CHECK(contains(two(32, "b"), "'a' and 'b' overlap"));
   CHECK(contains(two(0, "b"), "overlap"));
-  CHECK(contains(two(64, "a"), "there twice"));
+  CHECK(contains(two(64, "a"), "appears twice"));
 }
 
 TEST_CASE("every block type decodes as llama.cpp's own decoder has it") {

@@ -222,7 +222,7 @@ TEST_CASE("tensors that overlap, leave a gap or come twice are refused") {
   CHECK(contains(complaint(two("[0,16]", "[8,24]"), eight), "overlaps"));
   CHECK(contains(complaint(two("[0,16]", "[32,48]"), eight + eight), "leaves a gap"));
   CHECK(contains(complaint(two("[16,32]", "[32,48]"), eight + eight), "leaves a gap"));
-  CHECK(contains(complaint(two("[0,16]", "[16,32]", "a"), eight), "there twice"));
+  CHECK(contains(complaint(two("[0,16]", "[16,32]", "a"), eight), "appears twice"));
 }
 
 TEST_CASE("nesting without end is an error, not a crash") {
@@ -238,7 +238,7 @@ TEST_CASE("what is no checkpoint is told apart") {
   CHECK(error_of([&] { open_checkpoint(folder / "absent"); })->code() == Code::missing);
   CHECK(contains(message_of([&] { open_checkpoint(folder.path()); }), "holds none of model.safetensors, "));
   write_file(folder / "m.pack", std::string("FRUGALPK") + std::string(100, 'x'));
-  CHECK(contains(message_of([&] { open_checkpoint(folder / "m.pack"); }), "is a pack already"));
+  CHECK(contains(message_of([&] { open_checkpoint(folder / "m.pack"); }), "is already a pack"));
   write_file(folder / "empty", "");
   CHECK(contains(message_of([&] { open_checkpoint(folder / "empty"); }), "it is empty"));
   write_file(folder / "text", "hello, this is text");
