@@ -187,8 +187,7 @@ void check_comparable(const LatencyRecord& now, std::string_view now_name, const
   if (!tolerance.other_machine) {
     const char* hint =
         "times of two machines do not compare two programs: take a baseline here, compare two programs in one run "
-        "with "
-        "--against, or pass --allow-other-machine";
+        "with --against, or pass --allow-other-machine";
     differ.check(Code::bad_input, "the processor", here.cpu, there.cpu, hint);
     differ.check(Code::bad_input, "the instruction set", here.isa, there.isa, hint);
     differ.check(Code::bad_input, "the number of processors", std::to_string(here.cpus), std::to_string(there.cpus),

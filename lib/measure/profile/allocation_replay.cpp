@@ -24,7 +24,7 @@ namespace frugal {
 namespace {
 
 constexpr uint64_t kPage = 4096;
-// Reading the process's memory takes some 30 µs.
+// Reading the memory of the process takes some 30 µs.
 constexpr size_t kEventsPerSample = 16;
 
 uint64_t anon_bytes() {
@@ -32,7 +32,7 @@ uint64_t anon_bytes() {
   return now.anon_bytes + now.swap_bytes;
 }
 
-// What a trace is played against. Ids as in the trace.
+// The allocator under test. Ids are the trace's.
 class Player {
  public:
   virtual ~Player() = default;
@@ -56,7 +56,7 @@ class MallocPlayer final : public Player {
   std::vector<void*> blocks_;
 };
 
-// As the runtime does: what grows has its addresses for the whole of its life.
+// As in the runtime: a growing array keeps its address range for life.
 class PoolPlayer final : public Player {
  public:
   explicit PoolPlayer(const AllocationTrace& trace)
@@ -124,7 +124,7 @@ std::unique_ptr<Player> make_player(const AllocationTrace& trace, ReplayAllocato
   return std::make_unique<ArenaPlayer>(trace);
 }
 
-// Plays all of it, and gives back what the trace does not. after_event(index) is called after each event.
+// Replays the trace and frees what it leaves allocated. after_event(index) is called after each event.
 template <typename AfterEvent>
 void play(const AllocationTrace& trace, Player& player, AfterEvent&& after_event) {
   using Kind = AllocationEvent::Kind;
@@ -151,7 +151,7 @@ void play(const AllocationTrace& trace, Player& player, AfterEvent&& after_event
 void check_room(const AllocationTrace& trace) {
   const uint64_t available = read_system_memory().available_bytes();
   if (trace.most_live_bytes < available / 2) return;
-  throw Error(Code::over_budget, fmt::format("the trace needs {} and more, {} are available",
+  throw Error(Code::over_budget, fmt::format("the trace needs at least {}, {} are available",
                                              format_bytes(trace.most_live_bytes), format_bytes(available)));
 }
 

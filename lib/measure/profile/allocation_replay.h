@@ -1,5 +1,5 @@
-// A recorded run's allocations (memory/allocation_trace.h) played again against allocators: how much memory each really
-// takes for them, how much of that is loss, and how long it needs. Every page is written as it would be.
+// Replays a recorded run's allocations (memory/allocation_trace.h) against several allocators and measures, for each,
+// peak memory, fragmentation and time per operation. Every page is written, as the recorded run would.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace frugal {
 
-/// The C library's; PagePool and GrowingArrays; Arena, which needs that what was asked for last goes first.
+/// malloc; PagePool with GrowingArrays; Arena (LIFO frees only).
 enum class ReplayAllocator { malloc, page_pool, arena };
 constexpr ReplayAllocator kReplayAllocators[] = {ReplayAllocator::malloc, ReplayAllocator::page_pool,
                                                  ReplayAllocator::arena};
@@ -20,14 +20,14 @@ std::string_view to_string(ReplayAllocator allocator);
 struct ReplayResult {
   ReplayAllocator allocator = ReplayAllocator::malloc;
   uint64_t peak_bytes = 0;  // anonymous memory, beyond what the process had before
-  uint64_t left_bytes = 0;  // the same when everything was given back
+  uint64_t left_bytes = 0;  // the same after everything was freed
   double ns_per_operation = 0;
-  /// Share of the peak that nobody had asked for.
-  double fragmentation(uint64_t most_live_bytes) const;
+  /// Share of the peak beyond the bytes that the program had allocated.
+  double fragmentation(uint64_t peak_live_bytes) const;
 };
 
-/// nullopt for an arena whose trace is not a stack's (several threads recorded it). Throws Error(over_budget) where the
-/// trace needs more memory than there is.
+/// nullopt for an arena if the trace's frees are not LIFO (several threads recorded it). Throws Error(over_budget) if
+/// the trace needs more memory than there is.
 std::optional<ReplayResult> replay(const AllocationTrace& trace, ReplayAllocator allocator);
 
 }  // namespace frugal

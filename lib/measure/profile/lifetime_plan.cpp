@@ -21,16 +21,17 @@ uint64_t most_live_bytes(std::span<const TensorLifetime> tensors) {
     changes[tensor.first] += bytes;
     changes[tensor.last + 1] -= bytes;
   }
-  int64_t live = 0, most = 0;
-  for (const auto& [operation, change] : changes) most = std::max(most, live += change);
-  return static_cast<uint64_t>(most);
+  int64_t live = 0, peak = 0;
+  for (const auto& [operation, change] : changes) peak = std::max(peak, live += change);
+  return static_cast<uint64_t>(peak);
 }
 
 struct Placed {
   uint64_t begin, end;
 };
 
-// Smallest gap between `placed`, which are by address and may overlap, that holds `bytes`; else behind them.
+// Offset of the smallest gap of at least `bytes` between `placed`, which are sorted by address and may overlap;
+// otherwise the offset behind them.
 uint64_t best_gap(std::span<const Placed> placed, uint64_t bytes) {
   uint64_t end = 0, best = 0, best_bytes = ~uint64_t(0);
   for (const Placed& other : placed) {

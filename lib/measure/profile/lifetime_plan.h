@@ -1,5 +1,5 @@
-// Where the intermediate tensors of a forward pass could lie, and the least memory that any layout takes: what the
-// arena's own layout, by scopes, is measured against (mem-profile --estimate, tests/measure/profile).
+// Plans where the intermediate tensors of a forward pass could be placed, and computes the lower bound of any layout.
+// The arena's layout, by scopes, is compared with both (mem-profile --estimate, tests/measure/profile).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace frugal {
 
-/// A tensor that is written by operation `first` and read for the last time by operation `last`.
+/// A tensor written by operation `first` and last read by operation `last`.
 struct TensorLifetime {
   uint64_t bytes = 0;
   int64_t first = 0;
@@ -16,14 +16,14 @@ struct TensorLifetime {
 };
 
 struct LifetimePlan {
-  std::vector<uint64_t> offsets;  // of each tensor; two that live at once do not overlap
-  uint64_t planned_bytes = 0;     // that the offsets take
-  uint64_t most_live_bytes = 0;   // that live at once at most: no layout takes less
+  std::vector<uint64_t> offsets;  // one per tensor; tensors that are live at once do not overlap
+  uint64_t planned_bytes = 0;     // memory that the offsets need
+  uint64_t most_live_bytes = 0;   // maximum live at once: no layout needs less
 };
 
 /// Greedy by size (Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"): the largest
-/// first, each into the smallest gap that holds it for as long as it lives. Sizes are rounded up to 64 bytes, as the
-/// arena's are. Takes time in the square of the number of tensors.
+/// tensor first, each into the smallest gap that is free for its lifetime. Sizes are rounded up to 64 bytes, like the
+/// arena's. Quadratic in the number of tensors.
 LifetimePlan plan_lifetimes(std::span<const TensorLifetime> tensors);
 
 }  // namespace frugal

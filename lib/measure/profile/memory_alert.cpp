@@ -21,17 +21,17 @@ bool in_percent(std::string_view figure) {
   return figure == kPressure || figure == kHitRate || figure == kFragmentation;
 }
 
-// Too little is what is wrong with it, not too much.
+// True for figures with a lower limit.
 bool is_least(std::string_view figure) {
   return figure == kAvailable || figure == kHitRate;
 }
 
-// A gate's limit in its own unit is an alert's: the one is of growth, the other of the figure itself.
+// Alerts use the syntax of gates with absolute limits: a gate limits growth, an alert the figure itself.
 std::vector<AlertRule> figure_rules(std::string_view text) {
   std::vector<AlertRule> rules;
   for (const MemoryGate& gate : parse_gates(text)) {
     if (gate.percent)
-      throw Error(Code::usage, fmt::format("'{}': an alert's limit is a size or a time, not a share", text))
+      throw Error(Code::usage, fmt::format("'{}': an alert's limit is a size or a time, not a percentage", text))
           .hint("write peak_anon=64MiB, or elapsed=500 for milliseconds");
     rules.push_back({std::string(to_string(gate.metric)), gate.limit});
   }
@@ -50,7 +50,7 @@ std::vector<AlertRule> parse_alert(std::string_view text) {
   const std::string_view figure = text.substr(0, text.find('='));
   if (figure.size() == text.size() || (figure != kAvailable && !in_percent(figure))) return figure_rules(text);
   const std::string limit(text.substr(figure.size() + 1));
-  // Percent are read as a time is: a plain number.
+  // Percentages are parsed like times: a plain number.
   const double value = figure == kAvailable ? static_cast<double>(parse_bytes(limit, text))
                                             : parse_gates("elapsed=" + limit).front().limit;
   return {{std::string(figure), value}};

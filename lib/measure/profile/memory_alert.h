@@ -1,4 +1,4 @@
-// Limits that a profile is held to while it is taken: what mem-profile says as events, and ends with exit code 1 for.
+// Limits checked while a profile is measured: mem-profile reports each violation as an event and exits with 1.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -15,14 +15,14 @@
 
 namespace frugal {
 
-/// Every figure of memory_record.h, above a limit; and in percent `pressure`, of the last 10 s in which some task
-/// waited for memory, and `fragmentation` of the pools above one. Below one: `available` memory, and `hit_rate`,
-/// percent of the blocks of weights that were there when they were asked for.
+/// A limit on one figure. Upper limits: every figure of memory_record.h, and in percent `pressure` (time in the last 10
+/// s in which some task waited for memory) and `fragmentation` (of the pools). Lower limits: `available` memory, and
+/// `hit_rate` (percent of the weight blocks that were resident when used).
 struct AlertRule {
   std::string figure;
   double limit = 0;
 };
-/// "peak_anon=64MiB", "anon=64MiB" (two rules), "elapsed=500" (ms), "available=1GiB", "hit_rate=90". Throws
+/// Parses "peak_anon=64MiB", "anon=64MiB" (two rules), "elapsed=500" (ms), "available=1GiB", "hit_rate=90". Throws
 /// Error(usage).
 std::vector<AlertRule> parse_alert(std::string_view text);
 
@@ -30,16 +30,16 @@ struct MemoryAlert {
   std::string stage, figure;
   double limit = 0, value = 0;
 };
-/// What is known beside a stage's record.
+/// Figures that are not in a stage's record; nullopt: unknown.
 struct AlertFigures {
   uint64_t least_available_bytes = 0;
   std::optional<double> pressure, hit_rate, fragmentation;  // percent
 };
-/// From what the registry holds (telemetry/metrics.h). The worst pool speaks for all.
+/// Reads the figures from the metric registry (telemetry/metrics.h). The worst pool's fragmentation counts.
 AlertFigures alert_figures(uint64_t least_available_bytes, const std::optional<MemoryPressure>& pressure,
                            const std::vector<Metric>& metrics);
 
-/// What is not known raises no alert.
+/// The violations. An unknown figure raises no alert.
 std::vector<MemoryAlert> check_alerts(const std::vector<AlertRule>& rules, const StageRecordLine& stage,
                                       const AlertFigures& figures);
 

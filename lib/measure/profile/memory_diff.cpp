@@ -18,7 +18,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// What is shown although nobody asked for it.
+// Figures shown by default, gated or not.
 constexpr MemoryMetric kShown[] = {MemoryMetric::peak_anon, MemoryMetric::held_anon, MemoryMetric::peak_pss,
                                    MemoryMetric::elapsed};
 
@@ -26,7 +26,7 @@ double parse_number(const std::string& text, std::string_view gate) {
   char* end = nullptr;
   const double value = std::strtod(text.c_str(), &end);
   if (text.empty() || *end != '\0' || !std::isfinite(value) || value < 0)
-    throw Error(Code::usage, fmt::format("'{}' is no limit", gate)).hint("write anon=5% or peak_anon=2MiB");
+    throw Error(Code::usage, fmt::format("'{}' is not a limit", gate)).hint("write anon=5% or peak_anon=2MiB");
   return value;
 }
 
@@ -55,7 +55,7 @@ MetricChange compare_metric(MemoryMetric metric, const StageRecordLine& before, 
   return change;
 }
 
-// A gate on what neither file knows would pass for ever.
+// A gate on a figure that neither file has would always pass.
 void check_gates_apply(const MemoryDiff& diff) {
   std::set<MemoryMetric> compared;
   for (const StageChange& stage : diff.stages)
@@ -66,7 +66,8 @@ void check_gates_apply(const MemoryDiff& diff) {
     if (compared.count(gate.metric)) applied.insert(gate.asked);
   for (const MemoryGate& gate : diff.gates)
     if (!applied.count(gate.asked))
-      throw Error(Code::bad_input, fmt::format("no stage has {} in both profiles, so nothing can be said", gate.asked))
+      throw Error(Code::bad_input,
+                  fmt::format("no stage has {} in both profiles, so it cannot be compared", gate.asked))
           .hint("compare two profiles of the same pipeline or command, or gate another figure");
 }
 
@@ -107,7 +108,8 @@ Json change_json(const MetricChange& change) {
 std::vector<MemoryGate> parse_gates(std::string_view text) {
   const size_t equals = text.find('=');
   if (equals == std::string_view::npos)
-    throw Error(Code::usage, fmt::format("'{}' is no gate", text)).hint("write a figure and its limit, like anon=5%");
+    throw Error(Code::usage, fmt::format("'{}' is not a gate", text))
+        .hint("write a figure and its limit, like anon=5%");
   std::string limit(text.substr(equals + 1));
   std::vector<MemoryGate> gates;
   for (const MemoryMetric metric : parse_metrics(text.substr(0, equals))) {

@@ -1,7 +1,6 @@
-// Two profiles of the same stages side by side, and whether one takes more memory than the other by more than is
-// allowed: what `mem-profile diff` prints and a CI run ends with.
-// Figures are compared as they are: memory, unlike time, repeats. `elapsed` may be gated too, and is as noisy as the
-// machine (bench-latency has intervals).
+// Compares two profiles of the same stages and decides whether memory grew by more than allowed: the output and the
+// exit code of `mem-profile diff`. Figures are compared directly: memory, unlike time, repeats. `elapsed` may be gated
+// too, and is as noisy as the machine (bench-latency has intervals).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -14,14 +13,14 @@
 
 namespace frugal {
 
-/// The most by which a figure may grow: in percent of what it was, or in its own unit.
+/// The maximum growth of a figure: in percent of its earlier value, or in its own unit.
 struct MemoryGate {
-  std::string asked;  // "anon", one of whose figures this is
+  std::string asked;  // the gate's name as given: "anon" for peak_anon and held_anon
   MemoryMetric metric = MemoryMetric::peak_anon;
   double limit = 0;
   bool percent = true;
 };
-/// "anon=5%", "peak_pss=2MiB", "elapsed=20%" and a family's every figure. Throws Error(usage).
+/// Parses "anon=5%", "peak_pss=2MiB", "elapsed=20%"; a family gates all its figures. Throws Error(usage).
 std::vector<MemoryGate> parse_gates(std::string_view text);
 
 struct MetricChange {
@@ -30,31 +29,32 @@ struct MetricChange {
   bool gated = false;
   bool failed = false;
   std::optional<double> change() const;          // in the metric's unit
-  std::optional<double> change_percent() const;  // nullopt from 0 too
+  std::optional<double> change_percent() const;  // nullopt also if `before` is 0
 };
 
 struct StageChange {
   std::string stage;
   bool in_before = true, in_now = true;
-  std::vector<MetricChange> metrics;  // all of them, where the stage is in both
+  std::vector<MetricChange> metrics;  // all metrics, if both profiles have the stage
 };
 
 struct MemoryDiff {
   std::vector<MemoryGate> gates;
-  std::vector<StageChange> stages;  // in the order of `now`, then those that only `before` has
-  /// A stage that only one profile has fails as soon as there is a gate: nothing shows that it did not grow.
+  std::vector<StageChange> stages;  // in the order of `now`, then the stages that only `before` has
+  /// False if a gate failed. A stage that only one profile has fails whenever there is a gate: nothing shows that it
+  /// did not grow.
   bool passed() const;
 };
 
-/// Growth in bytes of at most `ignore_below` is never a failure: it is pages that the allocator rounds up. Throws
-/// Error(bad_input) if a gate's figure is known nowhere in both.
+/// Compares stage by stage. Growth of at most `ignore_below` bytes never fails: it is pages that the allocator rounds
+/// up. Throws Error(bad_input) if no stage has a gate's figure in both profiles.
 MemoryDiff compare_memory(const std::vector<StageRecordLine>& before, const std::vector<StageRecordLine>& now,
                           const std::vector<MemoryGate>& gates, uint64_t ignore_below);
 
 /// {schema_version, passed, gates: [{figure, limit_percent | limit}], stages: [{stage, only_in, figures: {peak_anon:
 /// {before, now, change, change_percent, gated, failed}, …}}]}. Bytes, and milliseconds for elapsed.
 nlohmann::ordered_json diff_json(const MemoryDiff& diff);
-/// A row a stage and figure: peaks of anonymous memory and PSS, time, and whatever is gated.
+/// One row per stage and figure: peaks of anonymous memory and PSS, time, and every gated figure.
 std::string diff_text(const MemoryDiff& diff);
 
 }  // namespace frugal

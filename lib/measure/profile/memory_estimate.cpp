@@ -12,8 +12,8 @@ namespace {
 
 constexpr uint64_t kPage = 4096;
 
-// What has been added to memory: in pages, as a measurement would see it, with what the allocator rounds up and leaves
-// free between; but at least what it gave out, perhaps of pages that were there.
+// Memory added so far: in pages, as a measurement sees it, including the allocator's rounding and free gaps; but at
+// least the bytes allocated, which may lie in pages that were there before.
 class AddedMemory {
  public:
   uint64_t bytes() const { return std::max(since(anon_, anon_bytes()), since(heap_, heap_in_use_bytes())); }
@@ -27,7 +27,7 @@ class AddedMemory {
   uint64_t anon_ = anon_bytes(), heap_ = heap_in_use_bytes();
 };
 
-// A decoder that always finds an ordinary token likeliest writes as many as it may.
+// A decoder whose most likely token is always an ordinary one writes as many tokens as allowed.
 int32_t ordinary_token(const Tokenizer& tokenizer, int64_t vocab) {
   int32_t token = 0;
   while (token + 1 < vocab && tokenizer.is_special(token)) ++token;
@@ -95,7 +95,7 @@ MemoryEstimate MemoryEstimator::run(const std::string& name, std::string_view te
   MemoryEstimate before = sum();
   rehearsal.model->run(text, max_new_tokens, chat_family);
   const WorkingMemory &peak = rehearsal.ops->peak(), now = rehearsal.ops->now();
-  // Other models' working memory stays; this one's own is its peak.
+  // Other models keep their working memory; this one's counts at its peak.
   MemoryEstimate estimate = before;
   estimate.working = peak;
   estimate.working.activation_bytes += before.working.activation_bytes - rehearsal.kept.activation_bytes;

@@ -1,5 +1,5 @@
-// What a model will take before it is loaded: the runtime's own steps, on a backend that counts and computes nothing
-// (counting_ops.h). Of the pack, header, configuration and tokenizer are read; no tensor is.
+// Estimates a model's memory before it is loaded: runs the runtime's own steps on a backend that counts and computes
+// nothing (counting_ops.h). Reads the pack's header, configuration and tokenizer, and no tensor.
 #pragma once
 
 #include <cstdint>
@@ -14,26 +14,26 @@
 
 namespace frugal {
 
-/// Of the forward pass that takes most working memory.
+/// The layout of the forward pass that needs the most working memory.
 struct ActivationLayout {
-  uint64_t arena_bytes = 0;    // as scopes lay its tensors out
-  uint64_t planned_bytes = 0;  // as a plan of their lifetimes would (measure/profile/lifetime_plan.h)
-  uint64_t least_bytes = 0;    // that live at once: no layout takes less
+  uint64_t arena_bytes = 0;    // laid out by the arena's scopes
+  uint64_t planned_bytes = 0;  // laid out by a plan of lifetimes (measure/profile/lifetime_plan.h)
+  uint64_t least_bytes = 0;    // live at once: no layout needs less
 };
 
-/// One stage. Bytes as memory_usage_peak and model_mapped_bytes measure them, once add_runtime() was told what the
-/// process holds without a model.
+/// The estimate of one stage, comparable with memory_usage_peak and model_mapped_bytes after add_runtime() has added
+/// the memory of a process without a model.
 struct MemoryEstimate {
   void add_runtime(uint64_t anon_bytes);
 
   uint64_t peak_anon_bytes = 0;  // runtime + models + working memory
-  /// Pages of this model's pack mapped by then, if they are in the page cache: what a cold disk brings later.
+  /// Pages of this model's pack mapped so far, if they are in the page cache; on a cold disk they come later.
   uint64_t mapped_bytes = 0;
   // The parts of peak_anon_bytes.
-  uint64_t runtime_bytes = 0;  // anonymous memory of the process before the first stage
+  uint64_t runtime_bytes = 0;  // anonymous memory of the process before its first stage
   uint64_t model_bytes = 0;    // objects of all loaded models: tokenizer, handles, their graph
   WorkingMemory working;
-  ActivationLayout activations;  // of this run's model
+  ActivationLayout activations;  // this run's model
 };
 
 /// Follows the stages of a pipeline in their order. Not thread-safe.
@@ -42,9 +42,10 @@ class MemoryEstimator {
   /// For models that run on `threads` threads.
   explicit MemoryEstimator(int threads) : threads_(threads) {}
 
-  /// Throws what loading throws; Error(usage) for LoadMode::naive, whose tensors would have to be read, and stream.
+  /// Throws what loading throws; Error(usage) for LoadMode::naive, whose tensors would have to be read, and for
+  /// LoadMode::stream.
   MemoryEstimate load(const std::string& name, const std::filesystem::path& pack, LoadMode mode = LoadMode::mmap);
-  /// `chat_family`: as LoadedModel::run has it.
+  /// `chat_family`: as in LoadedModel::run.
   MemoryEstimate run(const std::string& name, std::string_view text, int64_t max_new_tokens,
                      std::optional<ChatFamily> chat_family = {});
   void unload(const std::string& name);

@@ -23,7 +23,7 @@ constexpr std::string_view kNames[kMemoryMetrics] = {"peak_anon", "held_anon", "
 
 constexpr std::string_view kFamilies[] = {"anon", "pss", "file", "rss", "gpu"};
 
-// "anon" of peak_anon and held_anon; elapsed has no relatives.
+// The family of a metric: "anon" for peak_anon and held_anon; elapsed is its own.
 std::string_view family_of(MemoryMetric metric) {
   return in_bytes(metric) ? to_string(metric).substr(to_string(metric).find('_') + 1) : to_string(metric);
 }
@@ -75,10 +75,10 @@ std::optional<StageRecordLine> read_line(json::parser& parser, std::string_view 
                                          size_t number_of_line) {
   json::element line;
   if (const auto code = parser.parse(text).get(line); code != simdjson::SUCCESS)
-    throw wrong_line(origin, number_of_line, fmt::format("no JSON: {}", simdjson::error_message(code)));
+    throw wrong_line(origin, number_of_line, fmt::format("not JSON: {}", simdjson::error_message(code)));
   int64_t schema = 0;
   if (!line.is_object() || line.at_pointer("/schema_version").get(schema) != simdjson::SUCCESS)
-    throw wrong_line(origin, number_of_line, "no record of mem-profile: schema_version is missing");
+    throw wrong_line(origin, number_of_line, "not a record of mem-profile: schema_version is missing");
   if (schema != kMemorySchema)
     throw Error(Code::mismatch, fmt::format("{}:{}: schema_version is {}, this build reads {}", origin, number_of_line,
                                             schema, kMemorySchema))
@@ -89,7 +89,7 @@ std::optional<StageRecordLine> read_line(json::parser& parser, std::string_view 
   if (line.at_pointer("/stage").get(stage) != simdjson::SUCCESS || !number(line, "/elapsed_ms") ||
       !number(line, "/memory_usage_peak/anon_with_swap_bytes"))
     throw wrong_line(origin, number_of_line,
-                     "no stage of mem-profile: stage, elapsed_ms or memory_usage_peak is missing");
+                     "not a stage of mem-profile: stage, elapsed_ms or memory_usage_peak is missing");
   return read_stage(line, stage);
 }
 

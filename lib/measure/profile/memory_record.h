@@ -1,5 +1,5 @@
-// The stages of a JSON-lines file that mem-profile wrote, read back: what `mem-profile diff` compares.
-// Not the measuring (measure/profile/stage_profile.h) and not the writing (memory_report.h).
+// Reads back the stages of a JSON-lines file written by mem-profile: the input of `mem-profile diff`. Not the measuring
+// (measure/profile/stage_profile.h) and not the writing (memory_report.h).
 #pragma once
 
 #include <array>
@@ -11,7 +11,8 @@
 
 namespace frugal {
 
-/// A figure of a stage. Held: when the stage has ended, so a command has none. Anonymous memory is with swap.
+/// A figure of a stage. held_… is the memory at the end of the stage; a profiled command has none. Anonymous memory
+/// includes swap.
 enum class MemoryMetric {
   peak_anon,
   held_anon,
@@ -25,25 +26,26 @@ enum class MemoryMetric {
 };
 constexpr int kMemoryMetrics = 9;
 std::string_view to_string(MemoryMetric metric);
-/// Bytes, or milliseconds (elapsed) otherwise.
+/// True if the figure is in bytes; otherwise it is in milliseconds (elapsed).
 bool in_bytes(MemoryMetric metric);
-/// A value as people read it: "1.5 MiB", "12.3 ms".
+/// A value for people: "1.5 MiB", "12.3 ms".
 std::string format_metric(MemoryMetric metric, double value);
 
-/// One metric by its name, or every one of a family: "anon" is peak_anon and held_anon. Throws Error(usage) that
-/// suggests the nearest name.
+/// The metric `name`, or all metrics of a family: "anon" is peak_anon and held_anon. Throws Error(usage) that suggests
+/// the nearest name.
 std::vector<MemoryMetric> parse_metrics(std::string_view name);
 
 struct StageRecordLine {
   std::string stage;  // "run embedder"; the second of that name is "run embedder #2"
-  std::array<std::optional<double>, kMemoryMetrics> values;  // bytes or milliseconds; nullopt: not known
+  std::array<std::optional<double>, kMemoryMetrics> values;  // bytes or milliseconds; nullopt: unknown
   std::optional<double> value(MemoryMetric metric) const { return values[static_cast<size_t>(metric)]; }
 };
 
-/// The stages of JSON lines, in order; alerts between them are passed over. `origin` names them in messages. Throws
-/// Error(bad_input) with the line for what mem-profile did not write, Error(mismatch) for another schema_version.
+/// Parses the stages of JSON lines, in order, skipping alerts between them. `origin` names the source in messages.
+/// Throws Error(bad_input) with the line number for lines not written by mem-profile, Error(mismatch) for another
+/// schema_version.
 std::vector<StageRecordLine> parse_memory_records(std::string_view lines, const std::string& origin);
-/// Throws Error(io) too.
+/// Reads a file; also throws Error(io).
 std::vector<StageRecordLine> read_memory_records(const std::filesystem::path& file);
 
 }  // namespace frugal

@@ -19,7 +19,7 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-// In percent of what was measured; nothing can be said of 0.
+// Error in percent of the measurement; nullopt for a measurement of 0.
 std::optional<double> error_percent(uint64_t estimated, uint64_t measured) {
   if (measured == 0) return std::nullopt;
   return 100 * (static_cast<double>(estimated) / static_cast<double>(measured) - 1);
@@ -51,7 +51,7 @@ Json process_json(const ProcessMemory& process) {
           {"major_faults", process.resident.major_faults}};
 }
 
-// The fields are there without a device too, so that a reader of the lines need not care.
+// Without a device the fields exist too, as null, so that readers need no special case.
 void add_gpu(Json& json, std::optional<uint64_t> used_bytes, std::optional<uint64_t> reserved_bytes) {
   json["gpu_used_bytes"] = or_null(used_bytes);
   json["gpu_reserved_bytes"] = or_null(reserved_bytes);
@@ -75,7 +75,7 @@ Json snapshot_json(const MemorySnapshot& snapshot) {
 
 Json peak_json(const SampledPeak& peak, std::optional<uint64_t> high_water_bytes, const GpuMemory& gpu) {
   Json json = process_json(peak.memory);
-  json.erase("rss_gb");  // the peaks of its parts need not fall together
+  json.erase("rss_gb");  // its parts need not peak at the same moment
   json["anon_with_swap_bytes"] = peak.anon_with_swap_bytes;
   json["high_water_mark_bytes"] = or_null(high_water_bytes);
   json["least_available_bytes"] = peak.least_available_bytes;

@@ -16,16 +16,16 @@
 namespace frugal {
 namespace {
 
-// In pixels; the SVG scales to its container.
+// Sizes in pixels; the SVG scales to its container.
 constexpr double kWidth = 1000, kLeft = 84, kRight = 24;
 constexpr double kPlotWidth = kWidth - kLeft - kRight;
 constexpr double kTitleHeight = 58, kTagHeight = 46, kPanelHeight = 190, kPanelGap = 44, kAxisHeight = 52,
                  kKeyHeight = 18;
 constexpr double kTagSpacing = 22;
-// A generous width of a character of the sans-serif face at 12 px.
+// A generous estimate of a character's width in the sans-serif face at 12 px.
 constexpr double kCharacterWidth = 7.2;
 
-// Classes and not attributes, so that one rule changes a colour for dark readers.
+// Classes instead of attributes: one rule changes a colour for dark mode.
 constexpr std::string_view kStyle = R"(<style>
 .page { fill: #ffffff } text { font: 12px system-ui, "DejaVu Sans", sans-serif; fill: #24292f }
 .title { font-size: 16px; font-weight: 600 } .dim { fill: #57606a } .number { font-size: 11px; font-weight: 600 }
@@ -46,7 +46,7 @@ constexpr std::string_view kStyle = R"(<style>
 </style>
 )";
 
-// Cut to what a title's line holds, and UTF-8 whatever a command's arguments were.
+// Shortened to fit a title's line, and valid UTF-8 whatever the arguments of the command.
 std::string escape(std::string_view text) {
   constexpr size_t kLongest = 96;
   const bool utf8 = simdjson::validate_utf8(text.data(), text.size());
@@ -71,17 +71,17 @@ std::string escape(std::string_view text) {
   return escaped;
 }
 
-// At most some five steps up to `most`: 1, 2 or 5 times a power of ten.
-double nice_step(double most) {
-  const double rough = std::max(most, 1e-9) / 5, power = std::pow(10, std::floor(std::log10(rough)));
+// A step such that about five fit below `max`: 1, 2 or 5 times a power of ten.
+double nice_step(double max) {
+  const double rough = std::max(max, 1e-9) / 5, power = std::pow(10, std::floor(std::log10(rough)));
   for (const double factor : {1.0, 2.0, 5.0})
     if (factor * power >= rough) return factor * power;
   return 10 * power;
 }
 
 // The same in bytes: a power of two, which is a whole number of KiB, MiB or GiB.
-double nice_byte_step(double most) {
-  return std::max<double>(kKiB, std::exp2(std::ceil(std::log2(std::max(most, 1.0) / 5))));
+double nice_byte_step(double max) {
+  return std::max<double>(kKiB, std::exp2(std::ceil(std::log2(std::max(max, 1.0) / 5))));
 }
 
 // "64 MiB" of a whole multiple, without the decimals that format_bytes gives a measured figure.
@@ -113,7 +113,7 @@ int64_t last_ns(const Timeline& timeline) {
   return last;
 }
 
-// The picture as it grows: axes are laid out first, so that everything is placed by time and bytes.
+// The drawing. Axes are laid out first, so that everything is placed by time and bytes.
 class Drawing {
  public:
   /// `keys`: the names of the stages stand under the picture, for where there is no table.
@@ -220,15 +220,15 @@ class Drawing {
   }
 
   struct Panel {
-    double top, most;
-    double y_of(double bytes) const { return top + kPanelHeight * (1 - bytes / most); }
+    double top, max;
+    double y_of(double bytes) const { return top + kPanelHeight * (1 - bytes / max); }
   };
 
-  // The frame with a line every whole number of KiB, MiB or GiB; `most` fits with some air above.
-  Panel draw_panel(double top, double most, const char* label) {
-    const double step = nice_byte_step(most * 1.05);
-    const Panel panel{top, step * std::max(1.0, std::ceil(most * 1.05 / step))};
-    for (double value = 0; value <= panel.most; value += step) {
+  // The frame, with a line at each whole number of KiB, MiB or GiB; `max` fits with some room above.
+  Panel draw_panel(double top, double max, const char* label) {
+    const double step = nice_byte_step(max * 1.05);
+    const Panel panel{top, step * std::max(1.0, std::ceil(max * 1.05 / step))};
+    for (double value = 0; value <= panel.max; value += step) {
       const double y = panel.y_of(value);
       add("<path class=\"grid\" d=\"M{:g} {:.1f}H{:g}\"/>", kLeft, y, kWidth - kRight);
       add("<text class=\"dim\" x=\"{:g}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 8, y + 4,
@@ -254,9 +254,9 @@ class Drawing {
   }
 
   void draw_resident(double top) {
-    uint64_t most = timeline_.budget_bytes.value_or(0);
-    for (const MemoryPoint& point : timeline_.points) most = std::max(most, resident(point));
-    const Panel panel = draw_panel(top, static_cast<double>(most), "all resident memory");
+    uint64_t max = timeline_.budget_bytes.value_or(0);
+    for (const MemoryPoint& point : timeline_.points) max = std::max(max, resident(point));
+    const Panel panel = draw_panel(top, static_cast<double>(max), "all resident memory");
     draw_area(panel, "shared", resident);
     draw_area(panel, "file", [](const MemoryPoint& p) { return p.anon_with_swap_bytes + p.file_bytes; });
     draw_area(panel, "anon", [](const MemoryPoint& p) { return p.anon_with_swap_bytes; });
@@ -277,21 +277,21 @@ class Drawing {
     };
     const auto peak = std::max_element(timeline_.points.begin(), timeline_.points.end(), larger);
     const bool any = peak != timeline_.points.end();
-    const double most = any ? static_cast<double>(peak->anon_with_swap_bytes) : 0;
-    const Panel panel = draw_panel(top, most * 1.1, "anonymous memory alone, on its own scale");
+    const double max = any ? static_cast<double>(peak->anon_with_swap_bytes) : 0;
+    const Panel panel = draw_panel(top, max * 1.1, "anonymous memory alone, on its own scale");
     draw_area(panel, "anon", [](const MemoryPoint& p) { return p.anon_with_swap_bytes; });
     draw_frame(panel);
     if (!any) return;
     const double x = x_of(peak->time_ns);
     const char* anchor = x < kLeft + 70 ? "start" : x > kWidth - kRight - 70 ? "end" : "middle";
-    add("<text class=\"halo\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">peak {}</text>\n", x, panel.y_of(most) - 6,
+    add("<text class=\"halo\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">peak {}</text>\n", x, panel.y_of(max) - 6,
         anchor, format_bytes(peak->anon_with_swap_bytes));
   }
 
   void draw_gpu(double top) {
-    uint64_t most = 0;
-    for (const GpuPoint& point : timeline_.gpu) most = std::max(most, point.used_bytes);
-    const Panel panel = draw_panel(top, static_cast<double>(most), "GPU memory in use, read between stages");
+    uint64_t max = 0;
+    for (const GpuPoint& point : timeline_.gpu) max = std::max(max, point.used_bytes);
+    const Panel panel = draw_panel(top, static_cast<double>(max), "GPU memory in use, read between stages");
     std::string path;
     for (const GpuPoint& point : timeline_.gpu)
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? 'M' : 'L', x_of(point.time_ns),

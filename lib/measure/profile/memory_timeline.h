@@ -1,6 +1,6 @@
-// What a profile looks like over time: an SVG, an HTML page with its table, and a trace for Chrome and Perfetto.
-// Each is one file that needs nothing else: no scripts, no fonts, no addresses. Colours follow the reader's light or
-// dark setting.
+// Draws a profile over time: an SVG, an HTML page with the SVG and a table, and a trace for Chrome and Perfetto. Each
+// is one self-contained file: no scripts, no fonts, no external addresses. Colours follow the reader's light or dark
+// setting.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ struct TimelineStage {
   std::string note;
 };
 
-/// Bytes of a device at a moment; between two moments it is not known and drawn straight.
+/// Device memory in use at a moment; between two moments it is unknown and drawn as a straight line.
 struct GpuPoint {
   int64_t time_ns = 0;
   uint64_t used_bytes = 0;
@@ -37,19 +37,19 @@ struct Timeline {
 Timeline timeline_of(std::string title, const std::vector<StageProfile>& stages, std::optional<uint64_t> budget_bytes);
 Timeline timeline_of(std::string title, const CommandResult& command);
 
-/// Two charts over one time axis: all resident memory with anonymous at the bottom, and anonymous alone, which is
-/// often too little to be seen beside the weights; a third where there is a device. Stages are numbered bands.
+/// Two charts over one time axis: all resident memory, with anonymous memory at the bottom; and anonymous memory alone,
+/// often too small to see beside the weights. A third if there is a device. Stages are numbered bands.
 std::string timeline_svg(const Timeline& timeline);
 /// The SVG with a table of the stages.
 std::string timeline_html(const Timeline& timeline);
 /// Trace Event Format: stages as complete events ("X"), memory as counters ("C"), in microseconds from the first stage.
 std::string timeline_trace(const Timeline& timeline);
 
-/// Where to write what; empty: not.
+/// Paths of the files to write; empty: not written.
 struct TimelineFiles {
   std::string svg, html, trace;
 };
-/// Whole or not at all (base/file.h). Throws Error(io).
+/// Writes the files; each appears complete or not at all (base/file.h). Throws Error(io).
 void publish_timeline(const TimelineFiles& files, const Timeline& timeline);
 
 }  // namespace frugal

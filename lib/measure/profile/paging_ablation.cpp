@@ -1,3 +1,26 @@
+// How the ablation works. It asks two questions about a budget: does the answer stay the same within the limit, and how
+// close does the time come to its lower bound?
+//
+// Every run is a child process, so that its peak RSS (the kernel's high-water mark, which never falls) is its own. A
+// run loads the pack under the budget, reads the prompt, and generates tokens greedily. It returns its figures, a
+// checksum over all logits, and the tokens. One more run without a limit gives the reference: tokens must be equal, and
+// logits are compared bit for bit.
+//
+// The page cache decides what a block read costs, so it is put in a known state before each run: `direct` evicts the
+// pack, `mapped` reads it in (in pieces that are released at once, so that the parent does not become resident).
+//
+// The disk of a shared machine is not the same from minute to minute. Its sequential rate is measured directly before
+// and after each run, and the mean of both is the run's rate. Rounds of one setting are ordered by time × rate, that
+// is, by the bytes that the disk could have read during one token; the median round counts, because other load on the
+// machine seldom disturbs more than half of the rounds. Peak RSS and tokens, in contrast, must hold in every round.
+//
+// The first two tokens are left out of the time: in them the predictive policy learns the order of use and fills its
+// capacity. All later passes use blocks in the same order, so simulate_reads() can tell for the recorded order how many
+// blocks Belady's optimal policy, and each real policy, would have read with the same capacity. The ratio of the blocks
+// that were read to Belady's number separates a poor choice of pages from a slow disk.
+//
+// The lower bound of the time per token is max(compute, bytes that cannot be resident ÷ disk rate): reads may overlap
+// computation completely, but neither can be skipped.
 #include "measure/profile/paging_ablation.h"
 
 #include <fmt/format.h>
@@ -27,10 +50,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Tokens in which the predictive policy learns the order and fills its room.
+// Tokens in which the predictive policy learns the order of use and fills its capacity.
 constexpr size_t kLearning = 2;
 
-// What a run sends, before its tokens.
+// The fixed part of a run's result; the tokens follow it.
 struct Outcome {
   PagingRun run;
   uint64_t logits_checksum = 0;
@@ -44,18 +67,18 @@ struct Written {
 
 struct Continuation {
   std::vector<TokenId> tokens;
-  std::vector<double> milliseconds;  // of each
+  std::vector<double> milliseconds;  // one per token
   uint64_t logits_checksum = 0;
 };
 
 Continuation continue_text(Decoder& decoder, const std::string& text, int64_t new_tokens, Budget& budget) {
   const std::vector<TokenId> prompt = decoder.tokenizer().encode(text, false);
   const int64_t needed = static_cast<int64_t>(prompt.size()) + new_tokens;
-  if (prompt.empty()) throw Error(Code::usage, "the text to go on with is empty");
+  if (prompt.empty()) throw Error(Code::usage, "the prompt is empty");
   if (needed > decoder.context_tokens())
     throw Error(Code::bad_input,
                 fmt::format("{} tokens do not fit the model's context of {}", needed, decoder.context_tokens()))
-        .hint("ask for fewer");
+        .hint("generate fewer tokens");
   KvCache cache = decoder.make_cache(needed, &budget, KvType::automatic);
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
   decoder.forward(prompt, cache, logits);
@@ -86,7 +109,7 @@ Written write_under(const PagingPlan& plan, uint64_t budget_bytes, const PagerOp
   Continuation text = continue_text(model.decoder(), plan.text, plan.new_tokens, budget);
   Written written;
   PagingRun& run = written.outcome.run;
-  run.peak_rss_bytes = high_water_mark_bytes();  // first: what follows takes memory too
+  run.peak_rss_bytes = high_water_mark_bytes();  // first: the code below allocates too
   run.policy = paging.policy;
   run.asked_source = paging.source;
   const size_t learning = std::min(kLearning, text.milliseconds.size() - 1);
@@ -117,7 +140,7 @@ Written write_alone(const PagingPlan& plan, uint64_t budget_bytes, const PagerOp
   return written;
 }
 
-// Through the cache, in pieces that take no memory.
+// Reads the file through the page cache, releasing each piece at once.
 void read_into_page_cache(const std::filesystem::path& path) {
   const MappedFile file(path);
   for (uint64_t at = 0; at < file.bytes().size(); at += kMiB) {
@@ -142,13 +165,12 @@ Written measure(const PagingPlan& plan, BlockSource source, PagePolicyKind polic
   return written;
 }
 
-// Tokens' worth of time in bytes that the disk could have read: what rounds are compared by.
+// The bytes that the disk could have read during one token: the key by which rounds are compared.
 double bytes_per_token(const Written& round) {
   return round.outcome.run.ms_per_token * round.outcome.run.disk_bytes_per_second.value_or(1);
 }
 
-// The round in the middle: what else the machine does slows a run, or the disk it is measured by, but seldom half of
-// the rounds. Memory and tokens are those of the worst.
+// The median round, with the largest peak RSS of all rounds; tokens and logits must match in every round.
 PagingRun middle_of(std::vector<Written> rounds, const Written& unlimited) {
   std::sort(rounds.begin(), rounds.end(),
             [](const Written& a, const Written& b) { return bytes_per_token(a) < bytes_per_token(b); });
@@ -185,7 +207,7 @@ PagingAblation measure_paging(const PagingPlan& plan, const RunAlone& run_alone)
   if (plan.budget_bytes == 0) throw Error(Code::usage, "paging needs a --memory-budget").hint("--memory-budget 64MiB");
   PagingAblation ablation;
   ablation.plan = plan;
-  std::vector<std::vector<Written>> limited;  // first: a budget that is too small is found out at once
+  std::vector<std::vector<Written>> limited;  // first, so that a budget that is too small fails at once
   for (const BlockSource source : plan.sources)
     for (const PagePolicyKind policy : plan.policies) {
       limited.emplace_back();

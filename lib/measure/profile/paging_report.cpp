@@ -13,7 +13,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr auto kRight = Table::Align::right;
 
-// Of the speed that is possible, what was reached; above 1 where the page cache spared the disk. nullopt: unknown.
+// Share of the possible speed that was reached; above 1 where the page cache saved disk reads. nullopt: unknown.
 std::optional<double> share_of_possible(const PagingAblation& ablation, const PagingRun& run) {
   const std::optional<double> least = run.least_ms_per_token(ablation.compute_ms_per_token);
   return least ? std::optional(*least / run.ms_per_token) : std::nullopt;
@@ -23,7 +23,7 @@ Json number(const std::optional<double>& value) {
   return value ? Json(*value) : Json(nullptr);
 }
 
-// Of the time since paging began, in which a request was under way, and what came in it.
+// Share of the time since paging began in which a read was under way, and the rate during it.
 double reading_share(const PagingRun& run) {
   return run.pager.paging_ns == 0
              ? 0
@@ -92,7 +92,7 @@ Table runs_table(const PagingAblation& ablation) {
 }
 
 std::string disk_text(const PagingRun& run) {
-  if (!run.disk_bytes_per_second) return "the disk's rate is unknown: this file system reads nothing past its cache";
+  if (!run.disk_bytes_per_second) return "the disk's rate is unknown: this file system cannot read past the page cache";
   return fmt::format("the disk reads {:.2f} GB/s", *run.disk_bytes_per_second / 1e9);
 }
 
@@ -126,8 +126,8 @@ std::string paging_text(const PagingAblation& ablation) {
     }
     const SimulatedReads& reads = run.simulated;
     text += fmt::format(
-        "{}, {}: {} of {} cannot be resident, {}; under way {:.0f}% of the time, at {:.2f} GB/s; {} uses of blocks, "
-        "simulated to need {} reads at best, predictive {}, lru {}, clock {}\n",
+        "{}, {}: {} of {} cannot be resident, {}; reads under way {:.0f}% of the time, at {:.2f} GB/s; {} uses of "
+        "blocks, simulated to need {} reads at best, predictive {}, lru {}, clock {}\n",
         to_string(run.pager.source), to_string(run.policy), format_bytes(run.bytes_not_resident()),
         format_bytes(run.pager.total_bytes), disk_text(run), 100 * reading_share(run), reading_rate(run) / 1e9,
         run.uses, reads.belady, reads.predictive, reads.lru, reads.clock);

@@ -1,4 +1,4 @@
-// What `mem-profile paging` prints (docs/tools/mem-profile.md names every field).
+// The output of `mem-profile paging` (docs/tools/mem-profile.md names every field).
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>
@@ -9,7 +9,7 @@
 namespace frugal {
 
 nlohmann::ordered_json paging_json(const PagingAblation& ablation);
-/// A row a run, what simulation says of the order of use that was recorded, and the verdict.
+/// One row per run, the simulated reads for the recorded order of use, and the verdict.
 std::string paging_text(const PagingAblation& ablation);
 
 }  // namespace frugal

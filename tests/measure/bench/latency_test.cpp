@@ -88,7 +88,7 @@ TEST_CASE("an answer is its text and citations, or the hits of a run without a t
   CHECK(told(R"({"text":null,"abstained":false})") == "\n1\n2");
 }
 
-TEST_CASE("a reply that is no JSON, has no timings or reports an error is refused") {
+TEST_CASE("a reply that is not JSON, has no timings or reports an error is refused") {
   CHECK_THROWS_AS(parse_reply("", 1), Error);
   CHECK_THROWS_AS(parse_reply("[]", 1), Error);
   CHECK_THROWS_AS(parse_reply("{}", 1), Error);
