@@ -6,10 +6,10 @@
 // linear_tile-inl.h has the tiles for fewer rows and the types used here.
 
 constexpr int kWideStrips = 2;
-constexpr int64_t kWideGroupBytes = kInputGroup * kLanes * 2;  // of one strip
+constexpr int64_t kWideGroupBytes = kInputGroup * kLanes * 2;  // one strip
 constexpr int64_t kWideGroups = 16;              // 16 groups × 2 strips are 16 KiB, half of the first-level cache
 constexpr int64_t kMaxPanelRows = 252;           // a multiple of kTileRows
-constexpr int64_t kWidePanelBytes = 256 * 1024;  // of the rows' wide codes: half of the second-level cache
+constexpr int64_t kWidePanelBytes = 256 * 1024;  // the rows' wide codes: half of the second-level cache
 // Rows from which widening once is faster; fewer with scales by group, where it also saves the horizontal additions.
 constexpr int64_t kWidenFromRows = 4 * kTileRows;
 constexpr int64_t kWidenGroupedFromRows = kTileRows + 2;

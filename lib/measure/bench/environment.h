@@ -11,7 +11,7 @@ namespace frugal {
 
 struct ModelIdentity {
   std::string file;    // name without its folder
-  std::string sha256;  // of the whole pack
+  std::string sha256;  // hash of the whole pack
   uint64_t bytes = 0;
 };
 

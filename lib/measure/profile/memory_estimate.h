@@ -54,10 +54,10 @@ class MemoryEstimator {
   struct Rehearsal {
     std::unique_ptr<LoadedModel> model;
     CountingOps* ops = nullptr;  // model's
-    uint64_t object_bytes = 0;   // of the heap
+    uint64_t object_bytes = 0;   // heap memory of its objects
     LoadMode mode = LoadMode::mmap;
-    uint64_t header_bytes = 0;  // of the pack, mapped by opening it and its tokenizer
-    WorkingMemory kept;         // of earlier runs
+    uint64_t header_bytes = 0;  // pages of the pack mapped by opening it and its tokenizer
+    WorkingMemory kept;         // kept from earlier runs
   };
   MemoryEstimate sum() const;
   uint64_t mapped_bytes(const Rehearsal& rehearsal) const;

@@ -16,7 +16,7 @@ namespace frugal {
 
 struct TimelineStage {
   std::string name;
-  int64_t begin_ns = 0, end_ns = 0;  // of the steady clock
+  int64_t begin_ns = 0, end_ns = 0;  // steady clock
   std::string note;
 };
 

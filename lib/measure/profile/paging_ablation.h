@@ -57,7 +57,7 @@ struct PagingRun {
 struct PagingAblation {
   PagingPlan plan;
   uint64_t pack_bytes = 0;
-  double compute_ms_per_token = 0;  // of the run without a limit
+  double compute_ms_per_token = 0;  // the run without a limit
   uint64_t unlimited_peak_rss_bytes = 0;
   std::vector<PagingRun> runs;
 

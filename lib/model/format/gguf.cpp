@@ -110,7 +110,7 @@ class Cursor : public ByteCursor {
 
 // A value in the mapped file. Arrays are decoded on demand: a vocabulary stays in the file until it is needed.
 struct Value {
-  ValueType type = ValueType::u8;  // of the elements, if is_array
+  ValueType type = ValueType::u8;  // element type, if is_array
   bool is_array = false;
   uint64_t count = 1;
   std::span<const std::byte> bytes;  // a string's with its length

@@ -57,7 +57,7 @@ enum class Role { ordered_dict, rebuild_tensor, rebuild_parameter, storage };
 struct Allowed {
   std::string_view module, name;
   Role role;
-  SourceType type = SourceType::f32;  // of a storage
+  SourceType type = SourceType::f32;  // element type, for a storage
 };
 constexpr std::array kAllowed{
     Allowed{"collections", "OrderedDict", Role::ordered_dict},

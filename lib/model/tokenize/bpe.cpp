@@ -215,7 +215,7 @@ class ByteLevelBpe : public TableTokenizer {
     }
   }
 
-  // As encode_normalized of one span, with a space before it that comes from no byte of the text.
+  // encode_normalized() for one span, after a space that comes from no byte of the text.
   void encode_prefixed(std::string_view span, size_t span_begin, uint32_t base, const std::vector<Origin>* origins,
                        PieceSink& sink) const {
     const std::string text = " " + std::string(span);

@@ -17,7 +17,7 @@
 //
 // Origins. A composed code point spans from the begin of its starter to the end of its last mark. A stripped mark has
 // no code point, so its bytes go to the letter it stood on (absorb). Spaces around an ideograph have empty origins:
-// they stand for no byte. So tokens' origins never overlap except where one original character became several.
+// they cover no byte. So tokens' origins never overlap except where one original character became several.
 //
 // The data is utf8proc's, corrected where the tokenizers' own libraries follow another version of Unicode (unicode.h).
 #include "model/tokenize/normalize.h"

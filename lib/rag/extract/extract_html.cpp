@@ -214,7 +214,7 @@ class HtmlText {
   std::string text_;
   std::string title_, first_heading_;
   std::string pending_break_;  // due before the next text
-  std::string prefix_;         // of the line that the next text begins
+  std::string prefix_;         // written before the next text, if it begins a line
   bool space_due_ = false;
   bool in_heading_ = false;
 };
