@@ -1,3 +1,7 @@
+// posix_fadvise(DONTNEED) drops a file's pages unless a process maps them, so eviction is a request and mincore is the
+// proof. A file of the caller's data must be out to 99 %; a shared library may stay if other processes map it, and is
+// then reported. The libraries come from /proc/PID/maps of a process that has answered a question, and thus has loaded
+// everything that the next one will read.
 #include "measure/bench/cold_disk.h"
 
 #include <fmt/format.h>

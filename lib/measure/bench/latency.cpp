@@ -1,3 +1,10 @@
+// A run has two blocks of rounds: first all modes with a warm page cache, then cold_disk, for which the warm processes
+// are ended, since a live process keeps its files mapped. A round asks every working row one question, each in its own
+// process or in the row's running one; the order of rows is shuffled anew each round, so that no row always runs after
+// the same neighbour. A row fails alone: its error is stored, its process ended, and the others continue.
+//
+// The A/A row is added on the first call, as a second row of the first mode that works; after its own warm-up it is a
+// row like the others.
 #include "measure/bench/latency.h"
 
 #include <fmt/format.h>

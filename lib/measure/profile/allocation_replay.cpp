@@ -1,3 +1,7 @@
+// A trace is played twice on a fresh allocator: once for the time, without looking at memory; once for the memory,
+// reading the anonymous bytes of the process every kEventsPerSample events. Each event touches the pages that it adds,
+// because an allocator that only reserves addresses has taken nothing yet. malloc_trim() before each play keeps freed
+// memory of the one before out of the figures.
 #include "measure/profile/allocation_replay.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,10 @@
+// An estimate is a rehearsal: the model is really opened, on CountingOps instead of a backend. Its objects (tokenizer,
+// handles, graph) are measured as the memory that opening adds. A run executes the model's own code; CountingOps
+// records the allocations of working memory and the weights that it would read, and computes nothing. So a new
+// architecture or a changed scope is estimated correctly without a formula of its own.
+//
+// Between stages a model keeps part of its working memory (arena blocks, tables). The peak of a run is therefore its
+// own peak, plus the memory kept by all other loaded models, plus all objects.
 #include "measure/profile/memory_estimate.h"
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// The plan is all that the layout depends on, so the constructor computes it: the string table first, since the tables
+// and with them the first tensor's offset follow from its length; then each tensor's place. From then on any thread may
+// write any part of a tensor at its final offset. WrittenRanges records the parts and refuses a byte written twice;
+// seal() refuses a byte not written, then computes the checksums from the file and writes tables and footer.
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,3 +1,7 @@
+// Matching is leftmost-longest over the sorted table of the blob, which serves as a trie: reading one more byte narrows
+// the range of rows by two binary searches. No automaton is built, so opening a tokenizer costs nothing. Flags are
+// applied to a match afterwards, as in Hugging Face: a token that must stand alone is skipped inside a word, and
+// left/right strip takes the neighbouring white space into the token.
 #include "model/tokenize/added_tokens.h"
 
 #include <utf8proc.h>
