@@ -54,7 +54,7 @@ class MappedFile {
   const FileStamp& stamp() const { return stamp_; }
   /// True if `fd` is the mapped file, and not a newer file of the same name.
   bool is_open_as(int fd) const;
-  /// Unmaps the pages of [offset, offset + length) from this process; they stay in the page cache.
+  /// Releases the pages of [offset, offset + length) from this process, not from the page cache.
   void release(uint64_t offset, uint64_t length) const;
   /// Prefetches [offset, offset + length) into the page cache.
   void prefetch(uint64_t offset, uint64_t length) const;

@@ -38,7 +38,7 @@
 constexpr int64_t kStripsPerBlock = kOutputBlock / kLanes;
 constexpr int kMaxStrips = 4;
 
-// Up to this many rows, reading the weights takes the time: see above.
+// Up to this many rows, the time is spent reading the weights: see above.
 constexpr int kFewRows = 3;
 constexpr int64_t kPrefetchBytes = 2048;
 

@@ -63,11 +63,11 @@ void check_gates_apply(const MemoryDiff& diff) {
       if (change.gated) compared.insert(change.metric);
   std::set<std::string> applied;
   for (const MemoryGate& gate : diff.gates)
-    if (compared.count(gate.metric)) applied.insert(gate.asked);
+    if (compared.count(gate.metric)) applied.insert(gate.requested);
   for (const MemoryGate& gate : diff.gates)
-    if (!applied.count(gate.asked))
+    if (!applied.count(gate.requested))
       throw Error(Code::bad_input,
-                  fmt::format("no stage has {} in both profiles, so it cannot be compared", gate.asked))
+                  fmt::format("no stage has {} in both profiles, so it cannot be compared", gate.requested))
           .hint("compare two profiles of the same pipeline or command, or gate another figure");
 }
 

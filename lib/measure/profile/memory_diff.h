@@ -15,7 +15,7 @@ namespace frugal {
 
 /// The maximum growth of a figure: in percent of its earlier value, or in its own unit.
 struct MemoryGate {
-  std::string asked;  // the gate's name as given: "anon" for peak_anon and held_anon
+  std::string requested;  // the gate's name as given: "anon" for peak_anon and held_anon
   MemoryMetric metric = MemoryMetric::peak_anon;
   double limit = 0;
   bool percent = true;

@@ -60,7 +60,7 @@ struct Outcome {
 };
 static_assert(std::is_trivially_copyable_v<Outcome>);
 
-struct Written {
+struct RunResult {
   Outcome outcome;
   std::vector<TokenId> tokens;
 };
@@ -102,42 +102,41 @@ SimulatedReads simulate(const Pager& pager) {
   return {reads({}), reads(PagePolicyKind::predictive), reads(PagePolicyKind::lru), reads(PagePolicyKind::clock)};
 }
 
-Written write_under(const PagingPlan& plan, uint64_t budget_bytes, const PagerOptions& paging) {
+RunResult generate_within(const PagingPlan& plan, uint64_t budget_bytes, const PagerOptions& paging) {
   ThreadPool threads(plan.threads);
   Budget budget(budget_bytes);
   const LoadedModel model(plan.pack, threads, &budget, {}, LoadMode::mmap, paging);
   Continuation text = continue_text(model.decoder(), plan.text, plan.new_tokens, budget);
-  Written written;
-  PagingRun& run = written.outcome.run;
+  RunResult result;
+  PagingRun& run = result.outcome.run;
   run.peak_rss_bytes = high_water_mark_bytes();  // first: the code below allocates too
   run.policy = paging.policy;
-  run.asked_source = paging.source;
   const size_t learning = std::min(kLearning, text.milliseconds.size() - 1);
   run.ms_per_token = median(std::span(text.milliseconds).subspan(learning));
-  written.outcome.logits_checksum = text.logits_checksum;
-  written.tokens = std::move(text.tokens);
+  result.outcome.logits_checksum = text.logits_checksum;
+  result.tokens = std::move(text.tokens);
   const Pager* pager = model.pack().pager();
-  if (!pager) return written;
+  if (!pager) return result;
   run.pager = pager->stats();
   run.blocks = pager->blocks();
   run.uses = static_cast<int64_t>(pager->trace().size());
   if (run.pager.paging) run.simulated = simulate(*pager);
-  return written;
+  return result;
 }
 
-Written write_alone(const PagingPlan& plan, uint64_t budget_bytes, const PagerOptions& paging,
-                    const RunAlone& run_alone) {
+RunResult generate_in_child(const PagingPlan& plan, uint64_t budget_bytes, const PagerOptions& paging,
+                            const RunAlone& run_alone) {
   const std::string bytes = run_alone([&] {
-    const Written written = write_under(plan, budget_bytes, paging);
-    std::string sent(reinterpret_cast<const char*>(&written.outcome), sizeof written.outcome);
-    return sent.append(reinterpret_cast<const char*>(written.tokens.data()), written.tokens.size() * sizeof(TokenId));
+    const RunResult result = generate_within(plan, budget_bytes, paging);
+    std::string sent(reinterpret_cast<const char*>(&result.outcome), sizeof result.outcome);
+    return sent.append(reinterpret_cast<const char*>(result.tokens.data()), result.tokens.size() * sizeof(TokenId));
   });
-  Written written;
-  FRUGAL_CHECK(bytes.size() >= sizeof written.outcome);
-  std::memcpy(&written.outcome, bytes.data(), sizeof written.outcome);
-  written.tokens.resize((bytes.size() - sizeof written.outcome) / sizeof(TokenId));
-  std::memcpy(written.tokens.data(), bytes.data() + sizeof written.outcome, written.tokens.size() * sizeof(TokenId));
-  return written;
+  RunResult result;
+  FRUGAL_CHECK(bytes.size() >= sizeof result.outcome);
+  std::memcpy(&result.outcome, bytes.data(), sizeof result.outcome);
+  result.tokens.resize((bytes.size() - sizeof result.outcome) / sizeof(TokenId));
+  std::memcpy(result.tokens.data(), bytes.data() + sizeof result.outcome, result.tokens.size() * sizeof(TokenId));
+  return result;
 }
 
 // Reads the file through the page cache, releasing each piece at once.
@@ -149,7 +148,7 @@ void read_into_page_cache(const std::filesystem::path& path) {
   }
 }
 
-Written measure(const PagingPlan& plan, BlockSource source, PagePolicyKind policy, const RunAlone& run_alone) {
+RunResult measure(const PagingPlan& plan, BlockSource source, PagePolicyKind policy, const RunAlone& run_alone) {
   if (source == BlockSource::direct)
     drop_from_page_cache(plan.pack);
   else
@@ -159,24 +158,24 @@ Written measure(const PagingPlan& plan, BlockSource source, PagePolicyKind polic
   paging.policy = policy;
   paging.record_trace = true;
   const std::optional<double> before = sequential_read_rate(plan.pack);
-  Written written = write_alone(plan, plan.budget_bytes, paging, run_alone);
+  RunResult result = generate_in_child(plan, plan.budget_bytes, paging, run_alone);
   const std::optional<double> after = sequential_read_rate(plan.pack);
-  if (before && after) written.outcome.run.disk_bytes_per_second = (*before + *after) / 2;
-  return written;
+  if (before && after) result.outcome.run.disk_bytes_per_second = (*before + *after) / 2;
+  return result;
 }
 
 // The bytes that the disk could have read during one token: the key by which rounds are compared.
-double bytes_per_token(const Written& round) {
+double bytes_per_token(const RunResult& round) {
   return round.outcome.run.ms_per_token * round.outcome.run.disk_bytes_per_second.value_or(1);
 }
 
 // The median round, with the largest peak RSS of all rounds; tokens and logits must match in every round.
-PagingRun middle_of(std::vector<Written> rounds, const Written& unlimited) {
+PagingRun middle_of(std::vector<RunResult> rounds, const RunResult& unlimited) {
   std::sort(rounds.begin(), rounds.end(),
-            [](const Written& a, const Written& b) { return bytes_per_token(a) < bytes_per_token(b); });
+            [](const RunResult& a, const RunResult& b) { return bytes_per_token(a) < bytes_per_token(b); });
   PagingRun run = rounds[rounds.size() / 2].outcome.run;
   run.same_tokens = run.same_logits = true;
-  for (const Written& round : rounds) {
+  for (const RunResult& round : rounds) {
     run.peak_rss_bytes = std::max(run.peak_rss_bytes, round.outcome.run.peak_rss_bytes);
     run.same_tokens &= round.tokens == unlimited.tokens;
     run.same_logits &= round.outcome.logits_checksum == unlimited.outcome.logits_checksum;
@@ -207,18 +206,18 @@ PagingAblation measure_paging(const PagingPlan& plan, const RunAlone& run_alone)
   if (plan.budget_bytes == 0) throw Error(Code::usage, "paging needs a --memory-budget").hint("--memory-budget 64MiB");
   PagingAblation ablation;
   ablation.plan = plan;
-  std::vector<std::vector<Written>> limited;  // first, so that a budget that is too small fails at once
+  std::vector<std::vector<RunResult>> limited;  // first, so that a budget that is too small fails at once
   for (const BlockSource source : plan.sources)
     for (const PagePolicyKind policy : plan.policies) {
       limited.emplace_back();
       for (int round = 0; round < plan.rounds; ++round)
         limited.back().push_back(measure(plan, source, policy, run_alone));
     }
-  const Written unlimited = write_alone(plan, 0, {}, run_alone);
+  const RunResult unlimited = generate_in_child(plan, 0, {}, run_alone);
   ablation.pack_bytes = std::filesystem::file_size(plan.pack);
   ablation.compute_ms_per_token = unlimited.outcome.run.ms_per_token;
   ablation.unlimited_peak_rss_bytes = unlimited.outcome.run.peak_rss_bytes;
-  for (std::vector<Written>& rounds : limited) ablation.runs.push_back(middle_of(std::move(rounds), unlimited));
+  for (std::vector<RunResult>& rounds : limited) ablation.runs.push_back(middle_of(std::move(rounds), unlimited));
   return ablation;
 }
 

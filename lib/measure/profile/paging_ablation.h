@@ -34,7 +34,6 @@ struct SimulatedReads {
 };
 
 struct PagingRun {
-  BlockSource asked_source = BlockSource::automatic;
   PagePolicyKind policy = PagePolicyKind::predictive;
   PagerStats pager;    // pager.source is the source actually used
   int64_t uses = 0;    // block uses recorded

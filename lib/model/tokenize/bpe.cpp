@@ -164,12 +164,12 @@ class ByteLevelBpe : public TableTokenizer {
   std::string decode(std::span<const TokenId> ids, bool keep_special) const override {
     std::string bytes;
     for (const TokenId id : ids)
-      if (!is_silent(id, keep_special)) bytes += tables().token(id);
+      if (!is_skipped(id, keep_special)) bytes += tables().token(id);
     return is_valid_utf8(bytes) ? bytes : repair_utf8(bytes);
   }
 
   std::string token_bytes(TokenId id) const override {
-    return is_silent(id, true) ? std::string() : std::string(tables().token(id));
+    return is_skipped(id, true) ? std::string() : std::string(tables().token(id));
   }
 
  protected:

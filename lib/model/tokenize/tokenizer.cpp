@@ -57,7 +57,7 @@ bool TableTokenizer::is_special(TokenId id) const {
   return tables_.contains(id) && (tables_.flags(id) & kSpecialToken) != 0;
 }
 
-bool TableTokenizer::is_silent(TokenId id, bool keep_special) const {
+bool TableTokenizer::is_skipped(TokenId id, bool keep_special) const {
   if (!tables_.contains(id) || (tables_.flags(id) & kAbsentToken)) return true;
   return !keep_special && is_special(id);
 }

@@ -63,7 +63,7 @@ class TableTokenizer : public Tokenizer {
   virtual std::optional<TokenId> find_in_vocabulary(std::string_view token) const = 0;
 
   /// True if decode() skips `id`.
-  bool is_silent(TokenId id, bool keep_special) const;
+  bool is_skipped(TokenId id, bool keep_special) const;
 
   const TokenizerTables& tables() const { return tables_; }
   const AddedTokens& added_normalized() const { return added_normalized_; }

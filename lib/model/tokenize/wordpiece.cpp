@@ -164,7 +164,7 @@ class WordPiece : public TableTokenizer {
     std::string text;
     bool first = true;
     for (const TokenId id : ids) {
-      if (is_silent(id, keep_special)) continue;
+      if (is_skipped(id, keep_special)) continue;
       std::string token(tables().token(id));
       if (!first) {
         const bool continues = token.starts_with(kContinuation);
@@ -177,7 +177,7 @@ class WordPiece : public TableTokenizer {
   }
 
   std::string token_bytes(TokenId id) const override {
-    if (is_silent(id, true)) return {};
+    if (is_skipped(id, true)) return {};
     const std::string_view token = tables().token(id);
     const bool continues = token.starts_with(kContinuation) && token.size() > kContinuation.size();
     return std::string(continues ? token.substr(kContinuation.size()) : token);

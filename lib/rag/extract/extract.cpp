@@ -176,13 +176,13 @@ bool LineReader::next(std::string& line) {
   return true;
 }
 
-void LeftOut::add(std::string_view why, int64_t line) {
+void SkippedRecords::add(std::string_view why, int64_t line) {
   for (Reason& reason : reasons_)
     if (reason.why == why) return void(++reason.count);
   reasons_.push_back({std::string(why), 1, line});
 }
 
-std::string LeftOut::text() const {
+std::string SkippedRecords::text() const {
   std::string text;
   for (const Reason& reason : reasons_) {
     if (!text.empty()) text += "; ";

@@ -99,7 +99,7 @@ Document document_of(const std::vector<std::string>& columns, const std::vector<
 
 Extracted extract_csv(LineReader& lines, const ExtractOptions& options, const DocumentSink& sink) {
   CsvReader reader(lines, options.max_record_bytes);
-  LeftOut left_out;
+  SkippedRecords left_out;
   std::vector<std::string> columns, fields;
   if (!reader.next(columns) || columns.empty()) throw Error(Code::bad_input, "no header row");
   for (std::string& column : columns) column = std::string(trim(column));

@@ -34,7 +34,7 @@ class LineReader {
 };
 
 /// Counts skipped records by reason.
-class LeftOut {
+class SkippedRecords {
  public:
   void add(std::string_view why, int64_t line);
   std::string text() const;  // "2 records: no text (first: line 7)"; empty if nothing was added

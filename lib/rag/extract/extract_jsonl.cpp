@@ -93,7 +93,7 @@ class JsonlReader {
   simdjson::dom::parser parser_;
   std::set<std::string> ignored_keys_;
   std::string note_;
-  LeftOut left_out_;
+  SkippedRecords left_out_;
   int64_t documents_ = 0;
 };
 

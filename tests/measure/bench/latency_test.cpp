@@ -78,14 +78,14 @@ TEST_CASE("a reply whose stages overlap is refused: what is counted twice is no 
 }
 
 TEST_CASE("an answer is its text and citations, or the hits of a run without a text") {
-  const auto told = [](const std::string& answer) {
+  const auto answer_of = [](const std::string& answer) {
     return parse_reply(
                R"({"answer":)" + answer + R"(,"citations":[{"id":7}],"hits":[{"id":1},{"id":2}],"timings_ms":{}})", 1)
         .answer;
   };
-  CHECK(told(R"({"text":"A","abstained":false})") == "A\n7");
-  CHECK(told(R"({"text":null,"abstained":true})") == "abstained");
-  CHECK(told(R"({"text":null,"abstained":false})") == "\n1\n2");
+  CHECK(answer_of(R"({"text":"A","abstained":false})") == "A\n7");
+  CHECK(answer_of(R"({"text":null,"abstained":true})") == "abstained");
+  CHECK(answer_of(R"({"text":null,"abstained":false})") == "\n1\n2");
 }
 
 TEST_CASE("a reply that is not JSON, has no timings or reports an error is refused") {
