@@ -13,6 +13,7 @@
 #include "rag/answer/cite.h"
 #include "rag/answer/memory_peak.h"
 #include "rag/answer/prompt.h"
+#include "rag/law/articles.h"
 #include "rag/text/words.h"
 
 namespace frugal {
@@ -269,13 +270,10 @@ float Pipeline::confidence(const Asking& asking, const Evidence& evidence) const
 bool Pipeline::names_absent_articles(const Asking& asking) const {
   const FusionNote& note = asking.reply.fusion;
   if (note.missing.empty() || !note.references.empty()) return false;
-  for (const Hit& hit : asking.reply.hits)
-    for (const FoundProvision& mention : find_provisions(hit.chunk.text, laws_))
-      for (const FoundProvision& asked : asking.references)
-        if (!asked.reference.article.empty() && mention.reference.article == asked.reference.article &&
-            (asked.reference.law.empty() || mention.reference.law == asked.reference.law))
-          return false;
-  return true;
+  const std::vector<Provision> asked = named_articles(asking.references);
+  const std::vector<Hit>& hits = asking.reply.hits;
+  return std::none_of(hits.begin(), hits.end(),
+                      [&](const Hit& hit) { return mentions_article(hit.chunk.text, asked, laws_); });
 }
 
 void Pipeline::abstain(Asking& asking, std::string why) {

@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "rag/answer/fuse.h"
+#include "rag/law/articles.h"
 #include "rag/text/language.h"
 
 namespace frugal {
@@ -13,33 +14,6 @@ namespace {
 
 // A reference in a law is borne by a handful of chunks (a long article is cut); a bare "art. 5" by one a law.
 constexpr int64_t kReferenceLimit = 64;
-
-bool same_law(const Provision& asked, const Provision& borne) {
-  return asked.law.empty() || asked.law == borne.law;
-}
-
-bool bears(const Chunk& chunk, const Provision& asked) {
-  return std::any_of(chunk.references.begin(), chunk.references.end(),
-                     [&](const Provision& borne) { return borne.article == asked.article && same_law(asked, borne); });
-}
-
-// Bears some article of the law that was asked about, or of a law that is not known, and it is not the one asked for.
-bool bears_another_article(const Chunk& chunk, std::span<const Provision> asked) {
-  return std::any_of(asked.begin(), asked.end(), [&](const Provision& reference) {
-    return !bears(chunk, reference) &&
-           std::any_of(chunk.references.begin(), chunk.references.end(), [&](const Provision& borne) {
-             return !borne.article.empty() && (borne.law.empty() || same_law(reference, borne));
-           });
-  });
-}
-
-std::vector<Provision> named_articles(std::string_view question, const LawTable& laws) {
-  std::vector<Provision> named;
-  for (const FoundProvision& found : find_provisions(question, laws))
-    if (!found.reference.article.empty() && std::find(named.begin(), named.end(), found.reference) == named.end())
-      named.push_back(found.reference);
-  return named;
-}
 
 void sort_candidates(std::vector<Candidate>& candidates) {
   std::sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
@@ -140,7 +114,7 @@ Language Retriever::language_of(std::string_view question, std::span<const Score
 }
 
 void Retriever::route_references(std::string_view question, Ranking& ranking) const {
-  const std::vector<Provision> asked = named_articles(question, laws_);
+  const std::vector<Provision> asked = named_articles(find_provisions(question, laws_));
   if (asked.empty()) return;
   std::unordered_map<int64_t, float> bearers;
   for (const Provision& reference : asked) {
@@ -153,7 +127,7 @@ void Retriever::route_references(std::string_view question, Ranking& ranking) co
     }
     bool borne = false;
     for (const Chunk& chunk : store_.fetch(ids)) {
-      if (!bears(chunk, reference)) continue;
+      if (!bears_article(chunk.references, reference)) continue;
       borne = true;
       float& score = bearers[chunk.id];
       score = std::max(score, found_scores.at(chunk.id));
@@ -178,7 +152,7 @@ void Retriever::drop_other_articles(std::span<const Provision> asked, std::vecto
   for (const Candidate& candidate : candidates) ids.push_back(candidate.id);
   std::unordered_set<int64_t> others;
   for (const Chunk& chunk : store_.fetch(ids))
-    if (bears_another_article(chunk, asked)) others.insert(chunk.id);
+    if (bears_another_article(chunk.references, asked)) others.insert(chunk.id);
   std::erase_if(candidates, [&](const Candidate& candidate) { return others.contains(candidate.id); });
 }
 

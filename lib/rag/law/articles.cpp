@@ -1,0 +1,50 @@
+#include "rag/law/articles.h"
+
+#include <algorithm>
+
+namespace frugal {
+namespace {
+
+bool same_law(const Provision& asked, const Provision& other) {
+  return asked.law.empty() || asked.law == other.law;
+}
+
+bool bears_article_beside(std::span<const Provision> borne, const Provision& asked) {
+  return std::any_of(borne.begin(), borne.end(), [&](const Provision& other) {
+    return !other.article.empty() && (other.law.empty() || same_law(asked, other));
+  });
+}
+
+}  // namespace
+
+std::vector<Provision> named_articles(std::span<const FoundProvision> found) {
+  std::vector<Provision> named;
+  for (const FoundProvision& one : found)
+    if (!one.reference.article.empty() && std::find(named.begin(), named.end(), one.reference) == named.end())
+      named.push_back(one.reference);
+  return named;
+}
+
+bool is_article(const Provision& asked, const Provision& other) {
+  return !asked.article.empty() && asked.article == other.article && same_law(asked, other);
+}
+
+bool bears_article(std::span<const Provision> borne, const Provision& asked) {
+  return std::any_of(borne.begin(), borne.end(), [&](const Provision& other) { return is_article(asked, other); });
+}
+
+bool bears_another_article(std::span<const Provision> borne, std::span<const Provision> asked) {
+  return std::any_of(asked.begin(), asked.end(), [&](const Provision& one) {
+    return !bears_article(borne, one) && bears_article_beside(borne, one);
+  });
+}
+
+bool mentions_article(std::string_view text, std::span<const Provision> asked, const LawTable& laws) {
+  const std::vector<FoundProvision> mentions = find_provisions(text, laws);
+  return std::any_of(mentions.begin(), mentions.end(), [&](const FoundProvision& mention) {
+    return std::any_of(asked.begin(), asked.end(),
+                       [&](const Provision& one) { return is_article(one, mention.reference); });
+  });
+}
+
+}  // namespace frugal
