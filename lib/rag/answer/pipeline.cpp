@@ -8,13 +8,11 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "base/utf8.h"
 #include "rag/answer/answer_generate.h"
 #include "rag/answer/cite.h"
 #include "rag/answer/memory_peak.h"
 #include "rag/answer/prompt.h"
 #include "rag/law/articles.h"
-#include "rag/text/words.h"
 
 namespace frugal {
 namespace {
@@ -58,17 +56,6 @@ std::string PipelineOptions::key() const {
       generate.max_new_tokens, generate.temperature, generate.top_p, generate.top_k, generate.min_p,
       generate.repeat_penalty, generate.seed, abstain_below, min_generator_parameters, min_support, deadline_ms,
       kPromptTemplate);
-}
-
-void check_question(std::string_view question) {
-  if (question.size() > kMaxQuestionBytes)
-    throw Error(Code::bad_input,
-                fmt::format("the question has {} bytes, the limit is {}", question.size(), kMaxQuestionBytes))
-        .hint("ask in a few sentences; to search by a whole document, index it and ask about it");
-  if (!is_valid_utf8(question))
-    throw Error(Code::bad_input, "the question is not UTF-8").hint("convert it, for example with iconv -t UTF-8");
-  if (split_words(question).empty())
-    throw Error(Code::bad_input, "the question is empty").hint("write what you want to know, with at least one word");
 }
 
 std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name) {

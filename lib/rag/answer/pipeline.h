@@ -21,13 +21,11 @@
 #include "rag/answer/evidence.h"
 #include "rag/answer/hyde.h"
 #include "rag/answer/query.h"
+#include "rag/answer/question.h"
 #include "rag/answer/retrieve.h"
 #include "telemetry/trace.h"
 
 namespace frugal {
-
-/// A question longer than this is refused: it is a document, and no embedder here reads a tenth of it.
-inline constexpr size_t kMaxQuestionBytes = 16 * 1024;
 
 struct PipelineOptions {
   bool dense = true;
@@ -94,9 +92,6 @@ class Pipeline {
   const ProbeCache* probes_;
   std::optional<BoundaryKey> boundaries_;  // from the first prompt on
 };
-
-/// Throws Error(bad_input) for a question that is empty, longer than kMaxQuestionBytes or not UTF-8.
-void check_question(std::string_view question);
 
 /// The embedder of `models`, which must be the one that made the index. Throws Error(mismatch) with the command that
 /// repairs it.

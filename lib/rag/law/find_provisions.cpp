@@ -48,7 +48,8 @@ std::string upper(std::string_view text) {
 
 class ReferenceReader {
  public:
-  ReferenceReader(std::string_view text, const LawTable& laws) : text_(text), laws_(laws), words_(split_words(text)) {
+  ReferenceReader(std::string_view text, const std::vector<Word>& words, const LawTable& laws)
+      : text_(text), laws_(laws), words_(words) {
     for (const Word& word : words_) folded_.push_back(word.folded);
   }
 
@@ -344,7 +345,7 @@ class ReferenceReader {
 
   std::string_view text_;
   const LawTable& laws_;
-  std::vector<Word> words_;
+  const std::vector<Word>& words_;
   std::vector<std::string> folded_;
   size_t at_ = 0;
   std::vector<FoundProvision> found_;
@@ -377,7 +378,12 @@ std::string to_string(const Provision& reference) {
 }
 
 std::vector<FoundProvision> find_provisions(std::string_view text, const LawTable& laws) {
-  return ReferenceReader(text, laws).all();
+  return find_provisions(text, split_words(text), laws);
+}
+
+std::vector<FoundProvision> find_provisions(std::string_view text, const std::vector<Word>& words,
+                                            const LawTable& laws) {
+  return ReferenceReader(text, words, laws).all();
 }
 
 }  // namespace frugal

@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rag/text/words.h"
+
 namespace frugal {
 
 /// Every part in normal form; an empty part was not named.
@@ -86,5 +88,8 @@ struct FoundProvision {
 };
 /// Every reference that a text makes, in order: articles with their parts and the law they name; a law named alone too.
 std::vector<FoundProvision> find_provisions(std::string_view text, const LawTable& laws);
+/// The same where the words of the text are known. words: split_words(text).
+std::vector<FoundProvision> find_provisions(std::string_view text, const std::vector<Word>& words,
+                                            const LawTable& laws);
 
 }  // namespace frugal

@@ -89,8 +89,12 @@ std::string_view to_string(Language language) {
 
 Language detect_language(std::string_view text) {
   text = text.substr(0, kDetectionBytes);
+  return detect_language(text, split_words(text));
+}
+
+Language detect_language(std::string_view text, const std::vector<Word>& words) {
   Votes votes;
-  for (const Word& word : split_words(text)) weigh_word(word, text.substr(word.begin, word.end - word.begin), votes);
+  for (const Word& word : words) weigh_word(word, text.substr(word.begin, word.end - word.begin), votes);
   // More than 1.5 times the other: names and quotations in the other language do not decide.
   if (2 * votes.english > 3 * votes.portuguese) return Language::english;
   if (2 * votes.portuguese > 3 * votes.english) return Language::portuguese;

@@ -4,6 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
+
+#include "rag/text/words.h"
 
 namespace frugal {
 
@@ -13,6 +16,8 @@ std::string_view to_string(Language language);  // "en", "pt", "unknown"
 
 /// Decides by function words and typical letters; unknown where neither language prevails. Linear, no model.
 Language detect_language(std::string_view text);
+/// The same where the words of the text are known. words: split_words(text).
+Language detect_language(std::string_view text, const std::vector<Word>& words);
 
 /// True if `folded` is a function word of the language.
 bool is_stop_word(std::string_view folded, Language language);
