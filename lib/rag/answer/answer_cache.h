@@ -48,13 +48,21 @@ struct VectorKey {
   std::string hex() const;
 };
 
-/// Vectors of questions: what spares a question the embedder where its answer is not known, because the index, an
-/// option or the generator changed. Not for plugins' backends, whose vectors may differ in their last bits.
-class ProbeCache {
+/// Vectors of texts that were embedded before.
+class QuestionVectors {
+ public:
+  virtual ~QuestionVectors() = default;
+  virtual std::optional<std::vector<float>> find(const VectorKey& key) const = 0;
+  virtual void put(const VectorKey& key, std::span<const float> vector) const = 0;
+};
+
+/// Vectors of questions, kept in files: what spares a question the embedder where its answer is not known, because the
+/// index, an option or the generator changed. Not for plugins' backends, whose vectors may differ in their last bits.
+class ProbeCache : public QuestionVectors {
  public:
   ProbeCache(std::filesystem::path folder, uint64_t max_bytes);
-  std::optional<std::vector<float>> find(const VectorKey& key) const;
-  void put(const VectorKey& key, std::span<const float> vector) const;
+  std::optional<std::vector<float>> find(const VectorKey& key) const override;
+  void put(const VectorKey& key, std::span<const float> vector) const override;
 
  private:
   FileCache files_;

@@ -10,9 +10,9 @@
 namespace frugal {
 namespace {
 
-bool inside(const Word& word, const std::vector<FoundProvision>& references) {
-  return std::any_of(references.begin(), references.end(), [&](const FoundProvision& reference) {
-    return word.begin >= reference.begin && word.end <= reference.end;
+bool inside(const Word& word, std::span<const FoundProvision> provisions) {
+  return std::any_of(provisions.begin(), provisions.end(), [&](const FoundProvision& provision) {
+    return word.begin >= provision.begin && word.end <= provision.end;
   });
 }
 
@@ -31,18 +31,18 @@ std::vector<std::string> content_stems(std::string_view text, Language language,
   return stems;
 }
 
-Evidence::Evidence(std::string_view question, Language language, const std::vector<FoundProvision>& references,
+Evidence::Evidence(std::span<const Word> words, Language language, std::span<const FoundProvision> matched,
                    Store& store)
     : language_(language), stemmer_(language) {
-  std::vector<std::string> words;
-  for (const Word& word : split_words(question))
-    if (!is_stop_word(word.folded, language_) && !inside(word, references) &&
-        std::find(words.begin(), words.end(), word.folded) == words.end())
-      words.push_back(word.folded);
-  const std::vector<int64_t> counts = store.count_chunks(words, language_);
+  std::vector<std::string> asked;
+  for (const Word& word : words)
+    if (!is_stop_word(word.folded, language_) && !inside(word, matched) &&
+        std::find(asked.begin(), asked.end(), word.folded) == asked.end())
+      asked.push_back(word.folded);
+  const std::vector<int64_t> counts = store.count_chunks(asked, language_);
   const int64_t chunks = store.chunk_count();
-  for (size_t i = 0; i < words.size(); ++i) {
-    const auto [entry, added] = weights_.try_emplace(stemmer_.stem(words[i]), rarity(counts[i], chunks));
+  for (size_t i = 0; i < asked.size(); ++i) {
+    const auto [entry, added] = weights_.try_emplace(stemmer_.stem(asked[i]), rarity(counts[i], chunks));
     if (added) total_weight_ += entry->second;
   }
 }

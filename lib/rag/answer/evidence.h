@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -12,6 +13,7 @@
 #include "rag/law/provision.h"
 #include "rag/text/language.h"
 #include "rag/text/stemmer.h"
+#include "rag/text/words.h"
 
 namespace frugal {
 
@@ -21,9 +23,9 @@ std::vector<std::string> content_stems(std::string_view text, Language language,
 /// The content words of one question, each with its weight. Not thread-safe (it owns a stemmer).
 class Evidence {
  public:
-  /// Words inside `references` (article numbers, names of laws) are left out: a reference is matched as one, not by
-  /// words. `language` is the question's, or that of the sources where the question has none.
-  Evidence(std::string_view question, Language language, const std::vector<FoundProvision>& references, Store& store);
+  /// Words inside `matched` (article numbers, names of laws) are left out: a provision is matched as one, not by words.
+  /// `language` is the question's, or that of the sources where the question has none.
+  Evidence(std::span<const Word> words, Language language, std::span<const FoundProvision> matched, Store& store);
 
   /// True if the question holds no content word to look for.
   bool empty() const { return weights_.empty(); }

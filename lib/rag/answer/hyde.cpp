@@ -10,9 +10,7 @@
 
 namespace frugal {
 
-HydeResult expand(std::string_view question, const HydeOptions& options, Models& models, int64_t remaining_ms) {
-  if (options.mode == HydeMode::never) return {false, "never", {}};
-  if (options.mode == HydeMode::automatic) return {false, "auto: off, not yet shown to help with these models", {}};
+HydeResult write_hyde(std::string_view question, const HydeOptions& options, Models& models, int64_t remaining_ms) {
   try {
     const ChatMessage messages[] = {
         {"system",

@@ -26,9 +26,9 @@ struct HydeResult {
   std::string passage;  // empty unless it ran
 };
 
-/// Writes the passage if the mode asks for it. A generator that is missing, fails or takes too long is a reason, not an
-/// error. remaining_ms: of the question's deadline; 0: none.
-HydeResult expand(std::string_view question, const HydeOptions& options, Models& models, int64_t remaining_ms);
+/// Writes the passage. A generator that is missing, fails or takes too long is a reason, not an error. remaining_ms: of
+/// the question's deadline; 0: none.
+HydeResult write_hyde(std::string_view question, const HydeOptions& options, Models& models, int64_t remaining_ms);
 
 /// Unit vector half way between question and passage, both unit vectors of the same length.
 std::vector<float> blend(std::span<const float> question, std::span<const float> passage);

@@ -1,13 +1,10 @@
-// One question from words to a cited answer: cache → hyde → retrieve → rerank → answer, each stage on or off.
-// It owns the order of the stages, their deadline and their record; what a stage does is in the header of that name.
+// One question from words to a cited answer, by a list of stages, each of them on or off (stages/stage_list.h).
+// It reads the question once, and owns the deadline and the record of the stages; what a stage does is in its file.
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,12 +14,11 @@
 #include "model/hub/models.h"
 #include "rag/answer/answer_cache.h"
 #include "rag/answer/answer_extract.h"
-#include "rag/answer/boundary.h"
-#include "rag/answer/evidence.h"
 #include "rag/answer/hyde.h"
 #include "rag/answer/query.h"
 #include "rag/answer/question.h"
 #include "rag/answer/retrieve.h"
+#include "rag/answer/stage.h"
 #include "telemetry/trace.h"
 
 namespace frugal {
@@ -55,42 +51,28 @@ struct PipelineOptions {
 
 class Pipeline {
  public:
-  /// Borrows all; `cache` and `probes` may be null. `index_name` names the index in the cache's key (its folder).
-  Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, const AnswerCache* cache,
-           std::string index_name, const ProbeCache* probes = nullptr);
+  /// Borrows all; `answers` and `vectors` may be null. `index_name` names the index in the answers' keys (its folder).
+  Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, const AnswerCache* answers,
+           std::string index_name, const QuestionVectors* vectors = nullptr);
+  Pipeline(const Pipeline&) = delete;  // the stages know where its options are
+  Pipeline& operator=(const Pipeline&) = delete;
 
   /// Text goes to `stream` as a generator writes it; an extracted answer comes whole in the reply. A `trace` that began
   /// with the process gives a reply whose timings cover it from its start. Throws Error(bad_input) for a question that
   /// is empty, too long or not UTF-8; Error(mismatch) if the index was made with another embedder; Error(missing) if a
   /// model it needs is not there. "Not in the sources" is a reply, not an error.
-  Reply ask(const Query& query, const TokenSink& stream = {}, Trace trace = Trace(true));
+  Reply ask(const Query& query, const TokenSink& stream = {}, Trace trace = Trace(true)) {
+    return run(stages_, query, stream, std::move(trace));
+  }
+
+  /// The stages that ask() runs, and the same question by another list: a copy of it with stages switched off or added.
+  const std::vector<Stage>& stages() const { return stages_; }
+  Reply run(std::span<const Stage> stages, const Query& query, const TokenSink& stream = {}, Trace trace = Trace(true));
 
  private:
-  struct Asking;  // one question on its way
-
-  CacheKey cache_key(const Query& query);
-  std::vector<float> embed(Embedder& embedder, const std::string& text);
-  void probe(Asking& asking);
-  void retrieve(Asking& asking);
-  void rerank(Asking& asking);
-  void answer(Asking& asking);
-  void extract(Asking& asking, const Evidence& evidence);
-  bool generate(Asking& asking);
-  void abstain(Asking& asking, std::string why);
-  float confidence(const Asking& asking, const Evidence& evidence) const;
-  bool names_absent_articles(const Asking& asking) const;
-  AnswerMode answer_mode() const;
-  void finish(Asking& asking) const;
-
-  Store& store_;
-  Models& models_;
-  const LawTable& laws_;
-  PipelineOptions options_;
-  Retriever retriever_;
-  const AnswerCache* cache_;
-  std::string index_name_;
-  const ProbeCache* probes_;
-  std::optional<BoundaryKey> boundaries_;  // from the first prompt on
+  const PipelineOptions options_;
+  const Resources resources_;
+  const std::vector<Stage> stages_;
 };
 
 /// The embedder of `models`, which must be the one that made the index. Throws Error(mismatch) with the command that

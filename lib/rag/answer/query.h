@@ -29,6 +29,15 @@ struct Hit {
   std::optional<float> rerank_score;
 };
 
+/// A chunk that was found, before its text is fetched. Ranks count from 1, 0 where a list lacks it.
+struct Candidate {
+  int64_t id = 0;
+  float score = 0;  // fused
+  int64_t dense_rank = 0, sparse_rank = 0;
+  float dense_score = 0, sparse_score = 0;
+  float reference_score = 0;  // above 0: bears a reference that the question names
+};
+
 enum class Fusion { weighted, rrf };
 enum class HydeMode { automatic, always, never };
 enum class AnswerMode { automatic, extract, generate, none };
@@ -104,6 +113,7 @@ struct Reply {
   bool hyde_ran = false;
   std::string hyde_reason;
   FusionNote fusion;
+  std::vector<Candidate> ranking;  // all that was found, best first; hits are the first of it. Neither printed nor kept
   std::optional<GenerationNote> generated;
   std::vector<std::string> skipped;  // "rerank: no reranker configured": stages that did not run, and why
   bool cut_short = false;            // the deadline skipped something: a better reply was possible

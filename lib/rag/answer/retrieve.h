@@ -37,15 +37,6 @@ struct Probe {
   std::span<const float> vector;  // [dimension], unit length
 };
 
-/// A chunk on its way through the stages, before its text is fetched. Ranks from 1, 0 where a list lacks it.
-struct Candidate {
-  int64_t id = 0;
-  float score = 0;  // fused
-  int64_t dense_rank = 0, sparse_rank = 0;
-  float dense_score = 0, sparse_score = 0;
-  float reference_score = 0;  // above 0: bears a reference that the question names
-};
-
 struct Ranking {
   std::vector<Candidate> candidates;  // best first
   FusionNote note;

@@ -41,7 +41,7 @@ TEST_CASE("the quote is the sentence that says what the question asks, byte for 
   store.add("sea.md", "The sea is wide. Ships cross it at night. Many harbours have a lighthouse.");
   const auto hits = hits_of(store, {1, 2});
   const std::string question = "Who wrote the log of the lighthouse every night?";
-  const Evidence evidence(question, Language::english, {}, store);
+  const Evidence evidence(split_words(question), Language::english, {}, store);
   CHECK(quoted(extract_quote(evidence, hits, nullptr, {}), hits) ==
         "Its keeper, Anna Holm, wrote the log every night.");
   FakeEmbedder embedder;
@@ -56,7 +56,7 @@ TEST_CASE("a heading or a table's row is no answer, however well its words fit")
       "pack.md",
       "## What is the pack?\n\nOne file a model, mapped and used in place.\n\n| what | the pack is |\n|---|---|\n");
   const auto hits = hits_of(store, {1});
-  const Evidence evidence("What is the pack?", Language::english, {}, store);
+  const Evidence evidence(split_words("What is the pack?"), Language::english, {}, store);
   CHECK(quoted(extract_quote(evidence, hits, nullptr, {}), hits) == "One file a model, mapped and used in place.");
 }
 
@@ -64,7 +64,7 @@ TEST_CASE("rare words of the question count for more than common ones") {
   FakeStore store;
   for (int i = 0; i < 20; ++i) store.add("c.txt", "The council meets in the hall every week.");
   store.add("d.txt", "The council meets in the hall. Quorum is eleven.");
-  const Evidence evidence("what quorum has the council in the hall?", Language::english, {}, store);
+  const Evidence evidence(split_words("what quorum has the council in the hall?"), Language::english, {}, store);
   CHECK(evidence.coverage("Quorum is eleven.") > evidence.coverage("The council meets in the hall."));
   CHECK(evidence.coverage("nothing of it") == 0);
   CHECK(evidence.coverage("the quorum of the council in the halls") == doctest::Approx(1));
@@ -79,11 +79,12 @@ TEST_CASE("a routed article is quoted from its start when the question asks for 
   auto hits = hits_of(store, {1});
   hits[0].reference_score = 1.0f;
   const std::string question = "art. 18 da LGPD";
-  const Evidence nothing_else(question, Language::portuguese, {{{"br/lgpd", "18", {}, {}, {}}, 0, 15}}, store);
+  const std::vector<FoundProvision> named{{{"br/lgpd", "18", {}, {}, {}}, 0, 15}};
+  const Evidence nothing_else(split_words(question), Language::portuguese, named, store);
   CHECK(nothing_else.empty());
   CHECK(quoted(extract_quote(nothing_else, hits, nullptr, {}), hits).starts_with("Art. 18. O titular"));
-  const Evidence gratis("art. 18 da LGPD: o acesso aos dados é gratuito?", Language::portuguese,
-                        {{{"br/lgpd", "18", {}, {}, {}}, 0, 15}}, store);
+  const Evidence gratis(split_words("art. 18 da LGPD: o acesso aos dados é gratuito?"), Language::portuguese, named,
+                        store);
   CHECK(quoted(extract_quote(gratis, hits, nullptr, {}), hits) == "O acesso aos dados é gratuito.");
 }
 
@@ -93,7 +94,7 @@ TEST_CASE("a quote is bounded and never cut inside a character") {
   for (int i = 0; i < 500; ++i) endless += "ação";
   store.add("a.txt", endless);
   const auto hits = hits_of(store, {1});
-  const Evidence evidence("ação", Language::portuguese, {}, store);
+  const Evidence evidence(split_words("ação"), Language::portuguese, {}, store);
   QuoteOptions options;
   for (uint32_t limit = 40; limit < 48; ++limit) {
     options.max_quote_bytes = limit;
@@ -107,7 +108,7 @@ TEST_CASE("a quote is bounded and never cut inside a character") {
 TEST_CASE("nothing found and nothing but blanks give no quote") {
   FakeStore store;
   store.add("blank.txt", " \n ");
-  const Evidence evidence("anything", Language::english, {}, store);
+  const Evidence evidence(split_words("anything"), Language::english, {}, store);
   CHECK(!extract_quote(evidence, {}, nullptr, {}));
   CHECK(!extract_quote(evidence, hits_of(store, {1}), nullptr, {}));
 }

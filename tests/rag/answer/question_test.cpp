@@ -10,8 +10,8 @@ using frugal::testing::error_of;
 
 TEST_CASE("a question is read as its text is read elsewhere, word by word") {
   const LawTable laws = testing::few_laws();
-  for (const char* text : {"O que diz o art. 72 do CP, e o art. 4º, § 3º, da LGPD?", "who drew the plans of the bridge?",
-                           "art. 5º CF", "navios"}) {
+  for (const char* text : {"O que diz o art. 72 do CP, e o art. 4º, § 3º, da LGPD?",
+                           "who drew the plans of the bridge?", "art. 5º CF", "navios"}) {
     INFO(text);
     const Question question = read_question(text, laws);
     CHECK(question.text == text);

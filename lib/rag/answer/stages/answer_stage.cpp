@@ -1,0 +1,156 @@
+// The answer: a sentence quoted, or text that a generator writes from the sources, with citations; or an abstention,
+// where nothing supports one.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "base/ascii.h"
+#include "base/units.h"
+#include "rag/answer/answer_generate.h"
+#include "rag/answer/boundary.h"
+#include "rag/answer/cite.h"
+#include "rag/answer/pipeline.h"
+#include "rag/answer/prompt.h"
+#include "rag/answer/stages/stage_list.h"
+#include "rag/law/articles.h"
+
+namespace frugal {
+namespace {
+
+constexpr float kNamedReferenceConfidence = 0.99f;
+
+class Answering {
+ public:
+  /// `boundaries` is made with the first prompt.
+  Answering(Asking& asking, const Resources& with, std::optional<BoundaryKey>& boundaries)
+      : asking_(asking), reply_(asking.reply), options_(with.options), with_(with), boundaries_(boundaries) {}
+
+  void run() {
+    const AnswerMode mode = answer_mode(with_);
+    reply_.answer.mode = mode;
+    if (options_.answer == AnswerMode::automatic && mode == AnswerMode::extract)
+      reply_.answer.note = with_.models.generator_parameters() == 0 ? "auto: no generator, so quoted"
+                                                                    : "auto: the generator is too small, so quoted";
+    if (reply_.hits.empty()) return abstain("nothing was found");
+    const Evidence evidence(asking_.question.words, reply_.fusion.language, matched_provisions(), with_.store);
+    reply_.answer.confidence = confidence(evidence);
+    if (names_absent_articles())
+      return abstain(fmt::format("the index does not hold {}", fmt::join(reply_.fusion.missing, ", ")));
+    if (*reply_.answer.confidence < options_.abstain_below) return abstain("no source supports an answer");
+    if (mode == AnswerMode::generate && generate()) return;
+    if (!reply_.answer.abstained) extract(evidence);
+  }
+
+ private:
+  // A provision that was searched for as such is no matter of words any more.
+  std::span<const FoundProvision> matched_provisions() const {
+    if (asking_.runs("references")) return asking_.question.provisions;
+    return {};
+  }
+
+  float confidence(const Evidence& evidence) const {
+    const std::vector<Hit>& hits = reply_.hits;
+    if (hits.front().reference_score) return kNamedReferenceConfidence;
+    float coverage = 0;
+    std::optional<float> cosine;
+    for (size_t i = 0; i < std::min(hits.size(), static_cast<size_t>(options_.extract.hits_read)); ++i) {
+      const Chunk& chunk = hits[i].chunk;
+      coverage = std::max(coverage, evidence.coverage(chunk.title + "\n" + chunk.heading + "\n" + chunk.text));
+      if (hits[i].dense_score) cosine = std::max(cosine.value_or(-1.0f), *hits[i].dense_score);
+    }
+    return answer_confidence(coverage, cosine);
+  }
+
+  // Articles are asked for by number, none is in the index, and the sources do not speak of them either.
+  bool names_absent_articles() const {
+    if (reply_.fusion.missing.empty() || !reply_.fusion.references.empty()) return false;
+    const std::vector<Provision> asked = named_articles(asking_.question.provisions);
+    return std::none_of(reply_.hits.begin(), reply_.hits.end(),
+                        [&](const Hit& hit) { return mentions_article(hit.chunk.text, asked, with_.laws); });
+  }
+
+  void abstain(std::string why) {
+    reply_.answer.abstained = true;
+    reply_.answer.text.reset();
+    reply_.answer.note = std::move(why);
+    reply_.citations.clear();
+  }
+
+  void extract(const Evidence& evidence) {
+    if (!asking_.vector.empty() && !asking_.embedder) asking_.embedder = with_.models.embedder();
+    const auto quote = extract_quote(evidence, reply_.hits, asking_.embedder.get(), asking_.vector, options_.extract);
+    if (!quote) return abstain("no source holds a sentence to quote");
+    reply_.answer.mode = AnswerMode::extract;
+    reply_.citations = {cite(reply_.hits[quote->hit], quote->begin, quote->end, 1)};
+    reply_.answer.text = collapse_spaces(reply_.citations.front().quote);
+  }
+
+  // False: extract instead, the note says why. An abstention of the generator's counts as an answer.
+  bool generate() {
+    if (asking_.too_late("generate")) return false;
+    size_t sources_read = 0;
+    const Generation written = write(sources_read);
+    reply_.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
+                                      to_milliseconds(written.prefill_ns), to_milliseconds(written.decode_ns)};
+    if (written.finish == Finish::deadline) {
+      reply_.skipped.push_back("generate: cut short by the deadline");
+      reply_.cut_short = true;
+    }
+    if (says_not_in_sources(written.text)) {
+      abstain("the generator found no answer in the sources");
+      return true;
+    }
+    return keep_what_is_borne_out(written.text, std::span(reply_.hits).first(sources_read));
+  }
+
+  Generation write(size_t& sources_read) {
+    const std::shared_ptr<Generator> generator = with_.models.generator();
+    GenerateOptions options = options_.generate;
+    options.deadline_ms = asking_.remaining_ms();
+    const auto count = [&](std::span<const ChatMessage> messages) { return generator->count_tokens(messages); };
+    if (!boundaries_) boundaries_ = options_.boundary_key.empty() ? BoundaryKey() : BoundaryKey(options_.boundary_key);
+    const auto boundary_of = [&](std::string_view source) { return boundaries_->boundary(source); };
+    const GroundedPrompt prompt = grounded_prompt(asking_.question.text, reply_.hits, boundary_of,
+                                                  generator->context_tokens() - options.max_new_tokens, count);
+    sources_read = prompt.sources;
+    TokenSink plain_stream;
+    if (asking_.stream) plain_stream = [&](std::string_view text) { return asking_.stream(plain_text(text)); };
+    return generator->chat(prompt.messages, options, plain_stream);
+  }
+
+  bool keep_what_is_borne_out(std::string_view written, std::span<const Hit> sources) {
+    const Language language = reply_.fusion.language;
+    GroundedText grounded =
+        ground(check_sentences(written, sources, language, options_.min_support), sources, language);
+    if (grounded.text.empty()) {
+      reply_.answer.note = "no source bears out what the generator wrote, so a source is quoted";
+      return false;
+    }
+    if (grounded.dropped > 0)
+      reply_.answer.note = fmt::format("{} sentences that no source bears out were dropped", grounded.dropped);
+    reply_.answer.text = std::move(grounded.text);
+    reply_.citations = std::move(grounded.citations);
+    return true;
+  }
+
+  Asking& asking_;
+  Reply& reply_;
+  const PipelineOptions& options_;
+  const Resources& with_;
+  std::optional<BoundaryKey>& boundaries_;
+};
+
+}  // namespace
+
+Stage answer_stage(const Resources& with) {
+  return {.name = "answer",
+          .run = [&with, boundaries = std::optional<BoundaryKey>()](
+                     Asking& asking) mutable { Answering(asking, with, boundaries).run(); },
+          .off = with.options.answer == AnswerMode::none ? "no answer is asked for" : "",
+          .late = "answer",
+          .tell_off = told_elsewhere};  // Answered::mode
+}
+
+}  // namespace frugal

@@ -1,0 +1,82 @@
+// One ranking of the lists, weighted by the language of the question (fuse.h).
+#include <algorithm>
+#include <array>
+#include <unordered_map>
+
+#include "rag/answer/fuse.h"
+#include "rag/answer/pipeline.h"
+#include "rag/answer/stages/stage_list.h"
+
+namespace frugal {
+namespace {
+
+constexpr size_t kVotes = 5;
+
+// Short questions are often of no language ("art. 5º CF"): then that of what they find decides.
+Language language_of(const Asking& asking, Store& store) {
+  if (asking.question.language != Language::unknown) return asking.question.language;
+  const std::vector<ScoredChunk>& list = asking.sparse.empty() ? asking.dense : asking.sparse;
+  std::vector<int64_t> voters;
+  for (size_t i = 0; i < std::min(kVotes, list.size()); ++i) voters.push_back(list[i].id);
+  std::array<int, kLanguages> votes{};
+  for (const Chunk& chunk : store.fetch(voters)) ++votes[static_cast<size_t>(chunk.language)];
+  return static_cast<Language>(std::max_element(votes.begin(), votes.end()) - votes.begin());
+}
+
+FusionNote note_of(const Asking& asking, const Resources& with) {
+  const RetrieveOptions& options = with.options.retrieve;
+  FusionNote note;
+  note.fusion = options.fusion;
+  note.language = language_of(asking, with.store);
+  note.dense_hits = static_cast<int64_t>(asking.dense.size());
+  note.sparse_hits = static_cast<int64_t>(asking.sparse.size());
+  note.dense_weight = asking.sparse.empty()  ? 1.0f
+                      : asking.dense.empty() ? 0.0f
+                                             : options.dense_weights.of(note.language);
+  return note;
+}
+
+std::vector<ScoredChunk> fused(const Asking& asking, const RetrieveOptions& options) {
+  const float weight = asking.reply.fusion.dense_weight;
+  // A list of word matches that is shorter than asked for holds every match: what it lacks scores 0.
+  const bool all_matches = static_cast<int64_t>(asking.sparse.size()) < options.candidates;
+  const std::array<RankedList, 2> lists{
+      {{asking.dense, weight, {}},
+       {asking.sparse, 1 - weight, all_matches ? std::optional<float>(0.0f) : std::nullopt}}};
+  return options.fusion == Fusion::rrf ? fuse_rrf(lists) : fuse_weighted(lists);
+}
+
+// Each candidate with its places in the lists.
+std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, const Asking& asking) {
+  std::vector<Candidate> candidates;
+  std::unordered_map<int64_t, size_t> place;
+  for (const ScoredChunk& hit : ranked) {
+    place[hit.id] = candidates.size();
+    candidates.push_back({.id = hit.id, .score = hit.score});
+  }
+  for (size_t i = 0; i < asking.dense.size(); ++i) {
+    Candidate& candidate = candidates[place[asking.dense[i].id]];
+    candidate.dense_rank = static_cast<int64_t>(i + 1);
+    candidate.dense_score = asking.dense[i].score;
+  }
+  for (size_t i = 0; i < asking.sparse.size(); ++i) {
+    Candidate& candidate = candidates[place[asking.sparse[i].id]];
+    candidate.sparse_rank = static_cast<int64_t>(i + 1);
+    candidate.sparse_score = asking.sparse[i].score;
+  }
+  return candidates;
+}
+
+}  // namespace
+
+Stage fuse_stage(const Resources& with) {
+  return {.name = "fuse",
+          .run =
+              [&with](Asking& asking) {
+                asking.reply.fusion = note_of(asking, with);
+                asking.reply.ranking = candidates_of(fused(asking, with.options.retrieve), asking);
+              },
+          .record = "retrieve"};
+}
+
+}  // namespace frugal

@@ -1,0 +1,19 @@
+// An answer may read more hits than are asked for.
+#include <algorithm>
+
+#include "rag/answer/pipeline.h"
+#include "rag/answer/stages/stage_list.h"
+
+namespace frugal {
+
+Stage show_stage(const Resources& with) {
+  return {.name = "show",
+          .run =
+              [&with](Asking& asking) {
+                std::vector<Hit>& hits = asking.reply.hits;
+                hits.resize(std::min(hits.size(), static_cast<size_t>(with.options.top_k)));
+              },
+          .record = {}};
+}
+
+}  // namespace frugal

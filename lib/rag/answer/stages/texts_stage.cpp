@@ -1,0 +1,58 @@
+// Texts of the first candidates: as many as are shown, or as an answer is looked for in.
+#include <algorithm>
+#include <unordered_map>
+
+#include "rag/answer/pipeline.h"
+#include "rag/answer/stages/stage_list.h"
+
+namespace frugal {
+namespace {
+
+Hit hit_of(const Candidate& from, Chunk&& chunk) {
+  Hit hit;
+  hit.chunk = std::move(chunk);
+  hit.score = from.score;
+  if (from.dense_rank > 0) hit.dense_rank = from.dense_rank, hit.dense_score = from.dense_score;
+  if (from.sparse_rank > 0) hit.sparse_rank = from.sparse_rank, hit.sparse_score = from.sparse_score;
+  if (from.reference_score > 0) hit.reference_score = from.reference_score;
+  return hit;
+}
+
+// A candidate whose chunk the store does not hold is left out, and the next one takes its place.
+std::vector<Hit> fetch(const std::vector<Candidate>& ranking, int64_t count, float min_score, Store& store) {
+  std::vector<Hit> hits;
+  auto next = ranking.begin();
+  // Once, unless the store leaves chunks out: then the candidates behind them take their places.
+  while (static_cast<int64_t>(hits.size()) < count && next != ranking.end()) {
+    const size_t missing = static_cast<size_t>(count) - hits.size();
+    std::vector<int64_t> ids;
+    std::unordered_map<int64_t, const Candidate*> asked;
+    for (; next != ranking.end() && ids.size() < missing; ++next) {
+      // A named reference is not subject to a threshold of similarity.
+      if (next->score < min_score && next->reference_score == 0) continue;
+      ids.push_back(next->id);
+      asked[next->id] = &*next;
+    }
+    for (Chunk& chunk : store.fetch(ids)) {
+      const Candidate& from = *asked.at(chunk.id);
+      hits.push_back(hit_of(from, std::move(chunk)));
+    }
+  }
+  return hits;
+}
+
+}  // namespace
+
+Stage texts_stage(const Resources& with) {
+  return {.name = "texts",
+          .run =
+              [&with](Asking& asking) {
+                const PipelineOptions& options = with.options;
+                const int64_t read = asking.runs("answer") ? options.extract.hits_read : 0;
+                asking.reply.hits =
+                    fetch(asking.reply.ranking, std::max(options.top_k, read), options.min_score, with.store);
+              },
+          .record = "retrieve"};
+}
+
+}  // namespace frugal
