@@ -4,57 +4,36 @@
 #include <fmt/ostream.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
-#include <unordered_map>
-#include <unordered_set>
 
-#include "base/error.h"
+#include "measure/eval/batch_vectors.h"
+#include "measure/eval/document_names.h"
+#include "rag/answer/stage.h"
 #include "telemetry/trace.h"
 
 namespace frugal {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 // Enough to fill the embedder's batches, few enough that progress moves.
 constexpr size_t kQueriesAtOnce = 64;
 
-double elapsed_ms(Clock::time_point since) {
-  return std::chrono::duration<double, std::milli>(Clock::now() - since).count();
-}
-
-/// Documents of chunks, remembered: every chunk that is ever ranked is fetched once.
-class DocumentNames {
- public:
-  explicit DocumentNames(Store& store) : store_(store) {}
-
-  /// Documents in the order of their best chunks; a chunk without an external id counts as its document's path, one
-  /// that the store does not hold counts as none.
-  std::vector<std::string> rank(const std::vector<ScoredChunk>& chunks, int64_t depth) {
-    learn(chunks);
-    std::vector<std::string> documents;
-    std::unordered_set<std::string_view> seen;
-    for (const ScoredChunk& chunk : chunks) {
-      const auto name = names_.find(chunk.id);
-      if (static_cast<int64_t>(documents.size()) == depth) break;
-      if (name != names_.end() && seen.insert(name->second).second) documents.push_back(name->second);
-    }
-    return documents;
-  }
-
- private:
-  void learn(const std::vector<ScoredChunk>& chunks) {
-    std::vector<int64_t> unknown;
-    for (const ScoredChunk& chunk : chunks)
-      if (!names_.contains(chunk.id)) unknown.push_back(chunk.id);
-    for (Chunk& chunk : store_.fetch(unknown))
-      names_[chunk.id] = chunk.external_id.empty() ? std::move(chunk.document) : std::move(chunk.external_id);
-  }
-
-  Store& store_;
-  std::unordered_map<int64_t, std::string> names_;
+/// A row of the ablation: the stage that it is there to show, and those that it leaves out.
+struct RowPlan {
+  std::string_view name, shows;
+  std::vector<std::string_view> without;
 };
 
-/// One way of asking, measured query by query.
+const std::array<RowPlan, 6> kRows{{{"sparse", "sparse", {"hyde", "embed", "dense", "references", "rerank"}},
+                                    {"dense", "dense", {"hyde", "sparse", "references", "rerank"}},
+                                    {"fused", "fuse", {"hyde", "rerank"}},
+                                    {"rerank", "rerank", {"hyde"}},
+                                    {"hyde", "hyde", {"rerank"}},
+                                    {"full", "fuse", {}}}};
+// A ranking is judged by its documents: no text is read.
+constexpr std::string_view kAfterRanking[] = {"texts", "answer"};
+
+/// Figures of one row, query by query.
 struct Measured {
   std::vector<double> ndcg, mrr, recall_1, recall_5, recall_10;
   double total_ms = 0;
@@ -68,46 +47,52 @@ struct Measured {
   }
 };
 
+struct Row {
+  std::string name, skipped;
+  std::vector<Stage> stages;
+  std::string running;  // names of the stages that run
+  Measured measured;
+  bool embeds = false;
+};
+
+Row row_of(const RowPlan& plan, const Pipeline& pipeline) {
+  Row row{std::string(plan.name), stage_named(pipeline.stages(), plan.shows).off, pipeline.stages(), {}, {}, false};
+  for (const std::string_view name : plan.without) switch_off(row.stages, name);
+  for (const std::string_view name : kAfterRanking) switch_off(row.stages, name);
+  row.running = names_that_run(row.stages);
+  row.embeds = stage_named(row.stages, "embed").off.empty();
+  return row;
+}
+
 Measure measure(const std::vector<double>& values) {
   return {mean(values), bootstrap(values, [](std::span<const double> sample) { return mean(sample); })};
 }
 
-EvalRun run_of(std::string name, const Measured& measured) {
+EvalRun run_of(const Row& row) {
   EvalRun run;
-  run.name = std::move(name);
-  run.ndcg_at_10 = measure(measured.ndcg);
-  run.mrr_at_10 = measure(measured.mrr);
-  run.recall_at_1 = measure(measured.recall_1);
-  run.recall_at_5 = measure(measured.recall_5);
-  run.recall_at_10 = measure(measured.recall_10);
-  run.ms_per_query = measured.total_ms / static_cast<double>(measured.ndcg.size());
+  run.name = row.name;
+  run.skipped = row.skipped;
+  if (!run.skipped.empty()) return run;
+  run.ndcg_at_10 = measure(row.measured.ndcg);
+  run.mrr_at_10 = measure(row.measured.mrr);
+  run.recall_at_1 = measure(row.measured.recall_1);
+  run.recall_at_5 = measure(row.measured.recall_5);
+  run.recall_at_10 = measure(row.measured.recall_10);
+  run.ms_per_query = row.measured.total_ms / static_cast<double>(row.measured.ndcg.size());
   return run;
 }
 
-EvalRun skipped_run(std::string name, std::string why) {
-  EvalRun run;
-  run.name = std::move(name);
-  run.skipped = std::move(why);
-  return run;
-}
-
-std::vector<ScoredChunk> scored(const Ranking& ranking) {
-  std::vector<ScoredChunk> chunks;
-  for (const Candidate& candidate : ranking.candidates) chunks.push_back({candidate.id, candidate.score});
-  return chunks;
-}
-
-/// The ablation over one set: what each list finds, alone and fused.
+/// One set, asked by each row.
 class Ablation {
  public:
   Ablation(const EvalSet& set, Store& store, Models& models, const EvalOptions& options, std::ostream* trec_run)
       : set_(set),
         options_(options),
         names_(store),
-        retriever_(store, store.laws(), options.pipeline.retrieve),
+        pipeline_(store, models, store.laws(), options.pipeline, nullptr, set.name, &vectors_),
         trec_run_(trec_run) {
-    if (options.pipeline.dense && !store.embedder_fingerprint().empty())
-      embedder_ = embedder_for(store, models, set.name);
+    for (const RowPlan& plan : kRows) rows_.push_back(row_of(plan, pipeline_));
+    if (stage_named(pipeline_.stages(), "embed").off.empty()) embedder_ = embedder_for(store, models, set.name);
   }
 
   void ask_all() {
@@ -119,55 +104,37 @@ class Ablation {
     }
   }
 
-  std::vector<EvalRun> runs() const {
-    std::vector<EvalRun> runs{run_of("sparse", sparse_)};
-    runs.push_back(embedder_ ? run_of("dense", dense_) : skipped_run("dense", "no vectors"));
-    runs.push_back(run_of("fused", fused_));
-    const bool dense_is_better = embedder_ && mean(dense_.ndcg) > mean(sparse_.ndcg);
-    const std::vector<double>& single = dense_is_better ? dense_.ndcg : sparse_.ndcg;
-    runs.back().ndcg_gain = Measure{mean(fused_.ndcg) - mean(single), paired_bootstrap(fused_.ndcg, single)};
+  /// `answers` are those of all the stages.
+  std::vector<EvalRun> runs(const AnswerQuality& answers) const {
+    std::vector<EvalRun> runs;
+    for (const Row& row : rows_) {
+      runs.push_back(run_of(row.skipped.empty() ? first_like(row) : row));
+      runs.back().name = row.name;
+      if (!row.skipped.empty()) continue;
+      if (row.running == named("fused").running) runs.back().ndcg_gain = gain_over_best_list();
+      if (row.running == named("full").running) runs.back().answers = answers;
+    }
     return runs;
   }
 
  private:
   void ask(std::span<const EvalQuery> queries) {
-    const auto began = Clock::now();
-    const std::vector<float> vectors = embed(queries);
-    const double embed_ms = elapsed_ms(began) / static_cast<double>(queries.size());
-    const size_t dimension = vectors.size() / queries.size();
-    for (size_t i = 0; i < queries.size(); ++i)
-      ask_one(queries[i], std::span(vectors).subspan(i * dimension, dimension), embed_ms);
+    const auto began = std::chrono::steady_clock::now();
+    if (embedder_) vectors_.embed(*embedder_, queries);
+    const std::chrono::duration<double, std::milli> embedding = std::chrono::steady_clock::now() - began;
+    for (Row& row : rows_)
+      if (row.skipped.empty() && &first_like(row) == &row)
+        for (const EvalQuery& query : queries)
+          ask_one(row, query, embedding.count() / static_cast<double>(queries.size()));
   }
 
-  std::vector<float> embed(std::span<const EvalQuery> queries) {
-    if (!embedder_) return {};
-    std::vector<std::string_view> texts;
-    for (const EvalQuery& query : queries) texts.push_back(query.text);
-    std::vector<float> vectors(queries.size() * static_cast<size_t>(embedder_->dimension()));
-    embedder_->embed(texts, vectors);
-    return vectors;
-  }
-
-  void ask_one(const EvalQuery& query, std::span<const float> vector, double embed_ms) {
-    auto began = Clock::now();
-    const std::vector<ScoredChunk> sparse = retriever_.sparse_list(query.text);
-    const double sparse_ms = elapsed_ms(began);
-    began = Clock::now();
-    std::vector<ScoredChunk> dense;
-    if (!vector.empty()) dense = retriever_.dense_list(vector);
-    const double dense_ms = embed_ms + elapsed_ms(began);
-    began = Clock::now();
-    const std::vector<ScoredChunk> fused = scored(retriever_.fuse(query.text, dense, sparse));
-    const double fuse_ms = elapsed_ms(began);
-
-    sparse_.total_ms += sparse_ms;
-    dense_.total_ms += dense_ms;
-    fused_.total_ms += sparse_ms + dense_ms + fuse_ms;
-    sparse_.add(names_.rank(sparse, 10), query.judged);
-    dense_.add(names_.rank(dense, 10), query.judged);
-    const std::vector<std::string> ranked = names_.rank(fused, options_.ranking_depth);
-    fused_.add(ranked, query.judged);
-    if (trec_run_) write_run(query, ranked);
+  void ask_one(Row& row, const EvalQuery& query, double embed_ms) {
+    const Reply reply = pipeline_.run(row.stages, {query.id, query.text}, {}, Trace());
+    const Timings& t = reply.timings;
+    row.measured.total_ms += t.hyde_ms + t.embed_ms + t.retrieve_ms + t.rerank_ms + (row.embeds ? embed_ms : 0);
+    const std::vector<std::string> ranked = names_.rank(reply.ranking, options_.ranking_depth);
+    row.measured.add(ranked, query.judged);
+    if (trec_run_ && row.name == "fused") write_run(query, ranked);
   }
 
   // Scores fall with the rank: trec_eval orders by them and breaks ties its own way.
@@ -176,43 +143,44 @@ class Ablation {
       fmt::print(*trec_run_, "{} Q0 {} {} {} frugal-fused\n", query.id, ranked[i], i + 1, ranked.size() - i);
   }
 
+  const Row& named(std::string_view name) const {
+    return *std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) { return row.name == name; });
+  }
+  // The same stages give the same ranking: they run once.
+  const Row& first_like(const Row& like) const {
+    return *std::find_if(rows_.begin(), rows_.end(),
+                         [&](const Row& row) { return row.skipped.empty() && row.running == like.running; });
+  }
+
+  std::optional<Measure> gain_over_best_list() const {
+    const std::vector<double>* best = nullptr;
+    for (const std::string_view name : {"sparse", "dense"}) {
+      const Row& row = named(name);
+      if (!row.skipped.empty()) continue;
+      const std::vector<double>& ndcg = first_like(row).measured.ndcg;
+      if (!best || mean(ndcg) > mean(*best)) best = &ndcg;
+    }
+    if (!best) return std::nullopt;
+    const std::vector<double>& fused = first_like(named("fused")).measured.ndcg;
+    return Measure{mean(fused) - mean(*best), paired_bootstrap(fused, *best)};
+  }
+
   const EvalSet& set_;
   const EvalOptions& options_;
   DocumentNames names_;
-  Retriever retriever_;
+  BatchVectors vectors_;
+  Pipeline pipeline_;
   std::ostream* trec_run_;
   std::shared_ptr<Embedder> embedder_;
-  Measured sparse_, dense_, fused_;
+  std::vector<Row> rows_;
 };
 
-double refused(Pipeline& pipeline, const std::vector<EvalQuery>& queries) {
-  double count = 0;
-  for (const EvalQuery& query : queries) count += pipeline.ask({query.id, query.text}).answer.abstained;
-  return count / static_cast<double>(queries.size());
-}
-
-// Extraction over the whole set, as `rag-query --answer extract` does it.
-void measure_answers(const EvalSet& set, Store& store, Models& models, const EvalOptions& options, EvalRun& run) {
+// As `rag-query --answer extract` answers.
+AnswerQuality extraction_quality(const EvalSet& set, Store& store, Models& models, const EvalOptions& options) {
   PipelineOptions asking = options.pipeline;
   asking.answer = AnswerMode::extract;
   Pipeline pipeline(store, models, store.laws(), asking, nullptr, set.name);
-  std::vector<double> exact, f1, contained, abstained;
-  for (const EvalQuery& query : set.queries) {
-    const Reply reply = pipeline.ask({query.id, query.text});
-    abstained.push_back(reply.answer.abstained);
-    if (query.answers.empty()) continue;
-    const std::string text = reply.answer.text.value_or("");
-    exact.push_back(exact_match(text, query.answers));
-    f1.push_back(answer_f1(text, query.answers));
-    contained.push_back(answer_contained(text, query.answers));
-  }
-  run.false_abstention = mean(abstained);
-  if (!exact.empty()) {
-    run.exact_match = mean(exact);
-    run.f1 = mean(f1);
-    run.answer_contained = mean(contained);
-  }
-  if (!options.foreign.empty()) run.true_abstention = refused(pipeline, options.foreign);
+  return answer_quality(pipeline, set.queries, options.foreign);
 }
 
 }  // namespace
@@ -227,13 +195,7 @@ EvalReport evaluate(const EvalSet& set, Store& store, Models& models, const Eval
   report.queries = static_cast<int64_t>(set.queries.size());
   Ablation ablation(set, store, models, options, trec_run);
   ablation.ask_all();
-  report.runs = ablation.runs();
-  if (options.answers) measure_answers(set, store, models, options, report.runs.back());
-  report.runs.push_back(skipped_run("rerank", "no reranker configured"));
-  report.runs.push_back(skipped_run("hyde", "not yet shown to help with these models"));
-  // With neither reranker nor hyde, everything together is the fused run.
-  report.runs.push_back(report.runs[2]);
-  report.runs.back().name = "full";
+  report.runs = ablation.runs(options.answers ? extraction_quality(set, store, models, options) : AnswerQuality());
   report.peak_anon_bytes = read_memory().anon_bytes;
   return report;
 }

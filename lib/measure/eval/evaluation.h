@@ -1,6 +1,6 @@
-// A set asked of an index in several ways: words only, vectors only, both fused; measured, with intervals.
-// Sparse and dense are pure lists. Fused is what rag-query does: weighted by language, with references in the question
-// routed to the chunks that bear them. Stages without a model yet (rerank, hyde) are runs that were skipped, not zeros.
+// A set asked of an index by several lists of stages: words only, vectors only, both fused, and all there is; measured,
+// with intervals. Every row is a run of the pipeline that rag-query runs, with some of its stages switched off. A row
+// whose stage cannot run is skipped with the stage's reason, and counts as no measurement.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/statistics.h"
+#include "measure/eval/answer_quality.h"
 #include "measure/eval/dataset.h"
 #include "model/hub/models.h"
 #include "rag/answer/pipeline.h"
@@ -39,13 +40,10 @@ struct EvalRun {
   std::string name;     // sparse, dense, fused, rerank, hyde, full
   std::string skipped;  // why it did not run; then nothing else is set
   Measure ndcg_at_10, mrr_at_10, recall_at_1, recall_at_5, recall_at_10;
-  /// nDCG@10 of this run less that of the better of sparse and dense, paired by query. For fused only.
+  /// nDCG@10 of this run less that of the better of sparse and dense, paired by query. For the stages of fused only.
   std::optional<Measure> ndcg_gain;
-  double ms_per_query = 0;
-  // Where answers were asked for and the set has them.
-  std::optional<double> exact_match, f1, answer_contained;
-  std::optional<double> false_abstention;  // share of these questions that were refused
-  std::optional<double> true_abstention;   // share of foreign questions that were refused
+  double ms_per_query = 0;  // embedding (in batches), searching, ranking
+  AnswerQuality answers;    // where they were asked for; for the stages of full only
 };
 
 struct EvalReport {
@@ -56,7 +54,8 @@ struct EvalReport {
 };
 
 /// `store` must hold the set's corpus, its documents named by external_id. The fused ranking goes to `trec_run` if
-/// there is one, as trec_eval reads it. Throws what the store and the models throw.
+/// there is one, as trec_eval reads it. A row whose stages are those of a row before is not run again. Throws what the
+/// pipeline throws.
 EvalReport evaluate(const EvalSet& set, Store& store, Models& models, const EvalOptions& options,
                     std::ostream* trec_run = nullptr);
 

@@ -43,11 +43,11 @@ ordered_json run_json(const EvalRun& run) {
                       {"recall_at_1", interval(run.recall_at_1)},
                       {"recall_at_5", interval(run.recall_at_5)},
                       {"recall_at_10", interval(run.recall_at_10)}}},
-                    {"exact_match", rounded(run.exact_match)},
-                    {"f1", rounded(run.f1)},
-                    {"answer_contained", rounded(run.answer_contained)},
-                    {"false_abstention", rounded(run.false_abstention)},
-                    {"true_abstention", rounded(run.true_abstention)},
+                    {"exact_match", rounded(run.answers.exact_match)},
+                    {"f1", rounded(run.answers.f1)},
+                    {"answer_contained", rounded(run.answers.answer_contained)},
+                    {"false_abstention", rounded(run.answers.false_abstention)},
+                    {"true_abstention", rounded(run.answers.true_abstention)},
                     {"ms_per_query", rounded(run.ms_per_query)}};
   if (run.ndcg_gain)
     json["ndcg_gain_over_best_list"] = {{"mean", rounded(run.ndcg_gain->mean)}, {"ci95", interval(*run.ndcg_gain)}};
@@ -91,10 +91,10 @@ std::string report_to_markdown(const EvalReport& report) {
     if (run.ndcg_gain && run.name == "fused")
       out += fmt::format("\nfused over the better list, nDCG@10: {:+.4f} ({:+.4f} to {:+.4f})\n", run.ndcg_gain->mean,
                          run.ndcg_gain->ci95.low, run.ndcg_gain->ci95.high);
-    if (run.name == "fused" && run.false_abstention)
+    if (run.name == "full" && run.answers.false_abstention)
       out += fmt::format("answers: EM {}, F1 {}, quote holds the answer {}; refused {}, of foreign questions {}\n",
-                         share(run.exact_match), share(run.f1), share(run.answer_contained),
-                         share(run.false_abstention), share(run.true_abstention));
+                         share(run.answers.exact_match), share(run.answers.f1), share(run.answers.answer_contained),
+                         share(run.answers.false_abstention), share(run.answers.true_abstention));
   }
   return out;
 }

@@ -2,11 +2,156 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <sstream>
+
 #include "rag/fakes.h"
 
 using namespace frugal;
+using frugal::testing::bag_of_words;
 using frugal::testing::FakeModels;
 using frugal::testing::FakeStore;
+
+namespace {
+
+// Small, and made so that words and vectors disagree: repeated words move a vector, not the count of distinct words.
+struct Harbour {
+  Harbour() {
+    store.add("ships", "harbour ships ships ships ships ships ships master");
+    store.add("master", "harbour master harbour master");
+    store.add("fish", "fish market fish market of the harbour");
+    store.add("tide", "tide tables ships");
+    set.name = "harbour";
+    ask("a", "harbour master", {{"master", 1}});
+    ask("b", "ships harbour fish", {{"fish", 2}, {"ships", 1}});
+    ask("c", "tide ships", {{"ships", 1}});
+  }
+  void ask(std::string id, std::string text, Judgements judged) {
+    set.queries.push_back({std::move(id), std::move(text), {}, std::move(judged)});
+  }
+  EvalReport evaluate(const EvalOptions& options = {}, std::ostream* trec_run = nullptr) {
+    return frugal::evaluate(set, store, models, options, trec_run);
+  }
+  FakeStore store;
+  FakeModels models;
+  EvalSet set;
+};
+
+const EvalRun& run_named(const EvalReport& report, std::string_view name) {
+  return *std::find_if(report.runs.begin(), report.runs.end(), [&](const EvalRun& run) { return run.name == name; });
+}
+
+// The chunks of the fake store are one a document, named by its path, and chunk N is the Nth that was added.
+const char* document(int64_t id) {
+  constexpr const char* kNames[] = {"ships", "master", "fish", "tide"};
+  return kNames[id - 1];
+}
+
+// nDCG by its definition, for lists that hold every relevant document.
+double ndcg_of(const std::vector<ScoredChunk>& list, const Judgements& judged) {
+  double gain = 0, best = 0;
+  std::vector<double> grades;
+  for (const auto& [name, grade] : judged) grades.push_back(grade);
+  std::sort(grades.rbegin(), grades.rend());
+  for (size_t i = 0; i < grades.size(); ++i) best += grades[i] / std::log2(static_cast<double>(i) + 2);
+  for (size_t i = 0; i < list.size(); ++i)
+    if (const auto judgement = judged.find(document(list[i].id)); judgement != judged.end())
+      gain += judgement->second / std::log2(static_cast<double>(i) + 2);
+  return gain / best;
+}
+
+}  // namespace
+
+TEST_CASE("the rows sparse and dense are the lists that the store gives, judged document by document") {
+  Harbour harbour;
+  const EvalReport report = harbour.evaluate();
+  double sparse = 0, dense = 0, first = 0;
+  for (const EvalQuery& query : harbour.set.queries) {
+    const auto by_words = harbour.store.search_sparse({query.text, Language::english}, 100);
+    sparse += ndcg_of(by_words, query.judged) / 3;
+    dense += ndcg_of(harbour.store.search_dense(bag_of_words(query.text), 100), query.judged) / 3;
+    first +=
+        query.judged.contains(document(by_words.front().id)) ? 1.0 / static_cast<double>(query.judged.size()) / 3 : 0;
+  }
+  CHECK(run_named(report, "sparse").ndcg_at_10.mean == doctest::Approx(sparse));
+  CHECK(run_named(report, "dense").ndcg_at_10.mean == doctest::Approx(dense));
+  CHECK(run_named(report, "sparse").recall_at_1.mean == doctest::Approx(first));
+  CHECK(sparse != doctest::Approx(dense));
+}
+
+TEST_CASE("the fused row is what the pipeline ranks, and its TREC run the same in words") {
+  Harbour harbour;
+  std::ostringstream trec;
+  const EvalReport report = harbour.evaluate({}, &trec);
+  std::string expected;
+  double gain = 0;
+  Pipeline pipeline(harbour.store, harbour.models, harbour.store.laws(), {}, nullptr, "harbour");
+  for (const EvalQuery& query : harbour.set.queries) {
+    std::vector<ScoredChunk> ranked;
+    for (const Hit& hit : pipeline.ask({query.id, query.text}).hits) ranked.push_back({hit.chunk.id, hit.score});
+    gain += ndcg_of(ranked, query.judged) / 3;
+    for (size_t i = 0; i < ranked.size(); ++i)
+      expected += query.id + " Q0 " + document(ranked[i].id) + " " + std::to_string(i + 1) + " " +
+                  std::to_string(ranked.size() - i) + " frugal-fused\n";
+  }
+  CHECK(run_named(report, "fused").ndcg_at_10.mean == doctest::Approx(gain));
+  CHECK(trec.str() == expected);
+  const double best = std::max(run_named(report, "sparse").ndcg_at_10.mean, run_named(report, "dense").ndcg_at_10.mean);
+  CHECK(run_named(report, "fused").ndcg_gain->mean == doctest::Approx(gain - best));
+}
+
+TEST_CASE(
+    "a row whose stage cannot run says why; the same stages are asked once, and questions are embedded together") {
+  Harbour harbour;
+  const EvalReport report = harbour.evaluate();
+  CHECK(run_named(report, "rerank").skipped == "no reranker configured");
+  CHECK(run_named(report, "hyde").skipped == "not yet shown to help with these models");
+  CHECK(run_named(report, "full").ndcg_at_10.mean == run_named(report, "fused").ndcg_at_10.mean);
+  CHECK(run_named(report, "full").ms_per_query == run_named(report, "fused").ms_per_query);
+  CHECK(harbour.store.sparse_searches == 2 * 3);  // sparse and fused
+  CHECK(harbour.store.dense_searches == 2 * 3);
+  CHECK(harbour.models.fake_embedder.calls == 1);
+  CHECK(harbour.models.generator_opened == 0);
+}
+
+TEST_CASE("without vectors there is no dense row, and fused is measured against words alone") {
+  Harbour harbour;
+  EvalOptions options;
+  options.pipeline.dense = false;
+  const EvalReport report = harbour.evaluate(options);
+  CHECK(run_named(report, "dense").skipped == "switched off");
+  CHECK(run_named(report, "fused").ndcg_gain->mean == 0);
+  CHECK(harbour.models.embedder_opened == 0);
+  harbour.store.fingerprint = "";
+  CHECK(run_named(harbour.evaluate(), "dense").skipped == "the index has no vectors");
+}
+
+TEST_CASE("a stage that is switched on has a row of its own, and is in the full row") {
+  Harbour harbour;
+  EvalOptions options;
+  options.pipeline.hyde.mode = HydeMode::always;
+  harbour.models.fake_generator.says = "fish market fish market of the harbour";
+  const EvalReport report = harbour.evaluate(options);
+  CHECK(run_named(report, "hyde").skipped.empty());
+  CHECK(run_named(report, "hyde").ndcg_at_10.mean != run_named(report, "fused").ndcg_at_10.mean);
+  CHECK(run_named(report, "full").ndcg_at_10.mean == run_named(report, "hyde").ndcg_at_10.mean);
+  CHECK_FALSE(run_named(report, "full").ndcg_gain.has_value());
+  CHECK(harbour.models.fake_generator.calls == 3);
+}
+
+TEST_CASE("answers are those of all stages") {
+  Harbour harbour;
+  harbour.set.queries[0].answers = {"harbour master harbour master"};
+  EvalOptions options;
+  options.answers = true;
+  options.foreign.push_back({"f", "boiling temperature of tungsten", {}, {}});
+  const EvalReport report = harbour.evaluate(options);
+  CHECK(run_named(report, "full").answers.exact_match == 1.0);
+  CHECK(run_named(report, "fused").answers.exact_match == 1.0);
+  CHECK_FALSE(run_named(report, "sparse").answers.exact_match.has_value());
+  CHECK(run_named(report, "full").answers.true_abstention == 1.0);
+}
 
 TEST_CASE("a chunk that the store does not hold counts as no document, and the rest keep their order") {
   FakeStore store;

@@ -1,11 +1,11 @@
-#include "rag/answer/retrieve.h"
-
+// The stages that search, through the pipeline: dense, sparse, fuse, references, texts.
 #include <doctest/doctest.h>
 
+#include "rag/answer/pipeline.h"
 #include "rag/fakes.h"
 
 using namespace frugal;
-using frugal::testing::bag_of_words;
+using frugal::testing::FakeModels;
 using frugal::testing::FakeStore;
 
 namespace {
@@ -32,9 +32,26 @@ void add_articles(FakeStore& store) {
   store.add("nota.txt", "O art. 500 do CDC não existe; o art. 72 é o último lembrado nesta nota sobre o código.");
 }
 
-std::vector<int64_t> ids(const Ranking& ranking) {
+PipelineOptions searching() {
+  PipelineOptions options;
+  options.answer = AnswerMode::none;
+  return options;
+}
+
+PipelineOptions by_words() {
+  PipelineOptions options = searching();
+  options.dense = false;
+  return options;
+}
+
+Reply ask(FakeStore& store, const LawTable& laws, std::string question, const PipelineOptions& options) {
+  FakeModels models;
+  return Pipeline(store, models, laws, options, nullptr, "tests").ask({{}, std::move(question)});
+}
+
+std::vector<int64_t> ids(const Reply& reply) {
   std::vector<int64_t> out;
-  for (const Candidate& candidate : ranking.candidates) out.push_back(candidate.id);
+  for (const Candidate& candidate : reply.ranking) out.push_back(candidate.id);
   return out;
 }
 
@@ -44,25 +61,24 @@ TEST_CASE("the chunk that bears the article of the law named comes first") {
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
-  const Retriever retriever(store, laws, {});
   for (const char* question :
        {"art. 72 do CDC", "O que diz o artigo 72 do Código de Defesa do Consumidor sobre penas de multa?",
         "CDC, art. 72"}) {
-    const Ranking ranking = retriever.rank({question, bag_of_words(question)});
+    const Reply reply = ask(store, laws, question, searching());
     INFO(question);
-    REQUIRE(!ranking.candidates.empty());
-    CHECK(ranking.candidates[0].id == 1);
-    CHECK(ranking.candidates[0].reference_score == 1);
-    CHECK(ranking.note.missing.empty());
+    REQUIRE(!reply.ranking.empty());
+    CHECK(reply.ranking[0].id == 1);
+    CHECK(reply.ranking[0].reference_score == 1);
+    CHECK(reply.fusion.missing.empty());
   }
-  CHECK(retriever.rank({"art. 72 do Código Penal", {}}).candidates[0].id == 3);
+  CHECK(ask(store, laws, "art. 72 do Código Penal", by_words()).ranking.at(0).id == 3);
 }
 
 TEST_CASE("an article without its law finds it in every law, and none other in front") {
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
-  const auto found = ids(Retriever(store, laws, {}).rank({"art. 72", {}}));
+  const auto found = ids(ask(store, laws, "art. 72", by_words()));
   REQUIRE(found.size() >= 2);
   CHECK(found[0] + found[1] == 1 + 3);
 }
@@ -71,31 +87,29 @@ TEST_CASE("an article that the index does not hold yields no other article, and 
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
-  const Ranking ranking =
-      Retriever(store, laws, {}).rank({"o que diz o art. 500 do CDC sobre penas de crimes no código?", {}});
-  CHECK(ranking.note.references.empty());
-  CHECK(ranking.note.missing.size() == 1);
-  for (const int64_t id : ids(ranking)) {
+  const Reply reply = ask(store, laws, "o que diz o art. 500 do CDC sobre penas de crimes no código?", by_words());
+  CHECK(reply.fusion.references.empty());
+  CHECK(reply.fusion.missing.size() == 1);
+  for (const int64_t id : ids(reply)) {
     CHECK(id != 1);
     CHECK(id != 2);
   }
-  CHECK(!ranking.candidates.empty());  // the note that speaks of it, and the other law
+  CHECK(!reply.ranking.empty());  // the note that speaks of it, and the other law
 }
 
 TEST_CASE("a list that was not asked for is not searched") {
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
-  RetrieveOptions words_only;
-  Retriever(store, laws, words_only).rank({"penas de multa", {}});
+  ask(store, laws, "penas de multa", by_words());
   CHECK(store.dense_searches == 0);
-  RetrieveOptions vectors_only;
-  vectors_only.sparse = false;
+  PipelineOptions by_vectors = searching();
+  by_vectors.retrieve.sparse = false;
   const int before = store.sparse_searches;
-  const Ranking ranking = Retriever(store, laws, vectors_only).rank({"penas de multa", bag_of_words("penas de multa")});
+  const Reply reply = ask(store, laws, "penas de multa", by_vectors);
   CHECK(store.sparse_searches == before);
-  CHECK(ranking.note.dense_weight == 1);
-  CHECK(ranking.candidates[0].id == 3);
+  CHECK(reply.fusion.dense_weight == 1);
+  CHECK(reply.ranking.at(0).id == 3);
 }
 
 TEST_CASE("the dense list weighs by the question's language, or by that of what it finds") {
@@ -103,12 +117,9 @@ TEST_CASE("the dense list weighs by the question's language, or by that of what 
   store.add("en.txt", "The harbour master keeps the book of ships that came in and of those that went out.");
   store.add("pt.txt", "O capitão do porto guarda o livro dos navios que entraram e dos que saíram para o mar.");
   const LawTable laws;
-  RetrieveOptions options;
-  options.dense_weights = {0.4f, 0.15f, 0.3f};
-  const Retriever retriever(store, laws, options);
-  const auto weight = [&](std::string_view question) {
-    return retriever.rank({question, bag_of_words(question)}).note.dense_weight;
-  };
+  PipelineOptions options = searching();
+  options.retrieve.dense_weights = {0.4f, 0.15f, 0.3f};
+  const auto weight = [&](const char* question) { return ask(store, laws, question, options).fusion.dense_weight; };
   CHECK(weight("who keeps the book of the ships?") == doctest::Approx(0.4));
   CHECK(weight("quem guarda o livro dos navios que entraram?") == doctest::Approx(0.15));
   CHECK(weight("navios") == doctest::Approx(0.15));
@@ -120,8 +131,7 @@ TEST_CASE("hits carry the rank and score of each list that found them, and nothi
   store.add("a.txt", "alpha beta");
   store.add("b.txt", "beta gamma delta");
   const LawTable laws;
-  const Retriever retriever(store, laws, {});
-  const auto hits = retriever.fetch(retriever.rank({"alpha", {}}), 10, 0);
+  const auto hits = ask(store, laws, "alpha", by_words()).hits;
   REQUIRE(hits.size() == 1);
   CHECK(hits[0].chunk.path == "a.txt");
   CHECK(hits[0].sparse_rank == 1);
@@ -133,8 +143,9 @@ TEST_CASE("a minimum score drops weak hits but never a named article") {
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
-  const Retriever retriever(store, laws, {});
-  const auto hits = retriever.fetch(retriever.rank({"art. 75 do CDC", {}}), 10, 5.0f);
+  PipelineOptions options = by_words();
+  options.min_score = 5;
+  const auto hits = ask(store, laws, "art. 75 do CDC", options).hits;
   REQUIRE(hits.size() == 1);
   CHECK(hits[0].chunk.id == 2);
 }
@@ -147,9 +158,10 @@ TEST_CASE("a chunk that the store does not hold is left out, and shifts nothing 
   store.add("second.txt", "harbour master", {article("br/cdc", "72", "1")});
   store.add("third.txt", "harbour");
   store.lost = {1};
-  const Retriever retriever(store, laws, {});
 
-  const auto hits = retriever.fetch(retriever.rank({"harbour master ships", {}}), 2, 0);
+  PipelineOptions two = by_words();
+  two.top_k = 2;
+  const auto hits = ask(store, laws, "harbour master ships", two).hits;
   REQUIRE(hits.size() == 2);  // the candidate behind the one that is gone takes its place
   CHECK(hits[0].chunk.path == "first.txt");
   CHECK(hits[0].sparse_rank == 2);
@@ -157,10 +169,9 @@ TEST_CASE("a chunk that the store does not hold is left out, and shifts nothing 
   CHECK(hits[1].chunk.path == "second.txt");
   CHECK(hits[1].sparse_rank == 3);
   CHECK(*hits[1].sparse_score == 2);
-  CHECK(retriever.fetch(retriever.rank({"harbour master ships", {}}), 10, 0).size() == 3);
+  CHECK(ask(store, laws, "harbour master ships", by_words()).hits.size() == 3);
 
-  const Ranking routed = retriever.rank({"art. 72, § 1º, do CDC", {}});
-  const auto named = retriever.fetch(routed, 10, 0);
+  const auto named = ask(store, laws, "art. 72, § 1º, do CDC", by_words()).hits;
   REQUIRE(named.size() == 2);
   CHECK(named[0].chunk.path == "second.txt");
   CHECK(*named[0].reference_score == 1);
@@ -173,9 +184,8 @@ TEST_CASE("where every chunk of an article is gone, the article is missing") {
   add_articles(store);
   store.lost = {2};
   const LawTable laws = two_codes();
-  const Retriever retriever(store, laws, {});
-  const Ranking ranking = retriever.rank({"art. 75 do CDC", {}});
-  CHECK(ranking.note.references.empty());
-  CHECK(ranking.note.missing.size() == 1);
-  for (const Hit& hit : retriever.fetch(ranking, 10, 0)) CHECK(hit.chunk.id != 2);
+  const Reply reply = ask(store, laws, "art. 75 do CDC", by_words());
+  CHECK(reply.fusion.references.empty());
+  CHECK(reply.fusion.missing.size() == 1);
+  for (const Hit& hit : reply.hits) CHECK(hit.chunk.id != 2);
 }
