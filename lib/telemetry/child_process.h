@@ -1,4 +1,4 @@
-// A piece of work in a process of its own: what it takes is its own, and what it keeps ends with it.
+// Runs a function in a process of its own, so that its memory can be measured alone and is freed at its end.
 // For other programs see command.h.
 #pragma once
 
@@ -7,8 +7,8 @@
 
 namespace frugal {
 
-/// Runs `body` in a copy of this process, which may have no other thread at that moment, and returns the bytes that it
-/// returns. An Error that `body` throws is thrown here; Error(internal) where the child ends in another way.
+/// Runs `body` in a fork of this process, which must have no other thread at that moment, and returns its result.
+/// Throws the Error that `body` throws; Error(internal) if the child ends in another way.
 std::string run_in_child(const std::function<std::string()>& body);
 
 }  // namespace frugal

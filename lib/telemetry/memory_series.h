@@ -1,6 +1,6 @@
-// A process's memory over time, in bounded space: what a timeline is drawn from.
-// Not a log: where there are more readings than points, neighbours become one that holds the largest of each figure, so
-// no peak is lost and only its place in time blurs.
+// A process's memory over time, in bounded space, for drawing a timeline.
+// Not a log: if there are more readings than points, neighbours merge into one point with the largest of each figure,
+// so no peak is lost, but its time becomes less exact.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ class MemorySeries {
   /// `capacity` is even and at least 2. 2,048 points of 32 bytes are 64 KiB, more than a picture has pixels.
   explicit MemorySeries(size_t capacity = 2048);
 
-  /// Times do not fall.
+  /// Times must not decrease.
   void add(const MemoryPoint& point);
   /// At most `capacity`.
   const std::vector<MemoryPoint>& points() const { return points_; }

@@ -1,6 +1,6 @@
-// What the parts of a process have counted, under one roof: budgets, pagers, managers, caches tell it on demand.
-// One registry a process; a part adds itself and, when it dies, leaves its sums behind, so that what a short-lived
-// process did can still be told at its end. Not a log and not a trace: no times, no order.
+// The counts of the parts of a process in one registry: budgets, pagers, managers and caches report on demand.
+// A part adds itself, and its sums stay when it is destroyed, so that a short-lived process can report everything at
+// its end. Not a log and not a trace: no times, no order.
 #pragma once
 
 #include <map>
@@ -12,28 +12,28 @@
 
 namespace frugal {
 
-/// How several of the same name and labels, or one after another, become one figure.
+/// How figures of the same name and labels combine into one.
 enum class MetricKind {
-  counter,  // summed, those of the dead too
-  gauge,    // summed over the living
+  counter,  // summed, including destroyed sources
+  gauge,    // summed over the living sources
   peak,     // the largest
   ratio,    // sum of the parts ÷ sum of the wholes
 };
 
 using MetricLabels = std::vector<std::pair<std::string, std::string>>;
 
-/// Names are in the form of Prometheus: frugal_pager_read_bytes_total.
+/// Names have the form of Prometheus: frugal_pager_read_bytes_total.
 struct Metric {
   std::string name, help;
   MetricLabels labels;
   MetricKind kind = MetricKind::gauge;
   double part = 0;   // the figure, or the part of a ratio
   double whole = 1;  // of a ratio
-  /// Of a ratio whose whole is 0: 0.
+  /// 0 for a ratio whose whole is 0.
   double value() const;
 };
 
-/// What a source writes its figures into.
+/// Collects the figures that sources write.
 class MetricSink {
  public:
   void counter(std::string name, std::string help, double value, MetricLabels labels = {});
@@ -52,7 +52,7 @@ class MetricSink {
 class MetricSource {
  public:
   virtual ~MetricSource() = default;
-  /// From any thread, while the source is registered.
+  /// Called from any thread while the source is registered.
   virtual void report(MetricSink& sink) const = 0;
 };
 
@@ -61,7 +61,7 @@ class MetricRegistry {
  public:
   /// Borrows the source until remove().
   void add(const MetricSource& source);
-  /// Takes the source's last figures first; gauges go with it.
+  /// Keeps the source's last figures, except gauges.
   void remove(const MetricSource& source);
   std::vector<Metric> collect() const;
 
@@ -71,7 +71,7 @@ class MetricRegistry {
   MetricSink retired_;
 };
 
-/// The process's.
+/// The registry of the process.
 MetricRegistry& metric_registry();
 
 /// Prometheus's text format 0.0.4.
