@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view kHeader = "frugal-allocations/1";
 constexpr size_t kBufferBytes = 64 * 1024;
-constexpr uint64_t kMostBytes = uint64_t(1) << 46;
+constexpr uint64_t kMaxBytes = uint64_t(1) << 46;
 
 std::optional<MemoryTag> parse_tag(std::string_view name) {
   for (int i = 0; i < kMemoryTags; ++i)
@@ -45,7 +45,7 @@ std::optional<uint64_t> next_number(std::string_view& line) {
   return value;
 }
 
-// Follows which ids live and how much they hold.
+// Tracks the allocated ids and their sizes.
 class TraceBuilder {
  public:
   void add(std::string_view line);
@@ -60,7 +60,7 @@ class TraceBuilder {
   }
   static uint64_t size(std::string_view& line) {
     const uint64_t bytes = number(line);
-    if (bytes > kMostBytes) fail("a size that no machine has");
+    if (bytes > kMaxBytes) fail("the size is too large for any machine");
     return bytes;
   }
 
@@ -80,18 +80,18 @@ void TraceBuilder::add(std::string_view line) {
   const uint64_t id = number(line);
   auto live = live_.find(id);
   if (kind == "+") {
-    if (live != live_.end()) fail("an id that lives already");
+    if (live != live_.end()) fail("the id is allocated already");
     const std::optional<MemoryTag> tag = parse_tag(next_word(line));
-    if (!tag) fail("an unknown kind of memory");
-    if (trace_.ids == std::numeric_limits<uint32_t>::max()) fail("more allocations than a replay can name");
+    if (!tag) fail("unknown kind of memory");
+    if (trace_.ids == std::numeric_limits<uint32_t>::max()) fail("too many allocations");
     live = live_.emplace(id, Live{trace_.ids++, *tag, size(line)}).first;
     live_bytes_ += live->second.bytes;
     trace_.events.push_back({Kind::allocated, live->second.id, *tag, live->second.bytes, 0});
   } else if (live == live_.end()) {
-    fail("an id that does not live");
+    fail("the id is not allocated");
   } else if (kind == "=") {
     const uint64_t bytes = size(line);
-    if (bytes < live->second.bytes) fail("memory that grows to less");
+    if (bytes < live->second.bytes) fail("the new size is smaller");
     live_bytes_ += bytes - live->second.bytes;
     live->second.bytes = bytes;
     trace_.events.push_back({Kind::grown, live->second.id, live->second.tag, bytes, 0});
@@ -100,10 +100,10 @@ void TraceBuilder::add(std::string_view line) {
     trace_.events.push_back({Kind::freed, live->second.id, live->second.tag, 0, 0});
     live_.erase(live);
   } else {
-    fail("neither +, = nor -");
+    fail("the line begins with neither +, = nor -");
   }
   trace_.events.back().ns = static_cast<int64_t>(std::min<uint64_t>(number(line), std::numeric_limits<int64_t>::max()));
-  trace_.most_live_bytes = std::max(trace_.most_live_bytes, live_bytes_);
+  trace_.peak_live_bytes = std::max(trace_.peak_live_bytes, live_bytes_);
 }
 
 }  // namespace
@@ -176,7 +176,7 @@ AllocationTrace read_allocation_trace(const std::filesystem::path& file) {
     return line;
   };
   if (next_line() != kHeader)
-    throw Error(Code::bad_input, fmt::format("'{}' is no record of allocations", file.native()))
+    throw Error(Code::bad_input, fmt::format("'{}' is not an allocation trace", file.native()))
         .hint("run a tool with FRUGAL_ALLOCATION_TRACE=FILE to make one");
   TraceBuilder builder;
   for (int64_t number = 2; !rest.empty(); ++number) try {
@@ -196,7 +196,7 @@ AllocationTrace only(const AllocationTrace& trace, MemoryTag tag) {
     live += event.bytes - bytes[event.id];  // wraps where it shrinks, and back
     bytes[event.id] = event.bytes;
     part.events.push_back(event);
-    part.most_live_bytes = std::max(part.most_live_bytes, live);
+    part.peak_live_bytes = std::max(part.peak_live_bytes, live);
   }
   part.ids = trace.ids;
   return part;

@@ -1,7 +1,7 @@
-// What a run asked memory for, in order, written to a file: real sizes and lifetimes for comparing allocators with
-// (mem-profile replay). Recorded by the arena, the pools and the key-value cache; not the process's heap.
+// The allocations of a run, in order, written to a file: real sizes and lifetimes for comparing allocators (mem-profile
+// replay). Recorded by the arena, the pools and the key-value cache; the process's heap is not.
 //
-// File: lines "+ ID KIND BYTES NS" (asked for), "= ID BYTES NS" (the same memory, larger) and "- ID NS" (given back),
+// File: lines "+ ID KIND BYTES NS" (allocated), "= ID BYTES NS" (grown to) and "- ID NS" (freed),
 // after the line "frugal-allocations/1"; NS counts from the first event.
 #pragma once
 
@@ -18,7 +18,7 @@
 
 namespace frugal {
 
-/// Thread-safe. A file that cannot be written is logged and the rest of the run not recorded.
+/// Thread-safe. If the file cannot be written, logs that and stops recording.
 class AllocationRecorder {
  public:
   explicit AllocationRecorder(const std::filesystem::path& file);
@@ -26,7 +26,7 @@ class AllocationRecorder {
   AllocationRecorder(const AllocationRecorder&) = delete;
   AllocationRecorder& operator=(const AllocationRecorder&) = delete;
 
-  /// The process's own, writing to the file that FRUGAL_ALLOCATION_TRACE names; null if that is not set.
+  /// The recorder of the process, which writes to the file in FRUGAL_ALLOCATION_TRACE; null if that is not set.
   static AllocationRecorder* active();
 
   /// Never 0.
@@ -58,12 +58,12 @@ struct AllocationEvent {
 struct AllocationTrace {
   std::vector<AllocationEvent> events;
   uint32_t ids = 0;
-  uint64_t most_live_bytes = 0;  // what an allocator without any loss would hold at most
+  uint64_t peak_live_bytes = 0;  // the peak of an allocator without overhead
 };
-/// Throws Error(io), Error(bad_input) with the line: an id that does not live, a
-/// size beyond any machine's.
+/// Throws Error(io); Error(bad_input) with the number of a line whose id is not allocated or whose size is too large
+/// for any machine.
 AllocationTrace read_allocation_trace(const std::filesystem::path& file);
-/// The part that is of one kind.
+/// The events of one tag.
 AllocationTrace only(const AllocationTrace& trace, MemoryTag tag);
 
 }  // namespace frugal

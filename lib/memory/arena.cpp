@@ -12,9 +12,9 @@
 namespace frugal {
 namespace {
 
-// Addresses of one block: more than any pass takes, and no memory until they are used.
+// Addresses of one block: more than a pass needs, and no memory until they are used.
 constexpr uint64_t kBlockBytes = kGiB;
-// What the budget is asked for at a time: a call to the kernel of about a microsecond for 32 pages.
+// Bytes reserved at a time: one system call of about a microsecond for 32 pages.
 constexpr uint64_t kStepBytes = 128 * kKiB;
 
 }  // namespace
@@ -46,13 +46,13 @@ void Arena::add_block(uint64_t bytes) {
       blocks_.emplace_back(pool, std::vector{capacity});
       return;
     } catch (const Error&) {
-      if (capacity == bytes) throw;  // else addresses are short (ulimit -v), and fewer will do
+      if (capacity == bytes) throw;  // else the system is short of addresses (ulimit -v), and fewer suffice
     }
 }
 
 void Arena::reset(Mark mark) noexcept {
   forget_after(mark);
-  // What was given up may be touched by nobody until it is given out again.
+  // Released memory stays poisoned until it is allocated again.
   for (size_t i = mark.block; i < blocks_.size() && i <= block_; ++i) {
     const uint64_t begin = i == mark.block ? mark.offset : 0;
     const uint64_t end = i == block_ ? offset_ : blocks_[i].committed_bytes();

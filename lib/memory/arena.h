@@ -1,6 +1,6 @@
-// Working memory of one forward pass: a bump allocator that grows where it lies and is reset, never freed piecemeal.
-// Architectures nest their scopes so that its peak is what must be live at once (measure/profile/lifetime_plan.h
-// measures it). Not thread-safe: one forward owns it.
+// Working memory of one forward pass: a bump allocator that grows in place and is reset to a mark, never freed
+// piecemeal. Architectures nest their scopes so that its peak is close to the peak of live tensors (measured by
+// measure/profile/lifetime_plan.h). Not thread-safe: one forward pass owns it.
 #pragma once
 
 #include <cstddef>
@@ -26,19 +26,19 @@ class Arena {
   /// Error(over_budget) and stays usable.
   std::byte* allocate(uint64_t bytes);
 
-  /// Position to come back to: everything allocated after mark() is given up by reset(mark).
+  /// A position: reset(mark) releases everything allocated after mark().
   struct Mark {
     size_t block = 0;
     uint64_t offset = 0;
   };
   Mark mark() const { return {block_, offset_}; }
-  /// Never throws: scopes end with it. Pages stay for the next pass, unless the one that ends here used less than half
-  /// of them: those of a prompt go back to the system when the first token of its answer is written.
+  /// Never throws: destructors of scopes call it. Pages stay for the next pass, unless the one that ends here used less
+  /// than half of them: the pages of a prompt return to the system after the first token of its answer.
   void reset(Mark mark) noexcept;
   void reset() noexcept { reset(Mark()); }
-  /// Pages that may be touched, and are reserved.
+  /// Usable pages, all reserved.
   uint64_t capacity_bytes() const;
-  /// Gives all memory back to the system.
+  /// Returns all memory to the system.
   void clear();
 
  private:
@@ -53,7 +53,7 @@ class Arena {
   void forget_after(Mark mark) noexcept;
 
   Budget* budget_;
-  std::vector<GrowingArrays> blocks_;  // of one array each; hardly ever more than one of them
+  std::vector<GrowingArrays> blocks_;  // one array each; rarely more than one
   size_t block_ = 0;
   uint64_t offset_ = 0;
   uint64_t pass_bytes_ = 0;  // the furthest offset since the arena was empty

@@ -23,18 +23,18 @@ namespace frugal {
 namespace {
 
 const uint64_t kPageBytes = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-// Above this pages are not recycled: every block may become a mapping of its own, of which Linux has 65,530 a process;
-// with blocks of 256 KiB these are half of them.
-constexpr uint64_t kMostRecycledBytes = uint64_t(8) << 30;
+// Larger files are not recycled: every block may become a mapping of its own, of which Linux allows 65,530 a process;
+// blocks of 256 KiB then use half of them.
+constexpr uint64_t kMaxRecycledBytes = uint64_t(8) << 30;
 
 void* address_of(std::span<const std::byte> block) {
   return const_cast<std::byte*>(block.data());
 }
 
-// The file that is mapped, opened once more: knows whether somebody wrote to it since.
+// The mapped file, opened once more: detects whether it was written to since.
 class WatchedFile {
  public:
-  /// `flags`: for open(2). Holds no descriptor if the file cannot be opened, or is no longer what its name stands for.
+  /// `flags`: for open(2). Holds no descriptor if the file cannot be opened, or was replaced by another of its name.
   WatchedFile(const MappedFile& file, int flags)
       : path_(file.path()), stamp_(file.stamp()), fd_(::open(file.path().c_str(), O_RDONLY | O_CLOEXEC | flags)) {
     if (fd_ && !file.is_open_as(fd_.get())) fd_.close();
@@ -70,7 +70,7 @@ class MappedReader final : public BlockReader {
     ::madvise(address_of(block), block.size(), MADV_WILLNEED);  // one large read where the page cache lacks it
     const int status = ::madvise(address_of(block), block.size(), MADV_POPULATE_READ);
     if (status != 0 && errno == EFAULT) file_.throw_changed("cut short");
-    // A kernel that cannot populate: the pages come as they are touched.
+    // Kernels that cannot populate: the pages fault in on first touch.
     file_.check_unchanged();
   }
   void drop(std::span<const std::byte> block) noexcept override {
@@ -100,7 +100,7 @@ class DirectReader final : public BlockReader {
       if (!lay_memory_over(run)) throw io_error("lay memory over", file_.path().native());
       bytes += run.size();
     }
-    recycles_ = bytes <= kMostRecycledBytes;
+    recycles_ = bytes <= kMaxRecycledBytes;
   }
   BlockSource source() const override { return BlockSource::direct; }
 
@@ -124,7 +124,7 @@ class DirectReader final : public BlockReader {
   void drop(std::span<const std::byte> block) noexcept override {
     ::madvise(address_of(block), block.size(), MADV_DONTNEED);
   }
-  // To free pages and take zeroed ones at another address costs 40 ms for 80 MB here, to move them 1 ms
+  // Freeing pages and faulting in zeroed ones elsewhere costs 40 ms for 80 MB here, moving them 1 ms
   // (docs/design/0019).
   void recycle(std::span<const std::byte> from, std::span<const std::byte> to) noexcept override {
     constexpr int kMove = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
@@ -132,7 +132,7 @@ class DirectReader final : public BlockReader {
     if (recycles_) {
       if (::mremap(address_of(from), from.size(), to.size(), kMove, at) == at) return;
       recycles_ = false;
-      lay_memory_over(to);  // which a move that failed may have taken away
+      lay_memory_over(to);  // the failed move may have unmapped it
     }
     drop(from);
   }
@@ -155,7 +155,7 @@ bool mostly_cached(std::span<const std::span<const std::byte>> runs) {
   return cached * 10 >= pages * 9;
 }
 
-// Whether `file` can be read past the page cache: the first page is, to see.
+// Whether `file` can be read past the page cache: tries its first page.
 bool reads_directly(const WatchedFile& file) {
   if (!file) return false;
   void* page = ::mmap(nullptr, kPageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -175,7 +175,7 @@ std::string_view to_string(BlockSource source) {
 BlockSource parse_block_source(std::string_view name) {
   for (const auto source : {BlockSource::automatic, BlockSource::mapped, BlockSource::direct})
     if (name == to_string(source)) return source;
-  throw Error(Code::usage, fmt::format("unknown way of reading '{}'", name)).hint("known: auto, mapped, direct");
+  throw Error(Code::usage, fmt::format("unknown block source '{}'", name)).hint("known: auto, mapped, direct");
 }
 
 std::unique_ptr<BlockReader> make_block_reader(const MappedFile& file, std::span<const std::span<const std::byte>> runs,

@@ -15,7 +15,7 @@
 namespace frugal {
 namespace {
 
-// Share of time that some task waited for memory at which caches are given up, before the kernel takes pages in use.
+// Share of time that some task waited for memory, above which unused models go before the kernel evicts used pages.
 constexpr double kHighPressurePercent = 10;
 
 uint64_t anonymous_bytes() {
@@ -26,7 +26,7 @@ uint64_t anonymous_bytes() {
 void log_memory(std::string_view what, std::string_view name) {
   if (!log_enabled(LogLevel::info)) return;
   const MemoryReading now = read_memory();
-  log(LogLevel::info, "{} {}: {} anonymous, {} of files, {} available", what, name, format_bytes(now.anon_bytes),
+  log(LogLevel::info, "{} {}: {} anonymous, {} file-backed, {} available", what, name, format_bytes(now.anon_bytes),
       format_bytes(now.file_bytes), format_bytes(read_system_memory().available_bytes()));
 }
 
@@ -40,130 +40,132 @@ Manager::Manager(Mode mode, Budget* budget, Eviction eviction) : mode_(mode), bu
 Manager::~Manager() {
   metric_registry().remove(*this);
   if (budget_) budget_->remove(*this);
-  if (near_.joinable()) near_.join();
+  if (prefetcher_.joinable()) prefetcher_.join();
 }
 
-void Manager::add(std::string name, std::type_index type, Make make, std::function<void()> bring_near) {
+void Manager::add(std::string name, std::type_index type, Make make, std::function<void()> prefetch) {
   const Lock lock(mutex_);
-  for (const Thing& thing : things_)
-    if (thing.name == name) throw Error(Code::usage, fmt::format("there is a loader of the name '{}' already", name));
-  things_.push_back(
-      {static_cast<int32_t>(things_.size()), std::move(name), type, std::move(make), std::move(bring_near)});
+  for (const Model& model : models_)
+    if (model.name == name) throw Error(Code::usage, fmt::format("a loader named '{}' is registered already", name));
+  models_.push_back(
+      {static_cast<int32_t>(models_.size()), std::move(name), type, std::move(make), std::move(prefetch)});
 }
 
-Manager::Thing& Manager::find(std::string_view name) {
+Manager::Model& Manager::find(std::string_view name) {
   std::string known;
-  for (Thing& thing : things_) {
-    if (thing.name == name) return thing;
-    known += (known.empty() ? "" : ", ") + thing.name;
+  for (Model& model : models_) {
+    if (model.name == name) return model;
+    known += (known.empty() ? "" : ", ") + model.name;
   }
-  throw Error(Code::missing, fmt::format("nobody knows how to load '{}'", name)).hint("known: " + known);
+  throw Error(Code::missing, fmt::format("no loader is registered for '{}'", name)).hint("known: " + known);
 }
 
 std::shared_ptr<void> Manager::load_any(std::string_view name, std::type_index type) {
   Lock lock(mutex_);
-  Thing& thing = find(name);
-  if (thing.type != type) throw Error(Code::internal, fmt::format("'{}' is asked for as another type", name));
-  if (thing.busy == std::this_thread::get_id())
-    throw Error(Code::internal, fmt::format("the loader of '{}' asks for itself", name));
-  ready_.wait(lock, [&] { return thing.busy == std::thread::id(); });
-  order_.touch(thing.id);
-  if (thing.object) {
-    ++thing.hits;
+  Model& model = find(name);
+  if (model.type != type) throw Error(Code::internal, fmt::format("'{}' is registered as another type", name));
+  if (model.in_transition() && model.worker == std::this_thread::get_id())
+    throw Error(Code::internal, fmt::format("the loader of '{}' loads itself", name));
+  changed_.wait(lock, [&] { return !model.in_transition(); });
+  order_.touch(model.id);
+  if (model.state == State::loaded) {
+    ++model.hits;
     ++counts_.hits;
   } else {
-    make(lock, thing);
+    make(lock, model);
   }
-  ++thing.users;
-  lock.unlock();  // should the next line fail, it lets go
-  return {thing.object.get(), [this, &thing](void*) { let_go(thing); }};
+  ++model.users;
+  lock.unlock();  // if the next line throws, it releases the model
+  return {model.object.get(), [this, &model](void*) { release(model); }};
 }
 
-// Without the lock while the loader runs: others load other things meanwhile, and the budget may ask us to let go.
-void Manager::make(Lock& lock, Thing& thing) {
-  thing.busy = std::this_thread::get_id();
+// Without the lock while the loader runs: other threads load other models meanwhile, and the budget may reclaim.
+void Manager::make(Lock& lock, Model& model) {
+  model.state = State::loading;
+  model.worker = std::this_thread::get_id();
   lock.unlock();
-  log_memory("before loading", thing.name);
+  log_memory("before loading", model.name);
   const auto began = std::chrono::steady_clock::now();
   std::shared_ptr<void> object;
   std::exception_ptr failure;
   try {
     try {
-      object = thing.make();
-    } catch (const std::bad_alloc&) {  // perhaps there is room without what nobody uses
+      object = model.make();
+    } catch (const std::bad_alloc&) {  // there may be room without the unused models
       force_cleanup();
-      object = thing.make();
+      object = model.make();
     }
   } catch (...) {
     failure = std::current_exception();
   }
   const auto took = std::chrono::steady_clock::now() - began;
-  log_memory(failure ? "failed to load" : "after loading", thing.name);
+  log_memory(failure ? "failed to load" : "after loading", model.name);
   lock.lock();
-  thing.busy = {};
-  thing.expected = false;
-  ready_.notify_all();
+  model.state = failure ? State::unloaded : State::loaded;
+  model.prefetched = false;
+  changed_.notify_all();
   if (failure) {
     ++counts_.failures;
     std::rethrow_exception(failure);
   }
-  thing.object = std::move(object);
+  model.object = std::move(object);
   ++counts_.loads;
-  ++thing.loads;
-  thing.load_ns += std::chrono::duration_cast<std::chrono::nanoseconds>(took).count();
-  counts_.most_loaded = std::max(counts_.most_loaded, ++counts_.loaded);
+  ++model.loads;
+  model.load_ns += std::chrono::duration_cast<std::chrono::nanoseconds>(took).count();
+  counts_.peak_loaded = std::max(counts_.peak_loaded, ++counts_.loaded);
 }
 
-void Manager::let_go(Thing& thing) {
+void Manager::release(Model& model) {
   {
     Lock lock(mutex_);
-    if (--thing.users > 0 || mode_ == Mode::cache) return;
-    give_up(lock, {&thing});
+    if (--model.users > 0 || mode_ == Mode::cache) return;
+    destroy(lock, {&model});
   }
   release_free_heap();
-  log_memory("after unloading", thing.name);
+  log_memory("after unloading", model.name);
 }
 
-// Destroyed without the lock, since that may ask others; whoever wants one of them again waits until it is gone, so
-// that there are never two.
-void Manager::give_up(Lock& lock, const std::vector<Thing*>& things) {
+// Without the lock, since destructors may call the budget. A thread that wants one of the models meanwhile waits until
+// it is destroyed, so there are never two copies.
+void Manager::destroy(Lock& lock, const std::vector<Model*>& models) {
   std::vector<std::shared_ptr<void>> dying;
-  for (Thing* thing : things) {
-    dying.push_back(std::move(thing->object));
-    thing->busy = std::this_thread::get_id();
+  for (Model* model : models) {
+    dying.push_back(std::move(model->object));
+    model->state = State::unloading;
+    model->worker = std::this_thread::get_id();
   }
-  const auto count = static_cast<int64_t>(things.size());
+  const auto count = static_cast<int64_t>(models.size());
   counts_.unloads += count;
   counts_.loaded -= count;
   lock.unlock();
   dying.clear();
   lock.lock();
-  for (Thing* thing : things) thing->busy = {};
-  ready_.notify_all();
+  for (Model* model : models) model->state = State::unloaded;
+  changed_.notify_all();
 }
 
-void Manager::expect(std::string_view name) {
+void Manager::prefetch(std::string_view name) {
   const Lock lock(mutex_);
-  Thing& thing = find(name);
-  if (thing.object || thing.expected || !thing.bring_near) return;
-  thing.expected = true;
+  Model& model = find(name);
+  if (model.state == State::loaded || model.prefetched || !model.prefetch) return;
+  model.prefetched = true;
   ++counts_.prefetches;
-  if (near_.joinable()) near_.join();
-  near_ = std::thread([&thing] {
+  if (prefetcher_.joinable()) prefetcher_.join();
+  prefetcher_ = std::thread([&model] {
     try {
-      thing.bring_near();
-    } catch (...) {  // whoever loads it will meet what is wrong
+      model.prefetch();
+    } catch (...) {  // load() will meet the same error
     }
   });
 }
 
-int64_t Manager::unload_where(const std::function<bool(const Thing&)>& wanted) {
+int64_t Manager::unload_where(const std::function<bool(const Model&)>& wanted) {
   Lock lock(mutex_);
-  std::vector<Thing*> things;
-  for (Thing& thing : things_)
-    if (thing.object && thing.users == 0 && wanted(thing)) things.push_back(&thing);
-  give_up(lock, things);
-  return static_cast<int64_t>(things.size());
+  std::vector<Model*> models;
+  for (Model& model : models_)
+    if (model.state == State::loaded && model.users == 0 && wanted(model)) models.push_back(&model);
+  destroy(lock, models);
+  return static_cast<int64_t>(models.size());
 }
 
 bool Manager::unload(std::string_view name) {
@@ -171,11 +173,11 @@ bool Manager::unload(std::string_view name) {
     const Lock lock(mutex_);
     find(name);
   }
-  return unload_where([&](const Thing& thing) { return thing.name == name; }) > 0;
+  return unload_where([&](const Model& model) { return model.name == name; }) > 0;
 }
 
 int64_t Manager::unload_all() {
-  return unload_where([](const Thing&) { return true; });
+  return unload_where([](const Model&) { return true; });
 }
 
 uint64_t Manager::force_cleanup() {
@@ -205,10 +207,8 @@ uint64_t Manager::auto_cleanup_if_needed(double percent) {
 ManagerStats Manager::stats() const {
   ManagerStats stats = counts();
   if (const auto process = read_process()) stats.ram_bytes = process->rss_bytes();
-  for (const Metric& metric : metric_registry().collect())
-    for (const auto& [label, value] : metric.labels)
-      if (metric.name == "frugal_memory_bytes" && label == "tier" && value == "gpu")
-        stats.gpu_bytes += static_cast<uint64_t>(metric.value());
+  for (const Budget::Device& device : (budget_ ? *budget_ : Budget::unlimited()).devices())
+    stats.gpu_bytes += device.used_bytes;
   return stats;
 }
 
@@ -216,41 +216,41 @@ ManagerStats Manager::counts() const {
   const Lock lock(mutex_);
   ManagerStats stats = counts_;
   stats.predictions = order_.predictions();
-  stats.right_predictions = order_.right();
-  for (const Thing& thing : things_)
-    stats.things.push_back({thing.name, thing.object != nullptr, thing.users, thing.loads, thing.hits, thing.load_ns});
+  stats.right_predictions = order_.right_predictions();
+  for (const Model& model : models_)
+    stats.models.push_back(
+        {model.name, model.state == State::loaded, model.users, model.loads, model.hits, model.load_ns});
   return stats;
 }
 
 void Manager::report(MetricSink& sink) const {
   const ManagerStats now = counts();
   const auto figure = [](int64_t count) { return static_cast<double>(count); };
-  sink.counter("frugal_model_loads_total", "Models made anew", figure(now.loads));
-  sink.ratio("frugal_model_hit_ratio", "Share of the uses of models that found them loaded", figure(now.hits),
+  sink.counter("frugal_model_loads_total", "Models loaded", figure(now.loads));
+  sink.ratio("frugal_model_hit_ratio", "Share of the uses of a model that found it loaded", figure(now.hits),
              figure(now.hits + now.loads));
-  sink.counter("frugal_model_load_failures_total", "Loaders that failed", figure(now.failures));
-  sink.counter("frugal_model_unloads_total", "Models given up", figure(now.unloads));
-  sink.counter("frugal_model_evictions_total", "Models given up because room was needed", figure(now.evictions));
-  sink.counter("frugal_model_prefetches_total", "Models whose files were read before they were asked for",
-               figure(now.prefetches));
-  sink.counter("frugal_collections_total", "Times that everything unused was given up", figure(now.collections));
-  sink.counter("frugal_collected_bytes_total", "Anonymous memory that this gave back to the system",
+  sink.counter("frugal_model_load_failures_total", "Loads that failed", figure(now.failures));
+  sink.counter("frugal_model_unloads_total", "Models unloaded", figure(now.unloads));
+  sink.counter("frugal_model_evictions_total", "Models unloaded because room was needed", figure(now.evictions));
+  sink.counter("frugal_model_prefetches_total", "Models whose files were prefetched", figure(now.prefetches));
+  sink.counter("frugal_collections_total", "Times that all unused models were unloaded", figure(now.collections));
+  sink.counter("frugal_collected_bytes_total", "Anonymous memory that this returned to the system",
                static_cast<double>(now.collected_bytes));
-  sink.gauge("frugal_models_loaded", "Models that are loaded", figure(now.loaded));
-  sink.peak("frugal_models_loaded_peak", "The most models that were loaded at once", figure(now.most_loaded));
-  sink.ratio("frugal_model_prediction_accuracy", "Share of the uses of models that were foretold",
+  sink.gauge("frugal_models_loaded", "Models loaded now", figure(now.loaded));
+  sink.peak("frugal_models_loaded_peak", "Peak of the models loaded at once", figure(now.peak_loaded));
+  sink.ratio("frugal_model_prediction_accuracy", "Share of the predictions of the next model that were right",
              figure(now.right_predictions), figure(now.predictions));
-  for (const ManagerStats::Thing& thing : now.things)
-    sink.counter("frugal_model_load_seconds_total", "Time that loading took", static_cast<double>(thing.load_ns) / 1e9,
-                 {{"model", thing.name}});
+  for (const ManagerStats::Model& model : now.models)
+    sink.counter("frugal_model_load_seconds_total", "Time spent loading", static_cast<double>(model.load_ns) / 1e9,
+                 {{"model", model.name}});
 }
 
-// One after another until the budget has got what it asked for.
+// One model after another until the budget has the bytes it asked for.
 uint64_t Manager::reclaim(uint64_t bytes) {
   const uint64_t before = budget_->used_bytes();
   const auto idle = [&](int32_t id) {
-    const Thing& thing = things_[static_cast<size_t>(id)];
-    return thing.object && thing.users == 0;
+    const Model& model = models_[static_cast<size_t>(id)];
+    return model.state == State::loaded && model.users == 0;
   };
   uint64_t freed = 0;
   while (freed < bytes) {
@@ -259,7 +259,7 @@ uint64_t Manager::reclaim(uint64_t bytes) {
       const auto victim = order_.victim(idle);
       if (!victim) break;
       ++counts_.evictions;
-      give_up(lock, {&things_[static_cast<size_t>(*victim)]});
+      destroy(lock, {&models_[static_cast<size_t>(*victim)]});
     }
     freed = before - std::min(before, budget_->used_bytes());
   }

@@ -1,7 +1,7 @@
-// Loaded things by name: made by their loader when first asked for, shared while somebody holds them, and given up when
-// nobody does: at once (aggressive) or when their room is needed (cache). A tool that asks for one model after another
-// in aggressive mode never holds two.
-// Not the budget, which counts bytes; the manager is one of those whom it asks to let go.
+// Loaded models by name: made by their loader on first use, shared by all users, and unloaded after the last one, at
+// once (aggressive) or when their room is needed (cache). A tool that uses one model after another in aggressive mode
+// never holds two.
+// Not the budget, which counts bytes: the manager is one of its reclaimers.
 #pragma once
 
 #include <condition_variable>
@@ -23,64 +23,64 @@
 namespace frugal {
 
 struct ManagerStats {
-  struct Thing {
+  struct Model {
     std::string name;
     bool loaded = false;
     int64_t users = 0;
-    int64_t loads = 0, hits = 0;  // made anew, found loaded
-    int64_t load_ns = 0;          // of all loads
+    int64_t loads = 0, hits = 0;  // loads by the loader; uses that found it loaded
+    int64_t load_ns = 0;          // sum over all loads
   };
-  std::vector<Thing> things;  // in the order of their registration
+  std::vector<Model> models;  // in the order of their registration
   int64_t loads = 0, hits = 0, failures = 0;
-  int64_t unloads = 0, evictions = 0;   // of those unloads, because room was needed
-  int64_t loaded = 0, most_loaded = 0;  // now, and the most at any time
+  int64_t unloads = 0, evictions = 0;   // evictions: unloads because room was needed
+  int64_t loaded = 0, peak_loaded = 0;  // now; at most at any time
   int64_t prefetches = 0;
-  int64_t predictions = 0, right_predictions = 0;  // of what is loaded next
-  int64_t collections = 0;                         // force_cleanup()s
-  uint64_t collected_bytes = 0;                    // of anonymous memory that they gave back
+  int64_t predictions = 0, right_predictions = 0;  // of the model that is used next
+  int64_t collections = 0;                         // calls of force_cleanup()
+  uint64_t collected_bytes = 0;                    // anonymous memory that these returned to the system
   uint64_t ram_bytes = 0;                          // resident in this process, mapped pages included
-  uint64_t gpu_bytes = 0;                          // reserved in the budgets of devices; 0 without one
+  uint64_t gpu_bytes = 0;                          // reserved on the devices of the budget
 };
 
-/// Thread-safe. What it gave out has to be let go before it dies.
+/// Thread-safe. Must outlive every pointer that load() returned.
 class Manager final : public Reclaimer, public MetricSource {
  public:
   enum class Mode { aggressive, cache };
 
-  /// Borrows `budget` (may be null), which asks it to give up what nobody uses before it refuses anything.
+  /// Borrows `budget` (may be null), which evicts unused models before it refuses a reservation.
   explicit Manager(Mode mode, Budget* budget = nullptr, Eviction eviction = Eviction::predictive);
   ~Manager() override;
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
 
-  /// `bring_near`, if given, has the disk read what `make` will need; it is called on a thread of its own. Throws
+  /// `prefetch`, if given, makes the disk read the files that `make` needs; it runs on a thread of its own. Throws
   /// Error(usage) if the name is taken.
   template <typename T>
   void register_loader(std::string name, std::function<std::unique_ptr<T>()> make,
-                       std::function<void()> bring_near = {}) {
+                       std::function<void()> prefetch = {}) {
     add(
         std::move(name), typeid(T), [make = std::move(make)] { return std::shared_ptr<void>(make()); },
-        std::move(bring_near));
+        std::move(prefetch));
   }
-  /// The thing of that name, loaded now if it is not; it stays until the last copy of the pointer dies. Of two who ask
-  /// at once one loads and the other waits. Throws what the loader throws, after which nothing is held; Error(missing)
-  /// for a name that nobody registered, Error(internal) if its type is another or a loader asks for itself.
+  /// The model of that name, loaded now unless it is; it stays until the last copy of the pointer is destroyed. If two
+  /// threads ask at once, one loads and the other waits. Throws what the loader throws, after which nothing is held;
+  /// Error(missing) for a name without a loader; Error(internal) if the type is another or a loader loads itself.
   template <typename T>
   std::shared_ptr<T> load(std::string_view name) {
     return std::static_pointer_cast<T>(load_any(name, typeid(T)));
   }
 
-  /// Says that `name` will be loaded soon: its files are read while others compute. Once for each load; cheap.
-  void expect(std::string_view name);
+  /// Reads the model's files in the background, because it will be loaded soon. Once for each load; cheap.
+  void prefetch(std::string_view name);
 
-  /// Gives up one that nobody uses; false if it is in use or not loaded.
+  /// False if the model is in use or not loaded.
   bool unload(std::string_view name);
-  /// Gives up all that nobody uses; how many those were.
+  /// Unloads every model that is not in use; returns how many.
   int64_t unload_all();
-  /// unload_all(), and freed heap pages go back to the system. Returns by how many bytes anonymous memory fell.
+  /// unload_all(), and returns freed heap pages to the system. Returns by how many bytes anonymous memory fell.
   uint64_t force_cleanup();
-  /// force_cleanup() if the budget, or the machine or cgroup, is used by more than `percent`, or if tasks waited for
-  /// memory for 10 % of the last 10 s. Returns what that gave back.
+  /// force_cleanup() if more than `percent` of the budget, the machine or the cgroup is used, or if tasks waited for
+  /// memory for 10 % of the last 10 s. Returns the bytes that it freed.
   uint64_t auto_cleanup_if_needed(double percent);
   ManagerStats stats() const;
   uint64_t reclaim(uint64_t bytes) override;
@@ -88,36 +88,39 @@ class Manager final : public Reclaimer, public MetricSource {
 
  private:
   using Make = std::function<std::shared_ptr<void>()>;
-  struct Thing {
+  enum class State { unloaded, loading, loaded, unloading };
+  struct Model {
     int32_t id;
     std::string name;
     std::type_index type;
     Make make;
-    std::function<void()> bring_near;
-    std::shared_ptr<void> object = {};  // null: not loaded
-    std::thread::id busy = {};          // who loads or destroys it; default: nobody
-    bool expected = false;              // bring_near was called since the last load
+    std::function<void()> prefetch;
+    State state = State::unloaded;
+    std::shared_ptr<void> object = {};  // set in State::loaded
+    std::thread::id worker = {};        // that loads or unloads it, and would wait for itself if it asked for it
+    bool prefetched = false;            // since the last load
     int64_t users = 0, loads = 0, hits = 0, load_ns = 0;
+    bool in_transition() const { return state == State::loading || state == State::unloading; }
   };
   using Lock = std::unique_lock<std::mutex>;
 
-  void add(std::string name, std::type_index type, Make make, std::function<void()> bring_near);
+  void add(std::string name, std::type_index type, Make make, std::function<void()> prefetch);
   ManagerStats counts() const;         // all but the bytes
-  Thing& find(std::string_view name);  // mutex_ held
+  Model& find(std::string_view name);  // mutex_ held
   std::shared_ptr<void> load_any(std::string_view name, std::type_index type);
-  void make(Lock& lock, Thing& thing);
-  void let_go(Thing& thing);
-  void give_up(Lock& lock, const std::vector<Thing*>& things);
-  int64_t unload_where(const std::function<bool(const Thing&)>& wanted);
+  void make(Lock& lock, Model& model);
+  void release(Model& model);
+  void destroy(Lock& lock, const std::vector<Model*>& models);
+  int64_t unload_where(const std::function<bool(const Model&)>& wanted);
 
   const Mode mode_;
   Budget* budget_;
   mutable std::mutex mutex_;
-  std::condition_variable ready_;
-  std::deque<Thing> things_;  // addresses stay
+  std::condition_variable changed_;  // a model left its transition
+  std::deque<Model> models_;         // addresses stay
   UseOrder order_;
-  ManagerStats counts_;  // but for `things`
-  std::thread near_;     // that of the last expect()
+  ManagerStats counts_;     // all but `models`
+  std::thread prefetcher_;  // of the last prefetch()
 };
 
 }  // namespace frugal

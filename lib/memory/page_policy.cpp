@@ -24,8 +24,8 @@ class LeastRecentlyUsed final : public PagePolicy {
   void enter(int32_t block) override { place_of(block) = by_age_.insert(by_age_.end(), block); }
   void leave(int32_t block) override { by_age_.erase(std::exchange(place_of(block), by_age_.end())); }
   void set_capacity(int32_t) override {}
-  int32_t victim(const May& may, int32_t) override {
-    const auto oldest = std::find_if(by_age_.begin(), by_age_.end(), may);
+  int32_t victim(const CanEvict& can_evict, int32_t) override {
+    const auto oldest = std::find_if(by_age_.begin(), by_age_.end(), can_evict);
     return oldest == by_age_.end() ? -1 : *oldest;
   }
 
@@ -33,11 +33,11 @@ class LeastRecentlyUsed final : public PagePolicy {
   using Place = std::list<int32_t>::iterator;
   Place& place_of(int32_t block) { return place_[static_cast<size_t>(block)]; }
 
-  std::list<int32_t> by_age_;  // what takes room, the longest unused first
-  std::vector<Place> place_;   // end(): takes none
+  std::list<int32_t> by_age_;  // blocks that take room, the least recently used first
+  std::vector<Place> place_;   // end(): takes no room
 };
 
-// Second chance (Corbató 1968): the hand passes by whoever was used since it last came.
+// Second chance (Corbató 1968): the hand passes blocks that were used since it last came by.
 class Clock final : public PagePolicy {
  public:
   explicit Clock(int32_t blocks) : frames_(static_cast<size_t>(blocks)) {}
@@ -45,12 +45,12 @@ class Clock final : public PagePolicy {
   void enter(int32_t block) override { frame(block) = {true, true}; }
   void leave(int32_t block) override { frame(block) = {}; }
   void set_capacity(int32_t) override {}
-  int32_t victim(const May& may, int32_t) override {
+  int32_t victim(const CanEvict& can_evict, int32_t) override {
     const auto blocks = static_cast<int32_t>(frames_.size());
     for (int32_t step = 0; step < 2 * blocks; ++step) {
       const int32_t b = hand_;
       hand_ = (hand_ + 1) % blocks;
-      if (!frame(b).taken || !may(b)) continue;
+      if (!frame(b).taken || !can_evict(b)) continue;
       if (!frame(b).used) return b;
       frame(b).used = false;
     }
@@ -67,16 +67,34 @@ class Clock final : public PagePolicy {
   int32_t hand_ = 0;
 };
 
-// Learns the order in which blocks are used in one pass and takes the next pass to be the same. Some blocks are kept
-// for good, the others stream through a window. The kept ones lie evenly between the others, in runs that one read
-// fetches, so that reading goes on while they are computed with.
+// Learns the order in which blocks are used in one pass and takes the next pass to be the same.
+//
+// Why. In a cycle of n blocks with room for k, LRU reads all n in each pass. The optimum reads about n - k: it keeps
+// some blocks for good and lets the others stream through the rest of the room. This policy does that, and leaves
+// `window` blocks of the room free, so that streaming blocks are prefetched while earlier ones are computed with.
+//
+// The order. rank_ gives each block its place in a pass, at first its place in the file. touch() appends the first use
+// of each block to seen_. A pass ends when a block comes again that was met more than half a pass ago; one that was met
+// just now is only still in use (a product pins a block more than once). The new order replaces the old one only if
+// some block moved by more than kJitter places: threads that are slightly out of step must not change which blocks are
+// kept, since each change reads blocks anew. Blocks without a use in this pass (experts, skipped layers) keep their
+// order at the end.
+//
+// The kept set. kept() is a function of rank and capacity alone, so it needs no state and no update when blocks come
+// and go. It spreads the kept blocks evenly over the order, in runs of kRun: evenly, so that reading has time while
+// kept blocks are computed with; in runs, so that the streaming blocks between them are one request.
+//
+// The victim. The streaming block whose next use is farthest; a kept block only if no streaming one can go and a needed
+// or kept block wants the room. The last kStillInUse blocks count as needed now, because one piece of work ends in the
+// block where the next begins. A prefetch never evicts a block that is needed before the one it reads.
+//
+// Costs. touch, enter and next are O(1) or O(window). victim and leave are linear in the streaming blocks that take
+// room, which are few: the window and the pinned ones. The end of a pass and a change of the capacity are O(n).
 class Predictive final : public PagePolicy {
  public:
-  static constexpr int32_t kRun = 4;         // blocks that are kept, or stream, together
+  static constexpr int32_t kRun = 4;         // neighbours that are kept, or stream, together
   static constexpr int32_t kStillInUse = 4;  // blocks behind the position
-  // Steps by which threads that are not in step move a block in the order: no new order, which would change what is
-  // kept.
-  static constexpr int32_t kJitter = 8;
+  static constexpr int32_t kJitter = 8;      // places by which threads out of step move a block
 
   Predictive(int32_t blocks, int32_t window)
       : window_(window),
@@ -84,14 +102,13 @@ class Predictive final : public PagePolicy {
         taken_(rank_.size(), false),
         met_at_(rank_.size(), 0),
         pass_of_(rank_.size(), 0) {
-    std::iota(rank_.begin(), rank_.end(), 0);  // until a pass was seen: the order of the file
+    std::iota(rank_.begin(), rank_.end(), 0);  // the order of the file, until the first pass ends
     order_ = rank_;
     set_capacity(blocks);
   }
 
   void touch(int32_t block) override {
     const auto b = static_cast<size_t>(block);
-    // A pass ends with a block that was met long before; one that was met just now is still in use.
     if (pass_of_[b] == pass_ && 2 * (static_cast<int32_t>(seen_.size()) - met_at_[b]) > size()) end_pass();
     if (pass_of_[b] != pass_) {
       pass_of_[b] = pass_;
@@ -115,16 +132,15 @@ class Predictive final : public PagePolicy {
     if (std::exchange(kept_, kept) != kept) find_streaming();
   }
 
-  // What streams goes first, and of that what is needed last; what is kept only for want of it.
-  int32_t victim(const May& may, int32_t in_favour_of) override {
-    const bool for_kept = in_favour_of < 0 || kept(in_favour_of);
-    int32_t best = -1, farthest = for_kept ? -1 : ahead(in_favour_of);
+  int32_t victim(const CanEvict& can_evict, int32_t replacement) override {
+    const bool for_kept = replacement < 0 || kept(replacement);
+    int32_t best = -1, farthest = for_kept ? -1 : ahead(replacement);
     const auto consider = [&](int32_t b) {
-      if (ahead(b) > farthest && may(b)) farthest = ahead(b), best = b;
+      if (ahead(b) > farthest && can_evict(b)) farthest = ahead(b), best = b;
     };
     for (const int32_t b : streaming_) consider(b);
     if (best >= 0 || !for_kept) return best;
-    if (in_favour_of >= 0) farthest = ahead(in_favour_of);
+    if (replacement >= 0) farthest = ahead(replacement);
     for (int32_t b = 0; b < size(); ++b)
       if (taken_[static_cast<size_t>(b)]) consider(b);
     return best;
@@ -142,8 +158,7 @@ class Predictive final : public PagePolicy {
 
  private:
   int32_t size() const { return static_cast<int32_t>(rank_.size()); }
-  // Steps until `block` is used again. Those that were used last are still in use: one piece of work ends in the block
-  // where the next begins, and threads are not in step.
+  // Steps until `block` is used again; 0 if it may still be in use.
   int32_t ahead(int32_t block) const {
     const int32_t distance = (rank_[static_cast<size_t>(block)] - position_ + size()) % size();
     return distance > size() - kStillInUse ? 0 : distance;
@@ -160,7 +175,6 @@ class Predictive final : public PagePolicy {
   }
 
   void end_pass() {
-    // Blocks that this pass did not use keep their order behind those it did.
     for (const int32_t block : order_)
       if (pass_of_[static_cast<size_t>(block)] != pass_) seen_.push_back(block);
     if (differs(seen_)) {
@@ -178,10 +192,10 @@ class Predictive final : public PagePolicy {
   }
 
   int32_t window_, kept_ = 0, position_ = 0;
-  std::vector<int32_t> rank_;       // of each block in the order of use
+  std::vector<int32_t> rank_;       // of each block, in the order of use
   std::vector<int32_t> order_;      // block of each rank
-  std::vector<bool> taken_;         // whether it takes room
-  std::vector<int32_t> streaming_;  // of those that do, the ones that are not kept
+  std::vector<bool> taken_;         // whether the block takes room
+  std::vector<int32_t> streaming_;  // blocks that take room and are not kept
   std::vector<int32_t> seen_;       // in this pass, in the order of their first use
   std::vector<int32_t> met_at_;     // place in seen_, in the pass of pass_of_
   std::vector<uint32_t> pass_of_;
@@ -206,7 +220,7 @@ int64_t belady_reads(std::span<const int32_t> trace, int32_t blocks, int32_t cap
       while (resident >= capacity) {
         const auto [at, block] = farthest.top();
         farthest.pop();
-        if (due[static_cast<size_t>(block)] != at) continue;  // an older entry of a block that was used since
+        if (due[static_cast<size_t>(block)] != at) continue;  // an outdated entry: the block was used since
         due[static_cast<size_t>(block)] = -1;
         --resident;
       }

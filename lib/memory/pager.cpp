@@ -11,15 +11,15 @@
 namespace frugal {
 namespace {
 
-// Blocks begin and end at multiples of this, which is as far as the kernel maps around a page that is asked for: a
-// block that is read brings no page of another one along.
+// Blocks begin and end at multiples of this, the largest range that the kernel maps around a faulting page: so a fault
+// in one block maps no page of another.
 constexpr uint64_t kAlignment = 64 * 1024;
-// What a pager can work with: the window, and two pins of two threads.
-constexpr uint64_t kLeastBytes = (Pager::kWindow + 8) * Pager::kBlockBytes;
-// What one request of the reader takes at most, in blocks.
+// The least room to work in: the window, and two pins of each of two threads.
+constexpr uint64_t kMinBytes = (Pager::kWindow + 8) * Pager::kBlockBytes;
+// At most this many blocks in one request of a reader thread.
 constexpr int32_t kBlocksPerRead = 4;
-// Taken from a pager at once, so that it is not asked for every few pages.
-constexpr uint64_t kLeastReclaim = 1024 * 1024;
+// A pager releases at least this much, so that it is not asked again for every few pages.
+constexpr uint64_t kMinReclaimBytes = 1024 * 1024;
 
 std::span<const std::byte> aligned_inside(std::span<const std::byte> bytes) {
   const auto begin = reinterpret_cast<uintptr_t>(bytes.data()), end = begin + bytes.size();
@@ -51,32 +51,34 @@ Pager::~Pager() {
     Lock lock(mutex_);
     stop_ = true;
   }
-  moved_on_.notify_all();
+  evictable_.notify_all();
   for (std::thread& reader : readers_) reader.join();
 }
 
-// Of what may be paged, with the window.
-uint64_t Pager::most_bytes() const {
-  const uint64_t rest = total_bytes_ - least_bytes_;
-  return least_bytes_ + std::min(rest, options_.most_resident_bytes);
+// Upper limit of the room for blocks, with the window.
+uint64_t Pager::max_bytes() const {
+  const uint64_t rest = total_bytes_ - min_bytes_;
+  return min_bytes_ + std::min(rest, options_.max_resident_bytes);
 }
 
 void Pager::report(MetricSink& sink) const {
   const PagerStats now = stats();
   const auto figure = [](auto count) { return static_cast<double>(count); };
-  sink.gauge("frugal_pager_resident_bytes", "Of weights that may be paged", figure(now.resident_bytes));
-  sink.counter("frugal_pager_read_bytes_total", "Weights read from disk or page cache", figure(now.read_bytes));
-  sink.counter("frugal_pager_pins_total", "Blocks of weights asked for", figure(now.pins));
-  sink.ratio("frugal_pager_hit_ratio", "Share of the blocks of weights that were there when they were asked for",
+  sink.gauge("frugal_pager_resident_bytes", "Resident bytes of the weights that may be paged",
+             figure(now.resident_bytes));
+  sink.counter("frugal_pager_read_bytes_total", "Bytes of weights read from disk or the page cache",
+               figure(now.read_bytes));
+  sink.counter("frugal_pager_pins_total", "Blocks of weights pinned", figure(now.pins));
+  sink.ratio("frugal_pager_hit_ratio", "Share of the pinned blocks that were resident already",
              figure(now.pins - now.waited), figure(now.pins));
 }
 
 void Pager::reserve(std::string_view name) {
-  least_bytes_ = std::min(kLeastBytes, total_bytes_);
-  // At once, so that a refusal names all that is needed.
-  reservation_ = budget_.reserve(MemoryTag::weights, fixed_bytes_ + least_bytes_,
-                                 fmt::format("what always stays of '{}', with a window on the rest,", name));
-  reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, most_bytes() - least_bytes_, Budget::Ask::others));
+  min_bytes_ = std::min(kMinBytes, total_bytes_);
+  // In one reservation, so that a refusal names the whole need.
+  reservation_ = budget_.reserve(MemoryTag::weights, fixed_bytes_ + min_bytes_,
+                                 fmt::format("'{}' (resident part and paging window)", name));
+  reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, max_bytes() - min_bytes_, Budget::Reclaim::yes));
 }
 
 void Pager::cut_into_blocks(std::span<const std::span<const std::byte>> weights) {
@@ -90,7 +92,7 @@ void Pager::cut_into_blocks(std::span<const std::span<const std::byte>> weights)
   }
 }
 
-// The first block that `bytes` touches and the one behind the last.
+// The half-open range of blocks that `bytes` touches.
 std::pair<int32_t, int32_t> Pager::blocks_of(std::span<const std::byte> bytes) const {
   const auto first = std::partition_point(blocks_.begin(), blocks_.end(), [&](const Block& block) {
     return block.bytes.data() + block.bytes.size() <= bytes.data();
@@ -100,7 +102,7 @@ std::pair<int32_t, int32_t> Pager::blocks_of(std::span<const std::byte> bytes) c
   return {static_cast<int32_t>(first - blocks_.begin()), static_cast<int32_t>(last - blocks_.begin())};
 }
 
-// Of blocks in ascending order: one span for neighbours without a gap, so that they are one request.
+// numbers: ascending. Neighbours without a gap become one span, hence one request.
 std::vector<std::span<const std::byte>> Pager::spans_of(const Numbers& numbers) {
   std::vector<std::span<const std::byte>> spans;
   for (const int32_t b : numbers) {
@@ -117,9 +119,9 @@ void Pager::start_paging() {
   policy_->set_capacity(static_cast<int32_t>(room_bytes() / kBlockBytes));
   const int readers = options_.policy == PagePolicyKind::predictive ? options_.readers : 0;
   try {
-    for (int i = 0; i < readers; ++i) readers_.emplace_back([this] { read_ahead(); });
+    for (int i = 0; i < readers; ++i) readers_.emplace_back([this] { prefetch(); });
   } catch (const std::system_error&) {
-    // No more threads to be had: what is not read ahead is read when it is asked for.
+    // The system has no more threads: blocks that are not prefetched are read on demand.
   }
   began_ = Clock::now();
   paging_.store(true, std::memory_order_release);
@@ -139,7 +141,7 @@ Pager::Pin Pager::pin_blocks(std::span<const std::byte> bytes, Use use) {
     policy_->touch(b);
     if (options_.record_trace && (trace_.empty() || trace_.back() != b)) trace_.push_back(b);
   }
-  Pin pin(this, first, last);  // from here on an exception lets go
+  Pin pin(this, first, last);  // unpins if what follows throws
   if (waited_ == waited_before) return pin;
   wake_readers(kBlocksPerRead);
   ++waiting_;
@@ -154,6 +156,38 @@ Pager::Pin Pager::pin_blocks(std::span<const std::byte> bytes, Use use) {
   return pin;
 }
 
+// How a block becomes resident, and what keeps the bytes within the reservation.
+//
+// Why not leave it to the kernel: it evicts the pages used longest ago, and a model's weights are used in a cycle,
+// where these are the pages needed next. It also reads them one fault at a time, while the thread that computes waits.
+//
+// Each block is in one of four states, guarded by mutex_:
+//
+//     absent -> reading -> resident -> leaving -> absent
+//
+// `reading` and `leaving` are owned by the thread that set them: it moves the pages without the lock, in replace(), and
+// then sets the next state and notifies settled_. Others only wait. So a block is never read twice at once, and its
+// pages are never dropped while they are read.
+//
+// wait_for() returns once all blocks of a pin are resident. It goes over them until then: a run of absent blocks it
+// reads itself, in one request, even while reader threads are busy with others (demand never queues behind prefetch);
+// if none is absent but some are under way it sleeps until one settles. It starts again from the first block each time,
+// because a failed read sets a block back to absent. The pins were counted before, so no block that is resident once
+// can be chosen as a victim before the pin ends.
+//
+// Reader threads prefetch into the room that unpinned blocks leave. They are woken for a request's worth of blocks, not
+// for each, and take a victim only if the policy says that it is needed later than the block that replaces it. A demand
+// read takes any victim. Both pair victims with new blocks of the same length, whose pages may then move instead of
+// being freed and zeroed again (BlockReader::recycle).
+//
+// Invariants. resident_bytes_ counts reading and resident blocks. It exceeds room_bytes() only while more is pinned
+// than fits: a demand read goes over the limit rather than wait for a pin of another thread, which may wait for this
+// one; the next unpin evicts the excess. A reservation shrinks (reclaim) only after the pages are dropped, under the
+// lock, so another user of the budget never touches memory that is still ours.
+//
+// Costs. A pin of resident blocks is one lock and two binary searches; without paging one atomic load. Choosing a
+// victim is linear in the streaming blocks (see Predictive). A request reads up to 1 MiB.
+
 // Returns, or throws, with the lock held.
 void Pager::wait_for(Lock& lock, int32_t first, int32_t last) {
   for (;;) {
@@ -165,11 +199,11 @@ void Pager::wait_for(Lock& lock, int32_t first, int32_t last) {
       uint64_t bytes = 0;
       for (; end < last && block(end).state == State::absent; ++end) bytes += block(end).bytes.size();
       Numbers victims, taken;
-      make_room(bytes, -1, victims);  // if there is none: over the limit, until a pin ends
+      make_room(bytes, -1, victims);  // may fail: over the limit then, until a pin ends
       for (; b < end; ++b) take(b, taken);
       replace(lock, std::move(victims), std::move(taken));
     } else if (!all_resident) {
-      arrived_.wait(lock);
+      settled_.wait(lock);
     } else {
       return;
     }
@@ -178,31 +212,31 @@ void Pager::wait_for(Lock& lock, int32_t first, int32_t last) {
 
 void Pager::unpin(int32_t first, int32_t last) {
   Lock lock(mutex_);
-  int32_t let_go = 0;
-  for (int32_t b = first; b < last; ++b) let_go += --block(b).pins == 0;
-  wake_readers(let_go);
+  int32_t unpinned = 0;
+  for (int32_t b = first; b < last; ++b) unpinned += --block(b).pins == 0;
+  wake_readers(unpinned);
   if (resident_bytes_ <= room_bytes()) return;
-  Numbers victims;  // what did not fit while everything was pinned
+  Numbers victims;  // the excess that demand reads took while all blocks were pinned
   choose_victims(room_bytes(), -1, victims);
   drop(lock, std::move(victims));
 }
 
-// Room for `bytes` more: from the budget if it has any, else from blocks that can go. False if there is none.
-bool Pager::make_room(uint64_t bytes, int32_t in_favour_of, Numbers& victims) {
+// Room for `bytes` more: from the budget if it has some free, else from evictable blocks. False if there is none.
+bool Pager::make_room(uint64_t bytes, int32_t replacement, Numbers& victims) {
   if (resident_bytes_ + bytes <= room_bytes()) return true;
-  if (room_bytes() < most_bytes()) {
-    const uint64_t wanted = std::min(most_bytes() - room_bytes(), std::max(bytes, kBlockBytes));
-    reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, wanted, Budget::Ask::nobody));
+  if (room_bytes() < max_bytes()) {
+    const uint64_t wanted = std::min(max_bytes() - room_bytes(), std::max(bytes, kBlockBytes));
+    reservation_.absorb(budget_.reserve_up_to(MemoryTag::weights, wanted, Budget::Reclaim::no));
     policy_->set_capacity(static_cast<int32_t>(room_bytes() / kBlockBytes));
   }
-  return room_bytes() >= bytes && choose_victims(room_bytes() - bytes, in_favour_of, victims);
+  return room_bytes() >= bytes && choose_victims(room_bytes() - bytes, replacement, victims);
 }
 
-// Adds to `victims` until no more than `keep_bytes` are left without them. Whoever asks sees to it that they go.
-bool Pager::choose_victims(uint64_t keep_bytes, int32_t in_favour_of, Numbers& victims) {
-  const auto may = [&](int32_t b) { return block(b).state == State::resident && block(b).pins == 0; };
+// Adds to `victims`, in state `leaving`, until the rest is at most `keep_bytes`. The caller drops their pages.
+bool Pager::choose_victims(uint64_t keep_bytes, int32_t replacement, Numbers& victims) {
+  const auto evictable = [&](int32_t b) { return block(b).state == State::resident && block(b).pins == 0; };
   while (resident_bytes_ > keep_bytes) {
-    const int32_t victim = policy_->victim(may, in_favour_of);
+    const int32_t victim = policy_->victim(evictable, replacement);
     if (victim < 0) return false;
     policy_->leave(victim);
     block(victim).state = State::leaving;
@@ -223,7 +257,7 @@ void Pager::drop(Lock& lock, Numbers victims) {
   replace(lock, std::move(victims), {});
 }
 
-// Lets the pages of `victims` go, then reads those of `taken`, both without the lock. Throws what reading throws.
+// Drops the pages of `victims`, then reads those of `taken`, both without the lock. Throws what reading throws.
 void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
   std::sort(victims.begin(), victims.end());
   const auto wanted = spans_of(taken);
@@ -240,8 +274,8 @@ void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
   lock.lock();
   if (!wanted.empty()) end_request();
   for (const int32_t b : victims) block(b).state = State::absent;
-  for (const int32_t b : taken) settle(b, !failure);
-  arrived_.notify_all();
+  for (const int32_t b : taken) finish_read(b, !failure);
+  settled_.notify_all();
   if (failure) std::rethrow_exception(failure);
 }
 
@@ -253,8 +287,9 @@ void Pager::end_request() {
   if (--requests_ == 0) reading_ += Clock::now() - busy_since_;
 }
 
-// Pages of blocks that go to blocks that come, the rest to the system. Block by block, since where pages are moved
-// mappings are cut: so no more are made than there are blocks. Neighbours that go to neighbours in one call.
+// Moves the pages of victims to new blocks of the same length, and returns the others to the system. Moves whole
+// blocks, because each move may cut a mapping in two: so there are at most as many mappings as blocks. Neighbours that
+// move to neighbours take one call.
 void Pager::hand_over(const Numbers& victims, const Numbers& taken) {
   std::span<const std::byte> from, to;
   const auto flush = [&] {
@@ -263,13 +298,14 @@ void Pager::hand_over(const Numbers& victims, const Numbers& taken) {
   auto next = taken.begin();
   for (const int32_t victim : victims) {
     const std::span<const std::byte> old = block(victim).bytes;
-    const auto heir = std::find_if(next, taken.end(), [&](int32_t b) { return block(b).bytes.size() == old.size(); });
-    if (heir == taken.end()) {
+    const auto successor =
+        std::find_if(next, taken.end(), [&](int32_t b) { return block(b).bytes.size() == old.size(); });
+    if (successor == taken.end()) {
       reader_->drop(old);
       continue;
     }
-    const std::span<const std::byte> fresh = block(*heir).bytes;
-    next = heir + 1;
+    const std::span<const std::byte> fresh = block(*successor).bytes;
+    next = successor + 1;
     const bool goes_on = from.data() + from.size() == old.data() && to.data() + to.size() == fresh.data();
     if (!goes_on) flush();
     from = goes_on ? std::span(from.data(), from.size() + old.size()) : old;
@@ -278,10 +314,9 @@ void Pager::hand_over(const Numbers& victims, const Numbers& taken) {
   flush();
 }
 
-// The end of a read.
-void Pager::settle(int32_t b, bool came) {
-  block(b).state = came ? State::resident : State::absent;
-  if (came) {
+void Pager::finish_read(int32_t b, bool ok) {
+  block(b).state = ok ? State::resident : State::absent;
+  if (ok) {
     read_bytes_ += block(b).bytes.size();
     ++read_blocks_;
   } else {
@@ -290,30 +325,30 @@ void Pager::settle(int32_t b, bool came) {
   }
 }
 
-// Readers are woken for a whole request, not for every block that is let go.
-void Pager::wake_readers(int32_t news) {
-  news_ = std::min(news_ + news, kBlocksPerRead);
-  if (news_ >= kBlocksPerRead) moved_on_.notify_one();
+// Reader threads are woken for a whole request, not for every unpinned block.
+void Pager::wake_readers(int32_t blocks) {
+  unpinned_ = std::min(unpinned_ + blocks, kBlocksPerRead);
+  if (unpinned_ >= kBlocksPerRead) evictable_.notify_one();
 }
 
-void Pager::read_ahead() {
+void Pager::prefetch() {
   take_short_turns();
   Lock lock(mutex_);
   while (!stop_) {
-    moved_on_.wait(lock, [&] { return stop_ || news_ >= kBlocksPerRead; });
-    news_ = 0;
+    evictable_.wait(lock, [&] { return stop_ || unpinned_ >= kBlocksPerRead; });
+    unpinned_ = 0;
     try {
-      while (!stop_ && read_next(lock)) {
+      while (!stop_ && prefetch_request(lock)) {
       }
     } catch (const std::exception&) {
-      // Who needs the block meets the error.
+      // The thread that pins the block will meet the error.
     }
   }
 }
 
-// Reads what comes next, in one request, as far as there is room. Returns whether to go on at once: part of a request
-// is only worth one where somebody waits.
-bool Pager::read_next(Lock& lock) {
+// Reads the blocks that are predicted next, in one request, as far as there is room. Returns whether to go on at once:
+// a partial request is worthwhile only while some thread waits for a block.
+bool Pager::prefetch_request(Lock& lock) {
   Numbers victims, taken;
   int32_t b = policy_->next();
   bool whole = false;
@@ -331,17 +366,17 @@ bool Pager::read_next(Lock& lock) {
 uint64_t Pager::reclaim(uint64_t bytes) {
   Lock lock(mutex_);
   const uint64_t held = room_bytes();
-  if (held <= least_bytes_) return 0;
+  if (held <= min_bytes_) return 0;
   if (!paging_.load(std::memory_order_relaxed)) {
-    // Whoever computes at this moment holds no pin: pages that it touches again come back by themselves.
+    // Running computations hold no pin yet, since nothing was paged: pages that they touch again fault in.
     for (const std::span<const std::byte> run : runs_) reader_->drop(run);
     start_paging();
   }
-  const uint64_t keep = std::max(least_bytes_, held - std::min(held, std::max(bytes, kLeastReclaim)));
+  const uint64_t keep = std::max(min_bytes_, held - std::min(held, std::max(bytes, kMinReclaimBytes)));
   Numbers victims;
   choose_victims(keep, -1, victims);
   std::sort(victims.begin(), victims.end());
-  // Under the lock: nothing takes their place before the budget has it.
+  // Under the lock: no block takes their place before the budget has the bytes.
   for (const std::span<const std::byte> span : spans_of(victims)) reader_->drop(span);
   for (const int32_t b : victims) block(b).state = State::absent;
   reservation_.shrink_to(fixed_bytes_ + std::max(keep, resident_bytes_));

@@ -1,7 +1,7 @@
-// Weights that may not all be resident: kept within a budget, read ahead of their use, given up when others need room.
-// The weights stay where the file is mapped, so whoever computes with them keeps its pointers and holds a Pin while it
-// reads. A model that fits is mapped and left alone: its pins cost one load of an atomic.
-// Tables that are read here and there (embeddings by row) are read when they are asked for, and the first to go.
+// Weights that may not all be resident: kept within a budget, prefetched before their use, evicted when other memory
+// needs the room. They stay at the addresses where the file is mapped, so the code that computes with them keeps its
+// pointers, and holds a Pin while it reads. A model that fits is mapped and left alone: a pin then costs one load of an
+// atomic. Tables with random access (embeddings by row) are read on demand, and are the first to be evicted.
 #pragma once
 
 #include <atomic>
@@ -29,22 +29,23 @@ namespace frugal {
 struct PagerOptions {
   PagePolicyKind policy = PagePolicyKind::predictive;
   BlockSource source = BlockSource::automatic;
-  int readers = 2;            // threads that read ahead, where the policy knows what comes; 0: nothing is read ahead
+  int readers = 2;            // threads that prefetch, if the policy predicts the next block; 0: no prefetch
   bool record_trace = false;  // for simulate_reads
-  uint64_t most_resident_bytes = ~uint64_t(0);  // of what may be paged, beside the window, however much there is
-  /// How blocks are read. A test's may fail.
+  /// Upper limit of the resident blocks beside the window, however large the budget is.
+  uint64_t max_resident_bytes = ~uint64_t(0);
+  /// A parameter for the tests, whose readers may fail.
   std::function<decltype(make_block_reader)> open_reader = make_block_reader;
 };
 
 struct PagerStats {
-  uint64_t total_bytes = 0;  // that may be paged
-  uint64_t fixed_bytes = 0;  // that always stay: what is too small, or shares a page with others
+  uint64_t total_bytes = 0;  // of all blocks
+  uint64_t fixed_bytes = 0;  // never evicted: weights too small for a block, and pages shared by two weights
   uint64_t resident_bytes = 0, capacity_bytes = 0;
-  uint64_t read_bytes = 0;  // since the start, read ahead or when asked for
+  uint64_t read_bytes = 0;  // since the start, prefetched or on demand
   int64_t read_blocks = 0;
-  int64_t pins = 0, waited = 0;  // blocks pinned; of those, not there yet
+  int64_t pins = 0, waited = 0;  // blocks pinned; those that were not resident yet
   int64_t paging_ns = 0;         // since paging began
-  int64_t reading_ns = 0;        // of them, while at least one request was under way, the moving of its pages included
+  int64_t reading_ns = 0;        // the part with at least one request under way, moving its pages included
   bool paging = false;           // false: everything fits
   BlockSource source = BlockSource::mapped;
   double hit_rate() const { return pins == 0 ? 1 : 1 - static_cast<double>(waited) / static_cast<double>(pins); }
@@ -53,21 +54,22 @@ struct PagerStats {
 class Pager final : public Reclaimer, public MetricSource {
  public:
   static constexpr uint64_t kBlockBytes = 256 * 1024;
-  /// What one pin may ask for.
+  /// At most this much in one pin.
   static constexpr uint64_t kMaxPinBytes = 1024 * 1024;
-  /// Blocks that the predictive policy reads ahead into.
+  /// Blocks that the predictive policy keeps free for prefetching.
   static constexpr int32_t kWindow = 16;
 
-  /// `weights` are spans of file.bytes(), disjoint and by address, each only read under a pin; the rest of the file,
-  /// and their ragged ends, always stay. Reserves what the budget has, at most all of the file. Throws
-  /// Error(over_budget) if the least is refused. Borrows `budget`; `file` has to stay mapped, not to stay where it is.
+  /// `weights` are spans of file.bytes(), disjoint and ordered by address, each only read under a pin. The rest of the
+  /// file, and the ends of weights that fill no block, always stay resident. Reserves what the budget has free, at most
+  /// the whole file. Throws Error(over_budget) if it lacks room for the resident part and a paging window. Borrows
+  /// `budget`; the mapping of `file` must outlive the pager, the MappedFile object need not.
   Pager(const MappedFile& file, std::span<const std::span<const std::byte>> weights, Budget& budget,
         const PagerOptions& options = {});
   ~Pager() override;
   Pager(const Pager&) = delete;
   Pager& operator=(const Pager&) = delete;
 
-  /// Holds blocks resident until it dies.
+  /// Keeps blocks resident while it lives.
   class Pin {
    public:
     Pin() = default;
@@ -84,9 +86,9 @@ class Pager final : public Reclaimer, public MetricSource {
     Pager* pager_ = nullptr;
     int32_t first_ = 0, last_ = 0;
   };
-  enum class Use { in_order, here_and_there };
-  /// Returns once `bytes`, at most kMaxPinBytes within one of the weights, are resident. Thread-safe. Throws what
-  /// BlockReader::read throws.
+  enum class Use { in_order, random };
+  /// Returns once `bytes`, at most kMaxPinBytes within one of the weights, are resident. Use::random does not enter the
+  /// order from which the policy predicts. Thread-safe. Throws what BlockReader::read throws.
   Pin pin(std::span<const std::byte> bytes, Use use = Use::in_order) {
     return paging_.load(std::memory_order_acquire) ? pin_blocks(bytes, use) : Pin();
   }
@@ -94,12 +96,12 @@ class Pager final : public Reclaimer, public MetricSource {
   uint64_t reclaim(uint64_t bytes) override;
   void report(MetricSink& sink) const override;
   PagerStats stats() const;
-  /// Blocks in the order of their use, if recorded, and how many there are.
+  /// Blocks in the order of their use, if recorded.
   std::vector<int32_t> trace() const;
   int32_t blocks() const { return static_cast<int32_t>(blocks_.size()); }
 
  private:
-  // A block whose pages go or come belongs to the thread that sees to it: the others wait for it.
+  // A block in `leaving` or `reading` belongs to the thread that moves its pages; other threads wait for it.
   enum class State : uint8_t { absent, leaving, reading, resident };
   struct Block {
     std::span<const std::byte> bytes;
@@ -111,7 +113,7 @@ class Pager final : public Reclaimer, public MetricSource {
   using Clock = std::chrono::steady_clock;
 
   Block& block(int32_t b) { return blocks_[static_cast<size_t>(b)]; }
-  uint64_t most_bytes() const;
+  uint64_t max_bytes() const;
   void cut_into_blocks(std::span<const std::span<const std::byte>> weights);
   void reserve(std::string_view name);
   uint64_t room_bytes() const { return reservation_.bytes() - fixed_bytes_; }
@@ -121,40 +123,41 @@ class Pager final : public Reclaimer, public MetricSource {
   Pin pin_blocks(std::span<const std::byte> bytes, Use use);
   void unpin(int32_t first, int32_t last);
   void wait_for(Lock& lock, int32_t first, int32_t last);
-  bool make_room(uint64_t bytes, int32_t in_favour_of, Numbers& victims);
-  bool choose_victims(uint64_t keep_bytes, int32_t in_favour_of, Numbers& victims);
+  bool make_room(uint64_t bytes, int32_t replacement, Numbers& victims);
+  bool choose_victims(uint64_t keep_bytes, int32_t replacement, Numbers& victims);
   void drop(Lock& lock, Numbers victims);
   void take(int32_t b, Numbers& taken);
   void replace(Lock& lock, Numbers victims, Numbers taken);
   void begin_request();
   void end_request();
   void hand_over(const Numbers& victims, const Numbers& taken);
-  void settle(int32_t b, bool came);
-  void wake_readers(int32_t news);
-  void read_ahead();
-  bool read_next(Lock& lock);
+  void finish_read(int32_t b, bool ok);
+  void wake_readers(int32_t blocks);
+  void prefetch();
+  bool prefetch_request(Lock& lock);
 
   Budget& budget_;
   PagerOptions options_;
   std::vector<std::span<const std::byte>> runs_;  // neighbouring blocks without a gap
   std::vector<Block> blocks_;                     // by address
-  uint64_t total_bytes_ = 0, fixed_bytes_ = 0, least_bytes_ = 0;
-  Reservation reservation_;  // of what is fixed and of the room for blocks
+  uint64_t total_bytes_ = 0, fixed_bytes_ = 0, min_bytes_ = 0;
+  Reservation reservation_;  // the fixed bytes and the room for blocks
 
   std::atomic<bool> paging_{false};
   mutable std::mutex mutex_;
-  std::condition_variable arrived_, moved_on_;  // a block came, went or could not be read; there is room to read ahead
+  std::condition_variable settled_;    // a block finished leaving or reading, or failed to be read
+  std::condition_variable evictable_;  // there is room for a request of a reader thread
   std::unique_ptr<PagePolicy> policy_;
   std::unique_ptr<BlockReader> reader_;
-  uint64_t resident_bytes_ = 0, read_bytes_ = 0;  // those being read count as resident, those leaving do not
+  uint64_t resident_bytes_ = 0, read_bytes_ = 0;  // blocks being read count as resident, leaving ones do not
   int64_t pins_ = 0, waited_ = 0, read_blocks_ = 0;
   int32_t requests_ = 0;                  // under way
   Clock::time_point began_, busy_since_;  // paging; a request, if one is under way
-  Clock::duration reading_{};             // of requests, up to the last time that none was under way
+  Clock::duration reading_{};             // with requests under way, up to the last moment without any
   std::vector<int32_t> trace_;
   bool stop_ = false;
-  int32_t news_ = 0;     // blocks that were let go since a reader looked for something to do
-  int32_t waiting_ = 0;  // threads that wait for a block
+  int32_t unpinned_ = 0;  // blocks unpinned since a reader thread last looked, at most a request's worth
+  int32_t waiting_ = 0;   // threads in wait_for()
   std::vector<std::thread> readers_;
 };
 

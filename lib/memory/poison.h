@@ -1,4 +1,4 @@
-// Tells AddressSanitizer which bytes nobody may touch now; without it, nothing happens.
+// Tells AddressSanitizer which bytes must not be touched now. Without it, both functions do nothing.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// When loaded things will be used again, judged from when they were: whom to give up, and what comes next.
-// Few things of very different size (models), unlike page_policy.h, which has many blocks of one size.
+// Predicts from past uses when loaded models will be used again: which one to evict, and which one comes next.
+// For a few objects of very different size, unlike page_policy.h, which has many blocks of one size.
 #pragma once
 
 #include <cstdint>
@@ -11,20 +11,20 @@ namespace frugal {
 
 enum class Eviction { predictive, lru };
 
-/// Things are numbered from 0 on. Not thread-safe.
+/// Models are numbered from 0 on. Not thread-safe.
 class UseOrder {
  public:
   explicit UseOrder(Eviction eviction = Eviction::predictive) : eviction_(eviction) {}
 
-  void touch(int32_t thing);
-  /// Of those that may go, the one to give up: with `lru` the one used longest ago, with `predictive` the one whose
-  /// next use is farthest if it keeps its interval. nullopt: none may.
-  std::optional<int32_t> victim(const std::function<bool(int32_t thing)>& may) const;
-  /// What followed the last time that the latest was used; nullopt before that was seen.
+  void touch(int32_t model);
+  /// The model to evict among those that `can_evict` admits: with `lru` the least recently used, with `predictive` the
+  /// one whose next use is farthest if it keeps its interval. nullopt if there is none.
+  std::optional<int32_t> victim(const std::function<bool(int32_t model)>& can_evict) const;
+  /// The model that followed the last time that the latest one was used; nullopt before its second use.
   std::optional<int32_t> next() const;
-  /// How often next() had a say when the next use came, and how often it was right.
+  /// Predictions made, and how many were right.
   int64_t predictions() const { return predictions_; }
-  int64_t right() const { return right_; }
+  int64_t right_predictions() const { return right_; }
 
  private:
   struct Uses {

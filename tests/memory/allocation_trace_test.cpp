@@ -36,7 +36,7 @@ TEST_CASE("what was recorded is read back, with the most that lived at once") {
   using Kind = AllocationEvent::Kind;
   REQUIRE(trace.events.size() == 6);
   CHECK(trace.ids == 2);
-  CHECK(trace.most_live_bytes == 150);
+  CHECK(trace.peak_live_bytes == 150);
   CHECK(trace.events[0].kind == Kind::allocated);
   CHECK(trace.events[0].tag == MemoryTag::activations);
   CHECK(trace.events[2].kind == Kind::grown);
@@ -47,7 +47,7 @@ TEST_CASE("what was recorded is read back, with the most that lived at once") {
 
   const AllocationTrace part = only(trace, MemoryTag::kv_cache);
   CHECK(part.events.size() == 4);
-  CHECK(part.most_live_bytes == 120);
+  CHECK(part.peak_live_bytes == 120);
 }
 
 TEST_CASE("a trace that contradicts itself is refused with its line") {
@@ -55,10 +55,10 @@ TEST_CASE("a trace that contradicts itself is refused with its line") {
     const char *lines, *message;
   };
   for (const Wrong& wrong : {Wrong{"+ 1 io 10 0\n+ 1 io 10 0\n", ":3: an id"},
-                             {"- 4 0\n", ":2: an id that does not live"},
-                             {"+ 1 io 10 0\n- 1 5\n= 1 20 9\n", ":4: an id that does not live"},
+                             {"- 4 0\n", ":2: the id is not allocated"},
+                             {"+ 1 io 10 0\n- 1 5\n= 1 20 9\n", ":4: the id is not allocated"},
                              {"+ 1 io 10 0\n= 1 9 0\n", ":3: memory that grows to less"},
-                             {"+ 1 io 18446744073709551615 0\n", ":2: a size that no machine has"},
+                             {"+ 1 io 18446744073709551615 0\n", ":2: the size is too large for any machine"},
                              {"+ 1 io 99999999999999999999999 0\n", ":2: a number is missing"},
                              {"+ 1 io\n", ":2: a number is missing"},
                              {"+ 1 paper 10 0\n", ":2: an unknown kind"},
@@ -68,7 +68,7 @@ TEST_CASE("a trace that contradicts itself is refused with its line") {
   }
   const TempFolder folder;
   std::ofstream(folder.path() / "other") << "{\"stage\": 1}\n";
-  CHECK(contains(message_of([&] { read_allocation_trace(folder.path() / "other"); }), "no record of allocations"));
+  CHECK(contains(message_of([&] { read_allocation_trace(folder.path() / "other"); }), "not an allocation trace"));
 }
 
 TEST_CASE("a record that cannot be written stops no run") {

@@ -138,9 +138,9 @@ TEST_CASE("a tag has a limit of its own, and the refusal names the key that sets
 TEST_CASE("as much as there is may be asked for") {
   Budget budget(100);
   const Reservation held = budget.reserve(MemoryTag::weights, 70, "weights");
-  CHECK(budget.reserve_up_to(MemoryTag::weights, 50, Budget::Ask::nobody).bytes() == 30);
-  Reservation first = budget.reserve_up_to(MemoryTag::weights, 10, Budget::Ask::nobody);
-  first.absorb(budget.reserve_up_to(MemoryTag::weights, 10, Budget::Ask::nobody));
+  CHECK(budget.reserve_up_to(MemoryTag::weights, 50, Budget::Reclaim::no).bytes() == 30);
+  Reservation first = budget.reserve_up_to(MemoryTag::weights, 10, Budget::Reclaim::no);
+  first.absorb(budget.reserve_up_to(MemoryTag::weights, 10, Budget::Reclaim::no));
   CHECK(first.bytes() == 20);
   first.shrink_to(5);
   CHECK(budget.used_bytes() == 75);
@@ -158,4 +158,19 @@ TEST_CASE("what was available at the start and is not now is refused, but for pa
   CHECK(budget.used_bytes() == 10 * kMiB);
   CHECK_NOTHROW(budget.reserve(MemoryTag::weights, 100 * kMiB, "mapped"));
   CHECK_NOTHROW(budget.reserve(MemoryTag::io, 1000, "a little"));
+}
+
+TEST_CASE("a host's budget lists its devices while they live, and counts none of their bytes") {
+  Budget host(10 * kMiB);
+  CHECK(host.devices().empty());
+  {
+    Budget gpu(host, BudgetLimits{kGiB, {}, {}, "gpu"});
+    const Reservation weights = gpu.reserve(MemoryTag::weights, 100 * kMiB, "weights");
+    REQUIRE(host.devices().size() == 1);
+    CHECK(host.devices()[0].tier == "gpu");
+    CHECK(host.devices()[0].limit_bytes == kGiB);
+    CHECK(host.devices()[0].used_bytes == 100 * kMiB);
+    CHECK(host.used_bytes() == 0);
+  }
+  CHECK(host.devices().empty());
 }

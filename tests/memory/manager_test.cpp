@@ -1,4 +1,4 @@
-// What a manager promises to those who load through it: one copy, gone when it should be, and nothing lost on errors.
+// One copy of each model, unloaded when it should be, and nothing lost on errors.
 #include "memory/manager.h"
 #include "memory/budget.h"
 
@@ -36,9 +36,9 @@ struct World {
     manager.register_loader<Model>(name, [this, bytes] { return std::make_unique<Model>(living, &budget, bytes); });
   }
   void use(const std::string& name) { manager.load<Model>(name); }
-  ManagerStats::Thing thing(const std::string& name) const {
-    for (const ManagerStats::Thing& thing : manager.stats().things)
-      if (thing.name == name) return thing;
+  ManagerStats::Model stats_of(const std::string& name) const {
+    for (const ManagerStats::Model& model : manager.stats().models)
+      if (model.name == name) return model;
     return {};
   }
   std::atomic<int> living{0};
@@ -66,7 +66,7 @@ TEST_CASE("nothing is loaded before it is asked for") {
   CHECK(world.manager.stats().loads == 0);
 }
 
-TEST_CASE("aggressive: the thing goes with the last who holds it, and never two are there one after another") {
+TEST_CASE("aggressive: a model goes with its last user, and two used in turn are never loaded at once") {
   World world(Manager::Mode::aggressive);
   world.add("a");
   world.add("b");
@@ -81,11 +81,11 @@ TEST_CASE("aggressive: the thing goes with the last who holds it, and never two 
   const ManagerStats stats = world.manager.stats();
   CHECK(stats.loads == 4);
   CHECK(stats.unloads == 4);
-  CHECK(stats.most_loaded == 1);
+  CHECK(stats.peak_loaded == 1);
   CHECK(world.budget.used_bytes() == 0);
 }
 
-TEST_CASE("cache: the thing stays and is found again, until it is unloaded") {
+TEST_CASE("cache: a model stays and is found again, until it is unloaded") {
   World world(Manager::Mode::cache);
   world.add("a");
   world.add("b");
@@ -101,7 +101,7 @@ TEST_CASE("cache: the thing stays and is found again, until it is unloaded") {
   CHECK(world.living == 0);
 }
 
-TEST_CASE("what is in use is not unloaded by anybody") {
+TEST_CASE("a model in use is never unloaded") {
   World world(Manager::Mode::cache, 4 * kMiB);
   world.add("a", 3 * kMiB);
   const auto held = world.manager.load<Model>("a");
@@ -113,21 +113,21 @@ TEST_CASE("what is in use is not unloaded by anybody") {
   CHECK(world.living == 1);
 }
 
-TEST_CASE("the budget gets the room of what nobody uses before it refuses") {
+TEST_CASE("the budget evicts unused models before it refuses") {
   World world(Manager::Mode::cache, 4 * kMiB);
   world.add("a", 3 * kMiB);
   world.add("b", 3 * kMiB);
   world.use("a");
   world.use("b");
   CHECK(world.living == 1);
-  CHECK(world.thing("b").loaded);
+  CHECK(world.stats_of("b").loaded);
   CHECK(world.manager.stats().evictions == 1);
   CHECK_NOTHROW(world.budget.reserve(MemoryTag::io, 4 * kMiB, "everything"));
   CHECK(world.living == 0);
 }
 
-TEST_CASE("what a thing of one budget lets go of may itself be one that the budget asks") {
-  // A loaded pack holds a pager, which is a reclaimer: it goes while reclaimers are being asked.
+TEST_CASE("a model that is evicted may destroy a reclaimer of the same budget") {
+  // A loaded pack holds a pager, which is a reclaimer: it is destroyed while reclaimers are being asked.
   struct Inner final : Reclaimer {
     explicit Inner(Budget& budget) : budget_(budget), held(budget.reserve(MemoryTag::weights, kMiB, "inner")) {
       budget_.add(*this);
@@ -143,7 +143,7 @@ TEST_CASE("what a thing of one budget lets go of may itself be one that the budg
   manager.load<Inner>("inner");
   CHECK(budget.used_bytes() == kMiB);
   CHECK_NOTHROW(budget.reserve(MemoryTag::io, 2 * kMiB, "all of it"));
-  CHECK_FALSE(manager.stats().things[0].loaded);
+  CHECK_FALSE(manager.stats().models[0].loaded);
 }
 
 TEST_CASE("a loader that fails leaves nothing behind and may be tried again") {
@@ -162,7 +162,7 @@ TEST_CASE("a loader that fails leaves nothing behind and may be tried again") {
   CHECK(world.living == 1);
 }
 
-TEST_CASE("where memory is out, what nobody uses goes and the loader is asked once more") {
+TEST_CASE("a loader that runs out of memory is tried once more without the unused models") {
   World world(Manager::Mode::cache);
   world.add("idle");
   world.manager.register_loader<Model>("greedy", [&]() -> std::unique_ptr<Model> {
@@ -171,11 +171,11 @@ TEST_CASE("where memory is out, what nobody uses goes and the loader is asked on
   });
   world.use("idle");
   world.use("greedy");
-  CHECK(world.thing("greedy").loaded);
-  CHECK_FALSE(world.thing("idle").loaded);
+  CHECK(world.stats_of("greedy").loaded);
+  CHECK_FALSE(world.stats_of("idle").loaded);
 }
 
-TEST_CASE("unknown names, names that are taken, other types and loaders that ask for themselves are errors") {
+TEST_CASE("unknown names, names that are taken, other types and loaders that load themselves are errors") {
   World world(Manager::Mode::cache);
   world.add("a");
   const Error unknown = error_of([&] { world.use("b"); });
@@ -187,7 +187,7 @@ TEST_CASE("unknown names, names that are taken, other types and loaders that ask
   CHECK(error_of([&] { world.manager.load<int>("self"); }).code() == Code::internal);
 }
 
-TEST_CASE("a loader may load what it builds on") {
+TEST_CASE("a loader may load another model") {
   World world(Manager::Mode::aggressive);
   world.add("base");
   struct Built {
@@ -212,21 +212,22 @@ TEST_CASE("cleaning up happens above the limit only") {
   CHECK(world.living == 0);
 }
 
-TEST_CASE("what is expected is brought near once for each load, and its failure is nobody's") {
-  std::atomic<int> brought = 0;
+TEST_CASE("a model is prefetched once for each load, and a failure of that is ignored") {
+  std::atomic<int> prefetches = 0;
   Manager manager(Manager::Mode::aggressive);
   manager.register_loader<int>(
       "a", [] { return std::make_unique<int>(1); },
       [&] {
-        ++brought;
+        ++prefetches;
         throw Error(Code::io, "no disk");
       });
-  manager.expect("a");
-  manager.expect("a");
+  manager.prefetch("a");
+  manager.prefetch("a");
   manager.load<int>("a");
-  manager.expect("a");
-  for (int tries = 0; brought < 2 && tries < 1000; ++tries) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  CHECK(brought == 2);
+  manager.prefetch("a");
+  for (int tries = 0; prefetches < 2 && tries < 1000; ++tries)
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  CHECK(prefetches == 2);
   CHECK(manager.stats().prefetches == 2);
 }
 
@@ -254,7 +255,7 @@ TEST_CASE("many threads share one copy while any holds it") {
   CHECK(stats.unloads == stats.loads);
 }
 
-TEST_CASE("in a round of three models with room for two, foretelling loads less than least recently used") {
+TEST_CASE("in a round of three models with room for two, the predictive eviction loads less than LRU") {
   // A question that drafts, embeds, ranks and writes: the generator comes twice in a round.
   const std::vector<std::string> round = {"generator", "embedder", "reranker"};
   const auto loads = [&](Eviction eviction) {
@@ -265,12 +266,12 @@ TEST_CASE("in a round of three models with room for two, foretelling loads less 
     return world.manager.stats();
   };
   const ManagerStats lru = loads(Eviction::lru), predictive = loads(Eviction::predictive);
-  CHECK(lru.loads == 60);         // what was used longest ago is what comes next
+  CHECK(lru.loads == 60);         // the least recently used model is the next one
   CHECK(predictive.loads <= 33);  // Belady's optimum: 3 and then every second use of the two that share a place
   CHECK(predictive.right_predictions >= predictive.predictions * 9 / 10);
 }
 
-TEST_CASE("what the manager did is told by the registry, after its end too") {
+TEST_CASE("the registry reports the manager's counts, after its end too") {
   const auto figure = [](const std::string& name) {
     for (const Metric& metric : metric_registry().collect())
       if (metric.name == name) return metric.part;
@@ -286,15 +287,17 @@ TEST_CASE("what the manager did is told by the registry, after its end too") {
   CHECK(figure("frugal_model_loads_total") == before + 1);
 }
 
-TEST_CASE("a manager tells the memory of the process and what is reserved on devices") {
-  Manager manager(Manager::Mode::cache);
+TEST_CASE("a manager reports the memory of the process and of its budget's devices") {
+  Budget host, other;
+  Manager manager(Manager::Mode::cache, &host);
   manager.register_loader<std::vector<char>>("large",
                                              [] { return std::make_unique<std::vector<char>>(64 << 20, 'x'); });
   const ManagerStats before = manager.stats();
   CHECK(before.gpu_bytes == 0);
   manager.load<std::vector<char>>("large");
   CHECK(manager.stats().ram_bytes >= before.ram_bytes + (32 << 20));
-  Budget gpu(BudgetLimits{kGiB, {}, {}, "gpu"});
+  Budget gpu(host, BudgetLimits{kGiB, {}, {}, "gpu"}), elsewhere(other, BudgetLimits{kGiB, {}, {}, "gpu"});
+  const Reservation not_ours = elsewhere.reserve(MemoryTag::weights, kMiB, "weights");
   const Reservation weights = gpu.reserve(MemoryTag::weights, 5 * kMiB, "weights"),
                     keys = gpu.reserve(MemoryTag::kv_cache, kMiB, "keys");
   CHECK(manager.stats().gpu_bytes == 6 * kMiB);

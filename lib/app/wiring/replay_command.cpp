@@ -23,12 +23,12 @@ constexpr int kReplaySchema = 1;
 struct Comparison {
   std::string kind;
   size_t operations = 0;
-  uint64_t most_live_bytes = 0;
+  uint64_t peak_live_bytes = 0;
   std::vector<ReplayResult> results;
 };
 
 Comparison compare(std::string kind, const AllocationTrace& trace) {
-  Comparison comparison{std::move(kind), trace.events.size(), trace.most_live_bytes, {}};
+  Comparison comparison{std::move(kind), trace.events.size(), trace.peak_live_bytes, {}};
   for (const ReplayAllocator allocator : kReplayAllocators)
     if (const std::optional<ReplayResult> result = replay(trace, allocator)) comparison.results.push_back(*result);
   return comparison;
@@ -50,12 +50,12 @@ Json comparison_json(const Comparison& comparison) {
   for (const ReplayResult& result : comparison.results)
     allocators.push_back({{"allocator", to_string(result.allocator)},
                           {"peak_bytes", result.peak_bytes},
-                          {"fragmentation", result.fragmentation(comparison.most_live_bytes)},
+                          {"fragmentation", result.fragmentation(comparison.peak_live_bytes)},
                           {"left_bytes", result.left_bytes},
                           {"ns_per_operation", result.ns_per_operation}});
   return {{"kind", comparison.kind},
           {"operations", comparison.operations},
-          {"most_live_bytes", comparison.most_live_bytes},
+          {"peak_live_bytes", comparison.peak_live_bytes},
           {"allocators", allocators}};
 }
 
@@ -71,9 +71,9 @@ std::string comparison_table(const std::vector<Comparison>& comparisons) {
                {"ns each", right}});
   for (const Comparison& comparison : comparisons)
     for (const ReplayResult& result : comparison.results)
-      table.add({comparison.kind, std::to_string(comparison.operations), format_bytes(comparison.most_live_bytes),
+      table.add({comparison.kind, std::to_string(comparison.operations), format_bytes(comparison.peak_live_bytes),
                  std::string(to_string(result.allocator)), format_bytes(result.peak_bytes),
-                 fmt::format("{:.1f}%", 100 * result.fragmentation(comparison.most_live_bytes)),
+                 fmt::format("{:.1f}%", 100 * result.fragmentation(comparison.peak_live_bytes)),
                  format_bytes(result.left_bytes), fmt::format("{:.0f}", result.ns_per_operation)});
   return table.text();
 }

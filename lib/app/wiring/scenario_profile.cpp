@@ -110,8 +110,8 @@ StageProfile ScenarioProfiler::profile(const ScenarioStage& stage) {
 
 void ScenarioProfiler::load(const ScenarioStage& stage) {
   const ManagerStats before = manager_.stats();
-  if (std::none_of(before.things.begin(), before.things.end(),
-                   [&](const ManagerStats::Thing& thing) { return thing.name == stage.model; }))
+  if (std::none_of(before.models.begin(), before.models.end(),
+                   [&](const ManagerStats::Model& model) { return model.name == stage.model; }))
     manager_.register_loader<LoadedModel>(stage.model, [this, model = stage.model] { return open(model); });
   loaded_[stage.model] = manager_.load<LoadedModel>(stage.model);
   if (manager_.stats().hits > before.hits) note_ = "kept since its unload";

@@ -21,13 +21,13 @@
 namespace frugal {
 namespace {
 
-// Rows that one task multiplies at most: as many as the kernels take at once, for a layer's weights are read, and for
-// some instruction sets widened, once a task.
+// At most this many rows in one task, as many as the kernels take at once: each task reads a layer's weights once, and
+// widens them on some instruction sets.
 constexpr int64_t kMaxRowsPerTask = 252;
-// Tasks a thread should have, so that one that loses its core for a moment does not hold up the others.
+// Tasks for each thread, so that a thread that loses its core for a moment does not hold up the others.
 constexpr int64_t kTasksPerThread = 4;
-// Queries that one attention task takes at most, and those it takes where there are few heads to share out. The keys
-// are transposed once a task.
+// At most this many queries in one attention task, and fewer where there are few heads to share out. Each task
+// transposes the keys once.
 constexpr int64_t kMaxQueriesPerTask = 192;
 constexpr int64_t kFewQueriesPerTask = 64;
 // Below this many floats a loop is shorter than waking a worker (about 5 µs).
@@ -44,7 +44,8 @@ Pager::Pin pin_blocks(const PackedWeight& w, int64_t begin, int64_t end, Pager::
   return w.pager->pin({w.data + static_cast<uint64_t>(begin) * block, static_cast<uint64_t>(end - begin) * block}, use);
 }
 
-// A piece of working memory for each thread: whoever is inside a loop holds one, and no more are inside than threads.
+// Working memory for the threads of a loop: a task holds one piece, and there are never more running tasks than
+// threads.
 class Scratch {
  public:
   Scratch(Arena& arena, int threads, int64_t floats) : stride_(floats), taken_(static_cast<size_t>(threads)) {
@@ -137,10 +138,10 @@ class CpuOps final : public Ops {
   void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
   void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                  View out) override;
-  bool has_narrow_heads() const override { return true; }
-  void narrow_heads(View x, const NarrowHeads& to) override;
-  void attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
-                        const NarrowHeads& v, View out) override;
+  bool has_quantized_kv() const override { return true; }
+  void quantize_kv(View x, const QuantizedKv& to) override;
+  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                              const QuantizedKv& k, const QuantizedKv& v, View out) override;
   void activate(Activation f, View x, View out) override;
   void activate_gated(Activation f, View gate, View up, View out) override;
   void add(View a, View b, View out) override;
@@ -170,12 +171,12 @@ class CpuOps final : public Ops {
   void multiply(std::span<const LinearSpec> specs, View x, std::span<const View> outs, View residual);
   void multiply_tile(const LinearTasks::Tile& tile, const LinearSpec& spec, View x,
                      const kernels::QuantizedRows& quantized, View out, View residual);
-  void attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
-              const NarrowHeads& v, View out);
+  void attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const QuantizedKv& k,
+              const QuantizedKv& v, View out);
 
   ThreadPool& threads_;
   Budget* budget_;
-  std::vector<PagePool::Block> owned_;  // weights that came in rows
+  std::vector<PagePool::Block> owned_;  // weights prepared from rows
   Arena arena_;
   const kernels::KernelTable& kernels_;
   std::vector<PackedWeight> weights_;
@@ -208,7 +209,7 @@ void CpuOps::embed(Weight table, std::span<const int32_t> ids, View out) {
   FRUGAL_CHECK(out.rows() == int64_t(ids.size()) && out.cols() == packed.inputs);
   for (int64_t t = 0; t < out.rows(); ++t) {
     const int32_t id = ids[static_cast<size_t>(t)];
-    const Pager::Pin pin = pin_blocks(packed, id / kOutputBlock, id / kOutputBlock + 1, Pager::Use::here_and_there);
+    const Pager::Pin pin = pin_blocks(packed, id / kOutputBlock, id / kOutputBlock + 1, Pager::Use::random);
     unpack_output(packed, id, {out.row<float>(t), static_cast<size_t>(packed.inputs)});
   }
 }
@@ -326,14 +327,14 @@ void CpuOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan>
   attend(spec, spans, q, {k, {}}, {v, {}}, out);
 }
 
-void CpuOps::attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
-                              const NarrowHeads& k, const NarrowHeads& v, View out) {
+void CpuOps::attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                                    const QuantizedKv& k, const QuantizedKv& v, View out) {
   FRUGAL_CHECK(k.rows.dtype == DType::f16 || (k.rows.dtype == DType::i8 && k.scales.cols() == spec.num_kv_heads));
   FRUGAL_CHECK(k.scales.shape == v.scales.shape);
   attend(spec, spans, q, k, v, out);
 }
 
-void CpuOps::narrow_heads(View x, const NarrowHeads& to) {
+void CpuOps::quantize_kv(View x, const QuantizedKv& to) {
   FRUGAL_CHECK(x.shape == to.rows.shape);
   if (to.rows.dtype == DType::f16) {
     for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
@@ -353,7 +354,7 @@ void CpuOps::narrow_heads(View x, const NarrowHeads& to) {
 }
 
 // The keys or values of one head from row `first` on.
-kernels::HeadRows head_rows(const NarrowHeads& heads, int64_t first, int64_t head, int64_t head_dim) {
+kernels::HeadRows head_rows(const QuantizedKv& heads, int64_t first, int64_t head, int64_t head_dim) {
   const View& rows = heads.rows;
   const std::byte* at = static_cast<const std::byte*>(rows.data) +
                         static_cast<uint64_t>(first * rows.row_stride + head * head_dim) * element_bytes(rows.dtype);
@@ -362,8 +363,8 @@ kernels::HeadRows head_rows(const NarrowHeads& heads, int64_t first, int64_t hea
 }
 
 // A task is a run of queries and one head. f32 keys and values come without scales too.
-void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
-                    const NarrowHeads& v, View out) {
+void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const QuantizedKv& k,
+                    const QuantizedKv& v, View out) {
   FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
   FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim);
   FRUGAL_CHECK(k.rows.cols() == spec.num_kv_heads * spec.head_dim && v.rows.cols() == k.rows.cols());

@@ -9,7 +9,7 @@
 namespace frugal {
 namespace {
 
-// Of a weight that does not stay, on the device at a time. Large enough that a product is worth its call.
+// Bytes of a streamed weight on the device at a time. Large enough that a product is worth its call.
 constexpr uint64_t kSliceBytes = 8 * kMiB;
 
 WeightRows rows_of(const PackedWeight& weight, std::vector<float>& block) {
@@ -48,7 +48,7 @@ DeviceWeights::~DeviceWeights() {
   if (budget_) budget_->remove(*this);
 }
 
-// A block of outputs at a time: the weight is never there twice.
+// A block of outputs at a time, so that the device never holds the weight twice.
 DeviceWeights::OnDevice DeviceWeights::make(int64_t first_output, int64_t outputs, const WeightRows& weight) {
   int64_t id = -1;
   check_(plugin_.make_weight(context_, outputs, weight.inputs, &id), "make_weight");
@@ -73,7 +73,7 @@ int64_t DeviceWeights::add(const PackedWeight& weight) {
   FRUGAL_CHECK(weight.data && is_linear(weight.dtype));
   Entry entry{weight, {}, {}};
   const uint64_t bytes = bytes_of(weight.outputs, weight.inputs);
-  if (budget_) entry.reservation = budget_->reserve_up_to(MemoryTag::weights, bytes, Budget::Ask::nobody);
+  if (budget_) entry.reservation = budget_->reserve_up_to(MemoryTag::weights, bytes, Budget::Reclaim::no);
   if (budget_ && entry.reservation.bytes() < bytes)
     entry.reservation.release();
   else
@@ -81,12 +81,12 @@ int64_t DeviceWeights::add(const PackedWeight& weight) {
   return keep(std::move(entry));
 }
 
-// The device may have less than the budget says: others use it too.
+// The device may have less than the budget says, because other processes use it.
 void DeviceWeights::try_to_place(Entry& entry) {
   std::vector<float> block;
   const std::lock_guard lock(mutex_);
   try {
-    entry.there = make(0, entry.packed.outputs, rows_of(entry.packed, block));
+    entry.resident = make(0, entry.packed.outputs, rows_of(entry.packed, block));
   } catch (const Error& error) {
     if (error.code() != Code::over_budget) throw;
     entry.reservation.release();
@@ -100,24 +100,24 @@ int64_t DeviceWeights::add(const WeightRows& weight) {
                                          "weights of the plugin's backend");
   {
     const std::lock_guard lock(mutex_);
-    entry.there = make(0, weight.outputs, weight);
+    entry.resident = make(0, weight.outputs, weight);
   }
   return keep(std::move(entry));
 }
 
 void DeviceWeights::use(int64_t weight, const Use& use) {
-  PackedWeight gone;
+  PackedWeight absent;
   {
     const std::lock_guard lock(mutex_);
     const Entry& entry = entries_[static_cast<size_t>(weight)];
     ++uses_;
-    if (entry.there) {
+    if (entry.resident) {
       ++resident_uses_;
-      return use(entry.there.id(), 0, entry.packed.outputs);
+      return use(entry.resident.id(), 0, entry.packed.outputs);
     }
-    gone = entry.packed;
+    absent = entry.packed;
   }
-  stream(gone, use);
+  stream(absent, use);
 }
 
 bool DeviceWeights::read_rows(int64_t index, std::span<const int32_t> ids, std::vector<float>& rows) const {
@@ -125,7 +125,7 @@ bool DeviceWeights::read_rows(int64_t index, std::span<const int32_t> ids, std::
   {
     const std::lock_guard lock(mutex_);
     const Entry& entry = entries_[static_cast<size_t>(index)];
-    if (entry.there) return false;
+    if (entry.resident) return false;
     weight = entry.packed;
   }
   const auto inputs = static_cast<size_t>(weight.inputs);
@@ -161,8 +161,8 @@ uint64_t DeviceWeights::reclaim(uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   uint64_t got = 0;
   for (auto entry = entries_.rbegin(); entry != entries_.rend() && got < bytes; ++entry) {
-    if (!entry->there || !entry->packed.data) continue;
-    entry->there.release();
+    if (!entry->resident || !entry->packed.data) continue;
+    entry->resident.release();
     got += entry->reservation.bytes();
     entry->reservation.release();
   }
@@ -173,12 +173,12 @@ void DeviceWeights::report(MetricSink& sink) const {
   const std::lock_guard lock(mutex_);
   uint64_t resident_bytes = 0;
   for (const Entry& entry : entries_)
-    if (entry.there) resident_bytes += bytes_of(entry.packed.outputs, entry.packed.inputs);
-  sink.gauge("frugal_device_weight_bytes", "Weights that stay on a plugin's device",
+    if (entry.resident) resident_bytes += bytes_of(entry.packed.outputs, entry.packed.inputs);
+  sink.gauge("frugal_device_weight_bytes", "Weights resident on a plugin's device",
              static_cast<double>(resident_bytes));
-  sink.counter("frugal_device_streamed_bytes_total", "Weights brought to a plugin's device for one use",
+  sink.counter("frugal_device_streamed_bytes_total", "Weights streamed to a plugin's device for one use",
                static_cast<double>(streamed_bytes_));
-  sink.ratio("frugal_device_hit_ratio", "Share of the uses of weights that found them on the plugin's device",
+  sink.ratio("frugal_device_hit_ratio", "Share of the uses of a weight that found it on the plugin's device",
              static_cast<double>(resident_uses_), static_cast<double>(uses_));
 }
 

@@ -1,7 +1,6 @@
-// Weights of a plugin's backend: on its device while their budget has room, and brought there for each use where it has
-// none, so that a model larger than the device's memory runs. Which stay is decided by the budget alone, in the order
-// they were prepared: weights are used in a cycle, where any choice is as good and changing it is worse
-// (docs/design/0019, 0023).
+// Weights of a plugin's backend: resident on its device while their budget has room, else streamed to it for each use,
+// so that a model larger than the device's memory runs. The first weights that fit stay: weights are used in a cycle,
+// where any choice is as good as another and changing it is worse (docs/design/0019, 0023).
 #pragma once
 
 #include <cstdint>
@@ -17,12 +16,12 @@
 
 namespace frugal {
 
-/// Thread-safe beside reclaim(); otherwise of one thread, like the context.
+/// reclaim() may be called from any thread; the rest belongs to one thread, like the context.
 class DeviceWeights final : public Reclaimer, public MetricSource {
  public:
-  /// A weight, or a run of its outputs, is on the device as `id` while this is called.
+  /// Called while a weight, or a run of its outputs, is on the device as `id`.
   using Use = std::function<void(int64_t id, int64_t first_output, int64_t outputs)>;
-  /// Throws what a status of the plugin that is not FRUGAL_OK means.
+  /// Throws the Error for a status of the plugin other than FRUGAL_OK.
   using Check = std::function<void(int32_t status, const char* operation)>;
 
   /// Borrows all; `budget` may be null: no limit. element_bytes: of a weight on the device.
@@ -32,23 +31,24 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
   DeviceWeights(const DeviceWeights&) = delete;
   DeviceWeights& operator=(const DeviceWeights&) = delete;
 
-  /// Number of the weight for use(). The packed data is borrowed: it is read again for each use if it does not stay.
+  /// Returns the number for use(). Borrows the packed data, which is read again for each use of a weight that is not
+  /// resident.
   int64_t add(const PackedWeight& weight);
-  /// Rows are there only now, so these stay. Throws Error(over_budget).
+  /// These stay resident, because their rows can be read only now. Throws Error(over_budget).
   int64_t add(const WeightRows& weight);
-  /// Calls `use` for all of it where it stays, else for a few MiB of its outputs after another. Throws
-  /// Error(over_budget) if there is no room even for those.
+  /// Calls `use` once for a resident weight, else for a few MiB of its outputs at a time. Throws Error(over_budget) if
+  /// there is no room even for those.
   void use(int64_t weight, const Use& use);
-  /// Rows `ids` of a weight that is not on the device, from the host: [ids, inputs]. False, and nothing is read, if it
-  /// is there.
+  /// Rows `ids` of a weight that is not resident, from the host: [ids, inputs]. False, and reads nothing, if it is
+  /// resident.
   bool read_rows(int64_t weight, std::span<const int32_t> ids, std::vector<float>& rows) const;
 
-  /// Takes weights from the device, the last first.
+  /// Evicts weights from the device, the last first.
   uint64_t reclaim(uint64_t bytes) override;
   void report(MetricSink& sink) const override;
 
  private:
-  /// A weight in the plugin, given up with this.
+  /// A weight in the plugin, released by the destructor.
   class OnDevice {
    public:
     OnDevice() = default;
@@ -67,8 +67,8 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
     int64_t id_ = -1;
   };
   struct Entry {
-    PackedWeight packed;  // data null: its shape only, there are no rows to read again
-    OnDevice there;
+    PackedWeight packed;  // data null: the shape only, it cannot be read again
+    OnDevice resident;
     Reservation reservation;
   };
 
@@ -85,11 +85,11 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
   uint64_t element_bytes_;
   Budget* budget_;
   Check check_;
-  // Held while the plugin's weights are used. Nothing is reserved under it: another's reservation may be waiting for
-  // it in reclaim().
+  // Held while the plugin's weights are used. Nothing is reserved under it, because reclaim() waits for it during the
+  // reservations of other objects.
   mutable std::mutex mutex_;
   std::vector<Entry> entries_;
-  uint64_t streamed_bytes_ = 0;  // brought to the device for one use, ever
+  uint64_t streamed_bytes_ = 0;  // since the start
   int64_t uses_ = 0, resident_uses_ = 0;
 };
 

@@ -15,7 +15,7 @@ namespace frugal {
 namespace {
 
 // In the memory of this process: rows never move.
-class PooledRows final : public HeldRows {
+class PooledRows final : public KvRows {
  public:
   PooledRows(PagePool& pool, std::span<const uint64_t> row_bytes, int64_t capacity)
       : row_bytes_(row_bytes.begin(), row_bytes.end()), arrays_(pool, bytes_of(capacity)), recorded_(row_bytes.size()) {
@@ -57,16 +57,16 @@ class PooledRows final : public HeldRows {
 
 }  // namespace
 
-std::unique_ptr<HeldRows> Ops::hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) {
+std::unique_ptr<KvRows> Ops::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) {
   return std::make_unique<PooledRows>(pool_of(MemoryTag::kv_cache, budget), row_bytes, capacity);
 }
 
-void Ops::narrow_heads(View, const NarrowHeads&) {
+void Ops::quantize_kv(View, const QuantizedKv&) {
   throw Error(Code::internal, fmt::format("{}: keys and values are f32 only", name()));
 }
 
-void Ops::attention_narrow(const AttentionSpec&, std::span<const AttentionSpan>, View, const NarrowHeads&,
-                           const NarrowHeads&, View) {
+void Ops::attention_quantized_kv(const AttentionSpec&, std::span<const AttentionSpan>, View, const QuantizedKv&,
+                                 const QuantizedKv&, View) {
   throw Error(Code::internal, fmt::format("{}: keys and values are f32 only", name()));
 }
 

@@ -77,24 +77,24 @@ struct AttentionSpec {
   bool causal = false;  // query i of a span sees its first kv_tokens − q_tokens + i + 1 keys
 };
 
-/// Keys or values of a cache in fewer bits. rows: f16 or i8 [tokens, kv_heads · head_dim]; scales, of i8 only: f32
-/// [tokens, kv_heads], one for each token and head.
-struct NarrowHeads {
+/// Keys or values of a cache in f16 or quantised to i8. rows: f16 or i8 [tokens, kv_heads · head_dim]; scales, of i8
+/// only: f32 [tokens, kv_heads], one for each token and head.
+struct QuantizedKv {
   View rows;
   View scales;
 };
 
 enum class Pooling { mean, cls, last };
 
-/// Rows of several arrays in a backend's memory, uninitialised: they outlive every scope and grow together, each array
-/// contiguous. A key-value cache's.
-class HeldRows {
+/// Rows of a key-value cache: several arrays in a backend's memory, uninitialised, which outlive every scope and grow
+/// together, each array contiguous.
+class KvRows {
  public:
-  virtual ~HeldRows() = default;
-  /// Room for `rows` of each array. What is there stays, but may move. Throws Error(over_budget); what was there before
-  /// is there still.
+  virtual ~KvRows() = default;
+  /// Makes room for `rows` of each array. Existing rows keep their values, but may move. Throws Error(over_budget), and
+  /// leaves the arrays as they were.
   virtual void grow_to(int64_t rows) = 0;
-  /// Throws Error(over_budget) if there is no room for `rows` now, where that can be told beforehand; grows nothing.
+  /// Throws Error(over_budget) if there is no room for `rows` now, where the backend can know; grows nothing.
   virtual void check_room(int64_t rows) const = 0;
   virtual std::byte* row(size_t array, int64_t row) const = 0;
 };
@@ -113,7 +113,7 @@ class Ops {
   /// The same from rows, which are copied into memory of the backend's own.
   virtual Weight prepare(const WeightRows& weight) = 0;
 
-  /// Working memory of the forward pass, uninitialised; given up by the Scope that encloses it.
+  /// Working memory of the forward pass, uninitialised; released by the Scope that encloses it.
   virtual View allocate(Shape shape) = 0;
   class Scope {
    public:
@@ -127,7 +127,8 @@ class Ops {
     Arena::Mark mark_;
   };
   /// Counts as kv_cache in `budget` (may be null). The rows must not outlive the backend. row_bytes: of each array.
-  virtual std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget);
+  virtual std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                                   Budget* budget);
   virtual void upload(std::span<const float> from, View to) = 0;
   virtual void download(View from, std::span<float> to) = 0;
 
@@ -145,13 +146,13 @@ class Ops {
                     int64_t head_dim) = 0;
   virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                          View out) = 0;
-  /// Keys and values in fewer bits: not every backend has them. Where it has not, the other two throw Error(internal).
-  virtual bool has_narrow_heads() const { return false; }
+  /// Whether the backend supports quantised keys and values; if not, the next two throw Error(internal).
+  virtual bool has_quantized_kv() const { return false; }
   /// x: f32 [tokens, kv_heads · head_dim]. f16: rounded to nearest even, beyond its range ±65,504. i8: symmetric, scale
   /// = max|x| / 127 over a token's head, round to nearest even.
-  virtual void narrow_heads(View x, const NarrowHeads& to);
-  virtual void attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
-                                const NarrowHeads& k, const NarrowHeads& v, View out);
+  virtual void quantize_kv(View x, const QuantizedKv& to);
+  virtual void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                                      const QuantizedKv& k, const QuantizedKv& v, View out);
   virtual void activate(Activation f, View x, View out) = 0;
   virtual void activate_gated(Activation f, View gate, View up, View out) = 0;
   virtual void add(View a, View b, View out) = 0;

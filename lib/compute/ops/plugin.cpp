@@ -99,7 +99,7 @@ class TableOps final : public PluginOps {
     check(plugin_.open(&how, &context), "open");
     context_ = {context, plugin_.close};
     check(plugin_.device(context_.get(), &device_), "device");
-    if (!device_.is_host) device_budget_.emplace(device_limits(backend));
+    if (!device_.is_host) device_budget_.emplace(budget ? *budget : Budget::unlimited(), device_limits(backend));
     weights_.emplace(plugin_, context_.get(), backend.precision == Backend::Precision::fp32 ? 4 : 2, device_budget(),
                      [this](int32_t status, const char* operation) { check(status, operation); });
     name_ = device_.is_host ? plugin_.name : fmt::format("{}:{}", plugin_.name, device_.name);
@@ -112,7 +112,8 @@ class TableOps final : public PluginOps {
   Weight prepare(const PackedWeight& weight) override { return {weights_->add(weight), weight.outputs, weight.inputs}; }
   Weight prepare(const WeightRows& weight) override { return {weights_->add(weight), weight.outputs, weight.inputs}; }
   View allocate(Shape shape) override;
-  std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
+  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                           Budget* budget) override;
   /// On a device, uninitialised, reserved in its budget.
   std::shared_ptr<std::byte> device_block(MemoryTag tag, uint64_t bytes, std::string_view what);
   void check_device_room(uint64_t bytes) { device_budget_->reserve(MemoryTag::kv_cache, bytes, kDeviceRows); }
@@ -232,7 +233,7 @@ std::shared_ptr<std::byte> TableOps::device_block(MemoryTag tag, uint64_t bytes,
 }
 
 // On a device memory does not grow where it lies: rows, all of floats, are copied to a larger block.
-class DeviceRows final : public HeldRows {
+class DeviceRows final : public KvRows {
  public:
   DeviceRows(TableOps& ops, std::span<const uint64_t> row_bytes, int64_t capacity) : ops_(ops), capacity_(capacity) {
     for (const uint64_t bytes : row_bytes) arrays_.push_back({nullptr, bytes});
@@ -272,8 +273,9 @@ class DeviceRows final : public HeldRows {
   int64_t rows_ = 0, capacity_;
 };
 
-std::unique_ptr<HeldRows> TableOps::hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) {
-  if (device_.is_host) return PluginOps::hold_rows(row_bytes, capacity, budget);
+std::unique_ptr<KvRows> TableOps::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                                   Budget* budget) {
+  if (device_.is_host) return PluginOps::allocate_kv_rows(row_bytes, capacity, budget);
   return std::make_unique<DeviceRows>(*this, row_bytes, capacity);
 }
 

@@ -154,9 +154,9 @@ void play(const AllocationTrace& trace, Player& player, AfterEvent&& after_event
 
 void check_room(const AllocationTrace& trace) {
   const uint64_t available = read_system_memory().available_bytes();
-  if (trace.most_live_bytes < available / 2) return;
+  if (trace.peak_live_bytes < available / 2) return;
   throw Error(Code::over_budget, fmt::format("the trace needs at least {}, {} are available",
-                                             format_bytes(trace.most_live_bytes), format_bytes(available)));
+                                             format_bytes(trace.peak_live_bytes), format_bytes(available)));
 }
 
 }  // namespace
@@ -166,9 +166,9 @@ std::string_view to_string(ReplayAllocator allocator) {
   return allocator == ReplayAllocator::page_pool ? "page_pool" : "arena";
 }
 
-double ReplayResult::fragmentation(uint64_t most_live_bytes) const {
-  if (peak_bytes <= most_live_bytes) return 0;
-  return 1 - static_cast<double>(most_live_bytes) / static_cast<double>(peak_bytes);
+double ReplayResult::fragmentation(uint64_t peak_live_bytes) const {
+  if (peak_bytes <= peak_live_bytes) return 0;
+  return 1 - static_cast<double>(peak_live_bytes) / static_cast<double>(peak_bytes);
 }
 
 std::optional<ReplayResult> replay(const AllocationTrace& trace, ReplayAllocator allocator) {

@@ -23,7 +23,7 @@ struct ReplayResult {
   uint64_t left_bytes = 0;  // the same after everything was freed
   double ns_per_operation = 0;
   /// Share of the peak beyond the bytes that the program had allocated.
-  double fragmentation(uint64_t most_live_bytes) const;
+  double fragmentation(uint64_t peak_live_bytes) const;
 };
 
 /// nullopt for an arena if the trace's frees are not LIFO (several threads recorded it). Throws Error(over_budget) if

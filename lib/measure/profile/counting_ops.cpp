@@ -115,9 +115,9 @@ void CountingOps::rewind(Arena::Mark mark) {
 namespace {
 
 // The real ones, so that they grow as they do in earnest; whoever watches is told when they are gone.
-class WatchedRows final : public HeldRows {
+class WatchedRows final : public KvRows {
  public:
-  WatchedRows(std::unique_ptr<HeldRows> rows, std::function<void()> gone)
+  WatchedRows(std::unique_ptr<KvRows> rows, std::function<void()> gone)
       : rows_(std::move(rows)), gone_(std::move(gone)) {}
   ~WatchedRows() override { gone_(); }
   void grow_to(int64_t rows) override { rows_->grow_to(rows); }
@@ -125,15 +125,15 @@ class WatchedRows final : public HeldRows {
   std::byte* row(size_t array, int64_t row) const override { return rows_->row(array, row); }
 
  private:
-  std::unique_ptr<HeldRows> rows_;
+  std::unique_ptr<KvRows> rows_;
   std::function<void()> gone_;
 };
 
 }  // namespace
 
-std::unique_ptr<HeldRows> CountingOps::hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                                 Budget* budget) {
-  std::unique_ptr<HeldRows> rows = Ops::hold_rows(row_bytes, capacity, budget);
+std::unique_ptr<KvRows> CountingOps::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                                      Budget* budget) {
+  std::unique_ptr<KvRows> rows = Ops::allocate_kv_rows(row_bytes, capacity, budget);
   std::vector<uintptr_t> begins;
   for (size_t i = 0; i < row_bytes.size(); ++i) {
     begins.push_back(reinterpret_cast<uintptr_t>(rows->row(i, 0)));
@@ -244,14 +244,14 @@ void CountingOps::attention(const AttentionSpec& spec, std::span<const Attention
   write(out);
 }
 
-void CountingOps::narrow_heads(View x, const NarrowHeads& to) {
+void CountingOps::quantize_kv(View x, const QuantizedKv& to) {
   operate({x});
   write(to.rows);
   if (to.scales) write(to.scales);
 }
 
-void CountingOps::attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
-                                   const NarrowHeads& k, const NarrowHeads& v, View out) {
+void CountingOps::attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                                         const QuantizedKv& k, const QuantizedKv& v, View out) {
   attention(spec, spans, q, k.rows, v.rows, out);
 }
 

@@ -55,7 +55,8 @@ class CountingOps final : public Ops {
   Weight prepare(const PackedWeight& weight) override;
   Weight prepare(const WeightRows& weight) override;
   View allocate(Shape shape) override;
-  std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
+  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                           Budget* budget) override;
   void upload(std::span<const float> from, View to) override;
   void download(View from, std::span<float> to) override;
   void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
@@ -67,10 +68,10 @@ class CountingOps final : public Ops {
   void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
   void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                  View out) override;
-  bool has_narrow_heads() const override { return true; }
-  void narrow_heads(View x, const NarrowHeads& to) override;
-  void attention_narrow(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const NarrowHeads& k,
-                        const NarrowHeads& v, View out) override;
+  bool has_quantized_kv() const override { return true; }
+  void quantize_kv(View x, const QuantizedKv& to) override;
+  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                              const QuantizedKv& k, const QuantizedKv& v, View out) override;
   void activate(Activation f, View x, View out) override;
   void activate_gated(Activation f, View gate, View up, View out) override;
   void add(View a, View b, View out) override;

@@ -14,7 +14,7 @@ uint64_t laid_out_bytes(const TensorLifetime& tensor) {
   return round_up(tensor.bytes, PagePool::kAlignment);
 }
 
-uint64_t most_live_bytes(std::span<const TensorLifetime> tensors) {
+uint64_t peak_live_bytes(std::span<const TensorLifetime> tensors) {
   std::map<int64_t, int64_t> changes;  // by operation
   for (const TensorLifetime& tensor : tensors) {
     const auto bytes = static_cast<int64_t>(laid_out_bytes(tensor));
@@ -49,7 +49,7 @@ uint64_t best_gap(std::span<const Placed> placed, uint64_t bytes) {
 LifetimePlan plan_lifetimes(std::span<const TensorLifetime> tensors) {
   LifetimePlan plan;
   plan.offsets.resize(tensors.size());
-  plan.most_live_bytes = most_live_bytes(tensors);
+  plan.peak_live_bytes = peak_live_bytes(tensors);
   std::vector<size_t> by_size(tensors.size());
   std::iota(by_size.begin(), by_size.end(), size_t(0));
   std::stable_sort(by_size.begin(), by_size.end(),

@@ -18,7 +18,7 @@ struct TensorLifetime {
 struct LifetimePlan {
   std::vector<uint64_t> offsets;  // one per tensor; tensors that are live at once do not overlap
   uint64_t planned_bytes = 0;     // memory that the offsets need
-  uint64_t most_live_bytes = 0;   // maximum live at once: no layout needs less
+  uint64_t peak_live_bytes = 0;   // maximum live at once: no layout needs less
 };
 
 /// Greedy by size (Pisarchyk & Lee 2020, "Efficient memory management for deep neural net inference"): the largest

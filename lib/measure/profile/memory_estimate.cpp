@@ -43,7 +43,7 @@ int32_t ordinary_token(const Tokenizer& tokenizer, int64_t vocab) {
 
 ActivationLayout layout_of(const ForwardPass& pass) {
   const LifetimePlan plan = plan_lifetimes(pass.tensors);
-  return {pass.arena_bytes, plan.planned_bytes, plan.most_live_bytes};
+  return {pass.arena_bytes, plan.planned_bytes, plan.peak_live_bytes};
 }
 
 }  // namespace

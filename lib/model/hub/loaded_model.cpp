@@ -30,7 +30,7 @@ LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops>
   if (mode == LoadMode::stream && !device()) {
     FRUGAL_CHECK(budget != nullptr);
     PagerOptions windowed = paging;
-    windowed.most_resident_bytes = 0;
+    windowed.max_resident_bytes = 0;
     pack_->page(*budget, windowed);
   }
   open(PackSource(*pack_));

@@ -72,7 +72,7 @@ class PackModels : public Models {
     if (!memory.prefix_folder.empty()) prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, options.budget);
     manager_.register_loader<OpenEmbedder>(
         "embedder", [this] { return std::make_unique<OpenEmbedder>(paths_.embedder(), options_, pool()); },
-        [this] { bring_embedder_near(); });
+        [this] { prefetch_embedder(); });
     manager_.register_loader<OpenGenerator>("generator", [this] {
       return std::make_unique<OpenGenerator>(paths_.generator(), options_, pool(), prefixes_ ? &*prefixes_ : nullptr);
     });
@@ -88,7 +88,7 @@ class PackModels : public Models {
     return {open, open->generator.get()};
   }
 
-  void expect_embedder() override { manager_.expect("embedder"); }
+  void expect_embedder() override { manager_.prefetch("embedder"); }
 
   int64_t generator_parameters() override {
     if (parameters_ < 0) parameters_ = count_parameters();
@@ -128,7 +128,7 @@ class PackModels : public Models {
     }
   }
   // Not where it would not stay.
-  void bring_embedder_near() const {
+  void prefetch_embedder() const {
     const std::filesystem::path file = paths_.embedder();
     const Budget* budget = options_.budget;
     if (budget && budget->limited() && std::filesystem::file_size(file) > budget->limit_bytes()) return;

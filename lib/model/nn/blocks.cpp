@@ -53,7 +53,7 @@ void embed_paged(Ops& ops, const EmbeddingTable& table, std::span<const int32_t>
   const uint64_t row_bytes = static_cast<uint64_t>(table.rows.cols()) * element_bytes(table.rows.dtype);
   for (size_t t = 0; t < ids.size(); ++t) {
     const auto* row = static_cast<const std::byte*>(table.rows.slice_rows(ids[t], 1).data);
-    const Pager::Pin pin = table.pager->pin({row, row_bytes}, Pager::Use::here_and_there);
+    const Pager::Pin pin = table.pager->pin({row, row_bytes}, Pager::Use::random);
     ops.embed(table.rows, table.scales, ids.subspan(t, 1), out.slice_rows(static_cast<int64_t>(t), 1), accumulate);
   }
 }

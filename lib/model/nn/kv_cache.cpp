@@ -19,7 +19,7 @@ constexpr int64_t kGrowTokens = 16;
 constexpr size_t kKeys = 0, kValues = 1, kScales = 2;  // the scales of keys and values follow their codes
 
 KvType choose_type(const Ops& ops, KvType asked) {
-  const bool narrow = ops.has_narrow_heads();
+  const bool narrow = ops.has_quantized_kv();
   if (asked == KvType::automatic) return narrow ? KvType::f16 : KvType::f32;
   if (asked != KvType::f32 && !narrow)
     throw Error(Code::usage, fmt::format("{}: the backend has no key-value cache in {}", ops.name(), to_string(asked)))
@@ -63,7 +63,7 @@ KvCache::KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget* budge
   std::vector<uint64_t> row_bytes;
   for (int64_t layer = 0; layer < shape.layers; ++layer)
     for (const Plane& plane : planes_) row_bytes.push_back(plane.row_bytes());
-  rows_ = ops.hold_rows(row_bytes, capacity, budget);
+  rows_ = ops.allocate_kv_rows(row_bytes, capacity, budget);
 }
 
 void KvCache::truncate(int64_t length) {
@@ -102,14 +102,14 @@ KvCache::Fresh KvCache::fresh_rows(int64_t layer, int64_t tokens) {
 
 void KvCache::store(int64_t layer, const Fresh& fresh) {
   if (shape_.type == KvType::f32) return;  // they are where they belong
-  ops_->narrow_heads(fresh.keys, narrow(layer, kKeys, length_, fresh.keys.rows()));
-  ops_->narrow_heads(fresh.values, narrow(layer, kValues, length_, fresh.values.rows()));
+  ops_->quantize_kv(fresh.keys, narrow(layer, kKeys, length_, fresh.keys.rows()));
+  ops_->quantize_kv(fresh.values, narrow(layer, kValues, length_, fresh.values.rows()));
 }
 
 void KvCache::attend(int64_t layer, const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out) {
   if (shape_.type != KvType::f32)
-    ops_->attention_narrow(spec, spans, q, narrow(layer, kKeys, 0, allocated_), narrow(layer, kValues, 0, allocated_),
-                           out);
+    ops_->attention_quantized_kv(spec, spans, q, narrow(layer, kKeys, 0, allocated_),
+                                 narrow(layer, kValues, 0, allocated_), out);
   else
     ops_->attention(spec, spans, q, view(layer, kKeys, 0, allocated_), view(layer, kValues, 0, allocated_), out);
 }
@@ -163,7 +163,7 @@ View KvCache::view(int64_t layer, size_t plane, int64_t first, int64_t tokens) c
   return View(rows_->row(array, first), planes_[plane].dtype, Shape{tokens, planes_[plane].cols});
 }
 
-NarrowHeads KvCache::narrow(int64_t layer, size_t which, int64_t first, int64_t tokens) const {
+QuantizedKv KvCache::narrow(int64_t layer, size_t which, int64_t first, int64_t tokens) const {
   if (shape_.type == KvType::f16) return {view(layer, which, first, tokens), {}};
   return {view(layer, which, first, tokens), view(layer, kScales + which, first, tokens)};
 }

@@ -79,14 +79,14 @@ class KvCache {
 
   int64_t rows_for(int64_t tokens) const;
   View view(int64_t layer, size_t plane, int64_t first, int64_t tokens) const;
-  NarrowHeads narrow(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
+  QuantizedKv narrow(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
 
   Ops* ops_;
   KvShape shape_;
   int64_t capacity_, allocated_ = 0, length_ = 0;
   // Of every layer: { keys, values }; int8: { codes of the keys, of the values, scales of the keys, of the values }.
   std::vector<Plane> planes_;
-  std::unique_ptr<HeldRows> rows_;  // array layer · planes + plane
+  std::unique_ptr<KvRows> rows_;  // array layer · planes + plane
 };
 
 }  // namespace frugal

@@ -65,8 +65,9 @@ class MeasuringOps final : public Ops {
   }
   Weight prepare(const WeightRows& weight) override { return inner_->prepare(weight); }
   View allocate(Shape shape) override { return inner_->allocate(shape); }
-  std::unique_ptr<HeldRows> hold_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override {
-    return inner_->hold_rows(row_bytes, capacity, budget);
+  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                           Budget* budget) override {
+    return inner_->allocate_kv_rows(row_bytes, capacity, budget);
   }
   void upload(std::span<const float> from, View to) override { inner_->upload(from, to); }
   void download(View from, std::span<float> to) override { inner_->download(from, to); }

@@ -215,7 +215,7 @@ class SqliteStore final : public Store {
   void reserve_pages(Budget& budget) {
     const uint64_t bytes = std::min(std::filesystem::file_size(schema::database_path(folder_)), kMostMappedBytes);
     if (!budget.limited() || bytes <= budget.limit_bytes() / kMappedShare)
-      pages_ = budget.reserve_up_to(MemoryTag::index, bytes + kPageCacheBytes, Budget::Ask::others);
+      pages_ = budget.reserve_up_to(MemoryTag::index, bytes + kPageCacheBytes, Budget::Reclaim::yes);
     if (pages_.bytes() == bytes + kPageCacheBytes) return;
     pages_ = Reservation();
     pages_ = budget.reserve(MemoryTag::index, kPageCacheBytes, "the page cache of the index");

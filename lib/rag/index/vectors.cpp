@@ -148,7 +148,7 @@ VectorFile::VectorFile(const std::filesystem::path& path, const VectorLayout& ex
   if (file_.bytes().size() < layout_.file_bytes(rows))
     throw corrupt(path, fmt::format("{} bytes, too short for its {} rows", file_.bytes().size(), rows));
   if (!budget_) return;
-  reservation_ = budget_->reserve_up_to(MemoryTag::index, file_.bytes().size(), Budget::Ask::others);
+  reservation_ = budget_->reserve_up_to(MemoryTag::index, file_.bytes().size(), Budget::Reclaim::yes);
   const uint64_t least = std::min<uint64_t>(file_.bytes().size(), kWindowBytes);
   if (reservation_.bytes() < least)
     reservation_.absorb(

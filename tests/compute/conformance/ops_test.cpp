@@ -305,7 +305,7 @@ TEST_CASE("pooling takes the mean, the first or the last token of each sequence"
 TEST_CASE("rows that a backend holds outlive its scopes and their own growth") {
   on_every_backend([](Ops& ops) {
     const uint64_t row_bytes[] = {2 * sizeof(float), 300 * sizeof(float)};
-    const std::unique_ptr<HeldRows> rows = ops.hold_rows(row_bytes, 10'000, nullptr);
+    const std::unique_ptr<KvRows> rows = ops.allocate_kv_rows(row_bytes, 10'000, nullptr);
     rows->grow_to(2);
     {
       const View held(rows->row(0, 0), DType::f32, Shape{2, 2});

@@ -117,7 +117,7 @@ TEST_CASE("a device reports its memory, and the processor, which has none of its
     }
     REQUIRE(before.used_bytes.has_value());
     const uint64_t row_bytes = 1 << 20;
-    const auto held = ops->hold_rows(std::span(&row_bytes, 1), 64, nullptr);
+    const auto held = ops->allocate_kv_rows(std::span(&row_bytes, 1), 64, nullptr);
     held->grow_to(64);
     CHECK(*ops->memory().used_bytes >= *before.used_bytes + (64 << 20));
     CHECK(*ops->memory().peak_bytes >= *before.used_bytes + (64 << 20));
@@ -167,7 +167,7 @@ std::vector<float> pass_through(Ops& ops, std::span<const RandomWeight> weights)
   std::vector<Weight> prepared;
   for (const RandomWeight& weight : weights) prepared.push_back(ops.prepare(weight.packed));
   const uint64_t row_bytes = 512 * sizeof(float);
-  const auto held = ops.hold_rows(std::span(&row_bytes, 1), 1024, nullptr);
+  const auto held = ops.allocate_kv_rows(std::span(&row_bytes, 1), 1024, nullptr);
   held->grow_to(512);
   const Ops::Scope scope(ops);
   const std::vector<int32_t> ids = {0, 17, 8000};

@@ -30,9 +30,9 @@ void check_layout(const CountingOps& ops) {
   CAPTURE(pass.arena_bytes);
   CAPTURE(plan.planned_bytes);
   CHECK(pass.tensors.size() > 10);
-  CHECK(pass.arena_bytes >= plan.most_live_bytes);
+  CHECK(pass.arena_bytes >= plan.peak_live_bytes);
   CHECK(static_cast<double>(pass.arena_bytes) <=
-        std::max(kSlack * static_cast<double>(plan.most_live_bytes), static_cast<double>(plan.planned_bytes)));
+        std::max(kSlack * static_cast<double>(plan.peak_live_bytes), static_cast<double>(plan.planned_bytes)));
 }
 
 void check_embedder(const Pack& pack) {

@@ -11,11 +11,11 @@ namespace {
 
 using Kind = AllocationEvent::Kind;
 
-AllocationTrace trace_of(std::vector<AllocationEvent> events, uint32_t ids, uint64_t most_live_bytes) {
+AllocationTrace trace_of(std::vector<AllocationEvent> events, uint32_t ids, uint64_t peak_live_bytes) {
   AllocationTrace trace;
   trace.events = std::move(events);
   trace.ids = ids;
-  trace.most_live_bytes = most_live_bytes;
+  trace.peak_live_bytes = peak_live_bytes;
   return trace;
 }
 
@@ -61,6 +61,6 @@ TEST_CASE("an arena plays only what is a stack's") {
 
 TEST_CASE("a trace that the machine has no memory for is refused before it is played") {
   AllocationTrace huge = megabytes();
-  huge.most_live_bytes = uint64_t(1) << 45;
+  huge.peak_live_bytes = uint64_t(1) << 45;
   CHECK_THROWS_AS(replay(huge, ReplayAllocator::malloc), Error);
 }

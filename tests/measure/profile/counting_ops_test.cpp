@@ -39,7 +39,7 @@ TEST_CASE("activations are counted while their scope lasts, the most of them as 
 TEST_CASE("of held rows only what is written counts, until they are given up") {
   CountingOps ops(1);
   const uint64_t row_bytes[] = {64 * 4, 64 * 4};
-  std::unique_ptr<HeldRows> rows = ops.hold_rows(row_bytes, 1 << 20, nullptr);
+  std::unique_ptr<KvRows> rows = ops.allocate_kv_rows(row_bytes, 1 << 20, nullptr);
   CHECK(ops.now().kv_cache_bytes == 0);
   rows->grow_to(1024);
   const View cache(rows->row(1, 0), DType::f32, Shape{1024, 64});

@@ -22,13 +22,13 @@ uint64_t rounded(const TensorLifetime& tensor) {
 TEST_CASE("a chain of tensors, each read once by the next operation, takes the largest pair") {
   const TensorLifetime chain[] = {{640, 0, 1}, {1280, 1, 2}, {64, 2, 3}, {640, 3, 4}};
   const LifetimePlan plan = plan_lifetimes(chain);
-  CHECK(plan.most_live_bytes == 640 + 1280);
+  CHECK(plan.peak_live_bytes == 640 + 1280);
   CHECK(plan.planned_bytes == 640 + 1280);
 }
 
 TEST_CASE("nothing takes nothing") {
   CHECK(plan_lifetimes({}).planned_bytes == 0);
-  CHECK(plan_lifetimes({}).most_live_bytes == 0);
+  CHECK(plan_lifetimes({}).peak_live_bytes == 0);
 }
 
 TEST_CASE("tensors that live at once never overlap, and no plan is below what lives at once") {
@@ -56,8 +56,8 @@ TEST_CASE("tensors that live at once never overlap, and no plan is below what li
           CHECK((plan.offsets[i] + rounded(tensors[i]) <= plan.offsets[j] ||
                  plan.offsets[j] + rounded(tensors[j]) <= plan.offsets[i]));
     }
-    CHECK(plan.most_live_bytes == most);
+    CHECK(plan.peak_live_bytes == most);
     CHECK(plan.planned_bytes == end);
-    CHECK(plan.planned_bytes >= plan.most_live_bytes);
+    CHECK(plan.planned_bytes >= plan.peak_live_bytes);
   }
 }

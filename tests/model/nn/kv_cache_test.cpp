@@ -176,7 +176,7 @@ double narrowing_error(Ops& ops, KvType type) {
 
 TEST_CASE("narrow keys and values attend as those they stand for, within what rounding changes") {
   on_every_backend([](Ops& ops) {
-    if (!ops.has_narrow_heads()) {
+    if (!ops.has_quantized_kv()) {
       for (const KvType type : {KvType::f16, KvType::int8})
         CHECK(contains(message_of([&] { KvCache(ops, {2, 2, 2, type}, 10, nullptr); }), "has no key-value cache in"));
       CHECK(KvCache(ops, {2, 2, 2, KvType::automatic}, 10, nullptr).bytes_per_token() == 2 * 2 * 4 * 4);
