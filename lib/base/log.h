@@ -4,13 +4,19 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <functional>
 #include <string_view>
 #include <utility>
 
+#include "base/setting.h"
+
 namespace frugal {
 
 enum class LogLevel { error, warn, info, debug };
+constexpr std::array<Named<LogLevel>, 4> names_of(LogLevel) {
+  return {{{LogLevel::error, "error"}, {LogLevel::warn, "warn"}, {LogLevel::info, "info"}, {LogLevel::debug, "debug"}}};
+}
 
 using LogSink = std::function<void(LogLevel, std::string_view line)>;
 

@@ -167,17 +167,6 @@ bool reads_directly(const WatchedFile& file) {
 
 }  // namespace
 
-std::string_view to_string(BlockSource source) {
-  static constexpr std::string_view kNames[] = {"auto", "mapped", "direct"};
-  return kNames[static_cast<int>(source)];
-}
-
-BlockSource parse_block_source(std::string_view name) {
-  for (const auto source : {BlockSource::automatic, BlockSource::mapped, BlockSource::direct})
-    if (name == to_string(source)) return source;
-  throw Error(Code::usage, fmt::format("unknown block source '{}'", name)).hint("known: auto, mapped, direct");
-}
-
 std::unique_ptr<BlockReader> make_block_reader(const MappedFile& file, std::span<const std::span<const std::byte>> runs,
                                                BlockSource source) {
   if (source == BlockSource::automatic) source = mostly_cached(runs) ? BlockSource::mapped : BlockSource::direct;

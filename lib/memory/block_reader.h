@@ -8,20 +8,21 @@
 // pages show the new bytes, or fault if the file is now shorter.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <string_view>
 
 #include "base/file.h"
+#include "base/setting.h"
 
 namespace frugal {
 
 enum class BlockSource { automatic, mapped, direct };
-std::string_view to_string(BlockSource source);
-/// Throws Error(usage) that lists the names.
-BlockSource parse_block_source(std::string_view name);
+constexpr std::array<Named<BlockSource>, 3> names_of(BlockSource) {
+  return {{{BlockSource::automatic, "auto"}, {BlockSource::mapped, "mapped"}, {BlockSource::direct, "direct"}}};
+}
 
 /// Thread-safe for different blocks.
 class BlockReader {

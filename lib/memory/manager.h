@@ -4,6 +4,7 @@
 // Not the budget, which counts bytes: the manager is one of its reclaimers.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -16,6 +17,7 @@
 #include <typeindex>
 #include <vector>
 
+#include "base/setting.h"
 #include "memory/budget.h"
 #include "memory/use_order.h"
 #include "telemetry/metrics.h"
@@ -46,6 +48,9 @@ struct ManagerStats {
 class Manager final : public Reclaimer, public MetricSource {
  public:
   enum class Mode { aggressive, cache };
+  friend constexpr std::array<Named<Mode>, 2> names_of(Mode) {
+    return {{{Mode::aggressive, "aggressive"}, {Mode::cache, "cache"}}};
+  }
 
   /// Borrows `budget` (may be null), which evicts unused models before it refuses a reservation.
   explicit Manager(Mode mode, Budget* budget = nullptr, Eviction eviction = Eviction::predictive);

@@ -234,17 +234,6 @@ int64_t belady_reads(std::span<const int32_t> trace, int32_t blocks, int32_t cap
 
 }  // namespace
 
-std::string_view to_string(PagePolicyKind kind) {
-  static constexpr std::string_view kNames[] = {"predictive", "lru", "clock"};
-  return kNames[static_cast<int>(kind)];
-}
-
-PagePolicyKind parse_page_policy(std::string_view name) {
-  for (const auto kind : {PagePolicyKind::predictive, PagePolicyKind::lru, PagePolicyKind::clock})
-    if (name == to_string(kind)) return kind;
-  throw Error(Code::usage, fmt::format("unknown paging policy '{}'", name)).hint("known: predictive, lru, clock");
-}
-
 std::unique_ptr<PagePolicy> make_page_policy(PagePolicyKind kind, int32_t blocks, int32_t window) {
   FRUGAL_CHECK(blocks > 0 && window >= 0);
   if (kind == PagePolicyKind::lru) return std::make_unique<LeastRecentlyUsed>(blocks);

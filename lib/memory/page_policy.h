@@ -3,19 +3,21 @@
 // LRU is the worst choice there is, and one pass predicts all later ones.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string_view>
+
+#include "base/setting.h"
 
 namespace frugal {
 
 enum class PagePolicyKind { predictive, lru, clock };
-std::string_view to_string(PagePolicyKind kind);
-/// Throws Error(usage) that lists the names.
-PagePolicyKind parse_page_policy(std::string_view name);
+constexpr std::array<Named<PagePolicyKind>, 3> names_of(PagePolicyKind) {
+  return {{{PagePolicyKind::predictive, "predictive"}, {PagePolicyKind::lru, "lru"}, {PagePolicyKind::clock, "clock"}}};
+}
 
 /// Blocks are numbered from 0 in the order of the file. The cost of a call does not grow with their number,
 /// except for one O(n) call per pass. Not thread-safe.

@@ -35,6 +35,13 @@ struct PagerOptions {
   uint64_t max_resident_bytes = ~uint64_t(0);
   /// A parameter for the tests, whose readers may fail.
   std::function<decltype(make_block_reader)> open_reader = make_block_reader;
+
+  template <typename F>
+  void visit(F&& f) {
+    f("memory.page_policy", policy, {"of weights that do not fit, which stay: predictive, lru, clock"});
+    f("memory.page_source", source,
+      {"how the others come back: mapped (page cache), direct (past it), auto (by what is cached)"});
+  }
 };
 
 struct PagerStats {

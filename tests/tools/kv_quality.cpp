@@ -95,8 +95,8 @@ int main(int argc, char** argv) {
   }
   try {
     const int64_t window = argc > 5 ? std::atoll(argv[5]) : 1000;
-    compare(argv[1], argv[2], parse_kv_type(argv[3]), argc > 4 ? std::atoll(argv[4]) : 4000,
-            std::max(kTokensPerStep, window / kTokensPerStep * kTokensPerStep));
+    compare(argv[1], argv[2], parse_named<KvType>("type of keys and values", argv[3]),
+            argc > 4 ? std::atoll(argv[4]) : 4000, std::max(kTokensPerStep, window / kTokensPerStep * kTokensPerStep));
   } catch (const frugal::Error& error) {
     fmt::print(stderr, "error: {}\n", error.message());
     return frugal::exit_code(error.code());

@@ -4,6 +4,7 @@
 #include "app/cli/tool.h"
 #include "app/config/paths.h"
 #include "app/wiring/latency_flags.h"
+#include "app/wiring/settings.h"
 #include "base/error.h"
 #include "measure/bench/throughput.h"
 #include "measure/bench/throughput_report.h"
@@ -21,10 +22,10 @@ constexpr const char* kExamples =
     "  bench-latency model --pp 512 --tg 128 --threads 1,2                  on one thread and on two, like "
     "llama-bench\n";
 
-int bench_questions(cli::LatencyFlags& flags, const cli::Tool& tool) {
-  LatencyOptions options = flags.options(tool);
-  const std::vector<std::filesystem::path> packs = present_models(tool.config().models);
-  LatencyReport report(options, flags.rag_query_flags(tool), read_environment(packs));
+int bench_questions(cli::LatencyFlags& flags, const cli::Tool& tool, const Settings& settings) {
+  LatencyOptions options = flags.options(settings);
+  const std::vector<std::filesystem::path> packs = present_models(settings.models);
+  LatencyReport report(options, flags.rag_query_flags(settings), read_environment(packs));
   if (!flags.baseline.empty()) flags.gate.baseline = read_baseline(flags.baseline, report.record, flags.tolerance);
   {
     cli::Progress progress("measuring", "runs");
@@ -81,14 +82,14 @@ int bench_model(const std::string& pack, Speed asked, const cli::Tool& tool) {
 }
 
 void declare_speed(cli::Tool& tool, CLI::App& sub, const char* model_key, Speed& asked) {
-  tool.key("-m,--model", model_key, "the pack to time", &sub)->type_name("PACK");
+  tool.key("-m,--model", model_key, &sub)->type_name("PACK");
   sub.add_option("-r,--repetitions", asked.plan.repetitions, "repetitions (default 5)")->check(CLI::Range(1, 10000));
   sub.add_option("-t,--threads", asked.threads, "threads to compare, like 1,2")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024));
 }
 
-int bench_latency(cli::Tool& tool) {
+int bench_latency(cli::Tool& tool, const Settings& settings) {
   cli::LatencyFlags flags;
   Compared compared;
   Speed speed;
@@ -110,14 +111,14 @@ int bench_latency(cli::Tool& tool) {
   tool.parse();
 
   if (comparison->parsed()) return compare(compared, flags, tool);
-  if (embed->parsed()) return bench_model(tool.config().models.embedder, speed, tool);
-  if (model->parsed()) return bench_model(tool.config().models.generator, speed, tool);
-  return bench_questions(flags, tool);
+  if (embed->parsed()) return bench_model(settings.models.embedder, speed, tool);
+  if (model->parsed()) return bench_model(settings.models.generator, speed, tool);
+  return bench_questions(flags, tool, settings);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const char* summary = "Measures how long questions, embeddings and tokens take.";
-  return cli::run_tool(argc, argv, {"bench-latency", summary, kExamples, {"text", "json", "md", "csv"}}, bench_latency);
+  return run_tool(argc, argv, {"bench-latency", summary, kExamples, {"text", "json", "md", "csv"}}, bench_latency);
 }

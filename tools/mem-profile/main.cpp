@@ -1,7 +1,6 @@
 // mem-profile: what memory models, stages and commands take (docs/tools/mem-profile.md).
 #include <nlohmann/json.hpp>
 
-#include "app/cli/memory_options.h"
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
 #include "app/config/scenario.h"
@@ -9,6 +8,7 @@
 #include "app/wiring/profile_run.h"
 #include "app/wiring/replay_command.h"
 #include "app/wiring/scenario_profile.h"
+#include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "measure/profile/memory_alert.h"
@@ -53,7 +53,7 @@ int compare(const Diff& asked, const cli::Tool& tool) {
   return diff.passed() ? 0 : 1;
 }
 
-int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
+int mem_profile(cli::Tool& tool, const Settings& settings, const std::vector<std::string>& arguments) {
   const std::string kText = "A file that is mapped is read only where it is touched.";
   std::string pipeline, model, text = kText;
   int64_t max_new_tokens = 32;
@@ -88,7 +88,7 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
   tool.parse();
 
   if (diff_command->parsed()) return compare(diff, tool);
-  if (paging_command->parsed()) return cli::profile_paging(paging, tool);
+  if (paging_command->parsed()) return cli::profile_paging(paging, tool, settings);
   if (replay.asked()) return replay.run();
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
@@ -105,14 +105,7 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
     for (AlertRule& rule : parse_alert(alert)) asked.alerts.push_back(std::move(rule));
   if (!command.empty()) return cli::profile_command(command, asked);
   asked.title = std::filesystem::path(pipeline.empty() ? model : pipeline).filename();
-  cli::ProfileOptions options;
-  options.models = tool.config().models;
-  options.threads = tool.threads();
-  options.limits = tool.budget_limits();
-  options.line_bytes = cli::parse_budget(tool.config().memory.budget).bytes;
-  options.paging = cli::pager_options(tool.config().memory);
-  options.backend = tool.backend();
-  options.chat_family = parse_chat_override(tool.config().generate.chat_family);
+  cli::ProfileOptions options = cli::profile_options(tool, settings);
   options.load_mode = modes.at(0);
   options.mode = stages.mode == Scenario::Mode::cache ? Manager::Mode::cache : Manager::Mode::aggressive;
   return cli::profile_scenario(stages, options, asked);
@@ -121,9 +114,9 @@ int mem_profile(cli::Tool& tool, const std::vector<std::string>& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return cli::run_tool(argc, argv,
-                       {"mem-profile", "Measures the memory that models, stages and commands really take.", kExamples},
-                       [&](cli::Tool& tool) {
-                         return mem_profile(tool, {argv + 1, argv + argc});
-                       });
+  return run_tool(argc, argv,
+                  {"mem-profile", "Measures the memory that models, stages and commands really take.", kExamples},
+                  [&](cli::Tool& tool, const Settings& settings) {
+                    return mem_profile(tool, settings, {argv + 1, argv + argc});
+                  });
 }

@@ -8,6 +8,7 @@
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
 #include "app/cli/tool.h"
+#include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "model/format/pack.h"
@@ -88,14 +89,14 @@ QuantizeProgress show_progress() {
   };
 }
 
-QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool) {
+QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool, const Settings& settings) {
   QuantizeOptions options;
   options.input = args.input;
   options.output = args.output;
   if (!args.dtype.empty()) options.precision = parse_precision(args.dtype);
   for (const std::string& rule : args.rules) options.rules.push_back(parse_rule(rule));
   options.threads = tool.threads();
-  const cli::BudgetRequest budget = cli::parse_budget(tool.config().memory.budget);
+  const cli::BudgetRequest budget = cli::parse_budget(settings.common.memory.budget);
   options.max_ram_bytes = args.max_ram.empty() ? budget.bytes : parse_bytes(args.max_ram, "--max-ram");
   options.allow_requantize = args.allow_requantize;
   options.force = args.force;
@@ -117,8 +118,8 @@ int check_pack(const Arguments& args) {
   return 0;
 }
 
-int quantize(const Arguments& args, const cli::Tool& tool) {
-  Quantizer quantizer(options_of(args, tool));
+int quantize(const Arguments& args, const cli::Tool& tool, const Settings& settings) {
+  Quantizer quantizer(options_of(args, tool, settings));
   for (const std::string& note : quantizer.tensors().notes) cli::narrate(note);
   std::optional<QuantizeResult> result;
   if (!args.dry_run) result = quantizer.run();
@@ -136,15 +137,15 @@ int quantize(const Arguments& args, const cli::Tool& tool) {
 
 int main(int argc, char** argv) {
   using namespace frugal;
-  return cli::run_tool(
+  return run_tool(
       argc, argv,
       {"quantize-model", "Makes a pack, the form in which frugal runs a model, from a published checkpoint.",
        std::string(kExamples)},
-      [](cli::Tool& tool) {
+      [](cli::Tool& tool, const Settings& settings) {
         Arguments args;
         declare(tool.app(), args);
         tool.parse();
         check_arguments(args);
-        return args.check ? check_pack(args) : quantize(args, tool);
+        return args.check ? check_pack(args) : quantize(args, tool, settings);
       });
 }

@@ -1,16 +1,16 @@
 // rag-index: keeps an index in line with files (docs/tools/rag-index.md).
 #include <fmt/format.h>
 
-#include <functional>
 #include <iostream>
-#include <memory>
+#include <string>
+#include <vector>
 
-#include "../shared/configured_laws.h"
-#include "../shared/rag_options.h"
 #include "app/cli/output.h"
-#include "app/cli/progress.h"
 #include "app/cli/tool.h"
 #include "app/config/paths.h"
+#include "app/wiring/indexing.h"
+#include "app/wiring/open_models.h"
+#include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "memory/budget.h"
@@ -57,27 +57,13 @@ Commands declare(cli::Tool& tool, Flags& flags) {
       ->type_name("NAME");
   add.add_option("--max-file-size", flags.max_file_size, "larger files are skipped; files of records have no limit")
       ->type_name("SIZE");
-  tool.key("--embedder", "models.embedder", "pack of the embedder", &add);
-  tool.key("--chunk-tokens", "chunking.max_tokens", "longest chunk, in tokens of the embedder", &add);
-  tool.key("--overlap-tokens", "chunking.overlap_tokens", "repeated where a paragraph is cut", &add);
+  tool.key("--embedder", "models.embedder", &add);
+  tool.key("--chunk-tokens", "chunking.max_tokens", &add);
+  tool.key("--overlap-tokens", "chunking.overlap_tokens", &add);
   commands.remove->add_option("PATH", flags.paths, "files and folders")->required();
   for (CLI::App* command : {commands.add, commands.remove, commands.status, commands.check})
-    tool.key("--index", "index", "folder of the index", command);
+    tool.key("--index", "index", command);
   return commands;
-}
-
-/// Draws what the writer reports; one bar a stage.
-std::function<void(const IndexProgress&)> progress_bars() {
-  return
-      [bar = std::shared_ptr<cli::Progress>(), drawn = IndexProgress::Stage::reading](const IndexProgress& p) mutable {
-        if (!bar || p.stage != drawn) {
-          const bool reading = p.stage == IndexProgress::Stage::reading;
-          bar = std::make_shared<cli::Progress>(reading ? "reading" : "embedding", reading ? "files" : "chunks",
-                                                static_cast<uint64_t>(p.total));
-          drawn = p.stage;
-        }
-        bar->update(static_cast<uint64_t>(p.done));
-      };
 }
 
 IndexFormat index_format(const cli::Tool& tool) {
@@ -90,21 +76,17 @@ void print_report(const cli::Tool& tool, const IndexReport& report) {
   cli::print(render_report(report, index_format(tool)));
 }
 
-int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& folder) {
-  const Config& config = tool.config();
-  IndexOptions options;
-  options.laws = configured_laws(config);
-  options.chunk_tokens = config.chunking.max_tokens;
-  options.overlap_tokens = config.chunking.overlap_tokens;
+int add(const cli::Tool& tool, const Settings& settings, const Flags& flags, const std::filesystem::path& folder) {
+  if (flags.re_embed && flags.no_embed) throw Error(Code::usage, "--re-embed and --no-embed exclude each other");
+  IndexOptions options = index_options(settings);
   options.hidden = flags.hidden;
   options.re_embed = flags.re_embed;
   options.extract.max_file_bytes = parse_bytes(flags.max_file_size, "--max-file-size");
   options.stdin_name = flags.stdin_name;
   options.stdin_stream = &std::cin;
-  options.progress = progress_bars();
-  if (flags.re_embed && flags.no_embed) throw Error(Code::usage, "--re-embed and --no-embed exclude each other");
+  options.progress = index_progress_bars();
   Budget budget(tool.budget_limits());
-  const auto models = configured_models(config, model_options(tool, budget, Manager::Mode::aggressive));
+  const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::aggressive));
   const auto embedder = flags.no_embed ? nullptr : models->embedder();
   options.embedder = embedder.get();
   const IndexReport report = IndexWriter(folder, std::move(options)).add(flags.paths);
@@ -112,10 +94,9 @@ int add(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& 
   return flags.strict && !report.skipped.empty() ? 1 : 0;
 }
 
-int remove(const cli::Tool& tool, const Flags& flags, const std::filesystem::path& folder) {
+int remove(const cli::Tool& tool, const Settings& settings, const Flags& flags, const std::filesystem::path& folder) {
   read_status(folder);  // an index is not made by taking something out of it
-  IndexOptions options;
-  options.laws = configured_laws(tool.config());
+  IndexOptions options = index_options(settings);
   options.stdin_name = flags.paths.empty() ? "stdin" : flags.paths.front();
   const IndexReport report = IndexWriter(folder, std::move(options)).remove(flags.paths);
   print_report(tool, report);
@@ -131,14 +112,14 @@ int check(const cli::Tool& tool, const std::filesystem::path& folder) {
       .hint("run rag-index add --re-embed if only vectors are named, else delete the folder and add the files again");
 }
 
-int run(cli::Tool& tool) {
+int run(cli::Tool& tool, const Settings& settings) {
   Flags flags;
   const Commands commands = declare(tool, flags);
   tool.parse();
   if (*commands.add)
-    return add(tool, flags, tool.config().index.empty() ? default_index() : expand_home(tool.config().index));
-  const std::filesystem::path folder = find_index(tool.config().index);
-  if (*commands.remove) return remove(tool, flags, folder);
+    return add(tool, settings, flags, settings.index.empty() ? default_index() : expand_home(settings.index));
+  const std::filesystem::path folder = find_index(settings.index);
+  if (*commands.remove) return remove(tool, settings, flags, folder);
   if (*commands.check) return check(tool, folder);
   cli::print(render_status(read_status(folder), folder, index_format(tool)));
   return 0;
@@ -148,7 +129,7 @@ int run(cli::Tool& tool) {
 }  // namespace frugal
 
 int main(int argc, char** argv) {
-  return frugal::cli::run_tool(
+  return frugal::run_tool(
       argc, argv,
       {"rag-index", "Indexes files for rag-query, and keeps the index in line with them.", frugal::kExamples},
       frugal::run);

@@ -3,12 +3,12 @@
 
 #include <fstream>
 #include <iostream>
-#include <optional>
 #include <string>
 
-#include "../shared/rag_options.h"
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
+#include "app/wiring/question_side.h"
+#include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "measure/report/metrics_report.h"
@@ -41,17 +41,17 @@ void declare(cli::Tool& tool, Flags& flags) {
   app.add_flag("--explain", flags.explain, "show what each list found, how it was weighed and what was skipped");
   app.add_flag("--timings", flags.timings, "time and memory by stage, on standard error (json has them always)");
   app.add_flag("--naive", flags.naive, "for comparison: load all models whole, in full precision, through libtorch");
-  tool.key("--index", "index", "folder of the index");
-  tool.key("-n,--top-k", "retrieval.top_k", "chunks to show");
-  tool.key("-C,--candidates", "retrieval.candidates", "chunks to take from each list");
-  tool.key("--min-score", "retrieval.min_score", "fused score below which a chunk is not shown");
-  tool.key("--fusion", "retrieval.fusion", "weighted or rrf");
-  tool.key("--answer", "answer.mode", "auto, extract, generate or none");
-  tool.key("--hyde", "hyde.mode", "auto, always or never");
-  tool.key("--deadline-ms", "answer.deadline_ms", "the best answer in this time, and what was skipped for it");
-  tool.key("--embedder", "models.embedder", "pack of the embedder");
-  tool.key("--generator", "models.generator", "pack of the generator");
-  tool.key("--cache-type-kv", "generate.kv_dtype", "auto, f32, f16 or int8: how the generator holds keys and values");
+  tool.key("--index", "index");
+  tool.key("-n,--top-k", "retrieval.top_k");
+  tool.key("-C,--candidates", "retrieval.candidates");
+  tool.key("--min-score", "retrieval.min_score");
+  tool.key("--fusion", "retrieval.fusion");
+  tool.key("--answer", "answer.mode");
+  tool.key("--hyde", "hyde.mode");
+  tool.key("--deadline-ms", "answer.deadline_ms");
+  tool.key("--embedder", "models.embedder");
+  tool.key("--generator", "models.generator");
+  tool.key("--cache-type-kv", "generate.kv_dtype");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only");
   tool.key_flag("--no-sparse", "retrieval.sparse", "false", "search by vectors only");
   tool.key_flag("--no-rerank", "rerank.enabled", "false", "leave the reranking stage out");
@@ -114,7 +114,7 @@ int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, T
   return reply.answer.abstained ? exit_code(Code::negative) : 0;
 }
 
-int run(cli::Tool& tool) {
+int run(cli::Tool& tool, const Settings& settings) {
   const int64_t before_main_ns = startup_ns();
   const Trace::Clock::time_point entered = Trace::Clock::now();
   Flags flags;
@@ -127,35 +127,25 @@ int run(cli::Tool& tool) {
   if (flags.question.empty() == flags.batch.empty())
     throw Error(Code::usage, flags.batch.empty() ? "no question" : "both a question and --batch")
         .hint("rag-query \"QUESTION\", or rag-query --batch FILE; rag-query --help shows more");
-  const Config& config = tool.config();
   if (flags.batch.empty() && flags.question != "-") check_question(flags.question);
 
-  const std::filesystem::path index = find_index(config.index);
-  Budget budget(tool.budget_limits());
-  const auto store = open_store(index, &budget);
-  const auto models = flags.naive ? naive_models(config, tool.backend(), tool.threads(), &budget)
-                                  : question_models(tool, budget, !flags.batch.empty());
-  const QuestionCaches caches(config, !flags.naive && tool.backend().native());
-  PipelineOptions asked = pipeline_options(config);
-  asked.measure_pss = flags.timings || tool.format().starts_with("json");
-  Pipeline pipeline(*store, *models, store->laws(), asked, caches.answers ? &*caches.answers : nullptr,
-                    std::filesystem::absolute(index).lexically_normal().native(),
-                    caches.probes ? &*caches.probes : nullptr);
+  const bool measure_pss = flags.timings || tool.format().starts_with("json");
+  QuestionSide side(tool, settings, {!flags.batch.empty(), flags.naive, measure_pss});
   // "startup" is all that comes before the question: the index and whatever models open at once, too
   Trace trace(true);
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());
-  if (!flags.batch.empty()) return ask_batch(pipeline, flags, std::move(trace));
-  return ask_one(pipeline, flags, tool.format(), std::move(trace));
+  if (!flags.batch.empty()) return ask_batch(side.pipeline(), flags, std::move(trace));
+  return ask_one(side.pipeline(), flags, tool.format(), std::move(trace));
 }
 
 }  // namespace
 }  // namespace frugal
 
 int main(int argc, char** argv) {
-  return frugal::cli::run_tool(argc, argv,
-                               {"rag-query",
-                                "Answers a question from an index of files, with citations.",
-                                frugal::kExamples,
-                                {"text", "json", "jsonl", "md", "csv", "files"}},
-                               frugal::run);
+  return frugal::run_tool(argc, argv,
+                          {"rag-query",
+                           "Answers a question from an index of files, with citations.",
+                           frugal::kExamples,
+                           {"text", "json", "jsonl", "md", "csv", "files"}},
+                          frugal::run);
 }

@@ -43,22 +43,14 @@ Machine read_machine() {
   return machine;
 }
 
-Config profile_settings(const std::string& name) {
-  Config config;
-  if (name != "auto") {
-    apply_profile(config, find_hardware_profile(name));
-    return config;
-  }
+void apply_named_profile(const SettingList& settings, const std::string& name) {
+  if (name != "auto") return apply_profile(settings, find_hardware_profile(name));
   const Machine machine = read_machine();
-  const std::vector<HardwareProfile> profiles = hardware_profiles();
+  const std::vector<HardwareProfile> profiles = hardware_profiles(settings);
   const HardwareProfile* chosen = choose_profile(profiles, machine);
-  if (!chosen) {
-    narrate(fmt::format("profile: none fits {}; the defaults hold", describe(machine)));
-    return config;
-  }
+  if (!chosen) return narrate(fmt::format("profile: none fits {}; the defaults hold", describe(machine)));
   narrate(fmt::format("profile: {} ({}), for {}", chosen->name, chosen->description, describe(machine)));
-  apply_profile(config, chosen->file);
-  return config;
+  apply_profile(settings, chosen->file);
 }
 
 }  // namespace frugal::cli

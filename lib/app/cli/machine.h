@@ -9,8 +9,8 @@ namespace frugal::cli {
 
 Machine read_machine();
 
-/// The defaults as the profile `name` overrides them. "auto" reads the machine and says in the log what was chosen and
-/// why; where no profile fits, the defaults. Throws Error(usage) that lists the profiles.
-Config profile_settings(const std::string& name);
+/// Overrides `settings` by the profile `name`. "auto" reads the machine and says in the log what was chosen and why;
+/// where no profile fits, nothing changes. Throws Error(usage) that lists the profiles.
+void apply_named_profile(const SettingList& settings, const std::string& name);
 
 }  // namespace frugal::cli

@@ -21,11 +21,10 @@ BudgetRequest parse_budget(std::string_view text, std::string_view flag) {
   return {Kind::size, bytes};
 }
 
-BudgetLimits budget_limits(const Config::Memory& memory, const SystemMemory& system) {
+BudgetLimits budget_limits(const MemorySettings& memory, const SystemMemory& system) {
   const BudgetRequest request = parse_budget(memory.budget);
-  const Config::Memory::Limits& limits = memory.limits;
   BudgetLimits result;
-  result.by_tag = {limits.weights, limits.kv_cache, limits.activations, limits.index, limits.io};
+  result.by_tag = memory.limits;
   if (request.kind == BudgetRequest::Kind::none) return result;
   result.available_bytes = [] { return read_system_memory().available_bytes(); };
   if (request.kind == BudgetRequest::Kind::automatic) {
@@ -42,22 +41,10 @@ BudgetLimits budget_limits(const Config::Memory& memory, const SystemMemory& sys
   return result;
 }
 
-std::optional<uint64_t> device_bytes(const Config::Memory& memory) {
+std::optional<uint64_t> device_bytes(const MemorySettings& memory) {
   const BudgetRequest request = parse_budget(memory.gpu_budget, "--gpu-memory-budget");
   if (request.kind == BudgetRequest::Kind::automatic) return std::nullopt;
   return request.bytes;
-}
-
-PagerOptions pager_options(const Config::Memory& memory) {
-  PagerOptions options;
-  options.policy = parse_page_policy(memory.page_policy);
-  options.source = parse_block_source(memory.page_source);
-  return options;
-}
-
-Manager::Mode manager_mode(const Config::Memory& memory, Manager::Mode when_auto) {
-  if (memory.mode == "auto") return when_auto;
-  return memory.mode == "cache" ? Manager::Mode::cache : Manager::Mode::aggressive;
 }
 
 }  // namespace frugal::cli

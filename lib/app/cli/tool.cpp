@@ -111,12 +111,6 @@ std::string_view prefix(LogLevel level) {
   return "";
 }
 
-LogLevel log_level(const std::string& name) {
-  if (name == "error") return LogLevel::error;
-  if (name == "warn") return LogLevel::warn;
-  return name == "info" ? LogLevel::info : LogLevel::debug;
-}
-
 std::string timestamp() {
   timeval now{};
   ::gettimeofday(&now, nullptr);
@@ -129,10 +123,12 @@ std::string timestamp() {
 
 }  // namespace
 
-Tool::Tool(int argc, char** argv, ToolInfo info)
+Tool::Tool(int argc, char** argv, ToolInfo info, SettingList settings, const CommonSettings& common)
     : argc_(argc),
       argv_(argv),
       info_(std::move(info)),
+      settings_(std::move(settings)),
+      common_(common),
       app_(info_.summary, info_.name),
       format_(info_.formats.front()) {
   app_.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -150,12 +146,11 @@ void Tool::add_common_flags() {
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  key("-t,--threads", "threads", "threads to use; 0: all");
-  key("--profile", "profile", "settings for a kind of machine: a name in configs/profiles, a file, or auto");
-  key("--memory-budget", "memory.budget", "memory that may be held: like 64MiB or 1.5G, auto (what is there) or none")
-      ->type_name("SIZE");
-  key("--gpu-memory-budget", "memory.gpu_budget", "the same for the device of --backend torch:cuda")->type_name("SIZE");
-  key("--backend", "backend", "cpu, torch or torch:cuda; :bf16 or :fp16 after it halves the weights");
+  key("-t,--threads", "threads");
+  key("--profile", "profile");
+  key("--memory-budget", "memory.budget")->type_name("SIZE");
+  key("--gpu-memory-budget", "memory.gpu_budget")->type_name("SIZE");
+  key("--backend", "backend");
   app_.add_option("--format", format_, fmt::format("output as {}", fmt::join(info_.formats, ", ")))
       ->type_name("FORMAT")
       ->check([formats = info_.formats](const std::string& format) {
@@ -163,20 +158,19 @@ void Tool::add_common_flags() {
         return known ? std::string() : fmt::format("'{}' is not one of {}", format, fmt::join(formats, ", "));
       });
   app_.add_flag("-v,--verbose", verbosity_, "say what is done; -vv says more");
-  key("--log-level", "log.level", "error, warn, info or debug");
-  key("--log-file", "log.file", "append the log to this file as well")->type_name("FILE");
+  key("--log-level", "log.level");
+  key("--log-file", "log.file")->type_name("FILE");
   app_.add_option("--metrics", metrics_file_, "at the end, write what was counted: Prometheus text, or .json")
       ->type_name("FILE");
   app_.add_flag("--no-progress", no_progress_, "no progress line");
   app_.option_defaults()->group("Options");
 }
 
-CLI::Option* Tool::key(const std::string& flags, const std::string& key, const std::string& help,
-                       CLI::App* subcommand) {
-  Config defaults;
-  std::string text = help;
-  for (const ConfigField& field : config_fields(defaults))
-    if (field.key == key && !format_value(field).empty()) text += fmt::format(" (default {})", format_value(field));
+CLI::Option* Tool::key(const std::string& flags, const std::string& key, CLI::App* subcommand) {
+  const SettingField* field = settings_.find(key);
+  FRUGAL_CHECK(field);
+  std::string text(field->doc());
+  if (const std::string value = field->text(); !value.empty()) text += fmt::format(" (default {})", value);
   // The value is taken as text: set_key() checks it the same way wherever it comes from.
   CLI::App& owner = subcommand ? *subcommand : app_;
   CLI::Option* option = owner.add_option(flags, CLI::callback_t([](const CLI::results_t&) { return true; }), text);
@@ -231,30 +225,31 @@ void Tool::apply_environment() {
     const char* value = std::getenv(name.c_str());
     if (!value || !*value) continue;
     if (fixed_value.empty()) {
-      set_key(config_, key, value, name);
+      set_key(settings_, key, value, name);
     } else if (CLI::detail::to_flag_value(value) > 0) {
-      set_key(config_, key, fixed_value, name);
+      set_key(settings_, key, fixed_value, name);
     }
   }
 }
 
 void Tool::apply_flags() {
-  for (const std::string& assignment : assignments_) set_assignment(config_, assignment);
+  for (const std::string& assignment : assignments_)
+    if (!is_own_set_value(assignment)) set_assignment(settings_, assignment);
   for (const auto& [option, key, fixed_value] : keys_) {
     if (option->count() == 0) continue;
-    set_key(config_, key, fixed_value.empty() ? option->results().back() : fixed_value, long_flag(*option));
+    set_key(settings_, key, fixed_value.empty() ? option->results().back() : fixed_value, long_flag(*option));
   }
 }
 
 void Tool::start_log() {
-  LogLevel level = log_level(config_.log.level);
+  LogLevel level = common_.log.level;
   if (verbosity_ > 0) level = std::max(level, verbosity_ > 1 ? LogLevel::debug : LogLevel::info);
   std::shared_ptr<std::FILE> file;  // shared because a LogSink is copyable
-  if (!config_.log.file.empty()) {
-    file.reset(std::fopen(config_.log.file.c_str(), "ae"), [](std::FILE* f) {
+  if (!common_.log.file.empty()) {
+    file.reset(std::fopen(common_.log.file.c_str(), "ae"), [](std::FILE* f) {
       if (f) std::fclose(f);
     });
-    if (!file) throw io_error("open log file", config_.log.file);
+    if (!file) throw io_error("open log file", common_.log.file);
   }
   set_log_sink(
       [file](LogLevel line_level, std::string_view line) {
@@ -270,23 +265,37 @@ void Tool::parse() {
   name_environment(app_, true);
   app_.footer(help_footer(info_));
   parse_arguments();
-  read_configuration(Config());
+  read_configuration("");
   start_log();
-  if (!config_.profile.empty()) read_configuration(profile_settings(config_.profile));
+  // Its settings lie beneath those that were just read, and so these are read again.
+  if (const std::string profile = common_.profile; !profile.empty()) read_configuration(profile);
   if (no_progress_) Progress::disable();
-  backend_ = parse_backend(config_.backend);
-  backend_.device_bytes = device_bytes(config_.memory);
-  parse_budget(config_.memory.budget);
+  backend_ = parse_backend(common_.backend);
+  backend_.device_bytes = device_bytes(common_.memory);
+  parse_budget(common_.memory.budget);
 }
 
-void Tool::read_configuration(const Config& base) {
-  config_ = load_config(config_file_, base);
+void Tool::read_configuration(const std::string& profile) {
+  settings_.reset();
+  if (!profile.empty()) apply_named_profile(settings_, profile);
+  load_config(settings_, config_file_);
   apply_environment();
   apply_flags();
 }
 
+bool Tool::is_own_set_value(const std::string& value) const {
+  return is_own_set_value_ && is_own_set_value_(value);
+}
+
+std::vector<std::string> Tool::own_set_values() const {
+  std::vector<std::string> values;
+  for (const std::string& value : assignments_)
+    if (is_own_set_value(value)) values.push_back(value);
+  return values;
+}
+
 BudgetLimits Tool::budget_limits() const {
-  return cli::budget_limits(config_.memory, read_system_memory());
+  return cli::budget_limits(common_.memory, read_system_memory());
 }
 
 void Tool::write_metrics() const {
@@ -294,7 +303,7 @@ void Tool::write_metrics() const {
 }
 
 int Tool::threads() const {
-  return config_.threads > 0 ? static_cast<int>(config_.threads) : available_cpus();
+  return common_.threads > 0 ? static_cast<int>(common_.threads) : available_cpus();
 }
 
 namespace {
@@ -311,10 +320,9 @@ int run_counted(Tool& tool, const std::function<int(Tool&)>& body) {
   }
 }
 
-int run_guarded(int argc, char** argv, ToolInfo info, const std::function<int(Tool&)>& body) {
+int run_guarded(const std::function<int()>& body) {
   try {
-    Tool tool(argc, argv, std::move(info));
-    const int code = run_counted(tool, body);
+    const int code = body();
     throw_if_interrupted();
     return code;
   } catch (const Finished& finished) {
@@ -351,9 +359,13 @@ int finish_output(int code) {
 
 }  // namespace
 
-int run_tool(int argc, char** argv, ToolInfo info, const std::function<int(Tool&)>& body) {
+int run_tool(int argc, char** argv, ToolInfo info, const SettingList& settings, const CommonSettings& common,
+             const std::function<int(Tool&)>& body) {
   install_signal_handlers();
-  const int code = finish_output(run_guarded(argc, argv, std::move(info), body));
+  const int code = finish_output(run_guarded([&] {
+    Tool tool(argc, argv, std::move(info), settings, common);
+    return run_counted(tool, body);
+  }));
   Progress::hide_line();
   set_log_sink({}, LogLevel::error);
   return code;

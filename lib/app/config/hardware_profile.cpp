@@ -53,14 +53,14 @@ void read_conditions(HardwareProfile& profile, std::string_view origin, const YA
 }
 
 // The file's two parts: what the machine is like, and the settings, in the form of any configuration.
-void read_profile(const std::filesystem::path& file, HardwareProfile& profile, Config& config) {
+void read_profile(const std::filesystem::path& file, HardwareProfile& profile, const SettingList& settings) {
   const std::string& origin = file.native();
   for_each_entry(origin, parse_yaml(read_file(file, kMiB), origin),
                  [&](const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
                    if (key == "machine")
                      read_conditions(profile, origin, value);
                    else if (key == "settings")
-                     apply_settings(config, value, origin);
+                     apply_settings(settings, value, origin);
                    else
                      throw yaml_error(origin, key_node, fmt::format("unknown key '{}'", key))
                          .hint("a profile holds `machine` and `settings`");
@@ -89,18 +89,25 @@ std::string describe(const Machine& machine) {
                      machine.ci ? ", in CI" : "");
 }
 
-HardwareProfile read_hardware_profile(const std::filesystem::path& file) {
+HardwareProfile read_hardware_profile(const std::filesystem::path& file, const SettingList& settings) {
   HardwareProfile profile;
   profile.name = file.stem();
   profile.file = file;
-  Config discarded;
-  read_profile(file, profile, discarded);
+  const std::vector<std::string> before = settings.texts();
+  try {
+    read_profile(file, profile, settings);
+  } catch (const Error&) {
+    settings.restore(before);
+    throw;
+  }
+  settings.restore(before);
   return profile;
 }
 
-std::vector<HardwareProfile> hardware_profiles() {
+std::vector<HardwareProfile> hardware_profiles(const SettingList& settings) {
   std::vector<HardwareProfile> profiles;
-  for (const std::filesystem::path& file : hardware_profile_files()) profiles.push_back(read_hardware_profile(file));
+  for (const std::filesystem::path& file : hardware_profile_files())
+    profiles.push_back(read_hardware_profile(file, settings));
   return profiles;
 }
 
@@ -111,9 +118,9 @@ const HardwareProfile* choose_profile(std::span<const HardwareProfile> profiles,
   return best;
 }
 
-void apply_profile(Config& config, const std::filesystem::path& file) {
+void apply_profile(const SettingList& settings, const std::filesystem::path& file) {
   HardwareProfile profile;
-  read_profile(file, profile, config);
+  read_profile(file, profile, settings);
 }
 
 }  // namespace frugal

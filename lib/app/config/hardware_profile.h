@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "app/config/config.h"
+#include "app/config/setting_list.h"
 
 namespace frugal {
 
@@ -37,17 +37,17 @@ struct HardwareProfile {
   std::filesystem::path file;
 };
 
-/// Reads a profile's conditions, and its settings too so that a mistake there shows. Throws Error(usage) naming file
-/// and line.
-HardwareProfile read_hardware_profile(const std::filesystem::path& file);
+/// Reads a profile's conditions, and its settings too so that a mistake there shows; `settings` stay as they are.
+/// Throws Error(usage) naming file and line.
+HardwareProfile read_hardware_profile(const std::filesystem::path& file, const SettingList& settings);
 /// All of hardware_profile_files() (paths.h).
-std::vector<HardwareProfile> hardware_profiles();
+std::vector<HardwareProfile> hardware_profiles(const SettingList& settings);
 
 /// Of those whose conditions `machine` meets the one with the most conditions, the first where several have as many.
 /// null: none fits.
 const HardwareProfile* choose_profile(std::span<const HardwareProfile> profiles, const Machine& machine);
 
-/// Overrides `config` by the settings of a profile's file.
-void apply_profile(Config& config, const std::filesystem::path& file);
+/// Overrides `settings` by those of a profile's file.
+void apply_profile(const SettingList& settings, const std::filesystem::path& file);
 
 }  // namespace frugal

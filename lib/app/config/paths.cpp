@@ -162,7 +162,7 @@ fs::path find_checkpoint(const std::string& name) {
       .hint("run scripts/fetch-models; FRUGAL_MODELS names another folder of models");
 }
 
-std::vector<fs::path> present_models(const Config::Models& models) {
+std::vector<fs::path> present_models(const ModelNames& models) {
   std::vector<fs::path> packs;
   for (const std::string& name : {models.embedder, models.generator})
     if (const std::optional<fs::path> pack = name.empty() ? std::nullopt : first_pack(model_places(name)))

@@ -5,9 +5,22 @@
 #include <string>
 #include <vector>
 
-#include "app/config/config.h"
+#include "base/setting.h"
 
 namespace frugal {
+
+/// The models that are used: a path each, or a name to be found.
+struct ModelNames {
+  std::string embedder = "all-minilm-l6-v2.pack";
+  std::string generator = "smollm2-135m-instruct.pack";
+
+  template <typename F>
+  void visit(F&& f) {
+    f("models.embedder", embedder,
+      {"pack of the embedder, a path or a name (docs/tools/common.md); an index remembers which one made it"});
+    f("models.generator", generator, {"pack of the generator, which writes answers and HyDE's probes"});
+  }
+};
 
 /// $XDG_CONFIG_HOME/frugal, else ~/.config/frugal.
 std::filesystem::path config_home();
@@ -44,7 +57,7 @@ std::vector<std::filesystem::path> hardware_profile_files();
 std::filesystem::path find_hardware_profile(const std::string& name);
 
 /// The packs that the configuration names and that are there.
-std::vector<std::filesystem::path> present_models(const Config::Models& models);
+std::vector<std::filesystem::path> present_models(const ModelNames& models);
 
 /// Where an index is made when none is named: ./.frugal/index.
 std::filesystem::path default_index();

@@ -132,7 +132,7 @@ Scenario load_scenario(const std::filesystem::path& file) {
   return parse_scenario(read_file(file, kMiB), file.native());
 }
 
-std::string model_name(const std::string& model, const Config::Models& models) {
+std::string model_name(const std::string& model, const ModelNames& models) {
   std::string name = model;
   if (model == "embedder") name = models.embedder;
   if (model == "generator") name = models.generator;
@@ -141,7 +141,7 @@ std::string model_name(const std::string& model, const Config::Models& models) {
   return name;
 }
 
-std::filesystem::path pack_of(const std::string& model, const Config::Models& models) {
+std::filesystem::path pack_of(const std::string& model, const ModelNames& models) {
   return find_model(model_name(model, models));
 }
 

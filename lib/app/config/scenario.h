@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "app/config/config.h"
+#include "app/config/paths.h"
 
 namespace frugal {
 
@@ -34,9 +34,9 @@ Scenario parse_scenario(std::string_view yaml, std::string_view origin);
 Scenario load_scenario(const std::filesystem::path& file);
 
 /// The name or path that a stage's model has in the configuration. Throws Error(usage) for a role that it leaves empty.
-std::string model_name(const std::string& model, const Config::Models& models);
+std::string model_name(const std::string& model, const ModelNames& models);
 
 /// The pack of a stage's model. Throws Error(missing), Error(usage) for a role that the configuration leaves empty.
-std::filesystem::path pack_of(const std::string& model, const Config::Models& models);
+std::filesystem::path pack_of(const std::string& model, const ModelNames& models);
 
 }  // namespace frugal

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "app/config/config.h"
+#include "app/config/setting_list.h"
 #include "base/error.h"
 
 namespace frugal {
@@ -25,8 +25,8 @@ Error yaml_error(std::string_view origin, const YAML::Node& node, std::string_vi
 void for_each_entry(std::string_view origin, const YAML::Node& mapping,
                     const std::function<void(const std::string&, const YAML::Node&, const YAML::Node&)>& visit);
 
-/// Overrides `config` by a mapping of its keys (load.h).
-void apply_settings(Config& config, const YAML::Node& mapping, std::string_view origin);
+/// Overrides `settings` by a mapping of their keys (load.h).
+void apply_settings(const SettingList& settings, const YAML::Node& mapping, std::string_view origin);
 
 /// The text of a scalar; empty for null. Throws Error(usage) for a list or a mapping.
 std::string yaml_text(std::string_view origin, std::string_view key, const YAML::Node& value);

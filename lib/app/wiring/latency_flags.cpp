@@ -44,7 +44,7 @@ void LatencyFlags::declare(Tool& tool) {
   app.add_option("--warmup", warmup_runs, "runs of each that do not count (default 1)")->check(CLI::Range(0, 1000));
   app.add_option("--timeout", timeout_s, "seconds that an answer may take (default 600)")->check(count);
   app.add_option("--seed", seed, "of the order within each round (default 1)");
-  tool.key("--index", "index", "the index to ask")->type_name("DIR");
+  tool.key("--index", "index")->type_name("DIR");
   app.add_option("--rag-query", rag_query, "another rag-query than the one beside this tool")->type_name("PATH");
   CLI::Option* other = app.add_option("--against", against, "gate against this rag-query, in turn with ours");
   other->type_name("PATH");
@@ -81,21 +81,21 @@ void LatencyFlags::check() const {
         .hint("the default of 40 tells 10 % more on a quiet machine; a noisy one goes on up to --max-runs");
 }
 
-std::vector<std::string> LatencyFlags::rag_query_flags(const Tool& tool) const {
+std::vector<std::string> LatencyFlags::rag_query_flags(const Settings& settings) const {
   // From the cache the second run would be a look-up.
   std::vector<std::string> flags = {"--no-cache", "--no-progress"};
-  if (const int64_t threads = tool.config().threads) flags.push_back(fmt::format("--threads={}", threads));
+  if (const int64_t threads = settings.common.threads) flags.push_back(fmt::format("--threads={}", threads));
   flags.insert(flags.end(), query_flags.begin(), query_flags.end());
   return flags;
 }
 
-LatencyOptions LatencyFlags::options(const Tool& tool) const {
+LatencyOptions LatencyFlags::options(const Settings& settings) const {
   check();
-  const std::filesystem::path index = find_index(tool.config().index);
+  const std::filesystem::path index = find_index(settings.index);
   const auto beside_us = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rag-query";
   LatencyOptions asked;
   asked.command = {rag_query.empty() ? beside_us.native() : rag_query, "--index", index.native()};
-  const std::vector<std::string> flags = rag_query_flags(tool);
+  const std::vector<std::string> flags = rag_query_flags(settings);
   asked.command.insert(asked.command.end(), flags.begin(), flags.end());
   if (!against.empty()) asked.against = asked.command;
   if (!against.empty()) asked.against[0] = against;
@@ -112,7 +112,7 @@ LatencyOptions LatencyFlags::options(const Tool& tool) const {
   asked.measure_itself = gate.runs >= kLeastGateRuns;
   asked.seed = seed;
   asked.timeout = std::chrono::seconds(timeout_s);
-  asked.data = present_models(tool.config().models);
+  asked.data = present_models(settings.models);
   asked.data.push_back(index);
   return asked;
 }

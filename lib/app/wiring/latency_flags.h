@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/cli/tool.h"
+#include "app/wiring/settings.h"
 #include "measure/bench/gate.h"
 #include "measure/bench/latency_record.h"
 #include "measure/bench/latency_report.h"
@@ -36,9 +37,9 @@ struct LatencyFlags {
 
   bool gated() const { return !baseline.empty() || !against.empty(); }
   /// Throws Error(usage) for flags that contradict each other, Error(missing) without index, Error(bad_input).
-  LatencyOptions options(const Tool& tool) const;
+  LatencyOptions options(const Settings& settings) const;
   /// What rag-query is given beside --index.
-  std::vector<std::string> rag_query_flags(const Tool& tool) const;
+  std::vector<std::string> rag_query_flags(const Settings& settings) const;
 
  private:
   void check() const;

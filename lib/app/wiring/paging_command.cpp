@@ -28,14 +28,16 @@ CLI::App* declare_paging(Tool& tool, PagingCommand& command) {
   return sub;
 }
 
-int profile_paging(const PagingCommand& command, const Tool& tool) {
+int profile_paging(const PagingCommand& command, const Tool& tool, const Settings& settings) {
   if (!tool.backend().native()) throw Error(Code::usage, "only the native backend pages").hint("leave --backend out");
   PagingPlan plan = command.plan;
   plan.pack = find_model(command.model);
   plan.threads = tool.threads();
-  plan.budget_bytes = parse_budget(tool.config().memory.budget).bytes;
-  for (const std::string& name : command.sources) plan.sources.push_back(parse_block_source(name));
-  for (const std::string& name : command.policies) plan.policies.push_back(parse_page_policy(name));
+  plan.budget_bytes = parse_budget(settings.common.memory.budget).bytes;
+  for (const std::string& name : command.sources)
+    plan.sources.push_back(parse_named<BlockSource>("way of reading", name));
+  for (const std::string& name : command.policies)
+    plan.policies.push_back(parse_named<PagePolicyKind>("paging policy", name));
   const PagingAblation ablation = measure_paging(plan, run_in_child);
   print(tool.format() == "json" ? json_document(paging_json(ablation)) : paging_text(ablation));
   return ablation.passed() ? 0 : 1;

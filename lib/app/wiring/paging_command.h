@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "app/cli/tool.h"
+#include "app/wiring/settings.h"
 #include "measure/profile/paging_ablation.h"
 
 namespace frugal::cli {
@@ -19,6 +20,6 @@ struct PagingCommand {
 CLI::App* declare_paging(Tool& tool, PagingCommand& command);
 /// Measures and prints. Returns the exit code: 1 where a run wrote other tokens or held too much. Before this process
 /// has a second thread.
-int profile_paging(const PagingCommand& command, const Tool& tool);
+int profile_paging(const PagingCommand& command, const Tool& tool, const Settings& settings);
 
 }  // namespace frugal::cli

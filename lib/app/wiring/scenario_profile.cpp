@@ -80,6 +80,18 @@ std::string peaks_text(const std::vector<ModePeak>& peaks) {
 
 }  // namespace
 
+ProfileOptions profile_options(const Tool& tool, const Settings& settings) {
+  ProfileOptions options;
+  options.models = settings.models;
+  options.threads = tool.threads();
+  options.limits = tool.budget_limits();
+  options.line_bytes = parse_budget(settings.common.memory.budget).bytes;
+  options.paging = settings.common.memory.paging;
+  options.backend = tool.backend();
+  options.chat_family = settings.chat_family;
+  return options;
+}
+
 ScenarioProfiler::ScenarioProfiler(ProfileOptions options)
     : options_(std::move(options)),
       threads_(options_.threads),

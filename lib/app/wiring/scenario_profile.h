@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "app/config/scenario.h"
+#include "app/wiring/settings.h"
 #include "base/thread_pool.h"
 #include "measure/profile/memory_report.h"
 #include "measure/profile/stage_profile.h"
@@ -24,7 +25,7 @@ using Estimates = std::vector<std::optional<MemoryEstimate>>;
 static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // it comes through a pipe
 
 struct ProfileOptions {
-  Config::Models models;  // what embedder and generator are
+  ModelNames models;  // what embedder and generator are
   int threads = 1;
   BudgetLimits limits;
   uint64_t line_bytes = 0;  // where pictures draw a budget; 0: nowhere
@@ -34,6 +35,9 @@ struct ProfileOptions {
   Manager::Mode mode = Manager::Mode::aggressive;
   std::optional<ChatFamily> chat_family;  // of a generator; nullopt: what its pack names
 };
+
+/// As the settings have it; mapped, each model unloaded at once.
+ProfileOptions profile_options(const Tool& tool, const Settings& settings);
 
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.
 class ScenarioProfiler {

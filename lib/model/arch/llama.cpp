@@ -163,7 +163,7 @@ class LlamaDecoder final : public Decoder {
     if (chat_family_ == kUnknownChat)
       throw Error(Code::mismatch, "the model's chat template is of no family this build knows")
           .hint(fmt::format("set generate.chat_family to {}", known_chat_families()));
-    return parse_chat_family(chat_family_);
+    return parse_named<ChatFamily>("chat family", chat_family_);
   }
   std::string_view default_system() const override { return default_system_; }
   std::string identity() const override { return identity_; }

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/setting.h"
 #include "memory/budget.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
@@ -30,6 +31,17 @@ struct GenerateOptions {
   /// Checked between pieces of the prompt and between tokens; 0 means none. Past it the text so far is returned with
   /// Finish::deadline.
   int64_t deadline_ms = 0;
+
+  template <typename F>
+  void visit(F&& f) {
+    f("generate.max_new_tokens", max_new_tokens, {"tokens to write at most", Range{1, 1 << 20}});
+    f("generate.temperature", temperature, {"0: always the likeliest token", Range{0, 100}});
+    f("generate.top_k", top_k, {"tokens to sample from; 0: all", Range{0, 1 << 20}});
+    f("generate.top_p", top_p, {"probability mass to sample from", Range{0, 1}});
+    f("generate.min_p", min_p, {"least probability, relative to the likeliest token's", Range{0, 1}});
+    f("generate.repeat_penalty", repeat_penalty, {"of tokens that the text holds already; 1: none", Range{0.01, 100}});
+    f("generate.seed", seed, {"of the sampling"});
+  }
 };
 
 /// Why a generation ended: a stop string or end of turn, its longest, its time, or the caller's wish.

@@ -69,7 +69,8 @@ class PackModels : public Models {
   PackModels(ModelPaths paths, const ModelOptions& options)
       : paths_(std::move(paths)), options_(options), manager_(options.mode, options.budget) {
     const GeneratorMemory& memory = options.generator;
-    if (!memory.prefix_folder.empty()) prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, options.budget);
+    if (memory.prefix_cache && !memory.prefix_folder.empty())
+      prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, options.budget);
     manager_.register_loader<OpenEmbedder>(
         "embedder", [this] { return std::make_unique<OpenEmbedder>(paths_.embedder(), options_, pool()); },
         [this] { prefetch_embedder(); });

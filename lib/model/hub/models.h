@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "base/setting.h"
 #include "compute/ops/plugin.h"
 #include "memory/budget.h"
 #include "memory/manager.h"
@@ -48,8 +49,19 @@ struct ModelPaths {
 /// How the generator holds what it reads, and where it keeps it for the next process (model/generate/prefix_cache.h).
 struct GeneratorMemory {
   KvType kv_type = KvType::automatic;
-  std::filesystem::path prefix_folder;  // empty: nowhere
+  bool prefix_cache = true;
   uint64_t prefix_max_bytes = uint64_t(1) << 30;
+  std::filesystem::path prefix_folder;  // empty: nowhere
+
+  template <typename F>
+  void visit(F&& f) {
+    f("generate.kv_dtype", kv_type,
+      {"how the generator holds keys and values: auto (f16 where the backend has it), f32, f16, int8"});
+    f("generate.prefix_cache.enabled", prefix_cache,
+      {"keep keys and values of prompts, so that they are not read again"});
+    f("generate.prefix_cache.max_bytes", prefix_max_bytes,
+      {"bytes on disk, or like 1GiB; what was used longest ago goes first", {}, Unit::bytes});
+  }
 };
 
 struct ModelOptions {

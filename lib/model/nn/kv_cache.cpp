@@ -33,26 +33,6 @@ DType element_type(KvType type) {
 
 }  // namespace
 
-std::string_view to_string(KvType type) {
-  switch (type) {
-    case KvType::automatic:
-      return "auto";
-    case KvType::f32:
-      return "f32";
-    case KvType::f16:
-      return "f16";
-    case KvType::int8:
-      return "int8";
-  }
-  return "";
-}
-
-KvType parse_kv_type(std::string_view name) {
-  for (const KvType type : {KvType::automatic, KvType::f32, KvType::f16, KvType::int8})
-    if (name == to_string(type)) return type;
-  throw Error(Code::usage, fmt::format("'{}' is no type of a key-value cache", name)).hint("auto, f32, f16 or int8");
-}
-
 KvCache::KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget* budget)
     : ops_(&ops), shape_(shape), capacity_(capacity) {
   FRUGAL_CHECK(shape.layers > 0 && shape.heads > 0 && shape.head_dim > 0 && capacity > 0);

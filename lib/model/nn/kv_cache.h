@@ -2,6 +2,7 @@
 // Not a cache between processes: that is model/generate/prefix_cache.h, which saves and appends these rows.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/setting.h"
 #include "compute/ops/ops.h"
 #include "memory/budget.h"
 
@@ -18,9 +20,9 @@ namespace frugal {
 /// How a cache holds keys and values: f16 in half of f32; int8, with a scale for each token and head, in a quarter and
 /// a bit; automatic: f16 where the backend has it, else f32.
 enum class KvType { automatic, f32, f16, int8 };
-std::string_view to_string(KvType type);
-/// Throws Error(usage) listing the names.
-KvType parse_kv_type(std::string_view name);
+constexpr std::array<Named<KvType>, 4> names_of(KvType) {
+  return {{{KvType::automatic, "auto"}, {KvType::f32, "f32"}, {KvType::f16, "f16"}, {KvType::int8, "int8"}}};
+}
 
 /// What the keys and values of one layer look like.
 struct KvShape {

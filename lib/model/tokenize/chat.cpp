@@ -1,8 +1,8 @@
 #include "model/tokenize/chat.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include <array>
 #include <utility>
 
 #include "base/error.h"
@@ -13,13 +13,6 @@ namespace frugal {
 
 namespace {
 
-constexpr auto kFamilies = std::to_array<std::pair<ChatFamily, std::string_view>>({{ChatFamily::none, "none"},
-                                                                                   {ChatFamily::chatml, "chatml"},
-                                                                                   {ChatFamily::llama3, "llama3"},
-                                                                                   {ChatFamily::llama2, "llama2"},
-                                                                                   {ChatFamily::qwen, "qwen"},
-                                                                                   {ChatFamily::llama31, "llama3.1"}});
-constexpr std::string_view kKnownFamilies = "chatml, llama2, llama3, llama3.1, qwen or none";
 constexpr std::string_view kQwenSystem = "You are a helpful assistant.";
 // The dates that Llama 3.1's template writes when it is given none.
 constexpr std::string_view kLlama31Dates = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
@@ -186,26 +179,8 @@ std::string assigned_default_system(std::string_view jinja) {
 
 }  // namespace
 
-std::string_view to_string(ChatFamily family) {
-  for (const auto& [known, name] : kFamilies)
-    if (known == family) return name;
-  return "none";
-}
-
-ChatFamily parse_chat_family(std::string_view name) {
-  for (const auto& [family, known] : kFamilies)
-    if (known == name) return family;
-  throw Error(Code::usage, fmt::format("unknown chat family '{}'", name))
-      .hint(fmt::format("one of {}", kKnownFamilies));
-}
-
-std::optional<ChatFamily> parse_chat_override(std::string_view name) {
-  if (name == "auto") return std::nullopt;
-  return parse_chat_family(name);
-}
-
-std::string_view known_chat_families() {
-  return kKnownFamilies;
+std::string known_chat_families() {
+  return fmt::format("{}", fmt::join(all_names<ChatFamily>(), ", "));
 }
 
 ChatFamily recognise_chat_template(std::string_view jinja) {
@@ -219,7 +194,7 @@ ChatFamily recognise_chat_template(std::string_view jinja) {
     return contains(jinja, "Cutting Knowledge Date") ? ChatFamily::llama31 : ChatFamily::llama3;
   if (contains(jinja, "[INST]") && contains(jinja, "<<SYS>>")) return ChatFamily::llama2;
   throw Error(Code::bad_input, fmt::format("unknown chat template: '{:.60}…'", jinja))
-      .hint(fmt::format("set generate.chat_family to {}", kKnownFamilies));
+      .hint(fmt::format("set generate.chat_family to {}", known_chat_families()));
 }
 
 std::string chat_default_system(std::string_view jinja) {

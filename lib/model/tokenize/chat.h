@@ -2,18 +2,27 @@
 // engine.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/setting.h"
+
 namespace frugal {
 
 /// chatml covers SmolLM2 and Qwen3 too. llama31 is Llama 3.1 and 3.2, whose system turn begins with dates.
 enum class ChatFamily { none, chatml, llama3, llama2, qwen, llama31 };
-/// "none", "chatml", "llama3", "llama2", "qwen", "llama3.1".
-std::string_view to_string(ChatFamily family);
+constexpr std::array<Named<ChatFamily>, 6> names_of(ChatFamily) {
+  return {{{ChatFamily::none, "none"},
+           {ChatFamily::chatml, "chatml"},
+           {ChatFamily::llama2, "llama2"},
+           {ChatFamily::llama3, "llama3"},
+           {ChatFamily::llama31, "llama3.1"},
+           {ChatFamily::qwen, "qwen"}}};
+}
 
 struct ChatMessage {
   std::string role;  // system, user, assistant
@@ -24,12 +33,8 @@ struct ChatMessage {
 ChatFamily recognise_chat_template(std::string_view jinja);
 /// The template's default system message, used where the conversation has none; empty if it has no default.
 std::string chat_default_system(std::string_view jinja);
-/// The family named "chatml", … Throws Error(usage).
-ChatFamily parse_chat_family(std::string_view name);
-/// Parses the setting generate.chat_family; "auto", the family that the model names, is nullopt. Throws Error(usage).
-std::optional<ChatFamily> parse_chat_override(std::string_view name);
-/// "chatml, llama2, … or none", for messages.
-std::string_view known_chat_families();
+/// "none, chatml, llama2, …", for messages.
+std::string known_chat_families();
 
 /// A piece of a rendered chat. Markup consists of special tokens only and is tokenised as such; content never is, so
 /// that a document cannot forge a turn. The ids equal those of the whole text tokenised at once.

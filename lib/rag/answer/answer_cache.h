@@ -11,10 +11,24 @@
 #include <string_view>
 #include <vector>
 
+#include "base/setting.h"
 #include "rag/answer/query.h"
 #include "rag/cache/file_cache.h"
 
 namespace frugal {
+
+/// What is kept of earlier questions: answers, and the vectors of questions.
+struct CacheOptions {
+  bool enabled = true;
+  uint64_t max_bytes = uint64_t(64) << 20;
+
+  template <typename F>
+  void visit(F&& f) {
+    f("cache.enabled", enabled, {"answers of earlier questions, and the vectors of these"});
+    f("cache.max_bytes", max_bytes,
+      {"bytes on disk, or like 64MiB; what was used longest ago goes first", {}, Unit::bytes});
+  }
+};
 
 /// Everything an answer depends on. The index is its folder, generation and embedder; the models are their packs'
 /// identities.

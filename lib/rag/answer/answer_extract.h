@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "base/setting.h"
 #include "model/nn/embedder.h"
 #include "rag/answer/evidence.h"
 #include "rag/answer/query.h"
@@ -16,6 +17,13 @@ struct QuoteOptions {
   int64_t hits_read = 5;           // sources whose sentences compete
   int64_t sentences_embedded = 6;  // best by words that are compared by meaning; 0: words only
   uint32_t max_quote_bytes = 1200;
+
+  template <typename F>
+  void visit(F&& f) {
+    f("extract.hits_read", hits_read, kInternal);
+    f("extract.sentences_embedded", sentences_embedded, kInternal);
+    f("extract.max_quote_bytes", max_quote_bytes, kInternal);
+  }
 };
 
 /// Bytes [begin, end) of the text of hits[hit].

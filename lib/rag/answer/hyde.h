@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/setting.h"
 #include "model/hub/models.h"
 #include "rag/answer/query.h"
 
@@ -18,6 +19,13 @@ struct HydeOptions {
   HydeMode mode = HydeMode::automatic;
   int64_t max_new_tokens = 96;
   int64_t timeout_ms = 5000;
+
+  template <typename F>
+  void visit(F&& f) {
+    f("hyde.mode", mode, {"draft a passage to search with: auto, always, never"});
+    f("hyde.max_new_tokens", max_new_tokens, {"tokens of that passage", Range{1, 1 << 20}});
+    f("hyde.timeout_ms", timeout_ms, {"milliseconds; past it the question goes on without", Range{0, 1e9}});
+  }
 };
 
 struct HydeResult {

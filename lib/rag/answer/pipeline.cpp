@@ -69,18 +69,7 @@ Timings timings_of(const Trace& trace) {
 }  // namespace
 
 std::string PipelineOptions::key() const {
-  const DenseWeights& w = retrieve.dense_weights;
-  return fmt::format(
-      "dense {} sparse {} references {} fusion {} weights {} {} {} candidates {} top_k {} min_score {} hyde {} {} {} "
-      "rerank {} answer {} read {} embedded {} quote {} generate {} {} {} {} {} {} {} abstain {} generator {} "
-      "support "
-      "{} deadline {} template {}",
-      dense, retrieve.sparse, retrieve.references, to_string(retrieve.fusion), w.english, w.portuguese, w.other,
-      retrieve.candidates, top_k, min_score, to_string(hyde.mode), hyde.max_new_tokens, hyde.timeout_ms, rerank,
-      to_string(answer), extract.hits_read, extract.sentences_embedded, extract.max_quote_bytes,
-      generate.max_new_tokens, generate.temperature, generate.top_p, generate.top_k, generate.min_p,
-      generate.repeat_penalty, generate.seed, abstain_below, min_generator_parameters, min_support, deadline_ms,
-      kPromptTemplate);
+  return fmt::format("{}template={}\n", settings_text(*this), kPromptTemplate);
 }
 
 Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options,

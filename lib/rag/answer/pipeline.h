@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/setting.h"
 #include "model/generate/generator.h"
 #include "model/hub/models.h"
 #include "rag/answer/answer_cache.h"
@@ -45,7 +46,28 @@ struct PipelineOptions {
   std::filesystem::path boundary_key;
   bool measure_pss = false;  // walks the page tables: a millisecond or more
 
-  /// Everything above that may change an answer, as text for the cache's key; not the secret.
+  /// All but the last two, which change no answer.
+  template <typename F>
+  void visit(F&& f) {
+    f("retrieval.dense", dense, {"search by vectors"});
+    f(retrieve);
+    f("retrieval.top_k", top_k, {"chunks to show", Range{1, 1e6}});
+    f("retrieval.min_score", min_score, {"fused score below which a chunk is not shown, 0 to 1", Range{0, 1}});
+    f("rerank.enabled", rerank, {"there is no reranker yet: the stage is skipped, and --explain says why"});
+    f("answer.mode", answer, {"auto, extract, generate, none"});
+    f("answer.deadline_ms", deadline_ms,
+      {"milliseconds for the whole question: the best answer in this time, and what was skipped for it; 0: none",
+       Range{0, 1e9}});
+    f("answer.abstain_below", abstain_below,
+      {"confidence below which the answer is \"not in the sources\", 0 to 1", Range{0, 1}});
+    f("answer.min_generator_parameters", min_generator_parameters,
+      {"weights a generator needs for auto to use it; smaller ones invent"});
+    f("answer.min_support", min_support, kInternal);
+    f(hyde);
+    f(extract);
+    f(generate);
+  }
+  /// Everything that an answer depends on, as text for the cache's key.
   std::string key() const;
 };
 

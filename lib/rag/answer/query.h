@@ -2,12 +2,14 @@
 // Plain data: how it is found is in retrieve.h, how it is answered in answer_*.h, how it is printed in render.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/setting.h"
 #include "rag/index/store.h"
 #include "rag/text/language.h"
 
@@ -42,13 +44,18 @@ enum class Fusion { weighted, rrf };
 enum class HydeMode { automatic, always, never };
 enum class AnswerMode { automatic, extract, generate, none };
 
-std::string_view to_string(Fusion fusion);
-std::string_view to_string(HydeMode mode);
-std::string_view to_string(AnswerMode mode);
-/// By the names that the flags use ("auto", …). Throw Error(usage) listing the names.
-Fusion parse_fusion(std::string_view name);
-HydeMode parse_hyde_mode(std::string_view name);
-AnswerMode parse_answer_mode(std::string_view name);
+constexpr std::array<Named<Fusion>, 2> names_of(Fusion) {
+  return {{{Fusion::weighted, "weighted"}, {Fusion::rrf, "rrf"}}};
+}
+constexpr std::array<Named<HydeMode>, 3> names_of(HydeMode) {
+  return {{{HydeMode::automatic, "auto"}, {HydeMode::always, "always"}, {HydeMode::never, "never"}}};
+}
+constexpr std::array<Named<AnswerMode>, 4> names_of(AnswerMode) {
+  return {{{AnswerMode::automatic, "auto"},
+           {AnswerMode::extract, "extract"},
+           {AnswerMode::generate, "generate"},
+           {AnswerMode::none, "none"}}};
+}
 
 /// Where words of the answer come from: bytes [start_byte, end_byte) of the document's extracted text are `quote`.
 struct Citation {
@@ -72,7 +79,12 @@ struct Answered {
 };
 
 enum class CacheStatus { off, miss, exact, semantic };
-std::string_view to_string(CacheStatus status);
+constexpr std::array<Named<CacheStatus>, 4> names_of(CacheStatus) {
+  return {{{CacheStatus::off, "off"},
+           {CacheStatus::miss, "miss"},
+           {CacheStatus::exact, "exact"},
+           {CacheStatus::semantic, "semantic"}}};
+}
 
 struct Timings {
   double total_ms = 0, startup_ms = 0, cache_ms = 0, hyde_ms = 0, embed_ms = 0, retrieve_ms = 0, rerank_ms = 0,

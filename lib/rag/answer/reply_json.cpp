@@ -154,7 +154,7 @@ Language language_of(std::string_view name) {
 
 FusionNote fusion_note_of(const ordered_json& json) {
   FusionNote note;
-  note.fusion = parse_fusion(json.at("fusion").get<std::string>());
+  note.fusion = parse_named<Fusion>("fusion", json.at("fusion").get<std::string>());
   note.language = language_of(json.at("language").get<std::string>());
   note.dense_weight = json.at("dense_weight");
   note.dense_hits = json.at("dense_hits");
@@ -170,7 +170,7 @@ Reply reply_of(const ordered_json& json) {
   reply.query.text = json.at("query");
   const ordered_json& answer = json.at("answer");
   reply.answer.text = optional_of<std::string>(answer, "text");
-  reply.answer.mode = parse_answer_mode(answer.at("mode").get<std::string>());
+  reply.answer.mode = parse_named<AnswerMode>("answer mode", answer.at("mode").get<std::string>());
   reply.answer.abstained = answer.at("abstained");
   reply.answer.confidence = optional_of<float>(answer, "confidence");
   reply.answer.note = json.at("explain").at("answer_note");

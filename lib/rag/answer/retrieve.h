@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "base/setting.h"
 #include "rag/answer/query.h"
 #include "rag/text/language.h"
 
@@ -16,6 +17,13 @@ struct DenseWeights {
   float portuguese = 0.15f;
   float other = 0.2f;
   float of(Language language) const;
+
+  template <typename F>
+  void visit(F&& f) {
+    f("retrieval.dense_weight.en", english, {"share of the dense list, 0 to 1, where the question is English", {0, 1}});
+    f("retrieval.dense_weight.pt", portuguese, {"the same where it is Portuguese", {0, 1}});
+    f("retrieval.dense_weight.other", other, {"and where it is of another language", {0, 1}});
+  }
 };
 
 struct RetrieveOptions {
@@ -24,6 +32,15 @@ struct RetrieveOptions {
   Fusion fusion = Fusion::weighted;
   int64_t candidates = 100;  // of each list
   DenseWeights dense_weights;
+
+  template <typename F>
+  void visit(F&& f) {
+    f("retrieval.sparse", sparse, {"search by words (BM25)"});
+    f("retrieval.references", references, kInternal);
+    f("retrieval.fusion", fusion, {"weighted: sum of min-max-normalised scores; rrf: Σ w/(60+rank)"});
+    f(dense_weights);
+    f("retrieval.candidates", candidates, {"chunks to take from each list", Range{1, 1e6}});
+  }
 };
 
 }  // namespace frugal

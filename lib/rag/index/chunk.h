@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/setting.h"
 #include "model/tokenize/tokenizer.h"
 #include "rag/extract/extract.h"
 #include "rag/law/provision.h"
@@ -19,6 +20,15 @@ struct ChunkOptions {
   int64_t overlap_tokens = 32;  // of the chunk before, repeated where a paragraph had to be cut; whole sentences only
   /// Counts tokens; without one they are estimated from letters.
   const Tokenizer* tokenizer = nullptr;
+
+  template <typename F>
+  void visit(F&& f) {
+    constexpr double kMaxTokens = 1 << 20;
+    f("chunking.max_tokens", max_tokens,
+      {"longest chunk, in tokens of the embedder, its special tokens not counted", Range{16, kMaxTokens}});
+    f("chunking.overlap_tokens", overlap_tokens,
+      {"tokens of the chunk before, repeated where a paragraph is cut", Range{0, kMaxTokens}});
+  }
   /// Names what chunks depend on: an index made with other values chunks its files again.
   std::string recipe() const;
 };

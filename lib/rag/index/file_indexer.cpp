@@ -27,8 +27,7 @@ int64_t nanoseconds(const timespec& time) {
 }
 
 ChunkOptions chunking_of(const IndexOptions& options) {
-  ChunkOptions chunking;
-  chunking.max_tokens = options.chunk_tokens;
+  ChunkOptions chunking = options.chunks;
   if (options.embedder) {
     const Tokenizer& tokenizer = options.embedder->tokenizer();
     const auto template_tokens = static_cast<int64_t>(tokenizer.prefix().size() + tokenizer.suffix().size());
@@ -36,7 +35,7 @@ ChunkOptions chunking_of(const IndexOptions& options) {
     chunking.max_tokens = std::min(chunking.max_tokens, options.embedder->max_tokens() - template_tokens);
   }
   chunking.max_tokens = std::max(chunking.max_tokens, kMinChunkTokens);
-  chunking.overlap_tokens = std::clamp<int64_t>(options.overlap_tokens, 0, chunking.max_tokens / 2);
+  chunking.overlap_tokens = std::clamp<int64_t>(chunking.overlap_tokens, 0, chunking.max_tokens / 2);
   return chunking;
 }
 

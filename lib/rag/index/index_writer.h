@@ -15,6 +15,7 @@
 
 #include "model/nn/embedder.h"
 #include "rag/extract/extract.h"
+#include "rag/index/chunk.h"
 #include "rag/index/index_status.h"
 #include "rag/law/provision.h"
 
@@ -32,8 +33,7 @@ struct IndexOptions {
   bool re_embed = false;         // drop vectors of another embedder instead of refusing
   LawTable laws;
   ExtractOptions extract;
-  int64_t chunk_tokens = 220;  // at most what the embedder takes
-  int64_t overlap_tokens = 32;
+  ChunkOptions chunks;               // cut to what the embedder takes; the writer sets the tokenizer
   bool hidden = false;               // also files and folders whose names begin with '.'
   std::string stdin_name = "stdin";  // of the document that "-" stands for; its extension tells the format
   std::istream* stdin_stream = nullptr;

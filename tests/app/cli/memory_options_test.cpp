@@ -1,10 +1,11 @@
 #include "app/cli/memory_options.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
-#include <variant>
-#include <vector>
+#include <string>
 
+#include "app/config/load.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -21,7 +22,7 @@ SystemMemory machine(uint64_t total, uint64_t available) {
 }
 
 BudgetLimits limits_of(const std::string& budget, const SystemMemory& system) {
-  Config::Memory memory;
+  cli::MemorySettings memory;
   memory.budget = budget;
   return cli::budget_limits(memory, system);
 }
@@ -64,38 +65,21 @@ TEST_CASE("a budget of 0 is refused with what to say instead") {
 }
 
 TEST_CASE("limits by kind come along") {
-  Config::Memory memory;
-  memory.limits.kv_cache = 7;
-  memory.limits.io = 9;
+  cli::MemorySettings memory;
+  memory.limits[static_cast<size_t>(MemoryTag::kv_cache)] = 7;
+  memory.limits[static_cast<size_t>(MemoryTag::io)] = 9;
   const BudgetLimits limits = cli::budget_limits(memory, machine(8 * kGiB, kGiB));
   CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::kv_cache)] == 7);
   CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::io)] == 9);
   CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::weights)] == 0);
 }
 
-TEST_CASE("each kind of memory has the limit of its name, and no other limit exists") {
-  Config config;
-  std::vector<std::string> kinds;
-  for (const ConfigField& field : config_fields(config))
-    if (constexpr std::string_view kGroup = "memory.limits."; field.key.starts_with(kGroup)) {
-      kinds.emplace_back(field.key.substr(kGroup.size()));
-      *std::get<uint64_t*>(field.value) = 100 + kinds.size();
-    }
-  const BudgetLimits limits = cli::budget_limits(config.memory, machine(8 * kGiB, kGiB));
-  REQUIRE(kinds.size() == kMemoryTags);
-  for (size_t i = 0; i < kinds.size(); ++i) {
-    CHECK(to_string(static_cast<MemoryTag>(i)) == kinds[i]);
-    CHECK(limits.by_tag[i] == 101 + i);
-  }
-}
-
-TEST_CASE("mode and paging come from the configuration") {
-  Config::Memory memory;
-  CHECK(cli::manager_mode(memory, Manager::Mode::cache) == Manager::Mode::cache);
-  memory.mode = "aggressive";
-  CHECK(cli::manager_mode(memory, Manager::Mode::cache) == Manager::Mode::aggressive);
-  memory.page_policy = "lru";
-  memory.page_source = "direct";
-  CHECK(cli::pager_options(memory).policy == PagePolicyKind::lru);
-  CHECK(cli::pager_options(memory).source == BlockSource::direct);
+TEST_CASE("each kind of memory has the limit of its name") {
+  cli::MemorySettings memory;
+  const SettingList list(memory);
+  for (size_t i = 0; i < kMemoryTags; ++i)
+    set_key(list, fmt::format("memory.limits.{}", to_string(static_cast<MemoryTag>(i))), std::to_string(101 + i),
+            "test");
+  const BudgetLimits limits = cli::budget_limits(memory, machine(8 * kGiB, kGiB));
+  for (size_t i = 0; i < kMemoryTags; ++i) CHECK(limits.by_tag[i] == 101 + i);
 }

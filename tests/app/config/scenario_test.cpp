@@ -63,7 +63,7 @@ TEST_CASE("a pipeline names its mode and the limits its stages are held to") {
 }
 
 TEST_CASE("a role that the configuration leaves empty is an error, a pack that is not there is missing") {
-  Config::Models models;
+  ModelNames models;
   models.generator.clear();
   CHECK_THROWS_WITH_AS(pack_of("generator", models), "no generator is configured", Error);
   try {

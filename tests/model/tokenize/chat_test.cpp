@@ -64,8 +64,8 @@ TEST_CASE("content is never markup, whatever it holds") {
 TEST_CASE("families have names; an unknown name or template says what to set") {
   for (const auto family : {ChatFamily::none, ChatFamily::chatml, ChatFamily::llama3, ChatFamily::llama2,
                             ChatFamily::qwen, ChatFamily::llama31})
-    CHECK(parse_chat_family(to_string(family)) == family);
-  CHECK_THROWS_AS(parse_chat_family("alpaca"), Error);
+    CHECK(parse_named<ChatFamily>("chat family", to_string(family)) == family);
+  CHECK_THROWS_AS(parse_named<ChatFamily>("chat family", "alpaca"), Error);
   CHECK(recognise_chat_template("") == ChatFamily::none);
   try {
     recognise_chat_template("{{ '### Instruction:' }}");

@@ -26,7 +26,7 @@ IndexOptions options_with(Embedder* embedder) {
   IndexOptions options;
   options.embedder = embedder;
   options.laws = testing::few_laws();
-  options.chunk_tokens = 40;
+  options.chunks.max_tokens = 40;
   return options;
 }
 

@@ -1,5 +1,4 @@
-// The laws that the tools know by name: the project's tables, then the user's, who may redefine them.
-#pragma once
+#include "app/wiring/known_laws.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -7,18 +6,15 @@
 #include <string_view>
 #include <vector>
 
-#include "app/config/config.h"
 #include "app/config/law_file.h"
 #include "app/config/paths.h"
 #include "base/error.h"
-#include "rag/law/provision.h"
 
 namespace frugal {
 
-/// Throws Error(bad_input | usage) that names file and line.
-inline LawTable configured_laws(const Config& config) {
+LawTable known_laws(const Settings& settings) {
   std::vector<std::filesystem::path> files = reference_files();
-  std::string_view more = config.references.paths;
+  std::string_view more = settings.law_files;
   while (!more.empty()) {
     const size_t end = std::min(more.find(':'), more.size());
     if (end > 0) files.push_back(expand_home(std::string(more.substr(0, end))));

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "app/config/paths.h"
+#include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "support/temp_folder.h"
@@ -22,9 +23,9 @@ fs::path written(const testing::TempFolder& folder, const std::string& yaml) {
 }
 
 std::string chosen_for(const Machine& machine) {
-  std::vector<HardwareProfile> profiles;
   ::setenv("FRUGAL_PROFILES", FRUGAL_SOURCE_DIR "/configs/profiles", 1);
-  profiles = hardware_profiles();
+  Settings settings;
+  const std::vector<HardwareProfile> profiles = hardware_profiles(SettingList(settings));
   const HardwareProfile* profile = choose_profile(profiles, machine);
   return profile ? profile->name : "none";
 }
@@ -32,7 +33,8 @@ std::string chosen_for(const Machine& machine) {
 Error error_of(const std::string& yaml) {
   const testing::TempFolder folder;
   try {
-    read_hardware_profile(written(folder, yaml));
+    Settings settings;
+    read_hardware_profile(written(folder, yaml), SettingList(settings));
   } catch (const Error& error) {
     return error;
   }
@@ -54,12 +56,22 @@ TEST_CASE("each kind of machine gets the profile made for it") {
 }
 
 TEST_CASE("a profile overrides the defaults and leaves the rest alone") {
-  Config config;
+  Settings settings;
+  const SettingList list(settings);
   const testing::TempFolder folder;
-  apply_profile(config, written(folder, "machine: {description: x}\nsettings: {memory: {mode: cache}, threads: 3}\n"));
-  CHECK(config.memory.mode == "cache");
-  CHECK(config.threads == 3);
-  CHECK(config.retrieval.top_k == Config().retrieval.top_k);
+  apply_profile(list, written(folder, "machine: {description: x}\nsettings: {memory: {mode: cache}, threads: 3}\n"));
+  CHECK(settings.common.memory.mode == Manager::Mode::cache);
+  CHECK(settings.common.threads == 3);
+  CHECK(settings.pipeline.top_k == PipelineOptions().top_k);
+}
+
+TEST_CASE("a profile that is only read changes no setting") {
+  Settings settings;
+  settings.common.threads = 5;
+  const testing::TempFolder folder;
+  const auto file = written(folder, "machine: {description: x}\nsettings: {threads: 3}\n");
+  CHECK(read_hardware_profile(file, SettingList(settings)).description == "x");
+  CHECK(settings.common.threads == 5);
 }
 
 TEST_CASE("a mistake in a profile is named with file and line, in its settings too") {

@@ -1,0 +1,63 @@
+#include "app/wiring/indexing.h"
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "app/cli/output.h"
+#include "app/cli/progress.h"
+#include "app/config/paths.h"
+#include "app/wiring/known_laws.h"
+#include "base/hash.h"
+
+namespace frugal {
+
+IndexOptions index_options(const Settings& settings) {
+  IndexOptions options;
+  options.laws = known_laws(settings);
+  options.chunks = settings.chunks;
+  return options;
+}
+
+std::function<void(const IndexProgress&)> index_progress_bars() {
+  return
+      [bar = std::shared_ptr<cli::Progress>(), drawn = IndexProgress::Stage::reading](const IndexProgress& p) mutable {
+        if (!bar || p.stage != drawn) {
+          const bool reading = p.stage == IndexProgress::Stage::reading;
+          bar = std::make_shared<cli::Progress>(reading ? "reading" : "embedding", reading ? "files" : "chunks",
+                                                static_cast<uint64_t>(p.total));
+          drawn = p.stage;
+        }
+        bar->update(static_cast<uint64_t>(p.done));
+      };
+}
+
+std::filesystem::path eval_index_folder(const Settings& settings, const EvalSet& set) {
+  if (!settings.index.empty()) return settings.index;
+  const std::string what = std::filesystem::absolute(set.corpus).native() + "\n" + settings.models.embedder +
+                           (settings.pipeline.dense ? "" : "\nwords only");
+  return cache_home() / "eval" / fmt::format("{}-{}", set.name, sha256_hex(what).substr(0, 12));
+}
+
+void index_eval_set(const Settings& settings, const EvalSet& set, const std::filesystem::path& folder, Models& models) {
+  IndexOptions options = index_options(settings);
+  const auto embedder = settings.pipeline.dense ? models.embedder() : nullptr;
+  options.embedder = embedder.get();
+  std::optional<cli::Progress> bar;
+  options.progress = [&](const IndexProgress& progress) {
+    if (progress.stage != IndexProgress::Stage::embedding) return;
+    if (!bar) bar.emplace("indexing", "chunks", static_cast<uint64_t>(progress.total));
+    bar->update(static_cast<uint64_t>(progress.done));
+  };
+  std::filesystem::create_directories(std::filesystem::absolute(folder).parent_path());
+  const IndexReport report = IndexWriter(folder, options).add({set.corpus.native()});
+  bar.reset();
+  if (report.vectors_computed > 0)
+    cli::narrate(fmt::format("indexed {} documents, {} chunks; {:.1f} chunks/s embedded", report.documents,
+                             report.chunks, static_cast<double>(report.vectors_computed) / report.embedding_seconds));
+}
+
+}  // namespace frugal

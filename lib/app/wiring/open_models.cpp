@@ -1,0 +1,37 @@
+#include "app/wiring/open_models.h"
+
+#include <utility>
+
+#include "app/config/paths.h"
+#include "compute/ops/plugin.h"
+
+namespace frugal {
+
+ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budget& budget, Manager::Mode when_auto) {
+  ModelOptions options;
+  options.backend = tool.backend();
+  options.threads = tool.threads();
+  options.budget = &budget;
+  options.mode = settings.common.memory.mode.value_or(when_auto);
+  options.paging = settings.common.memory.paging;
+  options.generator = settings.generator;
+  options.chat_family = settings.chat_family;
+  return options;
+}
+
+std::unique_ptr<Models> open_models(const Settings& settings, const ModelOptions& options) {
+  ModelPaths paths;
+  paths.embedder = [name = settings.models.embedder] { return find_model(name); };
+  paths.generator = [name = settings.models.generator] { return find_model(name); };
+  return open_pack_models(std::move(paths), options);
+}
+
+std::unique_ptr<Models> naive_models(const cli::Tool& tool, const Settings& settings, Budget& budget) {
+  const ModelNames& names = settings.models;
+  const NaivePaths paths{find_checkpoint(names.embedder), find_model(names.embedder), find_checkpoint(names.generator),
+                         find_model(names.generator)};
+  return open_naive_models(paths, tool.backend().native() ? parse_backend("torch") : tool.backend(), tool.threads(),
+                           &budget, settings.chat_family);
+}
+
+}  // namespace frugal

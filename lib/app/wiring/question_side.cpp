@@ -1,0 +1,42 @@
+#include "app/wiring/question_side.h"
+
+#include "app/config/paths.h"
+#include "app/wiring/open_models.h"
+
+namespace frugal {
+namespace {
+
+std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& settings, Budget& budget,
+                                        bool many_questions) {
+  const auto when_auto = many_questions ? Manager::Mode::cache : Manager::Mode::aggressive;
+  ModelOptions options = model_options(tool, settings, budget, when_auto);
+  options.generator.prefix_folder = cache_home() / "prefixes";
+  return open_models(settings, options);
+}
+
+}  // namespace
+
+PipelineOptions pipeline_options(const Settings& settings) {
+  PipelineOptions options = settings.pipeline;
+  options.boundary_key = cache_home() / "boundary.key";
+  return options;
+}
+
+QuestionSide::QuestionSide(const cli::Tool& tool, const Settings& settings, const Use& use)
+    : budget_(tool.budget_limits()) {
+  const std::filesystem::path index = find_index(settings.index);
+  store_ = open_store(index, &budget_);
+  models_ =
+      use.naive ? naive_models(tool, settings, budget_) : question_models(tool, settings, budget_, use.many_questions);
+  if (settings.cache.enabled) {
+    answers_.emplace(cache_home() / "answers", settings.cache.max_bytes);
+    // Vectors of other backends may differ in their last bits.
+    if (!use.naive && tool.backend().native()) probes_.emplace(cache_home() / "probes", settings.cache.max_bytes / 4);
+  }
+  PipelineOptions options = pipeline_options(settings);
+  options.measure_pss = use.measure_pss;
+  pipeline_.emplace(*store_, *models_, store_->laws(), options, answers_ ? &*answers_ : nullptr,
+                    std::filesystem::absolute(index).lexically_normal().native(), probes_ ? &*probes_ : nullptr);
+}
+
+}  // namespace frugal

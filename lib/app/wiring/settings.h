@@ -1,0 +1,51 @@
+// Everything a user can set: the option structs of the rooms, which say themselves what their fields are
+// (base/setting.h). A new setting is a field in its struct and a line that `ninja default-yaml` adds to
+// configs/default.yaml.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "app/cli/tool.h"
+#include "app/config/paths.h"
+#include "base/setting.h"
+#include "model/hub/models.h"
+#include "model/tokenize/chat.h"
+#include "rag/answer/answer_cache.h"
+#include "rag/answer/pipeline.h"
+#include "rag/index/chunk.h"
+
+namespace frugal {
+
+struct Settings {
+  ModelNames models;
+  std::string index;
+  cli::CommonSettings common;
+  ChunkOptions chunks;
+  std::string law_files;  // ':' between
+  PipelineOptions pipeline;
+  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: what its pack names
+  GeneratorMemory generator;
+  CacheOptions cache;
+
+  template <typename F>
+  void visit(F&& f) {
+    f(models);
+    f("index", index, {"folder of the index; empty: ./.frugal/index, or the only one there is"});
+    f(common);
+    f(chunks);
+    f("references.paths", law_files, {"files like configs/references/br.yaml with more laws, ':' between them"});
+    f(pipeline);
+    f("generate.chat_family", chat_family,
+      {"how a conversation is written for the generator: auto (as its pack says), none, chatml, llama2, llama3, "
+       "llama3.1, qwen; needed where its template is not recognised"});
+    f(generator);
+    f(cache);
+  }
+};
+
+/// cli::run_tool with all settings, which are as the user has them once `body` has called tool.parse().
+int run_tool(int argc, char** argv, cli::ToolInfo info, const std::function<int(cli::Tool&, const Settings&)>& body);
+
+}  // namespace frugal
