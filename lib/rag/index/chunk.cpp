@@ -58,13 +58,13 @@ bool is_blank(char c) {
 }
 
 /// A range of bytes without blanks around it.
-struct Range {
+struct ByteRange {
   uint32_t begin = 0;
   uint32_t end = 0;
   bool empty() const { return begin >= end; }
 };
 
-Range trimmed(std::string_view text, size_t begin, size_t end) {
+ByteRange trimmed(std::string_view text, size_t begin, size_t end) {
   while (begin < end && is_blank(text[begin])) ++begin;
   while (end > begin && is_blank(text[end - 1])) --end;
   return {static_cast<uint32_t>(begin), static_cast<uint32_t>(end)};
@@ -76,7 +76,7 @@ Range trimmed(std::string_view text, size_t begin, size_t end) {
 /// split at white space add up to that of the whole.
 class TokenStarts {
  public:
-  TokenStarts(std::string_view text, Range range, const Tokenizer* tokenizer) {
+  TokenStarts(std::string_view text, ByteRange range, const Tokenizer* tokenizer) {
     const std::string_view part = text.substr(range.begin, range.end - range.begin);
     if (!tokenizer) {
       estimate(part, range.begin);
@@ -128,7 +128,7 @@ class TokenStarts {
 // --- blocks
 
 struct Block {
-  Range range;
+  ByteRange range;
   int heading_level = 0;  // 0: not a heading
   bool opens_article = false;
 };
@@ -173,7 +173,7 @@ class StructureReader {
 
  private:
   void read_line(size_t begin, size_t end) {
-    const Range content = trimmed(text_, begin, end);
+    const ByteRange content = trimmed(text_, begin, end);
     const std::string_view line = text_.substr(content.begin, content.end - content.begin);
     if (document_.is_markdown && (line.starts_with("```") || line.starts_with("~~~"))) in_fence_ = !in_fence_;
     if (content.empty() && !in_fence_) return close(begin);
@@ -199,7 +199,7 @@ class StructureReader {
     }
   }
 
-  int heading_level(Range content, size_t line_end) const {
+  int heading_level(ByteRange content, size_t line_end) const {
     if (content.empty()) return 0;
     const std::string_view line = text_.substr(content.begin, content.end - content.begin);
     if (document_.is_markdown) {
@@ -215,7 +215,7 @@ class StructureReader {
 
   void close(size_t end) {
     if (open_) {
-      const Range range = trimmed(text_, *open_, end);
+      const ByteRange range = trimmed(text_, *open_, end);
       if (!range.empty()) blocks_.push_back({range, 0, opens_article_});
     }
     open_.reset();
@@ -293,7 +293,7 @@ class Chunker {
 
  private:
   struct Unit {
-    Range range;
+    ByteRange range;
     int64_t tokens = 0;
     bool may_repeat = false;  // a sentence of a paragraph that was cut: may overlap into the next chunk
   };
@@ -313,7 +313,7 @@ class Chunker {
   }
 
   bool fits_whole() {
-    const Range whole = trimmed(text_, 0, text_.size());
+    const ByteRange whole = trimmed(text_, 0, text_.size());
     if (whole.empty()) return true;
     if (tokens_of(whole) > options_.max_tokens) return false;
     units_.push_back({whole, 0, false});
@@ -321,7 +321,7 @@ class Chunker {
     return true;
   }
 
-  int64_t tokens_of(Range range) const {
+  int64_t tokens_of(ByteRange range) const {
     return TokenStarts(text_, range, options_.tokenizer).count(range.begin, range.end);
   }
 
@@ -348,15 +348,15 @@ class Chunker {
     }
   }
 
-  std::string_view text_of(Range range) const { return text_.substr(range.begin, range.end - range.begin); }
+  std::string_view text_of(ByteRange range) const { return text_.substr(range.begin, range.end - range.begin); }
 
   /// The block whole, or in parts: at its provisions, at its sentences, between words.
-  std::vector<Unit> units_of(Range block) const {
+  std::vector<Unit> units_of(ByteRange block) const {
     const TokenStarts starts(text_, block, options_.tokenizer);
     const int64_t tokens = starts.count(block.begin, block.end);
     if (tokens <= options_.max_tokens) return {{block, tokens, false}};
     std::vector<Unit> units;
-    for (const Range& part : provisions_of(block)) {
+    for (const ByteRange& part : provisions_of(block)) {
       const int64_t part_tokens = starts.count(part.begin, part.end);
       if (part_tokens <= options_.max_tokens)
         units.push_back({part, part_tokens, false});
@@ -366,13 +366,13 @@ class Chunker {
     return units;
   }
 
-  std::vector<Range> provisions_of(Range block) const {
-    std::vector<Range> parts;
+  std::vector<ByteRange> provisions_of(ByteRange block) const {
+    std::vector<ByteRange> parts;
     uint32_t begin = block.begin;
     auto mark = std::lower_bound(marks_.begin(), marks_.end(), block.begin + 1,
                                  [](const LegalMark& each, uint32_t offset) { return each.line < offset; });
     for (; mark != marks_.end() && mark->line < block.end; ++mark) {
-      const Range part = trimmed(text_, begin, mark->line);
+      const ByteRange part = trimmed(text_, begin, mark->line);
       if (part.empty()) continue;
       parts.push_back(part);
       begin = mark->line;
@@ -381,20 +381,20 @@ class Chunker {
     return parts;
   }
 
-  void append_sentences(std::vector<Unit>& units, Range part, const TokenStarts& starts) const {
+  void append_sentences(std::vector<Unit>& units, ByteRange part, const TokenStarts& starts) const {
     uint32_t begin = part.begin;  // what lies between sentences goes with the one behind it
     const std::vector<Sentence> sentences = split_sentences(text_of(part));
     for (size_t i = 0; i < sentences.size(); ++i) {
       const uint32_t end = i + 1 == sentences.size() ? part.end : part.begin + sentences[i].end;
-      const Range sentence = trimmed(text_, begin, end);
+      const ByteRange sentence = trimmed(text_, begin, end);
       begin = end;
       if (!sentence.empty()) append_words(units, sentence, starts);
     }
-    if (const Range rest = trimmed(text_, begin, part.end); !rest.empty()) append_words(units, rest, starts);
+    if (const ByteRange rest = trimmed(text_, begin, part.end); !rest.empty()) append_words(units, rest, starts);
   }
 
   /// A sentence, cut where it is over the budget: before a word that starts a token, else before any token.
-  void append_words(std::vector<Unit>& units, Range sentence, const TokenStarts& starts) const {
+  void append_words(std::vector<Unit>& units, ByteRange sentence, const TokenStarts& starts) const {
     while (!sentence.empty()) {
       const uint32_t limit =
           std::max(starts.advance(sentence.begin, options_.max_tokens, sentence.end), sentence.begin + 1);
@@ -403,7 +403,7 @@ class Chunker {
       while (cut > earliest && cut < sentence.end && !is_blank(text_[cut - 1])) --cut;
       if (cut <= earliest || cut == sentence.end) cut = limit;
       while (cut < sentence.end && is_continuation(text_[cut])) ++cut;
-      const Range piece = trimmed(text_, sentence.begin, cut);
+      const ByteRange piece = trimmed(text_, sentence.begin, cut);
       if (!piece.empty()) units.push_back({piece, starts.count(piece.begin, piece.end), true});
       sentence = trimmed(text_, cut, sentence.end);
     }
