@@ -54,15 +54,15 @@ TEST_CASE("a trace that contradicts itself is refused with its line") {
   struct Wrong {
     const char *lines, *message;
   };
-  for (const Wrong& wrong : {Wrong{"+ 1 io 10 0\n+ 1 io 10 0\n", ":3: an id"},
+  for (const Wrong& wrong : {Wrong{"+ 1 io 10 0\n+ 1 io 10 0\n", ":3: the id is allocated already"},
                              {"- 4 0\n", ":2: the id is not allocated"},
                              {"+ 1 io 10 0\n- 1 5\n= 1 20 9\n", ":4: the id is not allocated"},
-                             {"+ 1 io 10 0\n= 1 9 0\n", ":3: memory that grows to less"},
+                             {"+ 1 io 10 0\n= 1 9 0\n", ":3: the new size is smaller"},
                              {"+ 1 io 18446744073709551615 0\n", ":2: the size is too large for any machine"},
                              {"+ 1 io 99999999999999999999999 0\n", ":2: a number is missing"},
                              {"+ 1 io\n", ":2: a number is missing"},
-                             {"+ 1 paper 10 0\n", ":2: an unknown kind"},
-                             {"+ 1 io 10 0\n? 1 0\n", ":3: neither"}}) {
+                             {"+ 1 paper 10 0\n", ":2: unknown kind"},
+                             {"+ 1 io 10 0\n? 1 0\n", ":3: the line begins with neither"}}) {
     CAPTURE(wrong.lines);
     CHECK(contains(message_of([&] { parse(wrong.lines); }), wrong.message));
   }
