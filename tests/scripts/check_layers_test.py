@@ -81,8 +81,18 @@ class CheckLayers(unittest.TestCase):
         self.assert_finds({"tools/x/main.cpp": TOOL + "class Index {};\n"}, ("tools/x/main.cpp:4", "logic in a tool"))
         self.assert_finds({"tools/x/main.cpp": "#include <immintrin.h>\n"}, ("tools/x/main.cpp:1", "logic in a tool"))
         self.assert_finds({"tools/x/main.cpp": TOOL, "tools/x/index.cpp": TOOL}, ("tools/x/index.cpp:1", "one main.cpp"))
-        self.assert_clean({"tools/shared/options.h": "int x;\n"})
-        self.assert_finds({"tools/shared/options.h": "template <typename T>\n"}, ("tools/shared/options.h:1", "logic in a tool"))
+        self.assert_finds({"tools/shared/options.h": "int x;\n"}, ("tools/shared/options.h:1", "one main.cpp"))
+
+    def test_the_command_line_knows_neither_models_nor_retrieval_even_where_the_list_would_allow_it(self):
+        rooms = ("frugal_room(base)\nfrugal_room(model/nn DEPS base)\nfrugal_room(rag/index DEPS base)\nfrugal_room(measure/report DEPS base)\n"
+                 "frugal_room(measure/bench DEPS base)\nfrugal_room(app/cli DEPS model/nn rag/index measure/report measure/bench base)\n"
+                 "frugal_room(app/wiring DEPS app/cli model/nn rag/index measure/bench base)\n")
+        for header in ("model/nn/a.h", "rag/index/a.h", "measure/bench/a.h"):
+            with self.subTest(header=header):
+                self.assert_finds({"lib/CMakeLists.txt": rooms, "lib/app/cli/a.cpp": f'#include "{header}"\n'},
+                                  ("lib/app/cli/a.cpp:1", "knows neither models nor retrieval"))
+                self.assert_clean({"lib/CMakeLists.txt": rooms, "lib/app/wiring/a.cpp": f'#include "{header}"\n'})
+        self.assert_clean({"lib/CMakeLists.txt": rooms, "lib/app/cli/a.cpp": '#include "measure/report/a.h"\n#include "base/a.h"\n'})
 
     def test_a_type_name_exists_once(self):
         header = "namespace frugal {\nstruct Pipeline {\n  struct Part { int x; };\n};\n}\n"
