@@ -54,6 +54,7 @@ class SettingList {
  public:
   /// Borrows `settings`, a struct with visit(), whose values now are the defaults. It has to stay where it is.
   template <typename Settings>
+  requires requires(Settings& settings, SettingList& list) { settings.visit(list); }
   explicit SettingList(Settings& settings) {
     settings.visit(*this);
     defaults_ = texts();

@@ -25,6 +25,11 @@ constexpr std::array<Named<Mode>, 3> names_of(Mode) {
   return {{{Mode::automatic, "auto"}, {Mode::always, "always"}, {Mode::never, "never"}}};
 }
 
+enum class Unload { at_once, late };
+constexpr std::array<Named<Unload>, 2> names_of(Unload) {
+  return {{{Unload::at_once, "at-once"}, {Unload::late, "late"}}};
+}
+
 /// A setting of every kind.
 struct Retrieval {
   bool dense = true;
@@ -49,7 +54,7 @@ struct Config {
   uint64_t seed = 0;
   Retrieval retrieval;
   Mode hyde = Mode::automatic;
-  std::optional<Mode> chosen;
+  std::optional<Unload> unload;
   uint64_t cache_bytes = 7;
   template <typename F>
   void visit(F&& f) {
@@ -58,8 +63,17 @@ struct Config {
     f("seed", seed, {"of the sampling"});
     f(retrieval);
     f("hyde.mode", hyde, {"auto, always, never"});
-    f("hyde.chosen", chosen, {"auto, always, never"});
+    f("memory.unload", unload, {"auto, at-once, late"});
     f("cache.max_bytes", cache_bytes, {"bytes on disk", {}, Unit::bytes});
+  }
+};
+
+struct Twice {
+  Config one, two;
+  template <typename F>
+  void visit(F&& f) {
+    f(one);
+    f(two);
   }
 };
 
@@ -109,14 +123,14 @@ class TempHome {
 TEST_CASE("a file sets nested keys of every type and leaves the others alone") {
   Config config;
   apply_yaml(SettingList(config),
-             "retrieval: {dense: no, dense_weight: {en: 0.25}}\nhyde: {mode: never, chosen: always}\n"
+             "retrieval: {dense: no, dense_weight: {en: 0.25}}\nhyde: {mode: never}\nmemory: {unload: late}\n"
              "cache: {max_bytes: 64MiB}\nthreads: 3\nseed: 18446744073709551615\nmodels:\n  generator: my.pack\n",
              "x.yaml");
   CHECK_FALSE(config.retrieval.dense);
   CHECK(config.retrieval.weight == 0.25f);
   CHECK(config.retrieval.top_k == Config().retrieval.top_k);
   CHECK(config.hyde == Mode::never);
-  CHECK(config.chosen == Mode::always);
+  CHECK(config.unload == Unload::late);
   CHECK(config.cache_bytes == uint64_t(64) << 20);
   CHECK(config.threads == 3);
   CHECK(config.seed == ~uint64_t(0));
@@ -136,15 +150,15 @@ TEST_CASE("settings go back to the values that the list found, and read back wha
   config.retrieval.weight = 0.1f;
   const SettingList list(config);
   const std::vector<std::string> before = list.texts();
-  for (const char* assignment : {"hyde.chosen=never", "retrieval.dense_weight.en=0.3", "models.generator="})
+  for (const char* assignment : {"memory.unload=at-once", "retrieval.dense_weight.en=0.3", "models.generator="})
     set_assignment(list, assignment);
   const std::vector<std::string> changed = list.texts();
   list.reset();
   CHECK(list.texts() == before);
-  CHECK_FALSE(config.chosen);
+  CHECK_FALSE(config.unload);
   CHECK(config.retrieval.weight == 0.1f);
   list.restore(changed);
-  CHECK(config.chosen == Mode::never);
+  CHECK(config.unload == Unload::at_once);
   CHECK(config.retrieval.weight == 0.3f);
   CHECK(config.generator.empty());
 }
@@ -156,20 +170,14 @@ TEST_CASE("what no user sets is no key") {
 }
 
 TEST_CASE("a key that two fields claim is our mistake") {
-  struct Twice {
-    Config one, two;
-    void visit(auto&& f) {
-      f(one);
-      f(two);
-    }
-  } twice;
+  Twice twice;
   CHECK(error_of([&] { SettingList list(twice); }).code() == Code::internal);
 }
 
 TEST_CASE("the file of defaults holds every key under its group, with its documentation beside it") {
   Config config;
   const std::string yaml = default_yaml(SettingList(config));
-  CHECK(yaml.find("\nmodels:\n  generator: some.pack               # a pack\n") != std::string::npos);
+  CHECK(yaml.find("\nmodels:\n  generator: some.pack                 # a pack\n") != std::string::npos);
   CHECK(yaml.find("\nretrieval:\n  dense: true ") != std::string::npos);
   CHECK(yaml.find("  dense_weight:\n    en: 0.4 ") != std::string::npos);
   CHECK(yaml.find("  mode: auto ") != std::string::npos);
