@@ -18,20 +18,22 @@ namespace {
 // Enough to fill the embedder's batches, few enough that progress moves.
 constexpr size_t kQueriesAtOnce = 64;
 
-/// A row of the ablation: the stage that it is there to show, and those that it leaves out.
+/// A row of the ablation: the stage that it is there to show, and those that run for it; none: all that are on.
 struct RowPlan {
   std::string_view name, shows;
-  std::vector<std::string_view> without;
+  std::vector<std::string_view> runs;
 };
 
-const std::array<RowPlan, 6> kRows{{{"sparse", "sparse", {"hyde", "embed", "dense", "references", "rerank"}},
-                                    {"dense", "dense", {"hyde", "sparse", "references", "rerank"}},
-                                    {"fused", "fuse", {"hyde", "rerank"}},
-                                    {"rerank", "rerank", {"hyde"}},
-                                    {"hyde", "hyde", {"rerank"}},
-                                    {"full", "fuse", {}}}};
+const std::array<RowPlan, 6> kRows{{
+    {"sparse", "sparse", {"sparse", "fuse"}},
+    {"dense", "dense", {"embed", "dense", "fuse"}},
+    {"fused", "fuse", {"embed", "dense", "sparse", "fuse", "references"}},
+    {"rerank", "rerank", {"embed", "dense", "sparse", "fuse", "references", "rerank"}},
+    {"hyde", "hyde", {"hyde", "embed", "dense", "sparse", "fuse", "references"}},
+    {"full", "fuse", {}},
+}};
 // A ranking is judged by its documents: no text is read.
-constexpr std::string_view kAfterRanking[] = {"texts", "answer"};
+const std::vector<std::string_view> kAfterRanking{"texts", "answer", "show"};
 
 /// Figures of one row, query by query.
 struct Measured {
@@ -55,10 +57,15 @@ struct Row {
   bool embeds = false;
 };
 
+bool holds(const std::vector<std::string_view>& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
 Row row_of(const RowPlan& plan, const Pipeline& pipeline) {
   Row row{std::string(plan.name), stage_named(pipeline.stages(), plan.shows).off, pipeline.stages(), {}, {}, false};
-  for (const std::string_view name : plan.without) switch_off(row.stages, name);
-  for (const std::string_view name : kAfterRanking) switch_off(row.stages, name);
+  for (const Stage& stage : pipeline.stages())
+    if ((!plan.runs.empty() && !holds(plan.runs, stage.name)) || holds(kAfterRanking, stage.name))
+      switch_off(row.stages, stage.name);
   row.running = names_that_run(row.stages);
   row.embeds = stage_named(row.stages, "embed").off.empty();
   return row;
