@@ -10,13 +10,10 @@
 #include <cstdint>
 
 #include "base/cpu.h"
+#include "compute/tensor/activation.h"
 #include "compute/tensor/packed.h"
 
-namespace frugal {
-
-enum class Activation : uint8_t { none, gelu, gelu_tanh, silu, relu, tanh };
-
-namespace kernels {
+namespace frugal::kernels {
 
 /// Rows of activations quantised for the integer matrix products. The bytes are private to the ISA that wrote them.
 struct QuantizedRows {
@@ -136,5 +133,4 @@ const KernelTable& table(Isa isa);
 /// The table of choose_isa(), resolved once.
 const KernelTable& active();
 
-}  // namespace kernels
-}  // namespace frugal
+}  // namespace frugal::kernels

@@ -11,9 +11,11 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "compute/kernels/kernels.h"
 #include "compute/ops/gather.h"
 #include "compute/ops/ops.h"
 #include "compute/ops/task_grid.h"
+#include "memory/arena.h"
 #include "memory/budget.h"
 #include "memory/page_pool.h"
 #include "memory/pager.h"
@@ -150,8 +152,11 @@ class CpuOps final : public Ops {
   void copy(View from, View to) override;
 
  protected:
-  Arena::Mark mark() override { return arena_.mark(); }
-  void rewind(Arena::Mark mark) override { arena_.reset(mark); }
+  void begin_scope() override { scopes_.push_back(arena_.mark()); }
+  void end_scope() noexcept override {
+    arena_.reset(scopes_.back());
+    scopes_.pop_back();
+  }
 
  private:
   // body(first_row, last_row) over rows of `cols` floats, in parallel where there is enough to do.
@@ -178,6 +183,7 @@ class CpuOps final : public Ops {
   Budget* budget_;
   std::vector<PagePool::Block> owned_;  // weights prepared from rows
   Arena arena_;
+  std::vector<Arena::Mark> scopes_;  // where the arena stood as each began
   const kernels::KernelTable& kernels_;
   std::vector<PackedWeight> weights_;
 };

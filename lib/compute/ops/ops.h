@@ -4,16 +4,17 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
-#include "compute/kernels/kernels.h"
+#include "base/cpu.h"
+#include "compute/tensor/activation.h"
 #include "compute/tensor/packed.h"
 #include "compute/tensor/view.h"
-#include "memory/arena.h"
 #include "memory/budget.h"
 
 namespace frugal {
@@ -36,8 +37,6 @@ struct WeightRows {
 /// How a linear layer's activations are quantised when its weight is: one scale a token suffices for encoders, decoders
 /// want one per 32 inputs (docs/design/0006: KL .037 against .007 on SmolLM2).
 enum class ActivationScales { per_token, grouped };
-
-enum class NormKind { layer, rms };
 
 struct NormSpec {
   NormKind kind = NormKind::layer;
@@ -84,8 +83,6 @@ struct QuantizedKv {
   View scales;
 };
 
-enum class Pooling { mean, cls, last };
-
 /// Rows of a key-value cache: several arrays in a backend's memory, uninitialised, which outlive every scope and grow
 /// together, each array contiguous.
 class KvRows {
@@ -115,16 +112,16 @@ class Ops {
 
   /// Working memory of the forward pass, uninitialised; released by the Scope that encloses it.
   virtual View allocate(Shape shape) = 0;
+  /// Scopes nest: the last that began is the first to end.
   class Scope {
    public:
-    explicit Scope(Ops& ops) : ops_(ops), mark_(ops.mark()) {}
+    explicit Scope(Ops& ops) : ops_(ops) { ops_.begin_scope(); }
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
-    ~Scope() { ops_.rewind(mark_); }
+    ~Scope() { ops_.end_scope(); }
 
    private:
     Ops& ops_;
-    Arena::Mark mark_;
   };
   /// Counts as kv_cache in `budget` (may be null). The rows must not outlive the backend. row_bytes: of each array.
   virtual std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
@@ -163,8 +160,123 @@ class Ops {
   virtual void copy(View from, View to) = 0;
 
  protected:
-  virtual Arena::Mark mark() = 0;
-  virtual void rewind(Arena::Mark mark) = 0;
+  friend class ForwardingOps;
+  virtual void begin_scope() = 0;
+  /// Gives up what was allocated since the scope that began last. Never throws.
+  virtual void end_scope() noexcept = 0;
+};
+
+/// Passes every operation on to another backend, and says what each reads and writes before it does. What watches a
+/// forward pass derives from it and overrides what it watches. It stands beside Ops so that an operation is added to
+/// both in one place.
+class ForwardingOps : public Ops {
+ public:
+  /// Borrows `inner`. Null: operations compute nothing; what a backend has to answer (its name, its memory, its
+  /// weights) is then the derived class's to override.
+  explicit ForwardingOps(Ops* inner) : inner_(inner) {}
+
+  std::string_view name() const override { return inner().name(); }
+  std::string value_identity() const override { return inner().value_identity(); }
+  Weight prepare(const PackedWeight& weight) override { return inner().prepare(weight); }
+  Weight prepare(const WeightRows& weight) override { return inner().prepare(weight); }
+  View allocate(Shape shape) override { return inner().allocate(shape); }
+  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override {
+    return inner().allocate_kv_rows(row_bytes, capacity, budget);
+  }
+  bool has_quantized_kv() const override { return inner().has_quantized_kv(); }
+
+  void upload(std::span<const float> from, View to) override {
+    operate({}, {to});
+    if (inner_) inner_->upload(from, to);
+  }
+  void download(View from, std::span<float> to) override {
+    operate({from}, {});
+    if (inner_) inner_->download(from, to);
+  }
+  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+             bool accumulate) override {
+    operate({}, {out});
+    if (inner_) inner_->embed(table, row_scales, ids, out, accumulate);
+  }
+  void embed(Weight table, std::span<const int32_t> ids, View out) override {
+    operate({}, {out});
+    if (inner_) inner_->embed(table, ids, out);
+  }
+  void linear(const LinearSpec& spec, View x, View out, View residual) override {
+    operate({x, residual}, {out});
+    if (inner_) inner_->linear(spec, x, out, residual);
+  }
+  void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) override {
+    operate({x}, outs);
+    if (inner_) inner_->linear_many(specs, x, outs);
+  }
+  void norm(const NormSpec& spec, View x, View out) override {
+    operate({x}, {out});
+    if (inner_) inner_->norm(spec, x, out);
+  }
+  void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
+            int64_t head_dim) override {
+    operate({}, {x});
+    if (inner_) inner_->rope(spec, positions, x, heads, head_dim);
+  }
+  void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
+                 View out) override {
+    operate({q, k, v}, {out});
+    if (inner_) inner_->attention(spec, spans, q, k, v, out);
+  }
+  void quantize_kv(View x, const QuantizedKv& to) override {
+    operate({x}, {to.rows, to.scales});
+    if (inner_) inner_->quantize_kv(x, to);
+  }
+  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const QuantizedKv& k,
+                        const QuantizedKv& v, View out) override {
+    operate({q, k.rows, k.scales, v.rows, v.scales}, {out});
+    if (inner_) inner_->attention_quantized_kv(spec, spans, q, k, v, out);
+  }
+  void activate(Activation f, View x, View out) override {
+    operate({x}, {out});
+    if (inner_) inner_->activate(f, x, out);
+  }
+  void activate_gated(Activation f, View gate, View up, View out) override {
+    operate({gate, up}, {out});
+    if (inner_) inner_->activate_gated(f, gate, up, out);
+  }
+  void add(View a, View b, View out) override {
+    operate({a, b}, {out});
+    if (inner_) inner_->add(a, b, out);
+  }
+  void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override {
+    operate({x}, {out});
+    if (inner_) inner_->pool(kind, spans, x, out);
+  }
+  void normalize_rows(View x) override {
+    operate({}, {x});
+    if (inner_) inner_->normalize_rows(x);
+  }
+  void copy(View from, View to) override {
+    operate({from}, {to});
+    if (inner_) inner_->copy(from, to);
+  }
+
+ protected:
+  /// An operation is about to read and to write these; what it updates in place is written. Absent ones are null.
+  virtual void on_operation(std::span<const View> reads, std::span<const View> writes) {
+    static_cast<void>(reads);
+    static_cast<void>(writes);
+  }
+  Ops& inner() const {
+    FRUGAL_CHECK(inner_ != nullptr);
+    return *inner_;
+  }
+  void begin_scope() override { inner().begin_scope(); }
+  void end_scope() noexcept override { inner_->end_scope(); }
+
+ private:
+  using Views = std::initializer_list<View>;
+  void operate(Views reads, Views writes) { on_operation(std::span(reads), std::span(writes)); }
+  void operate(Views reads, std::span<const View> writes) { on_operation(std::span(reads), writes); }
+
+  Ops* inner_;
 };
 
 class ThreadPool;

@@ -13,6 +13,7 @@
 #include "compute/ops/device_weights.h"
 #include "compute/ops/gather.h"
 #include "compute/ops/plugin_abi.h"
+#include "memory/arena.h"
 #include "memory/budget.h"
 
 namespace frugal {
@@ -173,10 +174,11 @@ class TableOps final : public PluginOps {
   Svd svd(std::span<const float> a, int64_t rows, int64_t cols) override;
 
  protected:
-  Arena::Mark mark() override { return device_.is_host ? arena_.mark() : Arena::Mark{blocks_.size(), 0}; }
-  void rewind(Arena::Mark mark) override {
-    if (device_.is_host) return arena_.reset(mark);
-    blocks_.resize(mark.block);
+  void begin_scope() override { scopes_.push_back({arena_.mark(), blocks_.size()}); }
+  void end_scope() noexcept override {
+    if (device_.is_host) arena_.reset(scopes_.back().on_host);
+    blocks_.resize(scopes_.back().device_blocks);
+    scopes_.pop_back();
   }
 
  private:
@@ -198,6 +200,12 @@ class TableOps final : public PluginOps {
   std::optional<Budget> device_budget_;             // of a device
   std::optional<DeviceWeights> weights_;            // always there
   std::vector<std::shared_ptr<std::byte>> blocks_;  // on a device
+  // What was allocated as a scope began.
+  struct Begin {
+    Arena::Mark on_host;
+    size_t device_blocks;
+  };
+  std::vector<Begin> scopes_;
 };
 
 void TableOps::check(int32_t status, const char* operation) const {

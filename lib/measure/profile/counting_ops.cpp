@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "compute/kernels/kernels.h"
 #include "memory/budget.h"
 
 namespace frugal {
@@ -32,7 +33,8 @@ struct CountingOps::Held {
   Pages written;
 };
 
-CountingOps::CountingOps(int threads) : threads_(threads), held_(std::make_shared<std::map<uintptr_t, Held>>()) {}
+CountingOps::CountingOps(int threads)
+    : ForwardingOps(nullptr), threads_(threads), held_(std::make_shared<std::map<uintptr_t, Held>>()) {}
 
 CountingOps::~CountingOps() = default;
 
@@ -82,9 +84,19 @@ std::byte* CountingOps::take(uint64_t bytes) {
   return data;
 }
 
-void CountingOps::operate(std::initializer_list<View> operands) {
+// An operation's own, from its scope to the end of it.
+void CountingOps::take_scratch(uint64_t bytes) {
+  pass_.scratch_bytes = std::max(pass_.scratch_bytes, bytes);
+  use(take(bytes));
+}
+
+void CountingOps::on_operation(std::span<const View> reads, std::span<const View> writes) {
   ++step_;
-  for (const View& view : operands) use(view.data);
+  for (const View& view : reads) use(view.data);
+  for (const View& view : writes) {
+    use(view.data);
+    if (view) write(view);
+  }
 }
 
 // A view may begin inside its tensor.
@@ -102,7 +114,9 @@ View CountingOps::allocate(Shape shape) {
   return View(take(static_cast<uint64_t>(shape.elements()) * sizeof(float)), DType::f32, shape);
 }
 
-void CountingOps::rewind(Arena::Mark mark) {
+void CountingOps::end_scope() noexcept {
+  const Arena::Mark mark = scopes_.back();
+  scopes_.pop_back();
   arena_.reset(mark);
   while (!tensors_.empty() && tensors_.back().end_offset > mark.offset) tensors_.pop_back();
   if (mark.offset > 0) return;
@@ -161,27 +175,22 @@ void CountingOps::write(View view) {
   note_peak();
 }
 
-void CountingOps::upload(std::span<const float>, View to) {
-  operate({to});
-  write(to);
-}
-
 void CountingOps::download(View from, std::span<float> to) {
-  operate({from});
+  ForwardingOps::download(from, to);
   std::fill(to.begin(), to.end(), 0.0f);
   if (likeliest_ >= 0 && static_cast<size_t>(likeliest_) < to.size()) to[static_cast<size_t>(likeliest_)] = 1e4f;
   sizes_.result_bytes = std::max<uint64_t>(sizes_.result_bytes, to.size_bytes());
   note_peak();
 }
 
-void CountingOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out, bool) {
+void CountingOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+                        bool accumulate) {
   const uint64_t row_bytes = static_cast<uint64_t>(table.cols()) * element_bytes(table.dtype);
   for (const int32_t id : ids) {
     read(static_cast<const std::byte*>(table.data) + static_cast<uint64_t>(id) * row_bytes, row_bytes);
     if (!row_scales.empty()) read(row_scales.subspan(static_cast<size_t>(id), 1));
   }
-  operate({out});
-  write(out);
+  ForwardingOps::embed(table, row_scales, ids, out, accumulate);
 }
 
 void CountingOps::embed(Weight table, std::span<const int32_t> ids, View out) {
@@ -191,93 +200,58 @@ void CountingOps::embed(Weight table, std::span<const int32_t> ids, View out) {
     read(packed.data + static_cast<uint64_t>(id / kOutputBlock) * block_bytes, block_bytes);
     if (packed.scales) read(packed.scales + id, sizeof(float));
   }
-  operate({out});
-  write(out);
+  ForwardingOps::embed(table, ids, out);
 }
 
-void CountingOps::read_weight(const LinearSpec& spec) {
-  const PackedWeight& packed = weight(spec.weight);
-  read(packed.data, packed_bytes(packed.dtype, packed.outputs, packed.inputs));
-  if (packed.scales) read(packed.scales, static_cast<uint64_t>(packed.out_blocks() * kOutputBlock) * sizeof(float));
-  read(spec.bias);
+// x is quantised once, for the first weight that wants it so.
+void CountingOps::read_weights(std::span<const LinearSpec> specs, View x) {
+  bool quantized = false;
+  for (const LinearSpec& spec : specs) {
+    const PackedWeight& packed = weight(spec.weight);
+    if (packed.dtype != DType::linear_f32 && packed.dtype != DType::linear_f16 && !std::exchange(quantized, true))
+      take_scratch(
+          kernels::active().quantized_rows_bytes(x.rows(), x.cols(), spec.scales == ActivationScales::grouped));
+    read(packed.data, packed_bytes(packed.dtype, packed.outputs, packed.inputs));
+    if (packed.scales) read(packed.scales, static_cast<uint64_t>(packed.out_blocks() * kOutputBlock) * sizeof(float));
+    read(spec.bias);
+  }
 }
 
 void CountingOps::linear(const LinearSpec& spec, View x, View out, View residual) {
-  linear_many(std::span(&spec, 1), x, std::span(&out, 1));
-  if (residual) use(residual.data);
+  const Scope scratch(*this);
+  ForwardingOps::linear(spec, x, out, residual);
+  read_weights(std::span(&spec, 1), x);
 }
 
 void CountingOps::linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) {
   const Scope scratch(*this);
-  operate({x});
-  bool quantized = false;
-  for (size_t i = 0; i < specs.size(); ++i) {
-    const DType dtype = weight(specs[i].weight).dtype;
-    if (dtype != DType::linear_f32 && dtype != DType::linear_f16 && !std::exchange(quantized, true))
-      use(take(
-          kernels::active().quantized_rows_bytes(x.rows(), x.cols(), specs[i].scales == ActivationScales::grouped)));
-    read_weight(specs[i]);
-    use(outs[i].data);
-    write(outs[i]);
-  }
+  ForwardingOps::linear_many(specs, x, outs);
+  read_weights(specs, x);
 }
 
 void CountingOps::norm(const NormSpec& spec, View x, View out) {
-  operate({x, out});
   read(spec.gamma);
   read(spec.beta);
-  write(out);
+  ForwardingOps::norm(spec, x, out);
 }
 
-void CountingOps::rope(const RopeSpec& spec, std::span<const int32_t>, View x, int64_t, int64_t) {
-  operate({x});
+void CountingOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
+                       int64_t head_dim) {
   sizes_.table_bytes = std::max<uint64_t>(sizes_.table_bytes, spec.cosine.size_bytes() + spec.sine.size_bytes());
-  write(x);
+  ForwardingOps::rope(spec, positions, x, heads, head_dim);
 }
 
-void CountingOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan>, View q, View k, View v,
+void CountingOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                             View out) {
   const Scope scratch(*this);
-  operate({q, k, v, out});
-  use(take(static_cast<uint64_t>(threads_ * kernels::active().attention_scratch_floats(spec.head_dim)) *
-           sizeof(float)));
-  write(out);
-}
-
-void CountingOps::quantize_kv(View x, const QuantizedKv& to) {
-  operate({x});
-  write(to.rows);
-  if (to.scales) write(to.scales);
+  ForwardingOps::attention(spec, spans, q, k, v, out);
+  take_scratch(static_cast<uint64_t>(threads_ * kernels::active().attention_scratch_floats(spec.head_dim)) *
+               sizeof(float));
 }
 
 void CountingOps::attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
                                          const QuantizedKv& k, const QuantizedKv& v, View out) {
   attention(spec, spans, q, k.rows, v.rows, out);
-}
-
-void CountingOps::activate(Activation, View x, View out) {
-  operate({x, out});
-  write(out);
-}
-void CountingOps::activate_gated(Activation, View gate, View up, View out) {
-  operate({gate, up, out});
-  write(out);
-}
-void CountingOps::add(View a, View b, View out) {
-  operate({a, b, out});
-  write(out);
-}
-void CountingOps::pool(Pooling, std::span<const AttentionSpan>, View x, View out) {
-  operate({x, out});
-  write(out);
-}
-void CountingOps::normalize_rows(View x) {
-  operate({x});
-  write(x);
-}
-void CountingOps::copy(View from, View to) {
-  operate({from, to});
-  write(to);
 }
 
 }  // namespace frugal

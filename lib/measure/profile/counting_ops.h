@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <map>
 #include <set>
 #include <span>
@@ -12,6 +11,7 @@
 
 #include "compute/ops/ops.h"
 #include "measure/profile/lifetime_plan.h"
+#include "memory/arena.h"
 #include "memory/budget.h"
 
 namespace frugal {
@@ -29,10 +29,11 @@ struct WorkingMemory {
 struct ForwardPass {
   std::vector<TensorLifetime> tensors;  // from their first operation to their last, not to the end of their scope
   uint64_t arena_bytes = 0;             // what they took at most, laid out by their scopes
+  uint64_t scratch_bytes = 0;           // the most that one operation took for itself: quantised rows, attention's tiles
 };
 
 /// As the native backend on `threads` threads. Views it gives out point to memory that must not be read or written.
-class CountingOps final : public Ops {
+class CountingOps final : public ForwardingOps {
  public:
   explicit CountingOps(int threads);
   ~CountingOps() override;
@@ -55,9 +56,8 @@ class CountingOps final : public Ops {
   Weight prepare(const PackedWeight& weight) override;
   Weight prepare(const WeightRows& weight) override;
   View allocate(Shape shape) override;
-  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                           Budget* budget) override;
-  void upload(std::span<const float> from, View to) override;
+  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
+  bool has_quantized_kv() const override { return true; }
   void download(View from, std::span<float> to) override;
   void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
              bool accumulate) override;
@@ -68,20 +68,13 @@ class CountingOps final : public Ops {
   void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
   void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                  View out) override;
-  bool has_quantized_kv() const override { return true; }
-  void quantize_kv(View x, const QuantizedKv& to) override;
-  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
-                              const QuantizedKv& k, const QuantizedKv& v, View out) override;
-  void activate(Activation f, View x, View out) override;
-  void activate_gated(Activation f, View gate, View up, View out) override;
-  void add(View a, View b, View out) override;
-  void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override;
-  void normalize_rows(View x) override;
-  void copy(View from, View to) override;
+  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const QuantizedKv& k,
+                        const QuantizedKv& v, View out) override;
 
  protected:
-  Arena::Mark mark() override { return arena_.mark(); }
-  void rewind(Arena::Mark mark) override;
+  void on_operation(std::span<const View> reads, std::span<const View> writes) override;
+  void begin_scope() override { scopes_.push_back(arena_.mark()); }
+  void end_scope() noexcept override;
 
  private:
   struct Held;  // memory of hold(): its pages that were written
@@ -96,18 +89,18 @@ class CountingOps final : public Ops {
   const PackedWeight& weight(Weight handle) const;
   void read(const void* data, uint64_t bytes);
   void read(std::span<const float> values) { read(values.data(), values.size_bytes()); }
-  void read_weight(const LinearSpec& spec);
+  void read_weights(std::span<const LinearSpec> specs, View x);
   std::byte* take(uint64_t bytes);
+  void take_scratch(uint64_t bytes);
   void write(View view);
-  // An operation reads or writes these tensors.
-  void operate(std::initializer_list<View> operands);
   void use(const void* data);
   void note_peak();
 
   int threads_;
   Arena arena_;
-  std::vector<Tensor> tensors_;  // in the order of the arena
-  int64_t step_ = 0;             // operations of this pass
+  std::vector<Arena::Mark> scopes_;  // where the arena stood as each began
+  std::vector<Tensor> tensors_;      // in the order of the arena
+  int64_t step_ = 0;                 // operations of this pass
   ForwardPass pass_, widest_pass_;
   std::shared_ptr<std::map<uintptr_t, Held>> held_;
   std::vector<PackedWeight> weights_;

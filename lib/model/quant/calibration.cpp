@@ -40,11 +40,12 @@ struct Layer {
   double squared_output = 0;
 };
 
-// Passes everything on to the native backend, and tries the candidates wherever a linear layer is run.
-class MeasuringOps final : public Ops {
+// The native backend, with the candidates tried wherever a linear layer is run.
+class MeasuringOps final : public ForwardingOps {
  public:
-  MeasuringOps(ThreadPool& threads, const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors)
-      : inner_(make_cpu_ops(threads)) {
+  /// Borrows all.
+  MeasuringOps(Ops& native, const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors)
+      : ForwardingOps(&native) {
     for (TensorCandidates& tensor : tensors)
       if (tensor.spec.role != TensorRole::embedding) add_layer(whole, factors, tensor);
   }
@@ -56,59 +57,21 @@ class MeasuringOps final : public Ops {
           contender.figures->output_error = std::sqrt(contender.squared_error / layer.squared_output);
   }
 
-  std::string_view name() const override { return inner_->name(); }
   Weight prepare(const PackedWeight& weight) override {
-    const Weight handle = inner_->prepare(weight);
+    const Weight handle = inner().prepare(weight);
     const auto at = layers_.find(weight.data);
     if (at != layers_.end()) by_handle_[handle.id] = &at->second;
     return handle;
   }
-  Weight prepare(const WeightRows& weight) override { return inner_->prepare(weight); }
-  View allocate(Shape shape) override { return inner_->allocate(shape); }
-  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                           Budget* budget) override {
-    return inner_->allocate_kv_rows(row_bytes, capacity, budget);
-  }
-  void upload(std::span<const float> from, View to) override { inner_->upload(from, to); }
-  void download(View from, std::span<float> to) override { inner_->download(from, to); }
-  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
-             bool accumulate) override {
-    inner_->embed(table, row_scales, ids, out, accumulate);
-  }
-  void embed(Weight table, std::span<const int32_t> ids, View out) override { inner_->embed(table, ids, out); }
+  using ForwardingOps::prepare;
   void linear(const LinearSpec& spec, View x, View out, View residual) override {
     measure(spec, x);
-    inner_->linear(spec, x, out, residual);
+    inner().linear(spec, x, out, residual);
   }
   void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) override {
     for (const LinearSpec& spec : specs) measure(spec, x);
-    inner_->linear_many(specs, x, outs);
+    inner().linear_many(specs, x, outs);
   }
-  void norm(const NormSpec& spec, View x, View out) override { inner_->norm(spec, x, out); }
-  void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
-            int64_t head_dim) override {
-    inner_->rope(spec, positions, x, heads, head_dim);
-  }
-  void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
-                 View out) override {
-    inner_->attention(spec, spans, q, k, v, out);
-  }
-  void activate(Activation f, View x, View out) override { inner_->activate(f, x, out); }
-  void activate_gated(Activation f, View gate, View up, View out) override { inner_->activate_gated(f, gate, up, out); }
-  void add(View a, View b, View out) override { inner_->add(a, b, out); }
-  void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override {
-    inner_->pool(kind, spans, x, out);
-  }
-  void normalize_rows(View x) override { inner_->normalize_rows(x); }
-  void copy(View from, View to) override { inner_->copy(from, to); }
-
- protected:
-  // Marks of another backend are not ours to take; scopes nest, so a stack of scopes serves.
-  Arena::Mark mark() override {
-    scopes_.push_back(std::make_unique<Scope>(*inner_));
-    return {};
-  }
-  void rewind(Arena::Mark) override { scopes_.pop_back(); }
 
  private:
   static LinearSpec spec_of(Weight weight) { return {weight, {}, Activation::none, ActivationScales::grouped}; }
@@ -119,7 +82,7 @@ class MeasuringOps final : public Ops {
       return whole.require_linear(stored_name(tensor.spec.name, kind), outputs, inputs);
     };
     const PackedWeight full = packed(CandidateKind::fp32);
-    Layer layer{inner_->prepare(full), {}, 0};
+    Layer layer{inner().prepare(full), {}, 0};
     for (StorageOption& candidate : tensor.candidates) {
       const bool structured =
           candidate.kind == CandidateKind::low_rank || candidate.kind == CandidateKind::block_sparse;
@@ -127,10 +90,10 @@ class MeasuringOps final : public Ops {
       Linear linear;
       if (candidate.kind == CandidateKind::low_rank) {
         const std::string name = stored_name(tensor.spec.name, candidate.kind);
-        linear = Linear(spec_of(inner_->prepare(factors->require_linear(name + ".v", candidate.rank, inputs))),
-                        spec_of(inner_->prepare(factors->require_linear(name + ".u", outputs, candidate.rank))));
+        linear = Linear(spec_of(inner().prepare(factors->require_linear(name + ".v", candidate.rank, inputs))),
+                        spec_of(inner().prepare(factors->require_linear(name + ".u", outputs, candidate.rank))));
       } else {
-        linear = Linear(spec_of(inner_->prepare(packed(candidate.kind))));
+        linear = Linear(spec_of(inner().prepare(packed(candidate.kind))));
       }
       layer.contenders.push_back({&candidate, linear, 0});
     }
@@ -141,10 +104,10 @@ class MeasuringOps final : public Ops {
     const auto at = by_handle_.find(spec.weight.id);
     if (at == by_handle_.end()) return;
     Layer& layer = *at->second;
-    const Scope scratch(*inner_);
-    const View expected = inner_->allocate(Shape{x.rows(), spec.weight.outputs});
-    const View out = inner_->allocate(expected.shape);
-    inner_->linear(spec_of(layer.full), x, expected);
+    const Scope scratch(inner());
+    const View expected = inner().allocate(Shape{x.rows(), spec.weight.outputs});
+    const View out = inner().allocate(expected.shape);
+    inner().linear(spec_of(layer.full), x, expected);
     for (int64_t r = 0; r < expected.rows(); ++r) layer.squared_output += squares(expected.row<float>(r), out.cols());
     for (Contender& contender : layer.contenders) {
       note_least(contender.figures->decode_us, time_us(contender.layer, x.slice_rows(0, 1), out.slice_rows(0, 1)));
@@ -157,7 +120,7 @@ class MeasuringOps final : public Ops {
 
   double time_us(const Linear& layer, View x, View out) {
     const Clock::time_point begin = Clock::now();
-    layer.forward(*inner_, x, out);
+    layer.forward(inner(), x, out);
     return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
   }
 
@@ -174,10 +137,8 @@ class MeasuringOps final : public Ops {
     return sum;
   }
 
-  std::unique_ptr<Ops> inner_;
   std::map<const std::byte*, Layer> layers_;  // by where the full-precision weight lies
   std::map<int64_t, Layer*> by_handle_;       // by the handle under which the model knows it
-  std::vector<std::unique_ptr<Scope>> scopes_;
 };
 
 void run_embedder(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts,
@@ -216,7 +177,8 @@ void measure_candidates(const Pack& whole, const Pack* factors, std::span<Tensor
                         std::span<const std::string_view> texts, int threads,
                         const std::function<void(double)>& progress) {
   ThreadPool pool(threads);
-  MeasuringOps ops(pool, whole, factors, tensors);
+  const std::unique_ptr<Ops> native = make_cpu_ops(pool);
+  MeasuringOps ops(*native, whole, factors, tensors);
   const AssembledSource full(whole, factors, tensors, std::vector(tensors.size(), CandidateKind::fp32), true);
   if (kind == ModelKind::decoder)
     run_decoder(full, ops, texts, progress);

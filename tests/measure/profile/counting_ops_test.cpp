@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/units.h"
+#include "compute/kernels/kernels.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
 
