@@ -127,7 +127,7 @@ class CpuOps final : public Ops {
     for (int64_t r = 0; r < from.rows(); ++r) std::copy_n(from.row<float>(r), from.cols(), to.data() + r * from.cols());
   }
 
-  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+  void embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
              bool accumulate) override;
   void embed(Weight table, std::span<const int32_t> ids, View out) override;
   void linear(const LinearSpec& spec, View x, View out, View residual) override {
@@ -205,7 +205,7 @@ Weight CpuOps::prepare(const WeightRows& weight) {
   return prepare(PackedWeight{DType::linear_f32, weight.outputs, weight.inputs, owned_.back().get(), nullptr});
 }
 
-void CpuOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+void CpuOps::embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
                    bool accumulate) {
   gather_rows(table, row_scales, ids, out, accumulate);
 }

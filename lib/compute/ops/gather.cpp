@@ -5,7 +5,7 @@
 
 namespace frugal {
 
-void gather_rows(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+void gather_rows(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
                  bool accumulate) {
   FRUGAL_CHECK(out.rows() == int64_t(ids.size()) && out.cols() == table.cols());
   const int64_t features = table.cols();

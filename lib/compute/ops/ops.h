@@ -130,7 +130,7 @@ class Ops {
   virtual void download(View from, std::span<float> to) = 0;
 
   /// out[t] = table row ids[t] (+ out[t] if accumulate). table: f32, f16 or i8 with row scales, [rows, features].
-  virtual void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+  virtual void embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
                      bool accumulate) = 0;
   /// The same from a prepared linear weight (tied embeddings): out[t] = w[ids[t], :].
   virtual void embed(Weight table, std::span<const int32_t> ids, View out) = 0;
@@ -193,7 +193,7 @@ class ForwardingOps : public Ops {
     operate({from}, {});
     if (inner_) inner_->download(from, to);
   }
-  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+  void embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
              bool accumulate) override {
     operate({}, {out});
     if (inner_) inner_->embed(table, row_scales, ids, out, accumulate);

@@ -127,7 +127,7 @@ class TableOps final : public PluginOps {
     check(plugin_.download(context_.get(), matrix_of(from), to.data()), "download");
   }
 
-  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+  void embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
              bool accumulate) override;
   void embed(Weight table, std::span<const int32_t> ids, View out) override;
   void linear(const LinearSpec& spec, View x, View out, View residual) override;
@@ -294,7 +294,7 @@ View TableOps::allocate(Shape shape) {
   return View(blocks_.back().get(), DType::f32, shape);
 }
 
-void TableOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+void TableOps::embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
                      bool accumulate) {
   if (device_.is_host) return gather_rows(table, row_scales, ids, out, accumulate);
   std::vector<float> rows(static_cast<size_t>(out.shape.elements()));

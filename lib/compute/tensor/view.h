@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
@@ -60,6 +61,37 @@ struct View {
   View columns(int64_t begin, int64_t count) const;
   /// Rows [begin, begin + count), as a matrix.
   View slice_rows(int64_t begin, int64_t count) const;
+};
+
+/// A View whose data is only read: a table in a file that is mapped.
+struct ConstView {
+  const void* data = nullptr;
+  DType dtype = DType::f32;
+  Shape shape;
+  int64_t row_stride = 0;
+
+  ConstView() = default;
+  ConstView(const void* data_, DType dtype_, Shape shape_)
+      : data(data_), dtype(dtype_), shape(shape_), row_stride(shape_.cols()) {}
+  ConstView(const View& view)  // NOLINT(google-explicit-constructor): what may be written may be read
+      : data(view.data), dtype(view.dtype), shape(view.shape), row_stride(view.row_stride) {}
+
+  int64_t rows() const { return shape.rows(); }
+  int64_t cols() const { return shape.cols(); }
+  explicit operator bool() const { return data != nullptr; }
+
+  /// As View::row().
+  template <typename T = float>
+  const T* row(int64_t r) const {
+    return static_cast<const T*>(data) + r * row_stride;
+  }
+  /// The bytes of a row of a table. There must be one.
+  std::span<const std::byte> row_bytes(int64_t r) const {
+    FRUGAL_CHECK(r >= 0 && r < rows());
+    const size_t element = element_bytes(dtype);
+    return {static_cast<const std::byte*>(data) + static_cast<size_t>(r * row_stride) * element,
+            static_cast<size_t>(cols()) * element};
+  }
 };
 
 }  // namespace frugal

@@ -183,11 +183,11 @@ void CountingOps::download(View from, std::span<float> to) {
   note_peak();
 }
 
-void CountingOps::embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+void CountingOps::embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
                         bool accumulate) {
-  const uint64_t row_bytes = static_cast<uint64_t>(table.cols()) * element_bytes(table.dtype);
   for (const int32_t id : ids) {
-    read(static_cast<const std::byte*>(table.data) + static_cast<uint64_t>(id) * row_bytes, row_bytes);
+    const std::span<const std::byte> row = table.row_bytes(id);
+    read(row.data(), row.size());
     if (!row_scales.empty()) read(row_scales.subspan(static_cast<size_t>(id), 1));
   }
   ForwardingOps::embed(table, row_scales, ids, out, accumulate);

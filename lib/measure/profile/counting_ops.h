@@ -29,7 +29,7 @@ struct WorkingMemory {
 struct ForwardPass {
   std::vector<TensorLifetime> tensors;  // from their first operation to their last, not to the end of their scope
   uint64_t arena_bytes = 0;             // what they took at most, laid out by their scopes
-  uint64_t scratch_bytes = 0;           // the most that one operation took for itself: quantised rows, attention's tiles
+  uint64_t scratch_bytes = 0;  // the most that one operation took for itself: quantised rows, attention's tiles
 };
 
 /// As the native backend on `threads` threads. Views it gives out point to memory that must not be read or written.
@@ -59,7 +59,7 @@ class CountingOps final : public ForwardingOps {
   std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
   bool has_quantized_kv() const override { return true; }
   void download(View from, std::span<float> to) override;
-  void embed(View table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
+  void embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
              bool accumulate) override;
   void embed(Weight table, std::span<const int32_t> ids, View out) override;
   void linear(const LinearSpec& spec, View x, View out, View residual) override;

@@ -62,7 +62,7 @@ class CheckpointSource final : public ModelSource {
 
   EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features, Ops&) const override {
     const TensorSpec& spec = require_spec(tensor, Shape{rows, features});
-    return {View(read_whole(spec).data(), DType::f32, spec.shape), {}, {}, nullptr};
+    return {ConstView(read_whole(spec).data(), DType::f32, spec.shape), {}, {}, nullptr};
   }
 
  private:

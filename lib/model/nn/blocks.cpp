@@ -50,10 +50,8 @@ namespace {
 
 // Row by row: no more of the table is held at once than a row lies in.
 void embed_paged(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate) {
-  const uint64_t row_bytes = static_cast<uint64_t>(table.rows.cols()) * element_bytes(table.rows.dtype);
   for (size_t t = 0; t < ids.size(); ++t) {
-    const auto* row = static_cast<const std::byte*>(table.rows.slice_rows(ids[t], 1).data);
-    const Pager::Pin pin = table.pager->pin({row, row_bytes}, Pager::Use::random);
+    const Pager::Pin pin = table.pager->pin(table.rows.row_bytes(ids[t]), Pager::Use::random);
     ops.embed(table.rows, table.scales, ids.subspan(t, 1), out.slice_rows(static_cast<int64_t>(t), 1), accumulate);
   }
 }
@@ -96,12 +94,12 @@ Linear WeightLoader::linear(const std::string& name, int64_t outputs, int64_t in
   return Linear(v, spec);
 }
 
-NormSpec WeightLoader::norm(const std::string& name, NormKind kind, int64_t features, float epsilon) const {
+NormSpec WeightLoader::norm(const std::string& name, NormKind kind, int64_t features, double epsilon) const {
   NormSpec spec;
   spec.kind = kind;
   spec.gamma = source_.vector(name + ".weight", features);
   if (source_.has(name + ".bias")) spec.beta = source_.vector(name + ".bias", features);
-  spec.epsilon = epsilon;
+  spec.epsilon = static_cast<float>(epsilon);
   return spec;
 }
 

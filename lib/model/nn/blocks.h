@@ -71,7 +71,7 @@ class WeightLoader {
   Linear linear(const std::string& name, int64_t outputs, int64_t inputs, ActivationScales scales,
                 Activation activation = Activation::none) const;
   /// `name`.weight, and `name`.bias where the source has one.
-  NormSpec norm(const std::string& name, NormKind kind, int64_t features, float epsilon) const;
+  NormSpec norm(const std::string& name, NormKind kind, int64_t features, double epsilon) const;
 
  private:
   const ModelSource& source_;

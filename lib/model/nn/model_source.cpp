@@ -24,9 +24,7 @@ EmbeddingTable PackSource::embedding(std::string_view name, int64_t rows, int64_
                 fmt::format("{}: tensor '{}' is {} {}, expected an embedding table [{}, {}]", pack_.path().native(),
                             name, to_string(tensor.dtype), tensor.shape.to_string(), rows, features))
         .hint("re-run quantize-model");
-  // Views are not const, a pack is read-only: an embedding table is only ever read (Ops::embed).
-  void* data = const_cast<std::byte*>(tensor.data.data());
-  return {View(data, tensor.dtype, tensor.shape), tensor.scales, {}, pack_.pager()};
+  return {ConstView(tensor.data.data(), tensor.dtype, tensor.shape), tensor.scales, {}, pack_.pager()};
 }
 
 int64_t PackSource::rank(std::string_view tensor) const {

@@ -18,7 +18,7 @@ namespace frugal {
 
 /// A table that is looked up by row: f32, f16 or i8 as `rows`, or a packed linear type as `packed`.
 struct EmbeddingTable {
-  View rows;
+  ConstView rows;
   std::span<const float> scales;  // [rows], for i8
   Weight packed;                  // set where `rows` is not
   Pager* pager = nullptr;         // if set, `rows` are read under its pins
