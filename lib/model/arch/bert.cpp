@@ -1,5 +1,4 @@
-#include "model/arch/bert.h"
-
+// BERT (Devlin et al. 2018): a post-norm bidirectional encoder, here as a sentence embedder (Reimers & Gurevych 2019).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,10 +7,14 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "model/format/flat_json.h"
+#include "model/nn/architecture.h"
 #include "model/nn/blocks.h"
 #include "model/nn/config_reader.h"
+#include "model/nn/embedder.h"
+#include "model/nn/hyper_field.h"
 #include "model/nn/model_source.h"
+#include "model/nn/pooling_config.h"
+#include "model/nn/tensor_table.h"
 
 namespace frugal {
 namespace {
@@ -20,81 +23,25 @@ namespace {
 // the caches (1,024 · 1,536 floats are 6 MiB).
 constexpr int64_t kTokensPerForward = 1024;
 
-std::vector<std::string> source_names(const std::string& huggingface, const std::string& gguf) {
-  return {huggingface, "bert." + huggingface, gguf};
-}
-
-struct TensorTable {
-  std::vector<TensorSpec> tensors;
-
-  void embedding(const std::string& name, const std::string& huggingface, const std::string& gguf, Shape shape) {
-    tensors.push_back({name, source_names(huggingface, gguf), TensorRole::embedding, shape, false, 0});
-  }
-  void linear(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t outputs,
-              int64_t inputs) {
-    tensors.push_back({name + ".weight", source_names(huggingface + ".weight", gguf + ".weight"), TensorRole::linear,
-                       Shape{outputs, inputs}, false, 0});
-    vector(name + ".bias", huggingface + ".bias", gguf + ".bias", outputs);
-  }
-  void norm(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t features) {
-    vector(name + ".weight", huggingface + ".weight", gguf + ".weight", features);
-    vector(name + ".bias", huggingface + ".bias", gguf + ".bias", features);
-  }
-
- private:
-  void vector(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t features) {
-    tensors.push_back({name, source_names(huggingface, gguf), TensorRole::vector, Shape{features}, false, 0});
-  }
-};
-
-// Pooling and length limit, from sentence-transformers' side files where there are any.
-void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& config, int64_t positions, ModelPlan& plan) {
-  std::string pooling = "mean";
-  bool normalize = true;
-  int64_t max_tokens = positions;
-  if (config.gguf()) {
-    const int64_t kind = config.integer({"", "pooling_type"}, 0, 4, 1);
-    pooling = kind == 2 ? "cls" : kind == 3 ? "last" : "mean";
-  } else if (const auto modules = checkpoint.side_file("modules.json")) {
-    normalize = modules->find("Normalize") != std::string::npos;
-    if (const auto side = checkpoint.side_file("1_Pooling/config.json")) {
-      const FlatJson fields(*side, "1_Pooling/config.json");
-      const auto flag = [&](std::string_view key) { return fields.integer(key).value_or(0) != 0; };
-      if (flag("pooling_mode_cls_token"))
-        pooling = "cls";
-      else if (flag("pooling_mode_lasttoken"))
-        pooling = "last";
-      else if (!flag("pooling_mode_mean_tokens"))
-        throw Error(Code::bad_input, "1_Pooling/config.json: only mean, cls and last-token pooling are known");
-    }
-    if (const auto side = checkpoint.side_file("sentence_bert_config.json"))
-      max_tokens = std::clamp<int64_t>(
-          FlatJson(*side, "sentence_bert_config.json").integer("max_seq_length").value_or(positions), 3, positions);
-  }
-  plan.config["embed.pooling"] = pooling;
-  plan.config["embed.normalize"] = normalize ? "true" : "false";
-  plan.config["embed.max_tokens"] = std::to_string(max_tokens);
-}
-
 struct BertConfig {
   int64_t layers, hidden, heads, intermediate, positions, vocab, types;
-  float epsilon;
-  Activation activation;
+  double epsilon;
+  std::string activation;
 };
 
-BertConfig read_config(const ModelConfig& config) {
-  BertConfig c;
-  c.layers = config.require_int("bert.layers", 1, 1024);
-  c.hidden = config.require_int("bert.hidden", 1, 1 << 20);
-  c.heads = config.require_int("bert.heads", 1, 1024);
-  c.intermediate = config.require_int("bert.intermediate", 1, 1 << 22);
-  c.positions = config.require_int("bert.positions", 1, 1 << 20);
-  c.vocab = config.require_int("bert.vocab", 1, 1 << 24);
-  c.types = config.require_int("bert.types", 1, 1024);
-  c.epsilon = static_cast<float>(config.require_float("bert.epsilon"));
-  c.activation = parse_activation(config.require_text("bert.activation"));
-  return c;
-}
+using C = BertConfig;
+constexpr HyperField<C> kFields[] = {
+    {"layers", {"num_hidden_layers", "block_count"}, &C::layers, {1, 1024}},
+    {"hidden", {"hidden_size", "embedding_length"}, &C::hidden, {1, 1 << 20}},
+    {"heads", {"num_attention_heads", "attention.head_count"}, &C::heads, {1, 1024}},
+    {"intermediate", {"intermediate_size", "feed_forward_length"}, &C::intermediate, {1, 1 << 22}},
+    {"positions", {"max_position_embeddings", "context_length"}, &C::positions, {1, 1 << 20}},
+    {"vocab", {}, &C::vocab, {1, 1 << 24}},
+    {"types", {}, &C::types, {1, 1024}},
+    {"epsilon", {"layer_norm_eps", "attention.layer_norm_epsilon"}, &C::epsilon, {0, 1}, 1e-12},
+    {"activation", {"hidden_act", "hidden_act"}, &C::activation, {}, "gelu"},
+};
+constexpr HyperTable<C> kHyper("bert", kFields);
 
 // Post-norm encoder block. x: [tokens, hidden], updated in place.
 class BertLayer {
@@ -107,7 +54,7 @@ class BertLayer {
                         load.linear(at + "v", c.hidden, c.hidden, kScales)});
     out_ = load.linear(at + "out", c.hidden, c.hidden, kScales);
     norm1_ = load.norm(at + "norm1", NormKind::layer, c.hidden, c.epsilon);
-    up_ = load.linear(at + "up", c.intermediate, c.hidden, kScales, c.activation);
+    up_ = load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation));
     down_ = load.linear(at + "down", c.hidden, c.intermediate, kScales);
     norm2_ = load.norm(at + "norm2", NormKind::layer, c.hidden, c.epsilon);
     attention_.num_heads = attention_.num_kv_heads = c.heads;
@@ -146,24 +93,14 @@ class BertLayer {
   AttentionSpec attention_;
 };
 
-Pooling parse_pooling(std::string_view name) {
-  if (name == "mean") return Pooling::mean;
-  if (name == "cls") return Pooling::cls;
-  if (name == "last") return Pooling::last;
-  throw Error(Code::corrupt_file, fmt::format("unknown pooling '{}'", name)).hint("re-run quantize-model");
-}
-
 class BertEmbedder final : public Embedder {
  public:
   BertEmbedder(const ModelSource& source, Ops& ops)
       : ops_(ops),
-        config_(read_config(source.config())),
+        config_(kHyper.read(source.config())),
         tokenizer_(Tokenizer::open(source.tokenizer())),
-        max_tokens_(source.config().require_int("embed.max_tokens", 3, config_.positions)),
-        pooling_(parse_pooling(source.config().require_text("embed.pooling"))),
-        normalize_(source.config().require_text("embed.normalize") == "true"),
-        fingerprint_(fmt::format("bert/{}/{}/{}", source.config().require_text("embed.pooling"), max_tokens_,
-                                 source.identity())) {
+        pooling_(read_pooling(source.config(), config_.positions)),
+        fingerprint_(fmt::format("bert/{}/{}/{}", pooling_.name, pooling_.max_tokens, source.identity())) {
     if (config_.hidden % config_.heads != 0) source.config().fail("bert.hidden is not a multiple of bert.heads");
     words_ = source.embedding("embeddings.word", config_.vocab, config_.hidden, ops);
     positions_ = source.embedding("embeddings.position", config_.positions, config_.hidden, ops);
@@ -174,7 +111,7 @@ class BertEmbedder final : public Embedder {
   }
 
   int64_t dimension() const override { return config_.hidden; }
-  int64_t max_tokens() const override { return max_tokens_; }
+  int64_t max_tokens() const override { return pooling_.max_tokens; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   std::string fingerprint() const override { return fingerprint_; }
 
@@ -185,7 +122,7 @@ class BertEmbedder final : public Embedder {
     for (size_t i = 0; i < texts.size(); ++i) {
       append(batch, token_ids(texts[i]));
       const bool last = i + 1 == texts.size();
-      if (!last && int64_t(batch.ids.size()) + max_tokens_ <= kTokensPerForward) continue;
+      if (!last && int64_t(batch.ids.size()) + pooling_.max_tokens <= kTokensPerForward) continue;
       embed_batch(batch, out.subspan(first * static_cast<size_t>(dimension()),
                                      batch.spans.size() * static_cast<size_t>(dimension())));
       first = i + 1;
@@ -215,7 +152,7 @@ class BertEmbedder final : public Embedder {
     const std::span<const TokenId> prefix = tokenizer_->prefix(), suffix = tokenizer_->suffix();
     std::vector<TokenId> ids(prefix.begin(), prefix.end());
     const std::vector<TokenId> body = tokenizer_->encode(text, false);
-    const int64_t room = std::max<int64_t>(0, max_tokens_ - int64_t(prefix.size() + suffix.size()));
+    const int64_t room = std::max<int64_t>(0, pooling_.max_tokens - int64_t(prefix.size() + suffix.size()));
     ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
     ids.insert(ids.end(), suffix.begin(), suffix.end());
     if (ids.empty())
@@ -257,87 +194,71 @@ class BertEmbedder final : public Embedder {
     const Ops::Scope scope(ops_);
     const View x = forward(batch);
     const View pooled = ops_.allocate(Shape{int64_t(batch.spans.size()), config_.hidden});
-    ops_.pool(pooling_, batch.spans, x, pooled);
-    if (normalize_) ops_.normalize_rows(pooled);
+    ops_.pool(pooling_.pooling, batch.spans, x, pooled);
+    if (pooling_.normalize) ops_.normalize_rows(pooled);
     ops_.download(pooled, out);
   }
 
   Ops& ops_;
   BertConfig config_;
   std::unique_ptr<Tokenizer> tokenizer_;
-  int64_t max_tokens_;
-  Pooling pooling_;
-  bool normalize_;
+  PoolingConfig pooling_;
   std::string fingerprint_;
   EmbeddingTable words_, positions_, types_;
   NormSpec norm_;
   std::vector<BertLayer> layers_;
 };
 
-}  // namespace
+// Each layer, by the names that Hugging Face (with `bert.` in front or without) and GGUF give it.
+TensorTable list_tensors(TensorTable table, const BertConfig& c) {
+  constexpr auto kBias = TensorTable::Bias::required;
+  table.embedding({"embeddings.word", "embeddings.word_embeddings", "token_embd"}, c.vocab, c.hidden);
+  table.embedding({"embeddings.position", "embeddings.position_embeddings", "position_embd"}, c.positions, c.hidden);
+  table.embedding({"embeddings.type", "embeddings.token_type_embeddings", "token_types"}, c.types, c.hidden);
+  table.norm({"embeddings.norm", "embeddings.LayerNorm", "token_embd_norm"}, c.hidden, kBias);
+  for (int64_t i = 0; i < c.layers; ++i) {
+    table.enter({fmt::format("layers.{}.", i), fmt::format("encoder.layer.{}.", i), fmt::format("blk.{}.", i)});
+    table.linear({"q", "attention.self.query", "attn_q"}, c.hidden, c.hidden, kBias);
+    table.linear({"k", "attention.self.key", "attn_k"}, c.hidden, c.hidden, kBias);
+    table.linear({"v", "attention.self.value", "attn_v"}, c.hidden, c.hidden, kBias);
+    table.linear({"out", "attention.output.dense", "attn_output"}, c.hidden, c.hidden, kBias);
+    table.norm({"norm1", "attention.output.LayerNorm", "attn_output_norm"}, c.hidden, kBias);
+    table.linear({"up", "intermediate.dense", "ffn_up"}, c.intermediate, c.hidden, kBias);
+    table.linear({"down", "output.dense", "ffn_down"}, c.hidden, c.intermediate, kBias);
+    table.norm({"norm2", "output.LayerNorm", "layer_output_norm"}, c.hidden, kBias);
+  }
+  return table;
+}
 
-ModelPlan plan_bert(const Checkpoint& checkpoint) {
-  const ConfigReader config(checkpoint);
-  const int64_t layers = config.integer({"num_hidden_layers", "block_count"}, 1, 1024);
-  const int64_t hidden = config.integer({"hidden_size", "embedding_length"}, 1, 1 << 20);
-  const int64_t heads = config.integer({"num_attention_heads", "attention.head_count"}, 1, 1024);
-  const int64_t intermediate = config.integer({"intermediate_size", "feed_forward_length"}, 1, 1 << 22);
-  const int64_t positions = config.integer({"max_position_embeddings", "context_length"}, 1, 1 << 20);
-  if (hidden % heads != 0)
-    throw Error(Code::bad_input, fmt::format("hidden size {} is not a multiple of {} heads", hidden, heads));
+ModelPlan plan(const Checkpoint& checkpoint) {
+  const ConfigReader reader(checkpoint);
+  BertConfig config = kHyper.read(reader);
+  if (config.hidden % config.heads != 0)
+    throw Error(Code::bad_input,
+                fmt::format("hidden size {} is not a multiple of {} heads", config.hidden, config.heads));
   if (const auto kind = checkpoint.text("position_embedding_type"); kind && *kind != "absolute")
     throw Error(Code::bad_input, fmt::format("position_embedding_type '{}' is not known", *kind))
         .hint("known: absolute");
-
-  const auto rows_of = [&](const std::string& huggingface, const std::string& gguf) {
-    for (const std::string& name : source_names(huggingface, gguf))
-      if (const SourceTensor* tensor = checkpoint.find(name)) return tensor->shape[0];
-    throw Error(Code::bad_input,
-                fmt::format("the checkpoint lacks the tensor '{}'", config.gguf() ? gguf : huggingface));
-  };
-  const int64_t vocab = rows_of("embeddings.word_embeddings.weight", "token_embd.weight");
-  const int64_t types = rows_of("embeddings.token_type_embeddings.weight", "token_types.weight");
+  parse_activation(config.activation);
+  const TensorTable names({"", "bert."});
+  config.vocab = names.rows_in(checkpoint, {"", "embeddings.word_embeddings", "token_embd"});
+  config.types = names.rows_in(checkpoint, {"", "embeddings.token_type_embeddings", "token_types"});
 
   ModelPlan plan;
-  plan.architecture = "bert";
-  plan.config = {{"model.architecture", "bert"},
-                 {"bert.layers", std::to_string(layers)},
-                 {"bert.hidden", std::to_string(hidden)},
-                 {"bert.heads", std::to_string(heads)},
-                 {"bert.intermediate", std::to_string(intermediate)},
-                 {"bert.positions", std::to_string(positions)},
-                 {"bert.vocab", std::to_string(vocab)},
-                 {"bert.types", std::to_string(types)},
-                 {"bert.epsilon",
-                  fmt::format("{}", config.number({"layer_norm_eps", "attention.layer_norm_epsilon"}, 0, 1, 1e-12))},
-                 {"bert.activation", config.text({"hidden_act", "hidden_act"}).value_or("gelu")}};
-  parse_activation(plan.config["bert.activation"]);
-  plan_pooling(checkpoint, config, positions, plan);
-
-  TensorTable table;
-  table.embedding("embeddings.word", "embeddings.word_embeddings.weight", "token_embd.weight", {vocab, hidden});
-  table.embedding("embeddings.position", "embeddings.position_embeddings.weight", "position_embd.weight",
-                  {positions, hidden});
-  table.embedding("embeddings.type", "embeddings.token_type_embeddings.weight", "token_types.weight", {types, hidden});
-  table.norm("embeddings.norm", "embeddings.LayerNorm", "token_embd_norm", hidden);
-  for (int64_t i = 0; i < layers; ++i) {
-    const std::string at = fmt::format("layers.{}.", i), hf = fmt::format("encoder.layer.{}.", i),
-                      gguf = fmt::format("blk.{}.", i);
-    table.linear(at + "q", hf + "attention.self.query", gguf + "attn_q", hidden, hidden);
-    table.linear(at + "k", hf + "attention.self.key", gguf + "attn_k", hidden, hidden);
-    table.linear(at + "v", hf + "attention.self.value", gguf + "attn_v", hidden, hidden);
-    table.linear(at + "out", hf + "attention.output.dense", gguf + "attn_output", hidden, hidden);
-    table.norm(at + "norm1", hf + "attention.output.LayerNorm", gguf + "attn_output_norm", hidden);
-    table.linear(at + "up", hf + "intermediate.dense", gguf + "ffn_up", intermediate, hidden);
-    table.linear(at + "down", hf + "output.dense", gguf + "ffn_down", hidden, intermediate);
-    table.norm(at + "norm2", hf + "output.LayerNorm", gguf + "layer_output_norm", hidden);
-  }
-  plan.tensors = std::move(table.tensors);
+  kHyper.write(config, plan.config);
+  plan_pooling(checkpoint, reader, config.positions, plan.config);
+  plan.tensors = list_tensors(names, config).take();
   return plan;
 }
 
-std::unique_ptr<Embedder> open_bert(const ModelSource& source, Ops& ops) {
+std::unique_ptr<Model> open(const ModelSource& source, Ops& ops) {
   return std::make_unique<BertEmbedder>(source, ops);
 }
+
+constexpr std::string_view kAliases[] = {"bert"};
+
+}  // namespace
+
+extern const Architecture kBertArchitecture{"bert", kAliases, ModelKind::embedder, plan, open};
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
-#include "model/arch/llama.h"
-
+// Llama (Touvron et al. 2023): a pre-norm causal decoder with rotary positions, grouped-query attention and a gated
+// MLP.
 #include <fmt/format.h>
 
 #include <array>
@@ -8,11 +8,16 @@
 
 #include "base/error.h"
 #include "memory/budget.h"
+#include "model/nn/architecture.h"
 #include "model/nn/blocks.h"
+#include "model/nn/chat_config.h"
 #include "model/nn/config_reader.h"
+#include "model/nn/decoder.h"
+#include "model/nn/hyper_field.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/model_source.h"
 #include "model/nn/rope.h"
+#include "model/nn/tensor_table.h"
 
 namespace frugal {
 namespace {
@@ -21,50 +26,42 @@ namespace {
 // 6 MiB).
 constexpr int64_t kTokensPerForward = 512;
 
-// chat.family of a pack whose checkpoint brought a template that was not recognised.
-constexpr std::string_view kUnknownChat = "unknown";
-
 struct LlamaConfig {
   int64_t layers, hidden, heads, kv_heads, head_dim, intermediate, context, vocab;
-  float epsilon;
-  Activation activation;
-  bool tied;
+  double epsilon;
+  std::string activation;
 
   int64_t q_features() const { return heads * head_dim; }
   int64_t kv_features() const { return kv_heads * head_dim; }
 };
 
-LlamaConfig read_config(const ModelConfig& config) {
-  LlamaConfig c;
-  c.layers = config.require_int("llama.layers", 1, 1024);
-  c.hidden = config.require_int("llama.hidden", 1, 1 << 20);
-  c.heads = config.require_int("llama.heads", 1, 1024);
-  c.kv_heads = config.require_int("llama.kv_heads", 1, c.heads);
-  c.head_dim = config.require_int("llama.head_dim", 2, 1024);
-  c.intermediate = config.require_int("llama.intermediate", 1, 1 << 22);
-  c.context = config.require_int("llama.context", 1, 1 << 24);
-  c.vocab = config.require_int("llama.vocab", 1, 1 << 24);
-  c.epsilon = static_cast<float>(config.require_float("llama.epsilon"));
-  c.activation = parse_activation(config.require_text("llama.activation"));
-  c.tied = config.require_text("llama.tied") == "true";
-  if (c.heads % c.kv_heads != 0) config.fail("llama.heads is not a multiple of llama.kv_heads");
-  return c;
-}
+using C = LlamaConfig;
+constexpr HyperField<C> kFields[] = {
+    {"layers", {"num_hidden_layers", "block_count"}, &C::layers, {1, 1024}},
+    {"hidden", {"hidden_size", "embedding_length"}, &C::hidden, {1, 1 << 20}},
+    {"heads", {"num_attention_heads", "attention.head_count"}, &C::heads, {1, 1024}},
+    {"kv_heads",
+     {"num_key_value_heads", "attention.head_count_kv"},
+     &C::kv_heads,
+     {1, 1024},
+     +[](const C& c) { return c.heads; }},
+    {"head_dim",
+     {"head_dim", "attention.key_length"},
+     &C::head_dim,
+     {2, 1024},
+     +[](const C& c) { return c.hidden / c.heads; }},
+    {"intermediate", {"intermediate_size", "feed_forward_length"}, &C::intermediate, {1, 1 << 22}},
+    {"context", {"max_position_embeddings", "context_length"}, &C::context, {1, 1 << 24}},
+    {"vocab", {}, &C::vocab, {1, 1 << 24}},
+    {"epsilon", {"rms_norm_eps", "attention.layer_norm_rms_epsilon"}, &C::epsilon, {0, 1}, 1e-6},
+    {"activation", {"hidden_act", "hidden_act"}, &C::activation, {}, "silu"},
+};
+constexpr HyperTable<C> kHyper("llama", kFields);
 
-RopeTable read_rope(const ModelSource& source, const LlamaConfig& c) {
-  const ModelConfig& config = source.config();
-  RopeScaling scaling;
-  scaling.kind = config.require_text("llama.rope.scaling");
-  scaling.factor = config.find_float("llama.rope.factor").value_or(1);
-  scaling.low_freq_factor = config.find_float("llama.rope.low_freq_factor").value_or(1);
-  scaling.high_freq_factor = config.find_float("llama.rope.high_freq_factor").value_or(4);
-  scaling.original_positions = config.find_float("llama.rope.original_positions").value_or(8192);
-  std::vector<float> divisors;
-  if (source.has("rope.divisors")) {
-    const std::span<const float> stored = source.vector("rope.divisors", c.head_dim / 2);
-    divisors.assign(stored.begin(), stored.end());
-  }
-  return RopeTable(c.head_dim, config.require_float("llama.rope.theta"), scaling, std::move(divisors));
+LlamaConfig read_config(const ModelConfig& pack) {
+  const LlamaConfig config = kHyper.read(pack);
+  if (config.heads % config.kv_heads != 0) pack.fail("llama.heads is not a multiple of llama.kv_heads");
+  return config;
 }
 
 // What every layer of one forward pass shares.
@@ -77,7 +74,8 @@ struct Step {
 // Pre-norm decoder block. x: [tokens, hidden], updated in place.
 class LlamaLayer {
  public:
-  LlamaLayer(const WeightLoader& load, const LlamaConfig& c, int64_t index) : index_(index), config_(c) {
+  LlamaLayer(const WeightLoader& load, const LlamaConfig& c, int64_t index)
+      : index_(index), config_(c), activation_(parse_activation(c.activation)) {
     const std::string at = fmt::format("layers.{}.", index);
     constexpr ActivationScales kScales = ActivationScales::grouped;
     norm1_ = load.norm(at + "norm1", NormKind::rms, c.hidden, c.epsilon);
@@ -126,13 +124,14 @@ class LlamaLayer {
       const View up = ops.allocate(gate.shape), h = ops.allocate(x.shape);
       ops.norm(norm2_, x, h);
       gate_up_.forward(ops, h, std::array{gate, up});
-      ops.activate_gated(config_.activation, gate, up, gate);
+      ops.activate_gated(activation_, gate, up, gate);
     }
     down_.forward(ops, gate, x, x);
   }
 
   int64_t index_;
   LlamaConfig config_;
+  Activation activation_;
   NormSpec norm1_, norm2_;
   LinearGroup qkv_, gate_up_;
   Linear out_, down_;
@@ -145,13 +144,13 @@ class LlamaDecoder final : public Decoder {
       : ops_(ops),
         config_(read_config(source.config())),
         tokenizer_(Tokenizer::open(source.tokenizer())),
-        rope_(read_rope(source, config_)),
-        chat_family_(source.config().require_text("chat.family")),
-        default_system_(source.config().text("chat.default_system").value_or("")),
+        tied_(source.config().require_text("llama.tied") == "true"),
+        rope_(read_rope(source, "llama", config_.head_dim)),
+        chat_(source.config()),
         identity_(source.identity()) {
     const WeightLoader load(source, ops);
-    head_ = load.linear(config_.tied ? "embeddings" : "head", config_.vocab, config_.hidden, ActivationScales::grouped);
-    if (!config_.tied) words_ = source.embedding("embeddings.weight", config_.vocab, config_.hidden, ops);
+    head_ = load.linear(tied_ ? "embeddings" : "head", config_.vocab, config_.hidden, ActivationScales::grouped);
+    if (!tied_) words_ = source.embedding("embeddings.weight", config_.vocab, config_.hidden, ops);
     norm_ = load.norm("norm", NormKind::rms, config_.hidden, config_.epsilon);
     for (int64_t i = 0; i < config_.layers; ++i) layers_.emplace_back(load, config_, i);
   }
@@ -159,13 +158,8 @@ class LlamaDecoder final : public Decoder {
   int64_t vocab_size() const override { return config_.vocab; }
   int64_t context_tokens() const override { return config_.context; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
-  ChatFamily chat_family() const override {
-    if (chat_family_ == kUnknownChat)
-      throw Error(Code::mismatch, "the model's chat template is of no family this build knows")
-          .hint(fmt::format("set generate.chat_family to {}", known_chat_families()));
-    return parse_named<ChatFamily>("chat family", chat_family_);
-  }
-  std::string_view default_system() const override { return default_system_; }
+  ChatFamily chat_family() const override { return chat_.family(); }
+  std::string_view default_system() const override { return chat_.default_system(); }
   std::string identity() const override { return identity_; }
 
   KvCache make_cache(int64_t capacity_tokens, Budget* budget, KvType type) const override {
@@ -213,7 +207,7 @@ class LlamaDecoder final : public Decoder {
     std::iota(positions.begin(), positions.end(), static_cast<int32_t>(cache.length()));
     const Step step{cache, positions, rope_.spec(cache.length() + int64_t(ids.size()))};
     const View x = ops_.allocate(Shape{int64_t(ids.size()), config_.hidden});
-    if (config_.tied)
+    if (tied_)
       ops_.embed(head_.weight(), ids, x);
     else
       embed(ops_, words_, ids, x, false);
@@ -233,8 +227,10 @@ class LlamaDecoder final : public Decoder {
   Ops& ops_;
   LlamaConfig config_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  bool tied_;  // the embeddings are the output layer too
   RopeTable rope_;
-  std::string chat_family_, default_system_, identity_;
+  ChatConfig chat_;
+  std::string identity_;
   Linear head_;
   EmbeddingTable words_;
   NormSpec norm_;
@@ -243,144 +239,61 @@ class LlamaDecoder final : public Decoder {
 
 // --- the checkpoint's side -----------------------------------------------------------------------------------------
 
-struct TensorTable {
-  std::vector<TensorSpec> tensors;
-
-  void linear(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t outputs,
-              int64_t inputs, int64_t unpermute_heads = 0) {
-    tensors.push_back({name + ".weight",
-                       {huggingface + ".weight", gguf + ".weight"},
-                       TensorRole::linear,
-                       Shape{outputs, inputs},
-                       false,
-                       unpermute_heads});
-    tensors.push_back({name + ".bias",
-                       {huggingface + ".bias", gguf + ".bias"},
-                       TensorRole::vector,
-                       Shape{outputs},
-                       true,
-                       unpermute_heads});
+// `permuted`: GGUF's converter permutes q and k for interleaved pairs; packs hold Hugging Face's order (pairs half a
+// head apart).
+TensorTable list_tensors(const LlamaConfig& c, bool tied, bool permuted) {
+  constexpr auto kBias = TensorTable::Bias::optional;
+  TensorTable table;
+  table.embedding({"embeddings.weight", "model.embed_tokens", "token_embd"}, c.vocab, c.hidden,
+                  tied ? TensorRole::tied : TensorRole::embedding);
+  table.optional_vector({"rope.divisors", "", "rope_freqs"}, c.head_dim / 2);
+  for (int64_t i = 0; i < c.layers; ++i) {
+    table.enter({fmt::format("layers.{}.", i), fmt::format("model.layers.{}.", i), fmt::format("blk.{}.", i)});
+    table.norm({"norm1", "input_layernorm", "attn_norm"}, c.hidden);
+    table.linear({"q", "self_attn.q_proj", "attn_q"}, c.q_features(), c.hidden, kBias, permuted ? c.heads : 0);
+    table.linear({"k", "self_attn.k_proj", "attn_k"}, c.kv_features(), c.hidden, kBias, permuted ? c.kv_heads : 0);
+    table.linear({"v", "self_attn.v_proj", "attn_v"}, c.kv_features(), c.hidden, kBias);
+    table.linear({"out", "self_attn.o_proj", "attn_output"}, c.hidden, c.q_features(), kBias);
+    table.norm({"norm2", "post_attention_layernorm", "ffn_norm"}, c.hidden);
+    table.linear({"gate", "mlp.gate_proj", "ffn_gate"}, c.intermediate, c.hidden, kBias);
+    table.linear({"up", "mlp.up_proj", "ffn_up"}, c.intermediate, c.hidden, kBias);
+    table.linear({"down", "mlp.down_proj", "ffn_down"}, c.hidden, c.intermediate, kBias);
   }
-  void norm(const std::string& name, const std::string& huggingface, const std::string& gguf, int64_t features) {
-    tensors.push_back(
-        {name + ".weight", {huggingface + ".weight", gguf + ".weight"}, TensorRole::vector, Shape{features}, false, 0});
-  }
-};
-
-void plan_rope(const Checkpoint& checkpoint, const ConfigReader& config, ModelPlan& plan) {
-  auto& out = plan.config;
-  out["llama.rope.theta"] = fmt::format("{}", config.number({"rope_theta", "rope.freq_base"}, 1, 1e12, 10000));
-  // transformers 5 nests what was rope_theta and rope_scaling under rope_parameters.
-  if (const auto theta = checkpoint.number("rope_parameters.rope_theta"))
-    out["llama.rope.theta"] = fmt::format("{}", *theta);
-  std::string at = "rope_scaling.";
-  if (checkpoint.text("rope_parameters.rope_type")) at = "rope_parameters.";
-  std::string kind = "none";
-  if (config.gguf())
-    kind = config.text({"", "rope.scaling.type"}).value_or("none");
-  else if (const auto named = checkpoint.text(at + "rope_type"); named || checkpoint.text(at + "type"))
-    kind = named ? *named : *checkpoint.text(at + "type");
-  if (kind == "default") kind = "none";
-  if (kind != "none" && kind != "linear" && kind != "llama3")
-    throw Error(Code::bad_input, fmt::format("rope scaling '{}' is not known", kind))
-        .hint("known: none, linear, llama3");
-  out["llama.rope.scaling"] = kind;
-  if (kind == "none") return;
-  const auto copy = [&](const char* huggingface, const char* gguf, const char* to) {
-    const ConfigKey key{huggingface, gguf};
-    out[to] = fmt::format("{}", config.number(key, 1e-6, 1e9));
-  };
-  const std::string factor = at + "factor", low = at + "low_freq_factor", high = at + "high_freq_factor",
-                    original = at + "original_max_position_embeddings";
-  copy(factor.c_str(), "rope.scaling.factor", "llama.rope.factor");
-  if (kind != "llama3") return;
-  copy(low.c_str(), "rope.scaling.low_freq_factor", "llama.rope.low_freq_factor");
-  copy(high.c_str(), "rope.scaling.high_freq_factor", "llama.rope.high_freq_factor");
-  copy(original.c_str(), "rope.scaling.original_context_length", "llama.rope.original_positions");
+  table.enter();
+  table.norm({"norm", "model.norm", "output_norm"}, c.hidden);
+  if (!tied) table.linear({"head", "lm_head", "output"}, c.vocab, c.hidden, kBias);
+  return table;
 }
 
-void plan_chat(const Checkpoint& checkpoint, ModelPlan& plan) {
-  const std::string jinja = checkpoint.tokenizer().chat_template;
-  try {
-    plan.config["chat.family"] = to_string(recognise_chat_template(jinja));
-    plan.config["chat.default_system"] = chat_default_system(jinja);
-  } catch (const Error&) {
-    // The weights are still worth packing: generate.chat_family names the family where they are used.
-    plan.config["chat.family"] = kUnknownChat;
-  }
-}
-
-}  // namespace
-
-ModelPlan plan_llama(const Checkpoint& checkpoint) {
-  const ConfigReader config(checkpoint);
-  const int64_t layers = config.integer({"num_hidden_layers", "block_count"}, 1, 1024);
-  const int64_t hidden = config.integer({"hidden_size", "embedding_length"}, 1, 1 << 20);
-  const int64_t heads = config.integer({"num_attention_heads", "attention.head_count"}, 1, 1024);
-  const int64_t kv_heads = config.integer({"num_key_value_heads", "attention.head_count_kv"}, 1, heads, heads);
-  const int64_t head_dim = config.integer({"head_dim", "attention.key_length"}, 2, 1024, hidden / heads);
-  const int64_t intermediate = config.integer({"intermediate_size", "feed_forward_length"}, 1, 1 << 22);
-  const int64_t context = config.integer({"max_position_embeddings", "context_length"}, 1, 1 << 24);
-  if (heads % kv_heads != 0)
-    throw Error(Code::bad_input, fmt::format("{} heads are not a multiple of {} key-value heads", heads, kv_heads));
-  if (head_dim % 2 != 0)
-    throw Error(Code::bad_input, fmt::format("head dimension {} is odd; rotary positions need pairs", head_dim));
-
-  const SourceTensor* words = checkpoint.find(config.gguf() ? "token_embd.weight" : "model.embed_tokens.weight");
-  if (!words) throw Error(Code::bad_input, "the checkpoint lacks its token embeddings");
-  const int64_t vocab = words->shape[0];
-  const bool tied = config.gguf() ? !checkpoint.find("output.weight") : !checkpoint.find("lm_head.weight");
-  // GGUF's converter permutes q and k for interleaved pairs; packs hold Hugging Face's order (pairs half a head apart).
-  const int64_t unpermute = config.gguf() ? heads : 0, unpermute_kv = config.gguf() ? kv_heads : 0;
+ModelPlan plan(const Checkpoint& checkpoint) {
+  const ConfigReader reader(checkpoint);
+  LlamaConfig config = kHyper.read(reader);
+  if (config.heads % config.kv_heads != 0)
+    throw Error(Code::bad_input,
+                fmt::format("{} heads are not a multiple of {} key-value heads", config.heads, config.kv_heads));
+  if (config.head_dim % 2 != 0)
+    throw Error(Code::bad_input, fmt::format("head dimension {} is odd; rotary positions need pairs", config.head_dim));
+  parse_activation(config.activation);
+  config.vocab = TensorTable().rows_in(checkpoint, {"", "model.embed_tokens", "token_embd"});
+  const bool tied = !checkpoint.find(reader.gguf() ? "output.weight" : "lm_head.weight");
 
   ModelPlan plan;
-  plan.architecture = "llama";
-  plan.config = {{"model.architecture", "llama"},
-                 {"llama.layers", std::to_string(layers)},
-                 {"llama.hidden", std::to_string(hidden)},
-                 {"llama.heads", std::to_string(heads)},
-                 {"llama.kv_heads", std::to_string(kv_heads)},
-                 {"llama.head_dim", std::to_string(head_dim)},
-                 {"llama.intermediate", std::to_string(intermediate)},
-                 {"llama.context", std::to_string(context)},
-                 {"llama.vocab", std::to_string(vocab)},
-                 {"llama.epsilon",
-                  fmt::format("{}", config.number({"rms_norm_eps", "attention.layer_norm_rms_epsilon"}, 0, 1, 1e-6))},
-                 {"llama.activation", config.text({"hidden_act", "hidden_act"}).value_or("silu")},
-                 {"llama.tied", tied ? "true" : "false"}};
-  parse_activation(plan.config["llama.activation"]);
-  plan_rope(checkpoint, config, plan);
-  plan_chat(checkpoint, plan);
-
-  TensorTable table;
-  table.tensors.push_back({"embeddings.weight",
-                           {"model.embed_tokens.weight", "token_embd.weight"},
-                           tied ? TensorRole::tied : TensorRole::embedding,
-                           Shape{vocab, hidden},
-                           false,
-                           0});
-  table.tensors.push_back({"rope.divisors", {"rope_freqs.weight"}, TensorRole::vector, Shape{head_dim / 2}, true, 0});
-  for (int64_t i = 0; i < layers; ++i) {
-    const std::string at = fmt::format("layers.{}.", i), hf = fmt::format("model.layers.{}.", i),
-                      gguf = fmt::format("blk.{}.", i);
-    table.norm(at + "norm1", hf + "input_layernorm", gguf + "attn_norm", hidden);
-    table.linear(at + "q", hf + "self_attn.q_proj", gguf + "attn_q", heads * head_dim, hidden, unpermute);
-    table.linear(at + "k", hf + "self_attn.k_proj", gguf + "attn_k", kv_heads * head_dim, hidden, unpermute_kv);
-    table.linear(at + "v", hf + "self_attn.v_proj", gguf + "attn_v", kv_heads * head_dim, hidden);
-    table.linear(at + "out", hf + "self_attn.o_proj", gguf + "attn_output", hidden, heads * head_dim);
-    table.norm(at + "norm2", hf + "post_attention_layernorm", gguf + "ffn_norm", hidden);
-    table.linear(at + "gate", hf + "mlp.gate_proj", gguf + "ffn_gate", intermediate, hidden);
-    table.linear(at + "up", hf + "mlp.up_proj", gguf + "ffn_up", intermediate, hidden);
-    table.linear(at + "down", hf + "mlp.down_proj", gguf + "ffn_down", hidden, intermediate);
-  }
-  table.norm("norm", "model.norm", "output_norm", hidden);
-  if (!tied) table.linear("head", "lm_head", "output", vocab, hidden);
-  plan.tensors = std::move(table.tensors);
+  kHyper.write(config, plan.config);
+  plan.config["llama.tied"] = tied ? "true" : "false";
+  plan_rope(checkpoint, reader, "llama", plan.config);
+  plan_chat(checkpoint, plan.config);
+  plan.tensors = list_tensors(config, tied, reader.gguf()).take();
   return plan;
 }
 
-std::unique_ptr<Decoder> open_llama(const ModelSource& source, Ops& ops) {
+std::unique_ptr<Model> open(const ModelSource& source, Ops& ops) {
   return std::make_unique<LlamaDecoder>(source, ops);
 }
+
+constexpr std::string_view kAliases[] = {"llama"};
+
+}  // namespace
+
+extern const Architecture kLlamaArchitecture{"llama", kAliases, ModelKind::decoder, plan, open};
 
 }  // namespace frugal

@@ -4,78 +4,71 @@
 
 #include <algorithm>
 
-#include "base/error.h"
-#include "model/arch/bert.h"
-#include "model/arch/llama.h"
-
 namespace frugal {
+
+// Each is defined in a file of its own, which is all there is of it.
+extern const Architecture kBertArchitecture, kLlamaArchitecture;
+
 namespace {
 
-constexpr std::string_view kBertNames[] = {"bert"};
-constexpr std::string_view kLlamaNames[] = {"llama"};
-
-constexpr Architecture kArchitectures[] = {
-    {"bert", kBertNames, ModelKind::embedder, plan_bert},
-    {"llama", kLlamaNames, ModelKind::decoder, plan_llama},
+constexpr const Architecture* kArchitectures[] = {
+    &kBertArchitecture,
+    &kLlamaArchitecture,
 };
 
-const Architecture* known_as(std::string_view name) {
-  for (const Architecture& architecture : kArchitectures)
-    if (std::find(architecture.aliases.begin(), architecture.aliases.end(), name) != architecture.aliases.end())
-      return &architecture;
+// By the name that a pack has; null if there is none.
+const Architecture* named(std::string_view name) {
+  for (const Architecture* architecture : kArchitectures)
+    if (architecture->name == name) return architecture;
   return nullptr;
+}
+
+const Architecture& require_named(const ModelConfig& config) {
+  const std::string_view name = config.require_text("model.architecture");
+  const Architecture* architecture = named(name);
+  if (!architecture) config.fail(fmt::format("unknown architecture '{}'", name));
+  return *architecture;
 }
 
 }  // namespace
 
-std::span<const Architecture> architectures() {
+std::span<const Architecture* const> architectures() {
   return kArchitectures;
 }
 
-const Architecture& find_architecture(std::string_view name) {
-  if (const Architecture* architecture = known_as(name)) return *architecture;
+const Architecture& find_architecture(std::string_view alias) {
   std::string known;
-  for (const Architecture& architecture : kArchitectures)
-    for (const std::string_view alias : architecture.aliases)
-      known += fmt::format("{}{}", known.empty() ? "" : ", ", alias);
-  throw Error(Code::bad_input, fmt::format("unknown architecture '{}'", name)).hint("known architectures: " + known);
+  for (const Architecture* architecture : kArchitectures)
+    for (const std::string_view one : architecture->aliases) {
+      if (one == alias) return *architecture;
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", one);
+    }
+  throw Error(Code::bad_input, fmt::format("unknown architecture '{}'", alias)).hint("known architectures: " + known);
 }
 
 ModelPlan plan_model(const Checkpoint& checkpoint) {
   const Architecture& architecture = find_architecture(checkpoint.architecture());
   ModelPlan plan = architecture.plan(checkpoint);
+  plan.architecture = architecture.name;
   plan.kind = architecture.kind;
+  plan.config["model.architecture"] = architecture.name;
   return plan;
 }
 
 ModelKind model_kind(const ModelConfig& config) {
-  const std::string_view name = config.require_text("model.architecture");
-  const Architecture* architecture = known_as(name);
-  if (!architecture) config.fail(fmt::format("unknown architecture '{}'", name));
-  return architecture->kind;
+  return require_named(config).kind;
 }
 
-std::unique_ptr<Embedder> open_embedder(const ModelSource& source, Ops& ops) {
-  const std::string_view architecture = source.config().require_text("model.architecture");
-  if (architecture == "bert") return open_bert(source, ops);
-  throw Error(Code::mismatch, fmt::format("{}: a '{}' model is not an embedder", source.path().native(), architecture))
-      .hint("give the pack of an encoder, such as all-MiniLM-L6-v2, as --embedder");
+std::unique_ptr<Model> open_model(const ModelSource& source, Ops& ops) {
+  return require_named(source.config()).open(source, ops);
 }
 
-std::unique_ptr<Embedder> open_embedder(const Pack& pack, Ops& ops) {
-  return open_embedder(PackSource(pack), ops);
-}
-
-std::unique_ptr<Decoder> open_decoder(const ModelSource& source, Ops& ops) {
-  const std::string_view architecture = source.config().require_text("model.architecture");
-  if (architecture == "llama") return open_llama(source, ops);
-  throw Error(Code::mismatch,
-              fmt::format("{}: a '{}' model does not generate text", source.path().native(), architecture))
-      .hint("give the pack of a decoder, such as SmolLM2, as --generator");
-}
-
-std::unique_ptr<Decoder> open_decoder(const Pack& pack, Ops& ops) {
-  return open_decoder(PackSource(pack), ops);
+std::unique_ptr<Model> open_model(const ModelSource& source, Ops& ops, const ModelKindWords& wanted) {
+  const std::string_view name = source.config().require_text("model.architecture");
+  const Architecture* architecture = named(name);
+  if (architecture && architecture->kind == wanted.kind) return architecture->open(source, ops);
+  throw Error(Code::mismatch, fmt::format("{}: a '{}' model {}", source.path().native(), name, wanted.refusal))
+      .hint(std::string(wanted.hint));
 }
 
 }  // namespace frugal

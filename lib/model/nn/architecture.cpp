@@ -2,16 +2,6 @@
 
 namespace frugal {
 
-std::string_view to_string(ModelKind kind) {
-  switch (kind) {
-    case ModelKind::embedder:
-      return "embedder";
-    case ModelKind::decoder:
-      return "decoder";
-  }
-  return "unknown";
-}
-
 int64_t source_row(const TensorSpec& spec, int64_t row) {
   if (spec.unpermute_heads == 0) return row;
   // Within a head of `width` rows the file alternates the two halves: row half · width/2 + j lies at 2 · j + half.

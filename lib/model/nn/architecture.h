@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,12 +13,12 @@
 #include "compute/tensor/view.h"
 #include "model/format/checkpoint.h"
 #include "model/format/tensor_role.h"
+#include "model/nn/model.h"
 
 namespace frugal {
 
-/// What a model is for, and so which interface opens it (model/nn/embedder.h, model/nn/decoder.h).
-enum class ModelKind { embedder, decoder };
-std::string_view to_string(ModelKind kind);
+class ModelSource;
+class Ops;
 
 struct TensorSpec {
   std::string name;                       // in the pack
@@ -34,20 +35,22 @@ int64_t source_row(const TensorSpec& spec, int64_t row);
 
 /// The model a checkpoint describes: everything a pack needs besides the tensors' bytes.
 struct ModelPlan {
-  std::string architecture;  // "bert", "llama"
+  std::string architecture;  // these two are set by plan_model(), as is "model.architecture"
   ModelKind kind = ModelKind::embedder;
-  std::map<std::string, std::string>
-      config;                       // flat keys for the pack: "model.architecture", "bert.num_heads", "chat.family" …
-  std::vector<TensorSpec> tensors;  // in the order in which a forward reads them
+  std::map<std::string, std::string> config;  // flat keys for the pack: "bert.heads", "chat.family" …
+  std::vector<TensorSpec> tensors;            // in the order in which a forward reads them
 };
 
+/// One file of model/arch defines one, and a line of the registry names it.
 struct Architecture {
-  std::string_view name;
+  std::string_view name;  // in packs
   /// model_type / general.architecture values that select it.
   std::span<const std::string_view> aliases;
   ModelKind kind;
   /// Reads the configuration. Throws Error(bad_input) naming the key that is missing or out of range.
   ModelPlan (*plan)(const Checkpoint& checkpoint);
+  /// A model with the interface of `kind`. Borrows both.
+  std::unique_ptr<Model> (*open)(const ModelSource& source, Ops& ops);
 };
 
 }  // namespace frugal

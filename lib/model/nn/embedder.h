@@ -8,14 +8,19 @@
 #include <string_view>
 #include <vector>
 
+#include "model/nn/model.h"
 #include "model/tokenize/tokenizer.h"
 
 namespace frugal {
 
 /// Not thread-safe: one forward at a time (it owns working memory in its Ops).
-class Embedder {
+class Embedder : public Model {
  public:
-  virtual ~Embedder() = default;
+  static constexpr ModelKindWords kKind{ModelKind::embedder, "embedder", "is not an embedder",
+                                        "give the pack of an encoder, such as all-MiniLM-L6-v2, as --embedder"};
+  ModelKind kind() const final { return kKind.kind; }
+  std::string identity() const final { return fingerprint(); }
+
   virtual int64_t dimension() const = 0;
   /// Longest input in tokens, template tokens included; longer texts are cut.
   virtual int64_t max_tokens() const = 0;

@@ -1,7 +1,11 @@
 #include "model/nn/rope.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <optional>
 
 #include "base/error.h"
 
@@ -17,7 +21,74 @@ double scale_llama3(double frequency, const RopeScaling& s) {
   return (1 - smooth) * frequency / s.factor + smooth * frequency;
 }
 
+// A figure of a scaling: its key in a pack, its names in checkpoints, its member. Linear scaling has the first.
+struct ScalingField {
+  std::string_view key, huggingface, gguf;
+  double RopeScaling::*member;
+};
+constexpr std::array<ScalingField, 4> kScalingFields{{
+    {"factor", "factor", "factor", &RopeScaling::factor},
+    {"low_freq_factor", "low_freq_factor", "low_freq_factor", &RopeScaling::low_freq_factor},
+    {"high_freq_factor", "high_freq_factor", "high_freq_factor", &RopeScaling::high_freq_factor},
+    {"original_positions", "original_max_position_embeddings", "original_context_length",
+     &RopeScaling::original_positions},
+}};
+
+size_t figures_of(std::string_view kind) {
+  if (kind == "none") return 0;
+  return kind == "linear" ? 1 : kScalingFields.size();
+}
+
+// transformers 5 nests what was rope_theta and rope_scaling under rope_parameters. `at`: where they are.
+std::string scaling_kind(const Checkpoint& checkpoint, const ConfigReader& reader, const std::string& at) {
+  std::optional<std::string> kind;
+  if (reader.gguf()) {
+    kind = reader.text({"", "rope.scaling.type"});
+  } else {
+    kind = checkpoint.text(at + "rope_type");
+    if (!kind) kind = checkpoint.text(at + "type");
+  }
+  if (!kind || *kind == "default") return "none";
+  if (*kind != "none" && *kind != "linear" && *kind != "llama3")
+    throw Error(Code::bad_input, fmt::format("rope scaling '{}' is not known", *kind))
+        .hint("known: none, linear, llama3");
+  return *kind;
+}
+
 }  // namespace
+
+void plan_rope(const Checkpoint& checkpoint, const ConfigReader& reader, std::string_view prefix,
+               std::map<std::string, std::string>& config) {
+  const auto put = [&](std::string_view key, double value) {
+    config[fmt::format("{}.rope.{}", prefix, key)] = fmt::format("{}", value);
+  };
+  const double theta = reader.number({"rope_theta", "rope.freq_base"}, 1, 1e12, 10000);
+  put("theta", checkpoint.number("rope_parameters.rope_theta").value_or(theta));
+  const std::string at = checkpoint.text("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
+  const std::string kind = scaling_kind(checkpoint, reader, at);
+  config[fmt::format("{}.rope.scaling", prefix)] = kind;
+  for (size_t i = 0; i < figures_of(kind); ++i) {
+    const ScalingField& field = kScalingFields[i];
+    const std::string huggingface = at + std::string(field.huggingface),
+                      gguf = fmt::format("rope.scaling.{}", field.gguf);
+    put(field.key, reader.number({huggingface, gguf}, 1e-6, 1e9));
+  }
+}
+
+RopeTable read_rope(const ModelSource& source, std::string_view prefix, int64_t rotary_dim) {
+  const ModelConfig& config = source.config();
+  const auto name = [&](std::string_view key) { return fmt::format("{}.rope.{}", prefix, key); };
+  RopeScaling scaling;
+  scaling.kind = config.require_text(name("scaling"));
+  for (const ScalingField& field : kScalingFields)
+    scaling.*field.member = config.find_float(name(field.key)).value_or(scaling.*field.member);
+  std::vector<float> divisors;
+  if (source.has("rope.divisors")) {
+    const std::span<const float> stored = source.vector("rope.divisors", rotary_dim / 2);
+    divisors.assign(stored.begin(), stored.end());
+  }
+  return RopeTable(rotary_dim, config.require_float(name("theta")), scaling, std::move(divisors));
+}
 
 RopeTable::RopeTable(int64_t rotary_dim, double theta, const RopeScaling& scaling, std::vector<float> divisors)
     : rotary_dim_(rotary_dim) {

@@ -1,0 +1,60 @@
+#include "model/nn/pooling_config.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "model/format/flat_json.h"
+
+namespace frugal {
+namespace {
+
+Pooling parse_pooling(std::string_view name) {
+  if (name == "mean") return Pooling::mean;
+  if (name == "cls") return Pooling::cls;
+  if (name == "last") return Pooling::last;
+  throw Error(Code::corrupt_file, fmt::format("unknown pooling '{}'", name)).hint("re-run quantize-model");
+}
+
+}  // namespace
+
+void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int64_t positions,
+                  std::map<std::string, std::string>& config) {
+  std::string pooling = "mean";
+  bool normalize = true;
+  int64_t max_tokens = positions;
+  if (reader.gguf()) {
+    const int64_t kind = reader.integer({"", "pooling_type"}, 0, 4, 1);
+    pooling = kind == 2 ? "cls" : kind == 3 ? "last" : "mean";
+  } else if (const auto modules = checkpoint.side_file("modules.json")) {
+    normalize = modules->find("Normalize") != std::string::npos;
+    if (const auto side = checkpoint.side_file("1_Pooling/config.json")) {
+      const FlatJson fields(*side, "1_Pooling/config.json");
+      const auto flag = [&](std::string_view key) { return fields.integer(key).value_or(0) != 0; };
+      if (flag("pooling_mode_cls_token"))
+        pooling = "cls";
+      else if (flag("pooling_mode_lasttoken"))
+        pooling = "last";
+      else if (!flag("pooling_mode_mean_tokens"))
+        throw Error(Code::bad_input, "1_Pooling/config.json: only mean, cls and last-token pooling are known");
+    }
+    if (const auto side = checkpoint.side_file("sentence_bert_config.json"))
+      max_tokens = std::clamp<int64_t>(
+          FlatJson(*side, "sentence_bert_config.json").integer("max_seq_length").value_or(positions), 3, positions);
+  }
+  config["embed.pooling"] = pooling;
+  config["embed.normalize"] = normalize ? "true" : "false";
+  config["embed.max_tokens"] = std::to_string(max_tokens);
+}
+
+PoolingConfig read_pooling(const ModelConfig& pack, int64_t positions) {
+  PoolingConfig config;
+  config.name = pack.require_text("embed.pooling");
+  config.pooling = parse_pooling(config.name);
+  config.normalize = pack.require_text("embed.normalize") == "true";
+  config.max_tokens = pack.require_int("embed.max_tokens", 3, positions);
+  return config;
+}
+
+}  // namespace frugal
