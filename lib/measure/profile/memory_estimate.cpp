@@ -86,10 +86,8 @@ MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesys
   rehearsal.header_bytes = mapped_resident_bytes(pack).value_or(0);
   rehearsal.mode = mode;
   if (mode == LoadMode::read) rehearsal.object_bytes += round_up(rehearsal.model->pack().file_bytes(), kPage);
-  if (rehearsal.model->generates()) {
-    const Decoder& decoder = rehearsal.model->decoder();
-    rehearsal.ops->set_likeliest(ordinary_token(decoder.tokenizer(), decoder.vocab_size()));
-  }
+  if (const auto* decoder = rehearsal.model->find<Decoder>())
+    rehearsal.ops->set_likeliest(ordinary_token(decoder->tokenizer(), decoder->vocab_size()));
   const Rehearsal& loaded = loaded_.insert_or_assign(name, std::move(rehearsal)).first->second;
   MemoryEstimate estimate = sum();
   estimate.mapped_bytes = mapped_bytes(loaded);

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <vector>
 
 #include "base/error.h"
@@ -12,6 +14,45 @@
 #include "telemetry/process_memory.h"
 
 namespace frugal {
+namespace {
+
+struct Input {
+  std::string_view text;
+  int64_t max_new_tokens;
+  std::optional<ChatFamily> chat_family;
+  Budget* budget;
+};
+
+std::string embed(Model& model, const Input& input) {
+  auto& embedder = dynamic_cast<Embedder&>(model);
+  std::vector<float> vector(static_cast<size_t>(embedder.dimension()));
+  embedder.embed(std::span(&input.text, 1), vector);
+  return fmt::format("embedded {} tokens", embedder.tokenizer().encode(input.text, false).size());
+}
+
+std::string answer(Model& model, const Input& input) {
+  const std::vector<ChatMessage> messages = {{"user", std::string(input.text)}};
+  GenerateOptions options;
+  options.max_new_tokens = input.max_new_tokens;
+  const auto generator = make_local_generator(dynamic_cast<Decoder&>(model), input.budget, input.chat_family);
+  const Generation generation = generator->chat(messages, options);
+  return fmt::format("read {} tokens, wrote {}", generation.prompt_tokens, generation.new_tokens);
+}
+
+// One use of a model of a kind, which says what it did.
+struct Use {
+  ModelKind kind;
+  std::string (*run)(Model& model, const Input& input);
+};
+constexpr Use kUses[] = {{ModelKind::embedder, embed}, {ModelKind::decoder, answer}};
+
+auto use_of(ModelKind kind) {
+  const auto use = std::find_if(std::begin(kUses), std::end(kUses), [&](const Use& u) { return u.kind == kind; });
+  FRUGAL_CHECK(use != std::end(kUses));
+  return use->run;
+}
+
+}  // namespace
 
 LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend,
                          LoadMode mode, const PagerOptions& paging)
@@ -33,28 +74,16 @@ LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops>
     windowed.max_resident_bytes = 0;
     pack_->page(*budget, windowed);
   }
-  open(PackSource(*pack_));
+  model_ = open_model(PackSource(*pack_), *ops_);
 }
 
 LoadedModel::LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget* budget)
     : checkpoint_(std::move(checkpoint)), budget_(budget), ops_(std::move(ops)) {
-  open(*checkpoint_);
-}
-
-void LoadedModel::open(const ModelSource& source) {
-  switch (model_kind(source.config())) {
-    case ModelKind::embedder:
-      embedder_ = open_embedder(source, *ops_);
-      return;
-    case ModelKind::decoder:
-      decoder_ = open_decoder(source, *ops_);
-      return;
-  }
+  model_ = open_model(*checkpoint_, *ops_);
 }
 
 LoadedModel::~LoadedModel() {
-  embedder_.reset();
-  decoder_.reset();
+  model_.reset();
   ops_.reset();
   release_free_heap();
 }
@@ -68,41 +97,17 @@ PluginOps* LoadedModel::device() const {
   return dynamic_cast<PluginOps*>(ops_.get());
 }
 
-Embedder& LoadedModel::embedder() const {
-  if (!embedder_) throw wrong_kind("embedder");
-  return *embedder_;
-}
-
-Decoder& LoadedModel::decoder() const {
-  if (!decoder_) throw wrong_kind("generator");
-  return *decoder_;
-}
-
-Error LoadedModel::wrong_kind(std::string_view kind) const {
+Error LoadedModel::wrong_kind(std::string_view noun) const {
   const std::filesystem::path& path = pack_ ? pack_->path() : checkpoint_->path();
   const ModelConfig& config = pack_ ? static_cast<const ModelConfig&>(*pack_) : checkpoint_->config();
   return Error(Code::mismatch, fmt::format("{}: a '{}' model is no {}", path.native(),
-                                           config.require_text("model.architecture"), kind));
+                                           config.require_text("model.architecture"), noun));
 }
 
 std::string LoadedModel::run(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family) {
-  std::string note = embedder_ ? embed(text) : answer(text, max_new_tokens, chat_family);
+  std::string note = use_of(model_->kind())(*model_, {text, max_new_tokens, chat_family, budget_});
   release_free_heap();
   return note;
-}
-
-std::string LoadedModel::embed(std::string_view text) {
-  std::vector<float> vector(static_cast<size_t>(embedder_->dimension()));
-  embedder_->embed(std::span(&text, 1), vector);
-  return fmt::format("embedded {} tokens", embedder_->tokenizer().encode(text, false).size());
-}
-
-std::string LoadedModel::answer(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family) {
-  const std::vector<ChatMessage> messages = {{"user", std::string(text)}};
-  GenerateOptions options;
-  options.max_new_tokens = max_new_tokens;
-  const Generation generation = make_local_generator(*decoder_, budget_, chat_family)->chat(messages, options);
-  return fmt::format("read {} tokens, wrote {}", generation.prompt_tokens, generation.new_tokens);
 }
 
 }  // namespace frugal

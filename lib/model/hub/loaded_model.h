@@ -17,6 +17,7 @@
 #include "model/hub/load_mode.h"
 #include "model/nn/decoder.h"
 #include "model/nn/embedder.h"
+#include "model/nn/model.h"
 #include "model/nn/model_source.h"
 #include "model/tokenize/chat.h"
 
@@ -44,10 +45,14 @@ class LoadedModel {
   const std::string& load_note() const { return load_note_; }
   /// The plugin's backend that it runs on; null for the native one.
   PluginOps* device() const;
-  bool generates() const { return decoder_ != nullptr; }
-  /// Throw Error(mismatch) where the model is of the other kind.
-  Embedder& embedder() const;
-  Decoder& decoder() const;
+  /// Its interface if it is of that kind, else null.
+  template <class Interface>
+  Interface* find() const {
+    return dynamic_cast<Interface*>(model_.get());
+  }
+  /// Throw Error(mismatch) where the model is of another kind.
+  Embedder& embedder() const { return require<Embedder>(); }
+  Decoder& decoder() const { return require<Decoder>(); }
 
   /// One use: embeds `text`, or answers it with at most `max_new_tokens`; `chat_family` overrides what the pack names.
   /// Says what it did: "embedded 12 tokens".
@@ -55,11 +60,12 @@ class LoadedModel {
   std::string run(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family = {});
 
  private:
-  std::string embed(std::string_view text);
-  std::string answer(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family);
-
-  void open(const ModelSource& source);
-  Error wrong_kind(std::string_view kind) const;
+  template <class Interface>
+  Interface& require() const {
+    if (Interface* model = find<Interface>()) return *model;
+    throw wrong_kind(Interface::kKind.noun);
+  }
+  Error wrong_kind(std::string_view noun) const;
 
   std::optional<Pack> pack_;
   std::unique_ptr<ModelSource> checkpoint_;
@@ -67,8 +73,7 @@ class LoadedModel {
   Budget* budget_;
   Reservation weights_;  // of a pack that was read, which the arena and the cache know nothing of
   std::unique_ptr<Ops> ops_;
-  std::unique_ptr<Embedder> embedder_;
-  std::unique_ptr<Decoder> decoder_;
+  std::unique_ptr<Model> model_;
 };
 
 }  // namespace frugal

@@ -6,24 +6,18 @@
 #include <map>
 #include <memory>
 
-#include "base/error.h"
 #include "base/thread_pool.h"
 #include "compute/ops/ops.h"
-#include "memory/budget.h"
-#include "model/arch/registry.h"
 #include "model/format/pack.h"
-#include "model/nn/decoder.h"
-#include "model/nn/embedder.h"
-#include "model/nn/kv_cache.h"
+#include "model/nn/blocks.h"
 #include "model/nn/model_source.h"
 #include "model/quant/verify.h"
 
 namespace frugal {
 namespace {
 
-// Rows of a forward pass: a batch as in reading a prompt, small enough that the output layer's rows (32 · 49,152 floats
-// for SmolLM2) stay small.
-constexpr int64_t kBatchTokens = 32;
+// Rows of a forward pass from which the time of one row counts as that of a batch.
+constexpr int64_t kLeastBatchRows = 16;
 
 using Clock = std::chrono::steady_clock;
 
@@ -112,7 +106,7 @@ class MeasuringOps final : public ForwardingOps {
     for (Contender& contender : layer.contenders) {
       note_least(contender.figures->decode_us, time_us(contender.layer, x.slice_rows(0, 1), out.slice_rows(0, 1)));
       const double batch_us = time_us(contender.layer, x, out);
-      if (x.rows() >= kBatchTokens / 2) note_least(contender.figures->batch_us, batch_us / double(x.rows()));
+      if (x.rows() >= kLeastBatchRows) note_least(contender.figures->batch_us, batch_us / double(x.rows()));
       for (int64_t r = 0; r < out.rows(); ++r)
         contender.squared_error += squared_distance(out.row<float>(r), expected.row<float>(r), out.cols());
     }
@@ -141,36 +135,6 @@ class MeasuringOps final : public ForwardingOps {
   std::map<int64_t, Layer*> by_handle_;       // by the handle under which the model knows it
 };
 
-void run_embedder(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts,
-                  const std::function<void(double)>& progress) {
-  const auto embedder = open_embedder(source, ops);
-  std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
-  int64_t tokens = 0;
-  for (const std::string_view text : texts) {
-    if (tokens >= kCalibrationTokens) return;
-    embedder->embed(std::span(&text, 1), vector);
-    tokens += std::min(embedder->max_tokens(), int64_t(embedder->tokenizer().encode(text, false).size()));
-    progress(std::min(1.0, double(tokens) / double(kCalibrationTokens)));
-  }
-}
-
-void run_decoder(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts,
-                 const std::function<void(double)>& progress) {
-  const auto decoder = open_decoder(source, ops);
-  std::vector<TokenId> ids = joined_ids(decoder->tokenizer(), texts, kCalibrationTokens);
-  const int64_t window = std::min(decoder->context_tokens() / kBatchTokens * kBatchTokens, kCalibrationTokens);
-  if (window == 0) throw Error(Code::bad_input, "the model's context is too short to calibrate on");
-  KvCache cache = decoder->make_cache(window);
-  std::vector<float> logits(static_cast<size_t>(decoder->vocab_size() * kBatchTokens));
-  for (size_t begin = 0; begin < ids.size(); begin += kBatchTokens) {
-    if (int64_t(begin) % window == 0) cache.truncate(0);
-    const auto step = std::span<const TokenId>(ids).subspan(begin, std::min<size_t>(kBatchTokens, ids.size() - begin));
-    decoder->forward_all(step, cache,
-                         std::span(logits).first(step.size() * static_cast<size_t>(decoder->vocab_size())));
-    progress(double(begin + step.size()) / double(ids.size()));
-  }
-}
-
 }  // namespace
 
 void measure_candidates(const Pack& whole, const Pack* factors, std::span<TensorCandidates> tensors, ModelKind kind,
@@ -180,10 +144,7 @@ void measure_candidates(const Pack& whole, const Pack* factors, std::span<Tensor
   const std::unique_ptr<Ops> native = make_cpu_ops(pool);
   MeasuringOps ops(*native, whole, factors, tensors);
   const AssembledSource full(whole, factors, tensors, std::vector(tensors.size(), CandidateKind::fp32), true);
-  if (kind == ModelKind::decoder)
-    run_decoder(full, ops, texts, progress);
-  else
-    run_embedder(full, ops, texts, progress);
+  quantized_kind(kind).run(full, ops, texts, kCalibrationTokens, progress);
   ops.finish();
 }
 

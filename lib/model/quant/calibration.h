@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "model/format/pack.h"
-#include "model/nn/architecture.h"
+#include "model/nn/model.h"
 #include "model/quant/storage_options.h"
 
 namespace frugal {

@@ -444,7 +444,7 @@ class QuantizeFigures final : public MetricSource {
     if (!result_.errors.empty()) sink.peak("frugal_compression_error", "The largest relative error of a tensor", worst);
     if (result_.verification)
       sink.peak("frugal_compression_loss", "Distance of a pack from full precision: 1 - cosine, or KL in nats",
-                result_.verification->loss());
+                result_.verification->loss);
   }
 
  private:

@@ -29,8 +29,8 @@ std::string selection_text(const Selection& s) {
   std::string types;
   for (const auto& [kind, count] : kinds) types += fmt::format("{}{} {}", types.empty() ? "" : ", ", count, kind);
   return fmt::format("auto ({}): {}; weights {} at a loss of {:.4f}, int8 has {} at {:.4f}; {}", to_string(s.target),
-                     types, format_bytes(s.tensor_bytes), s.chosen.loss(), format_bytes(s.int8_tensor_bytes),
-                     s.int8.loss(), s.summary);
+                     types, format_bytes(s.tensor_bytes), s.chosen.loss, format_bytes(s.int8_tensor_bytes), s.int8.loss,
+                     s.summary);
 }
 
 Json tensor_json(const TensorJob& job, const TensorError* error) {
@@ -49,21 +49,12 @@ Json tensor_json(const TensorJob& job, const TensorError* error) {
 }
 
 Json verification_json(const Verification& v) {
-  if (v.kind == ModelKind::decoder)
-    return {{"passed", v.passed()},
-            {"kind", to_string(v.kind)},
-            {"tokens", v.tokens},
-            {"mean_kl_nats", v.mean_kl},
-            {"mean_kl_ceiling_nats", v.mean_kl_ceiling},
-            {"top1_agreement", v.top1_agreement},
-            {"top1_agreement_floor", v.top1_agreement_floor}};
-  return {{"passed", v.passed()},
-          {"kind", to_string(v.kind)},
-          {"texts", v.texts},
-          {"mean_cosine", v.mean_cosine},
-          {"mean_cosine_floor", v.mean_cosine_floor},
-          {"min_cosine", v.min_cosine},
-          {"min_cosine_floor", v.min_cosine_floor}};
+  Json json = {{"passed", v.passed()}, {"kind", to_string(v.kind)}, {v.unit, v.compared}};
+  for (const QualityFigure& figure : v.figures) {
+    json[figure.name] = figure.value;
+    json[figure.bound_name] = figure.bound;
+  }
+  return json;
 }
 
 Json figure(const std::optional<double>& value) {
@@ -105,8 +96,8 @@ Json selection_json(const QuantizeResult* result) {
           {"rounds", s.rounds},
           {"weight_bytes", s.tensor_bytes},
           {"int8_weight_bytes", s.int8_tensor_bytes},
-          {"loss", s.chosen.loss()},
-          {"int8_loss", s.int8.loss()},
+          {"loss", s.chosen.loss},
+          {"int8_loss", s.int8.loss},
           {"chosen", verification_json(s.chosen)},
           {"int8", verification_json(s.int8)},
           {"tensors", tensors}};

@@ -49,13 +49,13 @@ constexpr std::array<NominalCost, 6> kNominalCosts{{{CandidateKind::int4, 42, 12
 // A table is looked up by row, which costs no time to speak of; with none at all it would grow without need.
 constexpr double kTablePsPerByte = 0.1;
 
-double nominal_cost(const StorageOption& candidate, const TensorSpec& spec, ModelKind kind) {
+double nominal_cost(const StorageOption& candidate, const TensorSpec& spec, const QuantizedKind& kind) {
   if (spec.role == TensorRole::embedding) return kTablePsPerByte * double(candidate.bytes);
   const auto at =
       std::find_if(kNominalCosts.begin(), kNominalCosts.end(), [&](const auto& c) { return c.kind == candidate.kind; });
   FRUGAL_CHECK(at != kNominalCosts.end());
   const auto weights = candidate.rank > 0 ? candidate.rank * (spec.shape[0] + spec.shape[1]) : spec.shape.elements();
-  return double(weights) * (kind == ModelKind::decoder ? at->decode_ps : at->batch_ps);
+  return double(weights) * (kind.reads_weights_by_token ? at->decode_ps : at->batch_ps);
 }
 
 // The eligible candidates of one tensor as options, and which candidates these are.
@@ -290,7 +290,7 @@ double CompressionSelector::measure_choice(const std::vector<size_t>& chosen) {
   selection_.chosen = meter_->measure(assemble(kinds_of(selection_.tensors, chosen), true), VerifyLevel::selected,
                                       [&](double share) { report_progress(stage, share); });
   for (size_t t = 0; t < chosen.size(); ++t) selection_.tensors[t].chosen = chosen[t];
-  return std::max(selection_.chosen.loss(), kLeastLoss);
+  return std::max(selection_.chosen.loss, kLeastLoss);
 }
 
 void CompressionSelector::choose() {
@@ -303,11 +303,11 @@ void CompressionSelector::choose() {
                                     [&](double share) { report_progress("measuring int8", share); });
   if (selection_.target == AutoTarget::quality) return choose_best_in_int8_bytes();
   // Never worse than int8, and never further off than the target.
-  selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss(), kLeastLoss));
+  selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss, kLeastLoss));
 
   const bool by_size = selection_.target == AutoTarget::size;
   const Openings cheapest = openings(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
-    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.kind);
+    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
   });
   const std::vector<size_t> coarsest = cheapest_within(cheapest.options, std::numeric_limits<double>::infinity());
   if (measure_choice(cheapest.candidates_of(coarsest)) <= selection_.loss_limit) {
@@ -354,7 +354,7 @@ void CompressionSelector::measure_sensitivities() {
     if (!coarsest || coarsest->error() <= 0) continue;
     std::vector<CandidateKind> kinds(selection_.tensors.size(), CandidateKind::fp32);
     kinds[t] = coarsest->kind;
-    const double loss = std::max(meter.measure(assemble(kinds, true), VerifyLevel::selected, {}).loss(), kLeastLoss);
+    const double loss = std::max(meter.measure(assemble(kinds, true), VerifyLevel::selected, {}).loss, kLeastLoss);
     tensor.sensitivity = loss / squared(coarsest->error());
     for (StorageOption& candidate : tensor.candidates)
       candidate.model_loss = *tensor.sensitivity * squared(candidate.error());
@@ -366,7 +366,7 @@ void CompressionSelector::measure_sensitivities() {
 void CompressionSelector::choose_within(double limit) {
   const bool by_size = selection_.target == AutoTarget::size;
   const Openings open = openings(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
-    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, model_.kind);
+    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
   });
   std::optional<std::vector<size_t>> best;
   std::vector<size_t> chosen;
@@ -396,9 +396,9 @@ void CompressionSelector::choose_best_in_int8_bytes() {
   selection_.summary = "the most accurate choice found in no more bytes than int8 takes";
   const Openings open = openings(selection_.tensors, bytes_cost);
   const std::vector<size_t> best = best_within(open.options, double(selection_.int8_tensor_bytes));
-  if (measure_choice(open.candidates_of(best)) <= selection_.int8.loss()) return;
+  if (measure_choice(open.candidates_of(best)) <= selection_.int8.loss) return;
   // Predictions are no measurements: int8 all through is as small, and may be nearer after all.
-  const double loss = selection_.chosen.loss();
+  const double loss = selection_.chosen.loss;
   const std::vector<size_t> plain = int8_where_open();
   if (measure_choice(plain) > loss) measure_choice(open.candidates_of(best));
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,32 +14,40 @@
 #include "base/thread_pool.h"
 #include "compute/ops/plugin.h"
 #include "model/format/pack.h"
-#include "model/nn/architecture.h"
-#include "model/nn/decoder.h"
-#include "model/nn/embedder.h"
-#include "model/nn/kv_cache.h"
+#include "model/nn/model.h"
 #include "model/nn/model_source.h"
+#include "model/tokenize/tokenizer.h"
 
 namespace frugal {
 
-/// Figures of one comparison, with the floors they were held against (docs/tools/quantize-model.md says where these
+/// One figure of a comparison, and the bound that it is held against (docs/tools/quantize-model.md says where these
 /// come from).
+struct QualityFigure {
+  enum class Bound { at_least, at_most };
+  std::string_view label;             // "KL divergence"
+  std::string_view name, bound_name;  // in reports: "mean_kl_nats", "mean_kl_ceiling_nats"
+  Bound side = Bound::at_least;
+  double value = 0, bound = 0;
+  bool percent = false;  // how it is written
+
+  /// False for a figure that is no number.
+  bool holds() const { return side == Bound::at_least ? value >= bound : value <= bound; }
+};
+
+/// One model against its full precision, in the figures of its kind.
 struct Verification {
   ModelKind kind = ModelKind::embedder;
-  int64_t texts = 0;   // embedder: texts compared
-  int64_t tokens = 0;  // decoder: positions compared
-  // Embedder: cosine between the vectors of a text.
-  double mean_cosine = 0, min_cosine = 0;
-  double mean_cosine_floor = 0, min_cosine_floor = 0;
-  // Decoder: KL(full ‖ pack) of the next-token distributions in nats, and how often both name the same token first.
-  double mean_kl = 0, top1_agreement = 0;
-  double mean_kl_ceiling = 0, top1_agreement_floor = 0;
-
-  bool passed() const;
+  std::string_view unit = "texts";  // of what was compared
+  int64_t compared = 0;
+  std::vector<QualityFigure> figures;
   /// How far from full precision, as one number: 1 − mean cosine, or the mean KL divergence in nats, by which the
   /// expected perplexity grows by a factor of exp(KL).
-  double loss() const { return kind == ModelKind::decoder ? mean_kl : 1 - mean_cosine; }
-  /// "mean cosine 0.9982 (floor 0.99), …"
+  double loss = 0;
+
+  bool passed() const;
+  /// The figure with this name in reports. There must be one.
+  double value(std::string_view name) const;
+  /// "cosine mean 0.9982 (at least 0.99), …"
   std::string summary() const;
 };
 
@@ -53,32 +62,44 @@ Verification verify_against(const Pack& pack, const Pack& full_precision, ModelK
                             std::span<const std::string_view> texts, int threads, const Backend& reference,
                             const std::function<void(double share)>& progress = {});
 
-/// Compares one model after the other with one in full precision, over one text. What the full precision says is
-/// remembered where it is small, so that many comparisons cost little more than the models compared.
+/// Models of one kind against one in full precision, over one text.
+class Comparison {
+ public:
+  virtual ~Comparison() = default;
+  /// May be called many times: what the full precision says is remembered where it is small.
+  virtual Verification measure(const ModelSource& model, VerifyLevel level,
+                               const std::function<void(double share)>& progress) = 0;
+};
+
+/// All that quantising knows of a kind of model: a line in the table of verify.cpp, defined in verify_KIND.cpp.
+struct QuantizedKind {
+  ModelKind kind;
+  /// Borrows all; `reference` runs the full precision. At most `max_tokens` are compared, where texts are read as one.
+  std::unique_ptr<Comparison> (*compare_with)(const ModelSource& full_precision,
+                                              std::span<const std::string_view> texts, int64_t max_tokens,
+                                              ThreadPool& threads, Ops& reference);
+  /// Runs the model over the texts, a batch at a time, until it has read `max_tokens`.
+  void (*run)(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts, int64_t max_tokens,
+              const std::function<void(double share)>& progress);
+  /// Its speed is that of reading every weight for each token, not that of batches.
+  bool reads_weights_by_token;
+};
+const QuantizedKind& quantized_kind(ModelKind kind);
+
+/// A Comparison with all that it needs.
 class QualityMeter {
  public:
-  /// Borrows all. A decoder reads at most `max_tokens`.
+  /// Borrows all. Throws Error(bad_input) if there is no text.
   QualityMeter(const ModelSource& full_precision, ModelKind kind, std::span<const std::string_view> texts,
                int64_t max_tokens, int threads, const Backend& reference);
-  ~QualityMeter();
-
-  Verification measure(const ModelSource& model, VerifyLevel level, const std::function<void(double share)>& progress);
+  Verification measure(const ModelSource& model, VerifyLevel level, const std::function<void(double share)>& progress) {
+    return comparison_->measure(model, level, progress);
+  }
 
  private:
-  void compare_embedder(const ModelSource& model, Verification& result, const std::function<void(double)>& progress);
-  void compare_decoder(const ModelSource& model, Verification& result, const std::function<void(double)>& progress);
-  std::span<const float> expected_vector(size_t text);
-  std::span<const float> expected_logits(int64_t begin, std::span<const TokenId> step, KvCache& cache);
-
-  const ModelKind kind_;
-  std::vector<std::string_view> texts_;
   ThreadPool pool_;
   std::unique_ptr<Ops> ops_;
-  std::unique_ptr<Embedder> embedder_;
-  std::unique_ptr<Decoder> reference_;
-  std::vector<TokenId> ids_;
-  std::vector<float> expected_;  // every text's vector; logits of every token, or of the step at hand
-  int64_t expected_rows_ = 0;    // that are filled in, from the front
+  std::unique_ptr<Comparison> comparison_;
 };
 
 /// The text that inputs are sampled on to measure what each layer's rounding does: like the next, but another.

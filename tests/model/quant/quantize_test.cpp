@@ -188,8 +188,9 @@ TEST_CASE("verification publishes what is near full precision, with the figures"
   const QuantizeResult result = Quantizer(std::move(options)).run();
   REQUIRE(result.verification);
   CHECK(result.verification->passed());
-  CHECK(result.verification->mean_cosine > 0.9999);
-  CHECK(result.verification->texts == 16);
+  CHECK(result.verification->value("mean_cosine") > 0.9999);
+  CHECK(result.verification->unit == "texts");
+  CHECK(result.verification->compared == 16);
   CHECK(shop.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack"});
 }
 
@@ -200,9 +201,10 @@ TEST_CASE("verification of a decoder compares distributions, in windows where th
   const QuantizeResult result = Quantizer(std::move(options)).run();
   REQUIRE(result.verification);
   CHECK(result.verification->kind == ModelKind::decoder);
-  CHECK(result.verification->tokens > 256);  // this tiny model's context
-  CHECK(result.verification->mean_kl == doctest::Approx(0).epsilon(1e-6));
-  CHECK(result.verification->top1_agreement == 1.0);
+  CHECK(result.verification->unit == "tokens");
+  CHECK(result.verification->compared > 256);  // this tiny model's context
+  CHECK(result.verification->value("mean_kl_nats") == doctest::Approx(0).epsilon(1e-6));
+  CHECK(result.verification->value("top1_agreement") == 1.0);
 }
 
 TEST_CASE("a pack is verified over the user's own texts where there are some") {
@@ -212,7 +214,7 @@ TEST_CASE("a pack is verified over the user's own texts where there are some") {
   options.verify_texts = {"the law of the court", "an answer"};
   const QuantizeResult result = Quantizer(std::move(options)).run();
   REQUIRE(result.verification);
-  CHECK(result.verification->texts == 2);
+  CHECK(result.verification->compared == 2);
 }
 
 TEST_CASE("a pack below the floor is not published") {
@@ -228,13 +230,16 @@ TEST_CASE("a pack below the floor is not published") {
 }
 
 TEST_CASE("a verdict with a figure that is no number fails") {
-  Verification v;
-  v.mean_cosine = v.min_cosine = std::nan("");
-  CHECK_FALSE(v.passed());
-  v.kind = ModelKind::decoder;
-  v.mean_kl = std::nan("");
-  v.top1_agreement = 1;
-  CHECK_FALSE(v.passed());
+  using enum QualityFigure::Bound;
+  for (const auto side : {at_least, at_most}) {
+    QualityFigure figure{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", side, 0.01, 0.01};
+    Verification v{ModelKind::decoder, "tokens", 1, {figure}, 0};
+    CHECK(v.passed());
+    v.figures.front().value = std::nan("");
+    CHECK_FALSE(v.passed());
+    v.figures.clear();
+    CHECK_FALSE(v.passed());
+  }
 }
 
 TEST_CASE("the report has every tensor with its error, and null for what is not known") {

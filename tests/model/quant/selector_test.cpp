@@ -119,7 +119,7 @@ TEST_CASE("the selector's pack keeps the limit, and its report has every candida
   const QuantizeResult result = quantizer.run();
   REQUIRE(result.selection);
   REQUIRE(result.verification);
-  CHECK(result.verification->loss() <= result.selection->loss_limit);
+  CHECK(result.verification->loss <= result.selection->loss_limit);
   CHECK(result.selection->loss_limit <= kLossTarget);
   Pack(shop.output).verify();
 
@@ -184,7 +184,7 @@ TEST_CASE("the target quality takes no more bytes than int8, and is no farther f
   const AutoShop shop("bert");
   const QuantizeResult result = shop.run(AutoTarget::quality);
   CHECK(result.selection->tensor_bytes <= result.selection->int8_tensor_bytes);
-  CHECK(result.selection->chosen.loss() <= result.selection->int8.loss());
+  CHECK(result.selection->chosen.loss <= result.selection->int8.loss);
 }
 
 TEST_CASE("four bits that are the source's own are kept, since nothing is smaller or nearer") {

@@ -1,0 +1,148 @@
+// A decoder against its full precision: KL(full ‖ pack) of the next-token distributions in nats, and how often both
+// name the same token first.
+#include <algorithm>
+#include <vector>
+
+#include "base/error.h"
+#include "compute/ops/ops.h"
+#include "model/arch/registry.h"
+#include "model/nn/decoder.h"
+#include "model/nn/kv_cache.h"
+#include "model/nn/logits.h"
+#include "model/quant/verify.h"
+
+namespace frugal {
+namespace {
+
+// Positions of a forward pass: a batch as in reading a prompt, small enough that the blocks of logits stay small (32 ·
+// 49,152 floats are 6 MiB, for SmolLM2).
+constexpr int64_t kTokensPerStep = 32;
+// Logits of the full precision that are remembered from one comparison to the next: 64 tokens of SmolLM2's.
+constexpr int64_t kMaxRememberedFloats = 64 * 49152;
+// Tokens after which a decoder starts anew, so that long texts do not measure long contexts. A multiple of the step.
+constexpr int64_t kWindowTokens = 1024;
+
+struct Floors {
+  double mean_kl, top1_agreement;
+};
+
+// As in verify_embedder.cpp.
+Floors floors_of(VerifyLevel level) {
+  switch (level) {
+    case VerifyLevel::fp16:
+      return {0.001, 0.98};
+    case VerifyLevel::int8:
+      return {0.02, 0.90};
+    case VerifyLevel::int4:
+      return {0.25, 0.70};
+    case VerifyLevel::selected:
+      return {0.02, 0.90};
+  }
+  return {};
+}
+
+// Tokens that a decoder reads before it starts anew. Throws Error(bad_input) saying `purpose` if it takes not one step.
+int64_t window_of(const Decoder& decoder, int64_t most, std::string_view purpose) {
+  const int64_t window = std::min(most, decoder.context_tokens() / kTokensPerStep * kTokensPerStep);
+  if (window == 0) throw Error(Code::bad_input, "the model's context is too short to " + std::string(purpose));
+  return window;
+}
+
+class DecoderComparison final : public Comparison {
+ public:
+  DecoderComparison(const ModelSource& full_precision, std::span<const std::string_view> texts, int64_t max_tokens,
+                    ThreadPool& threads, Ops& reference)
+      : threads_(threads),
+        reference_(open_decoder(full_precision, reference)),
+        ids_(joined_ids(reference_->tokenizer(), texts, max_tokens)) {}
+
+  Verification measure(const ModelSource& model, VerifyLevel level,
+                       const std::function<void(double)>& progress) override {
+    const std::unique_ptr<Ops> ops = make_cpu_ops(threads_);
+    const auto decoder = open_decoder(model, *ops);
+    const auto total = static_cast<int64_t>(ids_.size());
+    const int64_t window = window_of(*decoder, kWindowTokens, "verify it");
+    KvCache cache = decoder->make_cache(window);
+    KvCache reference_cache = reference_->make_cache(window);
+    const auto vocab = static_cast<size_t>(decoder->vocab_size());
+    std::vector<float> logits(vocab * kTokensPerStep);
+    double mean_kl = 0;
+    int64_t agreed = 0;
+    for (int64_t begin = 0; begin < total; begin += kTokensPerStep) {
+      if (begin % window == 0) {
+        cache.truncate(0);
+        reference_cache.truncate(0);
+      }
+      const auto count = static_cast<size_t>(std::min(kTokensPerStep, total - begin));
+      const auto step = std::span<const TokenId>(ids_).subspan(static_cast<size_t>(begin), count);
+      decoder->forward_all(step, cache, std::span(logits).first(count * vocab));
+      const std::span<const float> expected = expected_logits(begin, step, reference_cache);
+      for (size_t t = 0; t < count; ++t) {
+        const auto p = expected.subspan(t * vocab, vocab);
+        const auto q = std::span<const float>(logits).subspan(t * vocab, vocab);
+        mean_kl += kl_divergence(p, q) / static_cast<double>(total);
+        agreed += likeliest(p) == likeliest(q) ? 1 : 0;
+      }
+      if (progress) progress(double(begin + int64_t(count)) / double(total));
+    }
+    return verdict(level, mean_kl, static_cast<double>(agreed) / static_cast<double>(total));
+  }
+
+ private:
+  Verification verdict(VerifyLevel level, double mean_kl, double agreement) const {
+    using enum QualityFigure::Bound;
+    const Floors floors = floors_of(level);
+    return {ModelKind::decoder,
+            "tokens",
+            int64_t(ids_.size()),
+            {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, floors.mean_kl},
+             {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, floors.top1_agreement,
+              true}},
+            mean_kl};
+  }
+
+  std::span<const float> expected_logits(int64_t begin, std::span<const TokenId> step, KvCache& cache) {
+    const int64_t vocab = reference_->vocab_size();
+    const bool remember = int64_t(ids_.size()) * vocab <= kMaxRememberedFloats;
+    expected_.resize(static_cast<size_t>((remember ? int64_t(ids_.size()) : kTokensPerStep) * vocab));
+    const std::span<float> logits = std::span(expected_).subspan(static_cast<size_t>(remember ? begin * vocab : 0),
+                                                                 step.size() * static_cast<size_t>(vocab));
+    if (remember && begin < known_) return logits;
+    reference_->forward_all(step, cache, logits);
+    known_ = begin + int64_t(step.size());
+    return logits;
+  }
+
+  ThreadPool& threads_;
+  std::unique_ptr<Decoder> reference_;
+  std::vector<TokenId> ids_;
+  std::vector<float> expected_;  // logits of every token, or of the step at hand
+  int64_t known_ = 0;            // tokens whose logits are filled in, from the front
+};
+
+std::unique_ptr<Comparison> compare_with(const ModelSource& full_precision, std::span<const std::string_view> texts,
+                                         int64_t max_tokens, ThreadPool& threads, Ops& reference) {
+  return std::make_unique<DecoderComparison>(full_precision, texts, max_tokens, threads, reference);
+}
+
+void run(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts, int64_t max_tokens,
+         const std::function<void(double)>& progress) {
+  const auto decoder = open_decoder(source, ops);
+  std::vector<TokenId> ids = joined_ids(decoder->tokenizer(), texts, max_tokens);
+  const int64_t window = window_of(*decoder, max_tokens, "calibrate on");
+  KvCache cache = decoder->make_cache(window);
+  std::vector<float> logits(static_cast<size_t>(decoder->vocab_size() * kTokensPerStep));
+  for (size_t begin = 0; begin < ids.size(); begin += kTokensPerStep) {
+    if (int64_t(begin) % window == 0) cache.truncate(0);
+    const size_t count = std::min<size_t>(kTokensPerStep, ids.size() - begin);
+    decoder->forward_all(std::span<const TokenId>(ids).subspan(begin, count), cache,
+                         std::span(logits).first(count * static_cast<size_t>(decoder->vocab_size())));
+    progress(double(begin + count) / double(ids.size()));
+  }
+}
+
+}  // namespace
+
+extern const QuantizedKind kQuantizedDecoder{ModelKind::decoder, compare_with, run, true};
+
+}  // namespace frugal

@@ -1,0 +1,112 @@
+// An encoder against its full precision: the cosine between the vectors of a text.
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "compute/ops/ops.h"
+#include "model/arch/registry.h"
+#include "model/nn/embedder.h"
+#include "model/quant/verify.h"
+
+namespace frugal {
+namespace {
+
+struct Floors {
+  double mean_cosine, min_cosine;
+};
+
+// Well below what good packs reach and well above what broken ones do; measured figures are in
+// docs/tools/quantize-model.md.
+Floors floors_of(VerifyLevel level) {
+  switch (level) {
+    case VerifyLevel::fp16:
+      return {0.9999, 0.9995};
+    case VerifyLevel::int8:
+      return {0.99, 0.98};
+    case VerifyLevel::int4:
+      return {0.95, 0.90};
+    case VerifyLevel::selected:
+      return {0.98, 0.95};
+  }
+  return {};
+}
+
+double cosine(std::span<const float> a, std::span<const float> b) {
+  double dot = 0, aa = 0, bb = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    dot += double(a[i]) * double(b[i]);
+    aa += double(a[i]) * double(a[i]);
+    bb += double(b[i]) * double(b[i]);
+  }
+  return aa > 0 && bb > 0 ? dot / std::sqrt(aa * bb) : 0;
+}
+
+class EmbedderComparison final : public Comparison {
+ public:
+  EmbedderComparison(const ModelSource& full_precision, std::span<const std::string_view> texts, ThreadPool& threads,
+                     Ops& reference)
+      : texts_(texts.begin(), texts.end()), threads_(threads), reference_(open_embedder(full_precision, reference)) {}
+
+  Verification measure(const ModelSource& model, VerifyLevel level,
+                       const std::function<void(double)>& progress) override {
+    const std::unique_ptr<Ops> ops = make_cpu_ops(threads_);
+    const auto embedder = open_embedder(model, *ops);
+    std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
+    double mean = 0, lowest = 1;
+    for (size_t i = 0; i < texts_.size(); ++i) {
+      embedder->embed(std::span(&texts_[i], 1), vector);
+      const double similarity = cosine(vector, expected_vector(i));
+      mean += similarity / static_cast<double>(texts_.size());
+      lowest = std::min(lowest, similarity);
+      if (progress) progress(double(i + 1) / double(texts_.size()));
+    }
+    using enum QualityFigure::Bound;
+    const Floors floors = floors_of(level);
+    return {ModelKind::embedder,
+            "texts",
+            int64_t(texts_.size()),
+            {{"cosine mean", "mean_cosine", "mean_cosine_floor", at_least, mean, floors.mean_cosine},
+             {"lowest", "min_cosine", "min_cosine_floor", at_least, lowest, floors.min_cosine}},
+            1 - mean};
+  }
+
+ private:
+  std::span<const float> expected_vector(size_t text) {
+    const auto dimension = static_cast<size_t>(reference_->dimension());
+    expected_.resize(texts_.size() * dimension);
+    const std::span<float> vector = std::span(expected_).subspan(text * dimension, dimension);
+    if (text >= known_) reference_->embed(std::span(&texts_[text], 1), vector);
+    known_ = std::max(known_, text + 1);
+    return vector;
+  }
+
+  std::vector<std::string_view> texts_;
+  ThreadPool& threads_;
+  std::unique_ptr<Embedder> reference_;
+  std::vector<float> expected_;  // every text's vector
+  size_t known_ = 0;             // that are filled in, from the front
+};
+
+std::unique_ptr<Comparison> compare_with(const ModelSource& full_precision, std::span<const std::string_view> texts,
+                                         int64_t, ThreadPool& threads, Ops& reference) {
+  return std::make_unique<EmbedderComparison>(full_precision, texts, threads, reference);
+}
+
+void run(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts, int64_t max_tokens,
+         const std::function<void(double)>& progress) {
+  const auto embedder = open_embedder(source, ops);
+  std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
+  int64_t tokens = 0;
+  for (const std::string_view text : texts) {
+    if (tokens >= max_tokens) return;
+    embedder->embed(std::span(&text, 1), vector);
+    tokens += std::min(embedder->max_tokens(), int64_t(embedder->tokenizer().encode(text, false).size()));
+    progress(std::min(1.0, double(tokens) / double(max_tokens)));
+  }
+}
+
+}  // namespace
+
+extern const QuantizedKind kQuantizedEmbedder{ModelKind::embedder, compare_with, run, false};
+
+}  // namespace frugal
