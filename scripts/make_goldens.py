@@ -5,7 +5,8 @@
   make_goldens.py minilm FOLDER                          outputs of the real all-MiniLM-L6-v2 (no weights)
   make_goldens.py smollm2 FILE.gguf                      outputs of the real SmolLM2-135M-Instruct (no weights)
 
-Needs torch, transformers, tokenizers, gguf, safetensors. The outputs are the oracle of tests/model; run it again only to change what
+Needs torch, transformers, tokenizers, gguf, safetensors. The outputs are the oracle of tests/model/arch, which takes every folder whose
+outputs.json names a kind and a checkpoint; run it again only to change what
 is asked, and say with which versions (they are stored beside the outputs).
 """
 import argparse
@@ -31,6 +32,12 @@ SENTENCES = [
 
 def rounded(values):
     return [float(f"{v:.7g}") for v in np.asarray(values, dtype=np.float64).ravel()]
+
+
+# How near a random model's outputs must come to the oracle's (cosine): fp32 drifts only by the order of additions, the
+# integer types by their rounding.
+EMBEDDER_FLOORS = {"fp32": 0.99999, "fp16": 0.9999, "int8": 0.997, "int4": 0.9}
+DECODER_FLOORS = {"fp32": 0.99999, "fp16": 0.9999, "int8": 0.995, "int4": 0.8}
 
 
 def write(folder, outputs):
@@ -74,7 +81,7 @@ def tiny_bert():
             hidden = model(input_ids=torch.tensor([ids])).last_hidden_state[0]
         mean = hidden.mean(0)
         cases.append({"ids": ids, "hidden": rounded(hidden), "embedding": rounded(mean / mean.norm())})
-    write(folder, {"cases": cases})
+    write(folder, {"kind": "embedder", "checkpoint": ".", "floors": EMBEDDER_FLOORS, "dimension": 32, "max_tokens": 48, "cases": cases})
 
 
 def byte_level_tokenizer():
@@ -92,14 +99,14 @@ CHATML = ("{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\
           "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}")
 
 
-def llama_cases(model, vocab):
+def llama_outputs(model, vocab, checkpoint):
     cases = []
     for seed, length in ((0, 1), (1, 5), (2, 40), (3, 100)):
         ids = np.random.default_rng(seed).integers(0, vocab, length).tolist()
         with torch.inference_mode():
             logits = model(input_ids=torch.tensor([ids])).logits[0]
         cases.append({"ids": ids, "last_logits": rounded(logits[-1]), "argmax": logits.argmax(-1).tolist()})
-    return {"cases": cases}
+    return {"kind": "decoder", "checkpoint": checkpoint, "floors": DECODER_FLOORS, "cases": cases}
 
 
 def tiny_llama(name, seed, **options):
@@ -111,7 +118,7 @@ def tiny_llama(name, seed, **options):
     model.tie_weights()
     model.save_pretrained(GOLDEN / name)
     tokenizer.save_pretrained(GOLDEN / name)
-    write(GOLDEN / name, llama_cases(model, len(tokenizer)))
+    write(GOLDEN / name, llama_outputs(model, len(tokenizer), "."))
     return model, tokenizer
 
 
@@ -171,7 +178,7 @@ def tiny_llama_gguf(model, tokenizer):
     w.close()
     # The oracle is transformers' own GGUF reader, not the model the file was written from.
     read_back = AutoModelForCausalLM.from_pretrained(folder, gguf_file="model.gguf", dtype=torch.float32, attn_implementation="eager").eval()
-    write(folder, llama_cases(read_back, config.vocab_size))
+    write(folder, llama_outputs(read_back, config.vocab_size, "model.gguf"))
 
 
 def tiny():

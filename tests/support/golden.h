@@ -34,6 +34,37 @@ class Outputs {
   simdjson::dom::element root_;
 };
 
+// A tiny model with random weights. outputs.json of its folder says of which kind it is, where its checkpoint lies, and
+// how near to the oracle each precision has to come (scripts/make_goldens.py).
+struct GoldenModel {
+  struct Floor {
+    Precision precision;
+    double cosine;
+  };
+  std::string name, kind;
+  std::filesystem::path checkpoint;
+  std::vector<Floor> floors;
+};
+
+// Every folder of tests/golden that holds one, by name: a new architecture's is among them once it is there.
+inline std::vector<GoldenModel> golden_models() {
+  std::vector<GoldenModel> models;
+  for (const auto& folder : std::filesystem::directory_iterator(kRoot / "tests/golden")) {
+    const std::string name = folder.path().filename();
+    if (!std::filesystem::exists(folder.path() / "outputs.json")) continue;
+    Outputs outputs(name);
+    std::string_view kind, checkpoint;
+    if (outputs.root()["kind"].get(kind) || outputs.root()["checkpoint"].get(checkpoint)) continue;
+    GoldenModel model{name, std::string(kind), (folder.path() / checkpoint).lexically_normal(), {}};
+    for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::int8, Precision::int4})
+      model.floors.push_back({precision, double(outputs.root()["floors"][to_string(precision)])});
+    models.push_back(std::move(model));
+  }
+  std::sort(models.begin(), models.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  REQUIRE(!models.empty());
+  return models;
+}
+
 inline std::vector<float> floats(simdjson::dom::element list) {
   std::vector<float> values;
   for (const double v : list.get_array()) values.push_back(static_cast<float>(v));

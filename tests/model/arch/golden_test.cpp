@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -17,6 +19,7 @@
 #include "model/nn/decoder.h"
 #include "model/nn/embedder.h"
 #include "model/nn/kv_cache.h"
+#include "model/nn/model.h"
 #include "support/backends.h"
 #include "support/golden.h"
 
@@ -26,11 +29,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// How far a random model's outputs may drift: fp32 only by the order of additions, the integer types by their rounding.
-struct Tolerance {
-  Precision precision;
-  double cosine;
-};
+// fp32 drifts only by the order of additions.
+constexpr double kLargestHiddenError = 1e-4, kLargestLogitError = 1e-3;
 
 std::vector<float> last_logits(Decoder& decoder, std::span<const TokenId> tokens, size_t step) {
   KvCache cache = decoder.make_cache(int64_t(tokens.size()));
@@ -40,55 +40,52 @@ std::vector<float> last_logits(Decoder& decoder, std::span<const TokenId> tokens
   return logits;
 }
 
-}  // namespace
-
-TEST_CASE("BERT computes what transformers computes, at every precision and on every instruction set") {
-  for (const auto& [precision, floor] : {Tolerance{Precision::fp32, 0.99999},
-                                         {Precision::fp16, 0.9999},
-                                         {Precision::int8, 0.997},
-                                         {Precision::int4, 0.9}}) {
-    CAPTURE(to_string(precision));
-    const TemporaryPack made(kRoot / "tests/golden/bert", precision);
-    const Pack pack(made.path);
-    on_every_backend([&, least = floor](Ops& ops) {
-      const auto model = open_embedder(pack, ops);
-      CHECK(model->dimension() == 32);
-      CHECK(model->max_tokens() == 48);
-      Outputs outputs("bert");
-      for (const auto expected : outputs.cases()) {
-        const auto hidden = model->hidden_states(ids(expected["ids"]));
-        CHECK(cosine(hidden, floats(expected["hidden"])) > least);
-        if (precision == Precision::fp32) CHECK(max_difference(hidden, floats(expected["hidden"])) < 1e-4);
-      }
-    });
+void check_embedder(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
+  auto& model = dynamic_cast<Embedder&>(opened);
+  Outputs outputs(golden.name);
+  CHECK(model.dimension() == int64_t(outputs.root()["dimension"]));
+  CHECK(model.max_tokens() == int64_t(outputs.root()["max_tokens"]));
+  for (const auto expected : outputs.cases()) {
+    const auto hidden = model.hidden_states(ids(expected["ids"]));
+    CHECK(cosine(hidden, floats(expected["hidden"])) > floor.cosine);
+    if (floor.precision == Precision::fp32)
+      CHECK(max_difference(hidden, floats(expected["hidden"])) < kLargestHiddenError);
   }
 }
 
-TEST_CASE("Llama computes what transformers computes, from safetensors and GGUF, tied or not, with scaled positions") {
-  for (const std::string name : {"llama", "llama-scaled", "llama-gguf"})
-    for (const auto& [precision, floor] : {Tolerance{Precision::fp32, 0.99999},
-                                           {Precision::fp16, 0.9999},
-                                           {Precision::int8, 0.995},
-                                           {Precision::int4, 0.8}}) {
-      CAPTURE(name);
-      CAPTURE(to_string(precision));
-      const TemporaryPack made(kRoot / "tests/golden" / (name == "llama-gguf" ? name + "/model.gguf" : name),
-                               precision);
+void check_decoder(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
+  auto& model = dynamic_cast<Decoder&>(opened);
+  Outputs outputs(golden.name);
+  for (const auto expected : outputs.cases()) {
+    const auto tokens = ids(expected["ids"]);
+    const auto want = floats(expected["last_logits"]);
+    const auto got = last_logits(model, tokens, tokens.size());
+    CHECK(cosine(got, want) > floor.cosine);
+    if (floor.precision != Precision::fp32) continue;
+    CHECK(max_difference(got, want) < kLargestLogitError);
+    for (const size_t step : {size_t(1), size_t(7)})
+      CHECK(max_difference(last_logits(model, tokens, step), want) < kLargestLogitError);
+  }
+}
+
+// The outputs that a golden folder of each kind has.
+void check_as(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& model) {
+  using Check = void (*)(const GoldenModel&, const GoldenModel::Floor&, Model&);
+  const std::map<std::string_view, Check> checks = {{"embedder", check_embedder}, {"decoder", check_decoder}};
+  REQUIRE(checks.count(golden.kind) == 1);
+  checks.at(golden.kind)(golden, floor, model);
+}
+
+}  // namespace
+
+TEST_CASE("every model computes what transformers computes, at every precision and on every instruction set") {
+  for (const GoldenModel& golden : golden_models())
+    for (const GoldenModel::Floor& floor : golden.floors) {
+      CAPTURE(golden.name);
+      CAPTURE(to_string(floor.precision));
+      const TemporaryPack made(golden.checkpoint, floor.precision);
       const Pack pack(made.path);
-      on_every_backend([&, least = floor](Ops& ops) {
-        const auto model = open_decoder(pack, ops);
-        Outputs outputs(name);
-        for (const auto expected : outputs.cases()) {
-          const auto tokens = ids(expected["ids"]);
-          const auto want = floats(expected["last_logits"]);
-          const auto got = last_logits(*model, tokens, tokens.size());
-          CHECK(cosine(got, want) > least);
-          if (precision != Precision::fp32) continue;
-          CHECK(max_difference(got, want) < 1e-3);
-          CHECK(max_difference(last_logits(*model, tokens, 1), want) < 1e-3);
-          CHECK(max_difference(last_logits(*model, tokens, 7), want) < 1e-3);
-        }
-      });
+      on_every_backend([&](Ops& ops) { check_as(golden, floor, *open_model(PackSource(pack), ops)); });
     }
 }
 
@@ -158,17 +155,32 @@ TEST_CASE("a pack of the wrong kind is refused with a word on what to give inste
   const Pack bert_pack(bert.path), llama_pack(llama.path);
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads);
-  CHECK_THROWS_AS(open_decoder(bert_pack, *ops), Error);
-  CHECK_THROWS_AS(open_embedder(llama_pack, *ops), Error);
+  const auto refusal = [&](const auto& open, const Pack& pack) -> std::string {
+    try {
+      open(pack);
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::mismatch);
+      return error.message().substr(pack.path().native().size()) + " | " + error.hint();
+    }
+    return "opened";
+  };
+  CHECK(refusal([&](const Pack& pack) { open_decoder(pack, *ops); }, bert_pack) ==
+        ": a 'bert' model does not generate text | give the pack of a decoder, such as SmolLM2, as --generator");
+  CHECK(refusal([&](const Pack& pack) { open_embedder(pack, *ops); }, llama_pack) ==
+        ": a 'llama' model is not an embedder | give the pack of an encoder, such as all-MiniLM-L6-v2, as --embedder");
 }
 
 TEST_CASE("a pack and a plan say of which kind the model is; an unknown architecture is the fault of the file") {
-  const fs::path checkpoints[] = {kRoot / "tests/golden/bert", kRoot / "tests/golden/llama"};
-  const ModelKind kinds[] = {ModelKind::embedder, ModelKind::decoder};
-  for (size_t i = 0; i < 2; ++i) {
-    const TemporaryPack pack(checkpoints[i], Precision::int8);
-    CHECK(model_kind(Pack(pack.path)) == kinds[i]);
-    CHECK(plan_model(*open_checkpoint(checkpoints[i])).kind == kinds[i]);
+  for (const GoldenModel& golden : golden_models()) {
+    const TemporaryPack made(golden.checkpoint, Precision::int8);
+    const Pack pack(made.path);
+    CHECK(to_string(model_kind(pack)) == golden.kind);
+    CHECK(to_string(plan_model(*open_checkpoint(golden.checkpoint)).kind) == golden.kind);
+    ThreadPool threads(1);
+    const auto ops = make_cpu_ops(threads);
+    const auto model = open_model(PackSource(pack), *ops);
+    CHECK(to_string(model->kind()) == golden.kind);
+    CHECK(model->identity().find(pack.identity()) != std::string::npos);
   }
   struct FromElsewhere : ModelConfig {
     std::optional<std::string_view> text(std::string_view) const override { return "perceptron"; }
@@ -198,7 +210,7 @@ TEST_CASE("all-MiniLM-L6-v2 embeds as the original does") {
     MESSAGE("SKIP: models/all-minilm-l6-v2 is not there (scripts/fetch-models)");
     return;
   }
-  for (const auto& [precision, floor] : {Tolerance{Precision::fp32, 0.999999}, {Precision::int8, 0.985}}) {
+  for (const auto& [precision, floor] : {GoldenModel::Floor{Precision::fp32, 0.999999}, {Precision::int8, 0.985}}) {
     CAPTURE(to_string(precision));
     const TemporaryPack made(checkpoint, precision);
     const Pack pack(made.path);
