@@ -30,7 +30,7 @@ ChatFamily ChatConfig::family() const {
   if (family_ == kUnknownChat)
     throw Error(Code::mismatch, "the model's chat template is of no family this build knows")
         .hint(fmt::format("set generate.chat_family to {}", known_chat_families()));
-  return parse_chat_family(family_);
+  return parse_named<ChatFamily>("chat family", family_);
 }
 
 }  // namespace frugal
