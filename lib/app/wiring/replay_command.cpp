@@ -20,46 +20,46 @@ using Json = nlohmann::ordered_json;
 constexpr int kReplaySchema = 1;
 
 // The events of one kind of memory, or of all, and what each allocator made of them.
-struct Comparison {
+struct ReplayedTrace {
   std::string kind;
   size_t operations = 0;
   uint64_t peak_live_bytes = 0;
   std::vector<ReplayResult> results;
 };
 
-Comparison compare(std::string kind, const AllocationTrace& trace) {
-  Comparison comparison{std::move(kind), trace.events.size(), trace.peak_live_bytes, {}};
+ReplayedTrace compare(std::string kind, const AllocationTrace& trace) {
+  ReplayedTrace replayed{std::move(kind), trace.events.size(), trace.peak_live_bytes, {}};
   for (const ReplayAllocator allocator : kReplayAllocators)
-    if (const std::optional<ReplayResult> result = replay(trace, allocator)) comparison.results.push_back(*result);
-  return comparison;
+    if (const std::optional<ReplayResult> result = replay(trace, allocator)) replayed.results.push_back(*result);
+  return replayed;
 }
 
-std::vector<Comparison> compare_kinds(const AllocationTrace& trace) {
-  std::vector<Comparison> comparisons;
+std::vector<ReplayedTrace> compare_kinds(const AllocationTrace& trace) {
+  std::vector<ReplayedTrace> traces;
   for (int i = 0; i < kMemoryTags; ++i) {
     const auto tag = static_cast<MemoryTag>(i);
     const AllocationTrace part = only(trace, tag);
-    if (!part.events.empty()) comparisons.push_back(compare(std::string(to_string(tag)), part));
+    if (!part.events.empty()) traces.push_back(compare(std::string(to_string(tag)), part));
   }
-  if (comparisons.size() > 1) comparisons.push_back(compare("all", trace));
-  return comparisons;
+  if (traces.size() > 1) traces.push_back(compare("all", trace));
+  return traces;
 }
 
-Json comparison_json(const Comparison& comparison) {
+Json comparison_json(const ReplayedTrace& replayed) {
   Json allocators = Json::array();
-  for (const ReplayResult& result : comparison.results)
+  for (const ReplayResult& result : replayed.results)
     allocators.push_back({{"allocator", to_string(result.allocator)},
                           {"peak_bytes", result.peak_bytes},
-                          {"fragmentation", result.fragmentation(comparison.peak_live_bytes)},
+                          {"fragmentation", result.fragmentation(replayed.peak_live_bytes)},
                           {"left_bytes", result.left_bytes},
                           {"ns_per_operation", result.ns_per_operation}});
-  return {{"kind", comparison.kind},
-          {"operations", comparison.operations},
-          {"peak_live_bytes", comparison.peak_live_bytes},
+  return {{"kind", replayed.kind},
+          {"operations", replayed.operations},
+          {"peak_live_bytes", replayed.peak_live_bytes},
           {"allocators", allocators}};
 }
 
-std::string comparison_table(const std::vector<Comparison>& comparisons) {
+std::string comparison_table(const std::vector<ReplayedTrace>& traces) {
   constexpr Table::Align right = Table::Align::right;
   Table table({{"memory"},
                {"operations", right},
@@ -69,11 +69,11 @@ std::string comparison_table(const std::vector<Comparison>& comparisons) {
                {"lost", right},
                {"left", right},
                {"ns each", right}});
-  for (const Comparison& comparison : comparisons)
-    for (const ReplayResult& result : comparison.results)
-      table.add({comparison.kind, std::to_string(comparison.operations), format_bytes(comparison.peak_live_bytes),
+  for (const ReplayedTrace& replayed : traces)
+    for (const ReplayResult& result : replayed.results)
+      table.add({replayed.kind, std::to_string(replayed.operations), format_bytes(replayed.peak_live_bytes),
                  std::string(to_string(result.allocator)), format_bytes(result.peak_bytes),
-                 fmt::format("{:.1f}%", 100 * result.fragmentation(comparison.peak_live_bytes)),
+                 fmt::format("{:.1f}%", 100 * result.fragmentation(replayed.peak_live_bytes)),
                  format_bytes(result.left_bytes), fmt::format("{:.0f}", result.ns_per_operation)});
   return table.text();
 }
@@ -86,13 +86,13 @@ ReplayCommand::ReplayCommand(Tool& tool)
 }
 
 int ReplayCommand::run() const {
-  const std::vector<Comparison> comparisons = compare_kinds(read_allocation_trace(trace_));
+  const std::vector<ReplayedTrace> traces = compare_kinds(read_allocation_trace(trace_));
   if (tool_.format() != "json") {
-    print(comparison_table(comparisons));
+    print(comparison_table(traces));
     return 0;
   }
   Json kinds = Json::array();
-  for (const Comparison& comparison : comparisons) kinds.push_back(comparison_json(comparison));
+  for (const ReplayedTrace& replayed : traces) kinds.push_back(comparison_json(replayed));
   print(json_document({{"schema_version", kReplaySchema}, {"kinds", kinds}}));
   return 0;
 }
