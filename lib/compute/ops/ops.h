@@ -180,7 +180,8 @@ class ForwardingOps : public Ops {
   Weight prepare(const PackedWeight& weight) override { return inner().prepare(weight); }
   Weight prepare(const WeightRows& weight) override { return inner().prepare(weight); }
   View allocate(Shape shape) override { return inner().allocate(shape); }
-  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override {
+  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                           Budget* budget) override {
     return inner().allocate_kv_rows(row_bytes, capacity, budget);
   }
   bool has_quantized_kv() const override { return inner().has_quantized_kv(); }
@@ -228,8 +229,8 @@ class ForwardingOps : public Ops {
     operate({x}, {to.rows, to.scales});
     if (inner_) inner_->quantize_kv(x, to);
   }
-  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const QuantizedKv& k,
-                        const QuantizedKv& v, View out) override {
+  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                              const QuantizedKv& k, const QuantizedKv& v, View out) override {
     operate({q, k.rows, k.scales, v.rows, v.scales}, {out});
     if (inner_) inner_->attention_quantized_kv(spec, spans, q, k, v, out);
   }

@@ -56,7 +56,8 @@ class CountingOps final : public ForwardingOps {
   Weight prepare(const PackedWeight& weight) override;
   Weight prepare(const WeightRows& weight) override;
   View allocate(Shape shape) override;
-  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) override;
+  std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
+                                           Budget* budget) override;
   bool has_quantized_kv() const override { return true; }
   void download(View from, std::span<float> to) override;
   void embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
@@ -68,8 +69,8 @@ class CountingOps final : public ForwardingOps {
   void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads, int64_t head_dim) override;
   void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                  View out) override;
-  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const QuantizedKv& k,
-                        const QuantizedKv& v, View out) override;
+  void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
+                              const QuantizedKv& k, const QuantizedKv& v, View out) override;
 
  protected:
   void on_operation(std::span<const View> reads, std::span<const View> writes) override;
