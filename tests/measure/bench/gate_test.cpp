@@ -62,7 +62,7 @@ TEST_CASE("the same pace passes, ten percent more fails, and noise as wide as th
   const Gate slower = only_gate(series(1.1, 40, 0.01), series(1, 40, 0.01));
   CHECK(slower.verdict == Verdict::fail);
   CHECK(*slower.ratio == Approx(1.1).epsilon(0.01));
-  CHECK(slower.reason.find("over 1.05") != std::string::npos);
+  CHECK(slower.reason.find("above 1.05") != std::string::npos);
   CHECK(only_gate(series(1.05, 40, 0.3), series(1, 40, 0.3)).verdict == Verdict::inconclusive);
 }
 
