@@ -92,6 +92,6 @@ TEST_CASE("lines that mem-profile did not write are refused with their place") {
   CHECK(message("").find("x.jsonl: no stages") == 0);
   CHECK(message("[1]\n").find("x.jsonl:1: ") == 0);
   CHECK(message(stage_line("run", 1, 1) + "{\"stage\":").find("x.jsonl:2: not JSON") == 0);
-  CHECK(message("{\"schema_version\":1,\"stage\":\"x\"}").find("x.jsonl:1: no stage") == 0);
+  CHECK(message("{\"schema_version\":1,\"stage\":\"x\"}").find("x.jsonl:1: not a stage") == 0);
   CHECK(message("{\"schema_version\":2}").find("x.jsonl:1: schema_version is 2") == 0);
 }
