@@ -77,18 +77,25 @@ void FileIndexer::add_stdin() {
 
 void FileIndexer::add_changed(const Source& source, const std::optional<IndexedFile>& known) {
   const int64_t id = store_.begin_file(source.path.native(), recipe_);
+  const std::optional<Extracted> extracted = put_documents(source);
+  if (!extracted) return;
+  store_.end_file(source.stamp, extracted->sha256, extracted->note);
+  count_added(source.path, known, *extracted);
+  commit_if_large();
+  added_.push_back(id);
+}
+
+/// Puts the documents of the file that was begun, or gives it up if that is the file's fault.
+std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
   try {
-    const Extracted extracted = extract(source.input, source.kind, source.path, options_.extract,
-                                        [&](const Document& document) { put_document(source.path, document); });
-    store_.end_file(source.stamp, extracted.sha256, extracted.note);
-    count_added(source.path, known, extracted);
-    commit_if_large();
-    added_.push_back(id);
+    return extract(source.input, source.kind, source.path, options_.extract,
+                   [&](const Document& document) { put_document(source.path, document); });
   } catch (const Error& error) {
     const bool files_fault = error.code() == Code::bad_input || (error.code() == Code::io && source.input.bad());
     if (!files_fault) throw;
     store_.abandon_file();
     skip(source.path, error.message());
+    return std::nullopt;
   }
 }
 

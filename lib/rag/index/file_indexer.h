@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <istream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ class FileIndexer {
     IndexedFile::Stamp stamp;
   };
   void add_changed(const Source& source, const std::optional<IndexedFile>& known);
+  std::optional<Extracted> put_documents(const Source& source);
   void put_document(const std::filesystem::path& path, const Document& document);
   std::vector<NewChunk> chunks_of(const std::filesystem::path& path, const Document& document) const;
   void count_added(const std::filesystem::path& path, const std::optional<IndexedFile>& known,
