@@ -131,7 +131,7 @@ TEST_CASE("a hyper-parameter out of bounds is refused by the name that the file 
     pack.entries[key] = value;
     CHECK_THROWS_WITH_AS(kTable.read(pack), message.c_str(), Error);
     pack.entries.erase(key);
-    CHECK_THROWS_WITH_AS(kTable.read(pack), ("config key '" + key + "' is not there").c_str(), Error);
+    CHECK_THROWS_WITH_AS(kTable.read(pack), ("config key '" + key + "' is missing").c_str(), Error);
   }
 }
 
