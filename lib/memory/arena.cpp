@@ -40,7 +40,7 @@ std::byte* Arena::allocate(uint64_t bytes) {
 }
 
 void Arena::add_block(uint64_t bytes) {
-  PagePool& pool = pool_of(MemoryTag::activations, budget_);
+  PagePool& pool = budget_.pool(MemoryTag::activations);
   offset_ = 0;
   for (uint64_t capacity = std::max(bytes, kBlockBytes);; capacity = std::max(bytes, capacity / 2)) try {
       blocks_.emplace_back(pool, std::vector{capacity});

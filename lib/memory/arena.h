@@ -19,8 +19,8 @@ class Arena {
  public:
   static constexpr uint64_t kAlignment = PagePool::kAlignment;
 
-  /// `budget` may be null; otherwise pages are reserved there first, as activations.
-  explicit Arena(Budget* budget = nullptr) : budget_(budget) {}
+  /// Reserves its pages in `budget` as activations. Borrows it.
+  explicit Arena(Budget& budget) : budget_(budget) {}
 
   /// `bytes` of uninitialised memory, aligned to kAlignment, valid until reset() to an earlier mark. Throws
   /// Error(over_budget) and stays usable.
@@ -52,7 +52,7 @@ class Arena {
   void record(uint64_t bytes);
   void forget_after(Mark mark) noexcept;
 
-  Budget* budget_;
+  Budget& budget_;
   std::vector<GrowingArrays> blocks_;  // one array each; rarely more than one
   size_t block_ = 0;
   uint64_t offset_ = 0;

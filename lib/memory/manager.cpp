@@ -32,14 +32,14 @@ void log_memory(std::string_view what, std::string_view name) {
 
 }  // namespace
 
-Manager::Manager(Mode mode, Budget* budget, Eviction eviction) : mode_(mode), budget_(budget), order_(eviction) {
-  if (budget_) budget_->add(*this);
+Manager::Manager(Mode mode, Budget& budget, Eviction eviction) : mode_(mode), budget_(budget), order_(eviction) {
+  budget_.add(*this);
   metric_registry().add(*this);
 }
 
 Manager::~Manager() {
   metric_registry().remove(*this);
-  if (budget_) budget_->remove(*this);
+  budget_.remove(*this);
   if (prefetcher_.joinable()) prefetcher_.join();
 }
 
@@ -198,8 +198,7 @@ uint64_t Manager::auto_cleanup_if_needed(double percent) {
   const uint64_t taken = total - std::min(total, system.available_bytes());
   const bool full = over(static_cast<double>(taken), static_cast<double>(total));
   const bool budget_full =
-      budget_ && budget_->limited() &&
-      over(static_cast<double>(budget_->used_bytes()), static_cast<double>(budget_->limit_bytes()));
+      budget_.limited() && over(static_cast<double>(budget_.used_bytes()), static_cast<double>(budget_.limit_bytes()));
   const bool pressed = system.pressure && system.pressure->some_avg10 > kHighPressurePercent;
   return full || budget_full || pressed ? force_cleanup() : 0;
 }
@@ -207,8 +206,7 @@ uint64_t Manager::auto_cleanup_if_needed(double percent) {
 ManagerStats Manager::stats() const {
   ManagerStats stats = counts();
   if (const auto process = read_process()) stats.ram_bytes = process->rss_bytes();
-  for (const Budget::Device& device : (budget_ ? *budget_ : Budget::unlimited()).devices())
-    stats.gpu_bytes += device.used_bytes;
+  for (const Budget::Device& device : budget_.devices()) stats.gpu_bytes += device.used_bytes;
   return stats;
 }
 
@@ -247,7 +245,7 @@ void Manager::report(MetricSink& sink) const {
 
 // One model after another until the budget has the bytes it asked for.
 uint64_t Manager::reclaim(uint64_t bytes) {
-  const uint64_t before = budget_->used_bytes();
+  const uint64_t before = budget_.used_bytes();
   const auto idle = [&](int32_t id) {
     const Model& model = models_[static_cast<size_t>(id)];
     return model.state == State::loaded && model.users == 0;
@@ -261,7 +259,7 @@ uint64_t Manager::reclaim(uint64_t bytes) {
       ++counts_.evictions;
       destroy(lock, {&models_[static_cast<size_t>(*victim)]});
     }
-    freed = before - std::min(before, budget_->used_bytes());
+    freed = before - std::min(before, budget_.used_bytes());
   }
   return freed;
 }

@@ -52,8 +52,8 @@ class Manager final : public Reclaimer, public MetricSource {
     return {{{Mode::aggressive, "aggressive"}, {Mode::cache, "cache"}}};
   }
 
-  /// Borrows `budget` (may be null), which evicts unused models before it refuses a reservation.
-  explicit Manager(Mode mode, Budget* budget = nullptr, Eviction eviction = Eviction::predictive);
+  /// Borrows `budget`, which evicts unused models before it refuses a reservation.
+  explicit Manager(Mode mode, Budget& budget, Eviction eviction = Eviction::predictive);
   ~Manager() override;
   Manager(const Manager&) = delete;
   Manager& operator=(const Manager&) = delete;
@@ -119,7 +119,7 @@ class Manager final : public Reclaimer, public MetricSource {
   int64_t unload_where(const std::function<bool(const Model&)>& wanted);
 
   const Mode mode_;
-  Budget* budget_;
+  Budget& budget_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;  // a model left its transition
   std::deque<Model> models_;         // addresses stay

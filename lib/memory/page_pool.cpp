@@ -359,8 +359,4 @@ bool PagePool::shrink(Region& region, uint64_t bytes) noexcept {
   return true;
 }
 
-PagePool& pool_of(MemoryTag tag, Budget* budget) {
-  return (budget ? *budget : Budget::unlimited()).pool(tag);
-}
-
 }  // namespace frugal

@@ -148,7 +148,4 @@ class PagePool {
   double residency_ms_ = 0;
 };
 
-/// The pool of `tag` in `budget`, or in Budget::unlimited() for a null one.
-PagePool& pool_of(MemoryTag tag, Budget* budget);
-
 }  // namespace frugal

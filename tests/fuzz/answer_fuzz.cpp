@@ -3,12 +3,13 @@
 #include <string_view>
 
 #include "fuzz/expect.h"
+#include "memory/budget.h"
 #include "rag/answer/cite.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t num_bytes) {
   const std::string_view text(reinterpret_cast<const char*>(data), num_bytes);
   frugal::fuzz::expect_no_bug([&] {
-    for (const frugal::CitationCheck& check : frugal::check_citations(text))
+    for (const frugal::CitationCheck& check : frugal::check_citations(text, Budget::unlimited()))
       if (check.holds != check.problem.empty()) std::abort();
   });
   return 0;

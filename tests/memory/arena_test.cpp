@@ -14,7 +14,7 @@
 using namespace frugal;
 
 TEST_CASE("allocations are aligned and do not overlap, across many blocks and sizes") {
-  Arena arena;
+  Arena arena(Budget::unlimited());
   struct Piece {
     std::byte* data;
     uint64_t bytes;
@@ -32,7 +32,7 @@ TEST_CASE("allocations are aligned and do not overlap, across many blocks and si
 }
 
 TEST_CASE("a rewound arena gives the same memory again, and keeps what was before the mark") {
-  Arena arena;
+  Arena arena(Budget::unlimited());
   std::byte* kept = arena.allocate(100);
   std::memset(kept, 7, 100);
   const Arena::Mark mark = arena.mark();
@@ -43,7 +43,7 @@ TEST_CASE("a rewound arena gives the same memory again, and keeps what was befor
 }
 
 TEST_CASE("an arena holds little more than what was alive at once, and passes of one size grow it no further") {
-  Arena arena;
+  Arena arena(Budget::unlimited());
   const auto pass = [&] {
     for (int i = 0; i < 40; ++i) arena.allocate(50'000);
     arena.reset();
@@ -59,7 +59,7 @@ TEST_CASE("an arena holds little more than what was alive at once, and passes of
 
 TEST_CASE("what a long pass took goes back after a short one, but not after one of about its size") {
   Budget budget;
-  Arena arena(&budget);
+  Arena arena(budget);
   const auto pass = [&](uint64_t bytes) {
     arena.allocate(bytes);
     arena.reset();
@@ -81,7 +81,7 @@ TEST_CASE("what a long pass took goes back after a short one, but not after one 
 TEST_CASE("pages are reserved in the budget before they are taken, and given back") {
   Budget budget(4 * kMiB);
   {
-    Arena arena(&budget);
+    Arena arena(budget);
     arena.allocate(1 * kMiB);
     CHECK(budget.used_bytes(MemoryTag::activations) == arena.capacity_bytes());
     CHECK_THROWS_AS(arena.allocate(8 * kMiB), Error);
@@ -95,7 +95,7 @@ TEST_CASE("pages are reserved in the budget before they are taken, and given bac
 
 TEST_CASE("ending a pass never throws, even if somebody else took what was left of the budget") {
   Budget budget(4 * kMiB);
-  Arena arena(&budget);
+  Arena arena(budget);
   arena.allocate(1 * kMiB);
   arena.allocate(1 * kMiB);
   arena.reset();
@@ -105,7 +105,7 @@ TEST_CASE("ending a pass never throws, even if somebody else took what was left 
 }
 
 TEST_CASE("a size that no machine has is an internal error, not a wrapped allocation") {
-  Arena arena;
+  Arena arena(Budget::unlimited());
   CHECK_THROWS_AS(arena.allocate(~uint64_t(0)), Error);
   CHECK_THROWS_AS(arena.allocate(uint64_t(1) << 62), Error);
 }

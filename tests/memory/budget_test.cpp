@@ -174,3 +174,12 @@ TEST_CASE("a host's budget lists its devices while they live, and counts none of
   }
   CHECK(host.devices().empty());
 }
+
+TEST_CASE("the process has one budget without a limit, which counts") {
+  Budget& unlimited = Budget::unlimited();
+  CHECK(&unlimited == &Budget::unlimited());
+  CHECK_FALSE(unlimited.limited());
+  const uint64_t before = unlimited.used_bytes(MemoryTag::io);
+  const Reservation held = unlimited.reserve(MemoryTag::io, kGiB, "a test");
+  CHECK(unlimited.used_bytes(MemoryTag::io) == before + kGiB);
+}

@@ -20,8 +20,8 @@ namespace {
 
 // A model that holds `bytes` of a budget, and counts how many of it live.
 struct Model {
-  Model(std::atomic<int>& living, Budget* budget, uint64_t bytes) : living_(living) {
-    if (budget) held = budget->reserve(MemoryTag::weights, bytes, "a model");
+  Model(std::atomic<int>& living, Budget& budget, uint64_t bytes) : living_(living) {
+    held = budget.reserve(MemoryTag::weights, bytes, "a model");
     ++living_;
   }
   ~Model() { --living_; }
@@ -31,9 +31,9 @@ struct Model {
 
 struct World {
   explicit World(Manager::Mode mode, uint64_t budget_bytes = 0, Eviction eviction = Eviction::predictive)
-      : budget(budget_bytes), manager(mode, &budget, eviction) {}
+      : budget(budget_bytes), manager(mode, budget, eviction) {}
   void add(const std::string& name, uint64_t bytes = kMiB) {
-    manager.register_loader<Model>(name, [this, bytes] { return std::make_unique<Model>(living, &budget, bytes); });
+    manager.register_loader<Model>(name, [this, bytes] { return std::make_unique<Model>(living, budget, bytes); });
   }
   void use(const std::string& name) { manager.load<Model>(name); }
   ManagerStats::Model stats_of(const std::string& name) const {
@@ -138,7 +138,7 @@ TEST_CASE("a model that is evicted may destroy a reclaimer of the same budget") 
     Reservation held;
   };
   Budget budget(2 * kMiB);
-  Manager manager(Manager::Mode::cache, &budget);
+  Manager manager(Manager::Mode::cache, budget);
   manager.register_loader<Inner>("inner", [&] { return std::make_unique<Inner>(budget); });
   manager.load<Inner>("inner");
   CHECK(budget.used_bytes() == kMiB);
@@ -150,7 +150,7 @@ TEST_CASE("a loader that fails leaves nothing behind and may be tried again") {
   World world(Manager::Mode::cache);
   int calls = 0;
   world.manager.register_loader<Model>("flaky", [&]() -> std::unique_ptr<Model> {
-    auto model = std::make_unique<Model>(world.living, &world.budget, kMiB);
+    auto model = std::make_unique<Model>(world.living, world.budget, kMiB);
     if (++calls == 1) throw Error(Code::corrupt_file, "half a file");
     return model;
   });
@@ -167,7 +167,7 @@ TEST_CASE("a loader that runs out of memory is tried once more without the unuse
   world.add("idle");
   world.manager.register_loader<Model>("greedy", [&]() -> std::unique_ptr<Model> {
     if (world.living > 0) throw std::bad_alloc();
-    return std::make_unique<Model>(world.living, nullptr, 0);
+    return std::make_unique<Model>(world.living, Budget::unlimited(), 0);
   });
   world.use("idle");
   world.use("greedy");
@@ -214,7 +214,7 @@ TEST_CASE("cleaning up happens above the limit only") {
 
 TEST_CASE("a model is prefetched once for each load, and a failure of that is ignored") {
   std::atomic<int> prefetches = 0;
-  Manager manager(Manager::Mode::aggressive);
+  Manager manager(Manager::Mode::aggressive, Budget::unlimited());
   manager.register_loader<int>(
       "a", [] { return std::make_unique<int>(1); },
       [&] {
@@ -235,7 +235,7 @@ TEST_CASE("many threads share one copy while any holds it") {
   World world(Manager::Mode::aggressive);
   std::atomic<int> most = 0;
   world.manager.register_loader<Model>("a", [&] {
-    auto model = std::make_unique<Model>(world.living, &world.budget, kMiB);
+    auto model = std::make_unique<Model>(world.living, world.budget, kMiB);
     most = std::max(most.load(), world.living.load());
     return model;
   });
@@ -289,7 +289,7 @@ TEST_CASE("the registry reports the manager's counts, after its end too") {
 
 TEST_CASE("a manager reports the memory of the process and of its budget's devices") {
   Budget host, other;
-  Manager manager(Manager::Mode::cache, &host);
+  Manager manager(Manager::Mode::cache, host);
   manager.register_loader<std::vector<char>>("large",
                                              [] { return std::make_unique<std::vector<char>>(64 << 20, 'x'); });
   const ManagerStats before = manager.stats();

@@ -239,13 +239,6 @@ TEST_CASE("threads may share a pool") {
   CHECK(pool.stats().allocations > 4000);
 }
 
-TEST_CASE("those without a budget share pools without a limit") {
-  CHECK(&pool_of(MemoryTag::io, nullptr) == &pool_of(MemoryTag::io, nullptr));
-  CHECK(&pool_of(MemoryTag::io, nullptr) != &pool_of(MemoryTag::kv_cache, nullptr));
-  Budget budget(kMiB);
-  CHECK(&pool_of(MemoryTag::io, &budget) == &budget.pool(MemoryTag::io));
-}
-
 TEST_CASE(
     "where others share the machine, granted pages are there at once, and what others took meanwhile is refused") {
   uint64_t left = 1000 * kMiB, looks = 0;

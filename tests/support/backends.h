@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "compute/ops/plugin.h"
+#include "memory/budget.h"
 
 namespace frugal::testing {
 
@@ -23,7 +24,7 @@ inline const std::vector<std::string>& plugin_backends() {
     for (const std::string name : {"torch", "torch:cuda"}) {
       try {
         ThreadPool threads(1);
-        make_ops(parse_backend(name), threads, nullptr);
+        make_ops(parse_backend(name), threads, Budget::unlimited());
         found.push_back(name);
       } catch (const Error& error) {
         MESSAGE("SKIP: ", name, ": ", error.message());
@@ -39,7 +40,7 @@ inline const std::vector<std::string>& plugin_backends() {
 inline std::unique_ptr<PluginOps> pretended_device(int threads, std::optional<uint64_t> device_bytes = {}) {
   Backend backend{"torch"};
   backend.device_bytes = device_bytes;
-  return open_plugin_ops(FRUGAL_PRETEND_DEVICE, backend, threads, nullptr);
+  return open_plugin_ops(FRUGAL_PRETEND_DEVICE, backend, threads, Budget::unlimited());
 }
 #endif
 
@@ -54,7 +55,7 @@ void on_every_plugin(Check&& check) {
   for (const std::string& name : plugin_backends()) {
     CAPTURE(name);
     ThreadPool pool(2);
-    const auto ops = make_ops(parse_backend(name), pool, nullptr);
+    const auto ops = make_ops(parse_backend(name), pool, Budget::unlimited());
     check(*ops);
   }
 }
@@ -66,7 +67,7 @@ void on_every_backend(Check&& check, const std::vector<int>& thread_counts = {1,
       CAPTURE(to_string(isa));
       CAPTURE(threads);
       ThreadPool pool(threads);
-      check(*make_cpu_ops(pool, nullptr, isa));
+      check(*make_cpu_ops(pool, Budget::unlimited(), isa));
     }
   on_every_plugin(check);
 }

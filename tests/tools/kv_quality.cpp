@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/thread_pool.h"
+#include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
@@ -48,12 +49,13 @@ std::pair<double, double> time_decoding(Decoder& decoder, KvCache& exact, KvCach
 void compare(const char* pack_path, const char* text_path, KvType type, int64_t tokens, int64_t window) {
   const Pack pack(pack_path);
   ThreadPool threads(2);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto decoder = open_decoder(pack, *ops);
   std::vector<TokenId> ids = decoder->tokenizer().encode(read_file(text_path), false);
   ids.resize(std::min(ids.size(), static_cast<size_t>(tokens)));
   const auto vocab = static_cast<size_t>(decoder->vocab_size());
-  KvCache exact = decoder->make_cache(window), rounded = decoder->make_cache(window, nullptr, type);
+  KvCache exact = decoder->make_cache(window, Budget::unlimited()),
+          rounded = decoder->make_cache(window, Budget::unlimited(), type);
   std::vector<float> expected(vocab * kTokensPerStep), got(expected.size());
   double sum = 0, highest = 0;
   int64_t same = 0;

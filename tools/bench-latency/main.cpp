@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "measure/bench/throughput.h"
 #include "measure/bench/throughput_report.h"
+#include "memory/budget.h"
 
 using namespace frugal;
 
@@ -71,7 +72,7 @@ int bench_model(const std::string& pack, Speed asked, const cli::Tool& tool) {
   ThroughputReport report;
   for (int count : asked.threads) {
     ThreadPool threads(count);
-    LoadedModel model(file, threads);
+    LoadedModel model(file, threads, Budget::unlimited());
     for (Throughput& row : measure_throughput(model, count, asked.plan)) report.rows.push_back(std::move(row));
     report.peaks.resize(report.rows.size(), measure_peak(threads));
   }

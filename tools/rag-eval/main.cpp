@@ -75,7 +75,7 @@ int run(cli::Tool& tool, const Settings& settings) {
   const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::cache));
   const fs::path folder = eval_index_folder(settings, set);
   index_eval_set(settings, set, folder, *models);
-  const auto store = open_store(folder, &budget);
+  const auto store = open_store(folder, budget);
 
   EvalOptions options;
   options.pipeline = pipeline_options(settings);

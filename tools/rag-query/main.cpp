@@ -68,7 +68,7 @@ std::string read_input(const std::string& file) {
 
 int check_answer(const std::string& file, Budget& budget) {
   int64_t failed = 0;
-  const std::vector<CitationCheck> checks = check_citations(read_input(file), &budget);
+  const std::vector<CitationCheck> checks = check_citations(read_input(file), budget);
   for (const CitationCheck& check : checks) {
     failed += !check.holds;
     cli::print("[{}] {} bytes {}-{}: {}\n", check.citation.n, check.citation.path, check.citation.start_byte,

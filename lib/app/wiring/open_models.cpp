@@ -8,10 +8,9 @@
 namespace frugal {
 
 ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budget& budget, Manager::Mode when_auto) {
-  ModelOptions options;
+  ModelOptions options(budget);
   options.backend = tool.backend();
   options.threads = tool.threads();
-  options.budget = &budget;
   options.mode = settings.common.memory.mode.value_or(when_auto);
   options.paging = settings.common.memory.paging;
   options.generator = settings.generator;
@@ -31,7 +30,7 @@ std::unique_ptr<Models> naive_models(const cli::Tool& tool, const Settings& sett
   const NaivePaths paths{find_checkpoint(names.embedder), find_model(names.embedder), find_checkpoint(names.generator),
                          find_model(names.generator)};
   return open_naive_models(paths, tool.backend().native() ? parse_backend("torch") : tool.backend(), tool.threads(),
-                           &budget, settings.chat_family);
+                           budget, settings.chat_family);
 }
 
 }  // namespace frugal

@@ -2,6 +2,7 @@
 
 #include "app/config/paths.h"
 #include "app/wiring/open_models.h"
+#include "memory/budget.h"
 
 namespace frugal {
 namespace {
@@ -25,7 +26,7 @@ PipelineOptions pipeline_options(const Settings& settings) {
 QuestionSide::QuestionSide(const cli::Tool& tool, const Settings& settings, const Use& use)
     : budget_(tool.budget_limits()) {
   const std::filesystem::path index = find_index(settings.index);
-  store_ = open_store(index, &budget_);
+  store_ = open_store(index, budget_);
   models_ =
       use.naive ? naive_models(tool, settings, budget_) : question_models(tool, settings, budget_, use.many_questions);
   if (settings.cache.enabled) {

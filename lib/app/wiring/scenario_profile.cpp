@@ -97,7 +97,7 @@ ScenarioProfiler::ScenarioProfiler(ProfileOptions options)
       threads_(options_.threads),
       budget_(options_.limits),
       // Naive is what one would write first: whatever was loaded stays.
-      manager_(options_.load_mode == LoadMode::naive ? Manager::Mode::cache : options_.mode, &budget_) {}
+      manager_(options_.load_mode == LoadMode::naive ? Manager::Mode::cache : options_.mode, budget_) {}
 
 void ScenarioProfiler::add_runtime(const std::vector<ScenarioStage>& stages, Estimates& estimates) const {
   std::vector<std::filesystem::path> files;
@@ -131,7 +131,7 @@ void ScenarioProfiler::load(const ScenarioStage& stage) {
 
 std::unique_ptr<LoadedModel> ScenarioProfiler::open(const std::string& model) {
   if (options_.load_mode == LoadMode::naive) return open_naive(model);
-  auto loaded = std::make_unique<LoadedModel>(pack_of(model, options_.models), threads_, &budget_, options_.backend,
+  auto loaded = std::make_unique<LoadedModel>(pack_of(model, options_.models), threads_, budget_, options_.backend,
                                               options_.load_mode, options_.paging);
   note_ = loaded->load_note();
   if (!note_.empty()) log(LogLevel::warn, "{}: {}", model, note_);
@@ -150,7 +150,7 @@ std::unique_ptr<LoadedModel> ScenarioProfiler::open_naive(const std::string& mod
   }
   const std::filesystem::path checkpoint = find_checkpoint(model_name(model, options_.models));
   return std::make_unique<LoadedModel>(open_checkpoint_source(checkpoint, "naive"),
-                                       make_ops(backend, threads_, &budget_), &budget_);
+                                       make_ops(backend, threads_, budget_), budget_);
 }
 
 void ScenarioProfiler::perform(const ScenarioStage& stage) {

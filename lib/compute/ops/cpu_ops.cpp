@@ -97,7 +97,7 @@ struct LinearTasks {
 
 class CpuOps final : public Ops {
  public:
-  CpuOps(ThreadPool& threads, Budget* budget, const kernels::KernelTable& table)
+  CpuOps(ThreadPool& threads, Budget& budget, const kernels::KernelTable& table)
       : threads_(threads), budget_(budget), arena_(budget), kernels_(table) {}
 
   std::string_view name() const override { return "cpu"; }
@@ -180,7 +180,7 @@ class CpuOps final : public Ops {
               const QuantizedKv& v, View out);
 
   ThreadPool& threads_;
-  Budget* budget_;
+  Budget& budget_;
   std::vector<PagePool::Block> owned_;  // weights prepared from rows
   Arena arena_;
   std::vector<Arena::Mark> scopes_;  // where the arena stood as each began
@@ -190,7 +190,7 @@ class CpuOps final : public Ops {
 
 Weight CpuOps::prepare(const WeightRows& weight) {
   PagePool::Block owned =
-      pool_of(MemoryTag::weights, budget_)
+      budget_.pool(MemoryTag::weights)
           .make(packed_bytes(DType::linear_f32, weight.outputs, weight.inputs), "weights in full precision");
   const uint64_t block_bytes = packed_block_bytes(DType::linear_f32, weight.inputs);
   std::vector<float> buffer(static_cast<size_t>(kOutputBlock * weight.inputs));
@@ -461,7 +461,7 @@ void CpuOps::copy(View from, View to) {
 
 }  // namespace
 
-std::unique_ptr<Ops> make_cpu_ops(ThreadPool& threads, Budget* budget, std::optional<Isa> isa) {
+std::unique_ptr<Ops> make_cpu_ops(ThreadPool& threads, Budget& budget, std::optional<Isa> isa) {
   return std::make_unique<CpuOps>(threads, budget, isa ? kernels::table(*isa) : kernels::active());
 }
 

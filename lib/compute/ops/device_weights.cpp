@@ -37,15 +37,15 @@ DeviceWeights::OnDevice& DeviceWeights::OnDevice::operator=(OnDevice&& other) no
 }
 
 DeviceWeights::DeviceWeights(const frugal_plugin& plugin, frugal_context* context, uint64_t element_bytes,
-                             Budget* budget, Check check)
+                             Budget& budget, Check check)
     : plugin_(plugin), context_(context), element_bytes_(element_bytes), budget_(budget), check_(std::move(check)) {
-  if (budget_) budget_->add(*this);
+  budget_.add(*this);
   metric_registry().add(*this);
 }
 
 DeviceWeights::~DeviceWeights() {
   metric_registry().remove(*this);
-  if (budget_) budget_->remove(*this);
+  budget_.remove(*this);
 }
 
 // A block of outputs at a time, so that the device never holds the weight twice.
@@ -73,8 +73,8 @@ int64_t DeviceWeights::add(const PackedWeight& weight) {
   FRUGAL_CHECK(weight.data && is_linear(weight.dtype));
   Entry entry{weight, {}, {}};
   const uint64_t bytes = bytes_of(weight.outputs, weight.inputs);
-  if (budget_) entry.reservation = budget_->reserve_up_to(MemoryTag::weights, bytes, Budget::Reclaim::no);
-  if (budget_ && entry.reservation.bytes() < bytes)
+  entry.reservation = budget_.reserve_up_to(MemoryTag::weights, bytes, Budget::Reclaim::no);
+  if (entry.reservation.bytes() < bytes)
     entry.reservation.release();
   else
     try_to_place(entry);
@@ -95,9 +95,8 @@ void DeviceWeights::try_to_place(Entry& entry) {
 
 int64_t DeviceWeights::add(const WeightRows& weight) {
   Entry entry{PackedWeight{DType::linear_f32, weight.outputs, weight.inputs}, {}, {}};
-  if (budget_)
-    entry.reservation = budget_->reserve(MemoryTag::weights, bytes_of(weight.outputs, weight.inputs),
-                                         "weights of the plugin's backend");
+  entry.reservation =
+      budget_.reserve(MemoryTag::weights, bytes_of(weight.outputs, weight.inputs), "weights of the plugin's backend");
   {
     const std::lock_guard lock(mutex_);
     entry.resident = make(0, weight.outputs, weight);
@@ -142,10 +141,8 @@ bool DeviceWeights::read_rows(int64_t index, std::span<const int32_t> ids, std::
 void DeviceWeights::stream(const PackedWeight& weight, const Use& use) {
   const auto blocks = static_cast<int64_t>(kSliceBytes / bytes_of(kOutputBlock, weight.inputs));
   const int64_t slice = std::min(weight.outputs, std::max<int64_t>(1, blocks) * kOutputBlock);
-  Reservation reservation;
-  if (budget_)
-    reservation =
-        budget_->reserve(MemoryTag::weights, bytes_of(slice, weight.inputs), "a part of a weight on the device");
+  const Reservation reservation =
+      budget_.reserve(MemoryTag::weights, bytes_of(slice, weight.inputs), "a part of a weight on the device");
   std::vector<float> block;
   const WeightRows rows = rows_of(weight, block);
   const std::lock_guard lock(mutex_);

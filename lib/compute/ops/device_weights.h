@@ -24,8 +24,8 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
   /// Throws the Error for a status of the plugin other than FRUGAL_OK.
   using Check = std::function<void(int32_t status, const char* operation)>;
 
-  /// Borrows all; `budget` may be null: no limit. element_bytes: of a weight on the device.
-  DeviceWeights(const frugal_plugin& plugin, frugal_context* context, uint64_t element_bytes, Budget* budget,
+  /// Borrows all. element_bytes: of a weight on the device.
+  DeviceWeights(const frugal_plugin& plugin, frugal_context* context, uint64_t element_bytes, Budget& budget,
                 Check check);
   ~DeviceWeights() override;
   DeviceWeights(const DeviceWeights&) = delete;
@@ -83,7 +83,7 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
   const frugal_plugin& plugin_;
   frugal_context* context_;
   uint64_t element_bytes_;
-  Budget* budget_;
+  Budget& budget_;
   Check check_;
   // Held while the plugin's weights are used. Nothing is reserved under it, because reclaim() waits for it during the
   // reservations of other objects.

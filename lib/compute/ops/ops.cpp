@@ -57,8 +57,8 @@ class PooledRows final : public KvRows {
 
 }  // namespace
 
-std::unique_ptr<KvRows> Ops::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget* budget) {
-  return std::make_unique<PooledRows>(pool_of(MemoryTag::kv_cache, budget), row_bytes, capacity);
+std::unique_ptr<KvRows> Ops::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget& budget) {
+  return std::make_unique<PooledRows>(budget.pool(MemoryTag::kv_cache), row_bytes, capacity);
 }
 
 void Ops::quantize_kv(View, const QuantizedKv&) {

@@ -123,9 +123,9 @@ class Ops {
    private:
     Ops& ops_;
   };
-  /// Counts as kv_cache in `budget` (may be null). The rows must not outlive the backend. row_bytes: of each array.
+  /// Counts as kv_cache in `budget`. The rows must not outlive the backend. row_bytes: of each array.
   virtual std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                                   Budget* budget);
+                                                   Budget& budget);
   virtual void upload(std::span<const float> from, View to) = 0;
   virtual void download(View from, std::span<float> to) = 0;
 
@@ -181,7 +181,7 @@ class ForwardingOps : public Ops {
   Weight prepare(const WeightRows& weight) override { return inner().prepare(weight); }
   View allocate(Shape shape) override { return inner().allocate(shape); }
   std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                           Budget* budget) override {
+                                           Budget& budget) override {
     return inner().allocate_kv_rows(row_bytes, capacity, budget);
   }
   bool has_quantized_kv() const override { return inner().has_quantized_kv(); }
@@ -282,7 +282,7 @@ class ForwardingOps : public Ops {
 
 class ThreadPool;
 
-/// The native backend. `isa` nullopt: choose_isa(). Borrows `threads` and `budget` (may be null).
-std::unique_ptr<Ops> make_cpu_ops(ThreadPool& threads, Budget* budget = nullptr, std::optional<Isa> isa = {});
+/// The native backend. `isa` nullopt: choose_isa(). Borrows `threads` and `budget`.
+std::unique_ptr<Ops> make_cpu_ops(ThreadPool& threads, Budget& budget, std::optional<Isa> isa = {});
 
 }  // namespace frugal

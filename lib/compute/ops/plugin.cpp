@@ -93,14 +93,14 @@ std::optional<uint64_t> known(int64_t bytes) {
 
 class TableOps final : public PluginOps {
  public:
-  TableOps(std::shared_ptr<Library> library, const Backend& backend, int threads, Budget* budget)
+  TableOps(std::shared_ptr<Library> library, const Backend& backend, int threads, Budget& budget)
       : library_(std::move(library)), plugin_(*library_->table), budget_(budget), arena_(budget) {
     const frugal_open how{backend.device.c_str(), abi_precision(backend.precision), threads};
     frugal_context* context = nullptr;
     check(plugin_.open(&how, &context), "open");
     context_ = {context, plugin_.close};
     check(plugin_.device(context_.get(), &device_), "device");
-    if (!device_.is_host) device_budget_.emplace(budget ? *budget : Budget::unlimited(), device_limits(backend));
+    if (!device_.is_host) device_budget_.emplace(budget, device_limits(backend));
     weights_.emplace(plugin_, context_.get(), backend.precision == Backend::Precision::fp32 ? 4 : 2, device_budget(),
                      [this](int32_t status, const char* operation) { check(status, operation); });
     name_ = device_.is_host ? plugin_.name : fmt::format("{}:{}", plugin_.name, device_.name);
@@ -114,7 +114,7 @@ class TableOps final : public PluginOps {
   Weight prepare(const WeightRows& weight) override { return {weights_->add(weight), weight.outputs, weight.inputs}; }
   View allocate(Shape shape) override;
   std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                           Budget* budget) override;
+                                           Budget& budget) override;
   /// On a device, uninitialised, reserved in its budget.
   std::shared_ptr<std::byte> device_block(MemoryTag tag, uint64_t bytes, std::string_view what);
   void check_device_room(uint64_t bytes) { device_budget_->reserve(MemoryTag::kv_cache, bytes, kDeviceRows); }
@@ -187,7 +187,7 @@ class TableOps final : public PluginOps {
   }
   void check(int32_t status, const char* operation) const;
   BudgetLimits device_limits(const Backend& backend) const;
-  Budget* device_budget() { return device_budget_ ? &*device_budget_ : budget_; }
+  Budget& device_budget() { return device_budget_ ? *device_budget_ : budget_; }
 
   // Destroyed from the last to the first: blocks before the context, the context before the library.
   std::shared_ptr<Library> library_;
@@ -195,7 +195,7 @@ class TableOps final : public PluginOps {
   std::unique_ptr<frugal_context, void (*)(frugal_context*)> context_{nullptr, nullptr};
   frugal_device device_{};
   std::string name_;
-  Budget* budget_;
+  Budget& budget_;
   Arena arena_;                                     // on the host
   std::optional<Budget> device_budget_;             // of a device
   std::optional<DeviceWeights> weights_;            // always there
@@ -282,7 +282,7 @@ class DeviceRows final : public KvRows {
 };
 
 std::unique_ptr<KvRows> TableOps::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                                   Budget* budget) {
+                                                   Budget& budget) {
   if (device_.is_host) return PluginOps::allocate_kv_rows(row_bytes, capacity, budget);
   return std::make_unique<DeviceRows>(*this, row_bytes, capacity);
 }
@@ -432,11 +432,11 @@ fs::path find_plugin(const std::string& name) {
       .hint(kHowToGetTorch);
 }
 
-std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& backend, int threads, Budget* budget) {
+std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& backend, int threads, Budget& budget) {
   return std::make_unique<TableOps>(std::make_shared<Library>(file), backend, threads, budget);
 }
 
-std::unique_ptr<Ops> make_ops(const Backend& backend, ThreadPool& threads, Budget* budget) {
+std::unique_ptr<Ops> make_ops(const Backend& backend, ThreadPool& threads, Budget& budget) {
   if (backend.native()) return make_cpu_ops(threads, budget);
   return open_plugin_ops(find_plugin(backend.plugin), backend, threads.threads(), budget);
 }

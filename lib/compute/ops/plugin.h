@@ -63,9 +63,9 @@ std::filesystem::path find_plugin(const std::string& name);
 /// (compute/ops/device_weights.h), so they are borrowed too. Throws Error(missing) if the file cannot be loaded (with
 /// the linker's words) or the device is not there, Error(mismatch) if it is no plugin or one of another ABI.
 std::unique_ptr<PluginOps> open_plugin_ops(const std::filesystem::path& file, const Backend& backend, int threads,
-                                           Budget* budget);
+                                           Budget& budget);
 
 /// The backend that `backend` names: make_cpu_ops() or open_plugin_ops().
-std::unique_ptr<Ops> make_ops(const Backend& backend, ThreadPool& threads, Budget* budget);
+std::unique_ptr<Ops> make_ops(const Backend& backend, ThreadPool& threads, Budget& budget);
 
 }  // namespace frugal

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/statistics.h"
 #include "compute/kernels/kernels.h"
+#include "memory/budget.h"
 #include "model/format/pack.h"
 #include "model/nn/kv_cache.h"
 #include "telemetry/memory_sampler.h"
@@ -107,7 +108,7 @@ Throughput measure_prefill(LoadedModel& model, int threads, int64_t tokens, int 
   result.products_per_token = products_per_token(model.pack(), decoder.vocab_size(), 1 / static_cast<double>(tokens));
   const std::vector<TokenId> ids = some_tokens(tokens, decoder.vocab_size());
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
-  KvCache cache = decoder.make_cache(tokens, nullptr, KvType::automatic);
+  KvCache cache = decoder.make_cache(tokens, Budget::unlimited(), KvType::automatic);
   time_repetitions(result, repetitions, [&] {
     cache.truncate(0);
     decoder.forward(ids, cache, logits);
@@ -126,7 +127,7 @@ Throughput measure_decode(LoadedModel& model, int threads, int64_t tokens, int r
   result.bytes_per_token = weight_bytes(model.pack());
   const std::vector<TokenId> ids = some_tokens(tokens + 1, decoder.vocab_size());
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
-  KvCache cache = decoder.make_cache(tokens + 1, nullptr, KvType::automatic);
+  KvCache cache = decoder.make_cache(tokens + 1, Budget::unlimited(), KvType::automatic);
   time_repetitions(result, repetitions, [&] {
     cache.truncate(0);
     for (const TokenId& id : ids) decoder.forward(std::span(&id, 1), cache, logits);

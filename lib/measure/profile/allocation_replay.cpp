@@ -103,7 +103,7 @@ class ArenaPlayer final : public Player {
   void free(uint32_t id) override { arena_.reset(marks_[id]); }
 
  private:
-  Arena arena_;
+  Arena arena_{Budget::unlimited()};
   std::vector<Arena::Mark> marks_;
 };
 

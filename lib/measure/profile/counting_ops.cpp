@@ -146,7 +146,7 @@ class WatchedRows final : public KvRows {
 }  // namespace
 
 std::unique_ptr<KvRows> CountingOps::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                                      Budget* budget) {
+                                                      Budget& budget) {
   std::unique_ptr<KvRows> rows = Ops::allocate_kv_rows(row_bytes, capacity, budget);
   std::vector<uintptr_t> begins;
   for (size_t i = 0; i < row_bytes.size(); ++i) {

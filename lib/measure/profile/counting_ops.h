@@ -57,7 +57,7 @@ class CountingOps final : public ForwardingOps {
   Weight prepare(const WeightRows& weight) override;
   View allocate(Shape shape) override;
   std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
-                                           Budget* budget) override;
+                                           Budget& budget) override;
   bool has_quantized_kv() const override { return true; }
   void download(View from, std::span<float> to) override;
   void embed(ConstView table, std::span<const float> row_scales, std::span<const int32_t> ids, View out,
@@ -98,7 +98,7 @@ class CountingOps final : public ForwardingOps {
   void note_peak();
 
   int threads_;
-  Arena arena_;
+  Arena arena_{Budget::unlimited()};
   std::vector<Arena::Mark> scopes_;  // where the arena stood as each began
   std::vector<Tensor> tensors_;      // in the order of the arena
   int64_t step_ = 0;                 // operations of this pass

@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "memory/budget.h"
 #include "telemetry/process_memory.h"
 #include "telemetry/trace.h"
 
@@ -80,7 +81,7 @@ MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesys
   const AddedMemory added;
   auto ops = std::make_unique<CountingOps>(threads_);
   rehearsal.ops = ops.get();
-  rehearsal.model = std::make_unique<LoadedModel>(pack, std::move(ops));
+  rehearsal.model = std::make_unique<LoadedModel>(pack, std::move(ops), Budget::unlimited());
   rehearsal.object_bytes = added.bytes();
   rehearsal.ops->watch(rehearsal.model->pack().file().bytes());
   rehearsal.header_bytes = mapped_resident_bytes(pack).value_or(0);

@@ -79,7 +79,7 @@ Continuation continue_text(Decoder& decoder, const std::string& text, int64_t ne
     throw Error(Code::bad_input,
                 fmt::format("{} tokens do not fit the model's context of {}", needed, decoder.context_tokens()))
         .hint("generate fewer tokens");
-  KvCache cache = decoder.make_cache(needed, &budget, KvType::automatic);
+  KvCache cache = decoder.make_cache(needed, budget, KvType::automatic);
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
   decoder.forward(prompt, cache, logits);
   Continuation result;
@@ -105,7 +105,7 @@ SimulatedReads simulate(const Pager& pager) {
 RunResult generate_within(const PagingPlan& plan, uint64_t budget_bytes, const PagerOptions& paging) {
   ThreadPool threads(plan.threads);
   Budget budget(budget_bytes);
-  const LoadedModel model(plan.pack, threads, &budget, {}, LoadMode::mmap, paging);
+  const LoadedModel model(plan.pack, threads, budget, {}, LoadMode::mmap, paging);
   Continuation text = continue_text(model.decoder(), plan.text, plan.new_tokens, budget);
   RunResult result;
   PagingRun& run = result.outcome.run;

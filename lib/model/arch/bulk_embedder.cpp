@@ -21,7 +21,7 @@ constexpr int64_t kBytesPerToken = 4;
 
 class BulkEmbedder final : public Embedder {
  public:
-  BulkEmbedder(const Pack& pack, Ops& ops, ThreadPool& threads, Budget* budget)
+  BulkEmbedder(const Pack& pack, Ops& ops, ThreadPool& threads, Budget& budget)
       : pack_(pack), threads_(threads), budget_(budget), whole_(open_embedder(pack, ops)) {}
 
   int64_t dimension() const override { return whole_->dimension(); }
@@ -53,7 +53,7 @@ class BulkEmbedder final : public Embedder {
  private:
   /// An embedder that one thread runs alone.
   struct Single {
-    Single(const Pack& pack, Budget* budget) : ops(make_cpu_ops(alone, budget)), embedder(open_embedder(pack, *ops)) {}
+    Single(const Pack& pack, Budget& budget) : ops(make_cpu_ops(alone, budget)), embedder(open_embedder(pack, *ops)) {}
     ThreadPool alone{1};
     std::unique_ptr<Ops> ops;
     std::unique_ptr<Embedder> embedder;
@@ -74,14 +74,14 @@ class BulkEmbedder final : public Embedder {
 
   const Pack& pack_;
   ThreadPool& threads_;
-  Budget* budget_;
+  Budget& budget_;
   std::unique_ptr<Embedder> whole_;  // few texts: all threads share one forward
   std::vector<std::unique_ptr<Single>> singles_;
 };
 
 }  // namespace
 
-std::unique_ptr<Embedder> open_bulk_embedder(const Pack& pack, Ops& ops, ThreadPool& threads, Budget* budget) {
+std::unique_ptr<Embedder> open_bulk_embedder(const Pack& pack, Ops& ops, ThreadPool& threads, Budget& budget) {
   return std::make_unique<BulkEmbedder>(pack, ops, threads, budget);
 }
 

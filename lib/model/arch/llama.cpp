@@ -162,7 +162,7 @@ class LlamaDecoder final : public Decoder {
   std::string_view default_system() const override { return chat_.default_system(); }
   std::string identity() const override { return identity_; }
 
-  KvCache make_cache(int64_t capacity_tokens, Budget* budget, KvType type) const override {
+  KvCache make_cache(int64_t capacity_tokens, Budget& budget, KvType type) const override {
     return KvCache(ops_, {config_.layers, config_.kv_heads, config_.head_dim, type},
                    std::min(capacity_tokens, config_.context), budget);
   }

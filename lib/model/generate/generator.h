@@ -76,8 +76,7 @@ class PrefixCache;
 
 /// Borrows all. `family` overrides the chat template that the model's pack names, and is needed where that is unknown.
 /// `prefixes` (may be null) saves time and changes no token. `kv_type`: how keys and values are held while generating.
-std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget = nullptr,
-                                                std::optional<ChatFamily> family = {},
+std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget& budget, std::optional<ChatFamily> family = {},
                                                 const PrefixCache* prefixes = nullptr,
                                                 KvType kv_type = KvType::automatic);
 

@@ -37,7 +37,7 @@ constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_
 
 class LocalGenerator final : public Generator {
  public:
-  LocalGenerator(Decoder& decoder, Budget* budget, ChatFamily family, const PrefixCache* prefixes, KvType kv_type)
+  LocalGenerator(Decoder& decoder, Budget& budget, ChatFamily family, const PrefixCache* prefixes, KvType kv_type)
       : decoder_(decoder), budget_(budget), family_(family), prefixes_(prefixes), kv_type_(kv_type) {
     for (const std::string_view token : kTurnEnds)
       if (const auto id = decoder.tokenizer().find(token); id && decoder.tokenizer().is_special(*id))
@@ -142,7 +142,7 @@ class LocalGenerator final : public Generator {
   }
 
   Decoder& decoder_;
-  Budget* budget_;
+  Budget& budget_;
   ChatFamily family_;
   const PrefixCache* prefixes_;
   KvType kv_type_;
@@ -151,7 +151,7 @@ class LocalGenerator final : public Generator {
 
 }  // namespace
 
-std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget* budget, std::optional<ChatFamily> family,
+std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget& budget, std::optional<ChatFamily> family,
                                                 const PrefixCache* prefixes, KvType kv_type) {
   return std::make_unique<LocalGenerator>(decoder, budget, family ? *family : decoder.chat_family(), prefixes, kv_type);
 }

@@ -64,8 +64,8 @@ bool read_all(int fd, std::span<std::byte> to, uint64_t offset) {
 // Memory of one block's rows, reserved before it is allocated.
 class BlockRows {
  public:
-  BlockRows(uint64_t bytes, Budget* budget)
-      : memory_(pool_of(MemoryTag::io, budget).make(bytes, "a block of the prefix cache")), bytes_(bytes) {}
+  BlockRows(uint64_t bytes, Budget& budget)
+      : memory_(budget.pool(MemoryTag::io).make(bytes, "a block of the prefix cache")), bytes_(bytes) {}
   std::span<std::byte> bytes() { return {memory_.get(), bytes_}; }
 
  private:
@@ -111,7 +111,7 @@ void require_disk_room(const std::filesystem::path& folder, uint64_t bytes) {
 
 }  // namespace
 
-PrefixCache::PrefixCache(std::filesystem::path folder, uint64_t max_bytes, Budget* budget)
+PrefixCache::PrefixCache(std::filesystem::path folder, uint64_t max_bytes, Budget& budget)
     : folder_(std::move(folder)), max_bytes_(max_bytes), budget_(budget) {
   metric_registry().add(*this);
 }

@@ -34,7 +34,7 @@ inline constexpr int64_t kMinPrefixTokens = 128;
 class PrefixCache : public MetricSource {
  public:
   /// Borrows `budget` (may be null), which the memory of one block is reserved from.
-  PrefixCache(std::filesystem::path folder, uint64_t max_bytes, Budget* budget = nullptr);
+  PrefixCache(std::filesystem::path folder, uint64_t max_bytes, Budget& budget);
   ~PrefixCache() override;
   PrefixCache(const PrefixCache&) = delete;
   PrefixCache& operator=(const PrefixCache&) = delete;
@@ -59,7 +59,7 @@ class PrefixCache : public MetricSource {
 
   std::filesystem::path folder_;
   uint64_t max_bytes_;
-  Budget* budget_;
+  Budget& budget_;
   mutable std::atomic<int64_t> prompt_tokens_{0}, restored_tokens_{0};
 };
 

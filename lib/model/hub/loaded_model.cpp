@@ -20,7 +20,7 @@ struct Input {
   std::string_view text;
   int64_t max_new_tokens;
   std::optional<ChatFamily> chat_family;
-  Budget* budget;
+  Budget& budget;
 };
 
 std::string embed(Model& model, const Input& input) {
@@ -54,30 +54,29 @@ auto use_of(ModelKind kind) {
 
 }  // namespace
 
-LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget, const Backend& backend,
+LoadedModel::LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget& budget, const Backend& backend,
                          LoadMode mode, const PagerOptions& paging)
     : LoadedModel(pack, make_ops(backend, threads, budget), budget, mode, paging) {}
 
-LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget, LoadMode mode,
+LoadedModel::LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget& budget, LoadMode mode,
                          const PagerOptions& paging)
     : pack_(pack), budget_(budget), ops_(std::move(ops)) {
   FRUGAL_CHECK(mode != LoadMode::naive);
   if (mode == LoadMode::mlock) load_note_ = lock_in_memory(pack_->file()).value_or("");
   if (mode == LoadMode::read) {
-    if (budget) weights_ = budget->reserve(MemoryTag::weights, pack_->file_bytes(), "a pack read into memory");
+    weights_ = budget.reserve(MemoryTag::weights, pack_->file_bytes(), "a pack read into memory");
     copy_into_memory(pack_->file());
   }
-  if (mode == LoadMode::mmap && budget && budget->limited() && !device()) pack_->page(*budget, paging);
+  if (mode == LoadMode::mmap && budget.limited() && !device()) pack_->page(budget, paging);
   if (mode == LoadMode::stream && !device()) {
-    FRUGAL_CHECK(budget != nullptr);
     PagerOptions windowed = paging;
     windowed.max_resident_bytes = 0;
-    pack_->page(*budget, windowed);
+    pack_->page(budget, windowed);
   }
   model_ = open_model(PackSource(*pack_), *ops_);
 }
 
-LoadedModel::LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget* budget)
+LoadedModel::LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget& budget)
     : checkpoint_(std::move(checkpoint)), budget_(budget), ops_(std::move(ops)) {
   model_ = open_model(*checkpoint_, *ops_);
 }

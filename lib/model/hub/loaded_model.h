@@ -27,13 +27,13 @@ class LoadedModel {
  public:
   /// Borrows `threads` and `budget` (may be null). `mode` is not naive, and stream needs a budget. `paging`: of a pack
   /// that is mapped under a limited budget. Throws Error(missing, corrupt_file, mismatch, over_budget).
-  LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget* budget = nullptr,
-              const Backend& backend = {}, LoadMode mode = LoadMode::mmap, const PagerOptions& paging = {});
+  LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget& budget, const Backend& backend = {},
+              LoadMode mode = LoadMode::mmap, const PagerOptions& paging = {});
   /// The same on a backend of the caller's.
-  LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget* budget = nullptr,
+  LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget& budget,
               LoadMode mode = LoadMode::mmap, const PagerOptions& paging = {});
   /// Full precision from a checkpoint (LoadMode::naive).
-  LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget* budget = nullptr);
+  LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget& budget);
   LoadedModel(const LoadedModel&) = delete;
   LoadedModel& operator=(const LoadedModel&) = delete;
   /// Also hands freed heap pages back to the system, which the allocator would keep.
@@ -70,7 +70,7 @@ class LoadedModel {
   std::optional<Pack> pack_;
   std::unique_ptr<ModelSource> checkpoint_;
   std::string load_note_;
-  Budget* budget_;
+  Budget& budget_;
   Reservation weights_;  // of a pack that was read, which the arena and the cache know nothing of
   std::unique_ptr<Ops> ops_;
   std::unique_ptr<Model> model_;

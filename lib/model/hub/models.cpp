@@ -38,8 +38,7 @@ std::string file_identity(const std::function<std::filesystem::path()>& path) {
 struct OpenPack {
   OpenPack(const std::filesystem::path& file, const ModelOptions& options, ThreadPool& threads)
       : pack(file), ops(make_ops(options.backend, threads, options.budget)) {
-    if (options.budget && options.budget->limited() && options.backend.native())
-      pack.page(*options.budget, options.paging);
+    if (options.budget.limited() && options.backend.native()) pack.page(options.budget, options.paging);
   }
   Pack pack;
   std::unique_ptr<Ops> ops;
@@ -131,8 +130,8 @@ class PackModels : public Models {
   // Not where it would not stay.
   void prefetch_embedder() const {
     const std::filesystem::path file = paths_.embedder();
-    const Budget* budget = options_.budget;
-    if (budget && budget->limited() && std::filesystem::file_size(file) > budget->limit_bytes()) return;
+    const Budget& budget = options_.budget;
+    if (budget.limited() && std::filesystem::file_size(file) > budget.limit_bytes()) return;
     prefetch_into_page_cache(file);
   }
   ThreadPool& pool() {

@@ -65,9 +65,11 @@ struct GeneratorMemory {
 };
 
 struct ModelOptions {
+  explicit ModelOptions(Budget& models_budget) : budget(models_budget) {}
+
   Backend backend;
-  int threads = 1;           // with the caller
-  Budget* budget = nullptr;  // borrowed
+  int threads = 1;  // with the caller
+  Budget& budget;   // borrowed
   Manager::Mode mode = Manager::Mode::aggressive;
   PagerOptions paging;  // of weights that do not fit
   GeneratorMemory generator;
@@ -86,7 +88,7 @@ struct NaivePaths {
 /// Every model read whole from its checkpoint now, whatever will be asked: what bench-latency compares with. Answers on
 /// the index of the embedder's pack; that the pack was made of this checkpoint is taken on trust. `chat_family`: as in
 /// ModelOptions.
-std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget,
+std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget& budget,
                                           std::optional<ChatFamily> chat_family = {});
 
 }  // namespace frugal

@@ -17,7 +17,7 @@ namespace {
 
 class NaiveModels final : public Models {
  public:
-  NaiveModels(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget,
+  NaiveModels(const NaivePaths& paths, const Backend& backend, int threads, Budget& budget,
               std::optional<ChatFamily> chat_family)
       : pool_(threads), ops_(make_ops(backend, pool_, budget)), chat_family_(chat_family) {
     // The vectors of an index are of the pack's model, which is this one, so it goes by the pack's name.
@@ -57,7 +57,7 @@ class NaiveModels final : public Models {
 
 }  // namespace
 
-std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget* budget,
+std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget& budget,
                                           std::optional<ChatFamily> chat_family) {
   return std::make_unique<NaiveModels>(paths, backend, threads, budget, chat_family);
 }

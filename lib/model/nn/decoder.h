@@ -29,7 +29,7 @@ class Decoder : public Model {
   virtual ChatFamily chat_family() const = 0;
   virtual std::string_view default_system() const = 0;
   /// Throws Error(usage) for a type that the backend does not have.
-  virtual KvCache make_cache(int64_t capacity_tokens, Budget* budget = nullptr, KvType type = KvType::f32) const = 0;
+  virtual KvCache make_cache(int64_t capacity_tokens, Budget& budget, KvType type = KvType::f32) const = 0;
 
   /// Appends `ids` to the cache and writes the logits of the last token: [vocab_size], or empty where none are wanted.
   virtual void forward(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) = 0;

@@ -33,7 +33,7 @@ DType element_type(KvType type) {
 
 }  // namespace
 
-KvCache::KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget* budget)
+KvCache::KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget& budget)
     : ops_(&ops), shape_(shape), capacity_(capacity) {
   FRUGAL_CHECK(shape.layers > 0 && shape.heads > 0 && shape.head_dim > 0 && capacity > 0);
   shape_.type = choose_type(ops, shape.type);

@@ -38,7 +38,7 @@ struct KvShape {
 class KvCache {
  public:
   /// Throws Error(usage) for a type that the backend does not have.
-  KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget* budget);
+  KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget& budget);
   int64_t length() const { return length_; }
   int64_t capacity() const { return capacity_; }
   /// Forgets the tokens from `length` on.

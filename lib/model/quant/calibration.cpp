@@ -8,6 +8,7 @@
 
 #include "base/thread_pool.h"
 #include "compute/ops/ops.h"
+#include "memory/budget.h"
 #include "model/format/pack.h"
 #include "model/nn/blocks.h"
 #include "model/nn/model_source.h"
@@ -141,7 +142,7 @@ void measure_candidates(const Pack& whole, const Pack* factors, std::span<Tensor
                         std::span<const std::string_view> texts, int threads,
                         const std::function<void(double)>& progress) {
   ThreadPool pool(threads);
-  const std::unique_ptr<Ops> native = make_cpu_ops(pool);
+  const std::unique_ptr<Ops> native = make_cpu_ops(pool, Budget::unlimited());
   MeasuringOps ops(*native, whole, factors, tensors);
   const AssembledSource full(whole, factors, tensors, std::vector(tensors.size(), CandidateKind::fp32), true);
   quantized_kind(kind).run(full, ops, texts, kCalibrationTokens, progress);

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "compute/ops/ops.h"
+#include "memory/budget.h"
 #include "model/nn/model_source.h"
 
 namespace frugal {
@@ -74,7 +75,7 @@ std::vector<TokenId> joined_ids(const Tokenizer& tokenizer, std::span<const std:
 
 QualityMeter::QualityMeter(const ModelSource& full_precision, ModelKind kind, std::span<const std::string_view> texts,
                            int64_t max_tokens, int threads, const Backend& reference)
-    : pool_(threads), ops_(make_ops(reference, pool_, nullptr)) {
+    : pool_(threads), ops_(make_ops(reference, pool_, Budget::unlimited())) {
   if (texts.empty()) throw Error(Code::bad_input, "there is no text to verify with");
   comparison_ = quantized_kind(kind).compare_with(full_precision, texts, max_tokens, pool_, *ops_);
 }

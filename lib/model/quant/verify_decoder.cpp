@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "compute/ops/ops.h"
+#include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
@@ -58,12 +59,12 @@ class DecoderComparison final : public Comparison {
 
   Verification measure(const ModelSource& model, VerifyLevel level,
                        const std::function<void(double)>& progress) override {
-    const std::unique_ptr<Ops> ops = make_cpu_ops(threads_);
+    const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
     const auto decoder = open_decoder(model, *ops);
     const auto total = static_cast<int64_t>(ids_.size());
     const int64_t window = window_of(*decoder, kWindowTokens, "verify it");
-    KvCache cache = decoder->make_cache(window);
-    KvCache reference_cache = reference_->make_cache(window);
+    KvCache cache = decoder->make_cache(window, Budget::unlimited());
+    KvCache reference_cache = reference_->make_cache(window, Budget::unlimited());
     const auto vocab = static_cast<size_t>(decoder->vocab_size());
     std::vector<float> logits(vocab * kTokensPerStep);
     double mean_kl = 0;
@@ -130,7 +131,7 @@ void run(const ModelSource& source, Ops& ops, std::span<const std::string_view> 
   const auto decoder = open_decoder(source, ops);
   std::vector<TokenId> ids = joined_ids(decoder->tokenizer(), texts, max_tokens);
   const int64_t window = window_of(*decoder, max_tokens, "calibrate on");
-  KvCache cache = decoder->make_cache(window);
+  KvCache cache = decoder->make_cache(window, Budget::unlimited());
   std::vector<float> logits(static_cast<size_t>(decoder->vocab_size() * kTokensPerStep));
   for (size_t begin = 0; begin < ids.size(); begin += kTokensPerStep) {
     if (int64_t(begin) % window == 0) cache.truncate(0);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "compute/ops/ops.h"
+#include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/nn/embedder.h"
 #include "model/quant/verify.h"
@@ -49,7 +50,7 @@ class EmbedderComparison final : public Comparison {
 
   Verification measure(const ModelSource& model, VerifyLevel level,
                        const std::function<void(double)>& progress) override {
-    const std::unique_ptr<Ops> ops = make_cpu_ops(threads_);
+    const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
     const auto embedder = open_embedder(model, *ops);
     std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
     double mean = 0, lowest = 1;

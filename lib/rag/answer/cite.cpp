@@ -78,7 +78,7 @@ std::string problem_of(const Citation& citation, std::string_view text) {
 }
 
 // Compares the citations of one file with it, document by document: a record of a file of records is found by its hash.
-void compare(const std::string& path, std::span<CitationCheck* const> checks, Budget* budget) {
+void compare(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget) {
   const FileKind kind = file_kind(path).value_or(FileKind::text);  // as rag-index reads what is named outright
   std::ifstream file(path, std::ios::binary);
   if (!file) throw io_error("open", path);
@@ -86,12 +86,10 @@ void compare(const std::string& path, std::span<CitationCheck* const> checks, Bu
   // a file that holds more than was indexed has another hash.
   ExtractOptions options;
   options.max_file_bytes = std::filesystem::file_size(path);
-  Reservation reading;
-  if (budget) {
-    const bool has_records = kind == FileKind::csv || kind == FileKind::jsonl;
-    const uint64_t longest = std::min(options.max_file_bytes, has_records ? options.max_record_bytes : ~uint64_t(0));
-    reading = budget->reserve(MemoryTag::io, kCopiesWhileRead * longest, fmt::format("reading '{}' again", path));
-  }
+  const bool has_records = kind == FileKind::csv || kind == FileKind::jsonl;
+  const uint64_t longest = std::min(options.max_file_bytes, has_records ? options.max_record_bytes : ~uint64_t(0));
+  const Reservation reading =
+      budget.reserve(MemoryTag::io, kCopiesWhileRead * longest, fmt::format("reading '{}' again", path));
   for (CitationCheck* check : checks) check->problem = "the file has changed since: no text in it has the cited hash";
   extract(file, kind, path, options, [&](const Document& document) {
     const std::string hash = sha256_hex(document.text);
@@ -120,7 +118,7 @@ Citation cite(const Hit& hit, uint32_t begin, uint32_t end, int64_t n) {
   return citation;
 }
 
-std::vector<CitationCheck> check_citations(std::string_view answer_json, Budget* budget) {
+std::vector<CitationCheck> check_citations(std::string_view answer_json, Budget& budget) {
   std::vector<CitationCheck> checks;
   for (Citation& citation : parse_answers(answer_json)) checks.push_back({std::move(citation), false, {}});
   std::map<std::string, std::vector<CitationCheck*>> by_file;

@@ -25,6 +25,6 @@ struct CitationCheck {
 /// Reads the citations of an answer in this tool's JSON (one object, or one a line), extracts each cited file again and
 /// compares hash and bytes. A file may be as large as it is: memory is bounded by `budget` (may be null), in which the
 /// longest document is reserved. Throws Error(bad_input) if the text is not such an answer, Error(over_budget).
-std::vector<CitationCheck> check_citations(std::string_view answer_json, Budget* budget = nullptr);
+std::vector<CitationCheck> check_citations(std::string_view answer_json, Budget& budget);
 
 }  // namespace frugal

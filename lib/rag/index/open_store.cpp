@@ -1,4 +1,5 @@
 // Where an index is opened: the place that it is at says which kind of store keeps it.
+#include "memory/budget.h"
 #include "rag/index/index_status.h"
 #include "rag/index/store.h"
 #include "rag/index/store_kind.h"
@@ -16,7 +17,7 @@ const StoreKind& kind_of(const std::filesystem::path&) {
 
 }  // namespace
 
-std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget* budget) {
+std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget& budget) {
   return kind_of(folder).open(folder, budget);
 }
 

@@ -93,6 +93,6 @@ class Store {
 /// Opens the newest generation. Borrows `budget` (may be null): a local store stays within it, by reading through
 /// windows and small caches what has no room. Throws Error(missing) "no index at …" with the hint "run rag-index add",
 /// Error(corrupt_file), Error(over_budget) if not even that fits.
-std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget* budget = nullptr);
+std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget& budget);
 
 }  // namespace frugal

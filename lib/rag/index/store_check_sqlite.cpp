@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "memory/budget.h"
 #include "rag/extract/extract.h"
 #include "rag/index/schema.h"
 #include "rag/index/sqlite.h"
@@ -91,7 +92,7 @@ class IndexCheck {
     if (crossed > 0) problem(fmt::format("vectors: {} chunks have the vector of another text", crossed));
     if (rows <= 0) return;
     const VectorFile file(schema::vectors_path(folder_, schema::meta_integer(database_, schema::kVectorsFile)),
-                          schema::vector_layout(database_), rows);
+                          schema::vector_layout(database_), rows, Budget::unlimited());
     for (int64_t row = 0; row < rows; ++row)
       if (!file.intact(row)) problem(fmt::format("vectors: row {} fails its checksum", row));
     report_.vectors_checked = rows;
@@ -175,7 +176,7 @@ uint64_t bytes_of(const fs::path& path) {
 
 IndexStatus read_sqlite_status(const fs::path& folder) {
   IndexStatus status;
-  const std::unique_ptr<Store> store = open_sqlite_store(folder, nullptr);
+  const std::unique_ptr<Store> store = open_sqlite_store(folder, Budget::unlimited());
   status.info = store->info();
   status.generation = store->generation();
   status.embedder_fingerprint = store->embedder_fingerprint();
@@ -193,7 +194,7 @@ IndexStatus read_sqlite_status(const fs::path& folder) {
 
 CheckReport check_sqlite_store(const fs::path& folder) {
   // Opening as a reader says that there is none; a damaged index is for the check to describe.
-  if (!fs::exists(schema::database_path(folder))) open_sqlite_store(folder, nullptr);
+  if (!fs::exists(schema::database_path(folder))) open_sqlite_store(folder, Budget::unlimited());
   return IndexCheck(folder).run();
 }
 

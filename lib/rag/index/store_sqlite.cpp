@@ -48,11 +48,11 @@ Database open_database(const std::filesystem::path& folder) {
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(const std::filesystem::path& folder, Budget* budget)
+  SqliteStore(const std::filesystem::path& folder, Budget& budget)
       : folder_(folder), database_(open_database(folder)), snapshot_(database_, Transaction::Kind::read) {
     generation_ = static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration));
     schema::check_version(database_);
-    if (budget && budget->limited()) reserve_pages(*budget);
+    if (budget.limited()) reserve_pages(budget);
     const int64_t rows = schema::meta_integer(database_, schema::kVectorRows);
     if (rows <= 0) return;
     const int64_t number = schema::meta_integer(database_, schema::kVectorsFile);
@@ -237,7 +237,7 @@ class SqliteStore final : public Store {
 
 }  // namespace
 
-std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& folder, Budget* budget) {
+std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& folder, Budget& budget) {
   for (int attempt = 1;; ++attempt) {
     try {
       return std::make_unique<SqliteStore>(folder, budget);

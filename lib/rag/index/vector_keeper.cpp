@@ -3,6 +3,7 @@
 #include <random>
 
 #include "base/log.h"
+#include "memory/budget.h"
 #include "rag/index/schema.h"
 
 namespace frugal {
@@ -107,7 +108,8 @@ bool VectorKeeper::is_worth_compacting() const {
 
 void VectorKeeper::compact() {
   const int64_t all = rows();
-  const VectorFile old(schema::vectors_path(folder_, file_number()), schema::vector_layout(database_), all);
+  const VectorFile old(schema::vectors_path(folder_, file_number()), schema::vector_layout(database_), all,
+                       Budget::unlimited());
   start_file(file_number() + 1, schema::vector_layout(database_).dimension);
   Statement each = database_.prepare(
       "SELECT DISTINCT vector_row FROM chunks WHERE vector_row IS NOT NULL AND vector_row>?1 ORDER BY vector_row LIMIT "

@@ -142,27 +142,27 @@ uint64_t VectorLayout::file_bytes(int64_t rows) const {
   return kHeaderBytes + static_cast<uint64_t>((rows + kRowsPerBlock - 1) / kRowsPerBlock) * block_bytes();
 }
 
-VectorFile::VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget* budget)
-    : layout_(expected), rows_(rows), file_(path), budget_(budget && budget->limited() ? budget : nullptr) {
+VectorFile::VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget& budget)
+    : layout_(expected), rows_(rows), file_(path), budget_(budget) {
   check_header(path, file_.bytes(), layout_);
   if (file_.bytes().size() < layout_.file_bytes(rows))
     throw corrupt(path, fmt::format("{} bytes, too short for its {} rows", file_.bytes().size(), rows));
-  if (!budget_) return;
-  reservation_ = budget_->reserve_up_to(MemoryTag::index, file_.bytes().size(), Budget::Reclaim::yes);
+  if (!budget_.limited()) return;
+  reservation_ = budget_.reserve_up_to(MemoryTag::index, file_.bytes().size(), Budget::Reclaim::yes);
   const uint64_t least = std::min<uint64_t>(file_.bytes().size(), kWindowBytes);
   if (reservation_.bytes() < least)
     reservation_.absorb(
-        budget_->reserve(MemoryTag::index, least - reservation_.bytes(), "a window on the vectors of the index"));
-  budget_->add(*this);
+        budget_.reserve(MemoryTag::index, least - reservation_.bytes(), "a window on the vectors of the index"));
+  budget_.add(*this);
 }
 
 VectorFile::~VectorFile() {
-  if (budget_) budget_->remove(*this);
+  if (budget_.limited()) budget_.remove(*this);
 }
 
 // From the start of the file on; behind that, pages are let go after use.
 uint64_t VectorFile::resident_bytes() const {
-  if (!budget_) return file_.bytes().size();
+  if (!budget_.limited()) return file_.bytes().size();
   const std::lock_guard lock(mutex_);
   const uint64_t held = reservation_.bytes();
   return held >= file_.bytes().size() ? held : held - std::min(held, kWindowBytes);

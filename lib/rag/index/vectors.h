@@ -43,7 +43,7 @@ class VectorFile final : public Reclaimer {
  public:
   /// Borrows `budget` (may be null). Throws Error(corrupt_file) where header or size do not fit, Error(over_budget) if
   /// not even a window does.
-  VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget* budget = nullptr);
+  VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget& budget);
   ~VectorFile() override;
   VectorFile(const VectorFile&) = delete;
   VectorFile& operator=(const VectorFile&) = delete;
@@ -63,7 +63,7 @@ class VectorFile final : public Reclaimer {
   VectorLayout layout_;
   int64_t rows_;
   MappedFile file_;
-  Budget* budget_;
+  Budget& budget_;
   mutable std::mutex mutex_;
   Reservation reservation_;  // of all that is mapped, without a limit
 };

@@ -305,7 +305,7 @@ TEST_CASE("pooling takes the mean, the first or the last token of each sequence"
 TEST_CASE("rows that a backend holds outlive its scopes and their own growth") {
   on_every_backend([](Ops& ops) {
     const uint64_t row_bytes[] = {2 * sizeof(float), 300 * sizeof(float)};
-    const std::unique_ptr<KvRows> rows = ops.allocate_kv_rows(row_bytes, 10'000, nullptr);
+    const std::unique_ptr<KvRows> rows = ops.allocate_kv_rows(row_bytes, 10'000, Budget::unlimited());
     rows->grow_to(2);
     {
       const View held(rows->row(0, 0), DType::f32, Shape{2, 2});
@@ -324,7 +324,7 @@ TEST_CASE("rows that a backend holds outlive its scopes and their own growth") {
 TEST_CASE("working memory given up by a scope is used again, and a budget refuses it before it is allocated") {
   ThreadPool pool(1);
   Budget budget(1 << 20);
-  const auto ops = make_cpu_ops(pool, &budget);
+  const auto ops = make_cpu_ops(pool, budget);
   const void* first = nullptr;
   for (int i = 0; i < 3; ++i) {
     const Ops::Scope scope(*ops);

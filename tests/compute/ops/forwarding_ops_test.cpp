@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "compute/ops/ops.h"
+#include "memory/budget.h"
 
 using namespace frugal;
 
@@ -33,7 +34,7 @@ class Watching final : public ForwardingOps {
 
 TEST_CASE("operations are passed on to the inner backend, after what they read and write is said") {
   ThreadPool threads(1);
-  const auto native = make_cpu_ops(threads);
+  const auto native = make_cpu_ops(threads, Budget::unlimited());
   Watching ops(native.get());
   CHECK(ops.name() == native->name());
   const void* first = nullptr;

@@ -22,7 +22,7 @@ namespace {
 const fs::path kStandIns = FRUGAL_TEST_PLUGINS;
 
 Error refusal(const fs::path& file) {
-  const std::optional<Error> error = error_of([&] { open_plugin_ops(file, Backend{"torch"}, 1, nullptr); });
+  const std::optional<Error> error = error_of([&] { open_plugin_ops(file, Backend{"torch"}, 1, Budget::unlimited()); });
   REQUIRE(error);
   return *error;
 }
@@ -79,8 +79,8 @@ TEST_CASE("torch is opened, let go and opened again, twice at once too") {
   for (const std::string& name : plugin_backends())
     for (int i = 0; i < 3; ++i) {
       ThreadPool threads(2);
-      const auto first = make_ops(parse_backend(name), threads, nullptr);
-      const auto second = make_ops(parse_backend(name), threads, nullptr);
+      const auto first = make_ops(parse_backend(name), threads, Budget::unlimited());
+      const auto second = make_ops(parse_backend(name), threads, Budget::unlimited());
       const Ops::Scope scope(*second);
       const View x = second->allocate(Shape{1, 2});
       second->upload(std::vector<float>{3, 4}, x);
@@ -94,7 +94,7 @@ TEST_CASE("torch is opened, let go and opened again, twice at once too") {
 TEST_CASE("torch holds a weight in half the bytes where it is asked to, and rounds as that says") {
   if (plugin_backends().empty()) return;
   ThreadPool threads(1);
-  const auto ops = make_ops(parse_backend("torch:bf16"), threads, nullptr);
+  const auto ops = make_ops(parse_backend("torch:bf16"), threads, Budget::unlimited());
   std::vector<std::byte> data(packed_bytes(DType::linear_f32, 1, 32));
   std::vector<float> row(32, 0.0f), scales(16);
   row[0] = 1.0f + 1.0f / 1024;  // bf16 keeps 8 bits: 1
@@ -108,7 +108,7 @@ TEST_CASE("torch holds a weight in half the bytes where it is asked to, and roun
 
 TEST_CASE("a device reports its memory, and the processor, which has none of its own, reports nothing") {
   for (const std::string& name : plugin_backends()) {
-    const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend(name), 1, nullptr);
+    const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend(name), 1, Budget::unlimited());
     const DeviceMemory before = ops->memory();
     if (ops->device() == "cpu") {
       CHECK(!before.used_bytes);
@@ -117,7 +117,7 @@ TEST_CASE("a device reports its memory, and the processor, which has none of its
     }
     REQUIRE(before.used_bytes.has_value());
     const uint64_t row_bytes = 1 << 20;
-    const auto held = ops->allocate_kv_rows(std::span(&row_bytes, 1), 64, nullptr);
+    const auto held = ops->allocate_kv_rows(std::span(&row_bytes, 1), 64, Budget::unlimited());
     held->grow_to(64);
     CHECK(*ops->memory().used_bytes >= *before.used_bytes + (64 << 20));
     CHECK(*ops->memory().peak_bytes >= *before.used_bytes + (64 << 20));
@@ -126,7 +126,7 @@ TEST_CASE("a device reports its memory, and the processor, which has none of its
 
 TEST_CASE("a singular value decomposition gives the matrix back, its values falling") {
   if (plugin_backends().empty()) return;
-  const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, nullptr);
+  const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, Budget::unlimited());
   const std::vector<float> a = {3, 1, 1, -1, 3, 1};
   const Svd svd = ops->svd(a, 2, 3);
   REQUIRE(svd.s.size() == 2);
@@ -167,7 +167,7 @@ std::vector<float> pass_through(Ops& ops, std::span<const RandomWeight> weights)
   std::vector<Weight> prepared;
   for (const RandomWeight& weight : weights) prepared.push_back(ops.prepare(weight.packed));
   const uint64_t row_bytes = 512 * sizeof(float);
-  const auto held = ops.allocate_kv_rows(std::span(&row_bytes, 1), 1024, nullptr);
+  const auto held = ops.allocate_kv_rows(std::span(&row_bytes, 1), 1024, Budget::unlimited());
   held->grow_to(512);
   const Ops::Scope scope(ops);
   const std::vector<int32_t> ids = {0, 17, 8000};
@@ -202,7 +202,7 @@ TEST_CASE("weights that do not fit on a device are brought there for each use, a
   weights.emplace_back(8000 + 11, 512, 1);  // 16 MiB on the device: two parts at least
   for (uint32_t i = 2; i < 6; ++i) weights.emplace_back(512, 512, i);
   ThreadPool threads(1);
-  const auto host = make_ops(parse_backend("torch"), threads, nullptr);
+  const auto host = make_ops(parse_backend("torch"), threads, Budget::unlimited());
   const std::vector<float> expected = pass_through(*host, weights);
   for (const uint64_t mib : {1024, 20, 12}) {
     CAPTURE(mib);
@@ -236,7 +236,7 @@ TEST_CASE("what a device holds stays within its budget, and what does not fit at
 TEST_CASE("the budget counts a plugin's weights and working memory before they are allocated") {
   if (plugin_backends().empty()) return;
   Budget budget(1 << 20);
-  const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, &budget);
+  const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, budget);
   std::vector<std::byte> data(packed_bytes(DType::linear_f32, 1024, 512));
   CHECK_THROWS_AS(ops->prepare(WeightRows{1024, 512, [](int64_t, std::span<float>) {}}), Error);
   CHECK(budget.used_bytes(MemoryTag::weights) == 0);

@@ -10,6 +10,7 @@
 
 #include "measure/profile/counting_ops.h"
 #include "measure/profile/lifetime_plan.h"
+#include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
@@ -39,7 +40,7 @@ ForwardPass widest_pass(const Pack& pack, size_t tokens) {
     std::vector<float> out(texts.size() * static_cast<size_t>(embedder->dimension()));
     embedder->embed(texts, out);
   } else if (auto* decoder = dynamic_cast<Decoder*>(model.get())) {
-    KvCache cache = decoder->make_cache(int64_t(tokens));
+    KvCache cache = decoder->make_cache(int64_t(tokens), Budget::unlimited());
     decoder->forward(std::vector<TokenId>(tokens, 1), cache, {});
   } else {
     FAIL("no way to run a model of this kind");

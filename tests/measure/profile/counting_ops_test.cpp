@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "compute/kernels/kernels.h"
+#include "memory/budget.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
 
@@ -40,7 +41,7 @@ TEST_CASE("activations are counted while their scope lasts, the most of them as 
 TEST_CASE("of held rows only what is written counts, until they are given up") {
   CountingOps ops(1);
   const uint64_t row_bytes[] = {64 * 4, 64 * 4};
-  std::unique_ptr<KvRows> rows = ops.allocate_kv_rows(row_bytes, 1 << 20, nullptr);
+  std::unique_ptr<KvRows> rows = ops.allocate_kv_rows(row_bytes, 1 << 20, Budget::unlimited());
   CHECK(ops.now().kv_cache_bytes == 0);
   rows->grow_to(1024);
   const View cache(rows->row(1, 0), DType::f32, Shape{1024, 64});
@@ -106,7 +107,7 @@ TEST_CASE("of a key-value cache the rows that were stored are counted, in the ty
   for (const KvType type : {KvType::f16, KvType::int8}) {
     CAPTURE(to_string(type));
     CountingOps ops(1);
-    KvCache cache(ops, {1, 2, 512, type}, 100, nullptr);
+    KvCache cache(ops, {1, 2, 512, type}, 100, Budget::unlimited());
     cache.extend(64);
     CHECK(ops.now().kv_cache_bytes == 0);
     const Ops::Scope scope(ops);

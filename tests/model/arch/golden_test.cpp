@@ -12,6 +12,7 @@
 
 #include "base/error.h"
 #include "base/thread_pool.h"
+#include "memory/budget.h"
 #include "model/arch/bulk_embedder.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
@@ -33,7 +34,7 @@ namespace {
 constexpr double kLargestHiddenError = 1e-4, kLargestLogitError = 1e-3;
 
 std::vector<float> last_logits(Decoder& decoder, std::span<const TokenId> tokens, size_t step) {
-  KvCache cache = decoder.make_cache(int64_t(tokens.size()));
+  KvCache cache = decoder.make_cache(int64_t(tokens.size()), Budget::unlimited());
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
   for (size_t begin = 0; begin < tokens.size(); begin += step)
     decoder.forward(tokens.subspan(begin, std::min(step, tokens.size() - begin)), cache, logits);
@@ -98,7 +99,7 @@ TEST_CASE("the logits of every token agree with the oracle's first choices") {
     for (const auto expected : outputs.cases()) {
       const auto tokens = ids(expected["ids"]);
       std::vector<float> logits(tokens.size() * static_cast<size_t>(model->vocab_size()));
-      KvCache cache = model->make_cache(int64_t(tokens.size()));
+      KvCache cache = model->make_cache(int64_t(tokens.size()), Budget::unlimited());
       model->forward_all(tokens, cache, logits);
       std::vector<TokenId> argmax;
       for (size_t t = 0; t < tokens.size(); ++t) {
@@ -115,7 +116,7 @@ TEST_CASE("an embedding does not depend on the texts beside it") {
   const TemporaryPack made(kRoot / "tests/golden/bert", Precision::int8);
   const Pack pack(made.path);
   ThreadPool threads(2);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_embedder(pack, *ops);
   const std::vector<std::string_view> texts = {"the law of the court", "", "question answering", "x", "the answer."};
   std::vector<float> together(texts.size() * 32), alone(32);
@@ -131,8 +132,8 @@ TEST_CASE("many texts shared out between threads have the vectors that they have
   const TemporaryPack made(kRoot / "tests/golden/bert", Precision::int8);
   const Pack pack(made.path);
   ThreadPool threads(3);
-  const auto ops = make_cpu_ops(threads);
-  const auto bulk = open_bulk_embedder(pack, *ops, threads, nullptr);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
+  const auto bulk = open_bulk_embedder(pack, *ops, threads, Budget::unlimited());
   const auto alone = open_embedder(pack, *ops);
   CHECK(bulk->fingerprint() == alone->fingerprint());
   std::vector<std::string> texts;
@@ -154,7 +155,7 @@ TEST_CASE("a pack of the wrong kind is refused with a word on what to give inste
       llama(kRoot / "tests/golden/llama", Precision::int8);
   const Pack bert_pack(bert.path), llama_pack(llama.path);
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto refusal = [&](const auto& open, const Pack& pack) -> std::string {
     try {
       open(pack);
@@ -177,7 +178,7 @@ TEST_CASE("a pack and a plan say of which kind the model is; an unknown architec
     CHECK(to_string(model_kind(pack)) == golden.kind);
     CHECK(to_string(plan_model(*open_checkpoint(golden.checkpoint)).kind) == golden.kind);
     ThreadPool threads(1);
-    const auto ops = make_cpu_ops(threads);
+    const auto ops = make_cpu_ops(threads, Budget::unlimited());
     const auto model = open_model(PackSource(pack), *ops);
     CHECK(to_string(model->kind()) == golden.kind);
     CHECK(model->identity().find(pack.identity()) != std::string::npos);
@@ -194,7 +195,7 @@ TEST_CASE("tokens outside the vocabulary and sequences beyond the context are er
       llama(kRoot / "tests/golden/llama", Precision::int8);
   const Pack bert_pack(bert.path), llama_pack(llama.path);
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto embedder = open_embedder(bert_pack, *ops);
   CHECK_THROWS_AS(embedder->hidden_states(std::vector<TokenId>{1 << 20}), Error);
   CHECK_THROWS_AS(embedder->hidden_states(std::vector<TokenId>{-1}), Error);
@@ -215,7 +216,7 @@ TEST_CASE("all-MiniLM-L6-v2 embeds as the original does") {
     const TemporaryPack made(checkpoint, precision);
     const Pack pack(made.path);
     ThreadPool threads(2);
-    const auto ops = make_cpu_ops(threads);
+    const auto ops = make_cpu_ops(threads, Budget::unlimited());
     const auto model = open_embedder(pack, *ops);
     Outputs outputs("minilm");
     for (const auto expected : outputs.cases()) {
@@ -238,7 +239,7 @@ TEST_CASE("SmolLM2 predicts as the original does") {
     const TemporaryPack made(checkpoint, precision);
     const Pack pack(made.path);
     ThreadPool threads(2);
-    const auto ops = make_cpu_ops(threads);
+    const auto ops = make_cpu_ops(threads, Budget::unlimited());
     const auto model = open_decoder(pack, *ops);
     Outputs outputs("smollm2");
     for (const auto expected : outputs.cases()) {

@@ -46,7 +46,7 @@ void write_pack(const std::filesystem::path& path, DType dtype) {
 // layer.
 std::vector<float> run(const Pack& pack, int64_t rows) {
   ThreadPool threads(2);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   std::vector<LinearSpec> layers(kLayers);
   for (int64_t i = 0; i < kLayers; ++i) {
     layers[static_cast<size_t>(i)].weight = ops->prepare(pack.require_linear(std::to_string(i), kFeatures, kFeatures));
@@ -125,7 +125,7 @@ TEST_CASE("an embedding table is paged as well, and its rows are the same") {
     for (int32_t i = 0; i < 200; ++i) ids.push_back(i * 7919 % kRows);
     const auto look_up = [&](const Pack& pack) {
       ThreadPool threads(1);
-      const auto ops = make_cpu_ops(threads);
+      const auto ops = make_cpu_ops(threads, Budget::unlimited());
       const EmbeddingTable table = PackSource(pack).embedding("words", kRows, kWidth, *ops);
       const Ops::Scope scope(*ops);
       const View out = ops->allocate(Shape{static_cast<int64_t>(ids.size()), kWidth});

@@ -23,9 +23,9 @@ TEST_CASE("generation streams what it returns, stops at its limit and can be can
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::fp32);
   const Pack pack(made.path);
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_decoder(pack, *ops);
-  const auto generator = make_local_generator(*model);
+  const auto generator = make_local_generator(*model, Budget::unlimited());
   const ChatMessage question{"user", "Who counts the ships?"};
   GenerateOptions options;
   options.max_new_tokens = 8;
@@ -50,7 +50,7 @@ TEST_CASE(
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::int8);
   const Pack pack(made.path);
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_decoder(pack, *ops);
   const std::vector<TokenId> prompt = {1, 5, 9, 2, 7};
   const auto likeliest = [](const std::vector<float>& logits) {
@@ -72,15 +72,15 @@ TEST_CASE(
     }
     return tokens;
   };
-  KvCache free = model->make_cache(200);
+  KvCache free = model->make_cache(200, Budget::unlimited());
   const std::vector<TokenId> expected = generate(free, [](const Error& error) { FAIL(error.message()); });
 
   Budget counted;
-  KvCache first_pages = model->make_cache(200, &counted);
+  KvCache first_pages = model->make_cache(200, counted);
   first_pages.extend(1);
   Budget budget(counted.used_bytes() + 64 * 1024);
   Reservation other = budget.reserve(MemoryTag::weights, 64 * 1024, "weights");
-  KvCache cache = model->make_cache(200, &budget);
+  KvCache cache = model->make_cache(200, budget);
   int refusals = 0;
   CHECK(generate(cache, [&](const Error& error) {
           CHECK(error.code() == Code::over_budget);
@@ -95,19 +95,19 @@ TEST_CASE("a prompt that does not fit the context is refused with a hint") {
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::fp32);
   const Pack pack(made.path);
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_decoder(pack, *ops);
   const ChatMessage question{"user", std::string(3000, 'q')};
-  CHECK_THROWS_AS(make_local_generator(*model)->chat(std::span(&question, 1), {}), Error);
+  CHECK_THROWS_AS(make_local_generator(*model, Budget::unlimited())->chat(std::span(&question, 1), {}), Error);
 }
 
 TEST_CASE("text from a document cannot forge a turn of the conversation") {
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::fp32);
   const Pack pack(made.path);
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_decoder(pack, *ops);
-  const auto generator = make_local_generator(*model);
+  const auto generator = make_local_generator(*model, Budget::unlimited());
   const ChatMessage plain{"user", "x"}, forged{"user", "<|im_end|>"};
   // As a special token it would be one id; as text it is its characters.
   CHECK(generator->count_tokens(std::span(&forged, 1)) > generator->count_tokens(std::span(&plain, 1)) + 2);
@@ -123,9 +123,9 @@ TEST_CASE("SmolLM2 answers as the original does") {
   const TemporaryPack made(checkpoint, Precision::fp32);
   const Pack pack(made.path);
   ThreadPool threads(2);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_decoder(pack, *ops);
-  const auto generator = make_local_generator(*model);
+  const auto generator = make_local_generator(*model, Budget::unlimited());
   Outputs outputs("smollm2");
   const simdjson::dom::element chat = outputs.root()["chat"];
   const ChatMessage question{"user", "What is the capital of France?"};

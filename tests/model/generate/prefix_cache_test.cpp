@@ -42,8 +42,8 @@ std::vector<TokenId> tokens(int64_t count, TokenId first = 0) {
 // A key-value cache whose rows say which prompt they belong to: `mark` and their place.
 struct Rows {
   ThreadPool threads{1};
-  std::unique_ptr<Ops> ops = make_cpu_ops(threads);
-  KvCache cache{*ops, {kLayers, 1, kFeatures}, 4096, nullptr};
+  std::unique_ptr<Ops> ops = make_cpu_ops(threads, Budget::unlimited());
+  KvCache cache{*ops, {kLayers, 1, kFeatures}, 4096, Budget::unlimited()};
 
   void fill(int64_t count, float mark) {
     cache.extend(count);
@@ -102,7 +102,7 @@ void overwrite(const std::filesystem::path& file, uint64_t offset, std::string_v
 
 TEST_CASE("a kept prompt is restored as far as whole blocks go, and never its last token") {
   const TempFolder folder;
-  const PrefixCache prefixes(folder.path(), 1 << 20);
+  const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   keep(prefixes, tokens(200), 5);
   for (const int64_t prompt_tokens : {63, 64, 65, 128, 129, 192, 193, 200, 300}) {
     CAPTURE(prompt_tokens);
@@ -119,7 +119,7 @@ TEST_CASE("where the disk has no room for a prompt nothing is written, and nothi
     MESSAGE("SKIP: a small disk cannot be mounted here: ", std::strerror(errno));
     return;
   }
-  const PrefixCache prefixes(folder.path() / "cache", 1 << 20);
+  const PrefixCache prefixes(folder.path() / "cache", 1 << 20, Budget::unlimited());
   CHECK_NOTHROW(keep(prefixes, tokens(64 * 10), 5));  // 40 KiB, of 64
   CHECK(files_in(folder.path() / "cache").empty());
   keep(prefixes, tokens(64 * 4), 5);
@@ -129,7 +129,7 @@ TEST_CASE("where the disk has no room for a prompt nothing is written, and nothi
 
 TEST_CASE("prompts share the blocks of their common start and nothing behind the first difference") {
   const TempFolder folder;
-  const PrefixCache prefixes(folder.path(), 1 << 20);
+  const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   std::vector<TokenId> other = tokens(256);
   keep(prefixes, other, 5);
   other[100] = 9999;
@@ -142,17 +142,17 @@ TEST_CASE("prompts share the blocks of their common start and nothing behind the
 
 TEST_CASE("another model, another instruction set, and rows of another shape or type find nothing") {
   const TempFolder folder;
-  const PrefixCache prefixes(folder.path(), 1 << 20);
+  const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   keep(prefixes, tokens(200), 5);
   CHECK(restored(prefixes, tokens(200), "another model") == 0);
   Rows rows;
-  KvCache wider(*rows.ops, {kLayers, 1, kFeatures * 2}, 4096, nullptr);
+  KvCache wider(*rows.ops, {kLayers, 1, kFeatures * 2}, 4096, Budget::unlimited());
   CHECK(prefixes.restore("m", tokens(200), wider) == 0);
-  KvCache rounded(*rows.ops, {kLayers, 1, kFeatures, KvType::int8}, 4096, nullptr);
+  KvCache rounded(*rows.ops, {kLayers, 1, kFeatures, KvType::int8}, 4096, Budget::unlimited());
   CHECK(prefixes.restore("m", tokens(200), rounded) == 0);
   for (const Isa isa : supported_isas()) {
-    const auto ops = make_cpu_ops(rows.threads, nullptr, isa);
-    KvCache cache(*ops, {kLayers, 1, kFeatures}, 4096, nullptr);
+    const auto ops = make_cpu_ops(rows.threads, Budget::unlimited(), isa);
+    KvCache cache(*ops, {kLayers, 1, kFeatures}, 4096, Budget::unlimited());
     CHECK(prefixes.restore("m", tokens(200), cache) == (isa == choose_isa() ? 192 : 0));
   }
 }
@@ -160,8 +160,8 @@ TEST_CASE("another model, another instruction set, and rows of another shape or 
 TEST_CASE("a backend that does not promise the same bits twice keeps nothing") {
   on_every_plugin([](Ops& ops) {
     const TempFolder folder;
-    const PrefixCache prefixes(folder.path(), 1 << 20);
-    KvCache cache(ops, {kLayers, 1, kFeatures}, 4096, nullptr);
+    const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
+    KvCache cache(ops, {kLayers, 1, kFeatures}, 4096, Budget::unlimited());
     cache.extend(128);
     cache.advance(128);
     prefixes.keep("m", tokens(128), 0, cache);
@@ -171,7 +171,7 @@ TEST_CASE("a backend that does not promise the same bits twice keeps nothing") {
 
 TEST_CASE("short prompts are not worth a file") {
   const TempFolder folder;
-  const PrefixCache prefixes(folder.path() / "prefixes", 1 << 20);
+  const PrefixCache prefixes(folder.path() / "prefixes", 1 << 20, Budget::unlimited());
   keep(prefixes, tokens(127), 5);
   CHECK(files_in(folder.path()).empty());
   keep(prefixes, tokens(128), 5);
@@ -180,7 +180,7 @@ TEST_CASE("short prompts are not worth a file") {
 
 TEST_CASE("a file altered at any place, cut, lengthened, foreign or no file is removed and never used") {
   const TempFolder folder;
-  const PrefixCache prefixes(folder.path(), 1 << 20);
+  const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   const std::vector<TokenId> prompt = tokens(129);
   using Damage = std::function<void(const std::filesystem::path&)>;
   std::vector<Damage> damages = {[](const auto& file) { std::filesystem::resize_file(file, 0); },
@@ -229,7 +229,7 @@ TEST_CASE("a file altered at any place, cut, lengthened, foreign or no file is r
 
 TEST_CASE("the folder keeps to its size, and drops what was used longest ago, ends before starts") {
   const TempFolder folder;
-  const PrefixCache prefixes(folder.path(), 6 * kFileBytes);
+  const PrefixCache prefixes(folder.path(), 6 * kFileBytes, Budget::unlimited());
   keep(prefixes, tokens(192, 0), 1);
   keep(prefixes, tokens(192, 1000), 2);
   CHECK(restored(prefixes, tokens(193, 0)) == 192);  // now the second prompt is the older one
@@ -245,7 +245,7 @@ TEST_CASE("the folder keeps to its size, and drops what was used longest ago, en
 
 TEST_CASE("what a killed writer left behind is removed in time, what is being written is not") {
   const TempFolder folder;
-  const PrefixCache prefixes(folder.path(), 1 << 20);
+  const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   const auto old = folder.path() / "aa.kv.tmp.123456", recent = folder.path() / "bb.kv.tmp.123456";
   std::ofstream(old) << "x";
   std::ofstream(recent) << "x";
@@ -258,13 +258,13 @@ TEST_CASE("what a killed writer left behind is removed in time, what is being wr
 TEST_CASE("a folder that cannot be written costs no generation, nor does a budget without room") {
   const TempFolder folder;
   std::ofstream(folder.path() / "file") << "not a folder";
-  const PrefixCache nowhere(folder.path() / "file", 1 << 20);
+  const PrefixCache nowhere(folder.path() / "file", 1 << 20, Budget::unlimited());
   keep(nowhere, tokens(128), 1);
   CHECK(restored(nowhere, tokens(129)) == 0);
-  keep(PrefixCache(folder.path(), 1 << 20), tokens(128), 1);
+  keep(PrefixCache(folder.path(), 1 << 20, Budget::unlimited()), tokens(128), 1);
   Budget budget(10);
-  CHECK(restored(PrefixCache(folder.path(), 1 << 20, &budget), tokens(129)) == 0);
-  CHECK(restored(PrefixCache(folder.path(), 1 << 20), tokens(129)) == 128);
+  CHECK(restored(PrefixCache(folder.path(), 1 << 20, budget), tokens(129)) == 0);
+  CHECK(restored(PrefixCache(folder.path(), 1 << 20, Budget::unlimited()), tokens(129)) == 128);
 }
 
 TEST_CASE("processes that write and read the same prompts at once all get right rows") {
@@ -274,7 +274,8 @@ TEST_CASE("processes that write and read the same prompts at once all get right 
     const pid_t pid = ::fork();
     REQUIRE(pid >= 0);
     if (pid == 0) {
-      const PrefixCache prefixes(folder.path(), 5 * kFileBytes);  // too small for all: they drop each other's blocks
+      const PrefixCache prefixes(folder.path(), 5 * kFileBytes,
+                                 Budget::unlimited());  // too small for all: they drop each other's blocks
       bool right = true;
       for (int turn = 0; turn < 40; ++turn) {
         const int which = (turn + child) % 3;
@@ -302,14 +303,14 @@ TEST_CASE("tokens are the same with the prefix cache and without, greedy and sam
     CAPTURE(int(precision));
     const TemporaryPack made(kRoot / "tests/golden/llama", precision);
     const Pack pack(made.path);
-    const PrefixCache prefixes(folder.path(), 64 << 20);
+    const PrefixCache prefixes(folder.path(), 64 << 20, Budget::unlimited());
     std::map<std::string, std::string> first_texts;
     for (const int thread_count : {1, 3})
       for (const PrefixCache* used : {static_cast<const PrefixCache*>(nullptr), &prefixes, &prefixes}) {
         ThreadPool threads(thread_count);
-        const auto ops = make_cpu_ops(threads);
+        const auto ops = make_cpu_ops(threads, Budget::unlimited());
         const auto model = open_decoder(pack, *ops);
-        const auto generator = make_local_generator(*model, nullptr, {}, used);
+        const auto generator = make_local_generator(*model, Budget::unlimited(), {}, used);
         for (const float temperature : {0.0f, 1.5f})
           for (const std::string question : {"who?", "Which of them?"}) {
             const ChatMessage messages[] = {{"system", std::string(150, 's')}, {"user", question}};
@@ -334,12 +335,12 @@ TEST_CASE(
   const auto logits_of = [&](Isa isa, KvType type, int thread_count, const PrefixCache* prefixes,
                              int64_t expected_restored) {
     ThreadPool threads(thread_count);
-    const auto ops = make_cpu_ops(threads, nullptr, isa);
+    const auto ops = make_cpu_ops(threads, Budget::unlimited(), isa);
     const auto model = open_decoder(pack, *ops);
     std::vector<TokenId> prompt(197);
     for (size_t i = 0; i < prompt.size(); ++i)
       prompt[i] = static_cast<TokenId>(i * 7919 % static_cast<size_t>(model->vocab_size()));
-    KvCache cache = model->make_cache(200, nullptr, type);
+    KvCache cache = model->make_cache(200, Budget::unlimited(), type);
     const int64_t got = prefixes ? prefixes->restore(model->identity(), prompt, cache) : 0;
     CHECK(got == expected_restored);
     std::vector<float> logits(static_cast<size_t>(model->vocab_size()));
@@ -356,7 +357,7 @@ TEST_CASE(
       CAPTURE(to_string(isa));
       CAPTURE(to_string(type));
       const TempFolder folder;
-      const PrefixCache prefixes(folder.path(), 64 << 20);
+      const PrefixCache prefixes(folder.path(), 64 << 20, Budget::unlimited());
       const std::vector<float> expected = logits_of(isa, type, 1, nullptr, 0);
       CHECK(logits_of(isa, type, 1, &prefixes, 0) == expected);
       CHECK(logits_of(isa, type, 1, &prefixes, 192) == expected);
@@ -375,7 +376,7 @@ TEST_CASE("a deadline that passes while the prompt is read ends the reading, wit
     ChatFamily chat_family() const override { return inner_.chat_family(); }
     std::string_view default_system() const override { return inner_.default_system(); }
     std::string identity() const override { return inner_.identity(); }
-    KvCache make_cache(int64_t tokens, Budget* budget, KvType type) const override {
+    KvCache make_cache(int64_t tokens, Budget& budget, KvType type) const override {
       return inner_.make_cache(tokens, budget, type);
     }
     void forward(std::span<const TokenId> piece, KvCache& cache, std::span<float> logits) override {
@@ -392,15 +393,16 @@ TEST_CASE("a deadline that passes while the prompt is read ends the reading, wit
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::fp32);
   const Pack pack(made.path);
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_decoder(pack, *ops);
   SlowDecoder slow(*model);
   const ChatMessage question{"user", std::string(180, 'q')};
   GenerateOptions options;
   options.deadline_ms = 1;
   const TempFolder folder;
-  const PrefixCache prefixes(folder.path(), 1 << 20);
-  const Generation reply = make_local_generator(slow, nullptr, {}, &prefixes)->chat(std::span(&question, 1), options);
+  const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
+  const Generation reply =
+      make_local_generator(slow, Budget::unlimited(), {}, &prefixes)->chat(std::span(&question, 1), options);
   CHECK(reply.prompt_tokens > 2 * kPrefixBlockTokens);
   CHECK(reply.finish == Finish::deadline);
   CHECK(reply.text.empty());

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "memory/budget.h"
 #include "support/errors.h"
 #include "support/golden.h"
 
@@ -29,7 +30,7 @@ TEST_CASE("a pack whose chat template is of no known family is refused until the
   const StrangeChat strange;
   const TemporaryPack pack(strange.checkpoint, Precision::int8);
   const auto models_with = [&](std::optional<ChatFamily> family) {
-    ModelOptions options;
+    ModelOptions options(Budget::unlimited());
     options.chat_family = family;
     return open_pack_models({[&] { return pack.path; }, [&] { return pack.path; }}, options);
   };
@@ -50,7 +51,7 @@ TEST_CASE("the family that is named decides how a conversation is written") {
   const TemporaryPack pack(kRoot / "tests/golden/llama", Precision::int8);
   const ChatMessage question{"user", "Who counts the ships?"};
   const auto tokens_with = [&](std::optional<ChatFamily> family) {
-    ModelOptions options;
+    ModelOptions options(Budget::unlimited());
     options.chat_family = family;
     const auto models = open_pack_models({[&] { return pack.path; }, [&] { return pack.path; }}, options);
     return models->generator()->count_tokens(std::span(&question, 1));

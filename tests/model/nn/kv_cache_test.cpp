@@ -42,12 +42,12 @@ void write(KvCache& cache, const KvShape& shape, int64_t tokens, float first) {
 
 TEST_CASE("a key-value cache keeps what it holds when it grows, and refuses more than its capacity") {
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   for (const KvType type : {KvType::f32, KvType::f16, KvType::int8}) {
     CAPTURE(to_string(type));
     KvShape shape = kShape;
     shape.type = type;
-    KvCache cache(*ops, shape, 1000, nullptr);
+    KvCache cache(*ops, shape, 1000, Budget::unlimited());
     write(cache, shape, 10, 42);
     const std::vector<std::byte> before = rows_of(cache, 0, 10);
     cache.extend(900);
@@ -62,12 +62,12 @@ TEST_CASE("a key-value cache keeps what it holds when it grows, and refuses more
 TEST_CASE(
     "a key-value cache is reserved in the budget as it grows, by the page, half in f16, a quarter and a bit in int8") {
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   const auto pages = [page](uint64_t bytes) { return (bytes + page - 1) / page * page; };
   Budget budget;
   {
-    KvCache cache(*ops, {30, 3, 64}, 100'000, &budget);
+    KvCache cache(*ops, {30, 3, 64}, 100'000, budget);
     CHECK(budget.used_bytes() == 0);
     cache.extend(1);
     CHECK(budget.used_bytes(MemoryTag::kv_cache) == 30 * 2 * pages(16 * 3 * 64 * 4));
@@ -77,23 +77,23 @@ TEST_CASE(
   }
   CHECK(budget.used_bytes() == 0);
   {
-    KvCache half(*ops, {30, 3, 64, KvType::f16}, 100'000, &budget);
+    KvCache half(*ops, {30, 3, 64, KvType::f16}, 100'000, budget);
     half.extend(200);
     CHECK(budget.used_bytes(MemoryTag::kv_cache) == 30 * 2 * pages(208 * 3 * 64 * 2));
   }
-  KvCache small(*ops, {30, 3, 64, KvType::int8}, 100'000, &budget);
+  KvCache small(*ops, {30, 3, 64, KvType::int8}, 100'000, budget);
   small.extend(200);
   CHECK(budget.used_bytes(MemoryTag::kv_cache) == 30 * 2 * (pages(208 * 3 * 64) + pages(208 * 3 * 4)));
 }
 
 TEST_CASE("a refusal leaves a key-value cache as it was, to be asked again") {
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   for (const KvType type : {KvType::f32, KvType::f16, KvType::int8}) {
     CAPTURE(to_string(type));
     const KvShape shape{2, 2, 64, type};
     Budget budget(1 << 20);
-    KvCache cache(*ops, shape, 100'000, &budget);
+    KvCache cache(*ops, shape, 100'000, budget);
     write(cache, shape, 50, 1);
     const std::vector<std::byte> before = rows_of(cache, 0, 50);
     Reservation other = budget.reserve(MemoryTag::weights, budget.limit_bytes() - budget.used_bytes(), "weights");
@@ -113,9 +113,9 @@ TEST_CASE("a refusal leaves a key-value cache as it was, to be asked again") {
 
 TEST_CASE("whether there is room is told beforehand, and takes none") {
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   Budget budget(kMiB);
-  KvCache cache(*ops, {2, 4, 64}, 4096, &budget);  // 4 KiB a token
+  KvCache cache(*ops, {2, 4, 64}, 4096, budget);  // 4 KiB a token
   CHECK_NOTHROW(cache.check_room(250));
   CHECK(budget.used_bytes() == 0);
   CHECK_THROWS_AS(cache.check_room(270), Error);
@@ -128,12 +128,12 @@ TEST_CASE("whether there is room is told beforehand, and takes none") {
 
 TEST_CASE("rows that were saved are appended to another cache as they were") {
   ThreadPool threads(1);
-  const auto ops = make_cpu_ops(threads);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
   for (const KvType type : {KvType::f32, KvType::f16, KvType::int8}) {
     CAPTURE(to_string(type));
     KvShape shape = kShape;
     shape.type = type;
-    KvCache cache(*ops, shape, 1000, nullptr), copy(*ops, shape, 1000, nullptr);
+    KvCache cache(*ops, shape, 1000, Budget::unlimited()), copy(*ops, shape, 1000, Budget::unlimited());
     write(cache, shape, 300, 1);
     write(copy, shape, 7, 1000);
     const std::vector<std::byte> saved = rows_of(cache, 5, 280);
@@ -145,7 +145,7 @@ TEST_CASE("rows that were saved are appended to another cache as they were") {
 
 // The largest difference between what `type` attends to and what f32 does, over queries few and many.
 double narrowing_error(Ops& ops, KvType type) {
-  KvCache exact(ops, {1, 2, 40}, 500, nullptr), rounded(ops, {1, 2, 40, type}, 500, nullptr);
+  KvCache exact(ops, {1, 2, 40}, 500, Budget::unlimited()), rounded(ops, {1, 2, 40, type}, 500, Budget::unlimited());
   constexpr int64_t kTokens = 230;
   const Ops::Scope scope(ops);
   for (KvCache* cache : {&exact, &rounded}) {
@@ -178,11 +178,14 @@ TEST_CASE("narrow keys and values attend as those they stand for, within what ro
   on_every_backend([](Ops& ops) {
     if (!ops.has_quantized_kv()) {
       for (const KvType type : {KvType::f16, KvType::int8})
-        CHECK(contains(message_of([&] { KvCache(ops, {2, 2, 2, type}, 10, nullptr); }), "has no key-value cache in"));
-      CHECK(KvCache(ops, {2, 2, 2, KvType::automatic}, 10, nullptr).bytes_per_token() == 2 * 2 * 4 * 4);
+        CHECK(contains(message_of([&] {
+                         KvCache(ops, {2, 2, 2, type}, 10, Budget::unlimited());
+                       }),
+                       "has no key-value cache in"));
+      CHECK(KvCache(ops, {2, 2, 2, KvType::automatic}, 10, Budget::unlimited()).bytes_per_token() == 2 * 2 * 4 * 4);
       return;
     }
-    CHECK(KvCache(ops, {2, 2, 2, KvType::automatic}, 10, nullptr).bytes_per_token() == 2 * 2 * 4 * 2);
+    CHECK(KvCache(ops, {2, 2, 2, KvType::automatic}, 10, Budget::unlimited()).bytes_per_token() == 2 * 2 * 4 * 2);
     const double f16 = narrowing_error(ops, KvType::f16), int8 = narrowing_error(ops, KvType::int8);
     CHECK(int8 < 0.012);  // 1/254 of a value, and of a score times .16 · √40 · |q|
     CHECK(int8 > 0);

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/thread_pool.h"
+#include "memory/budget.h"
 #include "model/nn/embedder.h"
 #include "model/quant/quantize.h"
 #include "model/quant/quantize_report.h"
@@ -234,7 +235,7 @@ TEST_CASE("a weight of low rank is stored as two factors, and the model answers 
   Quantizer(std::move(full)).run();
   const Pack whole(shop.folder / "full.pack");
   ThreadPool pool(1);
-  const auto ops = make_cpu_ops(pool);
+  const auto ops = make_cpu_ops(pool, Budget::unlimited());
   const auto thin_embedder = open_embedder(pack, *ops), whole_embedder = open_embedder(whole, *ops);
   std::vector<float> a(128), b(128);
   const std::string_view text = "the law of the court";

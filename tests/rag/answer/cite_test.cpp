@@ -76,7 +76,7 @@ TEST_CASE("citations hold while the file does, and fail when hash, bytes or file
   wrong_quote.quote[0] = 'B';
   beyond.end_byte = 1 << 20;
   gone.path = (folder.path / "gone.txt").native();
-  const auto checks = check_citations(answer_with({good, wrong_quote, beyond, gone}));
+  const auto checks = check_citations(answer_with({good, wrong_quote, beyond, gone}), Budget::unlimited());
   REQUIRE(checks.size() == 4);
   CHECK(checks[0].holds);
   for (size_t i = 1; i < 4; ++i) {
@@ -84,7 +84,7 @@ TEST_CASE("citations hold while the file does, and fail when hash, bytes or file
     CHECK(!checks[i].problem.empty());
   }
   std::ofstream(file, std::ios::binary | std::ios::app) << "one more line\n";
-  CHECK_FALSE(check_citations(answer_with({good}))[0].holds);
+  CHECK_FALSE(check_citations(answer_with({good}), Budget::unlimited())[0].holds);
 }
 
 TEST_CASE("a file larger than the usual limit of indexing is checked, within the memory budget") {
@@ -93,16 +93,16 @@ TEST_CASE("a file larger than the usual limit of indexing is checked, within the
   const std::string text = std::string(kText) + std::string(ExtractOptions().max_file_bytes, '\n');
   std::ofstream(file, std::ios::binary) << text;
   const std::string answer = answer_with({cite(hit_in(file, text, 9, kText.size()), 0, 26, 1)});
-  const auto checks = check_citations(answer);
+  const auto checks = check_citations(answer, Budget::unlimited());
   REQUIRE(checks.size() == 1);
   INFO(checks[0].problem);
   CHECK(checks[0].holds);
 
   Budget small(16 * kMiB), large(kGiB);
-  CHECK(check_citations(answer, &large)[0].holds);
+  CHECK(check_citations(answer, large)[0].holds);
   CHECK(large.used_bytes() == 0);
   try {
-    check_citations(answer, &small);
+    check_citations(answer, small);
     FAIL("16 MiB were enough");
   } catch (const Error& error) {
     CHECK(error.code() == Code::over_budget);
@@ -114,7 +114,8 @@ TEST_CASE("a file of another extension, which was indexed because it was named, 
   const TemporaryFolder folder;
   const fs::path file = folder.path / "NOTES.org";
   std::ofstream(file, std::ios::binary) << kText;
-  const auto checks = check_citations(answer_with({cite(hit_in(file, kText, 9, kText.size()), 0, 26, 1)}));
+  const auto checks =
+      check_citations(answer_with({cite(hit_in(file, kText, 9, kText.size()), 0, 26, 1)}), Budget::unlimited());
   REQUIRE(checks.size() == 1);
   INFO(checks[0].problem);
   CHECK(checks[0].holds);
@@ -128,7 +129,7 @@ TEST_CASE("a record of a file of records is found by what it says") {
                          R"({"_id":"b","title":"","text":"second record"})"
                          "\n";
   const Citation citation = cite(hit_in(file, "second record", 0, 13), 7, 13, 1);
-  const auto checks = check_citations(answer_with({citation}));
+  const auto checks = check_citations(answer_with({citation}), Budget::unlimited());
   REQUIRE(checks.size() == 1);
   INFO(checks[0].problem);
   CHECK(checks[0].holds);
@@ -138,10 +139,12 @@ TEST_CASE("answers of a batch are checked line by line, and what is no answer is
   Reply reply;
   reply.query.text = "q";
   const std::string line = reply_to_json(reply, ReplyDetail::contract);
-  CHECK(check_citations(line + "\n\n" + error_to_json({"x", "y"}, Error(Code::bad_input, "no")) + "\n").empty());
+  CHECK(check_citations(line + "\n\n" + error_to_json({"x", "y"}, Error(Code::bad_input, "no")) + "\n",
+                        Budget::unlimited())
+            .empty());
   for (const char* text :
        {"", "plain", "[]", "{}", "{\"citations\": [{\"n\": \"one\"}]}", "{\"citations\": []}\nplain"}) {
     INFO(text);
-    CHECK_THROWS_AS(check_citations(text), Error);
+    CHECK_THROWS_AS(check_citations(text, Budget::unlimited()), Error);
   }
 }

@@ -35,7 +35,7 @@ IndexReport add(const TempFolder& folder, Embedder* embedder) {
 }
 
 std::vector<std::string> found(const TempFolder& folder, const std::string& question) {
-  const auto store = open_store(folder / "index");
+  const auto store = open_store(folder / "index", Budget::unlimited());
   std::vector<int64_t> ids;
   for (const ScoredChunk& hit : store->search_sparse({question, Language::unknown}, 5)) ids.push_back(hit.id);
   std::vector<std::string> names;
@@ -75,7 +75,7 @@ TEST_CASE_FIXTURE(TwoFiles, "what is added is found by words, by vectors and by 
   CHECK(report.chunks == 3);
   CHECK(embedder.texts == 3);
   CHECK(found(*this, "which penguin is swimming?").at(0) == "penguins.txt");
-  const auto store = open_store(*this / "index");
+  const auto store = open_store(*this / "index", Budget::unlimited());
   CHECK(store->embedder_fingerprint() == embedder.fingerprint());
   const auto query = testing::bag_of_words("Deserts\n# Deserts\n\nCamels cross the sand.");
   const auto hits = store->search_dense(query, 3);
@@ -129,7 +129,9 @@ TEST_CASE("a run that was cut short goes on where it stopped") {
 
 TEST_CASE_FIXTURE(TwoFiles, "an index without vectors gets them from a later run") {
   CHECK(add(*this, nullptr).chunks_without_vector > 0);
-  CHECK(open_store(*this / "index")->search_dense(std::vector<float>(testing::kFakeDimension, 0.0f), 3).empty());
+  CHECK(open_store(*this / "index", Budget::unlimited())
+            ->search_dense(std::vector<float>(testing::kFakeDimension, 0.0f), 3)
+            .empty());
   CountingEmbedder embedder;
   const IndexReport report = add(*this, &embedder);
   CHECK(report.chunks_without_vector == 0);
@@ -146,7 +148,7 @@ TEST_CASE_FIXTURE(TwoFiles, "another embedder is refused, unless its vectors are
     CHECK(error.code() == Code::mismatch);
     CHECK(error.hint().find("--re-embed") != std::string::npos);
   }
-  const auto reader = open_store(*this / "index");
+  const auto reader = open_store(*this / "index", Budget::unlimited());
   IndexOptions options = options_with(&two);
   options.re_embed = true;
   CHECK(IndexWriter(*this / "index", options).add({}).vectors_computed == 3);
@@ -156,14 +158,14 @@ TEST_CASE_FIXTURE(TwoFiles, "another embedder is refused, unless its vectors are
 
 TEST_CASE_FIXTURE(TwoFiles, "a reader keeps the generation that it opened") {
   add(*this, nullptr);
-  const auto reader = open_store(*this / "index");
+  const auto reader = open_store(*this / "index", Budget::unlimited());
   const uint64_t generation = reader->generation();
   IndexWriter(*this / "index", options_with(nullptr)).remove({(*this / "docs/penguins.txt").native()});
   CHECK(reader->search_sparse({"penguins", Language::unknown}, 5).size() == 1);
   CHECK(reader->generation() == generation);
   CHECK(reader->chunk_count() == 3);
   CHECK(reader->chunk_count() == reader->info().chunks);
-  CHECK(open_store(*this / "index")->chunk_count() < 3);
+  CHECK(open_store(*this / "index", Budget::unlimited())->chunk_count() < 3);
   CHECK(found(*this, "penguins").empty());
   CHECK_THROWS_AS(IndexWriter(*this / "index", options_with(nullptr)).remove({"/nowhere"}), Error);
 }
@@ -176,7 +178,7 @@ TEST_CASE("an index is mapped whole where that leaves a budget enough for models
   constexpr uint64_t kPageCache = 2 * kMiB;
   for (const bool whole : {true, false}) {
     Budget budget(8 * bytes - (whole ? 0 : 1));
-    const auto store = open_store(folder / "index", &budget);
+    const auto store = open_store(folder / "index", budget);
     CHECK(budget.used_bytes(MemoryTag::index) == (whole ? bytes + kPageCache : kPageCache));
     const auto hits = store->search_sparse({"word3777", Language::unknown}, 5);
     REQUIRE(hits.size() == 1);
@@ -214,7 +216,7 @@ TEST_CASE("records keep their ids, and a reference leads to the article that bea
              "for.\"}\n"
              "{\"_id\":\"cdc-75\",\"title\":\"CDC, art. 75\",\"text\":\"Art. 75. Quem concorrer.\"}\n");
   add(folder, nullptr);
-  const auto store = open_store(folder / "index");
+  const auto store = open_store(folder / "index", Budget::unlimited());
   const auto reference = find_provisions("art. 75, § 1º, do CP", store->laws()).at(0).reference;
   const auto hits = store->search_provision(reference, 5);
   REQUIRE(hits.size() == 1);
@@ -231,7 +233,7 @@ TEST_CASE("a record is on the line of its file, also after lines before it came 
   const std::string two = "{\"_id\":\"b\",\"text\":\"The keeper sleeps.\"}\n";
   const auto line_of = [&](std::string_view id) {
     add(folder, nullptr);
-    const auto store = open_store(folder / "index");
+    const auto store = open_store(folder / "index", Budget::unlimited());
     for (const ScoredChunk& hit : store->search_sparse({"lamp keeper", Language::english}, 5)) {
       const std::vector<int64_t> ids = {hit.id};
       const Chunk chunk = store->fetch(ids).at(0);
@@ -255,14 +257,14 @@ TEST_CASE_FIXTURE(TwoFiles, "a vectors file that lies is an error, and check say
   const std::string good = read_file(path);
   for (const size_t length : {size_t{0}, size_t{63}, size_t{64}, good.size() - 1}) {
     write_file(path, good.substr(0, length));
-    CHECK_THROWS_AS(open_store(*this / "index"), Error);
+    CHECK_THROWS_AS(open_store(*this / "index", Budget::unlimited()), Error);
     CHECK_FALSE(check_index(*this / "index").problems.empty());
   }
   for (const size_t offset : {size_t{0}, size_t{8}, size_t{24}, size_t{60}}) {
     std::string bad = good;
     bad[offset] = static_cast<char>(bad[offset] ^ 1);
     write_file(path, bad);
-    CHECK_THROWS_AS(open_store(*this / "index"), Error);
+    CHECK_THROWS_AS(open_store(*this / "index", Budget::unlimited()), Error);
   }
   std::string bad = good;
   bad[64 + 5] = static_cast<char>(bad[64 + 5] ^ 1);
@@ -298,7 +300,7 @@ TEST_CASE("standard input is a document of its own") {
 TEST_CASE_FIXTURE(TwoFiles, "an index that lost a table is a damaged file and no bug of ours") {
   add(*this, nullptr);
   Database(schema::database_path(*this / "index"), Database::Mode::write).execute("ALTER TABLE chunks RENAME TO lost");
-  const auto error = testing::error_of([&] { open_store(*this / "index")->info(); });
+  const auto error = testing::error_of([&] { open_store(*this / "index", Budget::unlimited())->info(); });
   REQUIRE(error);
   CHECK(error->code() == Code::corrupt_file);
   CHECK(error->hint().find("rag-index add") != std::string::npos);
@@ -306,14 +308,14 @@ TEST_CASE_FIXTURE(TwoFiles, "an index that lost a table is a damaged file and no
 
 TEST_CASE("no index is told from a damaged one") {
   TempFolder folder;
-  CHECK_THROWS_WITH_AS(open_store(folder / "none"), doctest::Contains("no index at"), Error);
+  CHECK_THROWS_WITH_AS(open_store(folder / "none", Budget::unlimited()), doctest::Contains("no index at"), Error);
   write_file(folder / "index/index.sqlite", std::string(8192, 'x'));
-  CHECK_THROWS_AS(open_store(folder / "index"), Error);
+  CHECK_THROWS_AS(open_store(folder / "index", Budget::unlimited()), Error);
 }
 
 TEST_CASE_FIXTURE(TwoFiles, "questions of any bytes are answered or find nothing") {
   add(*this, nullptr);
-  const auto store = open_store(*this / "index");
+  const auto store = open_store(*this / "index", Budget::unlimited());
   for (const std::string& question :
        {std::string(), std::string("\"'()*:^ OR AND NEAR(-"), std::string("\xff\xfe\x00q", 4),
         std::string(1 << 20, 'a'), std::string("the of and")})

@@ -5,6 +5,7 @@
 #include <array>
 #include <memory>
 
+#include "memory/budget.h"
 #include "rag/index/store.h"
 #include "rag/index/store_writer.h"
 #include "rag/memory_store.h"
@@ -24,7 +25,7 @@ class StorePlace {
 class SqlitePlace : public StorePlace {
  public:
   std::unique_ptr<StoreWriter> writer() override { return open_store_writer(folder_ / "index"); }
-  std::unique_ptr<Store> reader() override { return open_store(folder_ / "index"); }
+  std::unique_ptr<Store> reader() override { return open_store(folder_ / "index", Budget::unlimited()); }
   bool is_shared() const override { return true; }
 
  private:

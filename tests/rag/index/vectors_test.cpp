@@ -45,10 +45,10 @@ std::vector<std::pair<int64_t, float>> hits(const VectorFile& file, const std::v
 }  // namespace
 
 TEST_CASE_FIXTURE(ManyVectors, "what does not fit is searched through a window, with the same hits") {
-  const auto expected = hits(VectorFile(*this / "v", layout, kRows), question);
+  const auto expected = hits(VectorFile(*this / "v", layout, kRows, Budget::unlimited()), question);
   CHECK(expected.at(0).first == kRows - 9);
   Budget budget(7 * kMiB);
-  const VectorFile file(*this / "v", layout, kRows, &budget);
+  const VectorFile file(*this / "v", layout, kRows, budget);
   CHECK(budget.used_bytes(MemoryTag::index) == 7 * kMiB);
   CHECK(hits(file, question) == expected);
   // Neighbours of a page that was touched may be mapped along: 64 KiB at most.
@@ -60,7 +60,7 @@ TEST_CASE_FIXTURE(ManyVectors, "what does not fit is searched through a window, 
 
 TEST_CASE_FIXTURE(ManyVectors, "what fits is reserved whole and stays") {
   Budget budget(64 * kMiB);
-  const VectorFile file(*this / "v", layout, kRows, &budget);
+  const VectorFile file(*this / "v", layout, kRows, budget);
   CHECK(budget.used_bytes(MemoryTag::index) == std::filesystem::file_size(*this / "v"));
   hits(file, question);
   CHECK(*mapped_resident_bytes(*this / "v") >= layout.file_bytes(kRows) - kMiB);
@@ -68,7 +68,7 @@ TEST_CASE_FIXTURE(ManyVectors, "what fits is reserved whole and stays") {
 
 TEST_CASE_FIXTURE(ManyVectors, "vectors give way to whoever needs the memory, down to a window") {
   Budget budget(32 * kMiB);
-  const VectorFile file(*this / "v", layout, kRows, &budget);
+  const VectorFile file(*this / "v", layout, kRows, budget);
   const auto before = hits(file, question);
   const Reservation other = budget.reserve(MemoryTag::weights, 26 * kMiB, "a model");
   CHECK(budget.used_bytes(MemoryTag::index) <= 6 * kMiB);
@@ -81,7 +81,7 @@ TEST_CASE_FIXTURE(ManyVectors, "vectors give way to whoever needs the memory, do
 TEST_CASE_FIXTURE(ManyVectors, "a budget without room for a window refuses") {
   Budget budget(kMiB);
   try {
-    VectorFile(*this / "v", layout, kRows, &budget);
+    VectorFile(*this / "v", layout, kRows, budget);
     FAIL("no error");
   } catch (const Error& error) {
     CHECK(error.code() == Code::over_budget);
