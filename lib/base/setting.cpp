@@ -8,7 +8,7 @@ namespace frugal {
 
 void throw_unknown_name(std::string_view what, std::string_view text, const std::vector<std::string_view>& known) {
   throw Error(Code::usage, fmt::format("unknown {} '{}'", what, text))
-      .hint(fmt::format("use one of: {}", fmt::join(known, ", ")));
+      .hint(fmt::format("known: {}", fmt::join(known, ", ")));
 }
 
 }  // namespace frugal

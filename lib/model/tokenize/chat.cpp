@@ -180,7 +180,10 @@ std::string assigned_default_system(std::string_view jinja) {
 }  // namespace
 
 std::string known_chat_families() {
-  return fmt::format("{}", fmt::join(all_names<ChatFamily>(), ", "));
+  std::vector<std::string_view> known = all_names<ChatFamily>();
+  const std::string_view last = known.back();
+  known.pop_back();
+  return fmt::format("{} or {}", fmt::join(known, ", "), last);
 }
 
 ChatFamily recognise_chat_template(std::string_view jinja) {

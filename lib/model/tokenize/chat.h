@@ -16,12 +16,12 @@ namespace frugal {
 /// chatml covers SmolLM2 and Qwen3 too. llama31 is Llama 3.1 and 3.2, whose system turn begins with dates.
 enum class ChatFamily { none, chatml, llama3, llama2, qwen, llama31 };
 constexpr std::array<Named<ChatFamily>, 6> names_of(ChatFamily) {
-  return {{{ChatFamily::none, "none"},
-           {ChatFamily::chatml, "chatml"},
+  return {{{ChatFamily::chatml, "chatml"},
            {ChatFamily::llama2, "llama2"},
            {ChatFamily::llama3, "llama3"},
            {ChatFamily::llama31, "llama3.1"},
-           {ChatFamily::qwen, "qwen"}}};
+           {ChatFamily::qwen, "qwen"},
+           {ChatFamily::none, "none"}}};
 }
 
 struct ChatMessage {
@@ -33,7 +33,7 @@ struct ChatMessage {
 ChatFamily recognise_chat_template(std::string_view jinja);
 /// The template's default system message, used where the conversation has none; empty if it has no default.
 std::string chat_default_system(std::string_view jinja);
-/// "none, chatml, llama2, …", for messages.
+/// "chatml, llama2, … or none", for messages.
 std::string known_chat_families();
 
 /// A piece of a rendered chat. Markup consists of special tokens only and is tokenised as such; content never is, so
