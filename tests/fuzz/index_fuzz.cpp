@@ -29,7 +29,7 @@ void write(const fs::path& path, std::string_view bytes) {
 }
 
 void read_all(const fs::path& folder) {
-  const auto store = frugal::open_store(folder, Budget::unlimited());
+  const auto store = frugal::open_store(folder, frugal::Budget::unlimited());
   std::vector<int64_t> ids{1, 2, 3, -1, int64_t{1} << 40};
   for (const auto& hit : store->search_sparse({"who wrote article 5", frugal::Language::english}, 10))
     ids.push_back(hit.id);
