@@ -60,7 +60,8 @@ class SettingList {
     defaults_ = texts();
   }
 
-  std::span<const SettingField> fields() const { return fields_; }
+  std::span<const SettingField> fields() const& { return fields_; }
+  void fields() const&& = delete;  // the fields would die with the list
   /// null: there is no such key.
   const SettingField* find(std::string_view key) const;
   /// The values in the order of the fields, and back.

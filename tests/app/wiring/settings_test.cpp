@@ -38,7 +38,8 @@ TEST_CASE("configs/default.yaml can be read and sets every key to its default") 
 
 TEST_CASE("a choice's documentation names every value that it takes") {
   Settings settings;
-  for (const SettingField& field : SettingList(settings).fields())
+  const SettingList list(settings);
+  for (const SettingField& field : list.fields())
     for (const std::string_view choice : field.choices()) {
       INFO(field.key());
       INFO(choice);
@@ -48,7 +49,8 @@ TEST_CASE("a choice's documentation names every value that it takes") {
 
 TEST_CASE("documentation is one line without a full stop") {
   Settings settings;
-  for (const SettingField& field : SettingList(settings).fields()) {
+  const SettingList list(settings);
+  for (const SettingField& field : list.fields()) {
     INFO(field.key());
     CHECK(field.doc().find('\n') == std::string_view::npos);
     CHECK(field.doc().back() != '.');
