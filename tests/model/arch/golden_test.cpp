@@ -211,7 +211,8 @@ TEST_CASE("all-MiniLM-L6-v2 embeds as the original does") {
     MESSAGE("SKIP: models/all-minilm-l6-v2 is not there (scripts/fetch-models)");
     return;
   }
-  for (const auto& [precision, floor] : {GoldenModel::Floor{Precision::fp32, 0.999999}, {Precision::int8, 0.985}}) {
+  for (const auto& [stored_as, floor] : {GoldenModel::Floor{Precision::fp32, 0.999999}, {Precision::int8, 0.985}}) {
+    const Precision precision = stored_as;  // Clang 14 captures no structured binding
     CAPTURE(to_string(precision));
     const TemporaryPack made(checkpoint, precision);
     const Pack pack(made.path);

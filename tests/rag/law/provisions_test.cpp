@@ -45,7 +45,8 @@ TEST_CASE("one reference in a question is read whole, however it is spelled") {
       {"art. 7º da Lei 99.999/2031", {"lei/99999/2031", "7", "", "", ""}},
       {"artigo quinto da Constituição Federal", {kCf, "5", "", "", ""}},
   };
-  for (const auto& [text, expected] : cases) {
+  for (const auto& [asked, expected] : cases) {
+    const std::string_view text = asked;  // Clang 14 captures no structured binding
     CAPTURE(text);
     const std::vector<Provision> found = read(text);
     REQUIRE(found.size() == 1);
