@@ -61,11 +61,10 @@ class Manager final : public Reclaimer, public MetricSource {
   /// `prefetch`, if given, makes the disk read the files that `make` needs; it runs on a thread of its own. Throws
   /// Error(usage) if the name is taken.
   template <typename T>
-  void register_loader(std::string name, std::function<std::unique_ptr<T>()> make,
-                       std::function<void()> prefetch = {}) {
+  void register_loader(const std::string& name, std::function<std::unique_ptr<T>()> make,
+                       const std::function<void()>& prefetch = {}) {
     add(
-        std::move(name), typeid(T), [make = std::move(make)] { return std::shared_ptr<void>(make()); },
-        std::move(prefetch));
+        name, typeid(T), [make = std::move(make)] { return std::shared_ptr<void>(make()); }, prefetch);
   }
   /// The model of that name, loaded now unless it is; it stays until the last copy of the pointer is destroyed. If two
   /// threads ask at once, one loads and the other waits. Throws what the loader throws, after which nothing is held;

@@ -101,6 +101,7 @@ ScenarioProfiler::ScenarioProfiler(ProfileOptions options)
 
 void ScenarioProfiler::add_runtime(const std::vector<ScenarioStage>& stages, Estimates& estimates) const {
   std::vector<std::filesystem::path> files;
+  files.reserve(stages.size());
   for (const ScenarioStage& stage : stages) files.push_back(pack_of(stage.model, options_.models));
   profile_stage("warm", files, [] {});  // what measuring itself takes once is there before the first stage
   const uint64_t idle_bytes = profile_stage("idle", files, [] {}).peak.anon_with_swap_bytes;

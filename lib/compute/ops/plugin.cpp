@@ -423,7 +423,7 @@ Backend parse_backend(std::string_view text) {
 fs::path find_plugin(const std::string& name) {
   std::string looked;
   for (const fs::path& folder : plugin_folders()) {
-    const fs::path file = folder / fmt::format("frugal_{}.so", name);
+    fs::path file = folder / fmt::format("frugal_{}.so", name);
     std::error_code ignored;
     if (fs::exists(file, ignored)) return file;
     looked += fmt::format("{}{}", looked.empty() ? "" : ", ", folder.native());

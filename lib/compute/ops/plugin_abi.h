@@ -82,7 +82,7 @@ typedef struct frugal_plugin {
   const char* name;
 
   /* Text of this thread's last failure, in any context. */
-  const char* (*error_text)(void);
+  const char* (*error_text)(void); /* NOLINT(modernize-redundant-void-arg): C reads this too */
 
   int32_t (*open)(const frugal_open* how, frugal_context** context);
   void (*close)(frugal_context* context);

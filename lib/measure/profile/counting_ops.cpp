@@ -147,7 +147,8 @@ class WatchedRows final : public KvRows {
 
 std::unique_ptr<KvRows> CountingOps::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
                                                       Budget& budget) {
-  std::unique_ptr<KvRows> rows = Ops::allocate_kv_rows(row_bytes, capacity, budget);
+  std::unique_ptr<KvRows> rows =
+      Ops::allocate_kv_rows(row_bytes, capacity, budget);  // NOLINT(bugprone-parent-virtual-call): no inner backend
   std::vector<uintptr_t> begins;
   for (size_t i = 0; i < row_bytes.size(); ++i) {
     begins.push_back(reinterpret_cast<uintptr_t>(rows->row(i, 0)));

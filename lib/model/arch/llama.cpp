@@ -59,7 +59,7 @@ constexpr HyperField<C> kFields[] = {
 constexpr HyperTable<C> kHyper("llama", kFields);
 
 LlamaConfig read_config(const ModelConfig& pack) {
-  const LlamaConfig config = kHyper.read(pack);
+  LlamaConfig config = kHyper.read(pack);
   if (config.heads % config.kv_heads != 0) pack.fail("llama.heads is not a multiple of llama.kv_heads");
   return config;
 }

@@ -16,7 +16,7 @@ std::vector<std::string> TensorTable::sources(const TensorNames& names, const st
   std::vector<std::string> result;
   if (!names.huggingface.empty())
     for (const std::string& prefix : prefixes_)
-      result.push_back(prefix + layer_.huggingface + names.huggingface + suffix);
+      result.push_back(fmt::format("{}{}{}{}", prefix, layer_.huggingface, names.huggingface, suffix));
   if (!names.gguf.empty()) result.push_back(layer_.gguf + names.gguf + suffix);
   return result;
 }

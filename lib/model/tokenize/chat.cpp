@@ -116,7 +116,7 @@ std::vector<ChatPiece> render_llama2(std::span<const ChatMessage> messages, std:
       continue;
     }
     std::string content = message.content;
-    if (i == 0 && !system.empty()) content = "<<SYS>>\n" + system + "\n<</SYS>>\n\n" + content;
+    if (i == 0 && !system.empty()) content.insert(0, fmt::format("<<SYS>>\n{}\n<</SYS>>\n\n", system));
     out.special("<s>").plain("[INST] ").plain(trim(content)).plain(" [/INST]");
   }
   return out.take();
@@ -167,9 +167,9 @@ std::string chatml_default_system(std::string_view jinja) {
 std::string assigned_default_system(std::string_view jinja) {
   for (const std::string_view name : {"set default_system_message", "set system_message"}) {
     for (size_t at = jinja.find(name); at != jinja.npos; at = jinja.find(name, at + 1)) {
-      size_t begin = jinja.find_first_not_of(" ", at + name.size());
+      size_t begin = jinja.find_first_not_of(' ', at + name.size());
       if (begin == jinja.npos || jinja[begin] != '=') continue;
-      begin = jinja.find_first_not_of(" ", begin + 1);
+      begin = jinja.find_first_not_of(' ', begin + 1);
       if (begin == jinja.npos || (jinja[begin] != '\'' && jinja[begin] != '"')) continue;
       if (std::string found = literal_until(jinja, begin + 1, jinja[begin], ""); !found.empty()) return found;
     }
