@@ -6,11 +6,11 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <span>
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "rag/answer/reply_json.h"
 #include "rag/extract/extract.h"
 
 namespace frugal {
@@ -18,56 +18,6 @@ namespace {
 
 // Of a document while it is read: a string that grows, and its decoded text.
 constexpr uint64_t kCopiesWhileRead = 3;
-
-Error not_an_answer(std::string_view why) {
-  return Error(Code::bad_input, fmt::format("not an answer of rag-query: {}", why))
-      .hint("save one with rag-query … --format json > answer.json");
-}
-
-Citation parse_citation(const nlohmann::json& json) {
-  Citation citation;
-  citation.n = json.at("n");
-  citation.id = json.at("id");
-  citation.path = json.at("path");
-  citation.start_byte = json.at("start_byte");
-  citation.end_byte = json.at("end_byte");
-  citation.line = json.at("line");
-  citation.page = json.at("page").is_null() ? 0 : json.at("page").get<int64_t>();
-  citation.sha256 = json.at("sha256");
-  citation.quote = json.at("quote");
-  return citation;
-}
-
-void append_citations(const nlohmann::json& answer, std::vector<Citation>& citations) {
-  try {
-    for (const auto& citation : answer.at("citations")) citations.push_back(parse_citation(citation));
-  } catch (const nlohmann::json::exception& error) {
-    throw not_an_answer(error.what());
-  }
-}
-
-// One object, or one object a line; an error object of a batch has no citations.
-std::vector<Citation> parse_answers(std::string_view text) {
-  std::vector<Citation> citations;
-  const auto whole = nlohmann::json::parse(text, nullptr, false);
-  if (whole.is_object()) {
-    append_citations(whole, citations);
-    return citations;
-  }
-  int64_t number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = text.substr(begin, end - begin);
-    begin = end + 1;
-    ++number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const auto object = nlohmann::json::parse(line, nullptr, false);
-    if (!object.is_object()) throw not_an_answer(fmt::format("line {} is not a JSON object", number));
-    if (!object.contains("error")) append_citations(object, citations);
-  }
-  if (number == 0) throw not_an_answer("it is empty");
-  return citations;
-}
 
 std::string problem_of(const Citation& citation, std::string_view text) {
   if (citation.start_byte > citation.end_byte || citation.end_byte > text.size())
@@ -120,7 +70,7 @@ Citation cite(const Hit& hit, uint32_t begin, uint32_t end, int64_t n) {
 
 std::vector<CitationCheck> check_citations(std::string_view answer_json, Budget& budget) {
   std::vector<CitationCheck> checks;
-  for (Citation& citation : parse_answers(answer_json)) checks.push_back({std::move(citation), false, {}});
+  for (Citation& citation : citations_from_json(answer_json)) checks.push_back({std::move(citation), false, {}});
   std::map<std::string, std::vector<CitationCheck*>> by_file;
   for (CitationCheck& check : checks) by_file[check.citation.path].push_back(&check);
   for (const auto& [path, of_file] : by_file) {

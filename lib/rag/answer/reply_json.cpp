@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -187,6 +188,39 @@ std::string dump(const ordered_json& json, int indent) {
   return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
 }
 
+// --- citations of saved answers ---
+
+Error not_an_answer(std::string_view why) {
+  return Error(Code::bad_input, fmt::format("not an answer of rag-query: {}", why))
+      .hint("save one with rag-query … --format json > answer.json");
+}
+
+void append_citations(const ordered_json& answer, std::vector<Citation>& citations) {
+  try {
+    for (const ordered_json& citation : answer.at("citations")) citations.push_back(citation_of(citation));
+  } catch (const nlohmann::json::exception& error) {
+    throw not_an_answer(error.what());
+  }
+}
+
+// An error object of a batch has no citations.
+std::vector<Citation> citations_of_lines(std::string_view text) {
+  std::vector<Citation> citations;
+  int64_t number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const auto object = ordered_json::parse(line, nullptr, false);
+    if (!object.is_object()) throw not_an_answer(fmt::format("line {} is not a JSON object", number));
+    if (!object.contains("error")) append_citations(object, citations);
+  }
+  if (number == 0) throw not_an_answer("it is empty");
+  return citations;
+}
+
 }  // namespace
 
 std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
@@ -219,6 +253,14 @@ Reply reply_from_json(std::string_view text) {
   } catch (const nlohmann::json::exception& error) {
     throw Error(Code::corrupt_file, fmt::format("stored reply: {}", error.what()));
   }
+}
+
+std::vector<Citation> citations_from_json(std::string_view answers) {
+  const auto whole = ordered_json::parse(answers, nullptr, false);
+  if (!whole.is_object()) return citations_of_lines(answers);
+  std::vector<Citation> citations;
+  append_citations(whole, citations);
+  return citations;
 }
 
 std::string error_to_json(const Query& query, const Error& error) {

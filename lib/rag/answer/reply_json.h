@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "rag/answer/query.h"
@@ -20,6 +21,10 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent = -
 
 /// Reads what ReplyDetail::stored wrote. Throws Error(corrupt_file).
 Reply reply_from_json(std::string_view json);
+
+/// The citations of saved answers: one object, or one object a line (a batch). Throws Error(bad_input) for anything
+/// else.
+std::vector<Citation> citations_from_json(std::string_view answers);
 
 /// What a line of a batch that failed answers: {schema_version, id, query, error: {code, message, hint}}.
 std::string error_to_json(const Query& query, const Error& error);
