@@ -43,6 +43,7 @@ class Trace {
   void add_startup(int64_t elapsed_ns);
 
   const std::vector<StageRecord>& stages() const { return stages_; }
+  Clock::time_point now() const { return now_(); }
   /// Sum over the stages of that name, in nanoseconds; 0 if it never ran.
   int64_t elapsed_ns(std::string_view name) const;
   int64_t total_ns() const;

@@ -70,7 +70,7 @@ void Asking::skip(const Stage& stage) {
 bool Asking::too_late(std::string_view what) {
   if (what == judged_) return judged_late_;
   judged_ = what;
-  judged_late_ = deadline_ms_ > 0 && Trace::Clock::now() - began_ >= std::chrono::milliseconds(deadline_ms_);
+  judged_late_ = deadline_ms_ > 0 && trace.now() - began_ >= std::chrono::milliseconds(deadline_ms_);
   if (judged_late_) {
     reply.skipped.push_back(fmt::format("{}: deadline of {} ms", what, deadline_ms_));
     reply.cut_short = true;
@@ -81,7 +81,7 @@ bool Asking::too_late(std::string_view what) {
 
 int64_t Asking::remaining_ms() const {
   if (deadline_ms_ <= 0) return 0;
-  const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(Trace::Clock::now() - began_).count();
+  const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(trace.now() - began_).count();
   return std::max<int64_t>(1, deadline_ms_ - spent);
 }
 

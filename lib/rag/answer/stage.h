@@ -96,7 +96,7 @@ struct Asking {
   int64_t deadline_ms_;
   std::string_view judged_;  // what too_late() was last asked about
   bool judged_late_ = false;
-  Trace::Clock::time_point began_ = Trace::Clock::now();
+  const Trace::Clock::time_point began_ = trace.now();
 };
 
 }  // namespace frugal

@@ -4,7 +4,6 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "rag/answer/pipeline.h"
 #include "rag/fakes.h"
@@ -30,6 +29,9 @@ struct Bridges {
     pipeline.emplace(store, models, laws, options, answers, "bridges");
   }
   Reply run(std::span<const Stage> stages) { return pipeline->run(stages, {{}, kQuestion}); }
+  Reply run(std::span<const Stage> stages, const FakeClock& clock) {
+    return pipeline->run(stages, {{}, kQuestion}, {}, Trace(false, [&] { return clock.now(); }));
+  }
   std::vector<Stage> without(std::initializer_list<std::string_view> names) const {
     std::vector<Stage> stages = pipeline->stages();
     for (const std::string_view name : names) switch_off(stages, name);
@@ -132,15 +134,15 @@ TEST_CASE("every stage borrows one reading of the question") {
 TEST_CASE("a deadline that is over leaves out what can be left out, on record, and nothing else") {
   PipelineOptions options;
   options.hyde.mode = HydeMode::always;
-  options.deadline_ms = 1;
+  options.deadline_ms = 1000;
   Bridges bridges(options);
+  FakeClock clock;
   std::vector<Stage> stages = bridges.pipeline->stages();
-  stages.insert(stages.begin(),
-                {.name = "dawdle", .run = [](Asking&) { std::this_thread::sleep_for(std::chrono::milliseconds(3)); }});
-  const Reply reply = bridges.run(stages);
+  stages.insert(stages.begin(), {.name = "slow", .run = [&](Asking&) { clock.spend_ms(1000); }});
+  const Reply reply = bridges.run(stages, clock);
   CHECK(reply.cut_short);
-  CHECK(reply.skipped == std::vector<std::string>{"embed: deadline of 1 ms", "rerank: no reranker configured",
-                                                  "answer: deadline of 1 ms"});
+  CHECK(reply.skipped == std::vector<std::string>{"embed: deadline of 1000 ms", "rerank: no reranker configured",
+                                                  "answer: deadline of 1000 ms"});
   CHECK(bridges.models.generator_opened == 0);
   CHECK(bridges.models.embedder_opened == 0);
   CHECK(bridges.store.dense_searches == 0);
@@ -152,9 +154,10 @@ TEST_CASE("hyde and embed are left out together or not at all") {
   options.hyde.mode = HydeMode::always;
   options.deadline_ms = 1000;
   Bridges bridges(options);
+  FakeClock clock;
   std::vector<Stage> stages = bridges.pipeline->stages();
-  place(stages, "hyde")->run = [](Asking&) { std::this_thread::sleep_for(std::chrono::milliseconds(1001)); };
-  const Reply reply = bridges.run(stages);
+  place(stages, "hyde")->run = [&](Asking&) { clock.spend_ms(1001); };
+  const Reply reply = bridges.run(stages, clock);
   CHECK(bridges.models.embedder_opened == 1);  // what hyde took, embed is not made to pay for
   CHECK(bridges.store.dense_searches == 1);
   CHECK(reply.skipped.back() == "answer: deadline of 1000 ms");
@@ -168,7 +171,7 @@ TEST_CASE("the time of a stage counts under its record, and one without a record
   stages.insert(place(stages, "fuse"), {.name = "a", .run = spend(5), .record = "retrieve"});
   stages.insert(place(stages, "texts"), {.name = "b", .run = spend(30), .record = "rerank"});
   stages.insert(place(stages, "show"), {.name = "c", .run = spend(200), .record = {}});
-  const Reply reply = bridges.pipeline->run(stages, {{}, kQuestion}, {}, Trace(false, [&] { return clock.now(); }));
+  const Reply reply = bridges.run(stages, clock);
   CHECK(reply.timings.retrieve_ms == 5);
   CHECK(reply.timings.rerank_ms == 30);
   CHECK(reply.timings.other_ms == 200);
