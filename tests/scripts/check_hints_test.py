@@ -1,11 +1,9 @@
 """scripts/check-hints against small trees with one planted hint each."""
 
-import pathlib
-import subprocess
-import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from planted import PlantedTree
+
 TREE = {
     "configs/default.yaml": "models:\n  embedder: a.pack   # key: in a comment\nmemory:\n  limits:\n    io: 0\nthreads: 0\n",
     "tools/x/main.cpp": 'void f() {\n  app.add_option("-n,--top-k", n, "chunks");\n  app.add_option_function<double>(\n'
@@ -14,34 +12,17 @@ TREE = {
 }
 
 
-def check(files):
-    """The lines that check-hints prints on the tree with `files` {path: text}, and its exit code."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in {**TREE, **files}.items():
-            path = pathlib.Path(folder, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        done = subprocess.run([ROOT / "scripts/check-hints", "--root", folder], capture_output=True, text=True)
-        assert not done.stderr, done.stderr
-        return done.stdout.splitlines(), done.returncode
+class CheckHints(PlantedTree):
+    script = "check-hints"
+    tree = TREE
 
-
-class CheckHints(unittest.TestCase):
-    def assert_clean(self, files):
-        self.assertEqual(check(files), ([], 0))
-
-    def assert_finds(self, files, *expected):
-        lines, code = check(files)
-        self.assertEqual(code, 1)
-        self.assertEqual(len(lines), len(expected), lines)
-        for line, (place, name) in zip(lines, expected):
-            self.assertTrue(line.startswith(place + ": "), line)
-            self.assertIn(f"'{name}'", line)
+    def assert_names(self, files, *expected):
+        self.assert_finds(files, *[(place, f"'{name}'") for place, name in expected])
 
     def assert_cpp(self, code, *names):
         files = {"lib/a/a.cpp": f"void f() {{\n{code}\n}}\n"}
         if names:
-            self.assert_finds(files, *[("lib/a/a.cpp:2", name) for name in names])
+            self.assert_names(files, *[("lib/a/a.cpp:2", name) for name in names])
         else:
             self.assert_clean(files)
 
@@ -69,7 +50,7 @@ class CheckHints(unittest.TestCase):
         self.assert_cpp('void g(int a, std::string_view hint); g(1, "set models.reader");', "models.reader")
 
     def test_pieces_of_a_string_are_read_together(self):
-        self.assert_finds({"lib/a/a.cpp": 'auto e = E(1).hint("set memory.lim"\n  "its.oi");\n'}, ("lib/a/a.cpp:1", "memory.limits.oi"))
+        self.assert_names({"lib/a/a.cpp": 'auto e = E(1).hint("set memory.lim"\n  "its.oi");\n'}, ("lib/a/a.cpp:1", "memory.limits.oi"))
 
     def test_file_names_comments_and_other_strings_are_no_keys(self):
         self.assert_cpp('throw E(1).hint("copy configs/default.yaml or model.pack");  // --no-such, models.reader')
@@ -78,14 +59,13 @@ class CheckHints(unittest.TestCase):
     def test_hints_of_scripts_are_read_too(self):
         python = '#!/usr/bin/env python3\nclass Failure(Exception):\n    def __init__(self, code, what, hint=None):\n        pass\n'
         self.assert_clean({"scripts/p": python + 'raise Failure(2, "no --such", "run with --offline")\n'})
-        self.assert_finds({"scripts/p": python + 'raise Failure(2, "x", "run with --online")\n'}, ("scripts/p:5", "--online"))
-        self.assert_finds({"scripts/p": python + 'exit("error: x\\nhint: set models.reader")\n'}, ("scripts/p:5", "models.reader"))
+        self.assert_names({"scripts/p": python + 'raise Failure(2, "x", "run with --online")\n'}, ("scripts/p:5", "--online"))
+        self.assert_names({"scripts/p": python + 'exit("error: x\\nhint: set models.reader")\n'}, ("scripts/p:5", "models.reader"))
         self.assert_clean({"scripts/s": '#!/usr/bin/env bash\ndie 2 "no --such: $1" "scripts/s --help"\n'})
-        self.assert_finds({"scripts/s": '#!/usr/bin/env bash\ndie 2 "x: ${1[*]}" \\\n  "scripts/s --hlep"\n'}, ("scripts/s:3", "--hlep"))
+        self.assert_names({"scripts/s": '#!/usr/bin/env bash\ndie 2 "x: ${1[*]}" \\\n  "scripts/s --hlep"\n'}, ("scripts/s:3", "--hlep"))
 
     def test_this_repository_is_clean(self):
-        done = subprocess.run([ROOT / "scripts/check-hints"], capture_output=True, text=True)
-        self.assertEqual((done.stdout, done.returncode), ("", 0))
+        self.assert_repository_is_clean()
 
 
 if __name__ == "__main__":

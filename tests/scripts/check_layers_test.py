@@ -1,11 +1,9 @@
 """scripts/check-layers against small trees with one planted violation each."""
 
-import pathlib
-import subprocess
-import tempfile
 import unittest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from planted import PlantedTree
+
 ROOMS = """# base lists the rooms: frugal_room(ghost DEPS base)
 frugal_room(base DEPS fmt::fmt)
 frugal_room(text DEPS base)
@@ -15,29 +13,9 @@ frugal_room(app/cli DEPS base CLI11::CLI11)
 TOOL = '#include "cli/tool.h"\n\nint main() { return 0; }\n'
 
 
-def check(files):
-    """The lines that check-layers prints on a tree of `files` {path: text}, and its exit code."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, text in {"lib/CMakeLists.txt": ROOMS, **files}.items():
-            path = pathlib.Path(folder, name)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        done = subprocess.run([ROOT / "scripts/check-layers", "--root", folder], capture_output=True, text=True)
-        assert not done.stderr, done.stderr
-        return done.stdout.splitlines(), done.returncode
-
-
-class CheckLayers(unittest.TestCase):
-    def assert_clean(self, files):
-        self.assertEqual(check(files), ([], 0))
-
-    def assert_finds(self, files, *expected):
-        lines, code = check(files)
-        self.assertEqual(code, 1)
-        self.assertEqual(len(lines), len(expected), lines)
-        for line, (place, what) in zip(lines, expected):
-            self.assertTrue(line.startswith(place + ": "), line)
-            self.assertIn(what, line)
+class CheckLayers(PlantedTree):
+    script = "check-layers"
+    tree = {"lib/CMakeLists.txt": ROOMS}
 
     def test_includes_that_point_down_pass(self):
         self.assert_clean({"lib/rag/a.cpp": '#include "rag/a.h"\n#include "text/b.h"\n#include <fmt/format.h>\n#include <vector>\n',
@@ -113,8 +91,7 @@ class CheckLayers(unittest.TestCase):
         self.assert_finds({"lib/text/a.cpp": half, "lib/text/b.cpp": half + "\n"}, ("lib/text:1", "4001 lines in one room"))
 
     def test_this_repository_is_clean(self):
-        done = subprocess.run([ROOT / "scripts/check-layers"], capture_output=True, text=True)
-        self.assertEqual((done.stdout, done.returncode), ("", 0))
+        self.assert_repository_is_clean()
 
 
 if __name__ == "__main__":
