@@ -211,10 +211,11 @@ int32_t status_of_current_exception() noexcept {
   } catch (const Failure& failure) {
     set_error(failure.what());
     return failure.status;
+  } catch (const c10::OutOfMemoryError& error) {
+    set_error(error.what_without_backtrace());
+    return FRUGAL_OUT_OF_MEMORY;
   } catch (const c10::Error& error) {
     set_error(error.what_without_backtrace());
-    return std::string(error.what_without_backtrace()).find("out of memory") != std::string::npos ? FRUGAL_OUT_OF_MEMORY
-                                                                                                  : FRUGAL_FAILED;
   } catch (const std::bad_alloc&) {
     set_error("out of memory");
     return FRUGAL_OUT_OF_MEMORY;
