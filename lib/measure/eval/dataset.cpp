@@ -53,11 +53,13 @@ struct Qrel {
   int grade = 0;
 };
 
-// Three columns, or TREC's four with an unused second one.
+// Three columns, or TREC's four with an unused second one. A line with a tab has tabs between its columns: an id may
+// then hold spaces, as "17-Part 12" does.
 std::optional<Qrel> parse_qrel(const std::string& line) {
   std::vector<std::string> columns;
+  const std::string_view separators = line.find('\t') == std::string::npos ? " " : "\t";
   for (size_t begin = 0; begin <= line.size();) {
-    const size_t end = std::min(line.find_first_of("\t ", begin), line.size());
+    const size_t end = std::min(line.find_first_of(separators, begin), line.size());
     if (end > begin) columns.push_back(line.substr(begin, end - begin));
     begin = end + 1;
   }

@@ -66,6 +66,15 @@ TEST_CASE("judgements may come as BEIR's qrels/test.tsv or in TREC's four column
   CHECK(set.queries[1].judged == Judgements{{"d1", 3}});
 }
 
+TEST_CASE("an id in a judgement with tabs may hold spaces") {
+  const TemporarySet folder;
+  folder.write("qrels.tsv", "query-id\tcorpus-id\tscore\nq1\t17-Part 12.127\t1\n7\t0\tPart 2\t3\n");
+  const EvalSet set = read_eval_set(folder.path);
+  REQUIRE(set.queries.size() == 2);
+  CHECK(set.queries[0].judged == Judgements{{"17-Part 12.127", 1}});
+  CHECK(set.queries[1].judged == Judgements{{"Part 2", 3}});
+}
+
 TEST_CASE("what is wrong with a set is said with file and line") {
   const TemporarySet folder;
   folder.write("qrels.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tmuch\n");
