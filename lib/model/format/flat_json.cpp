@@ -38,6 +38,10 @@ simdjson::dom::object parse_json_object(simdjson::dom::parser& parser, std::stri
   return object;
 }
 
+// No key that is read comes near this. Every member repeats the keys around it, so a file of 330 kB with one long key
+// above 10,000 members would need 2 GiB.
+constexpr size_t kMaxKeyBytes = 256;
+
 // Walks the document; the depth is the parser's bound.
 struct FlatJsonBuilder {
   std::map<std::string, FlatJson::Value, std::less<>>& values;
@@ -70,7 +74,8 @@ struct FlatJsonBuilder {
   }
 
   void add_members(const std::string& prefix, simdjson::dom::object object) {
-    for (const auto [name, value] : object) add(prefix + std::string(name), value);
+    for (const auto [name, value] : object)
+      if (prefix.size() + name.size() <= kMaxKeyBytes) add(prefix + std::string(name), value);
   }
 
   static FlatJson::Value list(simdjson::dom::array array) {

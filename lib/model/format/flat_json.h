@@ -15,7 +15,8 @@ namespace frugal {
 class FlatJson {
  public:
   FlatJson() = default;
-  /// `file` names the text in errors. Throws Error(bad_input) with the parser's reason if it is not one JSON object.
+  /// `file` names the text in errors. Leaves out values whose dotted key has more than 256 bytes. Throws
+  /// Error(bad_input) with the parser's reason if it is not one JSON object.
   FlatJson(std::string_view json, std::string_view file);
 
   std::optional<std::string> text(std::string_view key) const;
