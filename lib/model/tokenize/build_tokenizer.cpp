@@ -22,7 +22,6 @@ namespace dom = simdjson::dom;
 // Far above any vocabulary in use; bounds the memory that an id in a hostile file can demand.
 constexpr int64_t kMaxVocabulary = int64_t{1} << 22;
 constexpr size_t kMaxTokenBytes = size_t{1} << 16;
-constexpr uint64_t kMaxWordChars = 1 << 16;
 
 Error unsupported(std::string_view field, std::string_view found, std::string_view known) {
   return Error(Code::bad_input, fmt::format("tokenizer: {} {} is not supported", field, found))

@@ -81,6 +81,9 @@ enum class BlobSection : uint32_t {
 
 constexpr std::array<char, 8> kBlobMagic = {'F', 'R', 'G', 'T', 'O', 'K', '0', '1'};
 
+/// The longest word that WordPiece splits: splitting takes up to the square of its length. BERT says 100.
+constexpr uint32_t kMaxWordChars = 1024;
+
 struct BlobHeader {
   std::array<char, 8> magic = kBlobMagic;
   BlobKind kind = BlobKind::wordpiece;

@@ -155,7 +155,10 @@ std::string clean_up(std::string token) {
 class WordPiece : public TableTokenizer {
  public:
   explicit WordPiece(std::span<const std::byte> blob) : TableTokenizer(blob) {
-    if (tables().header().unk < 0) blob_index_error("unk", 0, 0);
+    const BlobHeader& header = tables().header();
+    if (header.unk < 0) blob_index_error("unk", 0, 0);
+    if (header.max_word_chars > kMaxWordChars)
+      blob_index_error("characters of a word", header.max_word_chars, kMaxWordChars);
     options_ = {tables().has(kCleanText), tables().has(kChineseChars), tables().has(kStripAccents),
                 tables().has(kLowercase)};
   }

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/utf8.h"
+#include "model/tokenize/tokenizer_blob.h"
 #include "rag/text/words.h"
 
 namespace {
@@ -352,6 +353,16 @@ TEST_CASE("a blob cut at any byte of its header, or anywhere after it, is corrup
     CHECK_THROWS_AS(Tokenizer::open(std::as_bytes(std::span(blob).first(length))), Error);
   for (size_t length = 300; length < blob.size(); length += 997)
     CHECK(survives(std::string_view(blob).substr(0, length)));
+}
+
+TEST_CASE("a WordPiece blob may not ask for words without a bound") {
+  std::string blob = build_tokenizer_blob(small_source("wordpiece_uncased"));
+  BlobHeader header;
+  std::memcpy(&header, blob.data(), sizeof header);
+  header.max_word_chars = header.max_token_bytes = ~uint32_t(0);
+  std::memcpy(blob.data(), &header, sizeof header);
+  CHECK_THROWS_WITH_AS(Tokenizer::open(std::as_bytes(std::span(blob))), doctest::Contains("characters of a word"),
+                       Error);
 }
 
 TEST_CASE("a blob with flipped bits throws Error(corrupt_file) or encodes to ids of its vocabulary") {
