@@ -6,6 +6,33 @@
 
 namespace frugal {
 
+namespace {
+
+// An alias costs a few bytes and stands for a whole node; an alias within its own anchor stands for no end of them.
+constexpr uint64_t kMaxExpandedBytes = uint64_t(64) << 20, kNodeBytes = 16;
+constexpr int kMaxDepth = 64;
+
+class ExpandedSize {
+ public:
+  explicit ExpandedSize(std::string_view origin) : origin_(origin) {}
+  void add(const YAML::Node& node, int depth = 0) {
+    bytes_ += kNodeBytes + (node.IsScalar() ? node.Scalar().size() : 0);
+    if (bytes_ > kMaxExpandedBytes || depth > kMaxDepth)
+      throw yaml_error(origin_, node, "the aliases of this file expand to more than 64 MiB or 64 levels")
+          .hint("write the values out in the place of '*name'");
+    for (const auto& child : node) {
+      if (node.IsMap()) add(child.first, depth + 1);
+      add(node.IsMap() ? child.second : YAML::Node(child), depth + 1);
+    }
+  }
+
+ private:
+  std::string_view origin_;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace
+
 YAML::Node parse_yaml(std::string_view text, std::string_view origin) {
   YAML::Node root;
   try {
@@ -15,6 +42,7 @@ YAML::Node parse_yaml(std::string_view text, std::string_view origin) {
                 fmt::format("{}:{}:{}: {}", origin, failure.mark.line + 1, failure.mark.column + 1, failure.msg))
         .hint("the file is not valid YAML");
   }
+  if (text.find('*') != std::string_view::npos) ExpandedSize(origin).add(root);
   if (!root.IsNull() && !root.IsMap()) throw yaml_error(origin, root, "expected `key: value` lines");
   return root;
 }

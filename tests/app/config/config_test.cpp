@@ -216,6 +216,19 @@ TEST_CASE("a key that comes twice, a list, broken YAML and deep nesting are erro
   CHECK(yaml_error_of(std::string("\0\x01\xff", 3)).code() == Code::usage);
 }
 
+TEST_CASE("aliases are read, and those that expand without end or beyond measure are errors") {
+  CHECK(yaml_error_of("a: &a [*a]\n").message().find("the aliases of this file expand") != std::string::npos);
+  std::string bomb = "a: &a [" + std::string(1000, 'x') + "]\n";
+  for (char level = 'b'; level < 'h'; ++level) {
+    bomb += fmt::format("{}: &{} [", level, level);
+    for (int i = 0; i < 20; ++i) bomb += fmt::format("*{},", static_cast<char>(level - 1));
+    bomb += "]\n";
+  }
+  CHECK(yaml_error_of(bomb).message().find("the aliases of this file expand") != std::string::npos);
+  CHECK(yaml_error_of("threads: &n 2\nretrieval: {top_k: *n, depth: none}\n").message().find("depth") !=
+        std::string::npos);
+}
+
 TEST_CASE("assignments name any key by its dotted path") {
   Config config;
   const SettingList list(config);
