@@ -5,14 +5,40 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace frugal {
 namespace {
 
 constexpr size_t kMaxPatternBytes = 1024;
+// regcomp() writes repetitions out, nested ones as often as their counts multiplied:
+// (((x{1,100}){1,100}){1,100}){1,100} takes all memory.
+constexpr uint64_t kMaxRepetitions = 10'000;
 constexpr std::array<std::string_view, 6> kNames{"keep", "int8", "int4", "fp16", "fp32", "auto"};
 constexpr std::array<std::string_view, 3> kTargets{"size", "speed", "quality"};
+
+// The highest number of `counts` up to its brace, at least 1.
+uint64_t highest_count(std::string_view counts) {
+  uint64_t highest = 1, number = 0;
+  for (const char c : counts.substr(0, counts.find('}'))) {
+    number = is_digit(c) ? std::min(number * 10 + static_cast<uint64_t>(c - '0'), kMaxRepetitions + 1) : 0;
+    highest = std::max(highest, number);
+  }
+  return highest;
+}
+
+// The product of all counts {n}, {n,} and {n,m}: no less than what nested ones are written out to.
+uint64_t repetitions(std::string_view pattern) {
+  uint64_t product = 1;
+  for (size_t i = 0; i < pattern.size() && product <= kMaxRepetitions; ++i) {
+    if (pattern[i] == '\\')
+      ++i;
+    else if (pattern[i] == '{')
+      product *= highest_count(pattern.substr(i + 1));
+  }
+  return product;
+}
 
 }  // namespace
 
@@ -44,6 +70,9 @@ void NamePattern::Free::operator()(regex_t* compiled) const {
 NamePattern::NamePattern(std::string pattern) : text_(std::move(pattern)) {
   if (text_.empty() || text_.size() > kMaxPatternBytes)
     throw Error(Code::usage, fmt::format("a tensor pattern has 1 to {} bytes, not {}", kMaxPatternBytes, text_.size()));
+  if (repetitions(text_) > kMaxRepetitions)
+    throw Error(Code::usage, fmt::format("'{}' repeats its parts more than {} times", text_, kMaxRepetitions))
+        .hint("write '+' or '*' in the place of {n,m}");
   auto compiled = std::make_unique<regex_t>();
   const int status = ::regcomp(compiled.get(), text_.c_str(), REG_EXTENDED | REG_NOSUB);
   if (status != 0) {

@@ -223,6 +223,10 @@ TEST_CASE("rules and precisions that are none say what is known") {
   CHECK(contains(error_of([] { parse_auto_target("smallest"); })->hint(), "size, speed, quality"));
   CHECK(contains(message_of([] { parse_rule("down"); }), "not REGEX=DTYPE"));
   CHECK(contains(message_of([] { parse_rule("(=int8"); }), "not a regular expression"));
+  const std::string nested = "((((x{1,100}){1,100}){1,100}){1,100})";
+  CHECK(contains(message_of([&] { parse_rule(nested + "=int8"); }), "repeats its parts"));
+  CHECK(contains(message_of([] { parse_rule("x{99999999999999999999}=int8"); }), "repeats its parts"));
+  CHECK_NOTHROW(parse_rule("layers\\.[0-9]{1,3}\\.(up|down){1}=int8"));
   CHECK(contains(message_of([] { parse_rule(std::string(2000, 'a') + "=int8"); }), "1 to 1024 bytes"));
 }
 
