@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <exception>
 
 namespace frugal {
 namespace {
@@ -73,13 +74,17 @@ void MetricRegistry::add(const MetricSource& source) {
   sources_.push_back(&source);
 }
 
-void MetricRegistry::remove(const MetricSource& source) {
+void MetricRegistry::remove(const MetricSource& source) noexcept {
   const std::lock_guard lock(mutex_);
-  MetricSink last;
-  source.report(last);
-  for (auto& [key, metric] : last.metrics_)
-    if (metric.kind != MetricKind::gauge) retired_.add(std::move(metric));
   std::erase(sources_, &source);
+  try {
+    MetricSink last;
+    source.report(last);
+    for (auto& [key, metric] : last.metrics_)
+      if (metric.kind != MetricKind::gauge) retired_.add(std::move(metric));
+  } catch (const std::exception&) {
+    // Out of memory, in the destructor of a source: the process loses figures instead of ending.
+  }
 }
 
 std::vector<Metric> MetricRegistry::collect() const {

@@ -61,8 +61,8 @@ class MetricRegistry {
  public:
   /// Borrows the source until remove().
   void add(const MetricSource& source);
-  /// Keeps the source's last figures, except gauges.
-  void remove(const MetricSource& source);
+  /// Keeps the source's last figures, except gauges; loses them if report() throws, since destructors call this.
+  void remove(const MetricSource& source) noexcept;
   std::vector<Metric> collect() const;
 
  private:

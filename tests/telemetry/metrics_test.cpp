@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <new>
+
 using namespace frugal;
 
 namespace {
@@ -49,6 +51,22 @@ TEST_CASE("what has gone leaves its sums and peaks, not what it held") {
   registry.remove(three);
   CHECK(value(registry, "held") == -1);
   CHECK(value(registry, "reads_total") == 8);
+}
+
+TEST_CASE("a source that has no memory left to report with is removed all the same") {
+  struct Starved final : MetricSource {
+    void report(MetricSink& sink) const override {
+      if (starved) throw std::bad_alloc();
+      sink.counter("reads_total", "Reads", 1);
+    }
+    bool starved = false;
+  } starved;
+  MetricRegistry registry;
+  registry.add(starved);
+  CHECK(value(registry, "reads_total") == 1);
+  starved.starved = true;
+  registry.remove(starved);
+  CHECK(registry.collect().empty());
 }
 
 TEST_CASE("a ratio of nothing is 0") {
