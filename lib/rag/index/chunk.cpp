@@ -477,7 +477,7 @@ class Chunker {
     std::set<Provision> held;
     const std::string law = current_law();
     const auto hold = [&](const LegalPosition& position) {
-      if (std::optional<Provision> reference = position.reference()) {
+      if (std::optional<Provision> reference = position.provision()) {
         reference->law = law;
         held.insert(*reference);
       }

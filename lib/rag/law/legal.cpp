@@ -240,7 +240,7 @@ void LegalPosition::enter(const LegalMark& mark) {
   }
 }
 
-std::optional<Provision> LegalPosition::reference() const {
+std::optional<Provision> LegalPosition::provision() const {
   return at_.article.empty() ? std::nullopt : std::optional(at_);
 }
 

@@ -29,7 +29,7 @@ class LegalPosition {
  public:
   void enter(const LegalMark& mark);
   /// Provision of the position, without a law; nothing outside an article.
-  std::optional<Provision> reference() const;
+  std::optional<Provision> provision() const;
 
  private:
   Provision at_;

@@ -57,7 +57,7 @@ class LawTable {
   };
   /// Title of the law with that id, if the table has it.
   std::optional<std::string> title(std::string_view id) const;
-  size_t laws() const { return laws_.size(); }
+  size_t num_laws() const { return laws_.size(); }
 
   /// The table as text, and back. Lines that cannot be read are left out: an index with a damaged table still answers.
   std::string serialise() const;

@@ -28,34 +28,34 @@ TEST_CASE("the articles of a question are named once, and a law alone is none") 
 }
 
 TEST_CASE("an article is the same by number and law, whatever its parts; a law left open is any law") {
-  CHECK(is_article(article(kCp, "72", "1"), article(kCp, "72", "2")));
-  CHECK(is_article(article("", "72"), article(kCp, "72")));
-  CHECK_FALSE(is_article(article(kCp, "72"), article("", "72")));
-  CHECK_FALSE(is_article(article(kCp, "72"), article(kCdc, "72")));
-  CHECK_FALSE(is_article(article(kCp, "72"), article(kCp, "75")));
-  CHECK_FALSE(is_article(article(kCp, ""), article(kCp, "")));  // a law alone
+  CHECK(is_same_article(article(kCp, "72", "1"), article(kCp, "72", "2")));
+  CHECK(is_same_article(article("", "72"), article(kCp, "72")));
+  CHECK_FALSE(is_same_article(article(kCp, "72"), article("", "72")));
+  CHECK_FALSE(is_same_article(article(kCp, "72"), article(kCdc, "72")));
+  CHECK_FALSE(is_same_article(article(kCp, "72"), article(kCp, "75")));
+  CHECK_FALSE(is_same_article(article(kCp, ""), article(kCp, "")));  // a law alone
 }
 
 TEST_CASE("a text bears an article if one of its provisions is that article") {
   const Provisions borne{article(kCdc, "71"), article(kCdc, "72", "1")};
-  CHECK(bears_article(borne, article(kCdc, "72")));
-  CHECK(bears_article(borne, article("", "71")));
-  CHECK_FALSE(bears_article(borne, article(kCp, "72")));
-  CHECK_FALSE(bears_article({}, article(kCp, "72")));
+  CHECK(contains_article(borne, article(kCdc, "72")));
+  CHECK(contains_article(borne, article("", "71")));
+  CHECK_FALSE(contains_article(borne, article(kCp, "72")));
+  CHECK_FALSE(contains_article({}, article(kCp, "72")));
 }
 
 TEST_CASE("another article is one of the law asked about, or of no known law, beside the one asked for") {
   const Provisions asked{article(kCdc, "72")};
-  CHECK(bears_another_article(Provisions{article(kCdc, "75")}, asked));
-  CHECK(bears_another_article(Provisions{article("", "75")}, asked));
-  CHECK(bears_another_article(Provisions{article("", "72")}, asked));  // of which law, is not known
-  CHECK_FALSE(bears_another_article(Provisions{article(kCp, "75")}, asked));
-  CHECK_FALSE(bears_another_article(Provisions{article(kCdc, "75"), article(kCdc, "72")}, asked));
-  CHECK_FALSE(bears_another_article(Provisions{article(kCdc, "")}, asked));
-  CHECK_FALSE(bears_another_article({}, asked));
-  CHECK_FALSE(bears_another_article(Provisions{article(kCdc, "75")}, {}));
+  CHECK(contains_other_article(Provisions{article(kCdc, "75")}, asked));
+  CHECK(contains_other_article(Provisions{article("", "75")}, asked));
+  CHECK(contains_other_article(Provisions{article("", "72")}, asked));  // of which law, is not known
+  CHECK_FALSE(contains_other_article(Provisions{article(kCp, "75")}, asked));
+  CHECK_FALSE(contains_other_article(Provisions{article(kCdc, "75"), article(kCdc, "72")}, asked));
+  CHECK_FALSE(contains_other_article(Provisions{article(kCdc, "")}, asked));
+  CHECK_FALSE(contains_other_article({}, asked));
+  CHECK_FALSE(contains_other_article(Provisions{article(kCdc, "75")}, {}));
   // Where two are asked for, a text that bears one of them is still another article to the other.
-  CHECK(bears_another_article(Provisions{article(kCdc, "72")}, Provisions{article(kCdc, "72"), article(kCdc, "75")}));
+  CHECK(contains_other_article(Provisions{article(kCdc, "72")}, Provisions{article(kCdc, "72"), article(kCdc, "75")}));
 }
 
 TEST_CASE("a text mentions an article where it names its number, with its law or without it being asked for") {

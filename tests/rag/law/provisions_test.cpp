@@ -84,14 +84,14 @@ TEST_CASE("the place of a reference is that of its words") {
 
 TEST_CASE("a table of laws comes back from its text as it was") {
   const LawTable laws = LawTable::parse(testing::few_laws().serialise());
-  CHECK(laws.laws() == 5);
+  CHECK(laws.num_laws() == 5);
   CHECK(laws.serialise() == testing::few_laws().serialise());
   CHECK(laws.find_number("lei/8078/1990") == kCdc);
   CHECK(laws.find_number("lei/8078") == kCdc);
   CHECK(laws.find_number("lei/8078/1991") == std::nullopt);
   CHECK(laws.match({"codigo", "defesa", "consumidor"}, 0)->words == 3);
   CHECK_FALSE(laws.match({"codigo"}, 0).has_value());
-  CHECK(LawTable::parse("name\t999\tx\nlaw\n\t\t\nrubbish").laws() == 1);
+  CHECK(LawTable::parse("name\t999\tx\nlaw\n\t\t\nrubbish").num_laws() == 1);
 }
 
 TEST_CASE("a law whose number cannot be read is refused by name") {
