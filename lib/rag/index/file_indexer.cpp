@@ -50,7 +50,7 @@ FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexR
 
 void FileIndexer::add(const fs::path& path, bool named) {
   const std::optional<FileKind> kind = file_kind(path);
-  if (!kind && why_unread(path) == Unread::not_built_in) return skip(path, refusal(path));
+  if (!kind && unsupported_reason(path) == Unsupported::not_built_in) return skip(path, unsupported_message(path));
   if (!kind && !named) return void(++report_.files_ignored);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return skip(path, "vanished while the folder was read");
@@ -123,7 +123,7 @@ void FileIndexer::count_added(const fs::path& path, const std::optional<IndexedF
   const bool unchanged = known && known->sha256 == extracted.sha256 && known->recipe == recipe_;
   ++(!known ? report_.files_added : unchanged ? report_.files_unchanged : report_.files_changed);
   if (!extracted.note.empty()) report_.notes.push_back({path.native(), extracted.note});
-  if (!extracted.left_out.empty()) skip(path, extracted.left_out);
+  if (!extracted.skipped_records.empty()) skip(path, extracted.skipped_records);
 }
 
 void FileIndexer::count_read() {

@@ -86,15 +86,15 @@ TEST_CASE("JSON lines keep their ids; bad lines are left out and told") {
   CHECK(result.documents[0].text == "café");
   CHECK(result.documents[1].external_id == "2");
   CHECK(result.extracted.note == "keys ignored: url");
-  CHECK(result.extracted.left_out.find("2 records: not a JSON object (first: line 3)") != std::string::npos);
-  CHECK(result.extracted.left_out.find("no text") != std::string::npos);
+  CHECK(result.extracted.skipped_records.find("2 records: not a JSON object (first: line 3)") != std::string::npos);
+  CHECK(result.extracted.skipped_records.find("no text") != std::string::npos);
   CHECK_THROWS_AS(read("nothing\n", FileKind::jsonl), Error);
 }
 
 TEST_CASE("why a file is not read is known apart from its wording") {
-  CHECK(why_unread("report.PDF") == Unread::not_built_in);
-  CHECK(why_unread("letter.docx") == Unread::not_built_in);
-  CHECK(why_unread("photo.raw") == Unread::unknown_extension);
-  CHECK(why_unread("Makefile") == Unread::no_extension);
-  CHECK(refusal("report.PDF") == "pdf: not built in yet");
+  CHECK(unsupported_reason("report.PDF") == Unsupported::not_built_in);
+  CHECK(unsupported_reason("letter.docx") == Unsupported::not_built_in);
+  CHECK(unsupported_reason("photo.raw") == Unsupported::unknown_extension);
+  CHECK(unsupported_reason("Makefile") == Unsupported::no_extension);
+  CHECK(unsupported_message("report.PDF") == "pdf: not built in yet");
 }
