@@ -135,7 +135,7 @@ std::string render_check(const CheckReport& report, IndexFormat format) {
   return out;
 }
 
-std::vector<std::string> narration(const IndexReport& report) {
+std::vector<std::string> render_warnings(const IndexReport& report) {
   std::vector<std::string> lines;
   narrate_files(report.skipped, "skipped", lines);
   narrate_files(report.notes, "note", lines);

@@ -19,6 +19,6 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
 std::string render_check(const CheckReport& report, IndexFormat format);
 
 /// A line for each file that was skipped or read otherwise than usual, the first of many only: for standard error.
-std::vector<std::string> narration(const IndexReport& report);
+std::vector<std::string> render_warnings(const IndexReport& report);
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
 // The write side over SQLite: a batch is one transaction. Roots, skipped files and the batch are here; documents are
-// DocumentWriter's, vectors VectorKeeper's. docs/design/0012-index.md says why a kill loses one batch at most.
+// DocumentWriter's, vectors VectorWriter's. docs/design/0012-index.md says why a kill loses one batch at most.
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -10,7 +10,7 @@
 #include "rag/index/store_kind.h"
 #include "rag/index/store_writer.h"
 #include "rag/index/terms.h"
-#include "rag/index/vector_keeper.h"
+#include "rag/index/vector_writer.h"
 
 namespace frugal {
 namespace {
@@ -227,7 +227,7 @@ class SqliteStoreWriter final : public StoreWriter {
   FileLock lock_;
   Database database_;
   DocumentWriter documents_;
-  VectorKeeper vectors_;
+  VectorWriter vectors_;
   Statement find_file_ =
       database_.prepare("SELECT id, bytes, mtime_ns, ctime_ns, sha256, recipe FROM files WHERE path=?1");
   std::optional<Transaction> batch_;

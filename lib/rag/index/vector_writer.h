@@ -17,9 +17,9 @@
 
 namespace frugal {
 
-class VectorKeeper {
+class VectorWriter {
  public:
-  VectorKeeper(const std::filesystem::path& folder, Database& database);
+  VectorWriter(const std::filesystem::path& folder, Database& database);
 
   std::optional<std::string> embedder() const;
   /// Drops every vector, and starts a file for those of another embedder.

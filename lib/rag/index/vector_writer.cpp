@@ -1,4 +1,4 @@
-#include "rag/index/vector_keeper.h"
+#include "rag/index/vector_writer.h"
 
 #include <random>
 
@@ -19,7 +19,7 @@ int64_t random_id() {
 
 }  // namespace
 
-VectorKeeper::VectorKeeper(const std::filesystem::path& folder, Database& database)
+VectorWriter::VectorWriter(const std::filesystem::path& folder, Database& database)
     : folder_(folder),
       database_(database),
       find_(database.prepare("SELECT row FROM vectors WHERE key=?1")),
@@ -30,28 +30,28 @@ VectorKeeper::VectorKeeper(const std::filesystem::path& folder, Database& databa
           "SELECT c.id, c.vector_key, d.title, c.text FROM chunks c JOIN documents d ON d.id=c.document_id "
           "WHERE c.vector_row IS NULL AND c.id>?1 ORDER BY c.id LIMIT ?2")) {}
 
-int64_t VectorKeeper::file_number() const {
+int64_t VectorWriter::file_number() const {
   return schema::meta_integer(database_, schema::kVectorsFile);
 }
-int64_t VectorKeeper::rows() const {
+int64_t VectorWriter::rows() const {
   return schema::meta_integer(database_, schema::kVectorRows);
 }
-int64_t VectorKeeper::rows_in_use() const {
+int64_t VectorWriter::rows_in_use() const {
   return database_.integer("SELECT count(DISTINCT vector_row) FROM chunks WHERE vector_row IS NOT NULL").value_or(0);
 }
 
-std::optional<std::string> VectorKeeper::embedder() const {
+std::optional<std::string> VectorWriter::embedder() const {
   return schema::meta_text(database_, schema::kEmbedder);
 }
 
-void VectorKeeper::replace_embedder(const std::string& fingerprint, int64_t dimension) {
+void VectorWriter::replace_embedder(const std::string& fingerprint, int64_t dimension) {
   database_.execute("DELETE FROM vectors; UPDATE chunks SET vector_row=NULL WHERE vector_row IS NOT NULL;");
   schema::set_meta(database_, schema::kEmbedder, fingerprint);
   start_file(file_number() + 1, dimension);
 }
 
 /// A new, empty vectors file is named; it is created when its first row is written.
-void VectorKeeper::start_file(int64_t number, int64_t dimension) {
+void VectorWriter::start_file(int64_t number, int64_t dimension) {
   appender_.reset();
   has_unflushed_rows_ = false;
   schema::set_meta(database_, schema::kVectorsFile, number);
@@ -60,17 +60,17 @@ void VectorKeeper::start_file(int64_t number, int64_t dimension) {
   schema::set_meta(database_, schema::kVectorRows, 0);
 }
 
-VectorAppender& VectorKeeper::appender() {
+VectorAppender& VectorWriter::appender() {
   if (!appender_)
     appender_.emplace(schema::vectors_path(folder_, file_number()), schema::vector_layout(database_), rows());
   return *appender_;
 }
 
-int64_t VectorKeeper::chunks_without_vector() const {
+int64_t VectorWriter::chunks_without_vector() const {
   return database_.integer("SELECT count(*) FROM chunks WHERE vector_row IS NULL").value_or(0);
 }
 
-std::vector<PendingChunk> VectorKeeper::pending_chunks(int64_t after, int64_t limit) {
+std::vector<PendingChunk> VectorWriter::pending_chunks(int64_t after, int64_t limit) {
   pending_.bind(after, limit);
   std::vector<PendingChunk> chunks;
   while (pending_.step())
@@ -79,34 +79,34 @@ std::vector<PendingChunk> VectorKeeper::pending_chunks(int64_t after, int64_t li
   return chunks;
 }
 
-bool VectorKeeper::has(std::string_view key) {
+bool VectorWriter::has(std::string_view key) {
   const bool found = find_.bind(Blob{key}).step();
   find_.reset();
   return found;
 }
 
-void VectorKeeper::put(std::string_view key, std::span<const float> vector) {
+void VectorWriter::put(std::string_view key, std::span<const float> vector) {
   insert_.run(Blob{key}, appender().append(vector));
   has_unflushed_rows_ = true;
 }
 
-void VectorKeeper::attach(int64_t chunk) {
+void VectorWriter::attach(int64_t chunk) {
   attach_.run(chunk);
 }
 
-void VectorKeeper::flush() {
+void VectorWriter::flush() {
   if (!has_unflushed_rows_) return;
   appender_->sync();
   schema::set_meta(database_, schema::kVectorRows, appender_->rows());
   has_unflushed_rows_ = false;
 }
 
-bool VectorKeeper::is_worth_compacting() const {
+bool VectorWriter::is_worth_compacting() const {
   const int64_t all = rows(), used = rows_in_use();
   return all - used >= kMinUnusedRows && used * 2 <= all;
 }
 
-void VectorKeeper::compact() {
+void VectorWriter::compact() {
   const int64_t all = rows();
   const VectorFile old(schema::vectors_path(folder_, file_number()), schema::vector_layout(database_), all,
                        Budget::unlimited());
@@ -133,7 +133,7 @@ void VectorKeeper::compact() {
   log(LogLevel::info, "vectors: {} unused of {} dropped", all - rows(), all);
 }
 
-void VectorKeeper::remove_old_files() const {
+void VectorWriter::remove_old_files() const {
   const std::filesystem::path current = schema::vectors_path(folder_, file_number());
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
