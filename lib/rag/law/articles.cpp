@@ -9,8 +9,9 @@ bool same_law(const Provision& asked, const Provision& other) {
   return asked.law.empty() || asked.law == other.law;
 }
 
-bool contains_article_of_law(std::span<const Provision> borne, const Provision& asked) {
-  return std::any_of(borne.begin(), borne.end(), [&](const Provision& other) {
+/// True if one of `provisions` is an article of the law that is asked about, or of an unknown law.
+bool contains_article_of_law(std::span<const Provision> provisions, const Provision& asked) {
+  return std::any_of(provisions.begin(), provisions.end(), [&](const Provision& other) {
     return !other.article.empty() && (other.law.empty() || same_law(asked, other));
   });
 }
@@ -29,13 +30,14 @@ bool is_same_article(const Provision& asked, const Provision& other) {
   return !asked.article.empty() && asked.article == other.article && same_law(asked, other);
 }
 
-bool contains_article(std::span<const Provision> borne, const Provision& asked) {
-  return std::any_of(borne.begin(), borne.end(), [&](const Provision& other) { return is_same_article(asked, other); });
+bool contains_article(std::span<const Provision> provisions, const Provision& asked) {
+  return std::any_of(provisions.begin(), provisions.end(),
+                     [&](const Provision& other) { return is_same_article(asked, other); });
 }
 
-bool contains_other_article(std::span<const Provision> borne, std::span<const Provision> asked) {
+bool contains_other_article(std::span<const Provision> provisions, std::span<const Provision> asked) {
   return std::any_of(asked.begin(), asked.end(), [&](const Provision& one) {
-    return !contains_article(borne, one) && contains_article_of_law(borne, one);
+    return !contains_article(provisions, one) && contains_article_of_law(provisions, one);
   });
 }
 
