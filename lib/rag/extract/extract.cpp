@@ -116,20 +116,21 @@ std::optional<FileKind> file_kind(const std::filesystem::path& path) {
   return std::nullopt;
 }
 
-Unread why_unread(const std::filesystem::path& path) {
+Unsupported unsupported_reason(const std::filesystem::path& path) {
   const std::string extension = lower_extension(path);
   const bool planned = std::find(std::begin(kPlanned), std::end(kPlanned), extension) != std::end(kPlanned);
-  return extension.empty() ? Unread::no_extension : planned ? Unread::not_built_in : Unread::unknown_extension;
+  if (extension.empty()) return Unsupported::no_extension;
+  return planned ? Unsupported::not_built_in : Unsupported::unknown_extension;
 }
 
-std::string refusal(const std::filesystem::path& path) {
+std::string unsupported_message(const std::filesystem::path& path) {
   const std::string extension = lower_extension(path);
-  switch (why_unread(path)) {
-    case Unread::no_extension:
+  switch (unsupported_reason(path)) {
+    case Unsupported::no_extension:
       return "no file extension";
-    case Unread::unknown_extension:
+    case Unsupported::unknown_extension:
       return "unknown file extension '" + extension + "'";
-    case Unread::not_built_in:
+    case Unsupported::not_built_in:
       return extension.substr(1) + ": not built in yet";
   }
   return "not read";

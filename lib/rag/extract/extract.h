@@ -15,13 +15,13 @@ namespace frugal {
 enum class FileKind { text, markdown, html, csv, jsonl };
 std::string_view to_string(FileKind kind);
 
-/// The kind of a file, by its extension; nullopt for an extension that is not supported (then see why_unread()).
+/// The kind of a file, by its extension; nullopt if the extension is not supported (then see unsupported_reason()).
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
-enum class Unread { no_extension, unknown_extension, not_built_in };
+enum class Unsupported { no_extension, unknown_extension, not_built_in };
 /// The reason why file_kind() does not support the file.
-Unread why_unread(const std::filesystem::path& path);
+Unsupported unsupported_reason(const std::filesystem::path& path);
 /// The reason as a message: "pdf: not built in yet".
-std::string refusal(const std::filesystem::path& path);
+std::string unsupported_message(const std::filesystem::path& path);
 
 struct Document {
   std::string external_id;  // a record's _id, or its number from 1; empty for a whole file
@@ -38,9 +38,9 @@ struct ExtractOptions {
 };
 
 struct Extracted {
-  std::string note;      // how the file was read ("read as Windows-1252"); may be empty
-  std::string left_out;  // skipped records ("2 records: not a JSON object (first: line 7)"); may be empty
-  std::string sha256;    // SHA-256 of the bytes read
+  std::string note;             // how the file was read ("read as Windows-1252"); may be empty
+  std::string skipped_records;  // "2 records: not a JSON object (first: line 7)"; may be empty
+  std::string sha256;           // SHA-256 of the bytes read
 };
 
 /// Reads `input` to its end and passes each document to `sink` as soon as it is complete: memory holds one document at

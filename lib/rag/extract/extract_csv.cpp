@@ -99,7 +99,7 @@ Document document_of(const std::vector<std::string>& columns, const std::vector<
 
 Extracted extract_csv(LineReader& lines, const ExtractOptions& options, const DocumentSink& sink) {
   CsvReader reader(lines, options.max_record_bytes);
-  SkippedRecords left_out;
+  SkippedRecords skipped;
   std::vector<std::string> columns, fields;
   if (!reader.next(columns) || columns.empty()) throw Error(Code::bad_input, "no header row");
   for (std::string& column : columns) column = std::string(trim(column));
@@ -107,17 +107,17 @@ Extracted extract_csv(LineReader& lines, const ExtractOptions& options, const Do
     const bool blank =
         std::all_of(fields.begin(), fields.end(), [](const std::string& field) { return trim(field).empty(); });
     if (reader.too_long()) {
-      left_out.add("longer than the limit", reader.first_line());
+      skipped.add("longer than the limit", reader.first_line());
     } else if (!blank) {
       if (fields.size() > columns.size())
-        left_out.add("more fields than the header names (the rest is left out)", reader.first_line());
+        skipped.add("more fields than the header names (the rest is left out)", reader.first_line());
       Document document = document_of(columns, fields);
       document.line = reader.first_line();
       if (document.external_id.empty()) document.external_id = std::to_string(number);
       if (!document.text.empty()) sink(std::move(document));
     }
   }
-  return {reader.note(), left_out.text(), ""};
+  return {reader.note(), skipped.text(), ""};
 }
 
 }  // namespace frugal

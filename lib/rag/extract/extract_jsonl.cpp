@@ -38,17 +38,17 @@ class JsonlReader {
     std::string line;
     while (lines_.next(line)) {
       if (lines_.too_long())
-        left_out_.add("longer than the limit", lines_.number());
+        skipped_.add("longer than the limit", lines_.number());
       else if (line.find_first_not_of(" \t\r\xEF\xBB\xBF") != std::string::npos)
         read_line(std::move(line));
     }
-    if (documents_ == 0 && !left_out_.text().empty())
-      throw Error(Code::bad_input, "no usable record: " + left_out_.text());
+    if (documents_ == 0 && !skipped_.text().empty())
+      throw Error(Code::bad_input, "no usable record: " + skipped_.text());
     Extracted extracted;
     extracted.note = note_;
     if (!ignored_keys_.empty())
       extracted.note += fmt::format("{}keys ignored: {}", note_.empty() ? "" : "; ", fmt::join(ignored_keys_, ", "));
-    extracted.left_out = left_out_.text();
+    extracted.skipped_records = skipped_.text();
     return extracted;
   }
 
@@ -61,7 +61,7 @@ class JsonlReader {
     simdjson::dom::object object;
     const simdjson::padded_string padded(without_mark(decoded.text));
     if (parser_.parse(padded).get(object) != simdjson::SUCCESS)
-      return left_out_.add("not a JSON object", lines_.number());
+      return skipped_.add("not a JSON object", lines_.number());
     read_record(object);
   }
 
@@ -82,7 +82,7 @@ class JsonlReader {
     }
     if (document.text.find_first_not_of(" \t\r\n") == std::string::npos) std::swap(document.text, document.title);
     if (document.text.find_first_not_of(" \t\r\n") == std::string::npos)
-      return left_out_.add("no text (key \"text\")", lines_.number());
+      return skipped_.add("no text (key \"text\")", lines_.number());
     if (document.external_id.empty()) document.external_id = std::to_string(lines_.number());
     ++documents_;
     sink_(std::move(document));
@@ -93,7 +93,7 @@ class JsonlReader {
   simdjson::dom::parser parser_;
   std::set<std::string> ignored_keys_;
   std::string note_;
-  SkippedRecords left_out_;
+  SkippedRecords skipped_;
   int64_t documents_ = 0;
 };
 

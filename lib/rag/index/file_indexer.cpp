@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A batch ends with the file that takes it past this many chunks: large enough that its cost is shared, small enough
-// that a kill loses little and the log of the store stays short.
+// A commit follows the file that reaches either limit. They are large enough to spread the cost of a commit, and small
+// enough that a kill loses little and the write-ahead log stays short.
 constexpr int64_t kChunksPerCommit = 512;
 constexpr int64_t kFilesPerCommit = 256;
 constexpr int64_t kMinChunkTokens = 8;
@@ -50,7 +50,7 @@ FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexR
 
 void FileIndexer::add(const fs::path& path, bool named) {
   const std::optional<FileKind> kind = file_kind(path);
-  if (!kind && why_unread(path) == Unread::not_built_in) return skip(path, refusal(path));
+  if (!kind && unsupported_reason(path) == Unsupported::not_built_in) return skip(path, unsupported_message(path));
   if (!kind && !named) return void(++report_.files_ignored);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return skip(path, "vanished while the folder was read");
@@ -85,7 +85,7 @@ void FileIndexer::add_changed(const Source& source, const std::optional<IndexedF
   added_.push_back(id);
 }
 
-/// Puts the documents of the file that was begun, or gives it up if that is the file's fault.
+/// Puts the documents of the file that was begun. If the file cannot be read, abandons it and returns nullopt.
 std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
   try {
     return extract(source.input, source.kind, source.path, options_.extract,
@@ -99,8 +99,7 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
   }
 }
 
-/// A document is named by its path, and a record by its id too; one whose id was there before in the file gets a number
-/// behind it.
+/// A document is named by its path, a record by "path#id". A repeated id gets a number: "path#id~2".
 void FileIndexer::put_document(const fs::path& path, const Document& document) {
   const std::string base = document.is_record ? path.native() + "#" + document.external_id : path.native();
   const auto chunk = [&] { return chunks_of(path, document); };
@@ -123,7 +122,7 @@ void FileIndexer::count_added(const fs::path& path, const std::optional<IndexedF
   const bool unchanged = known && known->sha256 == extracted.sha256 && known->recipe == recipe_;
   ++(!known ? report_.files_added : unchanged ? report_.files_unchanged : report_.files_changed);
   if (!extracted.note.empty()) report_.notes.push_back({path.native(), extracted.note});
-  if (!extracted.left_out.empty()) skip(path, extracted.left_out);
+  if (!extracted.skipped_records.empty()) skip(path, extracted.skipped_records);
 }
 
 void FileIndexer::count_read() {

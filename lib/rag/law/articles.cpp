@@ -9,8 +9,9 @@ bool same_law(const Provision& asked, const Provision& other) {
   return asked.law.empty() || asked.law == other.law;
 }
 
-bool bears_article_beside(std::span<const Provision> borne, const Provision& asked) {
-  return std::any_of(borne.begin(), borne.end(), [&](const Provision& other) {
+/// True if one of `provisions` is an article of the law that is asked about, or of an unknown law.
+bool contains_article_of_law(std::span<const Provision> provisions, const Provision& asked) {
+  return std::any_of(provisions.begin(), provisions.end(), [&](const Provision& other) {
     return !other.article.empty() && (other.law.empty() || same_law(asked, other));
   });
 }
@@ -25,17 +26,18 @@ std::vector<Provision> named_articles(std::span<const FoundProvision> found) {
   return named;
 }
 
-bool is_article(const Provision& asked, const Provision& other) {
+bool is_same_article(const Provision& asked, const Provision& other) {
   return !asked.article.empty() && asked.article == other.article && same_law(asked, other);
 }
 
-bool bears_article(std::span<const Provision> borne, const Provision& asked) {
-  return std::any_of(borne.begin(), borne.end(), [&](const Provision& other) { return is_article(asked, other); });
+bool contains_article(std::span<const Provision> provisions, const Provision& asked) {
+  return std::any_of(provisions.begin(), provisions.end(),
+                     [&](const Provision& other) { return is_same_article(asked, other); });
 }
 
-bool bears_another_article(std::span<const Provision> borne, std::span<const Provision> asked) {
+bool contains_other_article(std::span<const Provision> provisions, std::span<const Provision> asked) {
   return std::any_of(asked.begin(), asked.end(), [&](const Provision& one) {
-    return !bears_article(borne, one) && bears_article_beside(borne, one);
+    return !contains_article(provisions, one) && contains_article_of_law(provisions, one);
   });
 }
 
@@ -43,7 +45,7 @@ bool mentions_article(std::string_view text, std::span<const Provision> asked, c
   const std::vector<FoundProvision> mentions = find_provisions(text, laws);
   return std::any_of(mentions.begin(), mentions.end(), [&](const FoundProvision& mention) {
     return std::any_of(asked.begin(), asked.end(),
-                       [&](const Provision& one) { return is_article(one, mention.reference); });
+                       [&](const Provision& one) { return is_same_article(one, mention.reference); });
   });
 }
 

@@ -1,5 +1,5 @@
-// Articles compared: which provision is asked for, which a text bears, and which it only speaks of.
-// Parts of an article (paragraph, item, letter) do not count here; how many of them match is the index's to score.
+// Compares provisions by article: the articles that a question asks for, that a text contains, and that a text only
+// mentions. Paragraphs, items and letters are ignored here; provision_score() (rag/index) compares them.
 #pragma once
 
 #include <span>
@@ -10,20 +10,20 @@
 
 namespace frugal {
 
-/// The articles among `found`, each once, in order; laws that are named alone are left out.
+/// The distinct articles in `found`, in order. Laws named without an article are skipped.
 std::vector<Provision> named_articles(std::span<const FoundProvision> found);
 
-/// The same article of the same law. A law that `asked` leaves open may be any.
-bool is_article(const Provision& asked, const Provision& other);
+/// True if `other` is the article `asked` of the same law. An empty law in `asked` matches every law.
+bool is_same_article(const Provision& asked, const Provision& other);
 
-/// One of `borne` is the article that is asked for.
-bool bears_article(std::span<const Provision> borne, const Provision& asked);
+/// True if one of `provisions` is the article `asked`.
+bool contains_article(std::span<const Provision> provisions, const Provision& asked);
 
-/// One of `borne` is an article of a law that is asked about, or of a law that is not known, and the one that is asked
-/// for is not among them. Art. 75 is no answer to a question about Art. 72.
-bool bears_another_article(std::span<const Provision> borne, std::span<const Provision> asked);
+/// True if, for one of the articles `asked`, `provisions` lacks it but has another article of that law or of an unknown
+/// law: Art. 75 does not answer a question about Art. 72.
+bool contains_other_article(std::span<const Provision> provisions, std::span<const Provision> asked);
 
-/// `text` names one of the articles that are asked for.
+/// True if `text` refers to one of the articles `asked`.
 bool mentions_article(std::string_view text, std::span<const Provision> asked, const LawTable& laws);
 
 }  // namespace frugal

@@ -1,8 +1,23 @@
-// References as people write them, read word by word into clauses. A clause is a run of parts (article, §, inciso,
-// alínea), laws and the small words between them. Parts descend ("art. 5º, § 1º, II, da CF") or ascend ("inciso II do §
-// 1º do art. 5º da CF"); a law binds to every article before it in the clause that has none yet, or, standing first, to
-// those behind it
-// ("CP, art. 121"). Anything else ends the clause.
+// Parses references as people write them, in one pass over the words of a text.
+//
+// The words are grouped into clauses. A clause is a run of parts (article, §, inciso, alínea), laws, and connectors
+// between them ("do", "e", "c/c"). Any other word ends it; so do a blank line, a question or exclamation mark, and the
+// end of a sentence. Inside a clause:
+//
+// - A part after an article belongs to it: "art. 5º, § 1º, II". A second part of the same level is another reference to
+//   the same article: "art. 5º, I e II" gives two.
+// - A part before "do art. …" waits in pending_ for the article that follows: "inciso II do § 1º do art. 5º".
+// - A law applies to the articles before it, back to the previous law: "arts. 5º e 6º da CF".
+// - A law at the beginning applies to the articles after it: "CP, art. 121". Without any, the law itself is the
+//   reference.
+// - Elements of a list need no label: ", XXXII", "e 6º". "arts. 44 a 47" gives every article of the range.
+//
+// A law is a name of the LawTable, or a kind and number (law_number.h); the longer of the two is used. A short name
+// that is also an everyday word ("cc") counts only in capitals or beside an article. A law "do Estado" or "municipal"
+// is not the federal law of that name, so its articles have no law.
+//
+// Laws at the beginning are known to be references only when their clause ends. The result is therefore sorted at the
+// end.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -26,7 +41,7 @@ constexpr std::array<std::string_view, 4> kItemWords = {"inciso", "incisos", "in
 constexpr std::array<std::string_view, 5> kLetterWords = {"alinea", "alineas", "al", "letra", "letras"};
 constexpr std::array<std::string_view, 10> kOrdinals = {"primeiro", "segundo", "terceiro", "quarto", "quinto",
                                                         "sexto",    "setimo",  "oitavo",   "nono",   "decimo"};
-// Words that a clause runs through.
+// Words that may stand inside a clause.
 constexpr std::array<std::string_view, 22> kConnectors = {"de", "do",  "da",  "dos",       "das", "e",   "ou", "no",
                                                           "na", "nos", "nas", "of",        "the", "and", "or", "caput",
                                                           "c",  "com", "ao",  "combinado", "in",  "seu"};
@@ -56,7 +71,8 @@ class ReferenceReader {
   std::vector<FoundProvision> all() {
     while (at_ < words_.size()) {
       if (breaks_before(at_)) finish_clause();
-      if (read_article() || read_paragraph() || read_item() || read_letter() || read_law() || read_more()) continue;
+      if (read_article() || read_paragraph() || read_item() || read_letter() || read_law() || read_list_element())
+        continue;
       if (!is_one_of(folded_[at_], kConnectors)) finish_clause();
       ++at_;
     }
@@ -81,7 +97,7 @@ class ReferenceReader {
   }
   bool gap_has(size_t at, std::string_view sign) const { return gap(at).find(sign) != std::string_view::npos; }
 
-  /// A blank line, a question or exclamation mark, or the end of a sentence stands before the word.
+  /// True if a blank line, a question or exclamation mark or the end of a sentence precedes the word.
   bool breaks_before(size_t at) const {
     if (at == 0) return false;
     const std::string_view between = gap(at);
@@ -92,7 +108,7 @@ class ReferenceReader {
     return sentence && last_ != Part::none && !names_law(at);
   }
 
-  /// "121-A" of the words at `at`, which moves behind it.
+  /// Parses a number such as "121-A" or "quinto" at `at`, and moves `at` past it.
   std::optional<std::string> read_number(size_t& at) const {
     if (is_one_of(word(at), kOrdinals)) {
       const auto ordinal = std::find(kOrdinals.begin(), kOrdinals.end(), word(at++)) - kOrdinals.begin() + 1;
@@ -109,7 +125,7 @@ class ReferenceReader {
     return value;
   }
 
-  /// A Roman numeral in capitals (or, behind the word "inciso", in any case) or digits.
+  /// A Roman numeral in capitals; with any_case (after the word "inciso") also in lower case, or digits.
   std::optional<std::string> read_item_number(size_t& at, bool any_case) const {
     if (is_digits(word(at))) return any_case ? read_number(at) : std::nullopt;
     const std::optional<int> value = roman_value(any_case ? upper(written(at)) : std::string(written(at)));
@@ -179,9 +195,8 @@ class ReferenceReader {
     return true;
   }
 
-  /// What a list goes on with and names no more: ", XXXII" behind an article, "e 6º" behind "arts. 5º", "“a”" behind an
-  /// inciso.
-  bool read_more() {
+  /// An element of a list without a label: ", XXXII" after an article, "e 6º" after "arts. 5º", "“a”" after an inciso.
+  bool read_list_element() {
     if (last_ == Part::none || at_ == 0) return false;
     const bool listed = gap_has(at_, ",") || gap_has(at_, "/") || is_one_of(word(at_ - 1), kListWords);
     size_t next = at_;
@@ -210,7 +225,7 @@ class ReferenceReader {
     return false;
   }
 
-  /// "arts. 44 a 47": every article between, as far as numbers tell.
+  /// "arts. 44 a 47": every article of the range, if both ends are plain numbers.
   bool read_range() {
     size_t next = at_ + 1;
     const std::optional<std::string> last = read_number(next);
@@ -240,14 +255,14 @@ class ReferenceReader {
       has_pending_ = true;
       field(pending_, part) = value;
     } else {
-      describe_article(part, value, begin, words_[next - 1].end);
+      attach_to_article(part, value, begin, words_[next - 1].end);
     }
     last_ = part;
     at_ = next;
   }
 
-  /// The part belongs to the article before it; a second one of its level is another reference.
-  void describe_article(Part part, const std::string& value, uint32_t begin, uint32_t end) {
+  /// Adds the part to the last article. A second part of the same level starts another reference.
+  void attach_to_article(Part part, const std::string& value, uint32_t begin, uint32_t end) {
     FoundProvision* last = &clause_.back();
     if (!field(last->reference, part).empty()) {
       clause_.push_back(*last);
@@ -260,7 +275,7 @@ class ReferenceReader {
     last->end = end;
   }
 
-  /// "… do art. 5º", "… do § 1º" follows: the part read belongs to what comes.
+  /// True if "do art. 5º" or "do § 1º" follows: the part just read belongs to a later article.
   bool ascends_at(size_t at) const {
     if (!is_one_of(word(at), kOfWords)) return false;
     size_t next = at + 1;
@@ -284,7 +299,7 @@ class ReferenceReader {
     if (!named || is_of_a_state(at + named->words)) return std::nullopt;
     return named;
   }
-  /// "Constituição do Estado de São Paulo" is not the Constitution.
+  /// True if the name goes on as in "Constituição do Estado de São Paulo", which is not the federal Constitution.
   bool is_of_a_state(size_t at) const {
     return word(at) == "estadual" || word(at) == "municipal" || (word(at) == "do" && word(at + 1) == "estado");
   }
@@ -293,7 +308,7 @@ class ReferenceReader {
     const std::optional<NamedLaw> named = names_law(at_);
     if (!named) return false;
     const bool follows_article = last_ != Part::none && !clause_.empty();
-    // Short names are words of everyday use, too ("cc", "eca"): without an article they count in capitals only.
+    // Short names are also everyday words ("cc", "eca"): without an article beside them they count only in capitals.
     const std::string_view name = written(at_);
     const bool capitals = name == upper(name);
     const bool article_follows = is_one_of(word(at_ + named->words), kArticleWords);
@@ -351,15 +366,16 @@ class ReferenceReader {
   std::vector<FoundProvision> found_;
 
   // The clause being read.
-  std::vector<FoundProvision> clause_;  // its articles, waiting for a law
+  std::vector<FoundProvision> clause_;  // its articles; their law may follow
   Part last_ = Part::none;
-  bool plural_ = false;  // "arts.", "§§": bare numbers go on
-  Provision pending_;    // parts that ascend to an article to come
+  bool plural_ = false;  // after "arts." or "§§": numbers without a label continue the list
+  Provision pending_;    // parts of an article that follows
   bool has_pending_ = false;
   uint32_t pending_begin_ = 0;
-  std::string lead_law_, last_law_;
-  uint32_t lead_begin_ = 0, lead_end_ = 0;
-  bool lead_used_ = true;
+  std::string lead_law_;                    // the law at the beginning of the clause
+  uint32_t lead_begin_ = 0, lead_end_ = 0;  // its byte range
+  bool lead_used_ = true;                   // an article has it
+  std::string last_law_;
 };
 
 }  // namespace

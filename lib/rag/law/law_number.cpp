@@ -1,3 +1,12 @@
+// A law number is a kind ("Lei Complementar", "DL"), at most three words such as "federal" or "nº", a number, and
+// perhaps a year: after a slash or hyphen ("8.078/90") or at the end of a date ("de 11 de setembro de 1990", "de
+// 11.7.1984").
+//
+// split_words() has already folded the words and removed thousands separators and ordinal marks, so kinds and numbers
+// are compared word by word. Slashes, hyphens and dots between words are looked up in the text (gap()).
+//
+// A date that cannot be read gives a number without a year, not an error: LawTable::find_number() still finds the law
+// if its number is unique. Numbers are not checked against any list, so a law outside the table has a normal form too.
 #include "rag/law/law_number.h"
 
 #include <algorithm>
@@ -12,7 +21,7 @@ struct Kind {
   std::array<std::string_view, 2> words;  // folded; the second may be empty
   std::string_view normal;
 };
-// Longer names stand before their beginnings.
+// The first match is used, so a longer name comes before its prefix.
 constexpr Kind kKinds[] = {
     {{"decreto", "lei"}, "decreto-lei"},
     {{"decretos", "leis"}, "decreto-lei"},
@@ -36,13 +45,13 @@ constexpr Kind kKinds[] = {
     {{"emenda", "constitucional"}, "emenda-constitucional"},
     {{"ec", ""}, "emenda-constitucional"},
 };
-// What may stand between the kind and its number: "Lei Federal nº 8.078", "Leis nºs 8.666/93".
+// Words allowed between the kind and its number: "Lei Federal nº 8.078", "Leis nºs 8.666/93".
 constexpr std::string_view kBeforeNumber[] = {"federal", "ordinaria", "no", "nos",   "n",
                                               "num",     "numero",    "nr", "number"};
 constexpr std::string_view kMonths[] = {"janeiro", "fevereiro", "marco",    "abril",   "maio",     "junho",
                                         "julho",   "agosto",    "setembro", "outubro", "novembro", "dezembro"};
 
-/// Four digits of a year written with two or four; laws are rarely older than 1930.
+/// The four-digit year; nullopt for other lengths. Two digits from 30 on are 19xx: laws in use are rarely older.
 std::optional<std::string> full_year(std::string_view digits) {
   if (!is_digits(digits)) return std::nullopt;
   if (digits.size() == 4) return std::string(digits);
@@ -76,7 +85,7 @@ class NumberReader {
   std::string_view word(size_t ahead = 0) const {
     return at_ + ahead < words_.size() ? std::string_view(words_[at_ + ahead].folded) : std::string_view();
   }
-  /// The text between the word before at_ + ahead and that word, without its spaces.
+  /// The text between the word at at_ + ahead and the word before it, without white space.
   std::string gap(size_t ahead = 0) const {
     const size_t next = at_ + ahead;
     if (next == 0 || next >= words_.size()) return {};
@@ -95,7 +104,7 @@ class NumberReader {
     return std::nullopt;
   }
 
-  /// "8.078"; "2.200-2", as provisional measures are numbered when they are issued again.
+  /// "8.078", or "2.200-2": a provisional measure that is reissued gets a suffix.
   std::optional<std::string> read_number() {
     if (!is_digits(word())) return std::nullopt;
     std::string number(word());
@@ -117,7 +126,7 @@ class NumberReader {
     return read_date();
   }
 
-  /// "de 11 de setembro de 1990", "de 11.7.1984", "de 1º/7/2021", "de 1990": only the year counts.
+  /// The year of "de 11 de setembro de 1990", "de 11.7.1984", "de 1º/7/2021" or "de 1990".
   std::optional<std::string> read_date() {
     const std::string_view first = word(1);
     if (is_digits(first) && first.size() == 4) return take_year(first, 2);
@@ -127,7 +136,7 @@ class NumberReader {
     const size_t dot = first.rfind('.');
     if (dot != std::string_view::npos) return take_year(first.substr(dot + 1), 2);
     if (is_digits(first) && gap(2) == "." && is_digits(word(2)) && gap(3) == ".") return take_year(word(3), 4);
-    if (is_digits(first) && gap(2) == ".") {  // "1º.7.2021": the ordinal parts the day from the rest
+    if (is_digits(first) && gap(2) == ".") {  // "1º.7.2021": after an ordinal mark, the day is a word of its own
       const size_t last_dot = word(2).rfind('.');
       if (last_dot != std::string_view::npos) return take_year(word(2).substr(last_dot + 1), 3);
     }

@@ -1,5 +1,5 @@
-// Laws cited by kind and number, read from the words of a text: "Lei nº 8.078, de 11 de setembro de 1990".
-// Internal to the reading of references; users of the library go through LawTable and find_provisions.
+// Parses laws that are cited by kind and number: "Lei nº 8.078, de 11 de setembro de 1990". A building block of
+// find_provisions(), LawTable and the chunker; other code calls those.
 #pragma once
 
 #include <optional>
@@ -12,11 +12,11 @@
 namespace frugal {
 
 struct LawNumber {
-  std::string normal;  // "lei/8078/1990"; "lei/8078" where no year is given
-  size_t words = 0;    // words of the text that it covers
+  std::string normal;  // "lei/8078/1990"; "lei/8078" without a year
+  size_t words = 0;    // number of words that it covers
 };
 
-/// The law number that begins at words[at], if one does. `words` are split_words(text).
+/// The law number that begins at words[at]; nullopt if none does. words: split_words(text).
 std::optional<LawNumber> read_law_number(std::string_view text, const std::vector<Word>& words, size_t at);
 
 }  // namespace frugal

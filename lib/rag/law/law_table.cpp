@@ -1,4 +1,11 @@
-// LawTable: names and numbers as sorted keys. A match walks forward while some key still begins with the words so far.
+// LawTable: two sorted arrays of keys, for names and for numbers; each key holds the index of its law.
+//
+// match() appends the words of the text one by one as long as some key begins with them, and keeps the last complete
+// name: the longest match. Articles and prepositions are dropped from keys and texts alike, but they count in the
+// length of a match. find_number() looks up a number with its year, or one without a year if it belongs to one law.
+//
+// A law that is added later takes over the keys of earlier ones, so a user's file can override the built-in table.
+// serialise() writes the keys in order, and parse() thus inserts each at the end.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,8 +19,7 @@
 namespace frugal {
 namespace {
 
-// Words that names of laws are written with and without: "Estatuto da Pessoa com Deficiência", "Código Defesa
-// Consumidor".
+// Words that people omit from the names of laws: "Código Defesa Consumidor".
 constexpr std::array<std::string_view, 15> kConnectors = {"a",   "as", "o",  "os", "da", "das", "de", "do",
                                                           "dos", "e",  "em", "na", "no", "the", "of"};
 
@@ -31,7 +37,7 @@ std::string key_of(std::string_view name) {
   return key;
 }
 
-/// Fields of a serialised line are parted by tabs, so names may not hold control characters.
+/// Tabs separate the fields of a serialised line, so names must not contain control characters.
 std::string without_controls(std::string_view text) {
   std::string clean(text);
   std::replace_if(
@@ -76,8 +82,8 @@ void LawTable::add(const Law& law) {
   for (const std::string& number : law.numbers) {
     const std::optional<std::string> normal = normal_law_number(number);
     if (!normal)
-      throw Error(Code::bad_input, fmt::format("law '{}': number '{}' cannot be read", law.id, number))
-          .hint("write it like \"Lei 8.078/1990\" or \"Decreto-Lei 2.848/1940\"; anything else is a name");
+      throw Error(Code::bad_input, fmt::format("law '{}': number '{}' cannot be parsed", law.id, number))
+          .hint("write \"Lei 8.078/1990\" or \"Decreto-Lei 2.848/1940\", or move the text to the names of the law");
     insert(numbers_, *normal, index);
   }
 }
@@ -140,7 +146,7 @@ LawTable LawTable::parse(std::string_view text) {
     for (const char c : first) law = std::min<size_t>(law * 10 + static_cast<size_t>(c - '0'), table.laws_.size());
     std::vector<Key>& keys = kind == "name" ? table.names_ : table.numbers_;
     const bool known = (kind == "name" || kind == "number") && law < table.laws_.size() && !second.empty();
-    if (known) table.insert(keys, std::string(second), law);  // sorted as written, so each goes to the end
+    if (known) table.insert(keys, std::string(second), law);  // at the end: the lines are sorted
   }
   return table;
 }

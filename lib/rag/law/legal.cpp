@@ -1,3 +1,21 @@
+// Finds the labels that open provisions, line by line and without a grammar of the whole law: Brazilian laws, codes in
+// English and their Markdown versions differ too much for one.
+//
+// A label can begin at the start of a line, after bullets and emphasis, or inside a line after the end of a clause:
+// after . ; : ) or a closing quote, or after the conjunction in "; e" and ", ou". Many publications put a whole article
+// on one line, so line starts alone are not enough. No label crosses the end of its line.
+//
+// A law also mentions provisions ("nos termos do § 3º do art. 37"). These rules separate labels from mentions:
+// - The text after an article's or paragraph's number must be able to begin a sentence (opens_text()).
+// - Inside a line, an article must be the successor of the last one: "54" or "53-A" after "53".
+// - Paragraphs, items and letters count only inside an article. An item needs a dash after its Roman numeral, a letter
+//   a closing bracket.
+// - A quotation mark at the start of a line hides the label after it: the law quotes another.
+//
+// Codes in English. "Article 5" and "Section 3" count only at the start of a line. Once the text has had an article,
+// sections are its paragraphs; before that, or without any, sections and "§ 1983." are articles themselves.
+//
+// Limit: a quoted article that happens to be the successor of the last one is taken for the law's own.
 #include "rag/law/legal.h"
 
 #include <algorithm>
@@ -13,8 +31,7 @@ namespace {
 constexpr std::string_view kParagraphSign = "§";
 constexpr std::array<std::string_view, 3> kOrdinalMarks = {"º", "ª", "°"};
 constexpr std::array<std::string_view, 3> kDashes = {"–", "—", "-"};
-// Emphasis, quotes of a list and bullets of Markdown that may stand before a mark at the start of a line. Quotation
-// marks are not among them: what a law quotes from another is not its own structure.
+// Markdown characters (emphasis, heading, block quote, bullet) that may precede a label at the start of a line.
 constexpr std::string_view kLinePrefix = "*_#>-";
 
 bool is_upper(char c) {
@@ -27,7 +44,7 @@ bool is_letter(char c) {
   return is_upper(c) || is_lower(c) || static_cast<unsigned char>(c) >= 0x80;
 }
 
-/// Length of the first of `options` that stands at `offset`; 0 if none does.
+/// The length of the first of `options` that is found at `offset`; 0 if none is.
 template <typename Options>
 size_t length_of_any(std::string_view text, size_t offset, const Options& options) {
   for (const std::string_view option : options)
@@ -35,8 +52,7 @@ size_t length_of_any(std::string_view text, size_t offset, const Options& option
   return 0;
 }
 
-/// Length of the space at `offset`: ASCII, no-break, or one of the typographic ones (U+2000 to U+200A); 0 if there is
-/// none.
+/// The length of the space at `offset`: ASCII, no-break, or typographic (U+2000 to U+200A); 0 if there is none.
 size_t space_length(std::string_view text, size_t offset) {
   if (offset >= text.size()) return 0;
   if (text[offset] == ' ' || text[offset] == '\t') return 1;
@@ -50,7 +66,7 @@ size_t skip_spaces(std::string_view text, size_t offset) {
   return offset;
 }
 
-/// Behind the bullets, emphasis and spaces that a line begins with.
+/// The offset after the bullets, emphasis and spaces at the start of a line.
 size_t skip_line_prefix(std::string_view text, size_t offset) {
   for (;;) {
     const size_t next = skip_spaces(text, offset);
@@ -59,8 +75,7 @@ size_t skip_line_prefix(std::string_view text, size_t offset) {
   }
 }
 
-/// True if a sentence could begin at `offset`: what follows a mark that opens a provision, unlike one that is mentioned
-/// ("§ 3º do art. 37").
+/// True if a sentence can begin at `offset`, as after a label and unlike after a mention ("§ 3º do art. 37").
 bool opens_text(std::string_view text, size_t offset) {
   while (offset < text.size() && (text[offset] == '.' || text[offset] == '*' || text[offset] == '_')) ++offset;
   offset = skip_spaces(text, offset);
@@ -68,7 +83,7 @@ bool opens_text(std::string_view text, size_t offset) {
   return !is_lower(text[offset]) && text[offset] != ',' && text[offset] != ')';
 }
 
-/// Length of one of `words` at `offset` in any case, followed by no letter.
+/// The length of the first of `words` at `offset`, in any case and not followed by a letter; 0 if none is there.
 size_t read_word(std::string_view text, size_t offset, std::initializer_list<std::string_view> words) {
   for (const std::string_view word : words) {
     if (text.size() - offset < word.size()) continue;
@@ -95,7 +110,7 @@ class MarkScanner {
  private:
   void scan_line(size_t begin, size_t end) {
     const std::string_view whole = text_;
-    text_ = text_.substr(0, end);  // no mark reaches over the end of its line
+    text_ = text_.substr(0, end);  // so that no label crosses the end of its line
     const size_t first = skip_line_prefix(text_, begin);
     if (first < end) try_mark(first, begin, true);
     for (size_t at = first; at < end; ++at)
@@ -103,8 +118,7 @@ class MarkScanner {
     text_ = whole;
   }
 
-  /// If a clause ends at `at`, where the next one begins: behind "." ";" ":" ")" and a closing quote, and behind the
-  /// "e" or "ou" that follows ";" or ",". npos otherwise.
+  /// If a clause ends at `at`, the offset where the next one begins; else npos.
   size_t after_terminator(size_t at) const {
     const bool closing_quote = text_.substr(at).starts_with("”");
     if (!closing_quote && std::string_view(".;:),\"").find(text_[at]) == std::string_view::npos)
@@ -143,14 +157,13 @@ class MarkScanner {
     if (!number || !opens_text(text_, next)) return false;
     if (!at_line_start && !continues_articles(*number)) return false;
     last_article_ = *number;
-    // The sections of an article are its parts; where there are no articles, sections stand in their place.
     const bool part = is_section && seen_article_word_;
     seen_article_word_ |= !is_section;
     add(part ? LegalMark::Level::paragraph : LegalMark::Level::article, *number, at, line);
     return true;
   }
 
-  /// Within a line only the next article counts ("54" or "53-A" behind "53"): others are quoted from elsewhere.
+  /// True if `number` is the successor of the last article: "54" or "53-A" after "53".
   bool continues_articles(const std::string& number) const {
     if (last_article_.empty()) return false;
     const int last = std::atoi(last_article_.c_str()), next = std::atoi(number.c_str());
@@ -185,7 +198,7 @@ class MarkScanner {
     const std::optional<std::string> number = read_provision_number(text_, next);
     if (!number || !opens_text(text_, next)) return false;
     if (!in_article_ && !at_line_start) return false;
-    // "§ 1983. …" at the start of a line where there is no article: there it numbers the sections of a code.
+    // "§ 1983." without an article before it numbers the sections of a code.
     add(in_article_ && seen_article_word_ ? LegalMark::Level::paragraph : LegalMark::Level::article, *number, at, line);
     return true;
   }
@@ -240,7 +253,7 @@ void LegalPosition::enter(const LegalMark& mark) {
   }
 }
 
-std::optional<Provision> LegalPosition::reference() const {
+std::optional<Provision> LegalPosition::provision() const {
   return at_.article.empty() ? std::nullopt : std::optional(at_);
 }
 
@@ -295,7 +308,7 @@ std::optional<int> roman_value(std::string_view numeral) {
   int value = 0;
   std::string_view rest = numeral;
   for (const Digit& digit : kDigits) {
-    // V, L, D and the subtractive pairs stand once, the others three times at most: what is left over is no numeral.
+    // V, L, D and the subtractive pairs occur once, the others at most three times. Any rest makes it no numeral.
     const bool once = digit.letters.size() == 2 || digit.value == 5 || digit.value == 50 || digit.value == 500;
     for (int count = 0; count < (once ? 1 : 3) && rest.starts_with(digit.letters); ++count) {
       value += digit.value;

@@ -1,5 +1,5 @@
-// The structure of a legal text: where its articles, paragraphs, incisos and alíneas begin.
-// Only what a text *is* made of, not what it mentions: "no § 2º do art. 5º" marks nothing (that is find_provisions).
+// The structure of a legal text: where its articles, paragraphs, items (incisos) and letters (alíneas) begin.
+// References to other provisions are not structure: "no § 2º do art. 5º" gives no mark. find_provisions() reads those.
 #pragma once
 
 #include <cstdint>
@@ -12,35 +12,37 @@
 
 namespace frugal {
 
-/// "Art. 121-A.", "§ 2º", "Parágrafo único.", "IV –", "b)" where it opens a provision.
+/// A label that opens a provision: "Art. 121-A.", "§ 2º", "Parágrafo único.", "IV –", "b)".
 struct LegalMark {
   enum class Level : uint8_t { article, paragraph, item, letter };
   Level level = Level::article;
   std::string value;   // "121-A", "2", "unico", "4", "b", as in Provision
-  uint32_t begin = 0;  // of the mark, without list bullets and emphasis around it
-  uint32_t line = 0;   // begin of its line, if nothing but bullets and emphasis stands before it; else = begin
+  uint32_t begin = 0;  // offset of the label itself, after bullets and emphasis
+  uint32_t line = 0;   // offset of its line if only bullets and emphasis precede the label there; else `begin`
 };
 
-/// Marks in order. Items and letters count only inside an article. Linear in the text.
+/// The marks of a text, in order. Items and letters are marks only inside an article. Linear time.
 std::vector<LegalMark> find_legal_marks(std::string_view text);
 
-/// Where in a law a text stands: fed with marks in order.
+/// The current position in a law, updated by entering marks in order.
 class LegalPosition {
  public:
   void enter(const LegalMark& mark);
-  /// Provision of the position, without a law; nothing outside an article.
-  std::optional<Provision> reference() const;
+  /// The provision at the position, with an empty law; nullopt before the first article.
+  std::optional<Provision> provision() const;
 
  private:
   Provision at_;
 };
 
-/// "1.015" → "1015", "5º" → "5", "121-A" → "121-A" at `offset`, which moves behind it.
+/// Parses the number of a provision at `offset` and moves `offset` past it: "1.015" → "1015", "5º" → "5", "121-A" →
+/// "121-A". nullopt, and `offset` stays, if there is none.
 std::optional<std::string> read_provision_number(std::string_view text, size_t& offset);
-/// Value of a canonical Roman numeral, upper case.
+/// The value of a canonical Roman numeral in capitals; nullopt for any other text.
 std::optional<int> roman_value(std::string_view numeral);
 
-/// True for the line of a part of a law: "TÍTULO II", "Capítulo I – Dos Princípios", "Seção III", "Chapter 2".
+/// True if the line is the heading of a division of a law: "TÍTULO II", "Capítulo I – Dos Princípios", "Seção III",
+/// "Chapter 2".
 bool is_division_heading(std::string_view line);
 
 }  // namespace frugal

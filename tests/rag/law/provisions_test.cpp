@@ -1,4 +1,4 @@
-// References in every spelling people use, against what a lawyer reads in them.
+// References in the spellings that people use, and the provisions that a lawyer would read in them.
 #include <doctest/doctest.h>
 
 #include "rag/index_fakes.h"
@@ -22,7 +22,7 @@ std::vector<Provision> read(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("one reference in a question is read whole, however it is spelled") {
+TEST_CASE("a reference is parsed completely in any spelling") {
   const std::vector<std::pair<std::string, Provision>> cases = {
       {"art. 121-A do CP", {kCp, "121-A", "", "", ""}},
       {"art 121-a do cp", {kCp, "121-A", "", "", ""}},
@@ -54,7 +54,7 @@ TEST_CASE("one reference in a question is read whole, however it is spelled") {
   }
 }
 
-TEST_CASE("lists and ranges name every article") {
+TEST_CASE("lists and ranges give every article") {
   const auto articles = [](std::string_view text) {
     std::string all;
     for (const Provision& each : read(text)) all += each.law + ":" + each.article + " ";
@@ -67,7 +67,7 @@ TEST_CASE("lists and ranges name every article") {
         "br/constituicao:5 br/constituicao:170 ");
 }
 
-TEST_CASE("a law named alone is found; what only looks like one is not") {
+TEST_CASE("a law without an article is found; everyday words that look like a law or a reference are not") {
   CHECK(read("O que é a LGPD?").at(0) == Provision{kLgpd, "", "", "", ""});
   CHECK(read("send it to me and cc the team").empty());
   CHECK(read("art. 5º da Constituição do Estado de São Paulo").at(0).law == "");
@@ -75,26 +75,26 @@ TEST_CASE("a law named alone is found; what only looks like one is not") {
   CHECK(read("").empty());
 }
 
-TEST_CASE("the place of a reference is that of its words") {
+TEST_CASE("the byte range of a reference covers its words") {
   const std::string text = "Veja o art. 121 do CP agora.";
   const auto found = find_provisions(text, testing::few_laws());
   REQUIRE(found.size() == 1);
   CHECK(text.substr(found[0].begin, found[0].end - found[0].begin) == "art. 121 do CP");
 }
 
-TEST_CASE("a table of laws comes back from its text as it was") {
+TEST_CASE("a law table is the same after serialising and parsing") {
   const LawTable laws = LawTable::parse(testing::few_laws().serialise());
-  CHECK(laws.laws() == 5);
+  CHECK(laws.num_laws() == 5);
   CHECK(laws.serialise() == testing::few_laws().serialise());
   CHECK(laws.find_number("lei/8078/1990") == kCdc);
   CHECK(laws.find_number("lei/8078") == kCdc);
   CHECK(laws.find_number("lei/8078/1991") == std::nullopt);
   CHECK(laws.match({"codigo", "defesa", "consumidor"}, 0)->words == 3);
   CHECK_FALSE(laws.match({"codigo"}, 0).has_value());
-  CHECK(LawTable::parse("name\t999\tx\nlaw\n\t\t\nrubbish").laws() == 1);
+  CHECK(LawTable::parse("name\t999\tx\nlaw\n\t\t\nrubbish").num_laws() == 1);
 }
 
-TEST_CASE("a law whose number cannot be read is refused by name") {
+TEST_CASE("a law number that cannot be parsed is an error that quotes it") {
   LawTable laws;
   CHECK_THROWS_WITH_AS(laws.add({"x", "X", {}, {"number nine"}}), doctest::Contains("number nine"), Error);
 }

@@ -27,7 +27,7 @@ Scores bearers_of(const Provision& article, Store& store) {
   }
   Scores bearers;
   for (const Chunk& chunk : store.fetch(ids))
-    if (bears_article(chunk.references, article)) bearers[chunk.id] = found.at(chunk.id);
+    if (contains_article(chunk.references, article)) bearers[chunk.id] = found.at(chunk.id);
   return bearers;
 }
 
@@ -60,7 +60,7 @@ void drop_other_articles(std::span<const Provision> asked, std::vector<Candidate
   for (const Candidate& candidate : ranking) ids.push_back(candidate.id);
   std::unordered_set<int64_t> others;
   for (const Chunk& chunk : store.fetch(ids))
-    if (bears_another_article(chunk.references, asked)) others.insert(chunk.id);
+    if (contains_other_article(chunk.references, asked)) others.insert(chunk.id);
   std::erase_if(ranking, [&](const Candidate& candidate) { return others.contains(candidate.id); });
 }
 

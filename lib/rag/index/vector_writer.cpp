@@ -1,4 +1,14 @@
-#include "rag/index/vector_keeper.h"
+// Vectors are found by the content of the embedded text, so a renamed, copied or restored file needs no embedding. A
+// row therefore stays after its chunk is removed, until at least half of the rows are unused.
+//
+// A vectors file is named in the table `meta` before it exists, and created with its first row. Its random id
+// (VectorLayout::file_id) prevents a file of another index or of an earlier attempt from being taken for it.
+//
+// Compaction copies the rows in use, in ascending order, to vectors-N+1.i8, and changes the row numbers of chunks and
+// keys in the transaction that names the new file. A new row number is never above the old one, so the update of one
+// row never matches a chunk that was moved before. If the transaction is rolled back, the old file is still the current
+// one, and the next writer removes the other.
+#include "rag/index/vector_writer.h"
 
 #include <random>
 
@@ -9,7 +19,7 @@
 namespace frugal {
 namespace {
 
-// Fewer unused rows than this are kept whatever their share: they may come back with a rename or an undo.
+// Fewer unused rows are always kept: a rename or an undo may use them again.
 constexpr int64_t kMinUnusedRows = 1024;
 
 int64_t random_id() {
@@ -19,7 +29,7 @@ int64_t random_id() {
 
 }  // namespace
 
-VectorKeeper::VectorKeeper(const std::filesystem::path& folder, Database& database)
+VectorWriter::VectorWriter(const std::filesystem::path& folder, Database& database)
     : folder_(folder),
       database_(database),
       find_(database.prepare("SELECT row FROM vectors WHERE key=?1")),
@@ -30,28 +40,28 @@ VectorKeeper::VectorKeeper(const std::filesystem::path& folder, Database& databa
           "SELECT c.id, c.vector_key, d.title, c.text FROM chunks c JOIN documents d ON d.id=c.document_id "
           "WHERE c.vector_row IS NULL AND c.id>?1 ORDER BY c.id LIMIT ?2")) {}
 
-int64_t VectorKeeper::file_number() const {
+int64_t VectorWriter::file_number() const {
   return schema::meta_integer(database_, schema::kVectorsFile);
 }
-int64_t VectorKeeper::rows() const {
+int64_t VectorWriter::rows() const {
   return schema::meta_integer(database_, schema::kVectorRows);
 }
-int64_t VectorKeeper::rows_in_use() const {
+int64_t VectorWriter::rows_in_use() const {
   return database_.integer("SELECT count(DISTINCT vector_row) FROM chunks WHERE vector_row IS NOT NULL").value_or(0);
 }
 
-std::optional<std::string> VectorKeeper::embedder() const {
+std::optional<std::string> VectorWriter::embedder() const {
   return schema::meta_text(database_, schema::kEmbedder);
 }
 
-void VectorKeeper::replace_embedder(const std::string& fingerprint, int64_t dimension) {
+void VectorWriter::replace_embedder(const std::string& fingerprint, int64_t dimension) {
   database_.execute("DELETE FROM vectors; UPDATE chunks SET vector_row=NULL WHERE vector_row IS NOT NULL;");
   schema::set_meta(database_, schema::kEmbedder, fingerprint);
   start_file(file_number() + 1, dimension);
 }
 
-/// A new, empty vectors file is named; it is created when its first row is written.
-void VectorKeeper::start_file(int64_t number, int64_t dimension) {
+/// Names a new vectors file, which is created with its first row.
+void VectorWriter::start_file(int64_t number, int64_t dimension) {
   appender_.reset();
   has_unflushed_rows_ = false;
   schema::set_meta(database_, schema::kVectorsFile, number);
@@ -60,17 +70,17 @@ void VectorKeeper::start_file(int64_t number, int64_t dimension) {
   schema::set_meta(database_, schema::kVectorRows, 0);
 }
 
-VectorAppender& VectorKeeper::appender() {
+VectorAppender& VectorWriter::appender() {
   if (!appender_)
     appender_.emplace(schema::vectors_path(folder_, file_number()), schema::vector_layout(database_), rows());
   return *appender_;
 }
 
-int64_t VectorKeeper::chunks_without_vector() const {
+int64_t VectorWriter::chunks_without_vector() const {
   return database_.integer("SELECT count(*) FROM chunks WHERE vector_row IS NULL").value_or(0);
 }
 
-std::vector<PendingChunk> VectorKeeper::pending_chunks(int64_t after, int64_t limit) {
+std::vector<PendingChunk> VectorWriter::pending_chunks(int64_t after, int64_t limit) {
   pending_.bind(after, limit);
   std::vector<PendingChunk> chunks;
   while (pending_.step())
@@ -79,34 +89,34 @@ std::vector<PendingChunk> VectorKeeper::pending_chunks(int64_t after, int64_t li
   return chunks;
 }
 
-bool VectorKeeper::has(std::string_view key) {
+bool VectorWriter::has(std::string_view key) {
   const bool found = find_.bind(Blob{key}).step();
   find_.reset();
   return found;
 }
 
-void VectorKeeper::put(std::string_view key, std::span<const float> vector) {
+void VectorWriter::put(std::string_view key, std::span<const float> vector) {
   insert_.run(Blob{key}, appender().append(vector));
   has_unflushed_rows_ = true;
 }
 
-void VectorKeeper::attach(int64_t chunk) {
+void VectorWriter::attach(int64_t chunk) {
   attach_.run(chunk);
 }
 
-void VectorKeeper::flush() {
+void VectorWriter::flush() {
   if (!has_unflushed_rows_) return;
   appender_->sync();
   schema::set_meta(database_, schema::kVectorRows, appender_->rows());
   has_unflushed_rows_ = false;
 }
 
-bool VectorKeeper::is_worth_compacting() const {
+bool VectorWriter::is_worth_compacting() const {
   const int64_t all = rows(), used = rows_in_use();
   return all - used >= kMinUnusedRows && used * 2 <= all;
 }
 
-void VectorKeeper::compact() {
+void VectorWriter::compact() {
   const int64_t all = rows();
   const VectorFile old(schema::vectors_path(folder_, file_number()), schema::vector_layout(database_), all,
                        Budget::unlimited());
@@ -117,7 +127,6 @@ void VectorKeeper::compact() {
   Statement move_chunks = database_.prepare("UPDATE chunks SET vector_row=?2 WHERE vector_row=?1");
   database_.execute("CREATE TEMP TABLE IF NOT EXISTS moved(old INTEGER PRIMARY KEY, new INTEGER); DELETE FROM moved;");
   Statement note = database_.prepare("INSERT INTO moved VALUES(?1, ?2)");
-  // New rows never pass the old ones they come from, so going upwards no row is taken for one that was moved already.
   for (int64_t last = -1; each.bind(last).step();) {
     last = each.integer(0);
     each.reset();
@@ -130,10 +139,10 @@ void VectorKeeper::compact() {
       "UPDATE vectors SET row=(SELECT new FROM moved WHERE old=row);");
   has_unflushed_rows_ = appender_.has_value();
   flush();
-  log(LogLevel::info, "vectors: {} unused of {} dropped", all - rows(), all);
+  log(LogLevel::info, "vectors: dropped {} unused rows of {}", all - rows(), all);
 }
 
-void VectorKeeper::remove_old_files() const {
+void VectorWriter::remove_old_files() const {
   const std::filesystem::path current = schema::vectors_path(folder_, file_number());
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
