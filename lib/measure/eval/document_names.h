@@ -22,7 +22,7 @@ class DocumentNames {
   std::vector<std::string> rank(std::span<const Candidate> chunks, int64_t depth);
 
  private:
-  void learn(std::span<const Candidate> chunks);
+  void fetch_unknown(std::span<const Candidate> chunks);
 
   Store& store_;
   std::unordered_map<int64_t, std::string> names_;
