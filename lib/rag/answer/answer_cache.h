@@ -72,9 +72,9 @@ class QuestionVectors {
 
 /// Vectors of questions, kept in files: what spares a question the embedder where its answer is not known, because the
 /// index, an option or the generator changed. Not for plugins' backends, whose vectors may differ in their last bits.
-class ProbeCache : public QuestionVectors {
+class QuestionVectorCache : public QuestionVectors {
  public:
-  ProbeCache(std::filesystem::path folder, uint64_t max_bytes);
+  QuestionVectorCache(std::filesystem::path folder, uint64_t max_bytes);
   std::optional<std::vector<float>> find(const VectorKey& key) const override;
   void put(const VectorKey& key, std::span<const float> vector) const override;
 

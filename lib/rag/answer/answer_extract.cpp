@@ -18,7 +18,7 @@ constexpr float kContextWeight = 0.3f;
 constexpr float kPriorWeight = 0.4f;
 constexpr float kCosineWeight = 0.5f;
 // Below this share of a question's words a routed article is quoted from its start: the question asked for the article.
-constexpr float kAsksForMore = 0.5f;
+constexpr float kMinSentenceCoverage = 0.5f;
 
 struct ScoredSentence {
   Quote quote;
@@ -125,7 +125,7 @@ std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit
   std::vector<ScoredSentence> sentences = score_by_words(evidence, hits, options);
   if (sentences.empty()) return std::nullopt;
   if (hits.front().reference_score) {
-    const bool asks_for_more = evidence.coverage(text_of(sentences.front().quote, hits)) >= kAsksForMore;
+    const bool asks_for_more = evidence.coverage(text_of(sentences.front().quote, hits)) >= kMinSentenceCoverage;
     if (!asks_for_more) return quote_from_start(hits, 0, options);
   }
   if (embedder && !query_vector.empty() && sentences.size() > 1 && options.sentences_embedded > 1)

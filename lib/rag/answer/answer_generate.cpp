@@ -65,7 +65,7 @@ float support_of(const std::unordered_set<std::string>& stems, const std::unorde
 }
 
 // A text split at its marks: marks that follow a full stop belong to the sentence before them.
-struct Draft {
+struct MarkedSentence {
   std::string text;
   std::vector<int64_t> cited;
 };
@@ -75,43 +75,43 @@ void add_unique(std::vector<int64_t>& numbers, int64_t number) {
 }
 
 // Takes the marks out and remembers at which byte of the bare text each stood.
-struct Bare {
+struct StrippedText {
   std::string text;
   std::vector<std::pair<size_t, int64_t>> marks;
 };
-Bare take_marks_off(std::string_view generated) {
-  Bare bare;
+StrippedText strip_marks(std::string_view generated) {
+  StrippedText stripped;
   for (size_t i = 0; i < generated.size();) {
     const auto mark = parse_mark(generated.substr(i));
     if (!mark) {
-      bare.text += generated[i++];
+      stripped.text += generated[i++];
       continue;
     }
     // "shown [1]." leaves "shown." and "shown. [1]" leaves "shown.": the space before a mark goes with it.
-    while (!bare.text.empty() && bare.text.back() == ' ') bare.text.pop_back();
-    for (const int64_t number : mark->numbers) bare.marks.emplace_back(bare.text.size(), number);
+    while (!stripped.text.empty() && stripped.text.back() == ' ') stripped.text.pop_back();
+    for (const int64_t number : mark->numbers) stripped.marks.emplace_back(stripped.text.size(), number);
     i += mark->bytes;
   }
-  return bare;
+  return stripped;
 }
 
-std::vector<Draft> draft_sentences(std::string_view generated, size_t sources) {
-  const Bare bare = take_marks_off(generated);
-  std::vector<Draft> drafts;
+std::vector<MarkedSentence> split_marked_sentences(std::string_view generated, size_t sources) {
+  const StrippedText stripped = strip_marks(generated);
+  std::vector<MarkedSentence> result;
   size_t mark = 0;
-  const std::vector<Sentence> sentences = split_sentences(bare.text);
+  const std::vector<Sentence> sentences = split_sentences(stripped.text);
   for (size_t s = 0; s < sentences.size(); ++s) {
-    Draft draft;
-    draft.text =
-        collapse_spaces(std::string_view(bare.text).substr(sentences[s].begin, sentences[s].end - sentences[s].begin));
-    const size_t last_byte = s + 1 < sentences.size() ? sentences[s + 1].begin : bare.text.size() + 1;
-    for (; mark < bare.marks.size() && bare.marks[mark].first < last_byte; ++mark) {
-      const int64_t number = bare.marks[mark].second;
-      if (number >= 1 && static_cast<size_t>(number) <= sources) add_unique(draft.cited, number);
+    MarkedSentence marked;
+    marked.text = collapse_spaces(
+        std::string_view(stripped.text).substr(sentences[s].begin, sentences[s].end - sentences[s].begin));
+    const size_t last_byte = s + 1 < sentences.size() ? sentences[s + 1].begin : stripped.text.size() + 1;
+    for (; mark < stripped.marks.size() && stripped.marks[mark].first < last_byte; ++mark) {
+      const int64_t number = stripped.marks[mark].second;
+      if (number >= 1 && static_cast<size_t>(number) <= sources) add_unique(marked.cited, number);
     }
-    if (!draft.text.empty()) drafts.push_back(std::move(draft));
+    if (!marked.text.empty()) result.push_back(std::move(marked));
   }
-  return drafts;
+  return result;
 }
 
 // The sentence of a source that shares most content words with a statement.
@@ -139,8 +139,8 @@ std::vector<CheckedSentence> check_sentences(std::string_view generated, std::sp
   std::vector<std::unordered_set<std::string>> held;
   for (const Hit& hit : sources) held.push_back(stem_set(hit.chunk.title + "\n" + hit.chunk.text, language, stemmer));
   std::vector<CheckedSentence> checked;
-  for (Draft& draft : draft_sentences(plain_text(generated), sources.size())) {
-    CheckedSentence sentence{std::move(draft.text), std::move(draft.cited), 0, 0};
+  for (MarkedSentence& marked : split_marked_sentences(plain_text(generated), sources.size())) {
+    CheckedSentence sentence{std::move(marked.text), std::move(marked.cited), 0, 0};
     const auto stems = stem_set(sentence.text, language, stemmer);
     const auto consider = [&](int64_t source) {
       const float support = support_of(stems, held[static_cast<size_t>(source - 1)]);
@@ -178,10 +178,10 @@ GroundedText ground(const std::vector<CheckedSentence>& sentences, std::span<con
   return grounded;
 }
 
-bool says_not_in_sources(std::string_view generated) {
+bool is_abstention(std::string_view generated) {
   const std::string folded = fold(generated);
-  constexpr size_t kNearTheStart = 80;  // a longer answer that ends so has answered something first
-  return folded.find("not in the sources") < kNearTheStart || folded.find("nao esta nas fontes") < kNearTheStart;
+  constexpr size_t kMaxOffset = 80;  // a longer answer that ends so has answered something first
+  return folded.find("not in the sources") < kMaxOffset || folded.find("nao esta nas fontes") < kMaxOffset;
 }
 
 }  // namespace frugal

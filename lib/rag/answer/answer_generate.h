@@ -36,6 +36,6 @@ struct GroundedText {
 GroundedText ground(const std::vector<CheckedSentence>& sentences, std::span<const Hit> sources, Language language);
 
 /// True if the generator said, as it was told to, that the sources do not hold the answer.
-bool says_not_in_sources(std::string_view generated);
+bool is_abstention(std::string_view generated);
 
 }  // namespace frugal

@@ -13,28 +13,28 @@ namespace {
 using StageIterator = std::span<const Stage>::iterator;
 
 // True for a stage that is off or too late, which goes on record.
-bool left_out(const Stage& stage, Asking& asking) {
-  if (stage.off.empty()) return !stage.late.empty() && asking.too_late(stage.late);
+bool skip_if_off_or_late(const Stage& stage, Asking& asking) {
+  if (stage.off.empty()) return !stage.deadline_group.empty() && asking.skip_if_late(stage.deadline_group);
   asking.skip(stage);
   return true;
 }
 
 // The next stage that runs, from `stage` on.
-StageIterator next_that_runs(StageIterator stage, Asking& asking) {
+StageIterator next_to_run(StageIterator stage, Asking& asking) {
   if (asking.answered) return asking.stages.end();
-  while (stage != asking.stages.end() && left_out(*stage, asking)) ++stage;
+  while (stage != asking.stages.end() && skip_if_off_or_late(*stage, asking)) ++stage;
   return stage;
 }
 
 void run_stages(Asking& asking) {
   const StageIterator end = asking.stages.end();
-  StageIterator stage = next_that_runs(asking.stages.begin(), asking);
+  StageIterator stage = next_to_run(asking.stages.begin(), asking);
   while (stage != end) {
     const std::string_view record = stage->record;
     const auto run_record = [&] {
       do {
         stage->run(asking);
-        stage = next_that_runs(stage + 1, asking);
+        stage = next_to_run(stage + 1, asking);
       } while (stage != end && stage->record == record);
     };
     if (record.empty())

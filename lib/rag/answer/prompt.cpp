@@ -27,8 +27,8 @@ size_t escape_length(std::string_view text) {
   }
   if (kind == ']' || kind == 'P' || kind == '_' || kind == '^' || kind == 'X') {
     // A string that never ends would swallow the document: bounded, and the rest stays as text.
-    constexpr size_t kLongest = 4096;
-    for (size_t i = 2; i < std::min(text.size(), kLongest); ++i) {
+    constexpr size_t kMaxStringBytes = 4096;
+    for (size_t i = 2; i < std::min(text.size(), kMaxStringBytes); ++i) {
       if (text[i] == '\a') return i + 1;
       if (static_cast<unsigned char>(text[i]) == kEscape && i + 1 < text.size() && text[i + 1] == '\\') return i + 2;
     }

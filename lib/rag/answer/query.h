@@ -70,7 +70,7 @@ struct Citation {
   std::string quote;
 };
 
-struct Answered {
+struct Answer {
   std::optional<std::string> text;  // absent: none was asked for, or nothing supports one
   AnswerMode mode = AnswerMode::none;
   bool abstained = false;
@@ -117,7 +117,7 @@ struct FusionNote {
 
 struct Reply {
   Query query;
-  Answered answer;
+  Answer answer;
   std::vector<Citation> citations;
   std::vector<Hit> hits;
   CacheStatus cache = CacheStatus::off;

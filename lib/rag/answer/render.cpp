@@ -47,7 +47,7 @@ std::string rank_and_score(const std::optional<int64_t>& rank, const std::option
   return rank ? fmt::format("#{} ({:.3f})", *rank, score.value_or(0)) : std::string("–");
 }
 
-std::string why_found(const Hit& hit) {
+std::string rank_details(const Hit& hit) {
   std::string why = fmt::format("dense {}, sparse {}", rank_and_score(hit.dense_rank, hit.dense_score),
                                 rank_and_score(hit.sparse_rank, hit.sparse_score));
   if (hit.reference_score) why += fmt::format(", reference {:.2f}", *hit.reference_score);
@@ -55,7 +55,7 @@ std::string why_found(const Hit& hit) {
 }
 
 std::string answer_line(const Reply& reply) {
-  const Answered& answer = reply.answer;
+  const Answer& answer = reply.answer;
   if (answer.abstained) return fmt::format("not in the sources ({})", answer.note);
   const std::string text = plain_text(answer.text.value_or(""));
   if (answer.mode == AnswerMode::extract && !reply.citations.empty())
@@ -79,7 +79,7 @@ std::string hits_as_text(const Reply& reply, bool explain) {
     const std::string heading = heading_of(hit.chunk);
     out += fmt::format("{:2}. {:.3f}  {}{}{}\n", i + 1, hit.score,
                        place(hit.chunk.path, hit.chunk.line, hit.chunk.page), heading.empty() ? "" : "  ", heading);
-    if (explain) out += fmt::format("    {}\n", why_found(hit));
+    if (explain) out += fmt::format("    {}\n", rank_details(hit));
     out += fmt::format("    {}\n", snippet(hit.chunk.text, 240));
   }
   return out;
@@ -99,15 +99,15 @@ std::string explanation(const Reply& reply) {
   return out;
 }
 
-bool answered(const Reply& reply) {
+bool has_answer(const Reply& reply) {
   return reply.answer.abstained || reply.answer.text;
 }
 
 std::string as_text(const Reply& reply, const RenderOptions& options) {
   std::string out;
-  if (answered(reply) && !options.streamed) out += answer_line(reply) + "\n";
+  if (has_answer(reply) && !options.streamed) out += answer_line(reply) + "\n";
   if (!reply.citations.empty()) out += "\n" + sources_as_text(reply);
-  if (!answered(reply) || options.explain) {
+  if (!has_answer(reply) || options.explain) {
     if (!out.empty()) out += "\n";
     out += reply.hits.empty() ? "nothing was found\n" : hits_as_text(reply, options.explain);
   }

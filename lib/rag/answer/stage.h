@@ -28,8 +28,8 @@ struct Stage;
 
 /// How a reply tells that a stage is off: by a line "name: why" of Reply::skipped, or not there, because a field of its
 /// own or another stage's line tells it.
-void list_as_skipped(Reply& reply, const Stage& stage);
-void told_elsewhere(Reply& reply, const Stage& stage);
+void report_as_skipped(Reply& reply, const Stage& stage);
+void reported_elsewhere(Reply& reply, const Stage& stage);
 
 struct Stage {
   std::string_view name;
@@ -38,8 +38,8 @@ struct Stage {
   /// Of the trace. Stages in a row that run under one record are timed as one; empty: too little to be timed.
   std::string_view record = name;
   /// The name under which a deadline that is over leaves it out; empty: it runs however late it is.
-  std::string_view late = {};
-  void (*tell_off)(Reply&, const Stage&) = list_as_skipped;
+  std::string_view deadline_group = {};
+  void (*report_off)(Reply&, const Stage&) = report_as_skipped;
 };
 
 /// Leaves a stage out; one that is off keeps its own reason. Throws Error(internal) if there is none of that name.
@@ -61,14 +61,14 @@ struct Resources {
 };
 
 /// The mode that `automatic` stands for with these models; reads the generator's table of contents for it.
-AnswerMode answer_mode(const Resources& with);
+AnswerMode answer_mode(const Resources& resources);
 /// Why nothing can be searched by vectors; empty if it can.
-std::string why_no_dense(const Resources& with);
+std::string dense_off_reason(const Resources& resources);
 
 /// One question on its way: what is known of it so far, and the clock.
 struct Asking {
-  Asking(Question read, const Query& query, std::span<const Stage> on_its_way, const TokenSink& sink, Trace&& begun,
-         int64_t deadline_ms);
+  Asking(Question parsed, const Query& query, std::span<const Stage> stage_list, const TokenSink& sink,
+         Trace&& started_trace, int64_t deadline_ms);
 
   /// Whether the stage of that name is there and not off.
   bool runs(std::string_view stage) const;
@@ -76,7 +76,7 @@ struct Asking {
   void skip(const Stage& stage);
   /// Whether the deadline is over for `what`, which then goes on record as left out. The first verdict stands for all
   /// that ask under one name in a row.
-  bool too_late(std::string_view what);
+  bool skip_if_late(std::string_view what);
   /// Of the deadline, at least 1; 0 if there is none.
   int64_t remaining_ms() const;
 
@@ -94,8 +94,8 @@ struct Asking {
 
  private:
   int64_t deadline_ms_;
-  std::string_view judged_;  // what too_late() was last asked about
-  bool judged_late_ = false;
+  std::string_view last_group_;  // what skip_if_late() was last asked about
+  bool last_was_late_ = false;
   Trace::Clock::time_point began_ = Trace::Clock::now();
 };
 

@@ -128,7 +128,7 @@ TEST_CASE("a cache folder that cannot be written loses the entry and nothing els
 
 TEST_CASE("a question's vector comes back as it was, for the same embedder and words only") {
   const TemporaryFolder folder;
-  const ProbeCache cache(folder.path, 1 << 20);
+  const QuestionVectorCache cache(folder.path, 1 << 20);
   const VectorKey key{"embedder", "Who?", 3};
   const std::vector<float> vector = {1.5f, -0.0f, 1e-30f};
   CHECK_FALSE(cache.find(key));

@@ -21,22 +21,27 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
-class Answering {
+class AnswerWriter {
  public:
   /// `boundaries` is made with the first prompt.
-  Answering(Asking& asking, const Resources& with, std::optional<BoundaryKey>& boundaries)
-      : asking_(asking), reply_(asking.reply), options_(with.options), with_(with), boundaries_(boundaries) {}
+  AnswerWriter(Asking& asking, const Resources& resources, std::optional<BoundaryKey>& boundaries)
+      : asking_(asking),
+        reply_(asking.reply),
+        options_(resources.options),
+        resources_(resources),
+        boundaries_(boundaries) {}
 
   void run() {
-    const AnswerMode mode = answer_mode(with_);
+    const AnswerMode mode = answer_mode(resources_);
     reply_.answer.mode = mode;
     if (options_.answer == AnswerMode::automatic && mode == AnswerMode::extract)
-      reply_.answer.note = with_.models.generator_parameters() == 0 ? "auto: no generator, so quoted"
-                                                                    : "auto: the generator is too small, so quoted";
+      reply_.answer.note = resources_.models.generator_parameters() == 0
+                               ? "auto: no generator, so quoted"
+                               : "auto: the generator is too small, so quoted";
     if (reply_.hits.empty()) return abstain("nothing was found");
-    const Evidence evidence(asking_.question.words, reply_.fusion.language, matched_provisions(), with_.store);
+    const Evidence evidence(asking_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
     reply_.answer.confidence = confidence(evidence);
-    if (names_absent_articles())
+    if (all_named_articles_missing())
       return abstain(fmt::format("the index does not hold {}", fmt::join(reply_.fusion.missing, ", ")));
     if (*reply_.answer.confidence < options_.abstain_below) return abstain("no source supports an answer");
     if (mode == AnswerMode::generate && generate()) return;
@@ -64,11 +69,11 @@ class Answering {
   }
 
   // Articles are asked for by number, none is in the index, and the sources do not speak of them either.
-  bool names_absent_articles() const {
+  bool all_named_articles_missing() const {
     if (reply_.fusion.missing.empty() || !reply_.fusion.references.empty()) return false;
     const std::vector<Provision> asked = named_articles(asking_.question.provisions);
     return std::none_of(reply_.hits.begin(), reply_.hits.end(),
-                        [&](const Hit& hit) { return mentions_article(hit.chunk.text, asked, with_.laws); });
+                        [&](const Hit& hit) { return mentions_article(hit.chunk.text, asked, resources_.laws); });
   }
 
   void abstain(std::string why) {
@@ -79,7 +84,7 @@ class Answering {
   }
 
   void extract(const Evidence& evidence) {
-    if (!asking_.vector.empty() && !asking_.embedder) asking_.embedder = with_.models.embedder();
+    if (!asking_.vector.empty() && !asking_.embedder) asking_.embedder = resources_.models.embedder();
     const auto quote = extract_quote(evidence, reply_.hits, asking_.embedder.get(), asking_.vector, options_.extract);
     if (!quote) return abstain("no source holds a sentence to quote");
     reply_.answer.mode = AnswerMode::extract;
@@ -89,7 +94,7 @@ class Answering {
 
   // False: extract instead, the note says why. An abstention of the generator's counts as an answer.
   bool generate() {
-    if (asking_.too_late("generate")) return false;
+    if (asking_.skip_if_late("generate")) return false;
     size_t sources_read = 0;
     const Generation written = write(sources_read);
     reply_.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
@@ -98,15 +103,15 @@ class Answering {
       reply_.skipped.push_back("generate: cut short by the deadline");
       reply_.cut_short = true;
     }
-    if (says_not_in_sources(written.text)) {
+    if (is_abstention(written.text)) {
       abstain("the generator found no answer in the sources");
       return true;
     }
-    return keep_what_is_borne_out(written.text, std::span(reply_.hits).first(sources_read));
+    return keep_supported_sentences(written.text, std::span(reply_.hits).first(sources_read));
   }
 
   Generation write(size_t& sources_read) {
-    const std::shared_ptr<Generator> generator = with_.models.generator();
+    const std::shared_ptr<Generator> generator = resources_.models.generator();
     GenerateOptions options = options_.generate;
     options.deadline_ms = asking_.remaining_ms();
     const auto count = [&](std::span<const ChatMessage> messages) { return generator->count_tokens(messages); };
@@ -120,7 +125,7 @@ class Answering {
     return generator->chat(prompt.messages, options, plain_stream);
   }
 
-  bool keep_what_is_borne_out(std::string_view written, std::span<const Hit> sources) {
+  bool keep_supported_sentences(std::string_view written, std::span<const Hit> sources) {
     const Language language = reply_.fusion.language;
     GroundedText grounded =
         ground(check_sentences(written, sources, language, options_.min_support), sources, language);
@@ -138,19 +143,19 @@ class Answering {
   Asking& asking_;
   Reply& reply_;
   const PipelineOptions& options_;
-  const Resources& with_;
+  const Resources& resources_;
   std::optional<BoundaryKey>& boundaries_;
 };
 
 }  // namespace
 
-Stage answer_stage(const Resources& with) {
+Stage answer_stage(const Resources& resources) {
   return {.name = "answer",
-          .run = [&with, boundaries = std::optional<BoundaryKey>()](
-                     Asking& asking) mutable { Answering(asking, with, boundaries).run(); },
-          .off = with.options.answer == AnswerMode::none ? "no answer is asked for" : "",
-          .late = "answer",
-          .tell_off = told_elsewhere};  // Answered::mode
+          .run = [&resources, boundaries = std::optional<BoundaryKey>()](
+                     Asking& asking) mutable { AnswerWriter(asking, resources, boundaries).run(); },
+          .off = resources.options.answer == AnswerMode::none ? "no answer is asked for" : "",
+          .deadline_group = "answer",
+          .report_off = reported_elsewhere};  // Answer::mode
 }
 
 }  // namespace frugal

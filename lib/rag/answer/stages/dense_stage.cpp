@@ -4,14 +4,14 @@
 
 namespace frugal {
 
-Stage dense_stage(const Resources& with) {
+Stage dense_stage(const Resources& resources) {
   return {.name = "dense",
           .run =
-              [&with](Asking& asking) {
+              [&resources](Asking& asking) {
                 if (asking.vector.empty()) return;
-                asking.dense = with.store.search_dense(asking.vector, with.options.retrieve.candidates);
+                asking.dense = resources.store.search_dense(asking.vector, resources.options.retrieve.candidates);
               },
-          .off = why_no_dense(with),
+          .off = dense_off_reason(resources),
           .record = "retrieve"};
 }
 

@@ -23,11 +23,11 @@ Language language_of(const Asking& asking, Store& store) {
   return static_cast<Language>(std::max_element(votes.begin(), votes.end()) - votes.begin());
 }
 
-FusionNote note_of(const Asking& asking, const Resources& with) {
-  const RetrieveOptions& options = with.options.retrieve;
+FusionNote note_of(const Asking& asking, const Resources& resources) {
+  const RetrieveOptions& options = resources.options.retrieve;
   FusionNote note;
   note.fusion = options.fusion;
-  note.language = language_of(asking, with.store);
+  note.language = language_of(asking, resources.store);
   note.dense_hits = static_cast<int64_t>(asking.dense.size());
   note.sparse_hits = static_cast<int64_t>(asking.sparse.size());
   note.dense_weight = asking.sparse.empty()  ? 1.0f
@@ -69,12 +69,12 @@ std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, con
 
 }  // namespace
 
-Stage fuse_stage(const Resources& with) {
+Stage fuse_stage(const Resources& resources) {
   return {.name = "fuse",
           .run =
-              [&with](Asking& asking) {
-                asking.reply.fusion = note_of(asking, with);
-                asking.reply.ranking = candidates_of(fused(asking, with.options.retrieve), asking);
+              [&resources](Asking& asking) {
+                asking.reply.fusion = note_of(asking, resources);
+                asking.reply.ranking = candidates_of(fused(asking, resources.options.retrieve), asking);
               },
           .record = "retrieve"};
 }

@@ -12,15 +12,15 @@ namespace {
 constexpr std::string_view kNever = "never";
 constexpr std::string_view kUnproven = "not yet shown to help with these models";
 
-std::string why_off(const Resources& with) {
-  if (!with.options.dense) return "dense retrieval is switched off";
-  if (std::string why = why_no_dense(with); !why.empty()) return why;
-  if (with.options.hyde.mode == HydeMode::never) return std::string(kNever);
-  return std::string(with.options.hyde.mode == HydeMode::automatic ? kUnproven : "");
+std::string off_reason(const Resources& resources) {
+  if (!resources.options.dense) return "dense retrieval is switched off";
+  if (std::string why = dense_off_reason(resources); !why.empty()) return why;
+  if (resources.options.hyde.mode == HydeMode::never) return std::string(kNever);
+  return std::string(resources.options.hyde.mode == HydeMode::automatic ? kUnproven : "");
 }
 
 // In the words of Reply::hyde_reason, which also say how it was decided.
-void tell(Reply& reply, const Stage& stage) {
+void report(Reply& reply, const Stage& stage) {
   if (stage.off == kNever)
     reply.hyde_reason = kNever;
   else if (stage.off == kUnproven)
@@ -29,8 +29,8 @@ void tell(Reply& reply, const Stage& stage) {
     reply.hyde_reason = "skipped: " + stage.off;
 }
 
-void write_passage(Asking& asking, const Resources& with) {
-  HydeResult hyde = write_hyde(asking.question.text, with.options.hyde, with.models, asking.remaining_ms());
+void write_passage(Asking& asking, const Resources& resources) {
+  HydeResult hyde = write_hyde(asking.question.text, resources.options.hyde, resources.models, asking.remaining_ms());
   asking.reply.hyde_ran = hyde.ran;
   asking.reply.hyde_reason = std::move(hyde.reason);
   asking.passage = std::move(hyde.passage);
@@ -38,12 +38,12 @@ void write_passage(Asking& asking, const Resources& with) {
 
 }  // namespace
 
-Stage hyde_stage(const Resources& with) {
+Stage hyde_stage(const Resources& resources) {
   return {.name = "hyde",
-          .run = [&with](Asking& asking) { write_passage(asking, with); },
-          .off = why_off(with),
-          .late = "embed",
-          .tell_off = tell};
+          .run = [&resources](Asking& asking) { write_passage(asking, resources); },
+          .off = off_reason(resources),
+          .deadline_group = "embed",
+          .report_off = report};
 }
 
 }  // namespace frugal

@@ -3,16 +3,16 @@
 
 namespace frugal {
 
-Stage keep_stage(const Resources& with) {
+Stage keep_stage(const Resources& resources) {
   // A reply that the deadline cut short is not the answer to the question, only to the hurry.
   return {.name = "keep",
           .run =
-              [&with](Asking& asking) {
-                if (!asking.reply.cut_short) with.answers->put(asking.key, asking.reply);
+              [&resources](Asking& asking) {
+                if (!asking.reply.cut_short) resources.answers->put(asking.key, asking.reply);
               },
-          .off = with.answers ? "" : "no cache",
+          .off = resources.answers ? "" : "no cache",
           .record = "cache",
-          .tell_off = told_elsewhere};  // Reply::cache
+          .report_off = reported_elsewhere};  // Reply::cache
 }
 
 }  // namespace frugal

@@ -8,17 +8,17 @@
 namespace frugal {
 namespace {
 
-CacheKey key_of(const Asking& asking, const Resources& with) {
+CacheKey key_of(const Asking& asking, const Resources& resources) {
   return {collapse_spaces(asking.question.text),
-          fmt::format("{} stages {}", with.options.key(), names_that_run(asking.stages)),
-          fmt::format("{} generation {} chunks {} embedder {}", with.index_name, with.store.generation(),
-                      with.store.chunk_count(), with.store.embedder_fingerprint()),
-          with.models.identity()};
+          fmt::format("{} stages {}", resources.options.key(), names_that_run(asking.stages)),
+          fmt::format("{} generation {} chunks {} embedder {}", resources.index_name, resources.store.generation(),
+                      resources.store.chunk_count(), resources.store.embedder_fingerprint()),
+          resources.models.identity()};
 }
 
-void recall(Asking& asking, const Resources& with) {
-  asking.key = key_of(asking, with);
-  std::optional<Reply> kept = with.answers->find(asking.key);
+void recall(Asking& asking, const Resources& resources) {
+  asking.key = key_of(asking, resources);
+  std::optional<Reply> kept = resources.answers->find(asking.key);
   asking.reply.cache = CacheStatus::miss;
   if (!kept) return;
   kept->query = std::move(asking.reply.query);
@@ -30,12 +30,12 @@ void recall(Asking& asking, const Resources& with) {
 
 }  // namespace
 
-Stage recall_stage(const Resources& with) {
+Stage recall_stage(const Resources& resources) {
   return {.name = "recall",
-          .run = [&with](Asking& asking) { recall(asking, with); },
-          .off = with.answers ? "" : "no cache",
+          .run = [&resources](Asking& asking) { recall(asking, resources); },
+          .off = resources.answers ? "" : "no cache",
           .record = "cache",
-          .tell_off = told_elsewhere};  // Reply::cache
+          .report_off = reported_elsewhere};  // Reply::cache
 }
 
 }  // namespace frugal

@@ -4,8 +4,8 @@
 
 namespace frugal {
 
-Stage rerank_stage(const Resources& with) {
-  return {.name = "rerank", .run = {}, .off = with.options.rerank ? "no reranker configured" : "switched off"};
+Stage rerank_stage(const Resources& resources) {
+  return {.name = "rerank", .run = {}, .off = resources.options.rerank ? "no reranker configured" : "switched off"};
 }
 
 }  // namespace frugal

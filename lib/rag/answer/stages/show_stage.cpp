@@ -6,12 +6,12 @@
 
 namespace frugal {
 
-Stage show_stage(const Resources& with) {
+Stage show_stage(const Resources& resources) {
   return {.name = "show",
           .run =
-              [&with](Asking& asking) {
+              [&resources](Asking& asking) {
                 std::vector<Hit>& hits = asking.reply.hits;
-                hits.resize(std::min(hits.size(), static_cast<size_t>(with.options.top_k)));
+                hits.resize(std::min(hits.size(), static_cast<size_t>(resources.options.top_k)));
               },
           .record = {}};
 }

@@ -4,14 +4,14 @@
 
 namespace frugal {
 
-Stage sparse_stage(const Resources& with) {
+Stage sparse_stage(const Resources& resources) {
   return {.name = "sparse",
           .run =
-              [&with](Asking& asking) {
-                asking.sparse = with.store.search_sparse({asking.question.text, asking.question.language},
-                                                         with.options.retrieve.candidates);
+              [&resources](Asking& asking) {
+                asking.sparse = resources.store.search_sparse({asking.question.text, asking.question.language},
+                                                              resources.options.retrieve.candidates);
               },
-          .off = with.options.retrieve.sparse ? "" : "switched off",
+          .off = resources.options.retrieve.sparse ? "" : "switched off",
           .record = "retrieve"};
 }
 

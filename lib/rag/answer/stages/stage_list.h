@@ -24,13 +24,13 @@
 
 namespace frugal {
 
-#define FRUGAL_DECLARE_STAGE(name) Stage name##_stage(const Resources& with);
+#define FRUGAL_DECLARE_STAGE(name) Stage name##_stage(const Resources& resources);
 FRUGAL_STAGES(FRUGAL_DECLARE_STAGE)
 #undef FRUGAL_DECLARE_STAGE
 
 /// The whole list. Each stage says for itself whether it is off with these resources, which it borrows.
-inline std::vector<Stage> all_stages(const Resources& with) {
-#define FRUGAL_MAKE_STAGE(name) name##_stage(with),
+inline std::vector<Stage> all_stages(const Resources& resources) {
+#define FRUGAL_MAKE_STAGE(name) name##_stage(resources),
   return {FRUGAL_STAGES(FRUGAL_MAKE_STAGE)};
 #undef FRUGAL_MAKE_STAGE
 }

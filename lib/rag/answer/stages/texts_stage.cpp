@@ -43,14 +43,14 @@ std::vector<Hit> fetch(const std::vector<Candidate>& ranking, int64_t count, flo
 
 }  // namespace
 
-Stage texts_stage(const Resources& with) {
+Stage texts_stage(const Resources& resources) {
   return {.name = "texts",
           .run =
-              [&with](Asking& asking) {
-                const PipelineOptions& options = with.options;
+              [&resources](Asking& asking) {
+                const PipelineOptions& options = resources.options;
                 const int64_t read = asking.runs("answer") ? options.extract.hits_read : 0;
                 asking.reply.hits =
-                    fetch(asking.reply.ranking, std::max(options.top_k, read), options.min_score, with.store);
+                    fetch(asking.reply.ranking, std::max(options.top_k, read), options.min_score, resources.store);
               },
           .record = "retrieve"};
 }
