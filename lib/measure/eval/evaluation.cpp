@@ -1,3 +1,21 @@
+// How an ablation runs.
+//
+// Each row is a copy of the pipeline's stages with some switched off, so it measures the code that rag-query runs. A
+// row exists to show one stage: if that stage is off anyway (there is no reranker, HyDE is not enabled), the row is
+// skipped with the stage's reason. Two rows with the same running stages give the same rankings: only the first of them
+// runs, and the other shows its figures. Until there is a reranker, `full` is `fused` under another name.
+//
+// The stages after the ranking are off in every row: judgements name documents, so no text is needed. A document has
+// the rank of its best chunk.
+//
+// Queries are asked in batches. The vectors of a batch are computed together, once for all rows, and the pipeline finds
+// them through its cache of question vectors. A row that searches by vectors is charged an equal share of that time for
+// each query; the rest of ms_per_query are the timings of the pipeline. The rows take turns batch by batch.
+//
+// Confidence intervals are bootstrapped over queries. The gain of fusion is paired by query, against the better of the
+// two lists by their means.
+//
+// Answers are measured apart, by a pipeline of their own that extracts: the generator is not evaluated here.
 #include "measure/eval/evaluation.h"
 
 #include <fmt/format.h>
@@ -18,10 +36,10 @@ namespace {
 // Enough to fill the embedder's batches, few enough that progress moves.
 constexpr size_t kQueriesPerBatch = 64;
 
-/// A row of the ablation: the stage that it is there to show, and those that run for it; none: all that are on.
 struct RowPlan {
-  std::string_view name, stage;
-  std::vector<std::string_view> running;
+  std::string_view name;
+  std::string_view stage;                 // the stage that the row shows
+  std::vector<std::string_view> running;  // the stages that run; empty: all that are on
 };
 
 const std::array<RowPlan, 6> kRows{{
@@ -32,10 +50,9 @@ const std::array<RowPlan, 6> kRows{{
     {"hyde", "hyde", {"hyde", "embed", "dense", "sparse", "fuse", "references"}},
     {"full", "fuse", {}},
 }};
-// A ranking is judged by its documents: no text is read.
 const std::vector<std::string_view> kAfterRanking{"texts", "answer", "show"};
 
-/// Figures of one row, query by query.
+/// The figures of one row, by query.
 struct Figures {
   std::vector<double> ndcg, mrr, recall_1, recall_5, recall_10;
   double total_ms = 0;
@@ -89,7 +106,6 @@ EvalRun run_of(const Row& row) {
   return run;
 }
 
-/// One set, asked by each row.
 class Ablation {
  public:
   Ablation(const EvalSet& set, Store& store, Models& models, const EvalOptions& options, std::ostream* trec_run)
@@ -111,7 +127,7 @@ class Ablation {
     }
   }
 
-  /// `answers` are those of all the stages.
+  /// `answers`: measured with all stages.
   std::vector<EvalRun> runs(const AnswerQuality& answers) const {
     std::vector<EvalRun> runs;
     for (const Row& row : rows_) {
@@ -144,7 +160,7 @@ class Ablation {
     if (trec_run_ && row.name == "fused") write_run(query, ranked);
   }
 
-  // Scores fall with the rank: trec_eval orders by them and breaks ties its own way.
+  // trec_eval sorts by score and breaks ties in its own order, so scores must decrease with the rank.
   void write_run(const EvalQuery& query, const std::vector<std::string>& ranked) {
     for (size_t i = 0; i < ranked.size(); ++i)
       fmt::print(*trec_run_, "{} Q0 {} {} {} frugal-fused\n", query.id, ranked[i], i + 1, ranked.size() - i);
@@ -153,7 +169,7 @@ class Ablation {
   const Row& row_named(std::string_view name) const {
     return *std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) { return row.name == name; });
   }
-  // The same stages give the same ranking: they run once.
+  // The first row with the same running stages, which holds the figures of both.
   const Row& measured_row(const Row& like) const {
     return *std::find_if(rows_.begin(), rows_.end(),
                          [&](const Row& row) { return row.skipped.empty() && row.running == like.running; });
@@ -182,7 +198,7 @@ class Ablation {
   std::vector<Row> rows_;
 };
 
-// As `rag-query --answer extract` answers.
+// Answers as rag-query does with --answer extract.
 AnswerQuality extraction_quality(const EvalSet& set, Store& store, Models& models, const EvalOptions& options) {
   PipelineOptions pipeline_options = options.pipeline;
   pipeline_options.answer = AnswerMode::extract;
