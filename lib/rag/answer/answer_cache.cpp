@@ -13,7 +13,7 @@
 namespace frugal {
 namespace {
 
-// Changes with the stored form and with anything that makes old answers wrong though their keys agree.
+// Must change with the stored form, and with any change of the code that makes stored answers wrong under the same key.
 constexpr std::string_view kVersion = "frugal-answer/1";
 
 }  // namespace

@@ -16,7 +16,7 @@ bool is_inside_any(const Word& word, std::span<const FoundProvision> provisions)
   });
 }
 
-// Robertson & Spärck Jones (1976), kept above zero: a word of every chunk still weighs a little.
+// Robertson & Spärck Jones (1976), plus 1 inside the logarithm: a word of every chunk still has a small weight.
 float inverse_document_frequency(int64_t chunks_with_word, int64_t chunks) {
   const double with = static_cast<double>(std::min(chunks_with_word, chunks));
   return static_cast<float>(std::log(1.0 + (static_cast<double>(chunks) - with + 0.5) / (with + 0.5)));
@@ -61,8 +61,8 @@ float Evidence::coverage(std::string_view text) const {
 }
 
 float answer_confidence(float coverage, std::optional<float> cosine) {
-  // Set by hand on questions to the collections they belong to and to others: at 0.5, squad-dev-b refuses 7 % of its
-  // own questions and 93 % of other articles' (docs/tools/rag-query.md).
+  // Set by hand. At a threshold of 0.5, an index of squad-dev-b abstains on 7 % of its own questions and on 93 % of
+  // questions about other articles (docs/tools/rag-query.md).
   const float logit = cosine ? -6.0f + 6.0f * coverage + 6.0f * *cosine : -4.0f + 8.0f * coverage;
   return 1.0f / (1.0f + std::exp(-logit));
 }

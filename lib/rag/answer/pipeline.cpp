@@ -1,3 +1,19 @@
+// How a list of stages runs.
+//
+// Stages run in the order of the list. Before each, the pipeline decides whether it runs: a stage that is off is
+// reported in the reply (Stage::report_off); a stage whose deadline group is late is reported there as skipped. When a
+// stage sets `answered`, as recall does on a hit, the run ends, and later stages are neither run nor reported.
+//
+// Time is measured by record, not by stage: adjacent stages with the same record run inside one Trace::stage(), so that
+// all stages that search appear as "retrieve". A stage that is skipped does not end a record. A stage without a record
+// is too short to be timed.
+//
+// After the last stage the embedder is released, and the models unload what is not in use if memory is short. This, and
+// the last reading of memory, counts as `other`: records never overlap, so the total minus their sum is the time
+// outside.
+//
+// The pipeline knows no stage by name, except for the names of records in Timings. A stage that throws ends the
+// question: what may fail without ending it (HyDE) is caught by the stage itself.
 #include "rag/answer/pipeline.h"
 
 #include <fmt/format.h>
@@ -12,14 +28,14 @@ namespace {
 
 using StageIterator = std::span<const Stage>::iterator;
 
-// True for a stage that is off or too late, which goes on record.
+// True if the stage does not run; then the reply and the trace say why.
 bool skip_if_off_or_late(const Stage& stage, Asking& asking) {
   if (stage.off.empty()) return !stage.deadline_group.empty() && asking.skip_if_late(stage.deadline_group);
   asking.skip(stage);
   return true;
 }
 
-// The next stage that runs, from `stage` on.
+// The first stage that runs, from `stage` on.
 StageIterator next_to_run(StageIterator stage, Asking& asking) {
   if (asking.answered) return asking.stages.end();
   while (stage != asking.stages.end() && skip_if_off_or_late(*stage, asking)) ++stage;
@@ -44,7 +60,6 @@ void run_stages(Asking& asking) {
   }
 }
 
-// Stages do not overlap, so that what is left of the whole is time outside them.
 Timings timings_of(const Trace& trace) {
   Timings t;
   int64_t in_stages_ns = 0;

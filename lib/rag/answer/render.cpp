@@ -23,7 +23,7 @@ constexpr std::array<std::pair<ReplyFormat, std::string_view>, 6> kFormats{{{Rep
                                                                             {ReplyFormat::csv, "csv"},
                                                                             {ReplyFormat::files, "files"}}};
 
-// One line of plain text, cut at a character when it is longer than `limit` bytes.
+// Plain text on one line; text longer than `limit` bytes is cut at a character and ends with an ellipsis.
 std::string snippet(std::string_view text, size_t limit) {
   const std::string line = collapse_spaces(plain_text(text));
   if (line.size() <= limit) return line;
@@ -144,7 +144,7 @@ std::string as_markdown(const Reply& reply, const RenderOptions& options) {
   return out;
 }
 
-// RFC 4180: quoted where it must be, quotes doubled.
+// A field by RFC 4180: quoted if necessary, with doubled quotes.
 std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
   std::string out = "\"";
@@ -162,7 +162,7 @@ std::string as_csv(const Reply& reply) {
   return out;
 }
 
-// Every path once, best first: for xargs and editors.
+// Every path once, best first, one per line.
 std::string as_files(const Reply& reply) {
   std::vector<std::string_view> seen;
   std::string out;
@@ -180,7 +180,7 @@ std::string as_files(const Reply& reply) {
 ReplyFormat parse_reply_format(std::string_view name) {
   for (const auto& [format, known] : kFormats)
     if (known == name) return format;
-  throw Error(Code::usage, fmt::format("format: '{}' is not known", name))
+  throw Error(Code::usage, fmt::format("unknown format '{}'", name))
       .hint("use one of: text, json, jsonl, md, csv, files");
 }
 
@@ -212,9 +212,9 @@ std::string render_timings(const Reply& reply) {
   std::string out;
   for (const auto& [name, ms] : stages) out += fmt::format("{:<9}{:9.2f} ms\n", name, ms);
   if (const auto& g = reply.generated)
-    out += fmt::format("prefill  {:9.2f} ms of the answer: {} tokens, {} of them known\n", g->prefill_ms,
+    out += fmt::format("prefill  {:9.2f} ms within answer: {} prompt tokens, {} of them reused\n", g->prefill_ms,
                        g->prompt_tokens, g->prefix_tokens_reused);
-  out += fmt::format("memory   {} anonymous, {} of files\n", format_bytes(reply.memory.anon_bytes),
+  out += fmt::format("memory   {} anonymous, {} file-backed\n", format_bytes(reply.memory.anon_bytes),
                      format_bytes(reply.memory.file_bytes));
   return out;
 }

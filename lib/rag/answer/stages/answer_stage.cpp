@@ -1,5 +1,20 @@
-// The answer: a sentence quoted, or text that a generator writes from the sources, with citations; or an abstention,
-// where nothing supports one.
+// Answers the question from the hits, or abstains. In this order:
+//
+// 1. No hits: it abstains.
+// 2. The confidence is determined: fixed if the first hit holds an article that the question names, else from the words
+//    and the best cosine of the hits that an answer may read (evidence.h).
+// 3. If the question names articles, the index holds none of them and no hit mentions one, it abstains: a neighbouring
+//    article is a wrong answer that looks right.
+// 4. If the confidence is below answer.abstain_below, it abstains.
+// 5. In mode generate, unless the deadline has passed, the generator writes an answer from the hits, which is checked
+//    against them (answer_generate.h). It may abstain, too. If none of its sentences is supported, extraction follows.
+// 6. A sentence is quoted (answer_extract.h).
+//
+// The generator is opened in step 5 only, so the abstentions before it never load it. The hits that fit the prompt are
+// its sources, numbered by their places. Text is streamed as it is written, before the check: only the reply has the
+// checked text.
+//
+// Answer::note says why it abstained or why it quotes instead of generating.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -23,7 +38,7 @@ constexpr float kNamedReferenceConfidence = 0.99f;
 
 class AnswerWriter {
  public:
-  /// `boundaries` is made with the first prompt.
+  /// `boundaries` is filled for the first prompt of the pipeline.
   AnswerWriter(Asking& asking, const Resources& resources, std::optional<BoundaryKey>& boundaries)
       : asking_(asking),
         reply_(asking.reply),
@@ -49,7 +64,7 @@ class AnswerWriter {
   }
 
  private:
-  // A provision that was searched for as such is no matter of words any more.
+  // Words of a provision do not count as evidence if the provision itself was looked up.
   std::span<const FoundProvision> matched_provisions() const {
     if (asking_.runs("references")) return asking_.question.provisions;
     return {};
@@ -68,7 +83,7 @@ class AnswerWriter {
     return answer_confidence(coverage, cosine);
   }
 
-  // Articles are asked for by number, none is in the index, and the sources do not speak of them either.
+  // True if the question names articles, the index holds none of them, and no hit mentions one.
   bool all_named_articles_missing() const {
     if (reply_.fusion.missing.empty() || !reply_.fusion.references.empty()) return false;
     const std::vector<Provision> asked = named_articles(asking_.question.provisions);
@@ -92,7 +107,7 @@ class AnswerWriter {
     reply_.answer.text = collapse_spaces(reply_.citations.front().quote);
   }
 
-  // False: extract instead, the note says why. An abstention of the generator's counts as an answer.
+  // False if a quote must be extracted instead; an abstention of the generator is final.
   bool generate() {
     if (asking_.skip_if_late("generate")) return false;
     size_t sources_read = 0;

@@ -1,4 +1,5 @@
-// The list by vectors: cosine with the question's, where embed made one.
+// Searches by vectors: cosine with the question's vector. If embed was skipped, there is no vector and the list is
+// empty.
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 

@@ -1,4 +1,4 @@
-// The vector to search with: that of the question, drawn towards the passage that hyde wrote.
+// Makes the vector to search with: the question's, or the mean of it and the vector of the passage that hyde wrote.
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -25,7 +25,7 @@ void embed(Asking& asking, const Resources& resources) {
   asking.vector = embed_text(*asking.embedder, asking.question.text, resources.vectors);
   if (!asking.passage.empty())
     asking.vector = blend(asking.vector, embed_text(*asking.embedder, asking.passage, resources.vectors));
-  // Only a quote is looked for with it again; a generator may need its room.
+  // Only extraction uses the embedder again; a generator may need its memory.
   if (!asking.runs("answer") || answer_mode(resources) == AnswerMode::generate) asking.embedder.reset();
 }
 

@@ -1,4 +1,4 @@
-// One ranking of the lists, weighted by the language of the question (fuse.h).
+// Makes one ranking of both lists, weighted by the language of the question (fuse.h).
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kVotes = 5;
 
-// Short questions are often of no language ("art. 5º CF"): then that of what they find decides.
+// A short question often has no language ("art. 5º CF"): then its first hits vote.
 Language language_of(const Asking& asking, Store& store) {
   if (asking.question.language != Language::unknown) return asking.question.language;
   const std::vector<ScoredChunk>& list = asking.sparse.empty() ? asking.dense : asking.sparse;
@@ -38,7 +38,7 @@ FusionNote note_of(const Asking& asking, const Resources& resources) {
 
 std::vector<ScoredChunk> fused(const Asking& asking, const RetrieveOptions& options) {
   const float weight = asking.reply.fusion.dense_weight;
-  // A list of word matches that is shorter than asked for holds every match: what it lacks scores 0.
+  // A sparse list shorter than the limit contains every match: other chunks score 0.
   const bool all_matches = static_cast<int64_t>(asking.sparse.size()) < options.candidates;
   const std::array<RankedList, 2> lists{
       {{asking.dense, weight, {}},
@@ -46,7 +46,7 @@ std::vector<ScoredChunk> fused(const Asking& asking, const RetrieveOptions& opti
   return options.fusion == Fusion::rrf ? fuse_rrf(lists) : fuse_weighted(lists);
 }
 
-// Each candidate with its places in the lists.
+// The candidates of the ranking, each with its rank and score in both lists.
 std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, const Asking& asking) {
   std::vector<Candidate> candidates;
   std::unordered_map<int64_t, size_t> place;

@@ -1,5 +1,5 @@
-// A passage that might answer the question, for embed to search with beside it (hyde.h). A generator that is missing,
-// fails or takes too long is a reason in the reply, not an error.
+// Writes a passage that might answer the question (hyde.h); embed makes its vector. A generator that is missing, fails
+// or takes too long is reported in Reply::hyde_reason and is not an error.
 #include <fmt/format.h>
 
 #include "rag/answer/hyde.h"
@@ -19,7 +19,7 @@ std::string off_reason(const Resources& resources) {
   return std::string(resources.options.hyde.mode == HydeMode::automatic ? kUnproven : "");
 }
 
-// In the words of Reply::hyde_reason, which also say how it was decided.
+// Reply::hyde_reason distinguishes an option from a reason to skip HyDE.
 void report(Reply& reply, const Stage& stage) {
   if (stage.off == kNever)
     reply.hyde_reason = kNever;

@@ -1,10 +1,10 @@
-// What recall will find the next time.
+// Stores the reply in the cache, where recall finds it.
 #include "rag/answer/stages/stage_list.h"
 
 namespace frugal {
 
 Stage keep_stage(const Resources& resources) {
-  // A reply that the deadline cut short is not the answer to the question, only to the hurry.
+  // A reply that the deadline cut short is not stored: the same question with more time has a better one.
   return {.name = "keep",
           .run =
               [&resources](Asking& asking) {

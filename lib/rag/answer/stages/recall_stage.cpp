@@ -1,4 +1,4 @@
-// The answer given before to this question, of this index, with these models, options and stages: nothing else runs.
+// Looks the reply up in the cache, by question, index, models, options and stages. After a hit no other stage runs.
 #include <fmt/format.h>
 
 #include "base/ascii.h"

@@ -1,6 +1,6 @@
-// Chunks that bear an article named in the question come first, by how many of its parts they bear, then by score.
-// Where no chunk bears any of them, chunks that bear another article of that law are left out: Art. 75 is no answer to
-// a question about Art. 72.
+// Puts chunks that hold an article named in the question first, ordered by how many of its parts they hold and then by
+// score. If no chunk holds any of the named articles, chunks that hold another article of the same law are removed:
+// Art. 75 is no answer to a question about Art. 72 (docs/design/0009).
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -12,12 +12,12 @@
 namespace frugal {
 namespace {
 
-// A reference in a law is borne by a handful of chunks (a long article is cut); a bare "art. 5" by one a law.
+// An article of one law lies in a handful of chunks, since a long one is cut; "art. 5" without a law, in one per law.
 constexpr int64_t kReferenceLimit = 64;
 
 using Scores = std::unordered_map<int64_t, float>;  // by chunk
 
-// Chunks that bear the article, with the share of its parts that they bear.
+// The chunks that hold the article, each with the share of the named parts that it holds.
 Scores chunks_with(const Provision& article, Store& store) {
   std::vector<int64_t> ids;
   Scores found;

@@ -1,4 +1,4 @@
-// The stage stands; the model that would run in it is yet to be trained.
+// A placeholder for a reranking model: always off, with the reason that replies report.
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 

@@ -1,4 +1,4 @@
-// An answer may read more hits than are asked for.
+// Cuts the hits to as many as were requested; the answer may have read more.
 #include <algorithm>
 
 #include "rag/answer/pipeline.h"

@@ -1,4 +1,4 @@
-// The list by words: BM25 over stems of the question's language.
+// Searches by words: BM25 over the stems of the question's language.
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 
