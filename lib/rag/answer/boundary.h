@@ -1,5 +1,5 @@
 // Delimiters around the sources in a prompt. The author of a document cannot predict its delimiter, so a document
-// cannot write its own end and pose as instructions. The same source gets the same delimiter every time, so that the
+// cannot close its own block and pose as instructions. The same source gets the same delimiter every time, so that the
 // prefix cache finds its tokens (model/generate/prefix_cache.h) and an answer can be reproduced.
 #pragma once
 

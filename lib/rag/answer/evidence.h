@@ -26,8 +26,7 @@ std::vector<std::string> content_stems(std::string_view text, Language language,
 class Evidence {
  public:
   /// `words` are the question's. Those within `matched` (article numbers, names of laws) do not count: a provision is
-  /// looked up as a whole, not word by word. `language`: of the question, or of its hits if it is too short to have
-  /// one.
+  /// looked up as a whole, not word by word. `language`: of the question or, if that is unknown, of its hits.
   Evidence(std::span<const Word> words, Language language, std::span<const FoundProvision> matched, Store& store);
 
   /// True if the question has no content words.

@@ -18,9 +18,8 @@ struct RankedList {
   std::optional<float> floor;
 };
 
-/// Σ weight · (score − min) / (max − min) over the lists, where min is the floor or the last score. A list adds 0 to
-/// chunks that it does not contain; if all its scores are equal, it adds its whole weight to each. Best first, ties by
-/// id.
+/// Σ weight · (score − min) / (max − min) over the lists, where min is the floor or the last score. A list adds nothing
+/// to chunks that it lacks, and its whole weight to each chunk if all its scores are equal. Best first, ties by id.
 std::vector<ScoredChunk> fuse_weighted(std::span<const RankedList> lists);
 
 /// Reciprocal rank fusion (Cormack et al. 2009): Σ weight / (k + rank), with ranks from 1. Best first, ties by id.

@@ -1,5 +1,5 @@
-// The data of a question and of its reply: the types that the stages fill and that render.h and reply_json.h print. It
-// has no logic: the stages that fill it are in stages/.
+// The data of a question and of its reply, without logic: the stages (stages/) fill it, render.h and reply_json.h print
+// it.
 #pragma once
 
 #include <array>

@@ -19,7 +19,7 @@ inline constexpr size_t kMaxQuestionBytes = 16 * 1024;
 struct Question {
   std::string text;
   std::vector<Word> words;                 // at least one
-  Language language = Language::unknown;   // detected from its words; unknown: too few to tell
+  Language language = Language::unknown;   // detected from its words; unknown: neither prevails
   std::vector<FoundProvision> provisions;  // in the order of the text
 };
 

@@ -26,8 +26,8 @@ struct PipelineOptions;
 struct Asking;
 struct Stage;
 
-/// How a reply reports a stage that is off: as "NAME: REASON" in Reply::skipped, or not there, because another field or
-/// the line of another stage says it.
+/// The two ways in which a reply reports a stage that is off: as "NAME: REASON" in Reply::skipped; or elsewhere, in a
+/// field of its own or in the line of another stage.
 void report_as_skipped(Reply& reply, const Stage& stage);
 void reported_elsewhere(Reply& reply, const Stage& stage);
 
