@@ -29,34 +29,34 @@ namespace {
 using StageIterator = std::span<const Stage>::iterator;
 
 // True if the stage does not run; then the reply and the trace say why.
-bool skip_if_off_or_late(const Stage& stage, Asking& asking) {
-  if (stage.off.empty()) return !stage.deadline_group.empty() && asking.skip_if_late(stage.deadline_group);
-  asking.skip(stage);
+bool skip_if_off_or_late(const Stage& stage, Asking& state) {
+  if (stage.off.empty()) return !stage.deadline_group.empty() && state.skip_if_late(stage.deadline_group);
+  state.skip(stage);
   return true;
 }
 
 // The first stage that runs, from `stage` on.
-StageIterator next_to_run(StageIterator stage, Asking& asking) {
-  if (asking.answered) return asking.stages.end();
-  while (stage != asking.stages.end() && skip_if_off_or_late(*stage, asking)) ++stage;
+StageIterator next_to_run(StageIterator stage, Asking& state) {
+  if (state.answered) return state.stages.end();
+  while (stage != state.stages.end() && skip_if_off_or_late(*stage, state)) ++stage;
   return stage;
 }
 
-void run_stages(Asking& asking) {
-  const StageIterator end = asking.stages.end();
-  StageIterator stage = next_to_run(asking.stages.begin(), asking);
+void run_stages(Asking& state) {
+  const StageIterator end = state.stages.end();
+  StageIterator stage = next_to_run(state.stages.begin(), state);
   while (stage != end) {
     const std::string_view record = stage->record;
     const auto run_record = [&] {
       do {
-        stage->run(asking);
-        stage = next_to_run(stage + 1, asking);
+        stage->run(state);
+        stage = next_to_run(stage + 1, state);
       } while (stage != end && stage->record == record);
     };
     if (record.empty())
       run_record();
     else
-      asking.trace.stage(record, run_record);
+      state.trace.stage(record, run_record);
   }
 }
 
@@ -94,14 +94,14 @@ Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineO
       stages_(all_stages(resources_)) {}
 
 Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const TokenSink& stream, Trace trace) {
-  Asking asking(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
+  Asking state(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
                 options_.deadline_ms);
-  run_stages(asking);
-  asking.embedder.reset();
+  run_stages(state);
+  state.embedder.reset();
   resources_.models.tidy();
-  asking.reply.memory = memory_peak(asking.trace, options_.measure_pss);
-  asking.reply.timings = timings_of(asking.trace);
-  return std::move(asking.reply);
+  state.reply.memory = memory_peak(state.trace, options_.measure_pss);
+  state.reply.timings = timings_of(state.trace);
+  return std::move(state.reply);
 }
 
 }  // namespace frugal

@@ -39,9 +39,9 @@ constexpr float kNamedReferenceConfidence = 0.99f;
 class AnswerWriter {
  public:
   /// `boundaries` is filled for the first prompt of the pipeline.
-  AnswerWriter(Asking& asking, const Resources& resources, std::optional<BoundaryKey>& boundaries)
-      : asking_(asking),
-        reply_(asking.reply),
+  AnswerWriter(Asking& state, const Resources& resources, std::optional<BoundaryKey>& boundaries)
+      : state_(state),
+        reply_(state.reply),
         options_(resources.options),
         resources_(resources),
         boundaries_(boundaries) {}
@@ -54,7 +54,7 @@ class AnswerWriter {
                                ? "auto: no generator, so quoted"
                                : "auto: the generator is too small, so quoted";
     if (reply_.hits.empty()) return abstain("nothing was found");
-    const Evidence evidence(asking_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
+    const Evidence evidence(state_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
     reply_.answer.confidence = confidence(evidence);
     if (all_named_articles_missing())
       return abstain(fmt::format("the index does not hold {}", fmt::join(reply_.fusion.missing, ", ")));
@@ -66,7 +66,7 @@ class AnswerWriter {
  private:
   // Words of a provision do not count as evidence if the provision itself was looked up.
   std::span<const FoundProvision> matched_provisions() const {
-    if (asking_.runs("references")) return asking_.question.provisions;
+    if (state_.runs("references")) return state_.question.provisions;
     return {};
   }
 
@@ -86,7 +86,7 @@ class AnswerWriter {
   // True if the question names articles, the index holds none of them, and no hit mentions one.
   bool all_named_articles_missing() const {
     if (reply_.fusion.missing.empty() || !reply_.fusion.references.empty()) return false;
-    const std::vector<Provision> asked = named_articles(asking_.question.provisions);
+    const std::vector<Provision> asked = named_articles(state_.question.provisions);
     return std::none_of(reply_.hits.begin(), reply_.hits.end(),
                         [&](const Hit& hit) { return mentions_article(hit.chunk.text, asked, resources_.laws); });
   }
@@ -99,8 +99,8 @@ class AnswerWriter {
   }
 
   void extract(const Evidence& evidence) {
-    if (!asking_.vector.empty() && !asking_.embedder) asking_.embedder = resources_.models.embedder();
-    const auto quote = extract_quote(evidence, reply_.hits, asking_.embedder.get(), asking_.vector, options_.extract);
+    if (!state_.vector.empty() && !state_.embedder) state_.embedder = resources_.models.embedder();
+    const auto quote = extract_quote(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
     if (!quote) return abstain("no source holds a sentence to quote");
     reply_.answer.mode = AnswerMode::extract;
     reply_.citations = {cite(reply_.hits[quote->hit], quote->begin, quote->end, 1)};
@@ -109,7 +109,7 @@ class AnswerWriter {
 
   // False if a quote must be extracted instead; an abstention of the generator is final.
   bool generate() {
-    if (asking_.skip_if_late("generate")) return false;
+    if (state_.skip_if_late("generate")) return false;
     size_t sources_read = 0;
     const Generation written = write(sources_read);
     reply_.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
@@ -128,15 +128,15 @@ class AnswerWriter {
   Generation write(size_t& sources_read) {
     const std::shared_ptr<Generator> generator = resources_.models.generator();
     GenerateOptions options = options_.generate;
-    options.deadline_ms = asking_.remaining_ms();
+    options.deadline_ms = state_.remaining_ms();
     const auto count = [&](std::span<const ChatMessage> messages) { return generator->count_tokens(messages); };
     if (!boundaries_) boundaries_ = options_.boundary_key.empty() ? BoundaryKey() : BoundaryKey(options_.boundary_key);
     const auto boundary_of = [&](std::string_view source) { return boundaries_->boundary(source); };
-    const GroundedPrompt prompt = grounded_prompt(asking_.question.text, reply_.hits, boundary_of,
+    const GroundedPrompt prompt = grounded_prompt(state_.question.text, reply_.hits, boundary_of,
                                                   generator->context_tokens() - options.max_new_tokens, count);
     sources_read = prompt.sources;
     TokenSink plain_stream;
-    if (asking_.stream) plain_stream = [&](std::string_view text) { return asking_.stream(plain_text(text)); };
+    if (state_.stream) plain_stream = [&](std::string_view text) { return state_.stream(plain_text(text)); };
     return generator->chat(prompt.messages, options, plain_stream);
   }
 
@@ -155,7 +155,7 @@ class AnswerWriter {
     return true;
   }
 
-  Asking& asking_;
+  Asking& state_;
   Reply& reply_;
   const PipelineOptions& options_;
   const Resources& resources_;
@@ -167,7 +167,7 @@ class AnswerWriter {
 Stage answer_stage(const Resources& resources) {
   return {.name = "answer",
           .run = [&resources, boundaries = std::optional<BoundaryKey>()](
-                     Asking& asking) mutable { AnswerWriter(asking, resources, boundaries).run(); },
+                     Asking& state) mutable { AnswerWriter(state, resources, boundaries).run(); },
           .off = resources.options.answer == AnswerMode::none ? "no answer is asked for" : "",
           .deadline_group = "answer",
           .report_off = reported_elsewhere};  // Answer::mode

@@ -8,9 +8,9 @@ namespace frugal {
 Stage dense_stage(const Resources& resources) {
   return {.name = "dense",
           .run =
-              [&resources](Asking& asking) {
-                if (asking.vector.empty()) return;
-                asking.dense = resources.store.search_dense(asking.vector, resources.options.retrieve.candidates);
+              [&resources](Asking& state) {
+                if (state.vector.empty()) return;
+                state.dense = resources.store.search_dense(state.vector, resources.options.retrieve.candidates);
               },
           .off = dense_off_reason(resources),
           .record = "retrieve"};

@@ -20,21 +20,21 @@ std::vector<float> embed_text(Embedder& embedder, const std::string& text, const
   return vector;
 }
 
-void embed(Asking& asking, const Resources& resources) {
-  asking.embedder = embedder_for(resources.store, resources.models, resources.index_name);
-  asking.vector = embed_text(*asking.embedder, asking.question.text, resources.vectors);
-  if (!asking.passage.empty())
-    asking.vector = blend(asking.vector, embed_text(*asking.embedder, asking.passage, resources.vectors));
+void embed(Asking& state, const Resources& resources) {
+  state.embedder = embedder_for(resources.store, resources.models, resources.index_name);
+  state.vector = embed_text(*state.embedder, state.question.text, resources.vectors);
+  if (!state.passage.empty())
+    state.vector = blend(state.vector, embed_text(*state.embedder, state.passage, resources.vectors));
   // Only extraction uses the embedder again; a generator may need its memory.
-  if (!asking.runs("answer") || answer_mode(resources) == AnswerMode::generate) asking.embedder.reset();
+  if (!state.runs("answer") || answer_mode(resources) == AnswerMode::generate) state.embedder.reset();
 }
 
 // The memory that an answer takes is known only with its prompt, but it is more than the search takes.
-void embed_with_hint(Asking& asking, const Resources& resources) {
+void embed_with_hint(Asking& state, const Resources& resources) {
   try {
-    embed(asking, resources);
+    embed(state, resources);
   } catch (Error& error) {
-    if (error.code() == Code::over_budget && asking.runs("answer") && answer_mode(resources) == AnswerMode::generate)
+    if (error.code() == Code::over_budget && state.runs("answer") && answer_mode(resources) == AnswerMode::generate)
       error.hint(error.hint() + "; generating the answer takes more");
     throw;
   }
@@ -57,7 +57,7 @@ std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::
 
 Stage embed_stage(const Resources& resources) {
   return {.name = "embed",
-          .run = [&resources](Asking& asking) { embed_with_hint(asking, resources); },
+          .run = [&resources](Asking& state) { embed_with_hint(state, resources); },
           .off = dense_off_reason(resources),
           .deadline_group = "embed",
           .report_off = reported_elsewhere};  // the line of `dense`

@@ -29,18 +29,18 @@ void report(Reply& reply, const Stage& stage) {
     reply.hyde_reason = "skipped: " + stage.off;
 }
 
-void write_passage(Asking& asking, const Resources& resources) {
-  HydeResult hyde = write_hyde(asking.question.text, resources.options.hyde, resources.models, asking.remaining_ms());
-  asking.reply.hyde_ran = hyde.ran;
-  asking.reply.hyde_reason = std::move(hyde.reason);
-  asking.passage = std::move(hyde.passage);
+void write_passage(Asking& state, const Resources& resources) {
+  HydeResult hyde = write_hyde(state.question.text, resources.options.hyde, resources.models, state.remaining_ms());
+  state.reply.hyde_ran = hyde.ran;
+  state.reply.hyde_reason = std::move(hyde.reason);
+  state.passage = std::move(hyde.passage);
 }
 
 }  // namespace
 
 Stage hyde_stage(const Resources& resources) {
   return {.name = "hyde",
-          .run = [&resources](Asking& asking) { write_passage(asking, resources); },
+          .run = [&resources](Asking& state) { write_passage(state, resources); },
           .off = off_reason(resources),
           .deadline_group = "embed",
           .report_off = report};

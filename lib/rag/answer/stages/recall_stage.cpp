@@ -8,31 +8,31 @@
 namespace frugal {
 namespace {
 
-CacheKey key_of(const Asking& asking, const Resources& resources) {
-  return {collapse_spaces(asking.question.text),
-          fmt::format("{} stages {}", resources.options.key(), names_that_run(asking.stages)),
+CacheKey key_of(const Asking& state, const Resources& resources) {
+  return {collapse_spaces(state.question.text),
+          fmt::format("{} stages {}", resources.options.key(), names_that_run(state.stages)),
           fmt::format("{} generation {} chunks {} embedder {}", resources.index_name, resources.store.generation(),
                       resources.store.chunk_count(), resources.store.embedder_fingerprint()),
           resources.models.identity()};
 }
 
-void recall(Asking& asking, const Resources& resources) {
-  asking.key = key_of(asking, resources);
-  std::optional<Reply> kept = resources.answers->find(asking.key);
-  asking.reply.cache = CacheStatus::miss;
+void recall(Asking& state, const Resources& resources) {
+  state.key = key_of(state, resources);
+  std::optional<Reply> kept = resources.answers->find(state.key);
+  state.reply.cache = CacheStatus::miss;
   if (!kept) return;
-  kept->query = std::move(asking.reply.query);
+  kept->query = std::move(state.reply.query);
   kept->cache = CacheStatus::exact;
   kept->cache_similarity = 1.0f;
-  asking.reply = std::move(*kept);
-  asking.answered = true;
+  state.reply = std::move(*kept);
+  state.answered = true;
 }
 
 }  // namespace
 
 Stage recall_stage(const Resources& resources) {
   return {.name = "recall",
-          .run = [&resources](Asking& asking) { recall(asking, resources); },
+          .run = [&resources](Asking& state) { recall(state, resources); },
           .off = resources.answers ? "" : "no cache",
           .record = "cache",
           .report_off = reported_elsewhere};  // Reply::cache

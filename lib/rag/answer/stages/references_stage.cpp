@@ -64,11 +64,11 @@ void drop_other_articles(std::span<const Provision> asked, std::vector<Candidate
   std::erase_if(ranking, [&](const Candidate& candidate) { return others.contains(candidate.id); });
 }
 
-void route_to_articles(Asking& asking, Store& store) {
-  const std::vector<Provision> asked = named_articles(asking.question.provisions);
+void route_to_articles(Asking& state, Store& store) {
+  const std::vector<Provision> asked = named_articles(state.question.provisions);
   if (asked.empty()) return;
-  FusionNote& note = asking.reply.fusion;
-  std::vector<Candidate>& ranking = asking.reply.ranking;
+  FusionNote& note = state.reply.fusion;
+  std::vector<Candidate>& ranking = state.reply.ranking;
   put_first(chunks_with_any(asked, store, note), ranking);
   note.reference_hits =
       std::count_if(ranking.begin(), ranking.end(), [](const Candidate& c) { return c.reference_score > 0; });
@@ -79,7 +79,7 @@ void route_to_articles(Asking& asking, Store& store) {
 
 Stage references_stage(const Resources& resources) {
   return {.name = "references",
-          .run = [&resources](Asking& asking) { route_to_articles(asking, resources.store); },
+          .run = [&resources](Asking& state) { route_to_articles(state, resources.store); },
           .off = resources.options.retrieve.references ? "" : "switched off",
           .record = "retrieve"};
 }

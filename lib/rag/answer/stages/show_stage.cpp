@@ -9,8 +9,8 @@ namespace frugal {
 Stage show_stage(const Resources& resources) {
   return {.name = "show",
           .run =
-              [&resources](Asking& asking) {
-                std::vector<Hit>& hits = asking.reply.hits;
+              [&resources](Asking& state) {
+                std::vector<Hit>& hits = state.reply.hits;
                 hits.resize(std::min(hits.size(), static_cast<size_t>(resources.options.top_k)));
               },
           .record = {}};

@@ -7,8 +7,8 @@ namespace frugal {
 Stage sparse_stage(const Resources& resources) {
   return {.name = "sparse",
           .run =
-              [&resources](Asking& asking) {
-                asking.sparse = resources.store.search_sparse({asking.question.text, asking.question.language},
+              [&resources](Asking& state) {
+                state.sparse = resources.store.search_sparse({state.question.text, state.question.language},
                                                               resources.options.retrieve.candidates);
               },
           .off = resources.options.retrieve.sparse ? "" : "switched off",

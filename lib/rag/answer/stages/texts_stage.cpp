@@ -46,11 +46,11 @@ std::vector<Hit> fetch(const std::vector<Candidate>& ranking, int64_t count, flo
 Stage texts_stage(const Resources& resources) {
   return {.name = "texts",
           .run =
-              [&resources](Asking& asking) {
+              [&resources](Asking& state) {
                 const PipelineOptions& options = resources.options;
-                const int64_t read = asking.runs("answer") ? options.extract.hits_read : 0;
-                asking.reply.hits =
-                    fetch(asking.reply.ranking, std::max(options.top_k, read), options.min_score, resources.store);
+                const int64_t read = state.runs("answer") ? options.extract.hits_read : 0;
+                state.reply.hits =
+                    fetch(state.reply.ranking, std::max(options.top_k, read), options.min_score, resources.store);
               },
           .record = "retrieve"};
 }
