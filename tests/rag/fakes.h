@@ -1,5 +1,5 @@
-// An index, an embedder and a generator in memory, simple enough to be right by inspection: the query side is tested
-// against these always, and against the real ones where they are present.
+// An index, an embedder and a generator in memory, simple enough to verify by reading. The stages of a question are
+// always tested with these, and with real models where they have been fetched.
 #pragma once
 
 #include <algorithm>
@@ -26,7 +26,7 @@ namespace frugal::testing {
 
 constexpr size_t kFakeDimension = 256;
 
-/// Counts of folded words, hashed into 256 places and scaled to unit length: texts that share words point alike.
+/// Counts of folded words, hashed into 256 dimensions and scaled to unit length: texts that share words are similar.
 inline std::vector<float> bag_of_words(std::string_view text) {
   std::vector<float> bag(kFakeDimension, 0.0f);
   for (const Word& word : split_words(text)) {
@@ -39,7 +39,7 @@ inline std::vector<float> bag_of_words(std::string_view text) {
   return bag;
 }
 
-/// A clock that stands still but for what the fakes say that their work takes.
+/// A clock that advances only by the time that the fakes charge for their work.
 class FakeClock {
  public:
   using Clock = std::chrono::steady_clock;
@@ -73,7 +73,7 @@ class FakeEmbedder : public Embedder {
   FakeClock* clock = nullptr;
 };
 
-/// Says what it was told to; a token is a word.
+/// Writes the text that a test sets; a token is a word.
 class FakeGenerator : public Generator {
  public:
   std::string identity() const override { return "fake"; }
@@ -126,8 +126,8 @@ class FakeModels : public Models {
   bool embedder_refused = false;
 };
 
-/// A store of chunks that a test names one by one, each a document of its own with its bag of words for a vector. It
-/// counts what it is asked, and can claim to be of another generation or embedder.
+/// A store of chunks that a test adds one by one. Each is a document of its own, with its bag of words as its vector.
+/// The store counts its searches, and can report another generation or embedder.
 class FakeStore : public MemoryStore {
  public:
   FakeStore() : FakeStore(std::make_shared<MemoryGeneration>()) {}
@@ -174,7 +174,7 @@ class FakeStore : public MemoryStore {
     return MemoryStore::fetch(held);
   }
 
-  std::set<int64_t> lost;  // found by searches, left out by fetch()
+  std::set<int64_t> lost;  // chunks that searches find and fetch() does not
   std::string fingerprint = "bag-of-words";
   uint64_t store_generation = 1;
   static constexpr int kSearchMs = 7;

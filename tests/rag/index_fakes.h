@@ -34,7 +34,7 @@ class WordTokenizer : public Tokenizer {
   std::optional<TokenId> unk() const override { return std::nullopt; }
 };
 
-/// Counts the texts it is given; with stop_after it fails once, as a full disk or a kill would.
+/// Counts the texts that it embeds. With stop_after it throws when that many are exceeded, like a full disk or a kill.
 class CountingEmbedder : public FakeEmbedder {
  public:
   explicit CountingEmbedder(std::string name = "bag-of-words") : name_(std::move(name)) {}

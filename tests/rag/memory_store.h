@@ -1,6 +1,6 @@
-// A store that is plain maps in memory, both sides of it, simple enough to be right by inspection. A generation is one
-// value: the writer changes a copy of the newest and puts it in its place, so a reader's never changes and a batch that
-// is not committed is never seen.
+// Both sides of a store as plain maps in memory, simple enough to verify by reading. A generation is one value: the
+// writer changes a copy of the newest generation and replaces it at commit(). A reader's generation thus never changes,
+// and a batch that is not committed is never visible.
 #pragma once
 
 #include <algorithm>
@@ -45,11 +45,11 @@ struct MemoryGeneration {
   std::map<std::string, IndexedFile> files;  // by path
   std::map<int64_t, MemoryDocument> documents;
   std::map<int64_t, MemoryChunk> chunks;
-  std::map<std::string, std::vector<float>> vectors;  // by key; kept when their chunks vanish
+  std::map<std::string, std::vector<float>> vectors;  // by key; kept when their chunks are removed
   int64_t last_id = 0;
 };
 
-/// Word search scores the number of distinct words of the question that a chunk holds, without stems.
+/// A sparse score is the number of distinct words of the question that a chunk contains, without stemming.
 class MemoryStore : public Store {
  public:
   explicit MemoryStore(std::shared_ptr<const MemoryGeneration> held) : held_(std::move(held)) {}
@@ -138,9 +138,9 @@ class MemoryStore : public Store {
   std::shared_ptr<const MemoryGeneration> held_;
 };
 
-/// The place of an index, as a folder is for SQLite.
+/// The location of an index, like a folder for SQLite.
 struct MemoryIndex {
-  std::shared_ptr<const MemoryGeneration> newest;  // none: there is no index
+  std::shared_ptr<const MemoryGeneration> newest;  // null: there is no index
   bool has_writer = false;
 };
 
@@ -347,7 +347,7 @@ class MemoryStoreWriter : public StoreWriter {
   }
 
   MemoryIndex& index_;
-  MemoryGeneration batch_;  // the newest generation, and what the batch did to it
+  MemoryGeneration batch_;  // the newest generation with the changes of the batch
   std::optional<OpenFile> file_;
   Counts counts_;
   bool changed_ = false;

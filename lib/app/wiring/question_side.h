@@ -35,7 +35,7 @@ class QuestionSide {
   std::unique_ptr<Store> store_;
   std::unique_ptr<Models> models_;
   std::optional<AnswerCache> answers_;
-  std::optional<ProbeCache> probes_;
+  std::optional<QuestionVectorCache> probes_;
   std::optional<Pipeline> pipeline_;
 };
 

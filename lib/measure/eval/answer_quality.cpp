@@ -7,7 +7,7 @@
 namespace frugal {
 namespace {
 
-double refused(Pipeline& pipeline, std::span<const EvalQuery> queries) {
+double abstention_rate(Pipeline& pipeline, std::span<const EvalQuery> queries) {
   double count = 0;
   for (const EvalQuery& query : queries) count += pipeline.ask({query.id, query.text}).answer.abstained;
   return count / static_cast<double>(queries.size());
@@ -34,7 +34,7 @@ AnswerQuality answer_quality(Pipeline& pipeline, std::span<const EvalQuery> quer
     quality.f1 = mean(f1);
     quality.answer_contained = mean(contained);
   }
-  if (!foreign.empty()) quality.true_abstention = refused(pipeline, foreign);
+  if (!foreign.empty()) quality.true_abstention = abstention_rate(pipeline, foreign);
   return quality;
 }
 

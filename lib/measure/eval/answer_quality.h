@@ -1,4 +1,4 @@
-// How well questions are answered, and how often they are refused, where the right answers are known.
+// Measures answers: how well they match the accepted ones, and how often the pipeline abstains.
 #pragma once
 
 #include <optional>
@@ -10,12 +10,13 @@
 namespace frugal {
 
 struct AnswerQuality {
-  std::optional<double> exact_match, f1, answer_contained;  // where the set has answers
-  std::optional<double> false_abstention;                   // share of these questions that were refused
-  std::optional<double> true_abstention;                    // share of foreign questions that were refused
+  std::optional<double> exact_match, f1, answer_contained;  // means, 0…1; nullopt: the set has no answers
+  std::optional<double> false_abstention;                   // share of abstentions on the questions of the set
+  std::optional<double> true_abstention;                    // share of abstentions on foreign questions; nullopt: none
 };
 
-/// `foreign`: questions that the index cannot answer; may be empty.
+/// Asks every question once. `queries`: at least one. `foreign`: questions that the index cannot answer; may be empty.
+/// Throws what the pipeline throws.
 AnswerQuality answer_quality(Pipeline& pipeline, std::span<const EvalQuery> queries,
                              std::span<const EvalQuery> foreign);
 

@@ -1,4 +1,4 @@
-// Vectors of the questions that are being asked: embedded together, and once for all the ways to ask them.
+// The vectors of the current batch of questions: embedded together, and once for all rows of an ablation.
 #pragma once
 
 #include <optional>
@@ -15,11 +15,11 @@ namespace frugal {
 
 class BatchVectors : public QuestionVectors {
  public:
-  /// Knows these questions from now on, and no others.
+  /// Embeds the questions and replaces all earlier vectors by theirs.
   void embed(Embedder& embedder, std::span<const EvalQuery> queries);
 
   std::optional<std::vector<float>> find(const VectorKey& key) const override;
-  void put(const VectorKey&, std::span<const float>) const override {}  // a passage is asked for once
+  void put(const VectorKey&, std::span<const float>) const override {}  // a passage of HyDE is used only once
 
  private:
   std::unordered_map<std::string, std::vector<float>> vectors_;  // by text

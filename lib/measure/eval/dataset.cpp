@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Calls visit(line, number) for every line that is not empty.
+// Calls visit(line, number) for every line that is not empty, until it returns false. Numbers count from 1.
 void for_each_line(const fs::path& path, const std::function<bool(const std::string&, int64_t)>& visit) {
   std::ifstream in(path, std::ios::binary);
   if (!in) throw io_error("open", path.native()).hint("a set holds corpus.jsonl, queries.jsonl and qrels.tsv");
@@ -53,7 +53,7 @@ struct Qrel {
   int grade = 0;
 };
 
-// Three columns, or TREC's four with an unused second one. A line with a tab has tabs between its columns: an id may
+// Three columns, or TREC's four, of which the second is unused. A line with a tab has tabs between its columns: an id may
 // then hold spaces, as "17-Part 12" does.
 std::optional<Qrel> parse_qrel(const std::string& line) {
   std::vector<std::string> columns;

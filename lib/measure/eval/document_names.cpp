@@ -6,7 +6,7 @@
 namespace frugal {
 
 std::vector<std::string> DocumentNames::rank(std::span<const Candidate> chunks, int64_t depth) {
-  learn(chunks);
+  fetch_unknown(chunks);
   std::vector<std::string> documents;
   std::unordered_set<std::string_view> seen;
   for (const Candidate& chunk : chunks) {
@@ -17,7 +17,7 @@ std::vector<std::string> DocumentNames::rank(std::span<const Candidate> chunks, 
   return documents;
 }
 
-void DocumentNames::learn(std::span<const Candidate> chunks) {
+void DocumentNames::fetch_unknown(std::span<const Candidate> chunks) {
   std::vector<int64_t> unknown;
   for (const Candidate& chunk : chunks)
     if (!names_.contains(chunk.id)) unknown.push_back(chunk.id);

@@ -1,4 +1,4 @@
-// From ranked chunks to ranked documents, by the names that judgements use.
+// Turns a ranking of chunks into a ranking of documents, named as judgements name them.
 #pragma once
 
 #include <cstdint>
@@ -12,17 +12,17 @@
 
 namespace frugal {
 
-/// Names are remembered: every chunk that is ever ranked is fetched once. Borrows the store.
+/// Caches names, so that every chunk is fetched at most once. Borrows the store.
 class DocumentNames {
  public:
   explicit DocumentNames(Store& store) : store_(store) {}
 
-  /// At most `depth` documents, in the order of their best chunks. A chunk without an external id counts as its
-  /// document's path, one that the store does not hold counts as none.
+  /// At most `depth` documents, in the order of their best chunks. A document without an external id is named by its
+  /// path. Chunks that are not in the store are ignored.
   std::vector<std::string> rank(std::span<const Candidate> chunks, int64_t depth);
 
  private:
-  void learn(std::span<const Candidate> chunks);
+  void fetch_unknown(std::span<const Candidate> chunks);
 
   Store& store_;
   std::unordered_map<int64_t, std::string> names_;

@@ -1,3 +1,21 @@
+// How an ablation runs.
+//
+// Each row is a copy of the pipeline's stages with some switched off, so it measures the code that rag-query runs. A
+// row exists to show one stage: if that stage is off anyway (there is no reranker, HyDE is not enabled), the row is
+// skipped with the stage's reason. Two rows with the same running stages give the same rankings: only the first of them
+// runs, and the other shows its figures. Until there is a reranker, `full` is `fused` under another name.
+//
+// The stages after the ranking are off in every row: judgements name documents, so no text is needed. A document has
+// the rank of its best chunk.
+//
+// Queries are asked in batches. The vectors of a batch are computed together, once for all rows, and the pipeline finds
+// them through its cache of question vectors. A row that searches by vectors is charged an equal share of that time for
+// each query; the rest of ms_per_query are the timings of the pipeline. The rows take turns batch by batch.
+//
+// Confidence intervals are bootstrapped over queries. The gain of fusion is paired by query, against the better of the
+// two lists by their means.
+//
+// Answers are measured apart, by a pipeline of their own that extracts: the generator is not evaluated here.
 #include "measure/eval/evaluation.h"
 
 #include <fmt/format.h>
@@ -16,12 +34,12 @@ namespace frugal {
 namespace {
 
 // Enough to fill the embedder's batches, few enough that progress moves.
-constexpr size_t kQueriesAtOnce = 64;
+constexpr size_t kQueriesPerBatch = 64;
 
-/// A row of the ablation: the stage that it is there to show, and those that run for it; none: all that are on.
 struct RowPlan {
-  std::string_view name, shows;
-  std::vector<std::string_view> runs;
+  std::string_view name;
+  std::string_view stage;                 // the stage that the row shows
+  std::vector<std::string_view> running;  // the stages that run; empty: all that are on
 };
 
 const std::array<RowPlan, 6> kRows{{
@@ -32,11 +50,10 @@ const std::array<RowPlan, 6> kRows{{
     {"hyde", "hyde", {"hyde", "embed", "dense", "sparse", "fuse", "references"}},
     {"full", "fuse", {}},
 }};
-// A ranking is judged by its documents: no text is read.
 const std::vector<std::string_view> kAfterRanking{"texts", "answer", "show"};
 
-/// Figures of one row, query by query.
-struct Measured {
+/// The figures of one row, by query.
+struct Figures {
   std::vector<double> ndcg, mrr, recall_1, recall_5, recall_10;
   double total_ms = 0;
 
@@ -53,18 +70,18 @@ struct Row {
   std::string name, skipped;
   std::vector<Stage> stages;
   std::string running;  // names of the stages that run
-  Measured measured;
+  Figures figures;
   bool embeds = false;
 };
 
-bool holds(const std::vector<std::string_view>& names, std::string_view name) {
+bool contains(const std::vector<std::string_view>& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
 Row row_of(const RowPlan& plan, const Pipeline& pipeline) {
-  Row row{std::string(plan.name), stage_named(pipeline.stages(), plan.shows).off, pipeline.stages(), {}, {}, false};
+  Row row{std::string(plan.name), stage_named(pipeline.stages(), plan.stage).off, pipeline.stages(), {}, {}, false};
   for (const Stage& stage : pipeline.stages())
-    if ((!plan.runs.empty() && !holds(plan.runs, stage.name)) || holds(kAfterRanking, stage.name))
+    if ((!plan.running.empty() && !contains(plan.running, stage.name)) || contains(kAfterRanking, stage.name))
       switch_off(row.stages, stage.name);
   row.running = names_that_run(row.stages);
   row.embeds = stage_named(row.stages, "embed").off.empty();
@@ -80,16 +97,15 @@ EvalRun run_of(const Row& row) {
   run.name = row.name;
   run.skipped = row.skipped;
   if (!run.skipped.empty()) return run;
-  run.ndcg_at_10 = measure(row.measured.ndcg);
-  run.mrr_at_10 = measure(row.measured.mrr);
-  run.recall_at_1 = measure(row.measured.recall_1);
-  run.recall_at_5 = measure(row.measured.recall_5);
-  run.recall_at_10 = measure(row.measured.recall_10);
-  run.ms_per_query = row.measured.total_ms / static_cast<double>(row.measured.ndcg.size());
+  run.ndcg_at_10 = measure(row.figures.ndcg);
+  run.mrr_at_10 = measure(row.figures.mrr);
+  run.recall_at_1 = measure(row.figures.recall_1);
+  run.recall_at_5 = measure(row.figures.recall_5);
+  run.recall_at_10 = measure(row.figures.recall_10);
+  run.ms_per_query = row.figures.total_ms / static_cast<double>(row.figures.ndcg.size());
   return run;
 }
 
-/// One set, asked by each row.
 class Ablation {
  public:
   Ablation(const EvalSet& set, Store& store, Models& models, const EvalOptions& options, std::ostream* trec_run)
@@ -102,24 +118,24 @@ class Ablation {
     if (stage_named(pipeline_.stages(), "embed").off.empty()) embedder_ = embedder_for(store, models, set.name);
   }
 
-  void ask_all() {
-    for (size_t begin = 0; begin < set_.queries.size(); begin += kQueriesAtOnce) {
-      const size_t count = std::min(kQueriesAtOnce, set_.queries.size() - begin);
+  void run() {
+    for (size_t begin = 0; begin < set_.queries.size(); begin += kQueriesPerBatch) {
+      const size_t count = std::min(kQueriesPerBatch, set_.queries.size() - begin);
       ask(std::span(set_.queries).subspan(begin, count));
       if (options_.progress)
         options_.progress(static_cast<int64_t>(begin + count), static_cast<int64_t>(set_.queries.size()));
     }
   }
 
-  /// `answers` are those of all the stages.
+  /// `answers`: measured with all stages.
   std::vector<EvalRun> runs(const AnswerQuality& answers) const {
     std::vector<EvalRun> runs;
     for (const Row& row : rows_) {
-      runs.push_back(run_of(row.skipped.empty() ? first_like(row) : row));
+      runs.push_back(run_of(row.skipped.empty() ? measured_row(row) : row));
       runs.back().name = row.name;
       if (!row.skipped.empty()) continue;
-      if (row.running == named("fused").running) runs.back().ndcg_gain = gain_over_best_list();
-      if (row.running == named("full").running) runs.back().answers = answers;
+      if (row.running == row_named("fused").running) runs.back().ndcg_gain = gain_over_best_list();
+      if (row.running == row_named("full").running) runs.back().answers = answers;
     }
     return runs;
   }
@@ -130,7 +146,7 @@ class Ablation {
     if (embedder_) vectors_.embed(*embedder_, queries);
     const std::chrono::duration<double, std::milli> embedding = std::chrono::steady_clock::now() - began;
     for (Row& row : rows_)
-      if (row.skipped.empty() && &first_like(row) == &row)
+      if (row.skipped.empty() && &measured_row(row) == &row)
         for (const EvalQuery& query : queries)
           ask_one(row, query, embedding.count() / static_cast<double>(queries.size()));
   }
@@ -138,23 +154,23 @@ class Ablation {
   void ask_one(Row& row, const EvalQuery& query, double embed_ms) {
     const Reply reply = pipeline_.run(row.stages, {query.id, query.text}, {}, Trace());
     const Timings& t = reply.timings;
-    row.measured.total_ms += t.hyde_ms + t.embed_ms + t.retrieve_ms + t.rerank_ms + (row.embeds ? embed_ms : 0);
+    row.figures.total_ms += t.hyde_ms + t.embed_ms + t.retrieve_ms + t.rerank_ms + (row.embeds ? embed_ms : 0);
     const std::vector<std::string> ranked = names_.rank(reply.ranking, options_.ranking_depth);
-    row.measured.add(ranked, query.judged);
+    row.figures.add(ranked, query.judged);
     if (trec_run_ && row.name == "fused") write_run(query, ranked);
   }
 
-  // Scores fall with the rank: trec_eval orders by them and breaks ties its own way.
+  // trec_eval sorts by score and breaks ties in its own order, so scores must decrease with the rank.
   void write_run(const EvalQuery& query, const std::vector<std::string>& ranked) {
     for (size_t i = 0; i < ranked.size(); ++i)
       fmt::print(*trec_run_, "{} Q0 {} {} {} frugal-fused\n", query.id, ranked[i], i + 1, ranked.size() - i);
   }
 
-  const Row& named(std::string_view name) const {
+  const Row& row_named(std::string_view name) const {
     return *std::find_if(rows_.begin(), rows_.end(), [&](const Row& row) { return row.name == name; });
   }
-  // The same stages give the same ranking: they run once.
-  const Row& first_like(const Row& like) const {
+  // The first row with the same running stages, which holds the figures of both.
+  const Row& measured_row(const Row& like) const {
     return *std::find_if(rows_.begin(), rows_.end(),
                          [&](const Row& row) { return row.skipped.empty() && row.running == like.running; });
   }
@@ -162,13 +178,13 @@ class Ablation {
   std::optional<Measure> gain_over_best_list() const {
     const std::vector<double>* best = nullptr;
     for (const std::string_view name : {"sparse", "dense"}) {
-      const Row& row = named(name);
+      const Row& row = row_named(name);
       if (!row.skipped.empty()) continue;
-      const std::vector<double>& ndcg = first_like(row).measured.ndcg;
+      const std::vector<double>& ndcg = measured_row(row).figures.ndcg;
       if (!best || mean(ndcg) > mean(*best)) best = &ndcg;
     }
     if (!best) return std::nullopt;
-    const std::vector<double>& fused = first_like(named("fused")).measured.ndcg;
+    const std::vector<double>& fused = measured_row(row_named("fused")).figures.ndcg;
     return Measure{mean(fused) - mean(*best), paired_bootstrap(fused, *best)};
   }
 
@@ -182,11 +198,11 @@ class Ablation {
   std::vector<Row> rows_;
 };
 
-// As `rag-query --answer extract` answers.
+// Answers as rag-query does with --answer extract.
 AnswerQuality extraction_quality(const EvalSet& set, Store& store, Models& models, const EvalOptions& options) {
-  PipelineOptions asking = options.pipeline;
-  asking.answer = AnswerMode::extract;
-  Pipeline pipeline(store, models, store.laws(), asking, nullptr, set.name);
+  PipelineOptions pipeline_options = options.pipeline;
+  pipeline_options.answer = AnswerMode::extract;
+  Pipeline pipeline(store, models, store.laws(), pipeline_options, nullptr, set.name);
   return answer_quality(pipeline, set.queries, options.foreign);
 }
 
@@ -201,7 +217,7 @@ EvalReport evaluate(const EvalSet& set, Store& store, Models& models, const Eval
   report.chunks = info.chunks;
   report.queries = static_cast<int64_t>(set.queries.size());
   Ablation ablation(set, store, models, options, trec_run);
-  ablation.ask_all();
+  ablation.run();
   report.runs = ablation.runs(options.answers ? extraction_quality(set, store, models, options) : AnswerQuality());
   report.peak_anon_bytes = read_memory().anon_bytes;
   return report;

@@ -1,4 +1,4 @@
-// How an evaluation is printed: JSON for programs, a Markdown table for people.
+// Formats an evaluation: JSON for programs, a Markdown table for people.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -89,10 +89,10 @@ std::string report_to_markdown(const EvalReport& report) {
   }
   for (const EvalRun& run : report.runs) {
     if (run.ndcg_gain && run.name == "fused")
-      out += fmt::format("\nfused over the better list, nDCG@10: {:+.4f} ({:+.4f} to {:+.4f})\n", run.ndcg_gain->mean,
-                         run.ndcg_gain->ci95.low, run.ndcg_gain->ci95.high);
+      out += fmt::format("\ngain of fused over the better list, nDCG@10: {:+.4f} ({:+.4f} to {:+.4f})\n",
+                         run.ndcg_gain->mean, run.ndcg_gain->ci95.low, run.ndcg_gain->ci95.high);
     if (run.name == "full" && run.answers.false_abstention)
-      out += fmt::format("answers: EM {}, F1 {}, quote holds the answer {}; refused {}, of foreign questions {}\n",
+      out += fmt::format("answers: EM {}, F1 {}, answer contained {}; abstained {}, on foreign questions {}\n",
                          share(run.answers.exact_match), share(run.answers.f1), share(run.answers.answer_contained),
                          share(run.answers.false_abstention), share(run.answers.true_abstention));
   }

@@ -48,7 +48,7 @@ double f1_of(std::vector<std::string> a, std::vector<std::string> b) {
   if (a.empty() || b.empty()) return a.empty() && b.empty() ? 1 : 0;
   std::sort(a.begin(), a.end());
   std::sort(b.begin(), b.end());
-  std::vector<std::string> common;  // a multiset: a word counts as often as both have it
+  std::vector<std::string> common;  // with multiplicity
   std::set_intersection(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(common));
   if (common.empty()) return 0;
   const double precision = double(common.size()) / double(a.size());

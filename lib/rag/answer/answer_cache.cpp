@@ -13,7 +13,7 @@
 namespace frugal {
 namespace {
 
-// Changes with the stored form and with anything that makes old answers wrong though their keys agree.
+// Must change with the stored form, and with any change of the code that makes stored answers wrong under the same key.
 constexpr std::string_view kVersion = "frugal-answer/1";
 
 }  // namespace
@@ -44,10 +44,10 @@ void AnswerCache::put(const CacheKey& key, const Reply& reply) const {
   files_.put(key.hex(), reply_to_json(reply, ReplyDetail::stored));
 }
 
-ProbeCache::ProbeCache(std::filesystem::path folder, uint64_t max_bytes)
+QuestionVectorCache::QuestionVectorCache(std::filesystem::path folder, uint64_t max_bytes)
     : files_(std::move(folder), max_bytes, "frugal-probe/1") {}
 
-std::optional<std::vector<float>> ProbeCache::find(const VectorKey& key) const {
+std::optional<std::vector<float>> QuestionVectorCache::find(const VectorKey& key) const {
   const auto bytes = files_.find(key.hex());
   if (!bytes || bytes->size() != static_cast<uint64_t>(key.dimension) * sizeof(float)) return std::nullopt;
   std::vector<float> vector(static_cast<size_t>(key.dimension));
@@ -55,7 +55,7 @@ std::optional<std::vector<float>> ProbeCache::find(const VectorKey& key) const {
   return vector;
 }
 
-void ProbeCache::put(const VectorKey& key, std::span<const float> vector) const {
+void QuestionVectorCache::put(const VectorKey& key, std::span<const float> vector) const {
   files_.put(key.hex(), {reinterpret_cast<const char*>(vector.data()), vector.size_bytes()});
 }
 

@@ -1,6 +1,6 @@
-// Answers given before: the same question of the same index with the same models and options; and questions embedded
-// before. One small file each (file_cache.h).
-// A cache and nothing more: losing it, or any file of it, costs time only; it never fails a query.
+// Caches on disk of answers and of question vectors, shared by processes: one small file per entry
+// (rag/cache/file_cache.h). An answer is found again for the same question, index, models and options, a vector for the
+// same text and embedder. Losing a cache or any file of it costs time only; no question fails because of it.
 #pragma once
 
 #include <cstdint>
@@ -17,27 +17,26 @@
 
 namespace frugal {
 
-/// What is kept of earlier questions: answers, and the vectors of questions.
+/// Options of both caches.
 struct CacheOptions {
   bool enabled = true;
   uint64_t max_bytes = uint64_t(64) << 20;
 
   template <typename F>
   void visit(F&& f) {
-    f("cache.enabled", enabled, {"answers of earlier questions, and the vectors of these"});
+    f("cache.enabled", enabled, {"reuse answers to earlier questions, and the vectors of these questions"});
     f("cache.max_bytes", max_bytes,
-      {"bytes on disk, or like 64MiB; what was used longest ago goes first", {}, Unit::bytes});
+      {"bytes on disk, or like 64MiB; the least recently used entries are evicted first", {}, Unit::bytes});
   }
 };
 
-/// Everything an answer depends on. The index is its folder, generation and embedder; the models are their packs'
-/// identities.
+/// Everything that an answer depends on.
 struct CacheKey {
-  std::string question;  // its white space made single, nothing else: case and accents may carry meaning
-  std::string options;
-  std::string index;
-  std::string models;
-  /// SHA-256 over the parts (each with its length) and the version of the stored form.
+  std::string question;  // with single spaces, otherwise as written: case and accents may carry meaning
+  std::string options;   // PipelineOptions::key(), and the stages that run
+  std::string index;     // its folder, generation, number of chunks and embedder
+  std::string models;    // the identities of their packs
+  /// SHA-256 of the parts, each with its length, and of the version of the stored form.
   std::string hex() const;
 };
 
@@ -45,7 +44,7 @@ class AnswerCache {
  public:
   AnswerCache(std::filesystem::path folder, uint64_t max_bytes);
 
-  /// The reply as it was stored, without timings and memory; nullopt if there is none or it cannot be used.
+  /// The stored reply, which has no timings and no memory figures; nullopt if there is none or its file is damaged.
   std::optional<Reply> find(const CacheKey& key) const;
   /// Stores a reply. A failure (read-only folder, full disk) is logged and otherwise ignored.
   void put(const CacheKey& key, const Reply& reply) const;
@@ -54,15 +53,16 @@ class AnswerCache {
   FileCache files_;
 };
 
-/// What a question's vector depends on on the native backend, besides the instruction set.
+/// Everything that the vector of a text depends on, except the instruction set in use, which hex() adds.
 struct VectorKey {
   std::string embedder;  // its fingerprint
   std::string text;
   int64_t dimension = 0;
+  /// SHA-256 of the fields and of the instruction set.
   std::string hex() const;
 };
 
-/// Vectors of texts that were embedded before.
+/// Vectors of texts that were embedded earlier: [key.dimension], unit length.
 class QuestionVectors {
  public:
   virtual ~QuestionVectors() = default;
@@ -70,11 +70,12 @@ class QuestionVectors {
   virtual void put(const VectorKey& key, std::span<const float> vector) const = 0;
 };
 
-/// Vectors of questions, kept in files: what spares a question the embedder where its answer is not known, because the
-/// index, an option or the generator changed. Not for plugins' backends, whose vectors may differ in their last bits.
-class ProbeCache : public QuestionVectors {
+/// Question vectors in files. A question whose answer is not cached, because the index, an option or the generator has
+/// changed, is searched without running the embedder. For the native backend only: the vectors of a plugin may differ
+/// in their last bits.
+class QuestionVectorCache : public QuestionVectors {
  public:
-  ProbeCache(std::filesystem::path folder, uint64_t max_bytes);
+  QuestionVectorCache(std::filesystem::path folder, uint64_t max_bytes);
   std::optional<std::vector<float>> find(const VectorKey& key) const override;
   void put(const VectorKey& key, std::span<const float> vector) const override;
 

@@ -1,3 +1,22 @@
+// How a quote is chosen:
+//
+// 1. Candidates are the sentences of the first hits. If the question names an article that the index holds, only the
+//    hits that hold most of it are read. Headings, rows of tables and rules name an answer but do not give it: they are
+//    no candidates.
+// 2. Each candidate gets a score by words: its coverage of the question (evidence.h), plus, with smaller weights, the
+//    coverage of its surroundings and the score of its chunk. The surroundings are the title, the heading and the
+//    sentence before, which has the noun that a pronoun stands for.
+// 3. With an embedder, the best few candidates also get the cosine of their vector and the question's. Embedding takes
+//    most of the time of an extracted answer, so the leader is embedded first, and of the others only those that can
+//    still overtake it: a cosine is at most 1.
+// 4. A question that names an article and asks for nothing else ("art. 5º CF") is answered by the start of the article.
+//
+// A quote is a range of bytes of one chunk, never ends inside a character, and is at most max_quote_bytes long. Among
+// equal candidates the first sentence of the better hit wins, so a quote is the same on every run.
+//
+// All weights are set by hand; `rag-eval --answers` measures how often a quote contains the right answer. No sentence
+// is understood: one that repeats the words of the question beats one that answers it in other words, unless the cosine
+// tells them apart.
 #include "rag/answer/answer_extract.h"
 
 #include <algorithm>
@@ -12,13 +31,13 @@
 namespace frugal {
 namespace {
 
-// What a sentence says counts most; then its neighbourhood, for a pronoun's noun stands in the sentence before, how
-// well its chunk was found, and its meaning. Set by hand: rag-eval --answers says how often the quote holds the answer.
+// The sentence's own coverage has weight 1.
 constexpr float kContextWeight = 0.3f;
 constexpr float kPriorWeight = 0.4f;
 constexpr float kCosineWeight = 0.5f;
-// Below this share of a question's words a routed article is quoted from its start: the question asked for the article.
-constexpr float kAsksForMore = 0.5f;
+// If the best sentence of a named article covers less of the question than this, the question asks for the article
+// itself.
+constexpr float kMinSentenceCoverage = 0.5f;
 
 struct ScoredSentence {
   Quote quote;
@@ -29,7 +48,7 @@ std::string_view text_of(const Quote& quote, std::span<const Hit> hits) {
   return std::string_view(hits[quote.hit].chunk.text).substr(quote.begin, quote.end - quote.begin);
 }
 
-// Cuts a range at the last space before the limit, never inside a character.
+// The end of [begin, end) cut to max_bytes: at the last space, or else at the last whole character.
 uint32_t bounded_end(std::string_view text, uint32_t begin, uint32_t end, uint32_t max_bytes) {
   if (end - begin <= max_bytes) return end;
   const size_t space = text.find_last_of(" \n\t", begin + max_bytes);
@@ -39,15 +58,14 @@ uint32_t bounded_end(std::string_view text, uint32_t begin, uint32_t end, uint32
   return cut;
 }
 
-// False for what Markdown marks as a heading, a table's row, a rule or a fence: these name an answer, they do not give
-// it.
+// False for a heading, a row of a table, a rule or a fence of Markdown.
 bool is_prose(std::string_view sentence) {
   for (const std::string_view mark : {"#", "|", "```", "---", "==="})
     if (sentence.starts_with(mark)) return false;
   return true;
 }
 
-// The hits that may answer: those that bear the named reference best, or else the first few.
+// The number of hits to read, from the first: those that hold most of the named article, or else the first few.
 size_t readable_hits(std::span<const Hit> hits, const QuoteOptions& options) {
   const size_t limit = std::min(hits.size(), static_cast<size_t>(options.hits_read));
   if (hits.empty() || !hits.front().reference_score) return limit;
@@ -91,14 +109,13 @@ void add_cosines(std::span<ScoredSentence> sentences, std::span<const Hit> hits,
   }
 }
 
-// The best of the first few once the cosine of the question is added. Most of a quick answer's time goes here, so the
-// leader by words is embedded first, and of the others only those that could still overtake it: a cosine is at most 1.
+// `sentences`: best by words first.
 Quote best_by_meaning(std::vector<ScoredSentence> sentences, std::span<const Hit> hits, Embedder& embedder,
                       std::span<const float> query_vector, const QuoteOptions& options) {
   sentences.resize(std::min(sentences.size(), static_cast<size_t>(options.sentences_embedded)));
   const std::span<ScoredSentence> all(sentences);
   add_cosines(all.first(1), hits, embedder, query_vector);
-  size_t rivals = 1;  // sorted by words: no rival comes after one that is none
+  size_t rivals = 1;  // sentences that can still win, the leader included: a prefix, as they are sorted
   while (rivals < all.size() && all[rivals].score + kCosineWeight > all[0].score) ++rivals;
   if (rivals > 1) add_cosines(all.subspan(1, rivals - 1), hits, embedder, query_vector);
   return std::max_element(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(rivals),
@@ -106,7 +123,7 @@ Quote best_by_meaning(std::vector<ScoredSentence> sentences, std::span<const Hit
       ->quote;
 }
 
-// The start of a text, whole sentences as long as they fit.
+// As many whole sentences from the start of the hit as fit.
 Quote quote_from_start(std::span<const Hit> hits, size_t hit, const QuoteOptions& options) {
   const std::string_view text = hits[hit].chunk.text;
   const std::vector<Sentence> sentences = split_sentences(text);
@@ -125,7 +142,7 @@ std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit
   std::vector<ScoredSentence> sentences = score_by_words(evidence, hits, options);
   if (sentences.empty()) return std::nullopt;
   if (hits.front().reference_score) {
-    const bool asks_for_more = evidence.coverage(text_of(sentences.front().quote, hits)) >= kAsksForMore;
+    const bool asks_for_more = evidence.coverage(text_of(sentences.front().quote, hits)) >= kMinSentenceCoverage;
     if (!asks_for_more) return quote_from_start(hits, 0, options);
   }
   if (embedder && !query_vector.empty() && sentences.size() > 1 && options.sentences_embedded > 1)

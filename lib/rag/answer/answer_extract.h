@@ -1,5 +1,6 @@
-// The extractive answer: the sentence of the best sources that says most of what the question asks, quoted byte for
-// byte. Not a reader model (that comes later): it picks sentences, it does not understand them.
+// Extractive answers: picks the sentence of the best hits that covers most of the question, and quotes it byte for
+// byte. Sentences are compared by words and vectors. This is not a reader model, which would find the answer in a
+// sentence.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +15,8 @@
 namespace frugal {
 
 struct QuoteOptions {
-  int64_t hits_read = 5;           // sources whose sentences compete
-  int64_t sentences_embedded = 6;  // best by words that are compared by meaning; 0: words only
+  int64_t hits_read = 5;           // the first hits, whose sentences are the candidates
+  int64_t sentences_embedded = 6;  // candidates, best by words, that are also compared by vector; below 2: none
   uint32_t max_quote_bytes = 1200;
 
   template <typename F>
@@ -26,16 +27,16 @@ struct QuoteOptions {
   }
 };
 
-/// Bytes [begin, end) of the text of hits[hit].
+/// The bytes [begin, end) of hits[hit].chunk.text.
 struct Quote {
   size_t hit = 0;
   uint32_t begin = 0;
   uint32_t end = 0;
 };
 
-/// nullopt if no hit holds a sentence. Where the best hits bear a reference that the question names, only these are
-/// read, and one that says nothing more of the question than its reference is quoted from its start. `embedder` may be
-/// null; query_vector: [dimension], used with it.
+/// Returns the best sentence, or nullopt if no hit has one. If the question names a provision that the first hits hold,
+/// only these hits are read; if it asks for nothing else, the first of them is quoted from its start. `embedder` may be
+/// null: then only words count. query_vector: [dimension], or empty for the same effect.
 std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
                                    std::span<const float> query_vector, const QuoteOptions& options = {});
 

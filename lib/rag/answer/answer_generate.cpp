@@ -1,3 +1,18 @@
+// How generated text is checked. The prompt asks for the number of a source, like "[1]", after every statement. Small
+// generators forget marks, cite sources that do not exist, and invent facts. So a statement counts only if the words of
+// a source support it, and a mark is no more than a hint which source that is:
+//
+// 1. Marks are removed, and the byte where each stood is remembered: a mark before or after a full stop would otherwise
+//    disturb the split into sentences.
+// 2. The text is split into sentences. A sentence gets the marks within it and those between it and the next sentence.
+// 3. Each sentence is compared with the sources. Its support by a source is the share of its distinct stems that the
+//    title and text of the source contain, or 0 if a number is missing there: a wrong year or amount is the worst
+//    invention, and the easiest to find. The best of the cited sources is taken; if none reaches min_support, the first
+//    source that does, so that a wrong mark does not cost a right statement.
+// 4. ground() drops sentences without support. Each of the others gets a new mark for a citation, which quotes the
+//    sentence of its source that shares most stems with it.
+//
+// Only words are compared: a sentence that negates its source, or exchanges subject and object, passes.
 #include "rag/answer/answer_generate.h"
 
 #include <fmt/format.h>
@@ -19,11 +34,12 @@
 namespace frugal {
 namespace {
 
-// "[3]", "[1, 2]" at the start of `text`: its numbers and its length; nullopt for any other bracket.
+// A mark such as "[3]" or "[1, 2]".
 struct Mark {
   std::vector<int64_t> numbers;
   size_t bytes = 0;
 };
+// Parses a mark at the start of `text`; nullopt for any other bracket.
 std::optional<Mark> parse_mark(std::string_view text) {
   if (text.empty() || text[0] != '[') return std::nullopt;
   const size_t close = text.substr(0, 64).find(']');
@@ -50,7 +66,7 @@ std::unordered_set<std::string> stem_set(std::string_view text, Language languag
   return {stems.begin(), stems.end()};
 }
 
-// Share of `stems` that `source` holds; 0 if a number among them is missing there.
+// The share of `stems` that `source` contains; 0 if a stem with a digit is missing.
 float support_of(const std::unordered_set<std::string>& stems, const std::unordered_set<std::string>& source) {
   if (stems.empty()) return 0;
   size_t held = 0;
@@ -64,8 +80,8 @@ float support_of(const std::unordered_set<std::string>& stems, const std::unorde
   return static_cast<float>(held) / static_cast<float>(stems.size());
 }
 
-// A text split at its marks: marks that follow a full stop belong to the sentence before them.
-struct Draft {
+// A sentence without its marks, and the numbers of the sources that they cite.
+struct MarkedSentence {
   std::string text;
   std::vector<int64_t> cited;
 };
@@ -74,47 +90,47 @@ void add_unique(std::vector<int64_t>& numbers, int64_t number) {
   if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) numbers.push_back(number);
 }
 
-// Takes the marks out and remembers at which byte of the bare text each stood.
-struct Bare {
+// A text without marks, and for each number in a mark the byte of the text where it stood.
+struct StrippedText {
   std::string text;
   std::vector<std::pair<size_t, int64_t>> marks;
 };
-Bare take_marks_off(std::string_view generated) {
-  Bare bare;
+StrippedText strip_marks(std::string_view generated) {
+  StrippedText stripped;
   for (size_t i = 0; i < generated.size();) {
     const auto mark = parse_mark(generated.substr(i));
     if (!mark) {
-      bare.text += generated[i++];
+      stripped.text += generated[i++];
       continue;
     }
-    // "shown [1]." leaves "shown." and "shown. [1]" leaves "shown.": the space before a mark goes with it.
-    while (!bare.text.empty() && bare.text.back() == ' ') bare.text.pop_back();
-    for (const int64_t number : mark->numbers) bare.marks.emplace_back(bare.text.size(), number);
+    // The space before a mark goes with it: both "shown [1]." and "shown. [1]" become "shown.".
+    while (!stripped.text.empty() && stripped.text.back() == ' ') stripped.text.pop_back();
+    for (const int64_t number : mark->numbers) stripped.marks.emplace_back(stripped.text.size(), number);
     i += mark->bytes;
   }
-  return bare;
+  return stripped;
 }
 
-std::vector<Draft> draft_sentences(std::string_view generated, size_t sources) {
-  const Bare bare = take_marks_off(generated);
-  std::vector<Draft> drafts;
+std::vector<MarkedSentence> split_marked_sentences(std::string_view generated, size_t sources) {
+  const StrippedText stripped = strip_marks(generated);
+  std::vector<MarkedSentence> result;
   size_t mark = 0;
-  const std::vector<Sentence> sentences = split_sentences(bare.text);
+  const std::vector<Sentence> sentences = split_sentences(stripped.text);
   for (size_t s = 0; s < sentences.size(); ++s) {
-    Draft draft;
-    draft.text =
-        collapse_spaces(std::string_view(bare.text).substr(sentences[s].begin, sentences[s].end - sentences[s].begin));
-    const size_t last_byte = s + 1 < sentences.size() ? sentences[s + 1].begin : bare.text.size() + 1;
-    for (; mark < bare.marks.size() && bare.marks[mark].first < last_byte; ++mark) {
-      const int64_t number = bare.marks[mark].second;
-      if (number >= 1 && static_cast<size_t>(number) <= sources) add_unique(draft.cited, number);
+    MarkedSentence marked;
+    marked.text = collapse_spaces(
+        std::string_view(stripped.text).substr(sentences[s].begin, sentences[s].end - sentences[s].begin));
+    const size_t last_byte = s + 1 < sentences.size() ? sentences[s + 1].begin : stripped.text.size() + 1;
+    for (; mark < stripped.marks.size() && stripped.marks[mark].first < last_byte; ++mark) {
+      const int64_t number = stripped.marks[mark].second;
+      if (number >= 1 && static_cast<size_t>(number) <= sources) add_unique(marked.cited, number);
     }
-    if (!draft.text.empty()) drafts.push_back(std::move(draft));
+    if (!marked.text.empty()) result.push_back(std::move(marked));
   }
-  return drafts;
+  return result;
 }
 
-// The sentence of a source that shares most content words with a statement.
+// Cites the sentence of `hit` that shares most stems with `statement`, or the whole text if none shares any.
 Citation best_quote(const Hit& hit, std::string_view statement, Language language, const Stemmer& stemmer, int64_t n) {
   const auto wanted = stem_set(statement, language, stemmer);
   const std::string_view text = hit.chunk.text;
@@ -139,8 +155,8 @@ std::vector<CheckedSentence> check_sentences(std::string_view generated, std::sp
   std::vector<std::unordered_set<std::string>> held;
   for (const Hit& hit : sources) held.push_back(stem_set(hit.chunk.title + "\n" + hit.chunk.text, language, stemmer));
   std::vector<CheckedSentence> checked;
-  for (Draft& draft : draft_sentences(plain_text(generated), sources.size())) {
-    CheckedSentence sentence{std::move(draft.text), std::move(draft.cited), 0, 0};
+  for (MarkedSentence& marked : split_marked_sentences(plain_text(generated), sources.size())) {
+    CheckedSentence sentence{std::move(marked.text), std::move(marked.cited), 0, 0};
     const auto stems = stem_set(sentence.text, language, stemmer);
     const auto consider = [&](int64_t source) {
       const float support = support_of(stems, held[static_cast<size_t>(source - 1)]);
@@ -178,10 +194,10 @@ GroundedText ground(const std::vector<CheckedSentence>& sentences, std::span<con
   return grounded;
 }
 
-bool says_not_in_sources(std::string_view generated) {
+bool is_abstention(std::string_view generated) {
   const std::string folded = fold(generated);
-  constexpr size_t kNearTheStart = 80;  // a longer answer that ends so has answered something first
-  return folded.find("not in the sources") < kNearTheStart || folded.find("nao esta nas fontes") < kNearTheStart;
+  constexpr size_t kMaxOffset = 80;  // a text that says so later has answered something first
+  return folded.find("not in the sources") < kMaxOffset || folded.find("nao esta nas fontes") < kMaxOffset;
 }
 
 }  // namespace frugal

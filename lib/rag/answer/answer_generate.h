@@ -1,5 +1,5 @@
-// What a generator wrote, held against its sources: citations that exist, statements that a source bears out.
-// Words and numbers are compared, not meanings: it catches inventions, not subtle errors.
+// Checks generated text against its sources: keeps the sentences that a source supports, and turns their marks, such as
+// "[1]", into citations. It compares words and numbers, not meanings: it catches inventions, not subtle errors.
 #pragma once
 
 #include <cstdint>
@@ -13,29 +13,30 @@
 
 namespace frugal {
 
-/// A sentence of a generated answer, its marks like "[1]" taken off.
+/// A sentence of a generated answer, without its marks.
 struct CheckedSentence {
   std::string text;
-  std::vector<int64_t> cited;  // numbers of existing sources, from 1, in order of their marks
-  int64_t source = 0;          // that bears it out: the best of those cited, else the first that does; 0: none
-  float support = 0;           // share of its content words that this source holds
+  std::vector<int64_t> cited;  // numbers of the sources in its marks, from 1, in order
+  int64_t source = 0;          // number of the supporting source: the best of those cited, else the first; 0: none
+  float support = 0;           // share of its content words that this source contains, 0…1
 };
 
-/// Sentences of `generated` against hits[0…sources). A source bears a sentence out if it holds at least `min_support`
-/// of its content words and every number in it. Marks of sources that do not exist are dropped.
+/// Splits `generated` into sentences and compares each with the sources, which are numbered from 1. A source supports a
+/// sentence if it contains every number in it and at least `min_support` (0…1) of its content words. Marks of sources
+/// that do not exist are dropped.
 std::vector<CheckedSentence> check_sentences(std::string_view generated, std::span<const Hit> sources,
                                              Language language, float min_support);
 
-/// The sentences that a source bears out, each with its mark, and the citations that the marks stand for: numbered from
-/// 1 in order of appearance, quoting the sentence of the source that shares most with the statement.
 struct GroundedText {
-  std::string text;  // empty: nothing was borne out
-  std::vector<Citation> citations;
-  int64_t dropped = 0;  // sentences that no source bears out
+  std::string text;                 // the supported sentences, each followed by its mark; empty: there are none
+  std::vector<Citation> citations;  // one per distinct mark, numbered from 1 in order of appearance
+  int64_t dropped = 0;              // sentences that no source supports
 };
+/// Joins the supported sentences. A citation quotes the sentence of the source that shares most content words with the
+/// generated one; sentences with the same quote share a citation. `sources` as for check_sentences().
 GroundedText ground(const std::vector<CheckedSentence>& sentences, std::span<const Hit> sources, Language language);
 
-/// True if the generator said, as it was told to, that the sources do not hold the answer.
-bool says_not_in_sources(std::string_view generated);
+/// True if the generator declined to answer, in the words that the prompt asks for, in English or Portuguese.
+bool is_abstention(std::string_view generated);
 
 }  // namespace frugal

@@ -16,10 +16,10 @@ std::string text_field(const nlohmann::json& object, const char* name, const cha
   if (field == object.end()) return {};
   if (field->is_string()) return field->get<std::string>();
   if (field->is_number()) return field->dump();
-  throw Error(Code::bad_input, fmt::format("batch line: '{}' is neither a text nor a number", field.key()));
+  throw Error(Code::bad_input, fmt::format("batch line: '{}' is neither a string nor a number", field.key()));
 }
 
-// A line far longer than any question is not even kept to be echoed.
+// The start of a line, to echo it in an error: the line may be far longer than any question.
 std::string excerpt(std::string_view line) {
   return std::string(line.substr(0, 200));
 }
@@ -54,7 +54,7 @@ BatchResult answer_batch(Pipeline& pipeline, std::istream& lines, bool explain, 
       result.abstained += reply.answer.abstained;
       emit(reply_to_json(reply, detail));
     } catch (const Error& error) {
-      // What is wrong with the models or the index is wrong for every line.
+      // A model or an index that cannot be used fails every line.
       if (error.code() == Code::missing || error.code() == Code::mismatch) throw;
       ++result.failed;
       query.text = excerpt(query.text);

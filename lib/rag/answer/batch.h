@@ -1,4 +1,4 @@
-// Questions one a line, answered one JSON a line, in order.
+// Answers a batch: one question per line in, one JSON object per line out, in the same order.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,20 @@
 
 namespace frugal {
 
-/// A line of a batch: an object with "query" (or "text") and an optional "id" ("_id"), or else the question itself.
-/// Throws Error(bad_input) for an object that is broken or has no question.
+/// Parses a line: a JSON object with "query" (or "text") and, optionally, "id" (or "_id"); any other line is itself the
+/// question. Throws Error(bad_input) for an object that is broken or has no question.
 Query parse_batch_line(std::string_view line);
 
 struct BatchResult {
-  int64_t asked = 0;
-  int64_t failed = 0;  // lines that were answered by an error object
+  int64_t asked = 0;   // lines that are not blank
+  int64_t failed = 0;  // lines answered by an error object
   int64_t abstained = 0;
 };
 
-/// Answers every line that is not blank; `emit` gets one JSON object, without a line feed, as soon as it is ready,
-/// errors included. `explain` as in reply_to_json. The first question's timings begin with `first`.
+/// Answers every line that is not blank. `emit` gets one JSON object per line, without a line feed, as soon as it is
+/// ready; a question that fails gives an error object. explain: as ReplyDetail::explain. `first` is the trace of the
+/// first question, which may have begun with the process. Throws Error(missing) and Error(mismatch): a model or an
+/// index that cannot be used fails every line.
 BatchResult answer_batch(Pipeline& pipeline, std::istream& lines, bool explain, Trace first,
                          const std::function<void(const std::string& json)>& emit);
 

@@ -1,3 +1,14 @@
+// A delimiter is the first 128 bits of HMAC-SHA-256 of the source, under a secret of 32 random bytes that only this
+// user can read. Without the secret, the author of a document cannot compute the delimiter; and since it depends on the
+// whole document, a delimiter that was seen in an answer is useless for writing another version of the document.
+//
+// The file of the secret is accepted only if it is a regular file of the right size that belongs to this user and that
+// no other user can access. A link is not followed, and opening a pipe does not block. Any other regular file is
+// removed and replaced. The new secret is written to a temporary file and published by link(), which fails if the name
+// exists: of several processes that start at once, one makes the secret and all read it.
+//
+// Where no file can be kept, for instance in a read-only folder, the process uses a secret of its own. Answers are as
+// safe, but the prefix cache finds nothing of earlier processes.
 #include "rag/answer/boundary.h"
 
 #include <fcntl.h>
@@ -25,7 +36,7 @@ std::string random_secret() {
   return bytes;
 }
 
-// nullopt if there is none, or it is no secret.
+// nullopt if the file is missing or not acceptable.
 std::optional<std::string> read_secret(const std::filesystem::path& file) {
   const FileDescriptor fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info {};
@@ -37,7 +48,7 @@ std::optional<std::string> read_secret(const std::filesystem::path& file) {
   return secret;
 }
 
-// By link, which does not replace: of several processes one makes the secret, and all use it. False: could not be made.
+// Publishes a new secret, unless another process did so first. False if the file cannot be written.
 bool make_secret(const std::filesystem::path& file) {
   std::error_code ignored;
   std::filesystem::create_directories(file.parent_path(), ignored);
@@ -60,10 +71,10 @@ BoundaryKey::BoundaryKey(const std::filesystem::path& file) {
   if (!secret) {
     std::error_code ignored;
     if (std::filesystem::symlink_status(file, ignored).type() == std::filesystem::file_type::regular)
-      std::filesystem::remove(file, ignored);  // cut short, or readable by others: no secret any more
+      std::filesystem::remove(file, ignored);  // damaged, or readable by others
     if (make_secret(file)) secret = read_secret(file);
   }
-  if (!secret) log(LogLevel::info, "no secret can be kept at '{}': prompts of this process are its own", file.native());
+  if (!secret) log(LogLevel::info, "cannot keep a secret at '{}': this process uses one of its own", file.native());
   secret_ = secret ? *secret : random_secret();
 }
 

@@ -1,6 +1,6 @@
-// The delimiters that sources stand between in a prompt. Whoever wrote a source must not be able to foretell its
-// delimiter; the same source should have the same one every time, so that its tokens are known from the last time
-// (model/generate/prefix_cache.h) and an answer can be had again.
+// Delimiters around the sources in a prompt. The author of a document cannot predict its delimiter, so a document
+// cannot close its own block and pose as instructions. The same source gets the same delimiter every time, so that the
+// prefix cache finds its tokens (model/generate/prefix_cache.h) and an answer can be reproduced.
 #pragma once
 
 #include <filesystem>
@@ -9,14 +9,14 @@
 
 namespace frugal {
 
-/// A secret, and what it makes of a source. Changing a source, for instance by writing a delimiter into it that was
-/// seen in an answer, changes its delimiter.
+/// A secret from which delimiters are derived. A delimiter depends on every byte of its source: a document that quotes
+/// its own delimiter gets another one.
 class BoundaryKey {
  public:
-  /// From the operating system's random numbers, for this process. Throws Error(io).
+  /// A random secret for this process. Throws Error(io) if the operating system gives no random bytes.
   BoundaryKey();
-  /// The one that `file` holds, which is made if need be, readable by its owner only. Where that is not possible, or
-  /// somebody else may read the file, as BoundaryKey().
+  /// The secret in `file`. A file that is missing, damaged or readable by others is replaced by a new secret, readable
+  /// by its owner only. If no secret can be kept there, as BoundaryKey().
   explicit BoundaryKey(const std::filesystem::path& file);
 
   /// 128 bits in hexadecimal: HMAC-SHA-256 of `source` under the secret.

@@ -10,14 +10,14 @@
 namespace frugal {
 namespace {
 
-bool inside(const Word& word, std::span<const FoundProvision> provisions) {
+bool is_inside_any(const Word& word, std::span<const FoundProvision> provisions) {
   return std::any_of(provisions.begin(), provisions.end(), [&](const FoundProvision& provision) {
     return word.begin >= provision.begin && word.end <= provision.end;
   });
 }
 
-// Robertson & Spärck Jones (1976), kept above zero: a word of every chunk still weighs a little.
-float rarity(int64_t chunks_with_word, int64_t chunks) {
+// Robertson & Spärck Jones (1976), plus 1 inside the logarithm: a word of every chunk still has a small weight.
+float inverse_document_frequency(int64_t chunks_with_word, int64_t chunks) {
   const double with = static_cast<double>(std::min(chunks_with_word, chunks));
   return static_cast<float>(std::log(1.0 + (static_cast<double>(chunks) - with + 0.5) / (with + 0.5)));
 }
@@ -36,13 +36,14 @@ Evidence::Evidence(std::span<const Word> words, Language language, std::span<con
     : language_(language), stemmer_(language) {
   std::vector<std::string> asked;
   for (const Word& word : words)
-    if (!is_stop_word(word.folded, language_) && !inside(word, matched) &&
+    if (!is_stop_word(word.folded, language_) && !is_inside_any(word, matched) &&
         std::find(asked.begin(), asked.end(), word.folded) == asked.end())
       asked.push_back(word.folded);
   const std::vector<int64_t> counts = store.count_chunks(asked, language_);
   const int64_t chunks = store.chunk_count();
   for (size_t i = 0; i < asked.size(); ++i) {
-    const auto [entry, added] = weights_.try_emplace(stemmer_.stem(asked[i]), rarity(counts[i], chunks));
+    const auto [entry, added] =
+        weights_.try_emplace(stemmer_.stem(asked[i]), inverse_document_frequency(counts[i], chunks));
     if (added) total_weight_ += entry->second;
   }
 }
@@ -60,8 +61,8 @@ float Evidence::coverage(std::string_view text) const {
 }
 
 float answer_confidence(float coverage, std::optional<float> cosine) {
-  // Set by hand on questions to the collections they belong to and to others: at 0.5, squad-dev-b refuses 7 % of its
-  // own questions and 93 % of other articles' (docs/tools/rag-query.md).
+  // Set by hand. At a threshold of 0.5, an index of squad-dev-b abstains on 7 % of its own questions and on 93 % of
+  // questions about other articles (docs/tools/rag-query.md).
   const float logit = cosine ? -6.0f + 6.0f * coverage + 6.0f * *cosine : -4.0f + 8.0f * coverage;
   return 1.0f / (1.0f + std::exp(-logit));
 }

@@ -1,5 +1,6 @@
-// How much of what a question asks a text holds: content words weighed by their rarity in the index, and the cosine of
-// meanings where there is an embedder. The ground of extraction, of the check of generated text and of abstention.
+// Measures how well a text covers a question: the share of the question's content words that the text contains,
+// weighted by their rarity in the index. Extraction picks its quote by this measure; together with the best cosine it
+// gives the confidence that decides on abstention.
 #pragma once
 
 #include <optional>
@@ -17,19 +18,20 @@
 
 namespace frugal {
 
-/// Stems of the content words of a text: function words left out, a word with a digit as it stands.
+/// Returns the stems of all words of a text that are not stop words, in order, with repetitions. Words with digits are
+/// not stemmed.
 std::vector<std::string> content_stems(std::string_view text, Language language, const Stemmer& stemmer);
 
-/// The content words of one question, each with its weight. Not thread-safe (it owns a stemmer).
+/// The content words of one question and their weights. Not thread-safe (it owns a stemmer).
 class Evidence {
  public:
-  /// Words inside `matched` (article numbers, names of laws) are left out: a provision is matched as one, not by words.
-  /// `language` is the question's, or that of the sources where the question has none.
+  /// `words` are the question's. Those within `matched` (article numbers, names of laws) do not count: a provision is
+  /// looked up as a whole, not word by word. `language`: of the question or, if that is unknown, of its hits.
   Evidence(std::span<const Word> words, Language language, std::span<const FoundProvision> matched, Store& store);
 
-  /// True if the question holds no content word to look for.
+  /// True if the question has no content words.
   bool empty() const { return weights_.empty(); }
-  /// Share of the question's weight whose words `text` holds, 0…1; 0 if the question is empty.
+  /// The weight of the question's words that `text` contains, divided by the weight of all: 0…1; 0 if empty().
   float coverage(std::string_view text) const;
   Language language() const { return language_; }
 
@@ -40,9 +42,8 @@ class Evidence {
   float total_weight_ = 0;
 };
 
-/// How sure it is that a source answers the question, 0…1, from the share of its words that the best source holds and
-/// the best cosine, if there is an embedder. Logistic, with coefficients set by hand (docs/tools/rag-query.md:
-/// abstention).
+/// The confidence, 0…1, that the sources answer the question: a logistic function of the best coverage and, if there is
+/// an embedder, the best cosine. Its coefficients are set by hand (docs/tools/rag-query.md: abstention).
 float answer_confidence(float coverage, std::optional<float> cosine);
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
-// Several ranked lists made into one. Pure: it knows ids and scores, not where they came from.
-// Min-max-normalised sums beat reciprocal ranks on most collections (docs/design/0008), so they are the default.
+// Fuses ranked lists into one. It knows ids and scores only, not which search they come from. A weighted sum of
+// normalised scores is the default, because reciprocal ranks ignore by how much a hit is better (docs/design/0008).
 #pragma once
 
 #include <optional>
@@ -13,16 +13,16 @@ namespace frugal {
 struct RankedList {
   std::span<const ScoredChunk> hits;  // best first
   float weight = 1;
-  /// Score of what the list does not hold, where that is known: a list of word matches that is shorter than its limit
-  /// holds every match, and the rest score 0. Unknown: the last hit stands for it.
+  /// The score of chunks that are not in the list, if it is known: a list of word matches that is shorter than its
+  /// limit contains every match, so other chunks score 0. nullopt: the score of the last hit is taken.
   std::optional<float> floor;
 };
 
-/// Σ weight · (score − min) / (max − min) over the lists, min being the floor or the last score; a chunk that a list
-/// lacks gets 0 from it, and where all scores of a list are equal each gets 1. Best first, ties by id.
+/// Σ weight · (score − min) / (max − min) over the lists, where min is the floor or the last score. A list adds nothing
+/// to chunks that it lacks, and its whole weight to each chunk if all its scores are equal. Best first, ties by id.
 std::vector<ScoredChunk> fuse_weighted(std::span<const RankedList> lists);
 
-/// Σ weight / (k + rank), rank from 1 (Cormack et al. 2009). Best first, ties by id.
+/// Reciprocal rank fusion (Cormack et al. 2009): Σ weight / (k + rank), with ranks from 1. Best first, ties by id.
 std::vector<ScoredChunk> fuse_rrf(std::span<const RankedList> lists, float k = 60);
 
 }  // namespace frugal

@@ -20,7 +20,7 @@ HydeResult write_hyde(std::string_view question, const HydeOptions& options, Mod
     GenerateOptions generate;
     generate.max_new_tokens = options.max_new_tokens;
     generate.deadline_ms = remaining_ms > 0 ? std::min(options.timeout_ms, remaining_ms) : options.timeout_ms;
-    // While it writes, the disk is idle: it has read its weights by the first word, and does not again.
+    // The embedder is prefetched while the generator writes: from the first token on, the disk is idle.
     const Generation passage = models.generator()->chat(messages, generate, [&](std::string_view) {
       models.expect_embedder();
       return true;

@@ -1,6 +1,6 @@
-// Hypothetical document embeddings (Gao et al. 2022): a passage that might answer the question, embedded beside it.
-// The question itself always stays in the probe. It helps weak retrievers and mostly harms strong ones (Weller et al.
-// 2023), so `automatic` stays off until it has been shown where it helps.
+// Hypothetical document embeddings (HyDE, Gao et al. 2022): the generator writes a passage that might answer the
+// question, and the search uses the mean of both vectors. HyDE helps weak retrievers and mostly harms strong ones
+// (Weller et al. 2023), so `automatic` leaves it off until it is shown to help with the models in use.
 #pragma once
 
 #include <cstdint>
@@ -22,23 +22,23 @@ struct HydeOptions {
 
   template <typename F>
   void visit(F&& f) {
-    f("hyde.mode", mode, {"draft a passage to search with: auto, always, never"});
-    f("hyde.max_new_tokens", max_new_tokens, {"tokens of that passage", Range{1, 1 << 20}});
-    f("hyde.timeout_ms", timeout_ms, {"milliseconds; past it the question goes on without", Range{0, 1e9}});
+    f("hyde.mode", mode, {"write a passage and search with it too: auto, always, never"});
+    f("hyde.max_new_tokens", max_new_tokens, {"longest passage, in tokens", Range{1, 1 << 20}});
+    f("hyde.timeout_ms", timeout_ms, {"milliseconds for the passage; a later one is not used", Range{0, 1e9}});
   }
 };
 
 struct HydeResult {
   bool ran = false;
-  std::string reason;   // why it ran or did not
+  std::string reason;   // why it ran or did not run, for Reply::hyde_reason
   std::string passage;  // empty unless it ran
 };
 
-/// Writes the passage. A generator that is missing, fails or takes too long is a reason, not an error. remaining_ms: of
-/// the question's deadline; 0: none.
+/// Writes the passage. Does not throw Error: a generator that is missing, fails or takes too long gives a reason.
+/// remaining_ms: time left until the deadline of the question; 0: no deadline.
 HydeResult write_hyde(std::string_view question, const HydeOptions& options, Models& models, int64_t remaining_ms);
 
-/// Unit vector half way between question and passage, both unit vectors of the same length.
+/// The mean of two unit vectors of the same dimension, scaled to unit length; 0 if they are opposite.
 std::vector<float> blend(std::span<const float> question, std::span<const float> passage);
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// The most memory a question held, from the readings at the ends of its stages.
+// The peak memory of a question, from readings at the beginning and end of its stages.
 #pragma once
 
 #include "rag/answer/query.h"
@@ -6,8 +6,9 @@
 
 namespace frugal {
 
-/// Working memory grows in arenas that are kept to the end of a stage, so readings at its end see its peak but for what
-/// is freed inside it. With `pss`, also the proportional share now, from smaps_rollup.
+/// The maximum of all readings in `trace` and of one now. Working memory lies in arenas that keep their pages until a
+/// stage ends, so the reading there is close to the peak; memory that is freed within a stage is missed. pss: also
+/// reads the proportional set size now, from smaps_rollup.
 MemoryPeak memory_peak(const Trace& trace, bool pss);
 
 }  // namespace frugal

@@ -1,3 +1,19 @@
+// How a list of stages runs.
+//
+// Stages run in the order of the list. Before each, the pipeline decides whether it runs: a stage that is off is
+// reported in the reply (Stage::report_off); a stage whose deadline group is late is reported there as skipped. When a
+// stage sets `answered`, as recall does on a hit, the run ends, and later stages are neither run nor reported.
+//
+// Time is measured by record, not by stage: adjacent stages with the same record run inside one Trace::stage(), so that
+// all stages that search appear as "retrieve". A stage that is skipped does not end a record. A stage without a record
+// is too short to be timed.
+//
+// After the last stage the embedder is released, and the models unload what is not in use if memory is short. This, and
+// the last reading of memory, counts as `other`: records never overlap, so the total minus their sum is the time
+// outside.
+//
+// The pipeline knows no stage by name, except for the names of records in Timings. A stage that throws ends the
+// question: what may fail without ending it (HyDE) is caught by the stage itself.
 #include "rag/answer/pipeline.h"
 
 #include <fmt/format.h>
@@ -12,39 +28,38 @@ namespace {
 
 using StageIterator = std::span<const Stage>::iterator;
 
-// True for a stage that is off or too late, which goes on record.
-bool left_out(const Stage& stage, Asking& asking) {
-  if (stage.off.empty()) return !stage.late.empty() && asking.too_late(stage.late);
-  asking.skip(stage);
+// True if the stage does not run; then the reply and the trace say why.
+bool skip_if_off_or_late(const Stage& stage, Asking& state) {
+  if (stage.off.empty()) return !stage.deadline_group.empty() && state.skip_if_late(stage.deadline_group);
+  state.skip(stage);
   return true;
 }
 
-// The next stage that runs, from `stage` on.
-StageIterator next_that_runs(StageIterator stage, Asking& asking) {
-  if (asking.answered) return asking.stages.end();
-  while (stage != asking.stages.end() && left_out(*stage, asking)) ++stage;
+// The first stage that runs, from `stage` on.
+StageIterator next_to_run(StageIterator stage, Asking& state) {
+  if (state.answered) return state.stages.end();
+  while (stage != state.stages.end() && skip_if_off_or_late(*stage, state)) ++stage;
   return stage;
 }
 
-void run_stages(Asking& asking) {
-  const StageIterator end = asking.stages.end();
-  StageIterator stage = next_that_runs(asking.stages.begin(), asking);
+void run_stages(Asking& state) {
+  const StageIterator end = state.stages.end();
+  StageIterator stage = next_to_run(state.stages.begin(), state);
   while (stage != end) {
     const std::string_view record = stage->record;
     const auto run_record = [&] {
       do {
-        stage->run(asking);
-        stage = next_that_runs(stage + 1, asking);
+        stage->run(state);
+        stage = next_to_run(stage + 1, state);
       } while (stage != end && stage->record == record);
     };
     if (record.empty())
       run_record();
     else
-      asking.trace.stage(record, run_record);
+      state.trace.stage(record, run_record);
   }
 }
 
-// Stages do not overlap, so that what is left of the whole is time outside them.
 Timings timings_of(const Trace& trace) {
   Timings t;
   int64_t in_stages_ns = 0;
@@ -79,14 +94,14 @@ Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineO
       stages_(all_stages(resources_)) {}
 
 Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const TokenSink& stream, Trace trace) {
-  Asking asking(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
+  Asking state(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
                 options_.deadline_ms);
-  run_stages(asking);
-  asking.embedder.reset();
+  run_stages(state);
+  state.embedder.reset();
   resources_.models.tidy();
-  asking.reply.memory = memory_peak(asking.trace, options_.measure_pss);
-  asking.reply.timings = timings_of(asking.trace);
-  return std::move(asking.reply);
+  state.reply.memory = memory_peak(state.trace, options_.measure_pss);
+  state.reply.timings = timings_of(state.trace);
+  return std::move(state.reply);
 }
 
 }  // namespace frugal

@@ -1,5 +1,6 @@
-// One question from words to a cited answer, by a list of stages, each of them on or off (stages/stage_list.h).
-// It reads the question once, and owns the deadline and the record of the stages; what a stage does is in its file.
+// Answers a question, with citations, by a list of stages that are each on or off (stages/stage_list.h). The pipeline
+// parses the question once, skips stages that are off or past the deadline, and times the others. The work itself is in
+// the files of the stages.
 #pragma once
 
 #include <cstdint>
@@ -34,19 +35,19 @@ struct PipelineOptions {
   AnswerMode answer = AnswerMode::automatic;
   QuoteOptions extract;
   GenerateOptions generate;
-  /// Below this confidence nothing is answered (evidence.h).
+  /// Below this confidence (evidence.h) the reply is an abstention.
   float abstain_below = 0.5f;
-  /// `automatic` generates only with a generator of at least so many weights; smaller ones invent
+  /// With AnswerMode::automatic, a generator with fewer weights is not used: small ones invent
   /// (docs/tools/rag-query.md).
   int64_t min_generator_parameters = 1'000'000'000;
-  /// Share of a generated sentence's content words that its source must hold.
+  /// Share of the content words of a generated sentence that its source must contain.
   float min_support = 0.6f;
-  int64_t deadline_ms = 0;  // for the whole question; 0: none
-  /// Where the secret of the sources' delimiters is kept (boundary.h); empty: each process has its own.
+  int64_t deadline_ms = 0;  // for the whole question, from the call of ask(); 0: none
+  /// File with the secret of the delimiters around sources (boundary.h); empty: each process makes its own.
   std::filesystem::path boundary_key;
-  bool measure_pss = false;  // walks the page tables: a millisecond or more
+  bool measure_pss = false;  // slow: the kernel walks the page tables for a millisecond or more
 
-  /// All but the last two, which change no answer.
+  /// Visits all fields except the last two, which change no answer.
   template <typename F>
   void visit(F&& f) {
     f("retrieval.dense", dense, {"search by vectors"});
@@ -54,41 +55,43 @@ struct PipelineOptions {
     f("retrieval.top_k", top_k, {"chunks to show", Range{1, 1e6}});
     f("retrieval.min_score", min_score, {"fused score below which a chunk is not shown, 0 to 1", Range{0, 1}});
     f("rerank.enabled", rerank, {"there is no reranker yet: the stage is skipped, and --explain says why"});
-    f("answer.mode", answer, {"auto, extract, generate, none"});
+    f("answer.mode", answer, {"how to answer: auto, extract, generate, none"});
     f("answer.deadline_ms", deadline_ms,
-      {"milliseconds for the whole question: the best answer in this time, and what was skipped for it; 0: none",
+      {"milliseconds for the whole question: stages that would begin later are skipped and listed; 0: no limit",
        Range{0, 1e9}});
     f("answer.abstain_below", abstain_below,
       {"confidence below which the answer is \"not in the sources\", 0 to 1", Range{0, 1}});
     f("answer.min_generator_parameters", min_generator_parameters,
-      {"weights a generator needs for auto to use it; smaller ones invent"});
+      {"weights that a generator must have for auto to use it; smaller models invent"});
     f("answer.min_support", min_support, kInternal);
     f(hyde);
     f(extract);
     f(generate);
   }
-  /// Everything that an answer depends on, as text for the cache's key.
+  /// All options that change answers, and the version of the prompt, as text for CacheKey::options.
   std::string key() const;
 };
 
 class Pipeline {
  public:
-  /// Borrows all; `answers` and `vectors` may be null. `index_name` names the index in the answers' keys (its folder).
+  /// Borrows its arguments; `answers` and `vectors` may be null: no cache. `index_name` is the folder of the index, for
+  /// messages and for the keys of cached answers.
   Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, const AnswerCache* answers,
            std::string index_name, const QuestionVectors* vectors = nullptr);
-  Pipeline(const Pipeline&) = delete;  // the stages know where its options are
+  Pipeline(const Pipeline&) = delete;  // the stages hold references to its options
   Pipeline& operator=(const Pipeline&) = delete;
 
-  /// Text goes to `stream` as a generator writes it; an extracted answer comes whole in the reply. A `trace` that began
-  /// with the process gives a reply whose timings cover it from its start. Throws Error(bad_input) for a question that
-  /// is empty, too long or not UTF-8; Error(mismatch) if the index was made with another embedder; Error(missing) if a
-  /// model it needs is not there. "Not in the sources" is a reply, not an error.
+  /// Answers a question by stages(). A generated answer also goes to `stream` while it is written; an extracted one
+  /// does not. A `trace` that began with the process makes the timings of the reply begin there. An abstention is a
+  /// reply, not an error. Throws Error(bad_input) if the question is empty, too long or not UTF-8, Error(mismatch) if
+  /// the index was made with another embedder, Error(missing) if a model is missing, Error(over_budget).
   Reply ask(const Query& query, const TokenSink& stream = {}, Trace trace = Trace(true)) {
     return run(stages_, query, stream, std::move(trace));
   }
 
-  /// The stages that ask() runs, and the same question by another list: a copy of it with stages switched off or added.
+  /// The stages that ask() runs.
   const std::vector<Stage>& stages() const { return stages_; }
+  /// As ask(), by another list of stages: a copy of stages() with some switched off, replaced or added.
   Reply run(std::span<const Stage> stages, const Query& query, const TokenSink& stream = {}, Trace trace = Trace(true));
 
  private:
@@ -97,8 +100,8 @@ class Pipeline {
   const std::vector<Stage> stages_;
 };
 
-/// The embedder of `models`, which must be the one that made the index. Throws Error(mismatch) with the command that
-/// repairs it.
+/// Opens the embedder of `models`, which must be the one that the index was made with. Throws Error(mismatch) with a
+/// hint how to repair that, and what opening a model throws.
 std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name);
 
 }  // namespace frugal

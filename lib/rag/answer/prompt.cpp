@@ -1,3 +1,22 @@
+// Sources are documents of unknown authors. They may contain instructions for the generator, text that looks like the
+// end of their block, or characters that a reader does not see. The prompt defends against them in three ways:
+//
+// - plain_text() removes everything that is not visible text.
+// - Each source stands between <source-CODE> and </source-CODE>, where CODE is a boundary that its author cannot
+//   predict.
+// - Every boundary of the prompt is removed from the question, the titles and the texts. This is repeated until none
+//   is left, because removing one may join the halves of another.
+//
+// The rules are a constant system message. The user message has the sources, best first, and then the question. Nothing
+// in it depends on what follows, so two prompts that begin with the same sources begin with the same tokens, which the
+// prefix cache reuses (docs/design/0016).
+//
+// Sources are added whole as long as the token count stays within the limit. If even the first does not fit, it is cut
+// at a character by bisection, which tokenises the prompt once per step. Bisection assumes that a longer text never has
+// fewer tokens; where a tokenizer breaks this rule, the result still fits but may be shorter than possible.
+//
+// A generator may still follow an instruction in a source. Delimiters make that rarer, and the check of the generated
+// text (answer_generate.h) drops statements that no source supports.
 #include "rag/answer/prompt.h"
 
 #include <fmt/format.h>
@@ -15,8 +34,8 @@ namespace {
 
 constexpr unsigned char kEscape = 0x1B;
 
-// Length of the ECMA-48 sequence that starts at an ESC (or C1 CSI, given as its introducer's length): parameters, then
-// one final byte; an OSC or other string runs to BEL or ST. At least the introducer itself.
+// Bytes of the ECMA-48 sequence that starts with the ESC at the start of `text`. A control sequence has parameters and
+// one final byte; an OSC or another string ends with BEL or ST.
 size_t escape_length(std::string_view text) {
   if (text.size() < 2) return 1;
   const char kind = text[1];
@@ -26,9 +45,9 @@ size_t escape_length(std::string_view text) {
     return std::min(i + 1, text.size());
   }
   if (kind == ']' || kind == 'P' || kind == '_' || kind == '^' || kind == 'X') {
-    // A string that never ends would swallow the document: bounded, and the rest stays as text.
-    constexpr size_t kLongest = 4096;
-    for (size_t i = 2; i < std::min(text.size(), kLongest); ++i) {
+    // An unterminated string must not swallow the document: then only its introducer is removed.
+    constexpr size_t kMaxStringBytes = 4096;
+    for (size_t i = 2; i < std::min(text.size(), kMaxStringBytes); ++i) {
       if (text[i] == '\a') return i + 1;
       if (static_cast<unsigned char>(text[i]) == kEscape && i + 1 < text.size() && text[i + 1] == '\\') return i + 2;
     }
@@ -42,7 +61,7 @@ struct Character {
   size_t bytes = 1;
 };
 
-// Next character of valid UTF-8.
+// The first character of valid UTF-8.
 Character decode(std::string_view text) {
   const auto byte = [&](size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[i])); };
   if (byte(0) < 0x80) return {byte(0), 1};
@@ -69,7 +88,7 @@ bool is_unsafe(char32_t c) {
   return std::any_of(kRanges.begin(), kRanges.end(), [c](const auto& r) { return c >= r.first && c <= r.second; });
 }
 
-// `text` as plain text that holds none of `parts`, not even where one appears by the removal of another.
+// plain_text(text) without any of `parts`.
 std::string plain_without(std::string_view text, std::span<const std::string> parts) {
   std::string plain = plain_text(text);
   const auto remove_one = [&] {
@@ -91,7 +110,7 @@ constexpr std::string_view kSystemMessage =
     "say. After every statement put the number of its source in brackets, like [1]. If the sources do not hold the "
     "answer, write: not in the sources. Answer briefly, in the language of the question.";
 
-// A source, made plain, and the delimiter it stands between.
+// A source as it stands in the prompt.
 struct PlainSource {
   std::string title, text, boundary;
 
@@ -111,7 +130,7 @@ std::vector<ChatMessage> messages_of(std::string_view question, std::string_view
   return {{"system", std::string(kSystemMessage)}, {"user", fmt::format("{}\nQuestion: {}", sources, question)}};
 }
 
-// The longest start of `text`, cut at a character, with which the prompt still fits.
+// The longest start of `text`, cut at a character, that fits.
 std::string cut_to_fit(std::string_view text, const std::function<bool(std::string_view)>& fits) {
   size_t low = 0, high = text.size();
   while (low < high) {
@@ -142,7 +161,7 @@ std::string plain_text(std::string_view text) {
     if (!is_unsafe(c.code)) out.append(rest.substr(0, c.bytes));
     rest.remove_prefix(c.bytes);
   }
-  // An escape sequence may have ended inside a character.
+  // The end of an escape sequence may lie inside a character.
   return is_valid_utf8(out) ? out : repair_utf8(out);
 }
 

@@ -1,5 +1,6 @@
-// The grounded prompt: sources as data between delimiters that a source cannot know, the question, and the rules.
-// What a document says is never an instruction, and never reaches a terminal as more than text.
+// Builds the prompt of a generated answer: the rules, the sources between delimiters that no source can know
+// (boundary.h), and the question. Documents are data: their text is never an instruction to the generator, and never an
+// escape sequence to a terminal.
 #pragma once
 
 #include <cstdint>
@@ -14,23 +15,22 @@
 
 namespace frugal {
 
-/// Names the template in cache keys: changes with every change of its words.
+/// The version of the prompt's wording, part of the keys of cached answers: must change with every change of the words.
 inline constexpr std::string_view kPromptTemplate = "grounded/2";
 
-/// `text` as plain text: escape sequences, control characters (but for line feed and tab), bidirectional controls,
-/// invisible joiners and tag characters are removed; bad UTF-8 becomes U+FFFD. What remains is unchanged.
+/// Removes escape sequences, control characters except line feed and tab, bidirectional controls, invisible operators
+/// and tag characters from `text`, and replaces invalid UTF-8 by U+FFFD. All other characters stay as they are.
 std::string plain_text(std::string_view text);
 
 struct GroundedPrompt {
   std::vector<ChatMessage> messages;
-  size_t sources = 0;  // how many of the hits fit, from the first
+  size_t sources = 0;  // the number of hits that it contains, from the first on
 };
 
-/// System and user message over as many of `hits` as fit in `max_tokens` (counted by `count_tokens`); the last one that
-/// does not fit whole is left out, the first is cut if it must be. Each source is enclosed by its own boundary
-/// (boundary.h), which `boundary_of` makes of its words; what the hits' boundaries are is removed from all words. What
-/// comes first does not depend on what comes later: prompts that begin with the same sources begin with the same text.
-/// Throws Error(bad_input) if not even the question fits.
+/// Makes a system and a user message that contain as many of `hits` as fit in `max_tokens`, measured by `count_tokens`.
+/// Only the first hit may be cut to fit. Each source stands between delimiters of its own, which `boundary_of` derives
+/// from its title and text; the delimiters of all hits are removed from the question and from the sources. Prompts that
+/// begin with the same sources begin with the same text. Throws Error(bad_input) if the question alone does not fit.
 GroundedPrompt grounded_prompt(std::string_view question, std::span<const Hit> hits,
                                const std::function<std::string(std::string_view source)>& boundary_of,
                                int64_t max_tokens,

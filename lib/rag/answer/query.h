@@ -1,5 +1,5 @@
-// A question and what comes back: the types that every stage of the query side passes on.
-// Plain data: how it is found is in retrieve.h, how it is answered in answer_*.h, how it is printed in render.h.
+// The data of a question and of its reply, without logic: the stages (stages/) fill it, render.h and reply_json.h print
+// it.
 #pragma once
 
 #include <array>
@@ -16,28 +16,28 @@
 namespace frugal {
 
 struct Query {
-  std::string id;  // of a batch; empty for a question asked alone
+  std::string id;  // the "id" of a line of a batch; else empty
   std::string text;
 };
 
-/// A chunk that was found, and why. Ranks count from 1; what a list did not hold is absent.
+/// A retrieved chunk with its scores. Ranks count from 1; rank and score are nullopt for a list that lacks the chunk.
 struct Hit {
   Chunk chunk;
-  float score = 0;  // fused; comparable within one reply only
+  float score = 0;  // fused; comparable only within one reply
   std::optional<int64_t> dense_rank, sparse_rank;
   std::optional<float> dense_score;      // cosine
   std::optional<float> sparse_score;     // BM25
-  std::optional<float> reference_score;  // share of the named reference's parts that the chunk bears
+  std::optional<float> reference_score;  // share of the parts of the named provision that the chunk holds, 0…1
   std::optional<float> rerank_score;
 };
 
-/// A chunk that was found, before its text is fetched. Ranks count from 1, 0 where a list lacks it.
+/// A retrieved chunk before its text is fetched. Ranks count from 1; 0: the list lacks the chunk.
 struct Candidate {
-  int64_t id = 0;
+  int64_t id = 0;   // of the chunk
   float score = 0;  // fused
   int64_t dense_rank = 0, sparse_rank = 0;
   float dense_score = 0, sparse_score = 0;
-  float reference_score = 0;  // above 0: bears a reference that the question names
+  float reference_score = 0;  // above 0: the chunk holds a provision that the question names
 };
 
 enum class Fusion { weighted, rrf };
@@ -57,25 +57,25 @@ constexpr std::array<Named<AnswerMode>, 4> names_of(AnswerMode) {
            {AnswerMode::none, "none"}}};
 }
 
-/// Where words of the answer come from: bytes [start_byte, end_byte) of the document's extracted text are `quote`.
+/// The source of a statement: `quote` is the bytes [start_byte, end_byte) of the document's extracted text.
 struct Citation {
-  int64_t n = 0;   // the [n] of the answer's text
+  int64_t n = 0;   // the number in the answer's mark "[n]"
   int64_t id = 0;  // of the chunk
   std::string path;
   uint64_t start_byte = 0;
   uint64_t end_byte = 0;
   int64_t line = 0;    // of the quote's first byte, from 1
-  int64_t page = 0;    // 0 where the format has none
+  int64_t page = 0;    // from 1; 0: the format has no pages
   std::string sha256;  // of the document's extracted text
   std::string quote;
 };
 
-struct Answered {
-  std::optional<std::string> text;  // absent: none was asked for, or nothing supports one
+struct Answer {
+  std::optional<std::string> text;  // nullopt: no answer was requested, or it abstained
   AnswerMode mode = AnswerMode::none;
   bool abstained = false;
-  std::optional<float> confidence;  // 0…1; absent where no answer was asked for
-  std::string note;                 // why it abstained or fell back; empty otherwise
+  std::optional<float> confidence;  // 0…1; nullopt: no answer was requested
+  std::string note;                 // why it abstained, or extracted instead of generating; else empty
 };
 
 enum class CacheStatus { off, miss, exact, semantic };
@@ -86,49 +86,51 @@ constexpr std::array<Named<CacheStatus>, 4> names_of(CacheStatus) {
            {CacheStatus::semantic, "semantic"}}};
 }
 
+/// Wall time by stage. `retrieve` covers all stages that search and rank; `other` is the time outside the stages.
 struct Timings {
   double total_ms = 0, startup_ms = 0, cache_ms = 0, hyde_ms = 0, embed_ms = 0, retrieve_ms = 0, rerank_ms = 0,
          answer_ms = 0, other_ms = 0;
 };
 
+/// Peak memory of the process while it answered, from memory_peak().
 struct MemoryPeak {
-  uint64_t anon_bytes = 0;
-  uint64_t file_bytes = 0;
-  std::optional<uint64_t> pss_bytes;
+  uint64_t anon_bytes = 0;            // anonymous memory, swapped pages included
+  uint64_t file_bytes = 0;            // resident pages of mapped files
+  std::optional<uint64_t> pss_bytes;  // proportional set size at the end; nullopt: not measured
 };
 
-/// What the generator had to do for an answer; absent where it was not run.
+/// What the generator did for an answer.
 struct GenerationNote {
   int64_t prompt_tokens = 0;
-  int64_t prefix_tokens_reused = 0;  // of the prompt: known from an earlier question or process
+  int64_t prefix_tokens_reused = 0;  // first tokens of the prompt, restored from the prefix cache
   int64_t new_tokens = 0;
   double prefill_ms = 0, decode_ms = 0;
 };
 
-/// How the lists were weighed, for --explain.
+/// How the ranking was made, for --explain.
 struct FusionNote {
   Fusion fusion = Fusion::weighted;
-  Language language = Language::unknown;  // that the weight was chosen by
-  float dense_weight = 0;
+  Language language = Language::unknown;  // selects the weight of the dense list
+  float dense_weight = 0;                 // 0…1; the sparse list has the rest
   int64_t dense_hits = 0, sparse_hits = 0, reference_hits = 0;
-  std::vector<std::string> references;  // named in the question and found
-  std::vector<std::string> missing;     // named in the question, borne by no chunk
+  std::vector<std::string> references;  // articles that the question names and a chunk holds
+  std::vector<std::string> missing;     // articles that the question names and no chunk holds
 };
 
 struct Reply {
   Query query;
-  Answered answer;
+  Answer answer;
   std::vector<Citation> citations;
   std::vector<Hit> hits;
   CacheStatus cache = CacheStatus::off;
-  std::optional<float> cache_similarity;
+  std::optional<float> cache_similarity;  // to the cached question, 0…1; nullopt: the cache was not used or missed
   bool hyde_ran = false;
-  std::string hyde_reason;
+  std::string hyde_reason;  // why HyDE ran or did not run
   FusionNote fusion;
-  std::vector<Candidate> ranking;  // all that was found, best first; hits are the first of it. Neither printed nor kept
-  std::optional<GenerationNote> generated;
-  std::vector<std::string> skipped;  // "rerank: no reranker configured": stages that did not run, and why
-  bool cut_short = false;            // the deadline skipped something: a better reply was possible
+  std::vector<Candidate> ranking;           // all candidates, best first; neither printed nor cached
+  std::optional<GenerationNote> generated;  // nullopt: the generator did not write an answer
+  std::vector<std::string> skipped;         // "STAGE: REASON" of stages that did not run
+  bool cut_short = false;                   // the deadline skipped a stage: with more time, the reply may be better
   Timings timings;
   MemoryPeak memory;
 };

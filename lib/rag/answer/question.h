@@ -1,5 +1,5 @@
-// A question, read once: its words, its language and the provisions that it names. Every stage borrows it; a stage that
-// needs to know more of a question adds it here.
+// A question, parsed once: its words, its language and the provisions that it names. All stages share the result; a
+// stage that needs more facts about a question adds them here.
 #pragma once
 
 #include <cstddef>
@@ -13,17 +13,17 @@
 
 namespace frugal {
 
-/// A question longer than this is refused: it is a document, and no embedder here reads a tenth of it.
+/// Longer questions are refused: they are documents, and no embedder here reads a tenth of this.
 inline constexpr size_t kMaxQuestionBytes = 16 * 1024;
 
 struct Question {
   std::string text;
   std::vector<Word> words;                 // at least one
-  Language language = Language::unknown;   // by its own words; unknown where neither language prevails
+  Language language = Language::unknown;   // detected from its words; unknown: neither prevails
   std::vector<FoundProvision> provisions;  // in the order of the text
 };
 
-/// Throws Error(bad_input) as check_question() does.
+/// Parses a question; `laws` has the names of laws. Throws what check_question() throws.
 Question read_question(std::string_view text, const LawTable& laws);
 
 /// Throws Error(bad_input) for a question that is empty, longer than kMaxQuestionBytes or not UTF-8.

@@ -23,7 +23,7 @@ constexpr std::array<std::pair<ReplyFormat, std::string_view>, 6> kFormats{{{Rep
                                                                             {ReplyFormat::csv, "csv"},
                                                                             {ReplyFormat::files, "files"}}};
 
-// One line of plain text, cut at a character when it is longer than `limit` bytes.
+// Plain text on one line; text longer than `limit` bytes is cut at a character and ends with an ellipsis.
 std::string snippet(std::string_view text, size_t limit) {
   const std::string line = collapse_spaces(plain_text(text));
   if (line.size() <= limit) return line;
@@ -47,7 +47,7 @@ std::string rank_and_score(const std::optional<int64_t>& rank, const std::option
   return rank ? fmt::format("#{} ({:.3f})", *rank, score.value_or(0)) : std::string("–");
 }
 
-std::string why_found(const Hit& hit) {
+std::string rank_details(const Hit& hit) {
   std::string why = fmt::format("dense {}, sparse {}", rank_and_score(hit.dense_rank, hit.dense_score),
                                 rank_and_score(hit.sparse_rank, hit.sparse_score));
   if (hit.reference_score) why += fmt::format(", reference {:.2f}", *hit.reference_score);
@@ -55,7 +55,7 @@ std::string why_found(const Hit& hit) {
 }
 
 std::string answer_line(const Reply& reply) {
-  const Answered& answer = reply.answer;
+  const Answer& answer = reply.answer;
   if (answer.abstained) return fmt::format("not in the sources ({})", answer.note);
   const std::string text = plain_text(answer.text.value_or(""));
   if (answer.mode == AnswerMode::extract && !reply.citations.empty())
@@ -79,7 +79,7 @@ std::string hits_as_text(const Reply& reply, bool explain) {
     const std::string heading = heading_of(hit.chunk);
     out += fmt::format("{:2}. {:.3f}  {}{}{}\n", i + 1, hit.score,
                        place(hit.chunk.path, hit.chunk.line, hit.chunk.page), heading.empty() ? "" : "  ", heading);
-    if (explain) out += fmt::format("    {}\n", why_found(hit));
+    if (explain) out += fmt::format("    {}\n", rank_details(hit));
     out += fmt::format("    {}\n", snippet(hit.chunk.text, 240));
   }
   return out;
@@ -99,15 +99,15 @@ std::string explanation(const Reply& reply) {
   return out;
 }
 
-bool answered(const Reply& reply) {
+bool has_answer(const Reply& reply) {
   return reply.answer.abstained || reply.answer.text;
 }
 
 std::string as_text(const Reply& reply, const RenderOptions& options) {
   std::string out;
-  if (answered(reply) && !options.streamed) out += answer_line(reply) + "\n";
+  if (has_answer(reply) && !options.streamed) out += answer_line(reply) + "\n";
   if (!reply.citations.empty()) out += "\n" + sources_as_text(reply);
-  if (!answered(reply) || options.explain) {
+  if (!has_answer(reply) || options.explain) {
     if (!out.empty()) out += "\n";
     out += reply.hits.empty() ? "nothing was found\n" : hits_as_text(reply, options.explain);
   }
@@ -144,7 +144,7 @@ std::string as_markdown(const Reply& reply, const RenderOptions& options) {
   return out;
 }
 
-// RFC 4180: quoted where it must be, quotes doubled.
+// A field by RFC 4180: quoted if necessary, with doubled quotes.
 std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
   std::string out = "\"";
@@ -162,7 +162,7 @@ std::string as_csv(const Reply& reply) {
   return out;
 }
 
-// Every path once, best first: for xargs and editors.
+// Every path once, best first, one per line.
 std::string as_files(const Reply& reply) {
   std::vector<std::string_view> seen;
   std::string out;
@@ -180,7 +180,7 @@ std::string as_files(const Reply& reply) {
 ReplyFormat parse_reply_format(std::string_view name) {
   for (const auto& [format, known] : kFormats)
     if (known == name) return format;
-  throw Error(Code::usage, fmt::format("format: '{}' is not known", name))
+  throw Error(Code::usage, fmt::format("unknown format '{}'", name))
       .hint("use one of: text, json, jsonl, md, csv, files");
 }
 
@@ -212,9 +212,9 @@ std::string render_timings(const Reply& reply) {
   std::string out;
   for (const auto& [name, ms] : stages) out += fmt::format("{:<9}{:9.2f} ms\n", name, ms);
   if (const auto& g = reply.generated)
-    out += fmt::format("prefill  {:9.2f} ms of the answer: {} tokens, {} of them known\n", g->prefill_ms,
+    out += fmt::format("prefill  {:9.2f} ms within answer: {} prompt tokens, {} of them reused\n", g->prefill_ms,
                        g->prompt_tokens, g->prefix_tokens_reused);
-  out += fmt::format("memory   {} anonymous, {} of files\n", format_bytes(reply.memory.anon_bytes),
+  out += fmt::format("memory   {} anonymous, {} file-backed\n", format_bytes(reply.memory.anon_bytes),
                      format_bytes(reply.memory.file_bytes));
   return out;
 }

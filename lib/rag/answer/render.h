@@ -1,5 +1,6 @@
-// A reply as people and programs read it. Returns text; printing is the tool's.
-// Text for terminals is plain (prompt.h: plain_text): a document cannot send escape sequences through an answer.
+// Formats a reply for people and programs. It returns text and prints nothing. In the formats text and markdown all
+// text of documents passes through plain_text() (prompt.h), so that a document cannot send escape sequences to a
+// terminal.
 #pragma once
 
 #include <string>
@@ -10,19 +11,19 @@
 namespace frugal {
 
 enum class ReplyFormat { text, json, jsonl, markdown, csv, files };
-/// By the names that --format uses. Throws Error(usage).
+/// Parses a name that --format takes. Throws Error(usage).
 ReplyFormat parse_reply_format(std::string_view name);
 
 struct RenderOptions {
   ReplyFormat format = ReplyFormat::text;
-  bool explain = false;
-  bool streamed = false;  // the answer's text is on the screen already: text shows only what belongs under it
+  bool explain = false;   // also how the ranking was made, in text, markdown and JSON
+  bool streamed = false;  // the text of the answer is on the screen already: the format text omits it
 };
 
-/// The whole output for one reply, ending in a line feed. csv begins with its header.
+/// The whole output for one reply, ending in a line feed; csv has its header.
 std::string render_reply(const Reply& reply, const RenderOptions& options);
 
-/// Milliseconds and bytes by stage, for --timings on standard error.
+/// Milliseconds by stage and peak memory, for --timings: one line each.
 std::string render_timings(const Reply& reply);
 
 }  // namespace frugal

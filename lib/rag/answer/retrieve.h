@@ -1,5 +1,4 @@
-// How chunks are searched for and their lists are weighed. The searching is that of the stages dense, sparse, fuse and
-// references (stages/stage_list.h).
+// Options of the stages that search and rank: dense, sparse, fuse and references (stages/stage_list.h).
 #pragma once
 
 #include <cstdint>
@@ -10,8 +9,8 @@
 
 namespace frugal {
 
-/// What the dense list weighs against 1 − weight for the sparse one, by the language of the question: an embedder that
-/// was trained on English orders Portuguese poorly (docs/design/0008).
+/// The weight of the dense list by the language of the question; the sparse list has 1 − weight. An embedder trained on
+/// English ranks Portuguese poorly (docs/design/0008).
 struct DenseWeights {
   float english = 0.4f;
   float portuguese = 0.15f;
@@ -20,9 +19,9 @@ struct DenseWeights {
 
   template <typename F>
   void visit(F&& f) {
-    f("retrieval.dense_weight.en", english, {"share of the dense list, 0 to 1, where the question is English", {0, 1}});
-    f("retrieval.dense_weight.pt", portuguese, {"the same where it is Portuguese", {0, 1}});
-    f("retrieval.dense_weight.other", other, {"and where it is of another language", {0, 1}});
+    f("retrieval.dense_weight.en", english, {"weight of the dense list, 0 to 1, for an English question", {0, 1}});
+    f("retrieval.dense_weight.pt", portuguese, {"the same for a Portuguese question", {0, 1}});
+    f("retrieval.dense_weight.other", other, {"the same for any other question", {0, 1}});
   }
 };
 
@@ -30,7 +29,7 @@ struct RetrieveOptions {
   bool sparse = true;
   bool references = true;
   Fusion fusion = Fusion::weighted;
-  int64_t candidates = 100;  // of each list
+  int64_t candidates = 100;  // length of each list
   DenseWeights dense_weights;
 
   template <typename F>

@@ -10,7 +10,7 @@
 namespace frugal {
 namespace {
 
-size_t place_of(std::span<const Stage> stages, std::string_view name) {
+size_t index_of(std::span<const Stage> stages, std::string_view name) {
   const auto stage = std::find_if(stages.begin(), stages.end(), [&](const Stage& each) { return each.name == name; });
   if (stage == stages.end()) throw Error(Code::internal, fmt::format("no stage is called '{}'", name));
   return static_cast<size_t>(stage - stages.begin());
@@ -18,18 +18,18 @@ size_t place_of(std::span<const Stage> stages, std::string_view name) {
 
 }  // namespace
 
-void list_as_skipped(Reply& reply, const Stage& stage) {
+void report_as_skipped(Reply& reply, const Stage& stage) {
   reply.skipped.push_back(fmt::format("{}: {}", stage.name, stage.off));
 }
 
-void told_elsewhere(Reply&, const Stage&) {}
+void reported_elsewhere(Reply&, const Stage&) {}
 
 const Stage& stage_named(std::span<const Stage> stages, std::string_view name) {
-  return stages[place_of(stages, name)];
+  return stages[index_of(stages, name)];
 }
 
 void switch_off(std::vector<Stage>& stages, std::string_view name, std::string_view why) {
-  Stage& stage = stages[place_of(stages, name)];
+  Stage& stage = stages[index_of(stages, name)];
   if (stage.off.empty()) stage.off = why;
 }
 
@@ -40,20 +40,24 @@ std::string names_that_run(std::span<const Stage> stages) {
   return names;
 }
 
-AnswerMode answer_mode(const Resources& with) {
-  if (with.options.answer != AnswerMode::automatic) return with.options.answer;
-  return with.models.generator_parameters() >= with.options.min_generator_parameters ? AnswerMode::generate
-                                                                                     : AnswerMode::extract;
+AnswerMode answer_mode(const Resources& resources) {
+  if (resources.options.answer != AnswerMode::automatic) return resources.options.answer;
+  return resources.models.generator_parameters() >= resources.options.min_generator_parameters ? AnswerMode::generate
+                                                                                               : AnswerMode::extract;
 }
 
-std::string why_no_dense(const Resources& with) {
-  if (!with.options.dense) return "switched off";
-  return with.store.embedder_fingerprint().empty() ? "the index has no vectors" : "";
+std::string dense_off_reason(const Resources& resources) {
+  if (!resources.options.dense) return "switched off";
+  return resources.store.embedder_fingerprint().empty() ? "the index has no vectors" : "";
 }
 
-Asking::Asking(Question read, const Query& query, std::span<const Stage> on_its_way, const TokenSink& sink,
-               Trace&& begun, int64_t deadline_ms)
-    : question(std::move(read)), stages(on_its_way), stream(sink), trace(std::move(begun)), deadline_ms_(deadline_ms) {
+Asking::Asking(Question parsed, const Query& query, std::span<const Stage> stage_list, const TokenSink& sink,
+               Trace&& started_trace, int64_t deadline_ms)
+    : question(std::move(parsed)),
+      stages(stage_list),
+      stream(sink),
+      trace(std::move(started_trace)),
+      deadline_ms_(deadline_ms) {
   reply.query = query;
 }
 
@@ -64,19 +68,19 @@ bool Asking::runs(std::string_view stage) const {
 
 void Asking::skip(const Stage& stage) {
   trace.skip(stage.name, stage.off);
-  stage.tell_off(reply, stage);
+  stage.report_off(reply, stage);
 }
 
-bool Asking::too_late(std::string_view what) {
-  if (what == judged_) return judged_late_;
-  judged_ = what;
-  judged_late_ = deadline_ms_ > 0 && trace.now() - began_ >= std::chrono::milliseconds(deadline_ms_);
-  if (judged_late_) {
-    reply.skipped.push_back(fmt::format("{}: deadline of {} ms", what, deadline_ms_));
+bool Asking::skip_if_late(std::string_view group) {
+  if (group == last_group_) return last_was_late_;
+  last_group_ = group;
+  last_was_late_ = deadline_ms_ > 0 && trace.now() - began_ >= std::chrono::milliseconds(deadline_ms_);
+  if (last_was_late_) {
+    reply.skipped.push_back(fmt::format("{}: deadline of {} ms", group, deadline_ms_));
     reply.cut_short = true;
-    trace.skip(what, "deadline");
+    trace.skip(group, "deadline");
   }
-  return judged_late_;
+  return last_was_late_;
 }
 
 int64_t Asking::remaining_ms() const {

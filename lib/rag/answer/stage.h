@@ -1,6 +1,6 @@
-// The pipeline as data: a stage is a name, a reason why it is off, and what it does to a question on its way.
-// --no-rerank, a deadline, an ablation of rag-eval and a test's fake change a list of stages, not the pipeline. The
-// list is in stages/stage_list.h, and each stage in a file of its own beside it.
+// The pipeline as data: a stage is a name, a function and, if it is off, the reason. --no-rerank, an ablation of
+// rag-eval or a fake in a test changes a list of stages, not the pipeline. The full list is stages/stage_list.h; each
+// stage is a file beside it.
 #pragma once
 
 #include <chrono>
@@ -26,58 +26,60 @@ struct PipelineOptions;
 struct Asking;
 struct Stage;
 
-/// How a reply tells that a stage is off: by a line "name: why" of Reply::skipped, or not there, because a field of its
-/// own or another stage's line tells it.
-void list_as_skipped(Reply& reply, const Stage& stage);
-void told_elsewhere(Reply& reply, const Stage& stage);
+/// The two ways in which a reply reports a stage that is off: as "NAME: REASON" in Reply::skipped; or elsewhere, in a
+/// field of its own or in the line of another stage.
+void report_as_skipped(Reply& reply, const Stage& stage);
+void reported_elsewhere(Reply& reply, const Stage& stage);
 
 struct Stage {
   std::string_view name;
   std::function<void(Asking&)> run;
   std::string off = {};  // why it does not run; empty: it runs
-  /// Of the trace. Stages in a row that run under one record are timed as one; empty: too little to be timed.
+  /// Name in the trace and in Timings. Adjacent stages with the same record are timed together; empty: not timed.
   std::string_view record = name;
-  /// The name under which a deadline that is over leaves it out; empty: it runs however late it is.
-  std::string_view late = {};
-  void (*tell_off)(Reply&, const Stage&) = list_as_skipped;
+  /// Adjacent stages of one group are skipped together, under this name, if the deadline has passed when the first of
+  /// them would begin; empty: the deadline never skips it.
+  std::string_view deadline_group = {};
+  void (*report_off)(Reply&, const Stage&) = report_as_skipped;
 };
 
-/// Leaves a stage out; one that is off keeps its own reason. Throws Error(internal) if there is none of that name.
+/// Switches a stage off; one that is off already keeps its reason. Throws Error(internal) if `name` is not in the list.
 void switch_off(std::vector<Stage>& stages, std::string_view name, std::string_view why = "switched off");
-/// Throws Error(internal) if there is none of that name.
+/// Throws Error(internal) if `name` is not in the list.
 const Stage& stage_named(std::span<const Stage> stages, std::string_view name);
-/// Names of the stages that run, in order, with a space between.
+/// The names of the stages that run, in order, separated by spaces.
 std::string names_that_run(std::span<const Stage> stages);
 
-/// What the stages work with, borrowed for the life of a pipeline. `answers` and `vectors` may be null.
+/// What all stages of a pipeline share, borrowed for its lifetime.
 struct Resources {
   Store& store;
   Models& models;
   const LawTable& laws;
   const PipelineOptions& options;
-  const AnswerCache* answers;
-  const QuestionVectors* vectors;
-  std::string index_name;  // in messages and in the answers' keys
+  const AnswerCache* answers;      // null: no cache
+  const QuestionVectors* vectors;  // null: no cache
+  std::string index_name;          // for messages and keys of cached answers
 };
 
-/// The mode that `automatic` stands for with these models; reads the generator's table of contents for it.
-AnswerMode answer_mode(const Resources& with);
-/// Why nothing can be searched by vectors; empty if it can.
-std::string why_no_dense(const Resources& with);
+/// PipelineOptions::answer, with `automatic` resolved for these models. Opens no model: it reads the number of weights
+/// from the generator's pack.
+AnswerMode answer_mode(const Resources& resources);
+/// Why the stages embed and dense are off; empty: they run.
+std::string dense_off_reason(const Resources& resources);
 
-/// One question on its way: what is known of it so far, and the clock.
+/// The state of one question while it passes through the stages, and its deadline. Not thread-safe.
 struct Asking {
-  Asking(Question read, const Query& query, std::span<const Stage> on_its_way, const TokenSink& sink, Trace&& begun,
-         int64_t deadline_ms);
+  Asking(Question parsed, const Query& query, std::span<const Stage> stage_list, const TokenSink& sink,
+         Trace&& started_trace, int64_t deadline_ms);
 
-  /// Whether the stage of that name is there and not off.
+  /// True if the stage is in the list and not off.
   bool runs(std::string_view stage) const;
-  /// Puts a stage that is off on record.
+  /// Reports a stage that is off in the reply and in the trace.
   void skip(const Stage& stage);
-  /// Whether the deadline is over for `what`, which then goes on record as left out. The first verdict stands for all
-  /// that ask under one name in a row.
-  bool too_late(std::string_view what);
-  /// Of the deadline, at least 1; 0 if there is none.
+  /// True if the deadline has passed; then `group` is reported as skipped. Consecutive calls with the same group return
+  /// the result of the first.
+  bool skip_if_late(std::string_view group);
+  /// Time left until the deadline, at least 1; 0: there is no deadline.
   int64_t remaining_ms() const;
 
   const Question question;
@@ -85,17 +87,17 @@ struct Asking {
   const TokenSink& stream;
   Trace trace;
   Reply reply;
-  bool answered = false;  // no stage is needed any more
+  bool answered = false;  // the reply is complete: no further stage runs
   CacheKey key;
-  std::string passage;                 // that hyde wrote
-  std::shared_ptr<Embedder> embedder;  // from its first use to its last
-  std::vector<float> vector;           // of the question, [dimension]; empty: no dense list
-  std::vector<ScoredChunk> dense, sparse;
+  std::string passage;                     // written by hyde; else empty
+  std::shared_ptr<Embedder> embedder;      // held from its first use to its last
+  std::vector<float> vector;               // to search with: [dimension], unit length; empty: no dense search
+  std::vector<ScoredChunk> dense, sparse;  // the lists, best first
 
  private:
   int64_t deadline_ms_;
-  std::string_view judged_;  // what too_late() was last asked about
-  bool judged_late_ = false;
+  std::string_view last_group_;  // of skip_if_late(), and its result
+  bool last_was_late_ = false;
   const Trace::Clock::time_point began_ = trace.now();
 };
 

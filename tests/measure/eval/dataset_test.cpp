@@ -44,7 +44,7 @@ std::string error_of(const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("a set is its judged queries, in order, with grades and answers") {
+TEST_CASE("a set has its judged queries, in order, with grades and answers") {
   const TemporarySet folder;
   const EvalSet set = read_eval_set(folder.path / "");
   CHECK(set.name == folder.path.filename().string());
@@ -75,7 +75,7 @@ TEST_CASE("an id in a judgement with tabs may hold spaces") {
   CHECK(set.queries[1].judged == Judgements{{"Part 2", 3}});
 }
 
-TEST_CASE("what is wrong with a set is said with file and line") {
+TEST_CASE("errors in a set are reported with file and line") {
   const TemporarySet folder;
   folder.write("qrels.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tmuch\n");
   CHECK(error_of(folder.path).find("qrels.tsv:2:") != std::string::npos);

@@ -15,7 +15,7 @@ using frugal::testing::FakeStore;
 
 namespace {
 
-// Small, and made so that words and vectors disagree: repeated words move a vector, not the count of distinct words.
+// Words and vectors disagree here: repeated words change a vector, but not the number of distinct words.
 struct Harbour {
   Harbour() {
     store.add("ships", "harbour ships ships ships ships ships ships master");
@@ -42,13 +42,13 @@ const EvalRun& run_named(const EvalReport& report, std::string_view name) {
   return *std::find_if(report.runs.begin(), report.runs.end(), [&](const EvalRun& run) { return run.name == name; });
 }
 
-// The chunks of the fake store are one a document, named by its path, and chunk N is the Nth that was added.
+// In the fake store each chunk is a document, named by its path; chunk N is the Nth that was added.
 const char* document(int64_t id) {
   constexpr const char* kNames[] = {"ships", "master", "fish", "tide"};
   return kNames[id - 1];
 }
 
-// nDCG by its definition, for lists that hold every relevant document.
+// nDCG by its definition, for lists that contain every relevant document.
 double ndcg_of(const std::vector<ScoredChunk>& list, const Judgements& judged) {
   double gain = 0, best = 0;
   std::vector<double> grades;
@@ -63,7 +63,7 @@ double ndcg_of(const std::vector<ScoredChunk>& list, const Judgements& judged) {
 
 }  // namespace
 
-TEST_CASE("the rows sparse and dense are the lists that the store gives, judged document by document") {
+TEST_CASE("the rows sparse and dense measure the lists of the store") {
   Harbour harbour;
   const EvalReport report = harbour.evaluate();
   double sparse = 0, dense = 0, first = 0;
@@ -80,7 +80,7 @@ TEST_CASE("the rows sparse and dense are the lists that the store gives, judged 
   CHECK(sparse != doctest::Approx(dense));
 }
 
-TEST_CASE("the fused row is what the pipeline ranks, and its TREC run the same in words") {
+TEST_CASE("the fused row measures the ranking of the pipeline, and the TREC run is that ranking") {
   Harbour harbour;
   std::ostringstream trec;
   const EvalReport report = harbour.evaluate({}, &trec);
@@ -102,7 +102,7 @@ TEST_CASE("the fused row is what the pipeline ranks, and its TREC run the same i
 }
 
 TEST_CASE(
-    "a row whose stage cannot run says why; the same stages are asked once, and questions are embedded together") {
+    "a row whose stage is off has a reason; the same stages run once, and questions are embedded together") {
   Harbour harbour;
   const EvalReport report = harbour.evaluate();
   CHECK(run_named(report, "rerank").skipped == "no reranker configured");
@@ -115,7 +115,7 @@ TEST_CASE(
   CHECK(harbour.models.generator_opened == 0);
 }
 
-TEST_CASE("without vectors there is no dense row, and fused is measured against words alone") {
+TEST_CASE("without vectors there is no dense row, and fused is compared with sparse only") {
   Harbour harbour;
   EvalOptions options;
   options.pipeline.dense = false;
@@ -127,7 +127,7 @@ TEST_CASE("without vectors there is no dense row, and fused is measured against 
   CHECK(run_named(harbour.evaluate(), "dense").skipped == "the index has no vectors");
 }
 
-TEST_CASE("a stage that is switched on has a row of its own, and is in the full row") {
+TEST_CASE("a stage that is switched on has a row of its own and runs in the full row") {
   Harbour harbour;
   EvalOptions options;
   options.pipeline.hyde.mode = HydeMode::always;
@@ -140,7 +140,7 @@ TEST_CASE("a stage that is switched on has a row of its own, and is in the full 
   CHECK(harbour.models.fake_generator.calls == 3);
 }
 
-TEST_CASE("answers are those of all stages") {
+TEST_CASE("answers are measured with all stages") {
   Harbour harbour;
   harbour.set.queries[0].answers = {"harbour master harbour master"};
   EvalOptions options;
@@ -153,7 +153,7 @@ TEST_CASE("answers are those of all stages") {
   CHECK(run_named(report, "full").answers.true_abstention == 1.0);
 }
 
-TEST_CASE("a chunk that the store does not hold counts as no document, and the rest keep their order") {
+TEST_CASE("a chunk that the store lacks counts as no document, and the others keep their order") {
   FakeStore store;
   FakeModels models;
   store.add("gone", "harbour master ships");

@@ -11,7 +11,7 @@ using namespace frugal;
 
 namespace {
 
-// Written by tests/golden/metrics/make.py, which shares nothing with lib/eval.
+// Written by tests/golden/metrics/make.py, which shares no code with lib/measure/eval.
 nlohmann::json golden() {
   std::ifstream in(FRUGAL_SOURCE_DIR "/tests/golden/metrics/metrics.json");
   REQUIRE(in);
@@ -20,7 +20,7 @@ nlohmann::json golden() {
 
 }  // namespace
 
-TEST_CASE("nDCG is what it is by hand") {
+TEST_CASE("nDCG equals the value computed by hand") {
   const Judgements judged{{"a", 3}, {"b", 1}, {"c", 2}};
   const std::vector<std::string> ranked{"b", "x", "a"};
   // (1/log2 2 + 3/log2 4) / (3/log2 2 + 2/log2 3 + 1/log2 4)
@@ -30,7 +30,7 @@ TEST_CASE("nDCG is what it is by hand") {
   CHECK(ndcg_at(std::vector<std::string>{"a", "c", "b"}, judged, 10) == doctest::Approx(1));
 }
 
-TEST_CASE("reciprocal rank and recall are what they are by hand") {
+TEST_CASE("reciprocal rank and recall equal the values computed by hand") {
   const Judgements judged{{"a", 1}, {"b", 2}, {"bad", 0}};
   const std::vector<std::string> ranked{"bad", "x", "b", "y", "a"};
   CHECK(reciprocal_rank_at(ranked, judged, 10) == doctest::Approx(1.0 / 3));
@@ -40,7 +40,7 @@ TEST_CASE("reciprocal rank and recall are what they are by hand") {
   CHECK(recall_at(ranked, judged, 10) == doctest::Approx(1));
 }
 
-TEST_CASE("a query without anything relevant scores nothing and divides by nothing") {
+TEST_CASE("a query without relevant documents scores 0") {
   const Judgements judged{{"a", 0}, {"b", -1}};
   const std::vector<std::string> ranked{"a", "b"};
   CHECK(ndcg_at(ranked, judged, 10) == 0);
@@ -48,7 +48,7 @@ TEST_CASE("a query without anything relevant scores nothing and divides by nothi
   CHECK(recall_at(ranked, judged, 10) == 0);
 }
 
-TEST_CASE("ranking measures agree with an independent implementation") {
+TEST_CASE("ranking metrics agree with an independent implementation") {
   const nlohmann::json cases = golden().at("rankings");
   REQUIRE(cases.size() == 60);
   for (const auto& one : cases) {
@@ -62,7 +62,7 @@ TEST_CASE("ranking measures agree with an independent implementation") {
   }
 }
 
-TEST_CASE("answer measures agree with SQuAD's rules") {
+TEST_CASE("answer metrics agree with SQuAD's rules") {
   const nlohmann::json cases = golden().at("answers");
   for (const auto& one : cases) {
     const auto answer = one.at("answer").get<std::string>();

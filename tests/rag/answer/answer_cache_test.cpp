@@ -63,7 +63,7 @@ std::vector<fs::path> files_in(const fs::path& folder) {
 
 }  // namespace
 
-TEST_CASE("a cached reply comes back as it was, but for timings") {
+TEST_CASE("a cached reply is returned as it was stored, without timings") {
   const TemporaryFolder folder;
   const AnswerCache cache(folder.path, 64 << 20);
   CHECK(!cache.find(key_of("who?")));
@@ -77,7 +77,7 @@ TEST_CASE("a cached reply comes back as it was, but for timings") {
   CHECK(found->citations[0].quote == "quoted");
 }
 
-TEST_CASE("every part of the key parts answers, and no two parts run together") {
+TEST_CASE("every part of the key distinguishes answers, and the parts are not just concatenated") {
   const CacheKey base{"q", "o", "i", "m"};
   const CacheKey others[] = {{"Q", "o", "i", "m"}, {"q", "O", "i", "m"}, {"q", "o", "I", "m"},
                              {"q", "o", "i", "M"}, {"qo", "", "i", "m"}, {"q", "oi", "", "m"}};
@@ -85,7 +85,7 @@ TEST_CASE("every part of the key parts answers, and no two parts run together") 
   CHECK(base.hex() == CacheKey{"q", "o", "i", "m"}.hex());
 }
 
-TEST_CASE("a torn, flipped or foreign cache file is a miss") {
+TEST_CASE("a truncated or corrupted cache file is a miss") {
   const TemporaryFolder folder;
   const AnswerCache cache(folder.path, 64 << 20);
   cache.put(key_of("who?"), sample_reply("x"));
@@ -106,7 +106,7 @@ TEST_CASE("a torn, flipped or foreign cache file is a miss") {
   }
 }
 
-TEST_CASE("the cache keeps within its size and drops what was used longest ago") {
+TEST_CASE("the cache stays within its size and evicts the least recently used entries") {
   const TemporaryFolder folder;
   const Reply reply = sample_reply(std::string(1000, 'x'));
   const uint64_t entry_bytes = reply_to_json(reply, ReplyDetail::stored).size() + 64;
@@ -118,7 +118,7 @@ TEST_CASE("the cache keeps within its size and drops what was used longest ago")
   CHECK(cache.find(key_of("1999")));
 }
 
-TEST_CASE("a cache folder that cannot be written loses the entry and nothing else") {
+TEST_CASE("an entry that cannot be written is lost without an error") {
   const TemporaryFolder folder;
   std::ofstream(folder.path / "file") << "not a folder";
   const AnswerCache cache(folder.path / "file", 64 << 20);
@@ -126,9 +126,9 @@ TEST_CASE("a cache folder that cannot be written loses the entry and nothing els
   CHECK(!cache.find(key_of("who?")));
 }
 
-TEST_CASE("a question's vector comes back as it was, for the same embedder and words only") {
+TEST_CASE("a question's vector is found only for the same embedder, text and dimension, unchanged") {
   const TemporaryFolder folder;
-  const ProbeCache cache(folder.path, 1 << 20);
+  const QuestionVectorCache cache(folder.path, 1 << 20);
   const VectorKey key{"embedder", "Who?", 3};
   const std::vector<float> vector = {1.5f, -0.0f, 1e-30f};
   CHECK_FALSE(cache.find(key));

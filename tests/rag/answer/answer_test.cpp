@@ -34,7 +34,7 @@ std::string quoted(const std::optional<Quote>& quote, const std::vector<Hit>& hi
 
 }  // namespace
 
-TEST_CASE("the quote is the sentence that says what the question asks, byte for byte") {
+TEST_CASE("the quote is the sentence that covers the question best, byte for byte") {
   FakeStore store;
   store.add("light.md",
             "The lighthouse was built in 1887. Its keeper, Anna Holm, wrote the log every night. Ships passed.");
@@ -50,7 +50,7 @@ TEST_CASE("the quote is the sentence that says what the question asks, byte for 
   CHECK(embedder.calls == 1);
 }
 
-TEST_CASE("a heading or a table's row is no answer, however well its words fit") {
+TEST_CASE("a heading or a table row is never quoted, however well its words match") {
   FakeStore store;
   store.add(
       "pack.md",
@@ -70,7 +70,7 @@ TEST_CASE("rare words of the question count for more than common ones") {
   CHECK(evidence.coverage("the quorum of the council in the halls") == doctest::Approx(1));
 }
 
-TEST_CASE("a routed article is quoted from its start when the question asks for nothing else") {
+TEST_CASE("a named article is quoted from its start if the question asks for nothing else") {
   FakeStore store;
   store.add("lei.txt",
             "Art. 18. O titular dos dados tem direito a obter do controlador a confirmação do tratamento. "
@@ -105,7 +105,7 @@ TEST_CASE("a quote is bounded and never cut inside a character") {
   }
 }
 
-TEST_CASE("nothing found and nothing but blanks give no quote") {
+TEST_CASE("no hits, or hits of white space only, give no quote") {
   FakeStore store;
   store.add("blank.txt", " \n ");
   const Evidence evidence(split_words("anything"), Language::english, {}, store);
@@ -113,7 +113,7 @@ TEST_CASE("nothing found and nothing but blanks give no quote") {
   CHECK(!extract_quote(evidence, hits_of(store, {1}), nullptr, {}));
 }
 
-TEST_CASE("statements are held against their sources; marks of sources that do not exist are dropped") {
+TEST_CASE("sentences are compared with their sources; marks of sources that do not exist are dropped") {
   FakeStore store;
   store.add("a.md", "The bridge opened in 1932. It is 503 metres long.");
   store.add("b.md", "The river floods every spring.");
@@ -126,8 +126,8 @@ TEST_CASE("statements are held against their sources; marks of sources that do n
   CHECK(checked[0].source == 1);
   CHECK(checked[0].text == "The bridge opened in 1932.");
   CHECK(checked[1].cited.empty());
-  CHECK(checked[1].source == 2);  // the mark was wrong, the statement is in another source
-  CHECK(checked[2].source == 0);  // a number that no source has
+  CHECK(checked[1].source == 2);  // the mark is wrong, but another source supports the sentence
+  CHECK(checked[2].source == 0);  // a number that no source contains
   CHECK(checked[3].source == 0);
 
   const GroundedText grounded = ground(checked, hits, Language::english);
@@ -142,7 +142,7 @@ TEST_CASE("statements are held against their sources; marks of sources that do n
   }
 }
 
-TEST_CASE("two statements from one sentence share its citation, and lists of marks are read") {
+TEST_CASE("two statements from one sentence share a citation, and lists of numbers in a mark are parsed") {
   FakeStore store;
   store.add("a.md", "The bridge opened in 1932 and is painted green.");
   const auto hits = hits_of(store, {1});
@@ -155,8 +155,8 @@ TEST_CASE("two statements from one sentence share its citation, and lists of mar
   CHECK(grounded.text == "The bridge is painted green. [1] The bridge opened in 1932. [1]");
 }
 
-TEST_CASE("a generator that finds no answer is understood, in both languages") {
-  CHECK(says_not_in_sources("Not in the sources."));
-  CHECK(says_not_in_sources("A resposta não está nas fontes."));
-  CHECK_FALSE(says_not_in_sources("The bridge opened in 1932 [1]."));
+TEST_CASE("an abstention of the generator is recognised in both languages") {
+  CHECK(is_abstention("Not in the sources."));
+  CHECK(is_abstention("A resposta não está nas fontes."));
+  CHECK_FALSE(is_abstention("The bridge opened in 1932 [1]."));
 }

@@ -16,7 +16,7 @@ constexpr auto kOwnerOnly = std::filesystem::perms::owner_read | std::filesystem
 
 }  // namespace
 
-TEST_CASE("a boundary is 32 hexadecimal digits, the source's own, and nobody else's guess") {
+TEST_CASE("a boundary is 32 hexadecimal digits and depends on the source and the secret") {
   const BoundaryKey key, other;
   const std::string boundary = key.boundary("a source");
   CHECK(boundary.size() == 32);
@@ -26,7 +26,7 @@ TEST_CASE("a boundary is 32 hexadecimal digits, the source's own, and nobody els
   CHECK(boundary != other.boundary("a source"));
 }
 
-TEST_CASE("a kept secret is the same for the next process, and its owner's alone") {
+TEST_CASE("a secret in a file is the same for the next process, and readable by its owner only") {
   const TempFolder folder;
   const auto file = folder.path() / "new folder" / "key";
   const std::string boundary = BoundaryKey(file).boundary("x");
@@ -35,7 +35,7 @@ TEST_CASE("a kept secret is the same for the next process, and its owner's alone
   CHECK(std::distance(std::filesystem::directory_iterator(file.parent_path()), {}) == 1);
 }
 
-TEST_CASE("a secret that is cut short or readable by others is none, and another is made") {
+TEST_CASE("a secret that is truncated or readable by others is replaced") {
   const TempFolder folder;
   const auto file = folder.path() / "key";
   const std::string boundary = BoundaryKey(file).boundary("x");
@@ -49,7 +49,7 @@ TEST_CASE("a secret that is cut short or readable by others is none, and another
   CHECK(BoundaryKey(file).boundary("x") == third);
 }
 
-TEST_CASE("where no secret can be kept, the process has one of its own") {
+TEST_CASE("if no secret can be kept, the process uses one of its own") {
   const TempFolder folder;
   std::ofstream(folder.path() / "file") << "not a folder";
   const auto file = folder.path() / "file" / "key";

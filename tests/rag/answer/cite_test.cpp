@@ -66,7 +66,7 @@ TEST_CASE("a citation is the exact bytes of its document, with the line they beg
   CHECK(cite(hit, static_cast<uint32_t>(kText.find("Fim") - hit.chunk.start_byte), 80, 1).line == 4);
 }
 
-TEST_CASE("citations hold while the file does, and fail when hash, bytes or file are not what was cited") {
+TEST_CASE("citations hold while the file is unchanged, and fail if its hash, the quoted bytes or the file differ") {
   const TemporaryFolder folder;
   const fs::path file = folder.path / "a.txt";
   std::ofstream(file, std::ios::binary) << kText;
@@ -110,7 +110,7 @@ TEST_CASE("a file larger than the usual limit of indexing is checked, within the
   }
 }
 
-TEST_CASE("a file of another extension, which was indexed because it was named, is checked as text") {
+TEST_CASE("a file of unknown type, which was indexed because it was named, is checked as text") {
   const TemporaryFolder folder;
   const fs::path file = folder.path / "NOTES.org";
   std::ofstream(file, std::ios::binary) << kText;
@@ -121,7 +121,7 @@ TEST_CASE("a file of another extension, which was indexed because it was named, 
   CHECK(checks[0].holds);
 }
 
-TEST_CASE("a record of a file of records is found by what it says") {
+TEST_CASE("a record in a file of records is found by its content") {
   const TemporaryFolder folder;
   const fs::path file = folder.path / "records.jsonl";
   std::ofstream(file) << R"({"_id":"a","title":"","text":"first record"})"
@@ -135,7 +135,7 @@ TEST_CASE("a record of a file of records is found by what it says") {
   CHECK(checks[0].holds);
 }
 
-TEST_CASE("answers of a batch are checked line by line, and what is no answer is refused") {
+TEST_CASE("answers of a batch are checked line by line, and text that is not an answer is refused") {
   Reply reply;
   reply.query.text = "q";
   const std::string line = reply_to_json(reply, ReplyDetail::contract);

@@ -30,7 +30,7 @@ TEST_CASE("weighted fusion sums the min-max-normalised scores of each list") {
   CHECK(fused[3].score == doctest::Approx(0.0));
 }
 
-TEST_CASE("a known floor keeps the last hit of a short list above what the list lacks") {
+TEST_CASE("a known floor ranks the last hit of a short list above chunks that are not in the list") {
   const std::vector<ScoredChunk> sparse{{7, 12}, {5, 6}};
   const std::vector<ScoredChunk> dense{{9, 0.8f}, {5, 0.2f}};
   const RankedList lists[] = {{sparse, 0.6f, 0.0f}, {dense, 0.4f, {}}};
@@ -39,7 +39,7 @@ TEST_CASE("a known floor keeps the last hit of a short list above what the list 
   CHECK(fused[2].score == doctest::Approx(0.3));
 }
 
-TEST_CASE("equal scores and single hits count as the top of their list") {
+TEST_CASE("equal scores and single hits get the whole weight of their list") {
   const std::vector<ScoredChunk> one{{4, 3}};
   const std::vector<ScoredChunk> equal{{8, 2}, {6, 2}};
   const RankedList lists[] = {{one, 0.5f, {}}, {equal, 0.5f, {}}};
@@ -66,7 +66,7 @@ TEST_CASE("a list's weight scales its reciprocal ranks") {
   CHECK(ids(frugal::fuse_rrf(lists)) == std::vector<int64_t>{2, 1});
 }
 
-TEST_CASE("no lists, or empty ones, fuse to nothing") {
+TEST_CASE("no lists, or only empty ones, give an empty result") {
   const RankedList empty[] = {{{}, 0.4f, {}}, {{}, 0.6f, 0.0f}};
   CHECK(frugal::fuse_weighted({}).empty());
   CHECK(frugal::fuse_weighted(empty).empty());

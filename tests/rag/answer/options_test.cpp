@@ -1,4 +1,4 @@
-// The options of a question: no field can be left out of the answer cache's key.
+// Checks that no option of a question is missing from the key of the answer cache.
 #include <doctest/doctest.h>
 
 #include <concepts>
@@ -68,7 +68,7 @@ struct ChangeOne {
 
 }  // namespace
 
-TEST_CASE("every option of a question is visited, but for those that change no answer") {
+TEST_CASE("every option of a question is visited, except those that change no answer") {
   CHECK(unvisited_members<DenseWeights>() == 0);
   CHECK(unvisited_members<RetrieveOptions>() == 0);
   CHECK(unvisited_members<HydeOptions>() == 0);
@@ -77,7 +77,7 @@ TEST_CASE("every option of a question is visited, but for those that change no a
   CHECK(unvisited_members<PipelineOptions>() == 2);  // boundary_key, measure_pss
 }
 
-TEST_CASE("whatever option changes, the cache's key changes") {
+TEST_CASE("a change of any option changes the cache key") {
   std::set<std::string> keys = {PipelineOptions().key()};
   int fields = 0;
   for (bool changed = true; changed; ++fields) {
@@ -91,7 +91,7 @@ TEST_CASE("whatever option changes, the cache's key changes") {
   CHECK(fields > 20);
 }
 
-TEST_CASE("the key does not tell where the secret is, nor whether memory is measured") {
+TEST_CASE("the key depends neither on the file of the secret nor on measuring memory") {
   PipelineOptions options;
   options.boundary_key = "somewhere";
   options.measure_pss = true;

@@ -8,7 +8,7 @@
 using namespace frugal;
 using frugal::testing::error_of;
 
-TEST_CASE("a question is read as its text is read elsewhere, word by word") {
+TEST_CASE("parsing a question gives the words, language and provisions of its text") {
   const LawTable laws = testing::few_laws();
   for (const char* text : {"O que diz o art. 72 do CP, e o art. 4º, § 3º, da LGPD?",
                            "who drew the plans of the bridge?", "art. 5º CF", "navios"}) {
@@ -32,7 +32,7 @@ TEST_CASE("a question is read as its text is read elsewhere, word by word") {
   }
 }
 
-TEST_CASE("what is no question is refused before anything is made of it, with a hint") {
+TEST_CASE("a text that is not a question is refused with a hint") {
   const LawTable laws;
   for (const std::string& text : {std::string(), std::string(" \n"), std::string("?!"), std::string("a\xff"),
                                   std::string(kMaxQuestionBytes + 1, 'a')}) {

@@ -1,4 +1,4 @@
-// The stages that search, through the pipeline: dense, sparse, fuse, references, texts.
+// Tests the stages that search (dense, sparse, fuse, references, texts) through the pipeline.
 #include <doctest/doctest.h>
 
 #include "rag/answer/pipeline.h"
@@ -21,7 +21,7 @@ Provision article(std::string law, std::string number, std::string paragraph = {
   return {std::move(law), std::move(number), std::move(paragraph), {}, {}};
 }
 
-// A penal and a consumer code that talk alike, so that only the reference tells them apart.
+// A penal and a consumer code with similar words, which only the reference distinguishes.
 void add_articles(FakeStore& store) {
   store.add("cdc.txt", "Art. 72. Impedir o acesso do consumidor às informações: pena de detenção.",
             {article("br/cdc", "72")});
@@ -57,7 +57,7 @@ std::vector<int64_t> ids(const Reply& reply) {
 
 }  // namespace
 
-TEST_CASE("the chunk that bears the article of the law named comes first") {
+TEST_CASE("the chunk that holds the named article of the named law comes first") {
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
@@ -74,7 +74,7 @@ TEST_CASE("the chunk that bears the article of the law named comes first") {
   CHECK(ask(store, laws, "art. 72 do Código Penal", by_words()).ranking.at(0).id == 3);
 }
 
-TEST_CASE("an article without its law finds it in every law, and none other in front") {
+TEST_CASE("an article without a law is found in every law, before all other articles") {
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
@@ -83,7 +83,7 @@ TEST_CASE("an article without its law finds it in every law, and none other in f
   CHECK(found[0] + found[1] == 1 + 3);
 }
 
-TEST_CASE("an article that the index does not hold yields no other article, and is said to be missing") {
+TEST_CASE("an article that the index does not hold is reported as missing, and no other article is retrieved instead") {
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
@@ -97,7 +97,7 @@ TEST_CASE("an article that the index does not hold yields no other article, and 
   CHECK(!reply.ranking.empty());  // the note that speaks of it, and the other law
 }
 
-TEST_CASE("a list that was not asked for is not searched") {
+TEST_CASE("a list that is switched off is not searched") {
   FakeStore store;
   add_articles(store);
   const LawTable laws = two_codes();
@@ -112,7 +112,7 @@ TEST_CASE("a list that was not asked for is not searched") {
   CHECK(reply.ranking.at(0).id == 3);
 }
 
-TEST_CASE("the dense list weighs by the question's language, or by that of what it finds") {
+TEST_CASE("the weight of the dense list follows the language of the question, or else of its hits") {
   FakeStore store;
   store.add("en.txt", "The harbour master keeps the book of ships that came in and of those that went out.");
   store.add("pt.txt", "O capitão do porto guarda o livro dos navios que entraram e dos que saíram para o mar.");
@@ -126,7 +126,7 @@ TEST_CASE("the dense list weighs by the question's language, or by that of what 
   CHECK(weight("ships") == doctest::Approx(0.4));
 }
 
-TEST_CASE("hits carry the rank and score of each list that found them, and nothing of one that did not") {
+TEST_CASE("hits have the rank and score of each list that contains them, and none of other lists") {
   FakeStore store;
   store.add("a.txt", "alpha beta");
   store.add("b.txt", "beta gamma delta");
@@ -150,7 +150,7 @@ TEST_CASE("a minimum score drops weak hits but never a named article") {
   CHECK(hits[0].chunk.id == 2);
 }
 
-TEST_CASE("a chunk that the store does not hold is left out, and shifts nothing to the text of another") {
+TEST_CASE("a chunk that the store lacks is left out, and the scores of the others stay with their texts") {
   FakeStore store;
   const LawTable laws = two_codes();
   store.add("gone.txt", "harbour harbour master ships", {article("br/cdc", "72", "1")});
@@ -162,7 +162,7 @@ TEST_CASE("a chunk that the store does not hold is left out, and shifts nothing 
   PipelineOptions two = by_words();
   two.top_k = 2;
   const auto hits = ask(store, laws, "harbour master ships", two).hits;
-  REQUIRE(hits.size() == 2);  // the candidate behind the one that is gone takes its place
+  REQUIRE(hits.size() == 2);  // the candidate after the lost one takes its place
   CHECK(hits[0].chunk.path == "first.txt");
   CHECK(hits[0].sparse_rank == 2);
   CHECK(*hits[0].sparse_score == 3);
@@ -179,7 +179,7 @@ TEST_CASE("a chunk that the store does not hold is left out, and shifts nothing 
   CHECK(*named[1].reference_score == 2.0f / 3);
 }
 
-TEST_CASE("where every chunk of an article is gone, the article is missing") {
+TEST_CASE("an article whose chunks are all lost is missing") {
   FakeStore store;
   add_articles(store);
   store.lost = {2};

@@ -1,5 +1,20 @@
-// The answer: a sentence quoted, or text that a generator writes from the sources, with citations; or an abstention,
-// where nothing supports one.
+// Answers the question from the hits, or abstains. In this order:
+//
+// 1. No hits: it abstains.
+// 2. The confidence is determined: fixed if the first hit holds an article that the question names, else from the words
+//    and the best cosine of the hits that an answer may read (evidence.h).
+// 3. If the question names articles, the index holds none of them and no hit mentions one, it abstains: a neighbouring
+//    article is a wrong answer that looks right.
+// 4. If the confidence is below answer.abstain_below, it abstains.
+// 5. In mode generate, unless the deadline has passed, the generator writes an answer from the hits, which is checked
+//    against them (answer_generate.h). It may abstain, too. If none of its sentences is supported, extraction follows.
+// 6. A sentence is quoted (answer_extract.h).
+//
+// The generator is opened in step 5 only, so the abstentions before it never load it. The hits that fit the prompt are
+// its sources, numbered by their places. Text is streamed as it is written, before the check: only the reply has the
+// checked text.
+//
+// Answer::note says why it abstained or why it quotes instead of generating.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -21,22 +36,27 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
-class Answering {
+class AnswerWriter {
  public:
-  /// `boundaries` is made with the first prompt.
-  Answering(Asking& asking, const Resources& with, std::optional<BoundaryKey>& boundaries)
-      : asking_(asking), reply_(asking.reply), options_(with.options), with_(with), boundaries_(boundaries) {}
+  /// `boundaries` is filled for the first prompt of the pipeline.
+  AnswerWriter(Asking& state, const Resources& resources, std::optional<BoundaryKey>& boundaries)
+      : state_(state),
+        reply_(state.reply),
+        options_(resources.options),
+        resources_(resources),
+        boundaries_(boundaries) {}
 
   void run() {
-    const AnswerMode mode = answer_mode(with_);
+    const AnswerMode mode = answer_mode(resources_);
     reply_.answer.mode = mode;
     if (options_.answer == AnswerMode::automatic && mode == AnswerMode::extract)
-      reply_.answer.note = with_.models.generator_parameters() == 0 ? "auto: no generator, so quoted"
-                                                                    : "auto: the generator is too small, so quoted";
+      reply_.answer.note = resources_.models.generator_parameters() == 0
+                               ? "auto: no generator, so quoted"
+                               : "auto: the generator is too small, so quoted";
     if (reply_.hits.empty()) return abstain("nothing was found");
-    const Evidence evidence(asking_.question.words, reply_.fusion.language, matched_provisions(), with_.store);
+    const Evidence evidence(state_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
     reply_.answer.confidence = confidence(evidence);
-    if (names_absent_articles())
+    if (all_named_articles_missing())
       return abstain(fmt::format("the index does not hold {}", fmt::join(reply_.fusion.missing, ", ")));
     if (*reply_.answer.confidence < options_.abstain_below) return abstain("no source supports an answer");
     if (mode == AnswerMode::generate && generate()) return;
@@ -44,9 +64,9 @@ class Answering {
   }
 
  private:
-  // A provision that was searched for as such is no matter of words any more.
+  // Words of a provision do not count as evidence if the provision itself was looked up.
   std::span<const FoundProvision> matched_provisions() const {
-    if (asking_.runs("references")) return asking_.question.provisions;
+    if (state_.runs("references")) return state_.question.provisions;
     return {};
   }
 
@@ -63,12 +83,12 @@ class Answering {
     return answer_confidence(coverage, cosine);
   }
 
-  // Articles are asked for by number, none is in the index, and the sources do not speak of them either.
-  bool names_absent_articles() const {
+  // True if the question names articles, the index holds none of them, and no hit mentions one.
+  bool all_named_articles_missing() const {
     if (reply_.fusion.missing.empty() || !reply_.fusion.references.empty()) return false;
-    const std::vector<Provision> asked = named_articles(asking_.question.provisions);
+    const std::vector<Provision> asked = named_articles(state_.question.provisions);
     return std::none_of(reply_.hits.begin(), reply_.hits.end(),
-                        [&](const Hit& hit) { return mentions_article(hit.chunk.text, asked, with_.laws); });
+                        [&](const Hit& hit) { return mentions_article(hit.chunk.text, asked, resources_.laws); });
   }
 
   void abstain(std::string why) {
@@ -79,17 +99,17 @@ class Answering {
   }
 
   void extract(const Evidence& evidence) {
-    if (!asking_.vector.empty() && !asking_.embedder) asking_.embedder = with_.models.embedder();
-    const auto quote = extract_quote(evidence, reply_.hits, asking_.embedder.get(), asking_.vector, options_.extract);
+    if (!state_.vector.empty() && !state_.embedder) state_.embedder = resources_.models.embedder();
+    const auto quote = extract_quote(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
     if (!quote) return abstain("no source holds a sentence to quote");
     reply_.answer.mode = AnswerMode::extract;
     reply_.citations = {cite(reply_.hits[quote->hit], quote->begin, quote->end, 1)};
     reply_.answer.text = collapse_spaces(reply_.citations.front().quote);
   }
 
-  // False: extract instead, the note says why. An abstention of the generator's counts as an answer.
+  // False if a quote must be extracted instead; an abstention of the generator is final.
   bool generate() {
-    if (asking_.too_late("generate")) return false;
+    if (state_.skip_if_late("generate")) return false;
     size_t sources_read = 0;
     const Generation written = write(sources_read);
     reply_.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
@@ -98,29 +118,29 @@ class Answering {
       reply_.skipped.push_back("generate: cut short by the deadline");
       reply_.cut_short = true;
     }
-    if (says_not_in_sources(written.text)) {
+    if (is_abstention(written.text)) {
       abstain("the generator found no answer in the sources");
       return true;
     }
-    return keep_what_is_borne_out(written.text, std::span(reply_.hits).first(sources_read));
+    return keep_supported_sentences(written.text, std::span(reply_.hits).first(sources_read));
   }
 
   Generation write(size_t& sources_read) {
-    const std::shared_ptr<Generator> generator = with_.models.generator();
+    const std::shared_ptr<Generator> generator = resources_.models.generator();
     GenerateOptions options = options_.generate;
-    options.deadline_ms = asking_.remaining_ms();
+    options.deadline_ms = state_.remaining_ms();
     const auto count = [&](std::span<const ChatMessage> messages) { return generator->count_tokens(messages); };
     if (!boundaries_) boundaries_ = options_.boundary_key.empty() ? BoundaryKey() : BoundaryKey(options_.boundary_key);
     const auto boundary_of = [&](std::string_view source) { return boundaries_->boundary(source); };
-    const GroundedPrompt prompt = grounded_prompt(asking_.question.text, reply_.hits, boundary_of,
+    const GroundedPrompt prompt = grounded_prompt(state_.question.text, reply_.hits, boundary_of,
                                                   generator->context_tokens() - options.max_new_tokens, count);
     sources_read = prompt.sources;
     TokenSink plain_stream;
-    if (asking_.stream) plain_stream = [&](std::string_view text) { return asking_.stream(plain_text(text)); };
+    if (state_.stream) plain_stream = [&](std::string_view text) { return state_.stream(plain_text(text)); };
     return generator->chat(prompt.messages, options, plain_stream);
   }
 
-  bool keep_what_is_borne_out(std::string_view written, std::span<const Hit> sources) {
+  bool keep_supported_sentences(std::string_view written, std::span<const Hit> sources) {
     const Language language = reply_.fusion.language;
     GroundedText grounded =
         ground(check_sentences(written, sources, language, options_.min_support), sources, language);
@@ -135,22 +155,22 @@ class Answering {
     return true;
   }
 
-  Asking& asking_;
+  Asking& state_;
   Reply& reply_;
   const PipelineOptions& options_;
-  const Resources& with_;
+  const Resources& resources_;
   std::optional<BoundaryKey>& boundaries_;
 };
 
 }  // namespace
 
-Stage answer_stage(const Resources& with) {
+Stage answer_stage(const Resources& resources) {
   return {.name = "answer",
-          .run = [&with, boundaries = std::optional<BoundaryKey>()](
-                     Asking& asking) mutable { Answering(asking, with, boundaries).run(); },
-          .off = with.options.answer == AnswerMode::none ? "no answer is asked for" : "",
-          .late = "answer",
-          .tell_off = told_elsewhere};  // Answered::mode
+          .run = [&resources, boundaries = std::optional<BoundaryKey>()](
+                     Asking& state) mutable { AnswerWriter(state, resources, boundaries).run(); },
+          .off = resources.options.answer == AnswerMode::none ? "no answer is asked for" : "",
+          .deadline_group = "answer",
+          .report_off = reported_elsewhere};  // Answer::mode
 }
 
 }  // namespace frugal

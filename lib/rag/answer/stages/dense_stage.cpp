@@ -1,17 +1,18 @@
-// The list by vectors: cosine with the question's, where embed made one.
+// Searches by vectors: cosine with the question's vector. If embed was skipped, there is no vector and the list is
+// empty.
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 
 namespace frugal {
 
-Stage dense_stage(const Resources& with) {
+Stage dense_stage(const Resources& resources) {
   return {.name = "dense",
           .run =
-              [&with](Asking& asking) {
-                if (asking.vector.empty()) return;
-                asking.dense = with.store.search_dense(asking.vector, with.options.retrieve.candidates);
+              [&resources](Asking& state) {
+                if (state.vector.empty()) return;
+                state.dense = resources.store.search_dense(state.vector, resources.options.retrieve.candidates);
               },
-          .off = why_no_dense(with),
+          .off = dense_off_reason(resources),
           .record = "retrieve"};
 }
 

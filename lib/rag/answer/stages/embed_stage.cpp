@@ -1,4 +1,4 @@
-// The vector to search with: that of the question, drawn towards the passage that hyde wrote.
+// Makes the vector to search with: the question's, or the mean of it and the vector of the passage that hyde wrote.
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -9,32 +9,32 @@
 namespace frugal {
 namespace {
 
-std::vector<float> embed_text(Embedder& embedder, const std::string& text, const QuestionVectors* known) {
+std::vector<float> embed_text(Embedder& embedder, const std::string& text, const QuestionVectors* cache) {
   const VectorKey key{embedder.fingerprint(), text, embedder.dimension()};
-  if (known)
-    if (auto vector = known->find(key)) return std::move(*vector);
+  if (cache)
+    if (auto vector = cache->find(key)) return std::move(*vector);
   std::vector<float> vector(static_cast<size_t>(key.dimension));
   const std::string_view view = text;
   embedder.embed(std::span(&view, 1), vector);
-  if (known) known->put(key, vector);
+  if (cache) cache->put(key, vector);
   return vector;
 }
 
-void embed(Asking& asking, const Resources& with) {
-  asking.embedder = embedder_for(with.store, with.models, with.index_name);
-  asking.vector = embed_text(*asking.embedder, asking.question.text, with.vectors);
-  if (!asking.passage.empty())
-    asking.vector = blend(asking.vector, embed_text(*asking.embedder, asking.passage, with.vectors));
-  // Only a quote is looked for with it again; a generator may need its room.
-  if (!asking.runs("answer") || answer_mode(with) == AnswerMode::generate) asking.embedder.reset();
+void embed(Asking& state, const Resources& resources) {
+  state.embedder = embedder_for(resources.store, resources.models, resources.index_name);
+  state.vector = embed_text(*state.embedder, state.question.text, resources.vectors);
+  if (!state.passage.empty())
+    state.vector = blend(state.vector, embed_text(*state.embedder, state.passage, resources.vectors));
+  // Only extraction uses the embedder again; a generator may need its memory.
+  if (!state.runs("answer") || answer_mode(resources) == AnswerMode::generate) state.embedder.reset();
 }
 
-// What an answer takes is known when its prompt is; that it takes more than the search is known now.
-void embed_or_say_more(Asking& asking, const Resources& with) {
+// The memory that an answer takes is known only with its prompt, but it is more than the search takes.
+void embed_with_hint(Asking& state, const Resources& resources) {
   try {
-    embed(asking, with);
+    embed(state, resources);
   } catch (Error& error) {
-    if (error.code() == Code::over_budget && asking.runs("answer") && answer_mode(with) == AnswerMode::generate)
+    if (error.code() == Code::over_budget && state.runs("answer") && answer_mode(resources) == AnswerMode::generate)
       error.hint(error.hint() + "; generating the answer takes more");
     throw;
   }
@@ -44,10 +44,10 @@ void embed_or_say_more(Asking& asking, const Resources& with) {
 
 std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name) {
   std::shared_ptr<Embedder> embedder = models.embedder();
-  const std::string& made_with = store.embedder_fingerprint();
-  if (embedder->fingerprint() != made_with)
+  const std::string& expected = store.embedder_fingerprint();
+  if (embedder->fingerprint() != expected)
     throw Error(Code::mismatch, fmt::format("index '{}' was made with another embedder ({}, this one is {})",
-                                            index_name, made_with, embedder->fingerprint()))
+                                            index_name, expected, embedder->fingerprint()))
         .hint(fmt::format(
             "index again with rag-index add PATH… --index {} --re-embed, or name the pack that made it with "
             "--embedder, or search by words with --no-dense",
@@ -55,12 +55,12 @@ std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::
   return embedder;
 }
 
-Stage embed_stage(const Resources& with) {
+Stage embed_stage(const Resources& resources) {
   return {.name = "embed",
-          .run = [&with](Asking& asking) { embed_or_say_more(asking, with); },
-          .off = why_no_dense(with),
-          .late = "embed",
-          .tell_off = told_elsewhere};  // the line of `dense`
+          .run = [&resources](Asking& state) { embed_with_hint(state, resources); },
+          .off = dense_off_reason(resources),
+          .deadline_group = "embed",
+          .report_off = reported_elsewhere};  // the line of `dense`
 }
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// One ranking of the lists, weighted by the language of the question (fuse.h).
+// Makes one ranking of both lists, weighted by the language of the question (fuse.h).
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -12,10 +12,10 @@ namespace {
 
 constexpr size_t kVotes = 5;
 
-// Short questions are often of no language ("art. 5º CF"): then that of what they find decides.
-Language language_of(const Asking& asking, Store& store) {
-  if (asking.question.language != Language::unknown) return asking.question.language;
-  const std::vector<ScoredChunk>& list = asking.sparse.empty() ? asking.dense : asking.sparse;
+// A short question often has no language ("art. 5º CF"): then its first hits vote.
+Language language_of(const Asking& state, Store& store) {
+  if (state.question.language != Language::unknown) return state.question.language;
+  const std::vector<ScoredChunk>& list = state.sparse.empty() ? state.dense : state.sparse;
   std::vector<int64_t> voters;
   for (size_t i = 0; i < std::min(kVotes, list.size()); ++i) voters.push_back(list[i].id);
   std::array<int, kLanguages> votes{};
@@ -23,58 +23,58 @@ Language language_of(const Asking& asking, Store& store) {
   return static_cast<Language>(std::max_element(votes.begin(), votes.end()) - votes.begin());
 }
 
-FusionNote note_of(const Asking& asking, const Resources& with) {
-  const RetrieveOptions& options = with.options.retrieve;
+FusionNote note_of(const Asking& state, const Resources& resources) {
+  const RetrieveOptions& options = resources.options.retrieve;
   FusionNote note;
   note.fusion = options.fusion;
-  note.language = language_of(asking, with.store);
-  note.dense_hits = static_cast<int64_t>(asking.dense.size());
-  note.sparse_hits = static_cast<int64_t>(asking.sparse.size());
-  note.dense_weight = asking.sparse.empty()  ? 1.0f
-                      : asking.dense.empty() ? 0.0f
+  note.language = language_of(state, resources.store);
+  note.dense_hits = static_cast<int64_t>(state.dense.size());
+  note.sparse_hits = static_cast<int64_t>(state.sparse.size());
+  note.dense_weight = state.sparse.empty()  ? 1.0f
+                      : state.dense.empty() ? 0.0f
                                              : options.dense_weights.of(note.language);
   return note;
 }
 
-std::vector<ScoredChunk> fused(const Asking& asking, const RetrieveOptions& options) {
-  const float weight = asking.reply.fusion.dense_weight;
-  // A list of word matches that is shorter than asked for holds every match: what it lacks scores 0.
-  const bool all_matches = static_cast<int64_t>(asking.sparse.size()) < options.candidates;
+std::vector<ScoredChunk> fused(const Asking& state, const RetrieveOptions& options) {
+  const float weight = state.reply.fusion.dense_weight;
+  // A sparse list shorter than the limit contains every match: other chunks score 0.
+  const bool all_matches = static_cast<int64_t>(state.sparse.size()) < options.candidates;
   const std::array<RankedList, 2> lists{
-      {{asking.dense, weight, {}},
-       {asking.sparse, 1 - weight, all_matches ? std::optional<float>(0.0f) : std::nullopt}}};
+      {{state.dense, weight, {}},
+       {state.sparse, 1 - weight, all_matches ? std::optional<float>(0.0f) : std::nullopt}}};
   return options.fusion == Fusion::rrf ? fuse_rrf(lists) : fuse_weighted(lists);
 }
 
-// Each candidate with its places in the lists.
-std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, const Asking& asking) {
+// The candidates of the ranking, each with its rank and score in both lists.
+std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, const Asking& state) {
   std::vector<Candidate> candidates;
   std::unordered_map<int64_t, size_t> place;
   for (const ScoredChunk& hit : ranked) {
     place[hit.id] = candidates.size();
     candidates.push_back({.id = hit.id, .score = hit.score});
   }
-  for (size_t i = 0; i < asking.dense.size(); ++i) {
-    Candidate& candidate = candidates[place[asking.dense[i].id]];
+  for (size_t i = 0; i < state.dense.size(); ++i) {
+    Candidate& candidate = candidates[place[state.dense[i].id]];
     candidate.dense_rank = static_cast<int64_t>(i + 1);
-    candidate.dense_score = asking.dense[i].score;
+    candidate.dense_score = state.dense[i].score;
   }
-  for (size_t i = 0; i < asking.sparse.size(); ++i) {
-    Candidate& candidate = candidates[place[asking.sparse[i].id]];
+  for (size_t i = 0; i < state.sparse.size(); ++i) {
+    Candidate& candidate = candidates[place[state.sparse[i].id]];
     candidate.sparse_rank = static_cast<int64_t>(i + 1);
-    candidate.sparse_score = asking.sparse[i].score;
+    candidate.sparse_score = state.sparse[i].score;
   }
   return candidates;
 }
 
 }  // namespace
 
-Stage fuse_stage(const Resources& with) {
+Stage fuse_stage(const Resources& resources) {
   return {.name = "fuse",
           .run =
-              [&with](Asking& asking) {
-                asking.reply.fusion = note_of(asking, with);
-                asking.reply.ranking = candidates_of(fused(asking, with.options.retrieve), asking);
+              [&resources](Asking& state) {
+                state.reply.fusion = note_of(state, resources);
+                state.reply.ranking = candidates_of(fused(state, resources.options.retrieve), state);
               },
           .record = "retrieve"};
 }

@@ -1,5 +1,5 @@
-// A passage that might answer the question, for embed to search with beside it (hyde.h). A generator that is missing,
-// fails or takes too long is a reason in the reply, not an error.
+// Writes a passage that might answer the question (hyde.h); embed makes its vector. A generator that is missing, fails
+// or takes too long is reported in Reply::hyde_reason and is not an error.
 #include <fmt/format.h>
 
 #include "rag/answer/hyde.h"
@@ -12,15 +12,15 @@ namespace {
 constexpr std::string_view kNever = "never";
 constexpr std::string_view kUnproven = "not yet shown to help with these models";
 
-std::string why_off(const Resources& with) {
-  if (!with.options.dense) return "dense retrieval is switched off";
-  if (std::string why = why_no_dense(with); !why.empty()) return why;
-  if (with.options.hyde.mode == HydeMode::never) return std::string(kNever);
-  return std::string(with.options.hyde.mode == HydeMode::automatic ? kUnproven : "");
+std::string off_reason(const Resources& resources) {
+  if (!resources.options.dense) return "dense retrieval is switched off";
+  if (std::string why = dense_off_reason(resources); !why.empty()) return why;
+  if (resources.options.hyde.mode == HydeMode::never) return std::string(kNever);
+  return std::string(resources.options.hyde.mode == HydeMode::automatic ? kUnproven : "");
 }
 
-// In the words of Reply::hyde_reason, which also say how it was decided.
-void tell(Reply& reply, const Stage& stage) {
+// Reply::hyde_reason distinguishes an option from a reason to skip HyDE.
+void report(Reply& reply, const Stage& stage) {
   if (stage.off == kNever)
     reply.hyde_reason = kNever;
   else if (stage.off == kUnproven)
@@ -29,21 +29,21 @@ void tell(Reply& reply, const Stage& stage) {
     reply.hyde_reason = "skipped: " + stage.off;
 }
 
-void write_passage(Asking& asking, const Resources& with) {
-  HydeResult hyde = write_hyde(asking.question.text, with.options.hyde, with.models, asking.remaining_ms());
-  asking.reply.hyde_ran = hyde.ran;
-  asking.reply.hyde_reason = std::move(hyde.reason);
-  asking.passage = std::move(hyde.passage);
+void write_passage(Asking& state, const Resources& resources) {
+  HydeResult hyde = write_hyde(state.question.text, resources.options.hyde, resources.models, state.remaining_ms());
+  state.reply.hyde_ran = hyde.ran;
+  state.reply.hyde_reason = std::move(hyde.reason);
+  state.passage = std::move(hyde.passage);
 }
 
 }  // namespace
 
-Stage hyde_stage(const Resources& with) {
+Stage hyde_stage(const Resources& resources) {
   return {.name = "hyde",
-          .run = [&with](Asking& asking) { write_passage(asking, with); },
-          .off = why_off(with),
-          .late = "embed",
-          .tell_off = tell};
+          .run = [&resources](Asking& state) { write_passage(state, resources); },
+          .off = off_reason(resources),
+          .deadline_group = "embed",
+          .report_off = report};
 }
 
 }  // namespace frugal

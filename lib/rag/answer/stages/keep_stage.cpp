@@ -1,18 +1,18 @@
-// What recall will find the next time.
+// Stores the reply in the cache, where recall finds it.
 #include "rag/answer/stages/stage_list.h"
 
 namespace frugal {
 
-Stage keep_stage(const Resources& with) {
-  // A reply that the deadline cut short is not the answer to the question, only to the hurry.
+Stage keep_stage(const Resources& resources) {
+  // A reply that the deadline cut short is not stored: the same question with more time has a better one.
   return {.name = "keep",
           .run =
-              [&with](Asking& asking) {
-                if (!asking.reply.cut_short) with.answers->put(asking.key, asking.reply);
+              [&resources](Asking& state) {
+                if (!state.reply.cut_short) resources.answers->put(state.key, state.reply);
               },
-          .off = with.answers ? "" : "no cache",
+          .off = resources.answers ? "" : "no cache",
           .record = "cache",
-          .tell_off = told_elsewhere};  // Reply::cache
+          .report_off = reported_elsewhere};  // Reply::cache
 }
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// The answer given before to this question, of this index, with these models, options and stages: nothing else runs.
+// Looks the reply up in the cache, by question, index, models, options and stages. After a hit no other stage runs.
 #include <fmt/format.h>
 
 #include "base/ascii.h"
@@ -8,34 +8,34 @@
 namespace frugal {
 namespace {
 
-CacheKey key_of(const Asking& asking, const Resources& with) {
-  return {collapse_spaces(asking.question.text),
-          fmt::format("{} stages {}", with.options.key(), names_that_run(asking.stages)),
-          fmt::format("{} generation {} chunks {} embedder {}", with.index_name, with.store.generation(),
-                      with.store.chunk_count(), with.store.embedder_fingerprint()),
-          with.models.identity()};
+CacheKey key_of(const Asking& state, const Resources& resources) {
+  return {collapse_spaces(state.question.text),
+          fmt::format("{} stages {}", resources.options.key(), names_that_run(state.stages)),
+          fmt::format("{} generation {} chunks {} embedder {}", resources.index_name, resources.store.generation(),
+                      resources.store.chunk_count(), resources.store.embedder_fingerprint()),
+          resources.models.identity()};
 }
 
-void recall(Asking& asking, const Resources& with) {
-  asking.key = key_of(asking, with);
-  std::optional<Reply> kept = with.answers->find(asking.key);
-  asking.reply.cache = CacheStatus::miss;
+void recall(Asking& state, const Resources& resources) {
+  state.key = key_of(state, resources);
+  std::optional<Reply> kept = resources.answers->find(state.key);
+  state.reply.cache = CacheStatus::miss;
   if (!kept) return;
-  kept->query = std::move(asking.reply.query);
+  kept->query = std::move(state.reply.query);
   kept->cache = CacheStatus::exact;
   kept->cache_similarity = 1.0f;
-  asking.reply = std::move(*kept);
-  asking.answered = true;
+  state.reply = std::move(*kept);
+  state.answered = true;
 }
 
 }  // namespace
 
-Stage recall_stage(const Resources& with) {
+Stage recall_stage(const Resources& resources) {
   return {.name = "recall",
-          .run = [&with](Asking& asking) { recall(asking, with); },
-          .off = with.answers ? "" : "no cache",
+          .run = [&resources](Asking& state) { recall(state, resources); },
+          .off = resources.answers ? "" : "no cache",
           .record = "cache",
-          .tell_off = told_elsewhere};  // Reply::cache
+          .report_off = reported_elsewhere};  // Reply::cache
 }
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// An answer may read more hits than are asked for.
+// Cuts the hits to as many as were requested; the answer may have read more.
 #include <algorithm>
 
 #include "rag/answer/pipeline.h"
@@ -6,12 +6,12 @@
 
 namespace frugal {
 
-Stage show_stage(const Resources& with) {
+Stage show_stage(const Resources& resources) {
   return {.name = "show",
           .run =
-              [&with](Asking& asking) {
-                std::vector<Hit>& hits = asking.reply.hits;
-                hits.resize(std::min(hits.size(), static_cast<size_t>(with.options.top_k)));
+              [&resources](Asking& state) {
+                std::vector<Hit>& hits = state.reply.hits;
+                hits.resize(std::min(hits.size(), static_cast<size_t>(resources.options.top_k)));
               },
           .record = {}};
 }

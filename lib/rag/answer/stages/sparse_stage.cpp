@@ -1,17 +1,17 @@
-// The list by words: BM25 over stems of the question's language.
+// Searches by words: BM25 over the stems of the question's language.
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 
 namespace frugal {
 
-Stage sparse_stage(const Resources& with) {
+Stage sparse_stage(const Resources& resources) {
   return {.name = "sparse",
           .run =
-              [&with](Asking& asking) {
-                asking.sparse = with.store.search_sparse({asking.question.text, asking.question.language},
-                                                         with.options.retrieve.candidates);
+              [&resources](Asking& state) {
+                state.sparse = resources.store.search_sparse({state.question.text, state.question.language},
+                                                              resources.options.retrieve.candidates);
               },
-          .off = with.options.retrieve.sparse ? "" : "switched off",
+          .off = resources.options.retrieve.sparse ? "" : "switched off",
           .record = "retrieve"};
 }
 

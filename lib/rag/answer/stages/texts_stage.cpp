@@ -1,4 +1,4 @@
-// Texts of the first candidates: as many as are shown, or as an answer is looked for in.
+// Fetches the texts of the first candidates: as many as are shown or, if more, as the answer reads.
 #include <algorithm>
 #include <unordered_map>
 
@@ -18,17 +18,17 @@ Hit hit_of(const Candidate& from, Chunk&& chunk) {
   return hit;
 }
 
-// A candidate whose chunk the store does not hold is left out, and the next one takes its place.
+// A candidate whose chunk is not in the store is left out, and the next one takes its place.
 std::vector<Hit> fetch(const std::vector<Candidate>& ranking, int64_t count, float min_score, Store& store) {
   std::vector<Hit> hits;
   auto next = ranking.begin();
-  // Once, unless the store leaves chunks out: then the candidates behind them take their places.
+  // One round is enough unless the store leaves chunks out.
   while (static_cast<int64_t>(hits.size()) < count && next != ranking.end()) {
     const size_t missing = static_cast<size_t>(count) - hits.size();
     std::vector<int64_t> ids;
     std::unordered_map<int64_t, const Candidate*> asked;
     for (; next != ranking.end() && ids.size() < missing; ++next) {
-      // A named reference is not subject to a threshold of similarity.
+      // The minimum score does not apply to a chunk that holds a named article.
       if (next->score < min_score && next->reference_score == 0) continue;
       ids.push_back(next->id);
       asked[next->id] = &*next;
@@ -43,14 +43,14 @@ std::vector<Hit> fetch(const std::vector<Candidate>& ranking, int64_t count, flo
 
 }  // namespace
 
-Stage texts_stage(const Resources& with) {
+Stage texts_stage(const Resources& resources) {
   return {.name = "texts",
           .run =
-              [&with](Asking& asking) {
-                const PipelineOptions& options = with.options;
-                const int64_t read = asking.runs("answer") ? options.extract.hits_read : 0;
-                asking.reply.hits =
-                    fetch(asking.reply.ranking, std::max(options.top_k, read), options.min_score, with.store);
+              [&resources](Asking& state) {
+                const PipelineOptions& options = resources.options;
+                const int64_t read = state.runs("answer") ? options.extract.hits_read : 0;
+                state.reply.hits =
+                    fetch(state.reply.ranking, std::max(options.top_k, read), options.min_score, resources.store);
               },
           .record = "retrieve"};
 }
