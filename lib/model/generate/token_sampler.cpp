@@ -45,7 +45,7 @@ Sampler::Sampler(const GenerateOptions& options) : options_(options), state_(opt
 TokenId Sampler::sample(std::span<float> logits, std::span<const TokenId> recent) {
   FRUGAL_CHECK(!logits.empty());
   if (options_.repeat_penalty != 1) penalise(logits, recent, options_.repeat_penalty);
-  if (options_.temperature == 0) return static_cast<TokenId>(likeliest(logits));
+  if (options_.temperature == 0) return static_cast<TokenId>(argmax(logits));
 
   keep_top(logits);
   const float best = candidates_.front().first;

@@ -9,6 +9,6 @@ namespace frugal {
 /// KL(softmax(p) ‖ softmax(q)) in nats; both [vocabulary], finite.
 double kl_divergence(std::span<const float> p, std::span<const float> q);
 /// The place of the highest, the first of several; not of none.
-size_t likeliest(std::span<const float> logits);
+size_t argmax(std::span<const float> logits);
 
 }  // namespace frugal

@@ -1,6 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -14,6 +13,7 @@
 #include "model/generate/generator.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
+#include "model/nn/logits.h"
 #include "support/golden.h"
 
 using namespace frugal;
@@ -53,16 +53,13 @@ TEST_CASE(
   const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_decoder(pack, *ops);
   const std::vector<TokenId> prompt = {1, 5, 9, 2, 7};
-  const auto likeliest = [](const std::vector<float>& logits) {
-    return static_cast<TokenId>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-  };
   // Calls between(error) and tries again where a token is refused.
   const auto generate = [&](KvCache& cache, const std::function<void(const Error&)>& between) {
     std::vector<float> logits(static_cast<size_t>(model->vocab_size()));
     std::vector<TokenId> tokens;
     model->forward(prompt, cache, logits);
     while (tokens.size() < 150) {
-      tokens.push_back(likeliest(logits));
+      tokens.push_back(static_cast<TokenId>(argmax(logits)));
       try {
         model->forward(std::span(&tokens.back(), 1), cache, logits);
       } catch (const Error& error) {
