@@ -31,7 +31,7 @@ static_assert(sizeof(AttentionSpan) == sizeof(frugal_span) &&
               offsetof(AttentionSpan, kv_tokens) == offsetof(frugal_span, kv_tokens));
 
 constexpr std::string_view kDeviceRows = "the key-value cache on the device";
-constexpr const char* kHowToGetTorch = "scripts/setup --torch installs libtorch; then build again (docs/plugins.md)";
+constexpr const char* kTorchHint = "scripts/setup --torch installs libtorch; then build again (docs/plugins.md)";
 
 struct CloseLibrary {
   void operator()(void* handle) const { ::dlclose(handle); }
@@ -50,7 +50,7 @@ struct Library {
     if (!handle)
       throw Error(Code::missing, fmt::format("the plugin cannot be loaded: {}", ::dlerror()))
           .hint(fmt::format("install the library that is named, or build the plugin for the one that is there: {}",
-                            kHowToGetTorch));
+                            kTorchHint));
     const auto query = reinterpret_cast<frugal_plugin_query_fn>(::dlsym(handle.get(), FRUGAL_PLUGIN_SYMBOL));
     if (!query)
       throw Error(Code::mismatch,
@@ -249,7 +249,7 @@ class DeviceRows final : public KvRows {
 
   void grow_to(int64_t rows) override {
     if (rows <= rows_) return;
-    const int64_t grown = std::min(capacity_, std::max({rows, rows_ + rows_ / 2, kLeastRows}));
+    const int64_t grown = std::min(capacity_, std::max({rows, rows_ + rows_ / 2, kMinRows}));
     for (Array& array : arrays_) {
       const auto larger =
           ops_.device_block(MemoryTag::kv_cache, static_cast<uint64_t>(grown) * array.row_bytes, kDeviceRows);
@@ -271,7 +271,7 @@ class DeviceRows final : public KvRows {
   }
 
  private:
-  static constexpr int64_t kLeastRows = 256;
+  static constexpr int64_t kMinRows = 256;
   struct Array {
     std::shared_ptr<std::byte> block;
     uint64_t row_bytes;
@@ -429,7 +429,7 @@ fs::path find_plugin(const std::string& name) {
     looked += fmt::format("{}{}", looked.empty() ? "" : ", ", folder.native());
   }
   throw Error(Code::missing, fmt::format("the {} plugin is not there (looked in {})", name, looked))
-      .hint(kHowToGetTorch);
+      .hint(kTorchHint);
 }
 
 std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& backend, int threads, Budget& budget) {

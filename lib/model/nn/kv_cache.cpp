@@ -19,9 +19,9 @@ constexpr int64_t kGrowTokens = 16;
 constexpr size_t kKeys = 0, kValues = 1, kScales = 2;  // the scales of keys and values follow their codes
 
 KvType choose_type(const Ops& ops, KvType asked) {
-  const bool narrow = ops.has_quantized_kv();
-  if (asked == KvType::automatic) return narrow ? KvType::f16 : KvType::f32;
-  if (asked != KvType::f32 && !narrow)
+  const bool quantized = ops.has_quantized_kv();
+  if (asked == KvType::automatic) return quantized ? KvType::f16 : KvType::f32;
+  if (asked != KvType::f32 && !quantized)
     throw Error(Code::usage, fmt::format("{}: the backend has no key-value cache in {}", ops.name(), to_string(asked)))
         .hint("leave generate.kv_dtype at auto, or use --backend cpu");
   return asked;
@@ -82,14 +82,14 @@ KvCache::Fresh KvCache::fresh_rows(int64_t layer, int64_t tokens) {
 
 void KvCache::store(int64_t layer, const Fresh& fresh) {
   if (shape_.type == KvType::f32) return;  // they are where they belong
-  ops_->quantize_kv(fresh.keys, narrow(layer, kKeys, length_, fresh.keys.rows()));
-  ops_->quantize_kv(fresh.values, narrow(layer, kValues, length_, fresh.values.rows()));
+  ops_->quantize_kv(fresh.keys, quantized_kv(layer, kKeys, length_, fresh.keys.rows()));
+  ops_->quantize_kv(fresh.values, quantized_kv(layer, kValues, length_, fresh.values.rows()));
 }
 
 void KvCache::attend(int64_t layer, const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out) {
   if (shape_.type != KvType::f32)
-    ops_->attention_quantized_kv(spec, spans, q, narrow(layer, kKeys, 0, allocated_),
-                                 narrow(layer, kValues, 0, allocated_), out);
+    ops_->attention_quantized_kv(spec, spans, q, quantized_kv(layer, kKeys, 0, allocated_),
+                                 quantized_kv(layer, kValues, 0, allocated_), out);
   else
     ops_->attention(spec, spans, q, view(layer, kKeys, 0, allocated_), view(layer, kValues, 0, allocated_), out);
 }
@@ -143,7 +143,7 @@ View KvCache::view(int64_t layer, size_t plane, int64_t first, int64_t tokens) c
   return View(rows_->row(array, first), planes_[plane].dtype, Shape{tokens, planes_[plane].cols});
 }
 
-QuantizedKv KvCache::narrow(int64_t layer, size_t which, int64_t first, int64_t tokens) const {
+QuantizedKv KvCache::quantized_kv(int64_t layer, size_t which, int64_t first, int64_t tokens) const {
   if (shape_.type == KvType::f16) return {view(layer, which, first, tokens), {}};
   return {view(layer, which, first, tokens), view(layer, kScales + which, first, tokens)};
 }

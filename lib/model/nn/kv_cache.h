@@ -81,7 +81,7 @@ class KvCache {
 
   int64_t rows_for(int64_t tokens) const;
   View view(int64_t layer, size_t plane, int64_t first, int64_t tokens) const;
-  QuantizedKv narrow(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
+  QuantizedKv quantized_kv(int64_t layer, size_t which, int64_t first, int64_t tokens) const;
 
   Ops* ops_;
   KvShape shape_;

@@ -34,7 +34,7 @@ constexpr std::array<ScalingField, 4> kScalingFields{{
      &RopeScaling::original_positions},
 }};
 
-size_t figures_of(std::string_view kind) {
+size_t parameters_of(std::string_view kind) {
   if (kind == "none") return 0;
   return kind == "linear" ? 1 : kScalingFields.size();
 }
@@ -67,7 +67,7 @@ void plan_rope(const Checkpoint& checkpoint, const ConfigReader& reader, std::st
   const std::string at = checkpoint.text("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
   const std::string kind = scaling_kind(checkpoint, reader, at);
   config[fmt::format("{}.rope.scaling", prefix)] = kind;
-  for (size_t i = 0; i < figures_of(kind); ++i) {
+  for (size_t i = 0; i < parameters_of(kind); ++i) {
     const ScalingField& field = kScalingFields[i];
     const std::string huggingface = at + std::string(field.huggingface),
                       gguf = fmt::format("rope.scaling.{}", field.gguf);
