@@ -1,3 +1,26 @@
+// A layer has planes: arrays with a row for each token. f32 and f16 have two, keys and values. int8 has four, because
+// each row of codes comes with a row of scales, one for each head. The planes of all layers are arrays of one KvRows
+// object of the backend, which grows them together.
+//
+// Three counts of tokens, length_ <= allocated_ <= capacity_: tokens that are complete in every layer, rows that have
+// memory, and the limit. A forward pass over n tokens goes like this:
+//
+//   extend(n)                 the only step in which the cache grows
+//   in each layer:
+//     fresh_rows(n)           where the layer writes its new keys and values, in f32
+//     store()                 converts them to the type of the cache
+//     attend()                reads all rows, the new ones included
+//   advance(n)                the tokens count from here on
+//
+// Until advance() the new rows lie beyond length_, so a pass that throws leaves the cache as it was.
+//
+// In f32 the fresh rows lie in the cache itself, and store() does nothing. In the other types they lie in the backend's
+// working memory, and store() quantises them into the cache. attend() reads the quantised rows even for the tokens of
+// its own pass, so it makes no difference whether a key was computed in this pass or in an earlier one
+// (docs/design/0024).
+//
+// save() and append() move rows as they lie in memory. Rows of f32 go through Ops::download() and upload(), because
+// they may lie on a device. Other types exist only on backends that compute in the host's memory, and are copied.
 #include "model/nn/kv_cache.h"
 
 #include <fmt/format.h>
@@ -11,12 +34,12 @@
 namespace frugal {
 namespace {
 
-// Tokens that room is made for at a time: 350 KiB of SmolLM2-135M in f16. A step takes a tenth of a millisecond, about
-// a hundredth of what one of its tokens takes to compute.
+// The cache grows by this many tokens: 350 KiB of SmolLM2-135M in f16. A step takes a tenth of a millisecond, about a
+// hundredth of the time that one of its tokens takes to compute.
 constexpr int64_t kGrowTokens = 16;
 
-// Planes of a layer.
-constexpr size_t kKeys = 0, kValues = 1, kScales = 2;  // the scales of keys and values follow their codes
+// Planes of a layer. The scales of the values follow those of the keys.
+constexpr size_t kKeys = 0, kValues = 1, kScales = 2;
 
 KvType choose_type(const Ops& ops, KvType asked) {
   const bool quantized = ops.has_quantized_kv();
@@ -51,13 +74,13 @@ void KvCache::truncate(int64_t length) {
   length_ = length;
 }
 
-// Rows that room is made for where `tokens` more are wanted.
+// Rows to allocate so that `tokens` more fit.
 int64_t KvCache::rows_for(int64_t tokens) const {
   FRUGAL_CHECK(tokens >= 0);
   const int64_t needed = length_ + tokens;
   if (needed > capacity_)
     throw Error(Code::bad_input, fmt::format("{} tokens do not fit a context of {}", needed, capacity_))
-        .hint("ask for fewer new tokens, or give less context (--top-k)");
+        .hint("request fewer new tokens, or retrieve fewer chunks (--top-k)");
   return std::min(capacity_, ceil_div(needed, kGrowTokens) * kGrowTokens);
 }
 
@@ -81,7 +104,7 @@ KvCache::Fresh KvCache::fresh_rows(int64_t layer, int64_t tokens) {
 }
 
 void KvCache::store(int64_t layer, const Fresh& fresh) {
-  if (shape_.type == KvType::f32) return;  // they are where they belong
+  if (shape_.type == KvType::f32) return;  // the layer wrote into the cache
   ops_->quantize_kv(fresh.keys, quantized_kv(layer, kKeys, length_, fresh.keys.rows()));
   ops_->quantize_kv(fresh.values, quantized_kv(layer, kValues, length_, fresh.values.rows()));
 }
