@@ -93,7 +93,7 @@ int available_cpus() {
   return std::max(1, CPU_COUNT(&set));
 }
 
-void take_short_turns() {
+void request_short_time_slices() {
   // The first version of the kernel's struct: glibc added its own late.
   struct Attributes {
     uint32_t size;

@@ -28,6 +28,6 @@ int available_cpus();
 
 /// For a thread that mostly waits for the disk: requests short time slices, so that the scheduler runs it as soon as it
 /// wakes, while other threads compute (Linux 6.12; see sched_setattr(2)). No effect elsewhere.
-void take_short_turns();
+void request_short_time_slices();
 
 }  // namespace frugal

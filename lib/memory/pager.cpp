@@ -332,7 +332,7 @@ void Pager::wake_readers(int32_t blocks) {
 }
 
 void Pager::prefetch() {
-  take_short_turns();
+  request_short_time_slices();
   Lock lock(mutex_);
   while (!stop_) {
     evictable_.wait(lock, [&] { return stop_ || unpinned_ >= kBlocksPerRead; });

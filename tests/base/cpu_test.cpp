@@ -30,13 +30,13 @@ Attributes of_this_thread() {
 
 }  // namespace
 
-TEST_CASE("short turns are this thread's only, and its policy and niceness stay") {
+TEST_CASE("short time slices are this thread's only, and its policy and niceness stay") {
   const Attributes before = of_this_thread();
   if (before.policy != SCHED_OTHER) return;
   std::thread([] {
     REQUIRE(::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 7) == 0);
     const Attributes was = of_this_thread();
-    take_short_turns();
+    request_short_time_slices();
     const Attributes is = of_this_thread();
     CHECK(is.policy == was.policy);
     CHECK(is.nice == 7);

@@ -74,7 +74,7 @@ void compare(const char* pack_path, const char* text_path, KvType type, int64_t 
       const double kl = kl_divergence(p, q);
       sum += kl;
       highest = std::max(highest, kl);
-      same += likeliest(p) == likeliest(q);
+      same += argmax(p) == argmax(q);
     }
   }
   const auto count = static_cast<double>(ids.size());

@@ -179,7 +179,7 @@ void CountingOps::write(View view) {
 void CountingOps::download(View from, std::span<float> to) {
   ForwardingOps::download(from, to);
   std::fill(to.begin(), to.end(), 0.0f);
-  if (likeliest_ >= 0 && static_cast<size_t>(likeliest_) < to.size()) to[static_cast<size_t>(likeliest_)] = 1e4f;
+  if (argmax_ >= 0 && static_cast<size_t>(argmax_) < to.size()) to[static_cast<size_t>(argmax_)] = 1e4f;
   sizes_.result_bytes = std::max<uint64_t>(sizes_.result_bytes, to.size_bytes());
   note_peak();
 }

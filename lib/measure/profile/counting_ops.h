@@ -42,8 +42,8 @@ class CountingOps final : public ForwardingOps {
   void watch(std::span<const std::byte> mapping) { mapping_ = mapping; }
   /// Pages of the mapping that were read so far.
   uint64_t mapped_bytes() const;
-  /// The token that every forward finds likeliest.
-  void set_likeliest(int32_t token) { likeliest_ = token; }
+  /// The token that has the highest logit after every forward pass.
+  void set_argmax(int32_t token) { argmax_ = token; }
   /// At the moment when most was in use.
   const WorkingMemory& peak() const { return peak_; }
   WorkingMemory now() const;
@@ -109,7 +109,7 @@ class CountingOps final : public ForwardingOps {
   std::set<uint64_t> windows_;  // of the mapping, by address
   WorkingMemory sizes_;         // of what is not in pages: tables, results
   WorkingMemory peak_;
-  int32_t likeliest_ = 0;
+  int32_t argmax_ = 0;
 };
 
 }  // namespace frugal

@@ -88,7 +88,7 @@ MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesys
   rehearsal.mode = mode;
   if (mode == LoadMode::read) rehearsal.object_bytes += round_up(rehearsal.model->pack().file_bytes(), kPage);
   if (const auto* decoder = rehearsal.model->find<Decoder>())
-    rehearsal.ops->set_likeliest(ordinary_token(decoder->tokenizer(), decoder->vocab_size()));
+    rehearsal.ops->set_argmax(ordinary_token(decoder->tokenizer(), decoder->vocab_size()));
   const Rehearsal& loaded = loaded_.insert_or_assign(name, std::move(rehearsal)).first->second;
   MemoryEstimate estimate = sum();
   estimate.mapped_bytes = mapped_bytes(loaded);

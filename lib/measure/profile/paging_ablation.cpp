@@ -84,7 +84,7 @@ Continuation continue_text(Decoder& decoder, const std::string& text, int64_t ne
   decoder.forward(prompt, cache, logits);
   Continuation result;
   while (static_cast<int64_t>(result.tokens.size()) < new_tokens) {
-    result.tokens.push_back(static_cast<TokenId>(likeliest(logits)));
+    result.tokens.push_back(static_cast<TokenId>(argmax(logits)));
     const auto begin = Clock::now();
     decoder.forward(std::span(&result.tokens.back(), 1), cache, logits);
     result.milliseconds.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());

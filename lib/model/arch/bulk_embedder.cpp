@@ -1,5 +1,6 @@
-// Many texts on many threads: every thread runs forwards of its own. Split over the threads, a forward ends each of its
-// fifty loops with a wait for the slower core; on two cores that cost an eighth of the time of an index.
+// With many texts, every thread runs forward passes of its own on whole texts. A forward pass that is split over the
+// threads ends each of its fifty loops with a wait for the slowest thread, which on two cores took an eighth of the
+// time to build an index. Few texts still share one split pass.
 #include "model/arch/bulk_embedder.h"
 
 #include <algorithm>
@@ -13,70 +14,70 @@
 namespace frugal {
 namespace {
 
-// Texts of about so many tokens go to a thread at a time: enough rows for a kernel to be at its best, few enough that
-// threads finish together and activations stay in the second-level cache.
-constexpr int64_t kTokensPerTurn = 192;
-// Roughly, of text in words; only how evenly the work is shared depends on it.
+// Tokens of the batch that a thread takes at a time, about: enough rows for the kernels to reach full speed, few enough
+// that threads finish together and activations stay in the second-level cache.
+constexpr int64_t kTokensPerBatch = 192;
+// An estimate for text in words. It affects only how evenly the work is distributed.
 constexpr int64_t kBytesPerToken = 4;
 
 class BulkEmbedder final : public Embedder {
  public:
   BulkEmbedder(const Pack& pack, Ops& ops, ThreadPool& threads, Budget& budget)
-      : pack_(pack), threads_(threads), budget_(budget), whole_(open_embedder(pack, ops)) {}
+      : pack_(pack), threads_(threads), budget_(budget), shared_(open_embedder(pack, ops)) {}
 
-  int64_t dimension() const override { return whole_->dimension(); }
-  int64_t max_tokens() const override { return whole_->max_tokens(); }
-  const Tokenizer& tokenizer() const override { return whole_->tokenizer(); }
-  std::string fingerprint() const override { return whole_->fingerprint(); }
-  std::vector<float> hidden_states(std::span<const TokenId> ids) override { return whole_->hidden_states(ids); }
+  int64_t dimension() const override { return shared_->dimension(); }
+  int64_t max_tokens() const override { return shared_->max_tokens(); }
+  const Tokenizer& tokenizer() const override { return shared_->tokenizer(); }
+  std::string fingerprint() const override { return shared_->fingerprint(); }
+  std::vector<float> hidden_states(std::span<const TokenId> ids) override { return shared_->hidden_states(ids); }
 
   void embed(std::span<const std::string_view> texts, std::span<float> out) override {
     FRUGAL_CHECK(int64_t(out.size()) == int64_t(texts.size()) * dimension());
-    const std::vector<size_t> turns = cut_into_turns(texts);
-    const size_t count = turns.size() - 1;
+    const std::vector<size_t> batches = split_into_batches(texts);
+    const size_t count = batches.size() - 1;
     if (threads_.threads() == 1 || count < 2 * static_cast<size_t>(threads_.threads()))
-      return whole_->embed(texts, out);
-    while (int64_t(singles_.size()) < threads_.threads()) singles_.push_back(std::make_unique<Single>(pack_, budget_));
+      return shared_->embed(texts, out);
+    while (int64_t(workers_.size()) < threads_.threads()) workers_.push_back(std::make_unique<Worker>(pack_, budget_));
 
     const auto width = static_cast<size_t>(dimension());
     std::atomic<size_t> next{0};
     threads_.parallel_for(threads_.threads(), 1, [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i)
-        for (size_t turn = next++; turn < count; turn = next++) {
-          const size_t first = turns[turn], texts_in_turn = turns[turn + 1] - first;
-          singles_[static_cast<size_t>(i)]->embedder->embed(texts.subspan(first, texts_in_turn),
-                                                            out.subspan(first * width, texts_in_turn * width));
+        for (size_t batch = next++; batch < count; batch = next++) {
+          const size_t first = batches[batch], batch_texts = batches[batch + 1] - first;
+          workers_[static_cast<size_t>(i)]->embedder->embed(texts.subspan(first, batch_texts),
+                                                            out.subspan(first * width, batch_texts * width));
         }
     });
   }
 
  private:
   /// An embedder that one thread runs alone.
-  struct Single {
-    Single(const Pack& pack, Budget& budget) : ops(make_cpu_ops(alone, budget)), embedder(open_embedder(pack, *ops)) {}
-    ThreadPool alone{1};
+  struct Worker {
+    Worker(const Pack& pack, Budget& budget) : ops(make_cpu_ops(thread, budget)), embedder(open_embedder(pack, *ops)) {}
+    ThreadPool thread{1};
     std::unique_ptr<Ops> ops;
     std::unique_ptr<Embedder> embedder;
   };
 
-  /// Turn i is texts [result[i], result[i + 1]).
-  std::vector<size_t> cut_into_turns(std::span<const std::string_view> texts) const {
-    std::vector<size_t> turns{0};
+  /// Batch i is texts [result[i], result[i + 1]).
+  std::vector<size_t> split_into_batches(std::span<const std::string_view> texts) const {
+    std::vector<size_t> batches{0};
     int64_t tokens = 0;
     for (size_t i = 0; i < texts.size(); ++i) {
       tokens += std::min<int64_t>(static_cast<int64_t>(texts[i].size()) / kBytesPerToken + 2, max_tokens());
-      if (tokens < kTokensPerTurn && i + 1 < texts.size()) continue;
-      turns.push_back(i + 1);
+      if (tokens < kTokensPerBatch && i + 1 < texts.size()) continue;
+      batches.push_back(i + 1);
       tokens = 0;
     }
-    return turns;
+    return batches;
   }
 
   const Pack& pack_;
   ThreadPool& threads_;
   Budget& budget_;
-  std::unique_ptr<Embedder> whole_;  // few texts: all threads share one forward
-  std::vector<std::unique_ptr<Single>> singles_;
+  std::unique_ptr<Embedder> shared_;  // for few texts: all threads share one forward pass
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace

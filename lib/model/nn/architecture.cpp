@@ -4,7 +4,7 @@ namespace frugal {
 
 int64_t source_row(const TensorSpec& spec, int64_t row) {
   if (spec.unpermute_heads == 0) return row;
-  // Within a head of `width` rows the file alternates the two halves: row half · width/2 + j lies at 2 · j + half.
+  // In the file a head's rows alternate between its two halves: row half · width/2 + j lies at 2 · j + half.
   const int64_t width = spec.shape[0] / spec.unpermute_heads;
   const int64_t in_head = row % width;
   const int64_t half = in_head / (width / 2);

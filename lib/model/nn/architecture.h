@@ -1,5 +1,6 @@
-// What an architecture tells the rest: how to read a checkpoint's configuration, which tensors it has and what each is
-// for. Both the loader and quantize-model read the same table. The registry is in model/arch/registry.h.
+// The description of an architecture: a function that plans a pack (configuration and tensors) from a checkpoint, and
+// one that opens a model. quantize-model and the loader of checkpoints read the same list of tensors. The registry is
+// in model/arch/registry.h.
 #pragma once
 
 #include <cstdint>
@@ -22,34 +23,35 @@ class Ops;
 
 struct TensorSpec {
   std::string name;                       // in the pack
-  std::vector<std::string> source_names;  // in checkpoints; the first that exists
+  std::vector<std::string> source_names;  // in checkpoints: the first that exists is read
   TensorRole role = TensorRole::vector;
   Shape shape;
   bool optional = false;
-  /// GGUF stores Llama's q and k rows permuted for interleaved rotary pairs: heads to undo it with; 0 means none.
+  /// Number of heads whose rows GGUF has permuted for interleaved rotary pairs, as it does in Llama's q and k; 0: the
+  /// rows are not permuted.
   int64_t unpermute_heads = 0;
 };
 
-/// Row of the source that holds row `row` of the pack: undoes GGUF's permutation of rotary pairs.
+/// The row of the checkpoint's tensor that becomes row `row` in the pack (TensorSpec::unpermute_heads).
 int64_t source_row(const TensorSpec& spec, int64_t row);
 
-/// The model a checkpoint describes: everything a pack needs besides the tensors' bytes.
+/// Everything that a pack takes from a checkpoint, except the bytes of the tensors.
 struct ModelPlan {
-  std::string architecture;  // these two are set by plan_model(), as is "model.architecture"
+  std::string architecture;  // set by plan_model(), as are `kind` and the key "model.architecture"
   ModelKind kind = ModelKind::embedder;
   std::map<std::string, std::string> config;  // flat keys for the pack: "bert.heads", "chat.family" …
-  std::vector<TensorSpec> tensors;            // in the order in which a forward reads them
+  std::vector<TensorSpec> tensors;            // in the order in which a forward pass reads them
 };
 
-/// One file of model/arch defines one, and a line of the registry names it.
+/// Each file of model/arch defines one, and a line of the registry lists it.
 struct Architecture {
   std::string_view name;  // in packs
-  /// model_type / general.architecture values that select it.
+  /// Values of model_type (Hugging Face) or general.architecture (GGUF) that select it.
   std::span<const std::string_view> aliases;
   ModelKind kind;
   /// Reads the configuration. Throws Error(bad_input) naming the key that is missing or out of range.
   ModelPlan (*plan)(const Checkpoint& checkpoint);
-  /// A model with the interface of `kind`. Borrows both.
+  /// Opens a model with the interface of `kind`. Borrows both arguments.
   std::unique_ptr<Model> (*open)(const ModelSource& source, Ops& ops);
 };
 

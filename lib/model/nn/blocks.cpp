@@ -48,7 +48,7 @@ void LinearGroup::forward_factored(Ops& ops, View x, std::span<const View> outs)
 
 namespace {
 
-// Row by row: no more of the table is held at once than a row lies in.
+// Row by row, so that only the blocks of one row are pinned at a time.
 void embed_paged(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate) {
   for (size_t t = 0; t < ids.size(); ++t) {
     const Pager::Pin pin = table.pager->pin(table.rows.row_bytes(ids[t]), Pager::Use::random);

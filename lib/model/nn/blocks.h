@@ -1,4 +1,5 @@
-// Pieces that architectures share: weights looked up by name in a model's source, and made ready for a backend.
+// Layers that architectures share, and the loader that reads their weights by name from a ModelSource and prepares them
+// for a backend.
 #pragma once
 
 #include <cstdint>
@@ -16,11 +17,11 @@ namespace frugal {
 /// "gelu", "gelu_new", "silu" … as Hugging Face names them. Throws Error(bad_input).
 Activation parse_activation(std::string_view name);
 
-/// Config key of a pack whose linear layers want another grain of activation scales than the architecture's own:
+/// Key of a pack that replaces the architecture's own ActivationScales in all linear layers. Its only value is
 /// "grouped" (quantize-model --dtype auto; docs/design/0018).
 inline constexpr std::string_view kActivationScalesKey = "quant.activation_scales";
 
-/// A linear layer: one weight, or two in sequence, y = U (V x) + b, where the source stores its factors.
+/// A linear layer: y = W x + b, or y = U (V x) + b if the source stores the weight as two factors.
 class Linear {
  public:
   Linear() = default;
@@ -29,9 +30,9 @@ class Linear {
 
   bool factored() const { return bool(v_.weight); }
   int64_t outputs() const { return last_.weight.outputs; }
-  /// The weight that makes the outputs: the only one, if it is not factored.
+  /// W, or U if factored.
   const Weight& weight() const { return last_.weight; }
-  /// What multiplies x, and what multiplies the result of that if it is factored.
+  /// The layer that is applied to x (W or V), and the one that gives the outputs (W or U).
   const LinearSpec& first() const { return factored() ? v_ : last_; }
   const LinearSpec& last() const { return last_; }
 
@@ -42,7 +43,7 @@ class Linear {
   LinearSpec v_, last_;
 };
 
-/// Several layers on the same x, which is quantised once: queries, keys and values; gate and up.
+/// Linear layers with the same input, which is quantised once: queries, keys and values; gate and up.
 class LinearGroup {
  public:
   LinearGroup() = default;
@@ -58,19 +59,19 @@ class LinearGroup {
   bool factored_ = false;
 };
 
-/// Row ids[t] of a table of any kind into out[t] (+ out[t] if accumulate).
+/// out[t] = table row ids[t] (+ out[t] if accumulate), for a table in any form. out: [ids, features].
 void embed(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate);
 
-/// Reads the tensors of one source for one backend.
+/// Loads layers from one source for one backend. Borrows both. Throws as ModelSource does.
 class WeightLoader {
  public:
   WeightLoader(const ModelSource& source, Ops& ops);
 
-  /// `name`.weight, whole or as factors, and `name`.bias where the source has one. `scales` unless the source says
-  /// otherwise (kActivationScalesKey).
+  /// `name`.weight [outputs, inputs], whole or as two factors, and `name`.bias [outputs] if the source has one. The
+  /// source's kActivationScalesKey takes precedence over `scales`.
   Linear linear(const std::string& name, int64_t outputs, int64_t inputs, ActivationScales scales,
                 Activation activation = Activation::none) const;
-  /// `name`.weight, and `name`.bias where the source has one.
+  /// `name`.weight [features], and `name`.bias [features] if the source has one.
   NormSpec norm(const std::string& name, NormKind kind, int64_t features, double epsilon) const;
 
  private:

@@ -2,33 +2,31 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "base/error.h"
 
 namespace frugal {
 namespace {
 
-// chat.family of a pack whose checkpoint brought a template that was not recognised.
-constexpr std::string_view kUnknownChat = "unknown";
+// chat.family of a pack whose checkpoint has a chat template that was not recognised.
+constexpr std::string_view kUnknownFamily = "unknown";
 
 }  // namespace
 
 void plan_chat(const Checkpoint& checkpoint, std::map<std::string, std::string>& config) {
   const std::string jinja = checkpoint.tokenizer().chat_template;
-  try {
-    config["chat.family"] = to_string(recognise_chat_template(jinja));
-    config["chat.default_system"] = chat_default_system(jinja);
-  } catch (const Error&) {
-    // The weights are still worth packing: generate.chat_family names the family where they are used.
-    config["chat.family"] = kUnknownChat;
-  }
+  const std::optional<ChatFamily> family = recognise_chat_template(jinja);
+  config["chat.family"] = family ? to_string(*family) : kUnknownFamily;
+  if (family) config["chat.default_system"] = chat_default_system(jinja);
 }
 
 ChatConfig::ChatConfig(const ModelConfig& pack)
     : family_(pack.require_text("chat.family")), default_system_(pack.text("chat.default_system").value_or("")) {}
 
 ChatFamily ChatConfig::family() const {
-  if (family_ == kUnknownChat)
-    throw Error(Code::mismatch, "the model's chat template is of no family this build knows")
+  if (family_ == kUnknownFamily)
+    throw Error(Code::mismatch, "the model's chat template is not recognised")
         .hint(fmt::format("set generate.chat_family to {}", known_chat_families()));
   return parse_named<ChatFamily>("chat family", family_);
 }

@@ -11,7 +11,8 @@ template <typename T>
 T checked(std::optional<T> value, T min, T max, std::optional<T> fallback, const std::string& name) {
   if (!value) value = fallback;
   if (!value)
-    throw Error(Code::bad_input, fmt::format("the configuration lacks '{}'", name)).hint("is the checkpoint complete?");
+    throw Error(Code::bad_input, fmt::format("the configuration lacks '{}'", name))
+        .hint("check that the checkpoint is complete");
   if (!(*value >= min && *value <= max))
     throw Error(Code::bad_input, fmt::format("'{}' is {}, outside [{}, {}]", name, *value, min, max));
   return *value;

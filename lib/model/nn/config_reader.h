@@ -1,5 +1,5 @@
-// Hyper-parameters from a checkpoint, by Hugging Face's key or GGUF's, each within stated bounds: a number from a file
-// never sizes anything unchecked.
+// Reads hyper-parameters from the configuration of a checkpoint, by Hugging Face's key or GGUF's. Every number is
+// checked against bounds, because numbers from files decide sizes of memory.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 
 namespace frugal {
 
-/// One hyper-parameter under its two names. `gguf` is without the architecture prefix ("block_count").
+/// The two names of a hyper-parameter. `gguf` lacks the architecture's prefix: "block_count".
 struct ConfigKey {
   std::string_view huggingface;
   std::string_view gguf;
@@ -22,8 +22,9 @@ class ConfigReader {
   explicit ConfigReader(const Checkpoint& checkpoint);
 
   bool gguf() const { return gguf_; }
+  /// nullopt if the configuration lacks the key.
   std::optional<std::string> text(ConfigKey key) const;
-  /// Throws Error(bad_input) if it is absent and has no fallback, or lies outside [min, max].
+  /// Throws Error(bad_input) naming the key if it is absent without a fallback, or outside [min, max].
   int64_t integer(ConfigKey key, int64_t min, int64_t max, std::optional<int64_t> fallback = {}) const;
   double number(ConfigKey key, double min, double max, std::optional<double> fallback = {}) const;
 

@@ -1,4 +1,4 @@
-// Text to a unit vector, by an encoder with pooling (BERT and cousins).
+// The interface of a text embedder: an encoder with pooling, such as BERT, that maps a text to a vector.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace frugal {
 
-/// Not thread-safe: one forward at a time (it owns working memory in its Ops).
+/// Not thread-safe: one forward pass at a time, since its Ops hold the working memory.
 class Embedder : public Model {
  public:
   static constexpr ModelKindWords kKind{ModelKind::embedder, "embedder", "is not an embedder",
@@ -22,15 +22,16 @@ class Embedder : public Model {
   std::string identity() const final { return fingerprint(); }
 
   virtual int64_t dimension() const = 0;
-  /// Longest input in tokens, template tokens included; longer texts are cut.
+  /// The longest input in tokens, special tokens included; longer texts are truncated.
   virtual int64_t max_tokens() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
-  /// Names model, pooling, prompts and dtype: vectors of different fingerprints must not be mixed.
+  /// Identifies everything that a vector depends on besides the text, such as weights, pooling and truncation. Vectors
+  /// with different fingerprints do not mix.
   virtual std::string fingerprint() const = 0;
-  /// Unit vectors, [texts.size(), dimension] row-major. The result of a text does not depend on its neighbours beyond
-  /// the last float bits.
+  /// out: [texts.size(), dimension]; unit vectors, unless the model's pooling leaves their length as it is. The other
+  /// texts of a call change at most the last bits of a vector.
   virtual void embed(std::span<const std::string_view> texts, std::span<float> out) = 0;
-  /// Hidden states of one text before pooling, [tokens, hidden]: for tests and for the reader to come.
+  /// Hidden states before pooling: [ids.size(), hidden]. For tests.
   virtual std::vector<float> hidden_states(std::span<const TokenId> ids) = 0;
 };
 

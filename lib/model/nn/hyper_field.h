@@ -1,6 +1,6 @@
-// The hyper-parameters of an architecture, each stated once: under which key a pack has it, under which names a
-// checkpoint's configuration has it, its bounds, the member that holds it, and what stands in where a checkpoint does
-// not say. The plan for a checkpoint and the loader of a pack read the same table.
+// A table of an architecture's hyper-parameters. Each line gives the key in a pack, the keys in checkpoints, the member
+// that holds the value, the bounds, and the default for checkpoints that lack the key. The plan of a checkpoint and the
+// loader of a pack read the same table.
 #pragma once
 
 #include <fmt/format.h>
@@ -22,16 +22,16 @@ namespace frugal {
 
 template <class Config>
 struct HyperField {
-  /// Both inclusive; of numbers only.
+  /// Inclusive; for numbers only.
   struct Range {
     double min = 0, max = 0;
   };
 
-  std::string_view key;  // in the pack, after the architecture's name: "layers" of "bert.layers"
-  ConfigKey source;      // both empty: no configuration says it, the plan takes it from a tensor's shape
+  std::string_view key;  // in the pack, without the architecture's prefix: "layers" for "bert.layers"
+  ConfigKey source;      // both empty: the plan takes the value from a tensor's shape
   std::variant<int64_t Config::*, double Config::*, std::string Config::*> member;
   Range range = {};
-  /// Where the checkpoint does not say: a value, or one that follows from the fields before. None: it must say.
+  /// The default: a value, or a function of the fields above. None: checkpoints must have the key. Text always has one.
   std::variant<std::monostate, double, std::string_view, int64_t (*)(const Config&)> fallback = {};
 };
 
@@ -39,11 +39,11 @@ template <class Config>
 class HyperTable {
  public:
   using Field = HyperField<Config>;
-  /// `prefix`: of the pack's keys, "bert". Borrows `fields`.
+  /// `prefix` begins the keys in a pack: "bert". Borrows `fields`.
   constexpr HyperTable(std::string_view prefix, std::span<const Field> fields) : prefix_(prefix), fields_(fields) {}
 
-  /// From a checkpoint's configuration, in order; members that no configuration says stay zero. Throws Error(bad_input)
-  /// naming the checkpoint's key and its bounds.
+  /// Reads the fields from a checkpoint's configuration, in order; fields without a source stay zero. Throws
+  /// Error(bad_input) with the checkpoint's key and the bounds.
   Config read(const ConfigReader& reader) const {
     Config config{};
     for (const Field& field : fields_)
@@ -53,7 +53,7 @@ class HyperTable {
     return config;
   }
 
-  /// As flat keys for a pack. Throws Error(bad_input) for a member out of bounds.
+  /// Writes the fields as flat keys of a pack. Throws Error(bad_input) if one is out of bounds.
   void write(const Config& config, std::map<std::string, std::string>& out) const {
     for (const Field& field : fields_)
       std::visit(
@@ -66,7 +66,7 @@ class HyperTable {
           field.member);
   }
 
-  /// From a pack. Throws what ModelConfig::fail throws, naming the pack's key and its bounds.
+  /// Reads the fields from a pack. Throws what ModelConfig::fail throws, with the pack's key and the bounds.
   Config read(const ModelConfig& pack) const {
     Config config{};
     for (const Field& field : fields_)
@@ -85,7 +85,7 @@ class HyperTable {
       return true;
   }
 
-  // The last argument of these says of which type the member is.
+  // Overloads by the type of the member; the value of the last argument is not used.
   static int64_t source_value(const ConfigReader& reader, const Field& field, const Config& config, int64_t) {
     std::optional<int64_t> fallback;
     if (const auto* fixed = std::get_if<double>(&field.fallback)) fallback = static_cast<int64_t>(*fixed);

@@ -1,3 +1,26 @@
+// A layer has planes: arrays with a row for each token. f32 and f16 have two, keys and values. int8 has four, because
+// each row of codes comes with a row of scales, one for each head. The planes of all layers are arrays of one KvRows
+// object of the backend, which grows them together.
+//
+// Three counts of tokens, length_ <= allocated_ <= capacity_: tokens that are complete in every layer, rows that have
+// memory, and the limit. A forward pass over n tokens goes like this:
+//
+//   extend(n)                 the only step in which the cache grows
+//   in each layer:
+//     fresh_rows(n)           where the layer writes its new keys and values, in f32
+//     store()                 converts them to the type of the cache
+//     attend()                reads all rows, the new ones included
+//   advance(n)                the tokens count from here on
+//
+// Until advance() the new rows lie beyond length_, so a pass that throws leaves the cache as it was.
+//
+// In f32 the fresh rows lie in the cache itself, and store() does nothing. In the other types they lie in the backend's
+// working memory, and store() quantises them into the cache. attend() reads the quantised rows even for the tokens of
+// its own pass, so it makes no difference whether a key was computed in this pass or in an earlier one
+// (docs/design/0024).
+//
+// save() and append() move rows as they lie in memory. Rows of f32 go through Ops::download() and upload(), because
+// they may lie on a device. Other types exist only on backends that compute in the host's memory, and are copied.
 #include "model/nn/kv_cache.h"
 
 #include <fmt/format.h>
@@ -11,17 +34,17 @@
 namespace frugal {
 namespace {
 
-// Tokens that room is made for at a time: 350 KiB of SmolLM2-135M in f16. A step takes a tenth of a millisecond, about
-// a hundredth of what one of its tokens takes to compute.
+// The cache grows by this many tokens: 350 KiB of SmolLM2-135M in f16. A step takes a tenth of a millisecond, about a
+// hundredth of the time that one of its tokens takes to compute.
 constexpr int64_t kGrowTokens = 16;
 
-// Planes of a layer.
-constexpr size_t kKeys = 0, kValues = 1, kScales = 2;  // the scales of keys and values follow their codes
+// Planes of a layer. The scales of the values follow those of the keys.
+constexpr size_t kKeys = 0, kValues = 1, kScales = 2;
 
 KvType choose_type(const Ops& ops, KvType asked) {
-  const bool narrow = ops.has_quantized_kv();
-  if (asked == KvType::automatic) return narrow ? KvType::f16 : KvType::f32;
-  if (asked != KvType::f32 && !narrow)
+  const bool quantized = ops.has_quantized_kv();
+  if (asked == KvType::automatic) return quantized ? KvType::f16 : KvType::f32;
+  if (asked != KvType::f32 && !quantized)
     throw Error(Code::usage, fmt::format("{}: the backend has no key-value cache in {}", ops.name(), to_string(asked)))
         .hint("leave generate.kv_dtype at auto, or use --backend cpu");
   return asked;
@@ -51,13 +74,13 @@ void KvCache::truncate(int64_t length) {
   length_ = length;
 }
 
-// Rows that room is made for where `tokens` more are wanted.
+// Rows to allocate so that `tokens` more fit.
 int64_t KvCache::rows_for(int64_t tokens) const {
   FRUGAL_CHECK(tokens >= 0);
   const int64_t needed = length_ + tokens;
   if (needed > capacity_)
     throw Error(Code::bad_input, fmt::format("{} tokens do not fit a context of {}", needed, capacity_))
-        .hint("ask for fewer new tokens, or give less context (--top-k)");
+        .hint("request fewer new tokens, or retrieve fewer chunks (--top-k)");
   return std::min(capacity_, ceil_div(needed, kGrowTokens) * kGrowTokens);
 }
 
@@ -81,15 +104,15 @@ KvCache::Fresh KvCache::fresh_rows(int64_t layer, int64_t tokens) {
 }
 
 void KvCache::store(int64_t layer, const Fresh& fresh) {
-  if (shape_.type == KvType::f32) return;  // they are where they belong
-  ops_->quantize_kv(fresh.keys, narrow(layer, kKeys, length_, fresh.keys.rows()));
-  ops_->quantize_kv(fresh.values, narrow(layer, kValues, length_, fresh.values.rows()));
+  if (shape_.type == KvType::f32) return;  // the layer wrote into the cache
+  ops_->quantize_kv(fresh.keys, quantized_kv(layer, kKeys, length_, fresh.keys.rows()));
+  ops_->quantize_kv(fresh.values, quantized_kv(layer, kValues, length_, fresh.values.rows()));
 }
 
 void KvCache::attend(int64_t layer, const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View out) {
   if (shape_.type != KvType::f32)
-    ops_->attention_quantized_kv(spec, spans, q, narrow(layer, kKeys, 0, allocated_),
-                                 narrow(layer, kValues, 0, allocated_), out);
+    ops_->attention_quantized_kv(spec, spans, q, quantized_kv(layer, kKeys, 0, allocated_),
+                                 quantized_kv(layer, kValues, 0, allocated_), out);
   else
     ops_->attention(spec, spans, q, view(layer, kKeys, 0, allocated_), view(layer, kValues, 0, allocated_), out);
 }
@@ -143,7 +166,7 @@ View KvCache::view(int64_t layer, size_t plane, int64_t first, int64_t tokens) c
   return View(rows_->row(array, first), planes_[plane].dtype, Shape{tokens, planes_[plane].cols});
 }
 
-QuantizedKv KvCache::narrow(int64_t layer, size_t which, int64_t first, int64_t tokens) const {
+QuantizedKv KvCache::quantized_kv(int64_t layer, size_t which, int64_t first, int64_t tokens) const {
   if (shape_.type == KvType::f16) return {view(layer, which, first, tokens), {}};
   return {view(layer, which, first, tokens), view(layer, kScales + which, first, tokens)};
 }

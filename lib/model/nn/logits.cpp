@@ -26,7 +26,7 @@ double kl_divergence(std::span<const float> p, std::span<const float> q) {
   return sum;
 }
 
-size_t likeliest(std::span<const float> logits) {
+size_t argmax(std::span<const float> logits) {
   return static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 

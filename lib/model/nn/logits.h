@@ -1,4 +1,4 @@
-// What rows of logits say: the likeliest token, how far one row is from another.
+// Arithmetic on rows of logits.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace frugal {
 
 /// KL(softmax(p) ‖ softmax(q)) in nats; both [vocabulary], finite.
 double kl_divergence(std::span<const float> p, std::span<const float> q);
-/// The place of the highest, the first of several; not of none.
-size_t likeliest(std::span<const float> logits);
+/// Index of the highest logit, the first of equals. Not for an empty row.
+size_t argmax(std::span<const float> logits);
 
 }  // namespace frugal

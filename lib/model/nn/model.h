@@ -1,5 +1,5 @@
-// A model that is open, whatever it is for. The interface of each kind derives from it (embedder.h, decoder.h), and
-// states there what errors call the kind. How a model is opened is the registry's (model/arch/registry.h).
+// The base class of open models. The interface of each kind (embedder.h, decoder.h) derives from it, and gives the
+// words that errors use for the kind. model/arch/registry.h opens models.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace frugal {
 
-/// What a model is for, and so which interface it has.
+/// The purpose of a model, which decides its interface.
 enum class ModelKind { embedder, decoder };
 
 inline std::string_view to_string(ModelKind kind) {
@@ -20,20 +20,21 @@ inline std::string_view to_string(ModelKind kind) {
   return "unknown";
 }
 
-/// The kind of an interface, as Embedder::kKind, with the words of the errors where a model of another kind was given.
+/// A kind of model, with the words for the error that a given model is of another kind. Each interface has one:
+/// Embedder::kKind.
 struct ModelKindWords {
   ModelKind kind;
   std::string_view noun;     // "embedder": "a 'llama' model is no embedder"
   std::string_view refusal;  // "is not an embedder": "a 'llama' model is not an embedder"
-  std::string_view hint;     // which model to give, and how
+  std::string_view hint;     // which model to give, with which flag
 };
 
 class Model {
  public:
   virtual ~Model() = default;
   virtual ModelKind kind() const = 0;
-  /// Names all that its results depend on beside their input: what was computed under another name must not be mixed
-  /// with what it computes.
+  /// Identifies everything that results depend on besides the input. Results of models with different identities do not
+  /// mix.
   virtual std::string identity() const = 0;
 };
 

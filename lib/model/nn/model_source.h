@@ -1,5 +1,5 @@
-// Where an architecture gets its configuration, tokenizer and weights: a pack, ready to be mapped, or a checkpoint as
-// others publish it, read whole and in full precision.
+// The source of an architecture's configuration, tokenizer and weights: a pack, used in place, or a checkpoint, read
+// whole and in full precision (open_checkpoint_source in model/arch/registry.h).
 #pragma once
 
 #include <cstdint>
@@ -16,38 +16,40 @@
 
 namespace frugal {
 
-/// A table that is looked up by row: f32, f16 or i8 as `rows`, or a packed linear type as `packed`.
+/// A table that is looked up by row: `rows` in f32, f16 or i8, or `packed` in a linear type.
 struct EmbeddingTable {
   ConstView rows;
   std::span<const float> scales;  // [rows], for i8
-  Weight packed;                  // set where `rows` is not
+  Weight packed;                  // set if `rows` is not
   Pager* pager = nullptr;         // if set, `rows` are read under its pins
 };
 
-/// What it gives out points into it: it outlives the models that are made of it. Shapes are checked against the file's;
-/// errors are Error(corrupt_file) for a pack and Error(bad_input) for a checkpoint, naming file and tensor.
+/// Weights and tables point into the source, which must outlive the models that are opened from it. A tensor that is
+/// missing or has another shape is Error(corrupt_file) in a pack and Error(bad_input) in a checkpoint, with the names
+/// of file and tensor.
 class ModelSource {
  public:
   virtual ~ModelSource() = default;
   virtual const std::filesystem::path& path() const = 0;
   virtual const ModelConfig& config() const = 0;
   virtual std::span<const std::byte> tokenizer() const = 0;
-  /// Names the model's content.
+  /// Identifies the model's content.
   virtual std::string_view identity() const = 0;
 
   virtual bool has(std::string_view tensor) const = 0;
+  /// A weight [outputs, inputs], prepared for `ops`.
   virtual Weight linear(std::string_view tensor, int64_t outputs, int64_t inputs, Ops& ops) const = 0;
   virtual std::span<const float> vector(std::string_view tensor, int64_t count) const = 0;
   virtual EmbeddingTable embedding(std::string_view tensor, int64_t rows, int64_t features, Ops& ops) const = 0;
-  /// Rank of a weight [outputs, inputs] that is stored as the product of two factors, `tensor`.u [outputs, rank] and
-  /// `tensor`.v [rank, inputs]; 0 for one that is stored whole.
+  /// Rank of a weight [outputs, inputs] that is stored as two factors, `tensor`.u [outputs, rank] and
+  /// `tensor`.v [rank, inputs]; 0: the weight is stored whole.
   virtual int64_t rank(std::string_view tensor) const {
     static_cast<void>(tensor);
     return 0;
   }
 };
 
-/// Borrows `pack`, and what it gives out points into the pack: the source itself may go.
+/// Borrows `pack`. Models point into the pack, so they may outlive this object but not the pack.
 class PackSource final : public ModelSource {
  public:
   explicit PackSource(const Pack& pack) : pack_(pack) {}

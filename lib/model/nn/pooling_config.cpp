@@ -37,7 +37,7 @@ void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int6
       else if (flag("pooling_mode_lasttoken"))
         pooling = "last";
       else if (!flag("pooling_mode_mean_tokens"))
-        throw Error(Code::bad_input, "1_Pooling/config.json: only mean, cls and last-token pooling are known");
+        throw Error(Code::bad_input, "1_Pooling/config.json: only mean, cls and last-token pooling are supported");
     }
     if (const auto side = checkpoint.side_file("sentence_bert_config.json"))
       max_tokens = std::clamp<int64_t>(

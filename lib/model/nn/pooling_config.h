@@ -1,5 +1,5 @@
-// How an encoder's tokens become the vector of a text, as sentence-transformers' side files say it and a pack has it.
-// Keys "embed.…".
+// How an embedder reduces the hidden states of a text to one vector. Read from a checkpoint (the side files of
+// sentence-transformers, or GGUF's metadata) and recorded in a pack under the keys "embed.…".
 #pragma once
 
 #include <cstdint>
@@ -16,14 +16,15 @@ namespace frugal {
 struct PoolingConfig {
   std::string name;  // "mean", "cls" or "last"
   Pooling pooling = Pooling::mean;
-  bool normalize = true;
-  int64_t max_tokens = 0;
+  bool normalize = true;   // to unit length
+  int64_t max_tokens = 0;  // longer texts are truncated; special tokens count
 };
 
-/// `positions`: the longest input that the model takes. Throws Error(bad_input) for a pooling that is not known.
+/// Adds the keys for a checkpoint to `config`. positions: the model's longest input in tokens. Throws Error(bad_input)
+/// for an unknown pooling.
 void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int64_t positions,
                   std::map<std::string, std::string>& config);
-/// Throws what ModelConfig::fail throws.
+/// Throws Error(corrupt_file) for an unknown pooling, and what ModelConfig::fail throws.
 PoolingConfig read_pooling(const ModelConfig& pack, int64_t positions);
 
 }  // namespace frugal

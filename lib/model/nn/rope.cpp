@@ -12,7 +12,7 @@
 namespace frugal {
 namespace {
 
-// Llama 3.1's rule: long wavelengths are stretched by `factor`, short ones left, those between blended.
+// Llama 3.1's rule: low frequencies are divided by `factor`, high ones stay, those between are interpolated.
 double scale_llama3(double frequency, const RopeScaling& s) {
   const double turns = s.original_positions * frequency / (2 * M_PI);  // full turns within the training length
   if (turns < s.low_freq_factor) return frequency / s.factor;
@@ -21,7 +21,7 @@ double scale_llama3(double frequency, const RopeScaling& s) {
   return (1 - smooth) * frequency / s.factor + smooth * frequency;
 }
 
-// A figure of a scaling: its key in a pack, its names in checkpoints, its member. Linear scaling has the first.
+// A parameter of a scaling: its key in a pack, its names in checkpoints, its member. Linear scaling has the first only.
 struct ScalingField {
   std::string_view key, huggingface, gguf;
   double RopeScaling::*member;
@@ -34,12 +34,12 @@ constexpr std::array<ScalingField, 4> kScalingFields{{
      &RopeScaling::original_positions},
 }};
 
-size_t figures_of(std::string_view kind) {
+size_t parameters_of(std::string_view kind) {
   if (kind == "none") return 0;
   return kind == "linear" ? 1 : kScalingFields.size();
 }
 
-// transformers 5 nests what was rope_theta and rope_scaling under rope_parameters. `at`: where they are.
+// transformers 5 moved rope_theta and rope_scaling into rope_parameters. `at`: the prefix that this checkpoint uses.
 std::string scaling_kind(const Checkpoint& checkpoint, const ConfigReader& reader, const std::string& at) {
   std::optional<std::string> kind;
   if (reader.gguf()) {
@@ -50,8 +50,7 @@ std::string scaling_kind(const Checkpoint& checkpoint, const ConfigReader& reade
   }
   if (!kind || *kind == "default") return "none";
   if (*kind != "none" && *kind != "linear" && *kind != "llama3")
-    throw Error(Code::bad_input, fmt::format("rope scaling '{}' is not known", *kind))
-        .hint("known: none, linear, llama3");
+    throw Error(Code::bad_input, fmt::format("unknown rope scaling '{}'", *kind)).hint("known: none, linear, llama3");
   return *kind;
 }
 
@@ -67,7 +66,7 @@ void plan_rope(const Checkpoint& checkpoint, const ConfigReader& reader, std::st
   const std::string at = checkpoint.text("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
   const std::string kind = scaling_kind(checkpoint, reader, at);
   config[fmt::format("{}.rope.scaling", prefix)] = kind;
-  for (size_t i = 0; i < figures_of(kind); ++i) {
+  for (size_t i = 0; i < parameters_of(kind); ++i) {
     const ScalingField& field = kScalingFields[i];
     const std::string huggingface = at + std::string(field.huggingface),
                       gguf = fmt::format("rope.scaling.{}", field.gguf);
@@ -105,7 +104,7 @@ RopeTable::RopeTable(int64_t rotary_dim, double theta, const RopeScaling& scalin
 RopeSpec RopeTable::spec(int64_t positions) {
   const size_t half = frequencies_.size();
   const size_t known = half ? cosine_.size() / half : 0;
-  // Grown by at least half, so that decoding token by token does not copy the table every time.
+  // By at least half, so that decoding token by token does not copy the table every time.
   const size_t wanted = static_cast<size_t>(positions) <= known
                             ? known
                             : std::max<size_t>(static_cast<size_t>(positions), known + known / 2);

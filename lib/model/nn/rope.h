@@ -1,5 +1,5 @@
-// Tables of the rotary positions' angles, grown as far as a model has looked, and how a model's configuration names
-// them: keys "PREFIX.rope.…" of a pack.
+// Cosines and sines for rotary positions (Su et al. 2021), extended on demand, and their configuration: keys
+// "PREFIX.rope.…" of a pack.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@
 
 namespace frugal {
 
-/// How a model stretches its positions beyond its training length.
+/// How a model scales its frequencies for contexts beyond its training length.
 struct RopeScaling {
   std::string kind = "none";  // none, linear, llama3
   double factor = 1;
@@ -28,7 +28,7 @@ class RopeTable {
   /// `divisors` [rotary_dim / 2] divide the frequencies (GGUF's rope_freqs); empty means none.
   RopeTable(int64_t rotary_dim, double theta, const RopeScaling& scaling, std::vector<float> divisors);
 
-  /// Valid for positions [0, positions) until the next call.
+  /// Tables for at least the positions [0, positions). Valid until the next call.
   RopeSpec spec(int64_t positions);
 
  private:
@@ -37,11 +37,11 @@ class RopeTable {
   std::vector<float> cosine_, sine_;
 };
 
-/// From a checkpoint's configuration to a pack's. Throws Error(bad_input) for a scaling that is not known, or a figure
-/// out of bounds.
+/// Adds the keys for a checkpoint to `config`. prefix: the architecture's name. Throws Error(bad_input) for an unknown
+/// scaling or a parameter out of bounds.
 void plan_rope(const Checkpoint& checkpoint, const ConfigReader& reader, std::string_view prefix,
                std::map<std::string, std::string>& config);
-/// From a pack's; divisors are its tensor "rope.divisors", if there is one.
+/// Builds the table from a pack's keys, and from its tensor "rope.divisors" if it has one.
 RopeTable read_rope(const ModelSource& source, std::string_view prefix, int64_t rotary_dim);
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// The list of tensors that a plan states (model/nn/architecture.h), written as the layers that they belong to.
+// Builds the list of tensors of a ModelPlan (model/nn/architecture.h) from layers: embeddings, linear layers, norms.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 
 namespace frugal {
 
-/// A tensor or a layer under its three names. A checkpoint's are without ".weight" or ".bias"; empty where that format
-/// does not have it.
+/// The names of a tensor or a layer. Those in checkpoints lack ".weight" and ".bias", and are empty if the format does
+/// not have the tensor.
 struct TensorNames {
   std::string pack;
   std::string huggingface;
@@ -22,22 +22,24 @@ class TensorTable {
  public:
   enum class Bias { none, optional, required };
 
-  /// `huggingface_prefixes`: what the names of a folder may begin with, in the order in which they are tried.
+  /// Names in a Hugging Face folder may begin with any of these prefixes, tried in this order.
   explicit TensorTable(std::vector<std::string> huggingface_prefixes = {""});
 
-  /// From here on all names begin with these: "layers.0.", "encoder.layer.0.", "blk.0.". Empty ones end a layer.
+  /// Begins a layer: these prefixes, such as "layers.0.", "encoder.layer.0." and "blk.0.", precede all names that
+  /// follow. Without an argument it ends the layer.
   void enter(TensorNames layer = {});
-  /// A table that is looked up by row: [rows, features], in the pack under exactly its name there.
+  /// Adds a table [rows, features] that is looked up by row. In the pack its name has no suffix.
   void embedding(const TensorNames& names, int64_t rows, int64_t features, TensorRole role = TensorRole::embedding);
-  /// Weight [outputs, inputs] and bias [outputs], in the pack as `pack`.weight and `pack`.bias. unpermute_heads: of
-  /// both (TensorSpec).
+  /// Adds a weight [outputs, inputs] and a bias [outputs], in the pack `pack`.weight and `pack`.bias. unpermute_heads
+  /// (TensorSpec) applies to both.
   void linear(const TensorNames& names, int64_t outputs, int64_t inputs, Bias bias, int64_t unpermute_heads = 0);
-  /// Weight [features], and a bias of the same shape where there has to be one.
+  /// Adds a weight [features] and a bias [features].
   void norm(const TensorNames& names, int64_t features, Bias bias = Bias::none);
-  /// fp32 values [count] that a checkpoint may have, in the pack under exactly their name there.
+  /// Adds fp32 values [count] that a checkpoint may lack. In the pack their name has no suffix.
   void optional_vector(const TensorNames& names, int64_t count);
 
-  /// Rows of a table that no hyper-parameter gives. Throws Error(bad_input) naming the tensor if it is not there.
+  /// Rows of a table in the checkpoint, for a size that no hyper-parameter gives. Throws Error(bad_input) naming the
+  /// tensor if it is missing.
   int64_t rows_in(const Checkpoint& checkpoint, const TensorNames& names) const;
   std::vector<TensorSpec> take() && { return std::move(tensors_); }
 

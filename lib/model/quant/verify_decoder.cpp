@@ -82,7 +82,7 @@ class DecoderComparison final : public Comparison {
         const auto p = expected.subspan(t * vocab, vocab);
         const auto q = std::span<const float>(logits).subspan(t * vocab, vocab);
         mean_kl += kl_divergence(p, q) / static_cast<double>(total);
-        agreed += likeliest(p) == likeliest(q) ? 1 : 0;
+        agreed += argmax(p) == argmax(q) ? 1 : 0;
       }
       if (progress) progress(double(begin + int64_t(count)) / double(total));
     }

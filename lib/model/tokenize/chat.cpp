@@ -186,7 +186,7 @@ std::string known_chat_families() {
   return fmt::format("{} or {}", fmt::join(known, ", "), last);
 }
 
-ChatFamily recognise_chat_template(std::string_view jinja) {
+std::optional<ChatFamily> recognise_chat_template(std::string_view jinja) {
   if (trim(jinja).empty()) return ChatFamily::none;
   if (contains(jinja, "<|im_start|>")) {
     // Qwen3 dropped the default system message; its reasoning markup identifies it.
@@ -196,8 +196,7 @@ ChatFamily recognise_chat_template(std::string_view jinja) {
   if (contains(jinja, "<|start_header_id|>"))
     return contains(jinja, "Cutting Knowledge Date") ? ChatFamily::llama31 : ChatFamily::llama3;
   if (contains(jinja, "[INST]") && contains(jinja, "<<SYS>>")) return ChatFamily::llama2;
-  throw Error(Code::bad_input, fmt::format("unknown chat template: '{:.60}…'", jinja))
-      .hint(fmt::format("set generate.chat_family to {}", known_chat_families()));
+  return std::nullopt;
 }
 
 std::string chat_default_system(std::string_view jinja) {

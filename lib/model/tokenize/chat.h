@@ -29,8 +29,8 @@ struct ChatMessage {
   std::string content;
 };
 
-/// The family of a Jinja template, by its markers; none for an empty template. Throws Error(bad_input) if unknown.
-ChatFamily recognise_chat_template(std::string_view jinja);
+/// The family of a Jinja template, by its markers; none for an empty template. nullopt: not recognised.
+std::optional<ChatFamily> recognise_chat_template(std::string_view jinja);
 /// The template's default system message, used where the conversation has none; empty if it has no default.
 std::string chat_default_system(std::string_view jinja);
 /// "chatml, llama2, … or none", for messages.

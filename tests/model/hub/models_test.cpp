@@ -26,7 +26,7 @@ struct StrangeChat {
 
 }  // namespace
 
-TEST_CASE("a pack whose chat template is of no known family is refused until the family is named") {
+TEST_CASE("a pack whose chat template is not recognised is refused until a family is named") {
   const StrangeChat strange;
   const TemporaryPack pack(strange.checkpoint, Precision::int8);
   const auto models_with = [&](std::optional<ChatFamily> family) {
@@ -38,7 +38,7 @@ TEST_CASE("a pack whose chat template is of no known family is refused until the
   const std::optional<Error> refused = error_of([&] { unnamed->generator(); });
   REQUIRE(refused.has_value());
   CHECK(refused->code() == Code::mismatch);
-  CHECK(contains(refused->hint(), "generate.chat_family"));
+  CHECK(contains(refused->hint(), "set generate.chat_family to chatml, "));
 
   const ChatMessage question{"user", "Who counts the ships?"};
   GenerateOptions four;

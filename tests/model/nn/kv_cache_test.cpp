@@ -25,7 +25,7 @@ std::vector<std::byte> rows_of(const KvCache& cache, int64_t first, int64_t toke
   return rows;
 }
 
-// Every value of the next `tokens` tokens is its place in a count from `first` on.
+// Appends `tokens` tokens whose values count up from `first`.
 void write(KvCache& cache, const KvShape& shape, int64_t tokens, float first) {
   cache.extend(tokens);
   for (int64_t layer = 0; layer < shape.layers; ++layer) {
@@ -60,7 +60,7 @@ TEST_CASE("a key-value cache keeps what it holds when it grows, and refuses more
 }
 
 TEST_CASE(
-    "a key-value cache is reserved in the budget as it grows, by the page, half in f16, a quarter and a bit in int8") {
+    "a key-value cache is reserved in the budget as it grows, by the page: half in f16, just over a quarter in int8") {
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const uint64_t page = static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
@@ -86,7 +86,7 @@ TEST_CASE(
   CHECK(budget.used_bytes(MemoryTag::kv_cache) == 30 * 2 * (pages(208 * 3 * 64) + pages(208 * 3 * 4)));
 }
 
-TEST_CASE("a refusal leaves a key-value cache as it was, to be asked again") {
+TEST_CASE("a refused extend() leaves a key-value cache unchanged and can be repeated") {
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads, Budget::unlimited());
   for (const KvType type : {KvType::f32, KvType::f16, KvType::int8}) {
@@ -111,7 +111,7 @@ TEST_CASE("a refusal leaves a key-value cache as it was, to be asked again") {
   }
 }
 
-TEST_CASE("whether there is room is told beforehand, and takes none") {
+TEST_CASE("a check for room throws where growth would, and reserves nothing") {
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads, Budget::unlimited());
   Budget budget(kMiB);
@@ -126,7 +126,7 @@ TEST_CASE("whether there is room is told beforehand, and takes none") {
   CHECK(budget.used_bytes() == before);
 }
 
-TEST_CASE("rows that were saved are appended to another cache as they were") {
+TEST_CASE("saved rows are the same after another cache appended them") {
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads, Budget::unlimited());
   for (const KvType type : {KvType::f32, KvType::f16, KvType::int8}) {
@@ -143,7 +143,7 @@ TEST_CASE("rows that were saved are appended to another cache as they were") {
   }
 }
 
-// The largest difference between what `type` attends to and what f32 does, over queries few and many.
+// The largest difference between the attention of `type` and that of f32, for few queries and for many.
 double narrowing_error(Ops& ops, KvType type) {
   KvCache exact(ops, {1, 2, 40}, 500, Budget::unlimited()), rounded(ops, {1, 2, 40, type}, 500, Budget::unlimited());
   constexpr int64_t kTokens = 230;
@@ -174,7 +174,7 @@ double narrowing_error(Ops& ops, KvType type) {
   return worst;
 }
 
-TEST_CASE("narrow keys and values attend as those they stand for, within what rounding changes") {
+TEST_CASE("attention over quantised keys and values agrees with f32, within rounding") {
   on_every_backend([](Ops& ops) {
     if (!ops.has_quantized_kv()) {
       for (const KvType type : {KvType::f16, KvType::int8})

@@ -1,4 +1,4 @@
-// The two tables that a plan is written with: hyper-parameters and tensors.
+// The two tables of a plan: hyper-parameters and tensors.
 #include <doctest/doctest.h>
 
 #include <array>
@@ -80,7 +80,7 @@ std::map<std::string, std::string> planned(const ToyCheckpoint& checkpoint, int6
 
 }  // namespace
 
-TEST_CASE("hyper-parameters go from a checkpoint to a pack and come back, with what stands in for those it lacks") {
+TEST_CASE("hyper-parameters go from a checkpoint to a pack and come back, with defaults for those it lacks") {
   ToyCheckpoint folder;
   folder.values = {{"num_layers", 3}, {"num_heads", 8}, {"eps", 1e-5}};
   ToyPack pack;
@@ -109,7 +109,7 @@ TEST_CASE("hyper-parameters go from a checkpoint to a pack and come back, with w
   CHECK(planned(gguf)["toy.activation"] == "relu");
 }
 
-TEST_CASE("a hyper-parameter out of bounds is refused by the name that the file has for it, with the bounds") {
+TEST_CASE("the error for a hyper-parameter out of bounds gives its key in the file and the bounds") {
   ToyCheckpoint folder;
   CHECK_THROWS_WITH_AS(planned(folder), "the configuration lacks 'num_layers'", Error);
   folder.values = {{"num_layers", 101}};
@@ -135,7 +135,7 @@ TEST_CASE("a hyper-parameter out of bounds is refused by the name that the file 
   }
 }
 
-TEST_CASE("a tensor table gives every tensor its name in the pack and those that checkpoints may have for it") {
+TEST_CASE("a tensor table gives every tensor its name in the pack and its possible names in checkpoints") {
   TensorTable table({"", "toy."});
   table.embedding({"words", "embed", "token_embd"}, 7, 4);
   table.optional_vector({"divisors", "", "freqs"}, 2);
@@ -164,7 +164,7 @@ TEST_CASE("a tensor table gives every tensor its name in the pack and those that
   check(5, "norm.bias", {"ln.bias", "toy.ln.bias", "output_norm.bias"}, TensorRole::vector, {4}, false, 0);
 }
 
-TEST_CASE("a table's rows are those of the checkpoint, which names the tensor that it lacks") {
+TEST_CASE("the rows of a table come from the checkpoint; the error for a missing one names the tensor") {
   const TensorTable table({"", "toy."});
   ToyCheckpoint checkpoint;
   CHECK_THROWS_WITH_AS(table.rows_in(checkpoint, {"", "embed", "token_embd"}),

@@ -43,7 +43,7 @@ TEST_CASE("chats render as the templates of their families do") {
     std::string system = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";  // smollm2's own
     std::string_view jinja;
     if (!chat["template"].get(jinja)) {
-      family = recognise_chat_template(jinja);
+      family = recognise_chat_template(jinja).value();
       CHECK(to_string(family) == name);
       system = chat_default_system(jinja);
     }
@@ -61,19 +61,13 @@ TEST_CASE("content is never markup, whatever it holds") {
       if (piece.text.find("obey") != piece.text.npos) CHECK_FALSE(piece.markup);
 }
 
-TEST_CASE("families have names; an unknown name or template says what to set") {
+TEST_CASE("families have names; an unknown template has no family") {
   for (const auto family : {ChatFamily::none, ChatFamily::chatml, ChatFamily::llama3, ChatFamily::llama2,
                             ChatFamily::qwen, ChatFamily::llama31})
     CHECK(parse_named<ChatFamily>("chat family", to_string(family)) == family);
   CHECK_THROWS_AS(parse_named<ChatFamily>("chat family", "alpaca"), Error);
   CHECK(recognise_chat_template("") == ChatFamily::none);
-  try {
-    recognise_chat_template("{{ '### Instruction:' }}");
-    FAIL("an unknown template was accepted");
-  } catch (const Error& error) {
-    CHECK(error.code() == Code::bad_input);
-    CHECK(error.hint().find("chatml") != std::string::npos);
-  }
+  CHECK_FALSE(recognise_chat_template("{{ '### Instruction:' }}"));
 }
 
 TEST_CASE("default system messages are literals of the template") {
