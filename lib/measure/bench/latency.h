@@ -43,7 +43,7 @@ struct LatencyOptions {
   std::vector<std::string> questions;
   std::vector<LatencyMode> modes;
   int64_t warmup_runs = 1;     // per row, not counted; the first loads files and shows whether the mode runs here
-  bool measure_itself = true;  // A/A
+  bool measure_aa = true;  // A/A
   uint64_t seed = 1;           // for the order within each round
   std::chrono::milliseconds timeout{600000};  // per answer
   std::vector<std::filesystem::path> data;    // packs and the index's folder: evicted for cold_disk
