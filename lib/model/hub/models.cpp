@@ -72,7 +72,7 @@ class PackModels : public Models {
       prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, options.budget);
     manager_.register_loader<OpenEmbedder>(
         "embedder", [this] { return std::make_unique<OpenEmbedder>(paths_.embedder(), options_, pool()); },
-        [this] { prefetch_embedder(); });
+        [this] { prefetch_embedder_file(); });
     manager_.register_loader<OpenGenerator>("generator", [this] {
       return std::make_unique<OpenGenerator>(paths_.generator(), options_, pool(), prefixes_ ? &*prefixes_ : nullptr);
     });
@@ -88,7 +88,7 @@ class PackModels : public Models {
     return {open, open->generator.get()};
   }
 
-  void expect_embedder() override { manager_.prefetch("embedder"); }
+  void prefetch_embedder() override { manager_.prefetch("embedder"); }
 
   int64_t generator_parameters() override {
     if (parameters_ < 0) parameters_ = count_parameters();
@@ -102,19 +102,19 @@ class PackModels : public Models {
                        options_.backend.device, static_cast<int>(options_.backend.precision));
   }
 
-  void tidy() override {
+  void unload_idle() override {
     const auto now = std::chrono::steady_clock::now();
-    if (now - tidied_ < kTidyInterval) return;
-    tidied_ = now;
-    manager_.auto_cleanup_if_needed(kTidyAbovePercent);
+    if (now - checked_at_ < kCheckInterval) return;
+    checked_at_ = now;
+    manager_.auto_cleanup_if_needed(kUnloadAbovePercent);
   }
 
   const Manager* manager() const override { return &manager_; }
 
  private:
   // A look at the system's memory costs a tenth of a millisecond.
-  static constexpr std::chrono::seconds kTidyInterval{1};
-  static constexpr double kTidyAbovePercent = 95;
+  static constexpr std::chrono::seconds kCheckInterval{1};
+  static constexpr double kUnloadAbovePercent = 95;
 
   int64_t count_parameters() const {
     try {
@@ -128,7 +128,7 @@ class PackModels : public Models {
     }
   }
   // Not where it would not stay.
-  void prefetch_embedder() const {
+  void prefetch_embedder_file() const {
     const std::filesystem::path file = paths_.embedder();
     const Budget& budget = options_.budget;
     if (budget.limited() && std::filesystem::file_size(file) > budget.limit_bytes()) return;
@@ -143,7 +143,7 @@ class PackModels : public Models {
   const ModelOptions options_;
   std::optional<PrefixCache> prefixes_;
   int64_t parameters_ = -1;
-  std::chrono::steady_clock::time_point tidied_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point checked_at_ = std::chrono::steady_clock::now();
   std::once_flag pool_made_;
   std::unique_ptr<ThreadPool> pool_;
   Manager manager_;  // dies first: what it holds borrows from the others

@@ -29,13 +29,13 @@ class Models {
   virtual std::shared_ptr<Embedder> embedder() = 0;
   virtual std::shared_ptr<Generator> generator() = 0;
   /// Says that the embedder will be asked for soon, so that its file is read meanwhile.
-  virtual void expect_embedder() {}
+  virtual void prefetch_embedder() {}
   /// Number of weights of the generator, read from its pack's table of contents; 0 if there is no generator.
   virtual int64_t generator_parameters() = 0;
   /// Changes whenever an answer might because a model did; opens nothing.
   virtual std::string identity() = 0;
   /// Between questions: gives up what nobody uses where memory is short.
-  virtual void tidy() {}
+  virtual void unload_idle() {}
   /// Who loads them; null: nobody, they are always there.
   virtual const Manager* manager() const { return nullptr; }
 };

@@ -22,7 +22,7 @@ HydeResult write_hyde(std::string_view question, const HydeOptions& options, Mod
     generate.deadline_ms = remaining_ms > 0 ? std::min(options.timeout_ms, remaining_ms) : options.timeout_ms;
     // While it writes, the disk is idle: it has read its weights by the first word, and does not again.
     const Generation passage = models.generator()->chat(messages, generate, [&](std::string_view) {
-      models.expect_embedder();
+      models.prefetch_embedder();
       return true;
     });
     if (passage.finish == Finish::deadline)

@@ -83,7 +83,7 @@ Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const Tok
                 options_.deadline_ms);
   run_stages(asking);
   asking.embedder.reset();
-  resources_.models.tidy();
+  resources_.models.unload_idle();
   asking.reply.memory = memory_peak(asking.trace, options_.measure_pss);
   asking.reply.timings = timings_of(asking.trace);
   return std::move(asking.reply);

@@ -278,7 +278,7 @@ TEST_CASE("each stage is timed once, the whole is the wall, and what is outside 
   CHECK(reply.timings.rerank_ms == 0);
   const int counts = town.store.sparse_searches - 1;  // of words: the fake makes one search for each
   CHECK(reply.timings.answer_ms == FakeGenerator::kChatMs + counts * FakeStore::kSearchMs);
-  CHECK(reply.timings.other_ms == FakeModels::kTidyMs);
+  CHECK(reply.timings.other_ms == FakeModels::kUnloadIdleMs);
   CHECK(reply.timings.total_ms == 2 + clock.elapsed_ms());
 }
 
