@@ -11,7 +11,7 @@ namespace {
 
 // Halvings of the exponent's interval: far below the steps between the options.
 constexpr int kBisections = 64;
-constexpr double kLargestExponent = 40;  // λ from e⁻⁴⁰ to e⁴⁰, in units of total cost per total loss
+constexpr double kMaxExponent = 40;  // λ from e⁻⁴⁰ to e⁴⁰, in units of total cost per total loss
 
 // The same problem with the roles of cost and loss exchanged.
 std::vector<AllocationOptions> exchanged(std::span<const AllocationOptions> tensors) {
@@ -68,14 +68,14 @@ double total_loss(std::span<const AllocationOptions> tensors, std::span<const si
   return sum;
 }
 
-std::vector<size_t> cheapest_within(std::span<const AllocationOptions> tensors, double max_loss) {
+std::vector<size_t> minimise_cost(std::span<const AllocationOptions> tensors, double max_loss) {
   const std::vector<size_t> best = least_by(tensors, [](const auto& o) { return std::pair(o.loss, o.cost); });
   if (total_loss(tensors, best) > max_loss) return best;
   const std::vector<size_t> cheapest = least_by(tensors, [](const auto& o) { return std::pair(o.cost, o.loss); });
   if (total_loss(tensors, cheapest) <= max_loss) return cheapest;
 
   const double unit = total_cost(tensors, best) / std::max(total_loss(tensors, cheapest), 1e-300);
-  double low = -kLargestExponent, high = kLargestExponent;  // a higher λ loses less
+  double low = -kMaxExponent, high = kMaxExponent;  // a higher λ loses less
   std::vector<size_t> chosen = best;
   for (int i = 0; i < kBisections; ++i) {
     const double middle = (low + high) / 2, lambda = unit * std::exp(middle);
@@ -88,8 +88,8 @@ std::vector<size_t> cheapest_within(std::span<const AllocationOptions> tensors, 
   return chosen;
 }
 
-std::vector<size_t> best_within(std::span<const AllocationOptions> tensors, double max_cost) {
-  return cheapest_within(exchanged(tensors), max_cost);
+std::vector<size_t> minimise_loss(std::span<const AllocationOptions> tensors, double max_cost) {
+  return minimise_cost(exchanged(tensors), max_cost);
 }
 
 }  // namespace frugal

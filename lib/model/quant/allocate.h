@@ -20,9 +20,9 @@ using AllocationOptions = std::vector<AllocationOption>;  // of one tensor; neve
 
 /// Index of the option chosen for each tensor: the least total cost whose total loss is within `max_loss`, or the least
 /// total loss if none is. Deterministic; ties go to the earlier option.
-std::vector<size_t> cheapest_within(std::span<const AllocationOptions> tensors, double max_loss);
+std::vector<size_t> minimise_cost(std::span<const AllocationOptions> tensors, double max_loss);
 /// The least total loss whose total cost is within `max_cost`, or the least total cost if none is.
-std::vector<size_t> best_within(std::span<const AllocationOptions> tensors, double max_cost);
+std::vector<size_t> minimise_loss(std::span<const AllocationOptions> tensors, double max_cost);
 
 double total_cost(std::span<const AllocationOptions> tensors, std::span<const size_t> chosen);
 double total_loss(std::span<const AllocationOptions> tensors, std::span<const size_t> chosen);

@@ -18,12 +18,12 @@ namespace frugal {
 namespace {
 
 // Rows of a forward pass from which the time of one row counts as that of a batch.
-constexpr int64_t kLeastBatchRows = 16;
+constexpr int64_t kMinBatchRows = 16;
 
 using Clock = std::chrono::steady_clock;
 
 // A candidate as it would run.
-struct Contender {
+struct CandidateLayer {
   StorageOption* figures;
   Linear layer;
   double squared_error = 0;
@@ -31,7 +31,7 @@ struct Contender {
 
 struct Layer {
   Weight full;
-  std::vector<Contender> contenders;
+  std::vector<CandidateLayer> candidates;
   double squared_output = 0;
 };
 
@@ -47,9 +47,9 @@ class MeasuringOps final : public ForwardingOps {
 
   void finish() {
     for (auto& [data, layer] : layers_)
-      for (Contender& contender : layer.contenders)
+      for (CandidateLayer& candidate : layer.candidates)
         if (layer.squared_output > 0)
-          contender.figures->output_error = std::sqrt(contender.squared_error / layer.squared_output);
+          candidate.figures->output_error = std::sqrt(candidate.squared_error / layer.squared_output);
   }
 
   Weight prepare(const PackedWeight& weight) override {
@@ -90,7 +90,7 @@ class MeasuringOps final : public ForwardingOps {
       } else {
         linear = Linear(spec_of(inner().prepare(packed(candidate.kind))));
       }
-      layer.contenders.push_back({&candidate, linear, 0});
+      layer.candidates.push_back({&candidate, linear, 0});
     }
     layers_.emplace(full.data, std::move(layer));
   }
@@ -104,12 +104,12 @@ class MeasuringOps final : public ForwardingOps {
     const View out = inner().allocate(expected.shape);
     inner().linear(spec_of(layer.full), x, expected);
     for (int64_t r = 0; r < expected.rows(); ++r) layer.squared_output += squares(expected.row<float>(r), out.cols());
-    for (Contender& contender : layer.contenders) {
-      note_least(contender.figures->decode_us, time_us(contender.layer, x.slice_rows(0, 1), out.slice_rows(0, 1)));
-      const double batch_us = time_us(contender.layer, x, out);
-      if (x.rows() >= kLeastBatchRows) note_least(contender.figures->batch_us, batch_us / double(x.rows()));
+    for (CandidateLayer& candidate : layer.candidates) {
+      keep_minimum(candidate.figures->decode_us, time_us(candidate.layer, x.slice_rows(0, 1), out.slice_rows(0, 1)));
+      const double batch_us = time_us(candidate.layer, x, out);
+      if (x.rows() >= kMinBatchRows) keep_minimum(candidate.figures->batch_us, batch_us / double(x.rows()));
       for (int64_t r = 0; r < out.rows(); ++r)
-        contender.squared_error += squared_distance(out.row<float>(r), expected.row<float>(r), out.cols());
+        candidate.squared_error += squared_distance(out.row<float>(r), expected.row<float>(r), out.cols());
     }
   }
 
@@ -119,7 +119,7 @@ class MeasuringOps final : public ForwardingOps {
     return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
   }
 
-  static void note_least(std::optional<double>& least, double value) { least = std::min(least.value_or(value), value); }
+  static void keep_minimum(std::optional<double>& least, double value) { least = std::min(least.value_or(value), value); }
 
   static double squares(const float* a, int64_t count) {
     double sum = 0;

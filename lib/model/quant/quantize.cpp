@@ -116,7 +116,7 @@ void remove_leftovers(const std::filesystem::path& output) {
 VerifyLevel verify_level(const TensorPlan& plan) {
   VerifyLevel level = VerifyLevel::fp16;
   for (const TensorJob& job : plan.jobs) {
-    if (job.dtype == DType::linear_i4 && !job.by_group) return VerifyLevel::int4;
+    if (job.dtype == DType::linear_i4 && !job.keeps_groups) return VerifyLevel::int4;
     if (job.dtype != DType::linear_f16 && is_linear(job.dtype) && job.dtype != DType::linear_f32)
       level = VerifyLevel::int8;
   }
@@ -177,11 +177,11 @@ class Quantizer::Run {
   QuantizeResult make() {
     if (is_up_to_date()) {
       result_.up_to_date = true;
-      if (automatic()) adopt_types();
+      if (automatic()) read_chosen_types();
       if (options_.verify)
         verify_existing();
       else if (!hash_.from_stamp)
-        remember_hash();
+        try_write_stamp();
       return finish();
     }
     const FileLock lock(lock_path(options_.output));
@@ -213,7 +213,7 @@ class Quantizer::Run {
   bool automatic() const { return q_.recipe_.precision == Precision::automatic; }
 
   // The types that were chosen when the pack that is there was made.
-  void adopt_types() {
+  void read_chosen_types() {
     const Pack pack(options_.output);
     for (TensorJob& job : q_.tensors_.jobs) {
       const auto factor = pack.find(job.spec.name + ".v");
@@ -249,7 +249,7 @@ class Quantizer::Run {
     selector.config = config(result_.identity);
     selector.work_bytes = work_bytes();
     const uint64_t held = read_memory().anon_bytes + kHeadroomBytes;
-    selector.spectrum_bytes = q_.max_ram_bytes() - std::min(held, q_.max_ram_bytes());
+    selector.structure_work_bytes = q_.max_ram_bytes() - std::min(held, q_.max_ram_bytes());
     selector.calibration_texts = texts_or(options_.calibration_texts, calibration_texts());
     selector.verify_texts = texts_or(options_.verify_texts, verification_texts());
     selector.verify_backend = options_.verify_backend;
@@ -259,24 +259,24 @@ class Quantizer::Run {
 
   bool is_up_to_date() {
     std::error_code status;
-    if (options_.force) return reason("--force", false);
-    if (!std::filesystem::exists(options_.output, status)) return reason("new", false);
+    if (options_.force) return set_reason("--force", false);
+    if (!std::filesystem::exists(options_.output, status)) return set_reason("new", false);
     const std::string& tokenizer = tokenizer_blob();  // outside of the try: its errors are not the old pack's
     try {
       const Pack pack(options_.output);
-      if (pack.identity() != result_.identity) return reason(what_changed(pack), false);
+      if (pack.identity() != result_.identity) return set_reason(what_changed(pack), false);
       if (!std::ranges::equal(pack.blob("tokenizer"), std::as_bytes(std::span(tokenizer))))
-        return reason("an older program made it", false);
+        return set_reason("an older program made it", false);
       pack.verify();
       result_.pack_bytes = pack.file_bytes();
-      return reason("same source and recipe", true);
+      return set_reason("same source and recipe", true);
     } catch (const Error& error) {
       log(LogLevel::warn, "the existing pack cannot be used and is made again: {}", error.message());
-      return reason("the old pack cannot be used: " + error.message(), false);
+      return set_reason("the old pack cannot be used: " + error.message(), false);
     }
   }
 
-  bool reason(std::string text, bool up_to_date) {
+  bool set_reason(std::string text, bool up_to_date) {
     result_.reason = std::move(text);
     return up_to_date;
   }
@@ -388,7 +388,7 @@ class Quantizer::Run {
   }
 
   // The stamp is a convenience: a folder that cannot be written, or a writer at work, is no reason to fail.
-  void remember_hash() const {
+  void try_write_stamp() const {
     try {
       const FileLock lock(lock_path(options_.output));
       write_stamp(hash_, lock_path(options_.output));

@@ -52,7 +52,7 @@ struct Recipe {
   std::string selector;  // its revision, the calibration text's digest, the instruction set: what decides its choice
 
   /// True where the selector is to choose among types for the tensor of this name.
-  bool is_open(std::string_view name) const { return for_tensor(name) == Precision::automatic; }
+  bool is_automatic(std::string_view name) const { return for_tensor(name) == Precision::automatic; }
   /// The last rule that matches decides, so that a later flag refines an earlier one.
   Precision for_tensor(std::string_view name) const;
   /// One line that is the same for the same recipe: part of a pack's identity.

@@ -26,11 +26,11 @@ constexpr int64_t kSensitivityTokens = 64;
 constexpr size_t kSensitivityTexts = 8;
 // Assembled models that are measured at most before the choice stands, and how much of the limit is aimed at.
 constexpr int kMaxRounds = 6;
-constexpr double kAim = 0.97;
+constexpr double kTargetShare = 0.97;
 // A choice that uses this much of what is allowed is left alone.
-constexpr double kGoodUse = 0.85;
+constexpr double kAcceptedShare = 0.85;
 // Losses below this are rounding of the comparison itself.
-constexpr double kLeastLoss = 1e-9;
+constexpr double kMinLoss = 1e-9;
 constexpr uint64_t kCopyBytes = 1 << 20;
 
 // Nominal picoseconds for each weight, on two cores of a Zen 3 with AVX2 (docs/design/0018): reading it once for one
@@ -55,11 +55,11 @@ double nominal_cost(const StorageOption& candidate, const TensorSpec& spec, cons
       std::find_if(kNominalCosts.begin(), kNominalCosts.end(), [&](const auto& c) { return c.kind == candidate.kind; });
   FRUGAL_CHECK(at != kNominalCosts.end());
   const auto weights = candidate.rank > 0 ? candidate.rank * (spec.shape[0] + spec.shape[1]) : spec.shape.elements();
-  return double(weights) * (kind.reads_weights_by_token ? at->decode_ps : at->batch_ps);
+  return double(weights) * (kind.reads_weights_per_token ? at->decode_ps : at->batch_ps);
 }
 
 // The eligible candidates of one tensor as options, and which candidates these are.
-struct Openings {
+struct EligibleOptions {
   std::vector<AllocationOptions> options;
   std::vector<std::vector<size_t>> candidates;
 
@@ -75,8 +75,8 @@ double squared(double value) {
 }
 
 template <typename Cost>
-Openings openings(std::span<const TensorCandidates> tensors, Cost&& cost) {
-  Openings result;
+EligibleOptions eligible_options(std::span<const TensorCandidates> tensors, Cost&& cost) {
+  EligibleOptions result;
   for (const TensorCandidates& tensor : tensors) {
     AllocationOptions options;
     std::vector<size_t> indices;
@@ -160,7 +160,7 @@ CompressionSelector::~CompressionSelector() = default;
 
 void CompressionSelector::select() {
   write_candidates();
-  look_for_structure();
+  evaluate_structure();
   write_factors();
   measure_layers();
   choose();
@@ -190,24 +190,24 @@ void CompressionSelector::write_candidates() {
 }
 
 // One tensor a thread, as many threads as the memory holds matrices for.
-void CompressionSelector::look_for_structure() {
+void CompressionSelector::evaluate_structure() {
   std::vector<TensorCandidates*> open;
   uint64_t most = 1;
   for (TensorCandidates& tensor : selection_.tensors) {
-    const auto bytes = structure_bytes(tensor.spec.shape);
+    const auto bytes = structure_work_bytes(tensor.spec.shape);
     if (tensor.spec.role != TensorRole::linear)
       tensor.note = "low rank and zero blocks not evaluated: the table is looked up by row";
     else if (!bytes)
       tensor.note = "low rank and zero blocks not evaluated: too large";
-    else if (*bytes > options_.spectrum_bytes)
+    else if (*bytes > options_.structure_work_bytes)
       tensor.note =
           fmt::format("low rank and zero blocks not evaluated: that takes {}, see --max-ram", format_bytes(*bytes));
-    else if (recipe_.is_open(tensor.spec.name))
+    else if (recipe_.is_automatic(tensor.spec.name))
       open.push_back(&tensor);
     if (!open.empty() && open.back() == &tensor) most = std::max(most, *bytes);
   }
   ThreadPool pool(
-      static_cast<int>(std::clamp<uint64_t>(options_.spectrum_bytes / most, 1, uint64_t(options_.threads))));
+      static_cast<int>(std::clamp<uint64_t>(options_.structure_work_bytes / most, 1, uint64_t(options_.threads))));
   std::mutex mutex;
   size_t done = 0;
   pool.parallel_for(int64_t(open.size()), 1, [&](int64_t begin, int64_t end) {
@@ -262,7 +262,7 @@ AssembledSource CompressionSelector::assemble(std::vector<CandidateKind> kinds, 
   return AssembledSource(*whole_, factors_ ? &*factors_ : nullptr, selection_.tensors, std::move(kinds), grouped);
 }
 
-std::vector<CandidateKind> CompressionSelector::kinds_of_int8() const {
+std::vector<CandidateKind> CompressionSelector::int8_kinds() const {
   std::vector<CandidateKind> kinds;
   for (const TensorCandidates& tensor : selection_.tensors) {
     const DType dtype = type_of(tensor.spec.role, tensor.source->type, Precision::int8);
@@ -271,8 +271,8 @@ std::vector<CandidateKind> CompressionSelector::kinds_of_int8() const {
   return kinds;
 }
 
-std::vector<size_t> CompressionSelector::int8_where_open() const {
-  const std::vector<CandidateKind> int8 = kinds_of_int8();
+std::vector<size_t> CompressionSelector::int8_where_eligible() const {
+  const std::vector<CandidateKind> int8 = int8_kinds();
   std::vector<size_t> chosen;
   for (size_t t = 0; t < int8.size(); ++t) {
     const std::vector<StorageOption>& candidates = selection_.tensors[t].candidates;
@@ -290,32 +290,32 @@ double CompressionSelector::measure_choice(const std::vector<size_t>& chosen) {
   selection_.chosen = meter_->measure(assemble(kinds_of(selection_.tensors, chosen), true), VerifyLevel::selected,
                                       [&](double share) { report_progress(stage, share); });
   for (size_t t = 0; t < chosen.size(); ++t) selection_.tensors[t].chosen = chosen[t];
-  return std::max(selection_.chosen.loss, kLeastLoss);
+  return std::max(selection_.chosen.loss, kMinLoss);
 }
 
 void CompressionSelector::choose() {
   const AssembledSource full = assemble(std::vector(selection_.tensors.size(), CandidateKind::fp32), true);
   meter_ = std::make_unique<QualityMeter>(full, model_.kind, options_.verify_texts, kMaxVerifyTokens, options_.threads,
                                           options_.verify_backend);
-  const std::vector<CandidateKind> int8 = kinds_of_int8();
+  const std::vector<CandidateKind> int8 = int8_kinds();
   selection_.int8_tensor_bytes = bytes_of(selection_.tensors, int8);
   selection_.int8 = meter_->measure(assemble(int8, false), VerifyLevel::selected,
                                     [&](double share) { report_progress("measuring int8", share); });
   if (selection_.target == AutoTarget::quality) return choose_best_in_int8_bytes();
   // Never worse than int8, and never further off than the target.
-  selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss, kLeastLoss));
+  selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss, kMinLoss));
 
   const bool by_size = selection_.target == AutoTarget::size;
-  const Openings cheapest = openings(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
+  const EligibleOptions cheapest = eligible_options(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
     return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
   });
-  const std::vector<size_t> coarsest = cheapest_within(cheapest.options, std::numeric_limits<double>::infinity());
+  const std::vector<size_t> coarsest = minimise_cost(cheapest.options, std::numeric_limits<double>::infinity());
   if (measure_choice(cheapest.candidates_of(coarsest)) <= selection_.loss_limit) {
     selection_.summary = "the cheapest candidate of every tensor holds the limit";
     return;
   }
   // A source that is quantised already has its exact form among the candidates, and little to gain below it.
-  if (const auto exact = exact_choice(); exact && measure_choice(*exact) <= selection_.loss_limit) {
+  if (const auto exact = lossless_choice(); exact && measure_choice(*exact) <= selection_.loss_limit) {
     selection_.summary = "every weight in the smallest form that holds its quantised source without loss";
     return;
   }
@@ -323,7 +323,7 @@ void CompressionSelector::choose() {
   choose_within(selection_.loss_limit);
 }
 
-std::optional<std::vector<size_t>> CompressionSelector::exact_choice() const {
+std::optional<std::vector<size_t>> CompressionSelector::lossless_choice() const {
   std::vector<size_t> chosen;
   for (const TensorCandidates& tensor : selection_.tensors) {
     std::optional<size_t> smallest;
@@ -354,7 +354,7 @@ void CompressionSelector::measure_sensitivities() {
     if (!coarsest || coarsest->error() <= 0) continue;
     std::vector<CandidateKind> kinds(selection_.tensors.size(), CandidateKind::fp32);
     kinds[t] = coarsest->kind;
-    const double loss = std::max(meter.measure(assemble(kinds, true), VerifyLevel::selected, {}).loss, kLeastLoss);
+    const double loss = std::max(meter.measure(assemble(kinds, true), VerifyLevel::selected, {}).loss, kMinLoss);
     tensor.sensitivity = loss / squared(coarsest->error());
     for (StorageOption& candidate : tensor.candidates)
       candidate.model_loss = *tensor.sensitivity * squared(candidate.error());
@@ -365,26 +365,26 @@ void CompressionSelector::measure_sensitivities() {
 // shows.
 void CompressionSelector::choose_within(double limit) {
   const bool by_size = selection_.target == AutoTarget::size;
-  const Openings open = openings(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
+  const EligibleOptions open = eligible_options(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
     return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
   });
   std::optional<std::vector<size_t>> best;
   std::vector<size_t> chosen;
-  double allowance = limit;
+  double max_predicted_loss = limit;
   while (selection_.rounds < kMaxRounds) {
-    std::vector<size_t> next = cheapest_within(open.options, allowance);
+    std::vector<size_t> next = minimise_cost(open.options, max_predicted_loss);
     if (next == chosen) break;
     chosen = std::move(next);
     const double loss = measure_choice(open.candidates_of(chosen));
     const bool held = loss <= limit;
     if (held && (!best || total_cost(open.options, chosen) < total_cost(open.options, *best))) best = chosen;
-    if (held && loss >= kGoodUse * limit) break;
-    allowance = total_loss(open.options, chosen) * kAim * limit / loss;
+    if (held && loss >= kAcceptedShare * limit) break;
+    max_predicted_loss = total_loss(open.options, chosen) * kTargetShare * limit / loss;
   }
   if (best) {
     selection_.summary = "the cheapest choice found that holds the limit";
   } else {
-    best = cheapest_within(open.options, 0);
+    best = minimise_cost(open.options, 0);
     selection_.summary = "no choice held the limit: the most accurate candidate of every tensor";
   }
   if (*best != chosen) measure_choice(open.candidates_of(*best));
@@ -394,12 +394,12 @@ void CompressionSelector::choose_best_in_int8_bytes() {
   measure_sensitivities();
   selection_.loss_limit = kLossCeiling;
   selection_.summary = "the most accurate choice found in no more bytes than int8 takes";
-  const Openings open = openings(selection_.tensors, bytes_cost);
-  const std::vector<size_t> best = best_within(open.options, double(selection_.int8_tensor_bytes));
+  const EligibleOptions open = eligible_options(selection_.tensors, bytes_cost);
+  const std::vector<size_t> best = minimise_loss(open.options, double(selection_.int8_tensor_bytes));
   if (measure_choice(open.candidates_of(best)) <= selection_.int8.loss) return;
   // Predictions are no measurements: int8 all through is as small, and may be nearer after all.
   const double loss = selection_.chosen.loss;
-  const std::vector<size_t> plain = int8_where_open();
+  const std::vector<size_t> plain = int8_where_eligible();
   if (measure_choice(plain) > loss) measure_choice(open.candidates_of(best));
 }
 
@@ -420,7 +420,7 @@ void CompressionSelector::explain() {
       else
         candidate.verdict =
             fmt::format("{} less than {}, at {:.2g} times its error", format_bytes(choice.bytes - candidate.bytes),
-                        to_string(choice.kind), candidate.error() / std::max(choice.error(), kLeastLoss));
+                        to_string(choice.kind), candidate.error() / std::max(choice.error(), kMinLoss));
     }
   }
 }

@@ -40,7 +40,7 @@ struct SelectorOptions {
   bool allow_requantize = false;
   int threads = 1;
   uint64_t work_bytes = 0;      // buffers while candidates are written
-  uint64_t spectrum_bytes = 0;  // matrices while spectra are looked at
+  uint64_t structure_work_bytes = 0;  // matrices while spectra are looked at
   std::vector<std::string_view> calibration_texts, verify_texts;
   Backend verify_backend;
   std::map<std::string, std::string> config, blobs;  // of the pack to be
@@ -77,19 +77,19 @@ class CompressionSelector {
 
  private:
   void write_candidates();
-  void look_for_structure();
+  void evaluate_structure();
   void write_factors();
   void measure_layers();
   void measure_sensitivities();
   void choose();
-  std::optional<std::vector<size_t>> exact_choice() const;
+  std::optional<std::vector<size_t>> lossless_choice() const;
   void choose_within(double limit);
   void choose_best_in_int8_bytes();
   void explain();
 
   AssembledSource assemble(std::vector<CandidateKind> kinds, bool grouped) const;
-  std::vector<CandidateKind> kinds_of_int8() const;
-  std::vector<size_t> int8_where_open() const;
+  std::vector<CandidateKind> int8_kinds() const;
+  std::vector<size_t> int8_where_eligible() const;
   double measure_choice(const std::vector<size_t>& chosen);
   void report_progress(std::string_view stage, double share) const;
 

@@ -44,7 +44,7 @@ std::string read_stamp(const std::filesystem::path& stamp) {
 }
 
 // Fills in the digests if the stamp is, word for word, what these files would give.
-bool take_digests(std::string_view stamp, const std::vector<std::string>& states, std::vector<SourceFile>& files) {
+bool read_digests(std::string_view stamp, const std::vector<std::string>& states, std::vector<SourceFile>& files) {
   std::string_view rest = stamp;
   if (!rest.starts_with(kStampHeader)) return false;
   rest.remove_prefix(kStampHeader.size());
@@ -92,7 +92,7 @@ SourceHash hash_sources(const Checkpoint& checkpoint, const std::filesystem::pat
   hash.files = list_files(checkpoint);
   std::vector<std::string> states;
   for (const SourceFile& file : hash.files) states.push_back(file_state(file.path));
-  hash.from_stamp = take_digests(read_stamp(stamp), states, hash.files);
+  hash.from_stamp = read_digests(read_stamp(stamp), states, hash.files);
   if (hash.from_stamp) return hash;
   for (size_t i = 0; i < hash.files.size(); ++i) {
     hash.files[i].sha256 = sha256_file(hash.files[i].path);

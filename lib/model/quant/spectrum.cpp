@@ -22,7 +22,7 @@ DenseMatrix transposed(const DenseMatrix& m) {
   return t;
 }
 
-std::vector<double> products_of_rows(const DenseMatrix& m) {
+std::vector<double> gram_matrix(const DenseMatrix& m) {
   const auto dot = kernels::active().dot_f32;
   const auto n = static_cast<size_t>(m.rows);
   std::vector<double> gram(n * n);
@@ -146,11 +146,11 @@ std::vector<double> noise(size_t count) {
 Spectrum::Spectrum(const DenseMatrix& matrix)
     : n_(std::min(matrix.rows, matrix.cols)), of_rows_(matrix.rows <= matrix.cols) {
   FRUGAL_CHECK(n_ > 0 && int64_t(matrix.values.size()) == matrix.rows * matrix.cols);
-  gram_ = products_of_rows(of_rows_ ? matrix : transposed(matrix));
+  gram_ = gram_matrix(of_rows_ ? matrix : transposed(matrix));
   energies_ = eigenvalues_descending(tridiagonalise(gram_, static_cast<size_t>(n_)));
 }
 
-int64_t Spectrum::rank_leaving(double share) const {
+int64_t Spectrum::min_rank(double share) const {
   const double total = std::accumulate(energies_.begin(), energies_.end(), 0.0);
   double left = total;
   int64_t rank = 0;
@@ -158,7 +158,7 @@ int64_t Spectrum::rank_leaving(double share) const {
   return std::max<int64_t>(rank, 1);
 }
 
-double Spectrum::kept(int64_t rank) const {
+double Spectrum::kept_share(int64_t rank) const {
   const double total = std::accumulate(energies_.begin(), energies_.end(), 0.0);
   const double sum = std::accumulate(energies_.begin(), energies_.begin() + std::clamp<int64_t>(rank, 0, n_), 0.0);
   return total > 0 ? sum / total : 1;

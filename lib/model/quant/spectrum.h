@@ -24,9 +24,9 @@ class Spectrum {
   /// Squared singular values, descending.
   std::span<const double> energies() const { return energies_; }
   /// The smallest rank whose best approximation leaves at most this share of the energy, Σ σ², out.
-  int64_t rank_leaving(double share) const;
+  int64_t min_rank(double share) const;
   /// Share of the energy that the best approximation of this rank keeps.
-  double kept(int64_t rank) const;
+  double kept_share(int64_t rank) const;
 
   struct Factors {
     DenseMatrix u;  // [rows, rank]

@@ -43,7 +43,7 @@ StorageOption make_candidate(const TensorJob& job, const Form& form, bool allow_
   candidate.bytes = job.bytes;
   candidate.eligible = form.kind != CandidateKind::fp32;
   if (!candidate.eligible) candidate.verdict = "full precision, which the others are measured against";
-  if (!allow_requantize && loses_twice(job, form.precision)) {
+  if (!allow_requantize && requantizes_to_fewer_bits(job, form.precision)) {
     candidate.eligible = false;
     candidate.verdict = fmt::format("the source is {} already: quantising it again loses twice (--allow-requantize)",
                                     to_string(job.source->type));
@@ -52,8 +52,8 @@ StorageOption make_candidate(const TensorJob& job, const Form& form, bool allow_
 }
 
 // What a rule asks for is not open to choice.
-void pin(TensorCandidates& tensor, const Recipe& recipe) {
-  if (recipe.is_open(tensor.spec.name)) return;
+void apply_rule(TensorCandidates& tensor, const Recipe& recipe) {
+  if (recipe.is_automatic(tensor.spec.name)) return;
   const DType dtype = type_of(tensor.spec.role, tensor.source->type, recipe.for_tensor(tensor.spec.name));
   for (StorageOption& candidate : tensor.candidates) {
     candidate.eligible = candidate.dtype == dtype;
@@ -85,7 +85,7 @@ std::vector<TensorCandidates> list_candidates(const Checkpoint& checkpoint, cons
       tensor.candidates.push_back(make_candidate(*job, form, allow_requantize));
     }
     if (!tensor.source) continue;
-    pin(tensor, recipe);
+    apply_rule(tensor, recipe);
     tensors.push_back(std::move(tensor));
   }
   return tensors;

@@ -15,7 +15,7 @@ inline constexpr double kLowRankEnergy = 0.95;
 
 /// Bytes that looking at a weight of this shape takes; nullopt where its smaller side is beyond what is affordable
 /// (n³ steps).
-std::optional<uint64_t> structure_bytes(const Shape& shape);
+std::optional<uint64_t> structure_work_bytes(const Shape& shape);
 
 /// A linear weight of a pack in full precision, as rows.
 DenseMatrix read_dense(const PackedWeight& weight);

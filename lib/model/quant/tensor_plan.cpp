@@ -99,13 +99,13 @@ DType embedding_type(SourceType source, Precision precision) {
   return precision == Precision::fp32 ? DType::f32 : DType::i8;
 }
 
-bool repacks_by_group(SourceType source, DType dtype) {
+bool can_keep_groups(SourceType source, DType dtype) {
   if (!has_source_groups(source)) return false;
   return dtype == (source == SourceType::q8_0 ? DType::linear_i8g : DType::linear_i4);
 }
 
-void refuse_second_loss(const TensorJob& job, Precision precision) {
-  if (!loses_twice(job, precision)) return;
+void refuse_requantization(const TensorJob& job, Precision precision) {
+  if (!requantizes_to_fewer_bits(job, precision)) return;
   const SourceType type = job.source->type;
   throw Error(Code::bad_input, fmt::format("tensor '{}' is {} already; quantising it again to {} loses twice",
                                            job.source->name, to_string(type), to_string(precision)))
@@ -118,10 +118,10 @@ class Notes {
   void add(const TensorJob& job) {
     const SourceType type = job.source->type;
     if (!is_weight(job.spec.role) || !is_quantized(type)) return;
-    const bool exact = job.by_group && type != SourceType::q4_k;
+    const bool exact = job.keeps_groups && type != SourceType::q4_k;
     std::string note = exact ? fmt::format("{} is stored as {} without loss", to_string(type), to_string(job.dtype))
                              : fmt::format("{} is rounded once more, to {}", to_string(type), to_string(job.dtype));
-    if (type == SourceType::q4_k && job.by_group)
+    if (type == SourceType::q4_k && job.keeps_groups)
       note = "Q4_K keeps its codes as linear_i4; its group scales are rounded to fp16";
     if (job.dtype == DType::linear_f16 || job.dtype == DType::linear_f32 || job.dtype == DType::f16 ||
         job.dtype == DType::f32)
@@ -170,13 +170,13 @@ DType type_of(TensorRole role, SourceType source, Precision precision) {
 std::optional<TensorJob> plan_tensor(const Checkpoint& checkpoint, const TensorSpec& spec, DType dtype) {
   const SourceTensor* source = require_source(checkpoint, spec);
   if (!source) return std::nullopt;
-  return TensorJob{spec, source, dtype, pack_tensor_bytes(dtype, spec.shape), repacks_by_group(source->type, dtype)};
+  return TensorJob{spec, source, dtype, pack_tensor_bytes(dtype, spec.shape), can_keep_groups(source->type, dtype)};
 }
 
-bool loses_twice(const TensorJob& job, Precision precision) {
+bool requantizes_to_fewer_bits(const TensorJob& job, Precision precision) {
   const SourceType type = job.source->type;
   // Groups that repack as they are lose nothing; a table that is looked up only never goes below 8 bits by itself.
-  if (job.by_group || precision == Precision::keep || !is_quantized(type)) return false;
+  if (job.keeps_groups || precision == Precision::keep || !is_quantized(type)) return false;
   const int bits = is_linear(job.dtype) ? bits_of(precision) : std::max(8, bits_of(precision));
   return bits < bits_of(type);
 }
@@ -189,10 +189,10 @@ TensorPlan plan_tensors(const Checkpoint& checkpoint, const ModelPlan& model, co
   for (const TensorSpec& spec : model.tensors) {
     const SourceTensor* source = require_source(checkpoint, spec);
     if (!source) continue;
-    const bool open = recipe.is_open(spec.name);
+    const bool open = recipe.is_automatic(spec.name);
     const Precision precision = open ? start : recipe.for_tensor(spec.name);
     TensorJob job = *plan_tensor(checkpoint, spec, type_of(spec.role, source->type, precision));
-    if (!allow_requantize && is_weight(spec.role)) refuse_second_loss(job, precision);
+    if (!allow_requantize && is_weight(spec.role)) refuse_requantization(job, precision);
     if (!open) notes.add(job);
     plan.jobs.push_back(std::move(job));
   }

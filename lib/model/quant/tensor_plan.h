@@ -18,7 +18,7 @@ struct TensorJob {
   DType dtype = DType::f32;
   uint64_t bytes = 0;  // in the pack, scales included
   /// The source's groups are repacked as they are, without a detour over fp32.
-  bool by_group = false;
+  bool keeps_groups = false;
   /// Above 0: stored as two factors of this rank (model/nn/model_source.h), both of type `dtype`.
   int64_t rank = 0;
 };
@@ -37,7 +37,7 @@ DType type_of(TensorRole role, SourceType source, Precision precision);
 /// `spec` of the checkpoint as `dtype`; nullopt for an optional tensor that is not there. Throws as plan_tensors().
 std::optional<TensorJob> plan_tensor(const Checkpoint& checkpoint, const TensorSpec& spec, DType dtype);
 /// True if storing the job's tensor in `precision` rounds what was rounded to more bits before.
-bool loses_twice(const TensorJob& job, Precision precision);
+bool requantizes_to_fewer_bits(const TensorJob& job, Precision precision);
 
 /// What is stored before any choice: an automatic precision stands as keep where the source is quantised and as int8
 /// where it is not, and its plan is where the selector sets out from. Throws Error(bad_input) naming a tensor that is

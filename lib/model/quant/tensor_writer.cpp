@@ -18,7 +18,7 @@ namespace {
 // Bytes of buffers a thread uses where the budget does not force it lower: enough to make a write call worthwhile,
 // little enough to stay in a core's cache.
 constexpr uint64_t kChunkBytes = 1 * kMiB;
-constexpr float kLargestF16 = 65504.0f;
+constexpr float kMaxF16 = 65504.0f;
 
 // A tensor as a matrix of rows: a vector is one row, unless its elements are to be permuted like rows.
 struct Matrix {
@@ -138,7 +138,7 @@ class TensorStream {
   }
 
   void encode_unit(int64_t unit, std::span<float> buffer, std::byte* data, float* scales) {
-    if (job_.by_group) return encode_groups(unit, data);
+    if (job_.keeps_groups) return encode_groups(unit, data);
     const std::span<const float> rows = read_rows(unit, buffer);
     if (is_linear(job_.dtype)) return pack_block(job_.dtype, rows, matrix_.cols, data, scales);
     switch (job_.dtype) {
@@ -185,7 +185,7 @@ class TensorStream {
   }
 
   void check_range(int64_t first_row, std::span<const float> rows) const {
-    const float limit = needs_f16_range(job_.dtype) ? kLargestF16 : std::numeric_limits<float>::max();
+    const float limit = needs_f16_range(job_.dtype) ? kMaxF16 : std::numeric_limits<float>::max();
     for (size_t i = 0; i < rows.size(); ++i) {
       if (std::fabs(rows[i]) <= limit) continue;  // false for NaN
       fail_value(first_row + static_cast<int64_t>(i) / matrix_.cols,

@@ -82,7 +82,7 @@ struct QuantizedKind {
   void (*run)(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts, int64_t max_tokens,
               const std::function<void(double share)>& progress);
   /// Its speed is that of reading every weight for each token, not that of batches.
-  bool reads_weights_by_token;
+  bool reads_weights_per_token;
 };
 const QuantizedKind& quantized_kind(ModelKind kind);
 

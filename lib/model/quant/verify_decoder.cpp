@@ -23,12 +23,12 @@ constexpr int64_t kMaxRememberedFloats = 64 * 49152;
 // Tokens after which a decoder starts anew, so that long texts do not measure long contexts. A multiple of the step.
 constexpr int64_t kWindowTokens = 1024;
 
-struct Floors {
+struct Bounds {
   double mean_kl, top1_agreement;
 };
 
 // As in verify_embedder.cpp.
-Floors floors_of(VerifyLevel level) {
+Bounds bounds_of(VerifyLevel level) {
   switch (level) {
     case VerifyLevel::fp16:
       return {0.001, 0.98};
@@ -92,12 +92,12 @@ class DecoderComparison final : public Comparison {
  private:
   Verification verdict(VerifyLevel level, double mean_kl, double agreement) const {
     using enum QualityFigure::Bound;
-    const Floors floors = floors_of(level);
+    const Bounds bounds = bounds_of(level);
     return {ModelKind::decoder,
             "tokens",
             int64_t(ids_.size()),
-            {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, floors.mean_kl},
-             {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, floors.top1_agreement,
+            {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, bounds.mean_kl},
+             {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, bounds.top1_agreement,
               true}},
             mean_kl};
   }

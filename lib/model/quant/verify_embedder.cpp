@@ -12,13 +12,13 @@
 namespace frugal {
 namespace {
 
-struct Floors {
+struct Bounds {
   double mean_cosine, min_cosine;
 };
 
 // Well below what good packs reach and well above what broken ones do; measured figures are in
 // docs/tools/quantize-model.md.
-Floors floors_of(VerifyLevel level) {
+Bounds bounds_of(VerifyLevel level) {
   switch (level) {
     case VerifyLevel::fp16:
       return {0.9999, 0.9995};
@@ -62,12 +62,12 @@ class EmbedderComparison final : public Comparison {
       if (progress) progress(double(i + 1) / double(texts_.size()));
     }
     using enum QualityFigure::Bound;
-    const Floors floors = floors_of(level);
+    const Bounds bounds = bounds_of(level);
     return {ModelKind::embedder,
             "texts",
             int64_t(texts_.size()),
-            {{"cosine mean", "mean_cosine", "mean_cosine_floor", at_least, mean, floors.mean_cosine},
-             {"lowest", "min_cosine", "min_cosine_floor", at_least, lowest, floors.min_cosine}},
+            {{"cosine mean", "mean_cosine", "mean_cosine_floor", at_least, mean, bounds.mean_cosine},
+             {"lowest", "min_cosine", "min_cosine_floor", at_least, lowest, bounds.min_cosine}},
             1 - mean};
   }
 

@@ -42,7 +42,7 @@ TEST_CASE("an allocation keeps its limit and is near the best of all combination
     for_each_choice(tensors, [&](const auto& chosen) {
       if (total_loss(tensors, chosen) <= limit) best = std::min(best, total_cost(tensors, chosen));
     });
-    const auto chosen = cheapest_within(tensors, limit);
+    const auto chosen = minimise_cost(tensors, limit);
     CHECK(total_loss(tensors, chosen) <= limit);
     CHECK(total_cost(tensors, chosen) <= 1.1 * best);
   }
@@ -51,9 +51,9 @@ TEST_CASE("an allocation keeps its limit and is near the best of all combination
 TEST_CASE("the best within a cost keeps to the cost") {
   for (unsigned seed = 0; seed < 20; ++seed) {
     const auto tensors = random_problem(seed);
-    const auto coarsest = cheapest_within(tensors, kInfinity);
+    const auto coarsest = minimise_cost(tensors, kInfinity);
     const double limit = 1.5 * total_cost(tensors, coarsest);
-    const auto chosen = best_within(tensors, limit);
+    const auto chosen = minimise_loss(tensors, limit);
     CHECK(total_cost(tensors, chosen) <= limit);
     CHECK(total_loss(tensors, chosen) < total_loss(tensors, coarsest));
   }
@@ -61,14 +61,14 @@ TEST_CASE("the best within a cost keeps to the cost") {
 
 TEST_CASE("without a limit everything is cheapest, and a limit that cannot be held gives the most accurate") {
   const auto tensors = random_problem(1);
-  CHECK(cheapest_within(tensors, kInfinity) == std::vector<size_t>(6, 0));
-  CHECK(cheapest_within(tensors, 0) == std::vector<size_t>(6, 2));
+  CHECK(minimise_cost(tensors, kInfinity) == std::vector<size_t>(6, 0));
+  CHECK(minimise_cost(tensors, 0) == std::vector<size_t>(6, 2));
 }
 
 TEST_CASE("among options of equal loss the cheaper one is taken, and among equal costs the better one") {
   const std::vector<AllocationOptions> tensors{{{10, 0}, {5, 0}, {5, 1}}};
-  CHECK(cheapest_within(tensors, 0) == std::vector<size_t>{1});
-  CHECK(cheapest_within(tensors, kInfinity) == std::vector<size_t>{1});
+  CHECK(minimise_cost(tensors, 0) == std::vector<size_t>{1});
+  CHECK(minimise_cost(tensors, kInfinity) == std::vector<size_t>{1});
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ TEST_CASE("a quantised source keeps its groups, bit for bit") {
   for (const uint32_t type : {kGgmlQ8_0, kGgmlQ4_0, kGgmlQ4_1}) {
     const OneWeight source(type);
     const TensorPlan plan = plan_tensors(*source.checkpoint, source.model, recipe_of(Precision::keep), false);
-    CHECK(plan.jobs[0].by_group);
+    CHECK(plan.jobs[0].keeps_groups);
     REQUIRE(plan.notes.size() == 1);
     CHECK(contains(plan.notes[0], "without loss"));
     source.write(plan, 1, kPlenty);
@@ -177,16 +177,16 @@ TEST_CASE("a tensor that is missing or of another shape is an error that names i
 
 TEST_CASE("weights that are no numbers, or that fp16 cannot hold, are refused by tensor and row") {
   std::vector<float> weights = ramp(kRows * kCols);
-  const auto complaint = [&](float bad, Precision precision) {
+  const auto error_with = [&](float bad, Precision precision) {
     weights[17 * kCols + 5] = bad;
     const OneWeight source(kGgmlF32, bytes_of(weights));
     const TensorPlan plan = plan_tensors(*source.checkpoint, source.model, recipe_of(precision), false);
     return message_of([&] { source.write(plan, 2, kPlenty); });
   };
-  CHECK(contains(complaint(std::nanf(""), Precision::int8), "'w' has a weight that is not a finite number (row 17)"));
-  CHECK(contains(complaint(std::numeric_limits<float>::infinity(), Precision::fp32), "not a finite number (row 17)"));
-  CHECK(contains(complaint(70000, Precision::fp16), "70000, which fp16 cannot hold (row 17)"));
-  CHECK(complaint(70000, Precision::int8) == "no error");
+  CHECK(contains(error_with(std::nanf(""), Precision::int8), "'w' has a weight that is not a finite number (row 17)"));
+  CHECK(contains(error_with(std::numeric_limits<float>::infinity(), Precision::fp32), "not a finite number (row 17)"));
+  CHECK(contains(error_with(70000, Precision::fp16), "70000, which fp16 cannot hold (row 17)"));
+  CHECK(error_with(70000, Precision::int8) == "no error");
 }
 
 TEST_CASE("rows that GGUF permuted come back in Hugging Face's order") {
