@@ -1,4 +1,5 @@
-// The operations of ops.h on ATen. Each reads as its definition; speed is libtorch's business.
+// The operations of compute/ops/ops.h on ATen. Each is written like its definition; speed is left to libtorch. The
+// tensors made from arguments share the caller's memory, and results are copied into them.
 #include <limits>
 
 #include "context.h"
@@ -74,7 +75,9 @@ int32_t rope(frugal_context* context, frugal_vector cosine, frugal_vector sine, 
   });
 }
 
-// One sequence. q: [tokens, heads · dim], k and v: [kv_tokens, kv_heads · dim]; the heads of a group share keys and values.
+// Attention of one sequence. q: [tokens, heads · dim]. k, v: [kv_tokens, kv_heads · dim], shared by the heads of a
+// group. Returns [tokens, heads · dim]. The queries are the last tokens; if causal, each
+// sees the keys up to its own position.
 at::Tensor attend(const frugal_attention& spec, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
   const int64_t tokens = q.size(0), kv_tokens = k.size(0), group = spec.num_heads / spec.num_kv_heads;
   const auto by_head = [&](const at::Tensor& x, int64_t shared) {
