@@ -12,7 +12,7 @@
 namespace frugal {
 namespace {
 
-// A spectrum takes 4/3 n³ steps: .25 s at 576, 11 s at 2,048 on one core of a Zen 3.
+// A spectrum takes 4/3 n³ steps: 0.25 s for n = 576, 11 s for n = 2,048, on one core of a Zen 3.
 constexpr int64_t kMaxSpectrumSide = 2048;
 constexpr int64_t kBlockInputs = 4;
 
@@ -27,7 +27,7 @@ double energy_lost(const StorageOption& candidate) {
   return candidate.weight_error.value_or(0) * candidate.weight_error.value_or(0);
 }
 
-// Energy of each block of 4 inputs × 16 outputs, ascending, and the sum of all.
+// The energy of each block of 4 inputs × 16 outputs, in ascending order.
 std::vector<double> block_energies(const DenseMatrix& weight) {
   const int64_t across = ceil_div(weight.cols, kBlockInputs);
   std::vector<double> energies(static_cast<size_t>(ceil_div(weight.rows, kOutputBlock) * across));
@@ -45,7 +45,7 @@ std::vector<double> block_energies(const DenseMatrix& weight) {
 std::optional<uint64_t> structure_work_bytes(const Shape& shape) {
   const auto side = static_cast<uint64_t>(std::min(shape[0], shape[1]));
   if (side > kMaxSpectrumSide) return std::nullopt;
-  // The matrix and its transpose in fp32, the products of its rows and their reflected copy in doubles.
+  // The matrix and its transpose in fp32; the Gram matrix and the copy that is made tridiagonal in doubles.
   return 2 * static_cast<uint64_t>(shape.elements()) * sizeof(float) + 2 * side * side * sizeof(double);
 }
 
@@ -77,12 +77,13 @@ StorageOption low_rank_candidate(const TensorCandidates& tensor, const Spectrum&
   candidate.rank = candidate.eligible ? as_accurate : by_energy;
   candidate.bytes = factor_bytes(shape, candidate.rank);
   candidate.weight_error = std::sqrt(std::max(0.0, 1 - spectrum.kept_share(candidate.rank)));
-  candidate.verdict = fmt::format("rank {} of {} keeps 95 % of the energy in {}", by_energy, spectrum.energies().size(),
-                                  format_bytes(factor_bytes(shape, by_energy)));
+  candidate.verdict = fmt::format("rank {} of {} keeps 95 % of the energy and takes {}", by_energy,
+                                  spectrum.energies().size(), format_bytes(factor_bytes(shape, by_energy)));
   if (smallest)
-    candidate.verdict += fmt::format("; {} loses {:.2g} % of it in {}, for which rank {} would take {}",
-                                     to_string(smallest->kind), 100 * energy_lost(*smallest), format_bytes(smallest->bytes),
-                                     as_accurate, format_bytes(factor_bytes(shape, as_accurate)));
+    candidate.verdict += fmt::format("; {} loses {:.2g} % of it and takes {}; rank {} would lose as little and take {}",
+                                     to_string(smallest->kind), 100 * energy_lost(*smallest),
+                                     format_bytes(smallest->bytes), as_accurate,
+                                     format_bytes(factor_bytes(shape, as_accurate)));
   return candidate;
 }
 
@@ -104,10 +105,10 @@ StorageOption block_sparse_candidate(const TensorCandidates& tensor, const Dense
                     static_cast<uint64_t>(weight.rows) * sizeof(float);
   candidate.weight_error = smallest ? smallest->weight_error : std::optional(0.0);
   const double share = 100 * double(dropped) / double(energies.size());
-  candidate.verdict = fmt::format("{:.2g} % of the 4 × 16 blocks can go at the error of {}", share,
+  candidate.verdict = fmt::format("{:.2g} % of the 4 × 16 blocks could be zero at the error of {}", share,
                                   smallest ? to_string(smallest->kind) : "none");
   if (smallest && candidate.bytes < smallest->bytes)
-    candidate.verdict += "; no kernel skips blocks, so it cannot be chosen";
+    candidate.verdict += "; no kernel skips zero blocks, so it cannot be chosen";
   else if (smallest)
     candidate.verdict += fmt::format(", which takes {}", format_bytes(smallest->bytes));
   return candidate;

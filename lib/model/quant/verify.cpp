@@ -13,7 +13,7 @@
 
 namespace frugal {
 
-// Each is defined in a file of its own.
+// Defined in verify_embedder.cpp and verify_decoder.cpp.
 extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder;
 
 namespace {

@@ -1,4 +1,5 @@
-// An encoder against its full precision: the cosine between the vectors of a text.
+// Compares an embedder with full precision by the cosine between both vectors of each text. The vectors of the
+// full-precision model are computed once and cached.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -16,8 +17,7 @@ struct Bounds {
   double mean_cosine, min_cosine;
 };
 
-// Well below what good packs reach and well above what broken ones do; measured figures are in
-// docs/tools/quantize-model.md.
+// Well below the figures of good packs and well above those of broken ones (docs/tools/quantize-model.md has both).
 Bounds bounds_of(VerifyLevel level) {
   switch (level) {
     case VerifyLevel::fp16:
@@ -76,16 +76,16 @@ class EmbedderComparison final : public Comparison {
     const auto dimension = static_cast<size_t>(reference_->dimension());
     expected_.resize(texts_.size() * dimension);
     const std::span<float> vector = std::span(expected_).subspan(text * dimension, dimension);
-    if (text >= known_) reference_->embed(std::span(&texts_[text], 1), vector);
-    known_ = std::max(known_, text + 1);
+    if (text >= num_known_) reference_->embed(std::span(&texts_[text], 1), vector);
+    num_known_ = std::max(num_known_, text + 1);
     return vector;
   }
 
   std::vector<std::string_view> texts_;
   ThreadPool& threads_;
   std::unique_ptr<Embedder> reference_;
-  std::vector<float> expected_;  // every text's vector
-  size_t known_ = 0;             // that are filled in, from the front
+  std::vector<float> expected_;  // the vector of every text
+  size_t num_known_ = 0;         // the first texts, whose vectors are filled in
 };
 
 std::unique_ptr<Comparison> compare_with(const ModelSource& full_precision, std::span<const std::string_view> texts,

@@ -43,7 +43,7 @@ struct ModelCopy {
   }
 };
 
-TEST_CASE("a full-precision encoder becomes int8, with its tokenizer and where it came from") {
+TEST_CASE("a full-precision encoder becomes int8, with its tokenizer and provenance") {
   const ModelCopy model("bert");
   const QuantizeResult result = model.run();
   CHECK_FALSE(result.up_to_date);
@@ -63,7 +63,7 @@ TEST_CASE("a full-precision encoder becomes int8, with its tokenizer and where i
   CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack"});
 }
 
-TEST_CASE("the same model from safetensors and from GGUF has the same weights, rotary rows included") {
+TEST_CASE("a model from safetensors has the same weights as from GGUF, rotary rows included") {
   const ModelCopy folder("llama"), gguf("llama-gguf");
   folder.run(Precision::fp32);
   gguf.run(Precision::fp32);
@@ -76,7 +76,7 @@ TEST_CASE("the same model from safetensors and from GGUF has the same weights, r
   }
 }
 
-TEST_CASE("the same source and recipe is no work") {
+TEST_CASE("the same source and recipe need no work") {
   const ModelCopy model("bert");
   model.run();
   const auto written = fs::last_write_time(model.output);
@@ -84,20 +84,20 @@ TEST_CASE("the same source and recipe is no work") {
   CHECK(again.up_to_date);
   CHECK_FALSE(again.source_hashed);
   CHECK(fs::last_write_time(model.output) == written);
-  CHECK(model.run(Precision::int8).up_to_date);  // the default, said aloud
+  CHECK(model.run(Precision::int8).up_to_date);  // the default, given explicitly
 }
 
-TEST_CASE("a source that was only touched is read once more, and is still no work") {
+TEST_CASE("a source with a new modification time is hashed once, and its pack is still up to date") {
   const ModelCopy model("bert");
   model.run();
   fs::last_write_time(model.source / "model.safetensors", fs::file_time_type::clock::now());
   const QuantizeResult touched = model.run();
   CHECK(touched.up_to_date);
   CHECK(touched.source_hashed);
-  CHECK_FALSE(model.run().source_hashed);  // and that is remembered
+  CHECK_FALSE(model.run().source_hashed);  // the stamp has the new time
 }
 
-TEST_CASE("a source that changed without changing its size or time is noticed") {
+TEST_CASE("a change of the source is noticed even if its size and modification time stay the same") {
   const ModelCopy model("bert");
   model.run();
   const fs::path file = model.source / "model.safetensors";
@@ -111,7 +111,7 @@ TEST_CASE("a source that changed without changing its size or time is noticed") 
   CHECK(changed.reason == "the source changed");
 }
 
-TEST_CASE("another recipe, --force and a damaged pack make it again, and say why") {
+TEST_CASE("another recipe, --force or a damaged pack make the pack again, with the reason") {
   const ModelCopy model("bert");
   model.run();
   CHECK(model.run(Precision::int4).reason == "the recipe changed");
@@ -122,7 +122,7 @@ TEST_CASE("another recipe, --force and a damaged pack make it again, and say why
   const std::string whole = read_file(model.output);
   for (const size_t at : {size_t(0), size_t(70), whole.size() / 2, whole.size() - 1}) {
     std::string damaged = whole;
-    // Padding between tensors carries nothing: step to a byte that is not zero.
+    // Padding between tensors has no content: step back to a byte that is not zero.
     size_t flipped = at;
     while (flipped > 0 && damaged[flipped] == 0) --flipped;
     damaged[flipped] = static_cast<char>(damaged[flipped] ^ 0x40);
@@ -136,7 +136,7 @@ TEST_CASE("another recipe, --force and a damaged pack make it again, and say why
   CHECK(contains(model.run(Precision::int4).reason, "the old pack cannot be used"));
 }
 
-TEST_CASE("what a killed run left is removed, and nothing else") {
+TEST_CASE("temporary files of a killed run are removed, and no other file") {
   const ModelCopy model("bert");
   write_file(model.folder / "m.pack.tmp.Ab12Cd", "half");
   write_file(model.folder / "m.pack.full.tmp.Ab12Cd", "half");
@@ -145,14 +145,14 @@ TEST_CASE("what a killed run left is removed, and nothing else") {
   CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack", "other.pack.tmp.Ab12Cd"});
 }
 
-TEST_CASE("a second writer of the same pack is turned away") {
+TEST_CASE("a second writer of the same pack fails") {
   const ModelCopy model("bert");
   const FileLock other(lock_path(model.output));
   CHECK(contains(message_of([&] { model.run(); }), "in use by another process"));
   CHECK_FALSE(fs::exists(model.output));
 }
 
-TEST_CASE("a file that is no pack is not replaced unless forced") {
+TEST_CASE("a file that is not a pack is replaced only with --force") {
   ModelCopy model("bert");
   model.output = model.folder / "notes.txt";
   write_file(model.output, "years of work, and more of it");
@@ -163,7 +163,7 @@ TEST_CASE("a file that is no pack is not replaced unless forced") {
   CHECK_FALSE(Quantizer(std::move(options)).run().up_to_date);
 }
 
-TEST_CASE("an output that cannot be is refused before any work") {
+TEST_CASE("an output that cannot be written is refused before any work") {
   ModelCopy model("bert");
   model.output = model.folder / "absent/m.pack";
   CHECK(contains(message_of([&] { model.run(); }), "does not exist"));
@@ -171,7 +171,7 @@ TEST_CASE("an output that cannot be is refused before any work") {
   CHECK(contains(message_of([&] { model.run(); }), "is a folder"));
 }
 
-TEST_CASE("a limit below what the process holds already is refused, and nothing is left") {
+TEST_CASE("a memory limit below the present use is refused, and no file is left") {
   const ModelCopy model("bert");
   QuantizeOptions options = model.options();
   options.max_ram_bytes = 1;
@@ -181,7 +181,7 @@ TEST_CASE("a limit below what the process holds already is refused, and nothing 
   CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock"});
 }
 
-TEST_CASE("verification publishes what is near full precision, with the figures") {
+TEST_CASE("a pack near full precision passes verification and is published, with the figures") {
   const ModelCopy model("bert");
   QuantizeOptions options = model.options(Precision::fp16);
   options.verify = true;
@@ -194,7 +194,7 @@ TEST_CASE("verification publishes what is near full precision, with the figures"
   CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack"});
 }
 
-TEST_CASE("verification of a decoder compares distributions, in windows where the text exceeds its context") {
+TEST_CASE("verification of a decoder compares distributions, in windows if the text exceeds its context") {
   const ModelCopy model("llama");
   QuantizeOptions options = model.options(Precision::fp32);
   options.verify = true;
@@ -207,7 +207,7 @@ TEST_CASE("verification of a decoder compares distributions, in windows where th
   CHECK(result.verification->value("top1_agreement") == 1.0);
 }
 
-TEST_CASE("a pack is verified over the user's own texts where there are some") {
+TEST_CASE("a pack is verified over the user's texts if there are any") {
   const ModelCopy model("bert");
   QuantizeOptions options = model.options(Precision::fp16);
   options.verify = true;
@@ -217,8 +217,8 @@ TEST_CASE("a pack is verified over the user's own texts where there are some") {
   CHECK(result.verification->compared == 2);
 }
 
-TEST_CASE("a pack below the floor is not published") {
-  // Random weights of this size amplify the rounding to 4 bits beyond any floor.
+TEST_CASE("a pack outside the bounds is not published") {
+  // Random weights of this size amplify the rounding to 4 bits beyond any bound.
   const ModelCopy model("llama");
   QuantizeOptions options = model.options(Precision::int4);
   options.verify = true;
@@ -229,7 +229,7 @@ TEST_CASE("a pack below the floor is not published") {
   CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock"});
 }
 
-TEST_CASE("a verdict with a figure that is no number fails") {
+TEST_CASE("a verification with a figure that is NaN, or without figures, fails") {
   using enum QualityFigure::Bound;
   for (const auto side : {at_least, at_most}) {
     QualityFigure figure{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", side, 0.01, 0.01};
@@ -242,7 +242,7 @@ TEST_CASE("a verdict with a figure that is no number fails") {
   }
 }
 
-TEST_CASE("the report has every tensor with its error, and null for what is not known") {
+TEST_CASE("the report has every tensor with its error, and null for unknown figures") {
   const ModelCopy model("bert");
   QuantizeOptions options = model.options();
   options.measure_error = true;

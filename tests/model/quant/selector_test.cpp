@@ -1,4 +1,4 @@
-// The selector on the tiny models of tests/golden, and on one whose weights were made thin.
+// Tests the selector on the tiny models of tests/golden, and on one whose weights have a low rank.
 #include "model/quant/selector.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
@@ -50,8 +50,8 @@ const TensorCandidates& tensor_of(const Selection& selection, std::string_view n
   return selection.tensors.front();
 }
 
-// An encoder large enough for factors to pay (they are padded to 16 outputs and 32 inputs), with the vocabulary of the
-// golden one. The weights of its linear layers are products of two random matrices, `rank` wide.
+// Writes an encoder that is large enough for factors to save bytes (they are padded to 16 outputs and 32 inputs), with
+// the vocabulary of the golden one. Each linear weight is a product of two random matrices of this rank.
 void write_thin_encoder(const fs::path& folder, int rank) {
   constexpr size_t kHidden = 128, kIntermediate = 256, kPositions = 64;
   std::mt19937 random(7);
@@ -150,7 +150,7 @@ TEST_CASE("a layer's measured error follows its precision") {
   CHECK(tensor.find(CandidateKind::int8)->decode_us.value() > 0);
 }
 
-TEST_CASE("the choice, and with it the pack, is the same on any number of threads and any number of times") {
+TEST_CASE("the pack is the same on any number of threads and in every run") {
   for (const char* golden : {"bert", "llama"}) {
     const ModelCopy model(golden);
     std::string first;
@@ -167,7 +167,7 @@ TEST_CASE("the choice, and with it the pack, is the same on any number of thread
   }
 }
 
-TEST_CASE("a second run finds the choice made, and another target is another recipe") {
+TEST_CASE("a second run finds the pack up to date, and another target is another recipe") {
   const ModelCopy model("bert");
   model.run();
   Quantizer again(model.options());
@@ -181,14 +181,14 @@ TEST_CASE("a second run finds the choice made, and another target is another rec
   CHECK(Quantizer(std::move(calibrated)).run().reason == "the recipe changed");
 }
 
-TEST_CASE("the target quality takes no more bytes than int8, and is no farther from full precision") {
+TEST_CASE("the target quality takes no more bytes than int8, at no larger loss") {
   const ModelCopy model("bert");
   const QuantizeResult result = model.run(AutoTarget::quality);
   CHECK(result.selection->tensor_bytes <= result.selection->int8_tensor_bytes);
   CHECK(result.selection->chosen.loss <= result.selection->int8.loss);
 }
 
-TEST_CASE("four bits that are the source's own are kept, since nothing is smaller or nearer") {
+TEST_CASE("the source's own 4-bit groups are kept, since no candidate is smaller or more accurate") {
   const ModelCopy model("llama-gguf");
   Quantizer quantizer(model.options());
   const QuantizeResult result = quantizer.run();
@@ -197,7 +197,7 @@ TEST_CASE("four bits that are the source's own are kept, since nothing is smalle
   CHECK(result.verification->passed());
 }
 
-TEST_CASE("a rule takes its tensors out of the choice") {
+TEST_CASE("the selector does not choose for tensors that a rule names") {
   const ModelCopy model("bert");
   QuantizeOptions options = model.options();
   options.rules.push_back(parse_rule("layers\\.0\\.q=fp16"));
@@ -206,7 +206,7 @@ TEST_CASE("a rule takes its tensors out of the choice") {
   CHECK(contains(tensor_of(*result.selection, "layers.0.q.weight").choice().verdict, "--tensor-type"));
 }
 
-TEST_CASE("a weight of low rank is stored as two factors, and the model answers the same") {
+TEST_CASE("a weight of low rank is stored as two factors, and the model gives nearly the same vectors") {
   const ModelCopy model("bert");
   write_thin_encoder(model.source, 4);
   const QuantizeResult result = model.run();
@@ -228,7 +228,7 @@ TEST_CASE("a weight of low rank is stored as two factors, and the model answers 
     return bytes;
   }());
 
-  // Against the whole weights in full precision, through the public way of opening a pack.
+  // Compares with the whole weights in full precision.
   QuantizeOptions full = model.options();
   full.precision = Precision::fp32;
   full.output = model.folder / "full.pack";
@@ -246,8 +246,8 @@ TEST_CASE("a weight of low rank is stored as two factors, and the model answers 
   CHECK(dot > 0.98);
 }
 
-TEST_CASE("a model that no choice keeps near full precision is not published, and nothing is left") {
-  // Random weights of this size amplify the rounding to 4 bits beyond any floor, and the rule leaves no other choice.
+TEST_CASE("if no choice stays near full precision, nothing is published and no file is left") {
+  // Random weights of this size amplify the rounding to 4 bits beyond any bound, and the rule leaves no other choice.
   const ModelCopy model("llama");
   QuantizeOptions options = model.options();
   options.rules.push_back(parse_rule("layers=int4"));
