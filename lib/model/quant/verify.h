@@ -104,13 +104,14 @@ class QualityMeter {
   std::unique_ptr<Comparison> comparison_;
 };
 
-/// The built-in calibration text, on which the errors of single layers are measured. Shares nothing with the next.
+/// The built-in calibration text, on which the errors of single layers are measured. It has no sentence in common with
+/// the next.
 std::vector<std::string_view> calibration_texts();
 
 /// The built-in verification text: paragraphs in English and Portuguese, written for this purpose.
 std::vector<std::string_view> verification_texts();
 
-/// The maximal number of tokens that a decoder is compared on.
+/// The maximum number of tokens that a decoder is compared on.
 inline constexpr int64_t kMaxVerifyTokens = 4096;
 
 /// The first `max_tokens` tokens of the texts, joined by blank lines.
