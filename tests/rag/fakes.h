@@ -111,11 +111,11 @@ class FakeModels : public Models {
     ++generator_opened;
     return {std::shared_ptr<void>(), &fake_generator};
   }
-  void tidy() override {
-    if (fake_embedder.clock) fake_embedder.clock->spend_ms(kTidyMs);
+  void unload_idle() override {
+    if (fake_embedder.clock) fake_embedder.clock->spend_ms(kUnloadIdleMs);
   }
-  static constexpr int kTidyMs = 5;
-  void expect_embedder() override { embedder_opened_when_expected = embedder_opened; }
+  static constexpr int kUnloadIdleMs = 5;
+  void prefetch_embedder() override { embedder_opened_when_expected = embedder_opened; }
   int64_t generator_parameters() override { return parameters; }
   std::string identity() override { return "fakes"; }
   FakeEmbedder fake_embedder;

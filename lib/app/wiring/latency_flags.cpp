@@ -76,8 +76,8 @@ void LatencyFlags::check() const {
   if (!gated() && (max_ratio_given || gate.limits.max_memory_ratio))
     throw Error(Code::usage, "a gate needs something to compare with")
         .hint("name --baseline FILE or --against PATH, or use bench-latency compare");
-  if (gated() && gate.runs < kLeastGateRuns)
-    throw Error(Code::usage, fmt::format("a gate needs at least {} runs, -n is {}", kLeastGateRuns, gate.runs))
+  if (gated() && gate.runs < kMinGateRuns)
+    throw Error(Code::usage, fmt::format("a gate needs at least {} runs, -n is {}", kMinGateRuns, gate.runs))
         .hint("the default of 40 tells 10 % more on a quiet machine; a noisy one goes on up to --max-runs");
 }
 
@@ -109,7 +109,7 @@ LatencyOptions LatencyFlags::options(const Settings& settings) const {
   const auto most = static_cast<size_t>(limit > 0 ? limit : gate.runs);
   if (asked.questions.size() > most) asked.questions.resize(most);
   asked.warmup_runs = warmup_runs;
-  asked.measure_itself = gate.runs >= kLeastGateRuns;
+  asked.measure_aa = gate.runs >= kMinGateRuns;
   asked.seed = seed;
   asked.timeout = std::chrono::seconds(timeout_s);
   asked.data = present_models(settings.models);

@@ -75,10 +75,10 @@ Gate judge_wall(Gate gate, const RunSeries& now, const RunSeries& before,
   gate.ratio = wall.ratio.value;
   gate.ci95 = wall.ratio.ci95;
   gate.runs = wall.runs;
-  if (wall.runs < kLeastGateRuns)
+  if (wall.runs < kMinGateRuns)
     return missing(
         gate, Verdict::inconclusive,
-        fmt::format("{} runs of the same questions on both sides; a gate needs {}", wall.runs, kLeastGateRuns));
+        fmt::format("{} runs of the same questions on both sides; a gate needs {}", wall.runs, kMinGateRuns));
   if (!machine) return missing(gate, Verdict::inconclusive, "the machine was not measured against itself");
   if (machine->noisy()) return missing(gate, Verdict::inconclusive, noise_of(*machine));
   gate.verdict = judge_ratio(*gate.ci95, gate.max_ratio);
@@ -173,7 +173,7 @@ bool MachineJudgement::noisy() const {
 
 std::optional<MachineJudgement> judge_machine(std::span<const LatencyRow> rows) {
   for (const LatencyRow& again : rows) {
-    if (again.side != Side::itself || static_cast<int64_t>(again.samples.size()) < kLeastGateRuns) continue;
+    if (again.side != Side::itself || static_cast<int64_t>(again.samples.size()) < kMinGateRuns) continue;
     for (const LatencyRow& row : rows)
       if (row.side == Side::measured && row.mode == again.mode && !row.samples.empty())
         return MachineJudgement{row.mode, wall_ratio(series_of(again), series_of(row))};

@@ -35,7 +35,7 @@
 namespace frugal {
 
 /// Fewer runs than this give no usable interval.
-constexpr int64_t kLeastGateRuns = 10;
+constexpr int64_t kMinGateRuns = 10;
 /// A machine whose A/A ratio is further from 1 is noisy.
 constexpr double kNoisyFrom = 0.03;
 
@@ -72,7 +72,7 @@ struct MachineJudgement {
   WallRatio itself;
   bool noisy() const;
 };
-/// nullopt without A/A runs, or with fewer than kLeastGateRuns.
+/// nullopt without A/A runs, or with fewer than kMinGateRuns.
 std::optional<MachineJudgement> judge_machine(std::span<const LatencyRow> rows);
 
 /// The judgement for two runs together: the noisier one; nullopt if one of them was not judged.

@@ -142,7 +142,7 @@ const std::string& LatencyBench::question(int64_t round) const {
 void LatencyBench::run(int64_t rounds) {
   FRUGAL_CHECK(rounds > 0);
   // And one row against itself.
-  const size_t rows = rows_.size() + (rounds_ == 0 && options_.measure_itself ? 1 : 0);
+  const size_t rows = rows_.size() + (rounds_ == 0 && options_.measure_aa ? 1 : 0);
   planned_ = done_ + rounds * static_cast<int64_t>(rows);
   run_block(false, rounds);
   warm_.clear();
@@ -155,7 +155,7 @@ void LatencyBench::run(int64_t rounds) {
 
 void LatencyBench::run_block(bool cold_disk, int64_t rounds) {
   for (size_t row : working_rows(cold_disk)) attempt(row, [&] { warm_up(row); });
-  if (rounds_ == 0 && options_.measure_itself) add_itself(cold_disk);
+  if (rounds_ == 0 && options_.measure_aa) add_itself(cold_disk);
   for (int64_t round = rounds_; round < rounds_ + rounds; ++round) {
     std::vector<size_t> order = working_rows(cold_disk);
     for (size_t left = order.size(); left > 1; --left) std::swap(order[left - 1], order[order_.below(left)]);

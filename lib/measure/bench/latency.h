@@ -42,9 +42,9 @@ struct LatencyOptions {
   std::vector<std::string> against;  // another rag-query with its flags, asked in turns with it; empty: none
   std::vector<std::string> questions;
   std::vector<LatencyMode> modes;
-  int64_t warmup_runs = 1;     // per row, not counted; the first loads files and shows whether the mode runs here
-  bool measure_itself = true;  // A/A
-  uint64_t seed = 1;           // for the order within each round
+  int64_t warmup_runs = 1;  // per row, not counted; the first loads files and shows whether the mode runs here
+  bool measure_aa = true;   // also measures the first mode against itself
+  uint64_t seed = 1;        // for the order within each round
   std::chrono::milliseconds timeout{600000};  // per answer
   std::vector<std::filesystem::path> data;    // packs and the index's folder: evicted for cold_disk
   /// Called after each run with the number of runs done and planned; may throw to stop.

@@ -215,9 +215,9 @@ Baseline read_baseline(const std::filesystem::path& file, const LatencyRecord& n
 void check_gate_runs(const LatencyRecord& record, std::string_view name) {
   for (const RunSeries& series : record.series) {
     const auto runs = static_cast<int64_t>(series.wall_ms.size());
-    if (runs > 0 && runs < kLeastGateRuns)
+    if (runs > 0 && runs < kMinGateRuns)
       throw Error(Code::bad_input, fmt::format("{} has {} run{} of {}, a gate needs at least {}", name, runs,
-                                               runs == 1 ? "" : "s", to_string(series.mode), kLeastGateRuns))
+                                               runs == 1 ? "" : "s", to_string(series.mode), kMinGateRuns))
           .hint("measure with -n 40 or more");
   }
 }

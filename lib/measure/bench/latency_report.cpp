@@ -242,7 +242,7 @@ std::string ratio_text(const Ratio& ratio) {
 }
 
 std::string machine_text(const std::optional<MachineJudgement>& machine) {
-  if (!machine) return fmt::format("machine: not judged, {} runs against itself are needed\n", kLeastGateRuns);
+  if (!machine) return fmt::format("machine: not judged, {} runs against itself are needed\n", kMinGateRuns);
   return fmt::format(
       "machine: {} against itself {} in {} runs: {}\n", to_string(machine->mode), ratio_text(machine->itself.ratio),
       machine->itself.runs,

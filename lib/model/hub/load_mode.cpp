@@ -1,3 +1,5 @@
+// copy_into_memory() reads the file into anonymous memory elsewhere, then moves that over the mapping with
+// mremap(MREMAP_FIXED), so the address stays valid. The destructor of MappedFile unmaps the copy like the mapping.
 #include "model/hub/load_mode.h"
 
 #include <fcntl.h>
@@ -22,7 +24,7 @@ void read_whole(const std::filesystem::path& path, std::byte* to, size_t bytes) 
     const ssize_t got = ::pread(file.get(), to + done, bytes - done, static_cast<off_t>(done));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw io_error("read", path.native());
-    if (got == 0) throw Error(Code::corrupt_file, fmt::format("{}: became shorter while it was read", path.native()));
+    if (got == 0) throw Error(Code::corrupt_file, fmt::format("'{}' became shorter while it was read", path.native()));
     done += static_cast<size_t>(got);
   }
 }
@@ -48,12 +50,14 @@ std::string_view to_string(LoadMode mode) {
 LoadMode parse_load_mode(std::string_view name) {
   for (const LoadMode mode : kModes)
     if (to_string(mode) == name) return mode;
-  throw Error(Code::usage, fmt::format("unknown load mode '{}'", name)).hint("known: mmap, mlock, read, stream, naive");
+  throw Error(Code::usage, fmt::format("unknown load mode '{}'", name))
+      .hint("name one of mmap, mlock, read, stream, naive");
 }
 
 std::optional<std::string> lock_in_memory(const MappedFile& file) {
   if (::mlock(file.bytes().data(), file.bytes().size()) == 0) return std::nullopt;
-  return fmt::format("mlock refused ({}), so mapped only; ulimit -l says how much may be locked", std::strerror(errno));
+  return fmt::format("the kernel refused to lock it in memory ({}), so it is only mapped; ulimit -l shows the limit",
+                     std::strerror(errno));
 }
 
 void copy_into_memory(const MappedFile& file) {

@@ -1,4 +1,4 @@
-// How the bytes of a pack come into memory. The pack and what points into it do not notice: its addresses stay.
+// How the bytes of a pack get into memory. The pack stays at its address in every mode, so pointers into it stay valid.
 #pragma once
 
 #include <optional>
@@ -10,19 +10,20 @@
 namespace frugal {
 
 enum class LoadMode {
-  mmap,    // mapped, read where it is touched, shared with every process: what the tools do
-  mlock,   // the same, read now and kept in memory; where the kernel refuses, as mmap
-  read,    // read whole into anonymous memory of this process
-  stream,  // as little resident as it can run with, the rest read for each use: what a budget does, at its worst
-  naive,   // no pack at all: the checkpoint it was made of, in full precision
+  mmap,    // mapped: pages are read on first use and shared by all processes; the default of the tools
+  mlock,   // mapped, read at once and locked in memory; like mmap if the kernel refuses the lock
+  read,    // read as a whole into anonymous memory
+  stream,  // paged, with as few resident bytes as possible: most weights are read for every use, as in the worst budget
+  naive,   // no pack: the checkpoint that it was made from, in full precision
 };
 std::string_view to_string(LoadMode mode);
-/// Throws Error(usage) naming the known ones.
+/// Throws Error(usage), whose hint lists the known names.
 LoadMode parse_load_mode(std::string_view name);
 
-/// Keeps the pages of `file` in memory as long as it is mapped. Says why where the kernel refuses (RLIMIT_MEMLOCK).
+/// Locks the pages of `file` in memory until it is unmapped. Returns the reason if the kernel refuses (RLIMIT_MEMLOCK).
 std::optional<std::string> lock_in_memory(const MappedFile& file);
-/// Replaces the mapping by a private copy at the same address. Throws Error(io).
+/// Replaces the mapping of `file` by a copy in anonymous memory at the same address. Throws Error(io), and
+/// Error(corrupt_file) if the file became shorter.
 void copy_into_memory(const MappedFile& file);
 
 }  // namespace frugal

@@ -39,7 +39,7 @@ std::string answer(Model& model, const Input& input) {
   return fmt::format("read {} tokens, wrote {}", generation.prompt_tokens, generation.new_tokens);
 }
 
-// One use of a model of a kind, which says what it did.
+// How a model of each kind is used once. Returns a note for the report.
 struct Use {
   ModelKind kind;
   std::string (*run)(Model& model, const Input& input);

@@ -1,5 +1,5 @@
-// A pack opened and ready to run, whatever its architecture: what mem-profile loads and unloads and bench-latency
-// times. Not the toolkit's model hub: it owns one model, and gives everything back when it dies.
+// One model opened and ready to run, of any architecture: the unit that mem-profile loads and unloads and bench-latency
+// times. Destruction releases all of its memory. Not a cache of models: model/hub/models.h shares models between users.
 #pragma once
 
 #include <cstdint>
@@ -25,38 +25,38 @@ namespace frugal {
 
 class LoadedModel {
  public:
-  /// Borrows `threads` and `budget` (may be null). `mode` is not naive, and stream needs a budget. `paging`: of a pack
-  /// that is mapped under a limited budget. Throws Error(missing, corrupt_file, mismatch, over_budget).
+  /// Borrows `threads` and `budget`. `mode` must not be naive. `paging` applies to mode stream, and to mmap under a
+  /// limited budget. Throws Error(missing | corrupt_file | mismatch | over_budget).
   LoadedModel(const std::filesystem::path& pack, ThreadPool& threads, Budget& budget, const Backend& backend = {},
               LoadMode mode = LoadMode::mmap, const PagerOptions& paging = {});
-  /// The same on a backend of the caller's.
+  /// The same, on a backend that the caller made.
   LoadedModel(const std::filesystem::path& pack, std::unique_ptr<Ops> ops, Budget& budget,
               LoadMode mode = LoadMode::mmap, const PagerOptions& paging = {});
-  /// Full precision from a checkpoint (LoadMode::naive).
+  /// A checkpoint in full precision (LoadMode::naive).
   LoadedModel(std::unique_ptr<ModelSource> checkpoint, std::unique_ptr<Ops> ops, Budget& budget);
   LoadedModel(const LoadedModel&) = delete;
   LoadedModel& operator=(const LoadedModel&) = delete;
-  /// Also hands freed heap pages back to the system, which the allocator would keep.
+  /// Also returns free heap pages to the system, which the allocator would otherwise keep.
   ~LoadedModel();
 
-  /// Throws Error(internal) for a checkpoint's.
+  /// The pack. Throws Error(internal) if the model was opened from a checkpoint.
   const Pack& pack() const;
-  /// What did not go as asked: a lock that was refused. Empty: nothing.
+  /// A warning for the user, if the kernel refused to lock the pack in memory; otherwise empty.
   const std::string& load_note() const { return load_note_; }
-  /// The plugin's backend that it runs on; null for the native one.
+  /// The plugin backend that the model runs on; null for the native backend.
   PluginOps* device() const;
-  /// Its interface if it is of that kind, else null.
+  /// The model as `Interface` if it is of that kind, else null.
   template <class Interface>
   Interface* find() const {
     return dynamic_cast<Interface*>(model_.get());
   }
-  /// Throw Error(mismatch) where the model is of another kind.
+  /// Throw Error(mismatch) if the model is of another kind.
   Embedder& embedder() const { return require<Embedder>(); }
   Decoder& decoder() const { return require<Decoder>(); }
 
-  /// One use: embeds `text`, or answers it with at most `max_new_tokens`; `chat_family` overrides what the pack names.
-  /// Says what it did: "embedded 12 tokens".
-  /// Hands freed heap pages back too, so that what is there afterwards is held by something.
+  /// Uses the model once: embeds `text`, or answers it in at most `max_new_tokens` tokens, where `chat_family`
+  /// overrides the pack's own. Returns a note for the report, "embedded 12 tokens". Then returns free heap pages to the
+  /// system, so that a measurement counts only memory in use.
   std::string run(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family = {});
 
  private:
@@ -71,7 +71,7 @@ class LoadedModel {
   std::unique_ptr<ModelSource> checkpoint_;
   std::string load_note_;
   Budget& budget_;
-  Reservation weights_;  // of a pack that was read, which the arena and the cache know nothing of
+  Reservation weights_;  // the copy of the pack in mode read, which nothing else reserves
   std::unique_ptr<Ops> ops_;
   std::unique_ptr<Model> model_;
 };

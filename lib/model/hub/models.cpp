@@ -1,3 +1,7 @@
+// A Manager owns the open models and decides how long each stays. Its loaders open a pack together with the backend
+// that runs it; its prefetch reads the embedder's file into the page cache. The pointers that embedder() and
+// generator() return share ownership with the manager's, so a model counts as used while any of them lives. The thread
+// pool is made with the first model, so that a question that needs none starts no thread.
 #include "model/hub/models.h"
 
 #include <fmt/format.h>
@@ -21,20 +25,21 @@
 namespace frugal {
 namespace {
 
-// Path, size and time of change: a new file of the same name is another model.
+// Path, size and modification time, so that another file of the same name is another model.
 std::string file_identity(const std::function<std::filesystem::path()>& path) {
   std::filesystem::path file;
   try {
     file = path();
   } catch (const Error&) {
-    return "none";  // said where the model is needed
+    return "none";  // the error is reported when the model is needed
   }
   struct stat info {};
   if (::stat(file.c_str(), &info) != 0) return "none";
   return fmt::format("{}|{}|{}.{}", file.native(), info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
 }
 
-// One model with all that it needs to run. Other backends copy the weights to where they compute, and reserve that.
+// A pack with the backend that runs it. The pager is for the native backend only: other backends copy the weights, and
+// reserve the copy.
 struct OpenPack {
   OpenPack(const std::filesystem::path& file, const ModelOptions& options, ThreadPool& threads)
       : pack(file), ops(make_ops(options.backend, threads, options.budget)) {
@@ -72,7 +77,7 @@ class PackModels : public Models {
       prefixes_.emplace(memory.prefix_folder, memory.prefix_max_bytes, options.budget);
     manager_.register_loader<OpenEmbedder>(
         "embedder", [this] { return std::make_unique<OpenEmbedder>(paths_.embedder(), options_, pool()); },
-        [this] { prefetch_embedder(); });
+        [this] { prefetch_embedder_file(); });
     manager_.register_loader<OpenGenerator>("generator", [this] {
       return std::make_unique<OpenGenerator>(paths_.generator(), options_, pool(), prefixes_ ? &*prefixes_ : nullptr);
     });
@@ -88,7 +93,7 @@ class PackModels : public Models {
     return {open, open->generator.get()};
   }
 
-  void expect_embedder() override { manager_.prefetch("embedder"); }
+  void prefetch_embedder() override { manager_.prefetch("embedder"); }
 
   int64_t generator_parameters() override {
     if (parameters_ < 0) parameters_ = count_parameters();
@@ -102,19 +107,19 @@ class PackModels : public Models {
                        options_.backend.device, static_cast<int>(options_.backend.precision));
   }
 
-  void tidy() override {
+  void unload_idle() override {
     const auto now = std::chrono::steady_clock::now();
-    if (now - tidied_ < kTidyInterval) return;
-    tidied_ = now;
-    manager_.auto_cleanup_if_needed(kTidyAbovePercent);
+    if (now - checked_at_ < kCheckInterval) return;
+    checked_at_ = now;
+    manager_.auto_cleanup_if_needed(kUnloadAbovePercent);
   }
 
   const Manager* manager() const override { return &manager_; }
 
  private:
-  // A look at the system's memory costs a tenth of a millisecond.
-  static constexpr std::chrono::seconds kTidyInterval{1};
-  static constexpr double kTidyAbovePercent = 95;
+  // Reading the system's memory takes 0.1 ms.
+  static constexpr std::chrono::seconds kCheckInterval{1};
+  static constexpr double kUnloadAbovePercent = 95;
 
   int64_t count_parameters() const {
     try {
@@ -127,8 +132,8 @@ class PackModels : public Models {
       throw;
     }
   }
-  // Not where it would not stay.
-  void prefetch_embedder() const {
+  // Not if the file exceeds the budget: its pages would not stay.
+  void prefetch_embedder_file() const {
     const std::filesystem::path file = paths_.embedder();
     const Budget& budget = options_.budget;
     if (budget.limited() && std::filesystem::file_size(file) > budget.limit_bytes()) return;
@@ -143,10 +148,10 @@ class PackModels : public Models {
   const ModelOptions options_;
   std::optional<PrefixCache> prefixes_;
   int64_t parameters_ = -1;
-  std::chrono::steady_clock::time_point tidied_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point checked_at_ = std::chrono::steady_clock::now();
   std::once_flag pool_made_;
   std::unique_ptr<ThreadPool> pool_;
-  Manager manager_;  // dies first: what it holds borrows from the others
+  Manager manager_;  // destroyed first, since its models borrow from the other members
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The models a question may need, loaded when they are first asked for and not before: a stage that is off loads
-// nothing, and one that is over lets go.
+// The models that questions need, loaded on first use and unloaded after the last: a stage that is switched off loads
+// no model. memory/manager.h decides how long a model stays; this interface hides where models come from.
 #pragma once
 
 #include <cstdint>
@@ -24,43 +24,44 @@ namespace frugal {
 class Models {
  public:
   virtual ~Models() = default;
-  /// Loaded while the pointer lives, and perhaps longer. Throws Error(missing) with the command that makes the pack,
-  /// Error(mismatch) if it holds another kind of model.
+  /// The model, which stays loaded at least while the pointer lives. Throws Error(missing), whose hint names the
+  /// command that makes the pack, Error(mismatch) if the pack holds another kind of model, and Error(over_budget).
   virtual std::shared_ptr<Embedder> embedder() = 0;
   virtual std::shared_ptr<Generator> generator() = 0;
-  /// Says that the embedder will be asked for soon, so that its file is read meanwhile.
-  virtual void expect_embedder() {}
-  /// Number of weights of the generator, read from its pack's table of contents; 0 if there is no generator.
+  /// Starts to read the embedder's file in the background, because the embedder will be needed soon.
+  virtual void prefetch_embedder() {}
+  /// The number of weights of the generator, from its pack's table of contents; 0 if there is no generator.
   virtual int64_t generator_parameters() = 0;
-  /// Changes whenever an answer might because a model did; opens nothing.
+  /// Part of the key of cached answers: changes with the models, their settings and the backend. Loads no model.
   virtual std::string identity() = 0;
-  /// Between questions: gives up what nobody uses where memory is short.
-  virtual void tidy() {}
-  /// Who loads them; null: nobody, they are always there.
+  /// Unloads unused models if memory is short. To be called between questions.
+  virtual void unload_idle() {}
+  /// The manager of the models; null if all models stay loaded.
   virtual const Manager* manager() const { return nullptr; }
 };
 
-/// Where packs are. Called at most once, when the model is needed (or its identity); may throw Error(missing).
+/// The paths of the packs. Each function is called when its model or identity() is needed, and may throw
+/// Error(missing).
 struct ModelPaths {
   std::function<std::filesystem::path()> embedder;
   std::function<std::filesystem::path()> generator;
 };
 
-/// How the generator holds what it reads, and where it keeps it for the next process (model/generate/prefix_cache.h).
+/// Settings of the generator's KV cache, and of the prompts that it stores on disk (model/generate/prefix_cache.h).
 struct GeneratorMemory {
   KvType kv_type = KvType::automatic;
   bool prefix_cache = true;
   uint64_t prefix_max_bytes = uint64_t(1) << 30;
-  std::filesystem::path prefix_folder;  // empty: nowhere
+  std::filesystem::path prefix_folder;  // empty: nothing is stored
 
   template <typename F>
   void visit(F&& f) {
     f("generate.kv_dtype", kv_type,
-      {"how the generator holds keys and values: auto (f16 where the backend has it), f32, f16, int8"});
+      {"type of the KV cache: auto (f16 if the backend has it), f32, f16, int8"});
     f("generate.prefix_cache.enabled", prefix_cache,
-      {"keep keys and values of prompts, so that they are not read again"});
+      {"keep the KV cache of prompts on disk, so that they are not processed again"});
     f("generate.prefix_cache.max_bytes", prefix_max_bytes,
-      {"bytes on disk, or like 1GiB; what was used longest ago goes first", {}, Unit::bytes});
+      {"bytes on disk, or like 1GiB; the least recently used entry is evicted first", {}, Unit::bytes});
   }
 };
 
@@ -68,25 +69,25 @@ struct ModelOptions {
   explicit ModelOptions(Budget& models_budget) : budget(models_budget) {}
 
   Backend backend;
-  int threads = 1;  // with the caller
+  int threads = 1;  // including the caller's
   Budget& budget;   // borrowed
   Manager::Mode mode = Manager::Mode::aggressive;
-  PagerOptions paging;  // of weights that do not fit
+  PagerOptions paging;  // for weights that do not fit the budget
   GeneratorMemory generator;
-  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: what its pack names
+  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: the one that its pack names
 };
 
-/// Models from packs.
+/// Models from packs, each loaded on first use by a Manager.
 std::unique_ptr<Models> open_pack_models(ModelPaths paths, const ModelOptions& options);
 
-/// Checkpoints to be read in full precision, and the packs that were made of them. No generator: empty.
+/// Checkpoints to be read in full precision, and the packs that were made from them. Empty paths: no generator.
 struct NaivePaths {
   std::filesystem::path embedder, embedder_pack;
   std::filesystem::path generator, generator_pack;
 };
 
-/// Every model read whole from its checkpoint now, whatever will be asked: what bench-latency compares with. Answers on
-/// the index of the embedder's pack; that the pack was made of this checkpoint is taken on trust. `chat_family`: as in
+/// The baseline of bench-latency: reads every model from its checkpoint at once, needed or not. Works on the index of
+/// the embedder's pack, and does not check that the pack was made from this checkpoint. `chat_family`: as in
 /// ModelOptions.
 std::unique_ptr<Models> open_naive_models(const NaivePaths& paths, const Backend& backend, int threads, Budget& budget,
                                           std::optional<ChatFamily> chat_family = {});

@@ -1,5 +1,5 @@
-// The "before" that savings are measured against: what one would write first. Every model is read whole from its
-// published checkpoint, in full precision, before the first question is looked at, needed or not.
+// The baseline that savings are measured against: the straightforward program. It reads every model from its published
+// checkpoint, in full precision, before the first question, whether the question needs it or not.
 
 #include <fmt/format.h>
 
@@ -20,7 +20,7 @@ class NaiveModels final : public Models {
   NaiveModels(const NaivePaths& paths, const Backend& backend, int threads, Budget& budget,
               std::optional<ChatFamily> chat_family)
       : pool_(threads), ops_(make_ops(backend, pool_, budget)), chat_family_(chat_family) {
-    // The vectors of an index are of the pack's model, which is this one, so it goes by the pack's name.
+    // An index accepts only the embedder whose identity it was made with, and that is the pack's.
     embedder_source_ = open_checkpoint_source(paths.embedder, std::string(Pack(paths.embedder_pack).identity()));
     embedder_ = open_embedder(*embedder_source_, *ops_);
     if (paths.generator.empty()) return;
@@ -44,7 +44,7 @@ class NaiveModels final : public Models {
   }
 
  private:
-  // Destroyed from the last to the first: what borrows comes after what it borrows from.
+  // In this order, because later members borrow from earlier ones.
   ThreadPool pool_;
   std::unique_ptr<Ops> ops_;
   std::unique_ptr<ModelSource> embedder_source_, generator_source_;

@@ -1,3 +1,22 @@
+// Rate-distortion allocation with a Lagrange multiplier (Shoham & Gersho 1988).
+//
+// Losses of different tensors are taken to add up. That holds while they are small, because the errors of different
+// layers are nearly uncorrelated. The choice that minimises Σ cost + λ · Σ loss then splits into one independent
+// minimum for each tensor, and no choice of the same or a smaller total loss is cheaper. A larger λ gives less loss at
+// more cost, so a bisection over log λ finds the cheapest such choice within the limit.
+//
+// Only choices on the lower convex hull of all (loss, cost) pairs can be found this way, so a gap to the limit remains.
+// spend_slack() uses it greedily: it repeats the single change that saves most cost while the limit still holds. The
+// result is close to the optimum but not always equal to it; allocate_test compares it with all combinations.
+//
+// Order. The most accurate choice is returned if even its loss exceeds the limit, and the cheapest one if its loss does
+// not. Otherwise these two enclose the limit, and the bisection starts from the most accurate one, so the choice at
+// hand keeps the limit at every step. Ties go to the earlier option, so the result is deterministic.
+//
+// minimise_loss() solves the same problem with cost and loss exchanged.
+//
+// Limits. λ is searched between e⁻⁴⁰ and e⁴⁰ in units of total cost over total loss. spend_slack() takes
+// O(changes · options), which is negligible for a few hundred tensors with a handful of options each.
 #include "model/quant/allocate.h"
 
 #include <algorithm>
@@ -9,11 +28,10 @@
 namespace frugal {
 namespace {
 
-// Halvings of the exponent's interval: far below the steps between the options.
+// Enough to narrow log λ to the resolution of a double.
 constexpr int kBisections = 64;
-constexpr double kLargestExponent = 40;  // λ from e⁻⁴⁰ to e⁴⁰, in units of total cost per total loss
+constexpr double kMaxExponent = 40;
 
-// The same problem with the roles of cost and loss exchanged.
 std::vector<AllocationOptions> exchanged(std::span<const AllocationOptions> tensors) {
   std::vector<AllocationOptions> result(tensors.begin(), tensors.end());
   for (AllocationOptions& options : result)
@@ -22,7 +40,7 @@ std::vector<AllocationOptions> exchanged(std::span<const AllocationOptions> tens
 }
 
 template <typename Value>
-std::vector<size_t> least_by(std::span<const AllocationOptions> tensors, Value&& value) {
+std::vector<size_t> minimise_each(std::span<const AllocationOptions> tensors, Value&& value) {
   std::vector<size_t> chosen;
   for (const AllocationOptions& options : tensors) {
     FRUGAL_CHECK(!options.empty());
@@ -33,7 +51,7 @@ std::vector<size_t> least_by(std::span<const AllocationOptions> tensors, Value&&
   return chosen;
 }
 
-// The tensor whose cheaper option saves most while the whole stays within `max_loss` moves to it, until none can.
+// Repeats the change of one tensor's option that saves most cost within `max_loss`, until no change saves any.
 void spend_slack(std::span<const AllocationOptions> tensors, double max_loss, std::vector<size_t>& chosen) {
   for (double loss = total_loss(tensors, chosen);;) {
     double best_saving = 0;
@@ -68,18 +86,18 @@ double total_loss(std::span<const AllocationOptions> tensors, std::span<const si
   return sum;
 }
 
-std::vector<size_t> cheapest_within(std::span<const AllocationOptions> tensors, double max_loss) {
-  const std::vector<size_t> best = least_by(tensors, [](const auto& o) { return std::pair(o.loss, o.cost); });
+std::vector<size_t> minimise_cost(std::span<const AllocationOptions> tensors, double max_loss) {
+  const std::vector<size_t> best = minimise_each(tensors, [](const auto& o) { return std::pair(o.loss, o.cost); });
   if (total_loss(tensors, best) > max_loss) return best;
-  const std::vector<size_t> cheapest = least_by(tensors, [](const auto& o) { return std::pair(o.cost, o.loss); });
+  const std::vector<size_t> cheapest = minimise_each(tensors, [](const auto& o) { return std::pair(o.cost, o.loss); });
   if (total_loss(tensors, cheapest) <= max_loss) return cheapest;
 
   const double unit = total_cost(tensors, best) / std::max(total_loss(tensors, cheapest), 1e-300);
-  double low = -kLargestExponent, high = kLargestExponent;  // a higher λ loses less
+  double low = -kMaxExponent, high = kMaxExponent;  // a larger λ gives less loss
   std::vector<size_t> chosen = best;
   for (int i = 0; i < kBisections; ++i) {
     const double middle = (low + high) / 2, lambda = unit * std::exp(middle);
-    std::vector<size_t> candidate = least_by(tensors, [&](const auto& o) { return o.cost + lambda * o.loss; });
+    std::vector<size_t> candidate = minimise_each(tensors, [&](const auto& o) { return o.cost + lambda * o.loss; });
     const bool within = total_loss(tensors, candidate) <= max_loss;
     (within ? high : low) = middle;
     if (within) chosen = std::move(candidate);
@@ -88,8 +106,8 @@ std::vector<size_t> cheapest_within(std::span<const AllocationOptions> tensors, 
   return chosen;
 }
 
-std::vector<size_t> best_within(std::span<const AllocationOptions> tensors, double max_cost) {
-  return cheapest_within(exchanged(tensors), max_cost);
+std::vector<size_t> minimise_loss(std::span<const AllocationOptions> tensors, double max_cost) {
+  return minimise_cost(exchanged(tensors), max_cost);
 }
 
 }  // namespace frugal

@@ -1,8 +1,5 @@
-// One choice for each tensor, such that the whole is cheapest within a loss, or best within a cost. Knows numbers only.
-//
-// Losses of different tensors are taken to add up, which holds while they are small (errors of different layers are
-// nearly uncorrelated). Then the best choices are those that minimise cost + λ · loss tensor by tensor for one λ
-// (Shoham & Gersho 1988), found by bisection; what the gaps between the options leave over is spent greedily.
+// Chooses one storage option for each tensor, so that the total cost is minimal within a limit on the total loss, or
+// the total loss minimal within a limit on the total cost. Works on numbers alone: it knows neither tensors nor types.
 #pragma once
 
 #include <cstddef>
@@ -16,13 +13,14 @@ struct AllocationOption {
   double loss = 0;
 };
 
-using AllocationOptions = std::vector<AllocationOption>;  // of one tensor; never empty
+using AllocationOptions = std::vector<AllocationOption>;  // the options of one tensor; never empty
 
-/// Index of the option chosen for each tensor: the least total cost whose total loss is within `max_loss`, or the least
-/// total loss if none is. Deterministic; ties go to the earlier option.
-std::vector<size_t> cheapest_within(std::span<const AllocationOptions> tensors, double max_loss);
-/// The least total loss whose total cost is within `max_cost`, or the least total cost if none is.
-std::vector<size_t> best_within(std::span<const AllocationOptions> tensors, double max_cost);
+/// Returns the index of the chosen option for each tensor. The total loss is at most `max_loss` and the total cost
+/// close to the minimum (allocate.cpp says how close). If no choice keeps the limit: the choice of minimal loss.
+/// Deterministic; ties go to the earlier option.
+std::vector<size_t> minimise_cost(std::span<const AllocationOptions> tensors, double max_loss);
+/// The same with loss and cost exchanged: minimal total loss, total cost at most `max_cost`.
+std::vector<size_t> minimise_loss(std::span<const AllocationOptions> tensors, double max_cost);
 
 double total_cost(std::span<const AllocationOptions> tensors, std::span<const size_t> chosen);
 double total_loss(std::span<const AllocationOptions> tensors, std::span<const size_t> chosen);

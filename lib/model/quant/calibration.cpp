@@ -1,3 +1,24 @@
+// MeasuringOps stands between the model and the native backend. For each linear weight it has a Layer: the
+// full-precision weight, and one CandidateLayer for each candidate that can run.
+//
+// Recognising a layer. The model runs on an AssembledSource of full-precision candidates, which lie in the mapped
+// temporary pack. When the model passes such a weight to prepare(), its address identifies the Layer, and the handle
+// that the model gets is recorded. Later calls of linear() and linear_many() name the weight by that handle.
+//
+// Measuring. Each of these calls first multiplies its inputs with the full-precision weight and with every candidate,
+// into scratch memory, and is then forwarded unchanged. So the model always continues with full-precision activations,
+// and a candidate's error does not contain the errors of layers before it. Bias, activation function and residual are
+// left out of both sides. Candidates run with grouped activation scales, as in the finished pack.
+//
+// Errors. Σ (y − y_full)² and Σ y_full² are summed over all rows of the text; output_error is the square root of their
+// ratio (finish()).
+//
+// Times. In every call a candidate is timed once for one row and once for all rows. The minimum counts, because a
+// disturbance can only add time. A call of fewer than kMinBatchRows rows does not count as a batch. Times are for the
+// report: they never decide the choice (model/quant/selector.cpp).
+//
+// Limits. Embedding tables are not linear layers, so their candidates have no output error. Low-rank and block-sparse
+// candidates that are not eligible were not stored, so they are not measured.
 #include "model/quant/calibration.h"
 
 #include <algorithm>
@@ -17,25 +38,22 @@
 namespace frugal {
 namespace {
 
-// Rows of a forward pass from which the time of one row counts as that of a batch.
-constexpr int64_t kLeastBatchRows = 16;
+constexpr int64_t kMinBatchRows = 16;
 
 using Clock = std::chrono::steady_clock;
 
-// A candidate as it would run.
-struct Contender {
-  StorageOption* figures;
+struct CandidateLayer {
+  StorageOption* figures;  // filled in
   Linear layer;
   double squared_error = 0;
 };
 
 struct Layer {
   Weight full;
-  std::vector<Contender> contenders;
+  std::vector<CandidateLayer> candidates;
   double squared_output = 0;
 };
 
-// The native backend, with the candidates tried wherever a linear layer is run.
 class MeasuringOps final : public ForwardingOps {
  public:
   /// Borrows all.
@@ -47,9 +65,9 @@ class MeasuringOps final : public ForwardingOps {
 
   void finish() {
     for (auto& [data, layer] : layers_)
-      for (Contender& contender : layer.contenders)
+      for (CandidateLayer& candidate : layer.candidates)
         if (layer.squared_output > 0)
-          contender.figures->output_error = std::sqrt(contender.squared_error / layer.squared_output);
+          candidate.figures->output_error = std::sqrt(candidate.squared_error / layer.squared_output);
   }
 
   Weight prepare(const PackedWeight& weight) override {
@@ -81,7 +99,7 @@ class MeasuringOps final : public ForwardingOps {
     for (StorageOption& candidate : tensor.candidates) {
       const bool structured =
           candidate.kind == CandidateKind::low_rank || candidate.kind == CandidateKind::block_sparse;
-      if (structured && !candidate.eligible) continue;  // not stored
+      if (structured && !candidate.eligible) continue;  // it was not stored
       Linear linear;
       if (candidate.kind == CandidateKind::low_rank) {
         const std::string name = stored_name(tensor.spec.name, candidate.kind);
@@ -90,7 +108,7 @@ class MeasuringOps final : public ForwardingOps {
       } else {
         linear = Linear(spec_of(inner().prepare(packed(candidate.kind))));
       }
-      layer.contenders.push_back({&candidate, linear, 0});
+      layer.candidates.push_back({&candidate, linear, 0});
     }
     layers_.emplace(full.data, std::move(layer));
   }
@@ -104,12 +122,12 @@ class MeasuringOps final : public ForwardingOps {
     const View out = inner().allocate(expected.shape);
     inner().linear(spec_of(layer.full), x, expected);
     for (int64_t r = 0; r < expected.rows(); ++r) layer.squared_output += squares(expected.row<float>(r), out.cols());
-    for (Contender& contender : layer.contenders) {
-      note_least(contender.figures->decode_us, time_us(contender.layer, x.slice_rows(0, 1), out.slice_rows(0, 1)));
-      const double batch_us = time_us(contender.layer, x, out);
-      if (x.rows() >= kLeastBatchRows) note_least(contender.figures->batch_us, batch_us / double(x.rows()));
+    for (CandidateLayer& candidate : layer.candidates) {
+      keep_minimum(candidate.figures->decode_us, time_us(candidate.layer, x.slice_rows(0, 1), out.slice_rows(0, 1)));
+      const double batch_us = time_us(candidate.layer, x, out);
+      if (x.rows() >= kMinBatchRows) keep_minimum(candidate.figures->batch_us, batch_us / double(x.rows()));
       for (int64_t r = 0; r < out.rows(); ++r)
-        contender.squared_error += squared_distance(out.row<float>(r), expected.row<float>(r), out.cols());
+        candidate.squared_error += squared_distance(out.row<float>(r), expected.row<float>(r), out.cols());
     }
   }
 
@@ -119,7 +137,9 @@ class MeasuringOps final : public ForwardingOps {
     return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
   }
 
-  static void note_least(std::optional<double>& least, double value) { least = std::min(least.value_or(value), value); }
+  static void keep_minimum(std::optional<double>& minimum, double value) {
+    minimum = std::min(minimum.value_or(value), value);
+  }
 
   static double squares(const float* a, int64_t count) {
     double sum = 0;
@@ -132,8 +152,8 @@ class MeasuringOps final : public ForwardingOps {
     return sum;
   }
 
-  std::map<const std::byte*, Layer> layers_;  // by where the full-precision weight lies
-  std::map<int64_t, Layer*> by_handle_;       // by the handle under which the model knows it
+  std::map<const std::byte*, Layer> layers_;  // by the address of the full-precision weight
+  std::map<int64_t, Layer*> by_handle_;       // by the model's handle of that weight
 };
 
 }  // namespace

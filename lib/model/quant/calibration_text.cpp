@@ -1,6 +1,6 @@
-// The text that inputs of layers are sampled on, written for this purpose and other than the text that packs are
-// verified on: the same registers (prose, law, numbers, code, dialogue) in English and Portuguese, mixed early, because
-// only the first few hundred tokens are read. Changing it changes what --dtype auto chooses.
+// The built-in calibration text, written for this purpose. It has the registers of the verification text (prose, law,
+// numbers, code, dialogue; English and Portuguese) but other sentences. The registers alternate from the start, because
+// only the first few hundred tokens are read. A change of the text changes what --dtype auto chooses.
 #include <array>
 
 #include "model/quant/verify.h"

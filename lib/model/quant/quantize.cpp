@@ -1,3 +1,26 @@
+// One run of quantize-model, in order:
+//
+// 1. Plan (the constructor). Headers and configuration give the architecture's table of tensors, the recipe and a type
+//    for each tensor. No weight is read.
+// 2. Hash. The SHA-256 of the source comes from the stamp if the files are unchanged, else it is computed.
+// 3. Look for the pack. It is up to date if its identity and tokenizer match and every checksum holds. Then it is at
+//    most verified, and the run ends.
+// 4. Lock. The hidden file beside the output is locked, so that a second writer fails, and the temporary files of
+//    killed runs are removed.
+// 5. Write. Weights stream through small buffers to a temporary file (tensor_writer.h, PackWriter). With an automatic
+//    precision, the selector first chooses the types.
+// 6. Verify. The sealed but unpublished file is compared with full precision, if that is asked for.
+// 7. Publish. The temporary file is renamed to the output, then the stamp is written.
+//
+// Atomicity. An error or a kill before the rename leaves the old pack as it was. A kill between the rename and the
+// stamp costs the next run one hash of the source.
+//
+// Identity. It hashes everything that decides the bytes of the pack, and nothing else: source, recipe, configuration,
+// names, types and shapes, and the revision of this program. Threads, memory limit, paths and times are not part of it.
+// Types chosen by the selector follow from the rest and are not known in step 3, so "auto" stands for them.
+//
+// Memory. max_ram limits anonymous memory, which is sampled between stages and blocks. The tokenizer is built first: it
+// is the highest peak of a small model, and the buffers then get what the limit leaves.
 #include "model/quant/quantize.h"
 
 #include <fmt/format.h>
@@ -25,15 +48,14 @@
 namespace frugal {
 namespace {
 
-// Raised whenever the same source and recipe would make other bytes than before: packs made by older programs are then
-// made again.
+// Increased when the same source and recipe give other bytes than before. Packs of older programs are then out of date.
 constexpr int kQuantizerRevision = 1;
-// The same for what the selector would choose.
+// The same for a change of the selector's choice.
 constexpr int kSelectorRevision = 1;
 
-// What the limit leaves beside the buffers: the heap's own slack, stacks, tables of the writer.
+// The part of the limit that is not used for buffers: unused heap pages, stacks, tables of the writer.
 constexpr uint64_t kHeadroomBytes = 4 * kMiB;
-// Buffers beyond this gain nothing (see kChunkBytes of tensor_writer.cpp).
+// Larger buffers gain nothing (see kChunkBytes of tensor_writer.cpp).
 constexpr uint64_t kUsefulBytesPerThread = 2 * kMiB;
 constexpr uint64_t kDefaultBeyondLargest = 64 * kMiB;
 
@@ -47,8 +69,8 @@ std::string digest(std::span<const std::string_view> texts) {
   return hash.hex().substr(0, 16);
 }
 
-// What the selector's choice depends on beside source and target. The instruction set is among it, since the last bits
-// of the errors that are compared are its own.
+// Everything that decides the selector's choice besides source and target. The instruction set is part of it, since the
+// last bits of the compared errors depend on it.
 std::string selector_text(const QuantizeOptions& options) {
   return fmt::format("selector={}; calibration={}; verified={}; isa={}", kSelectorRevision,
                      digest(texts_or(options.calibration_texts, calibration_texts())),
@@ -73,15 +95,15 @@ void check_output(const QuantizeOptions& options) {
   std::error_code status;
   if (!std::filesystem::is_directory(folder, status))
     throw Error(Code::bad_input, fmt::format("the folder '{}' of the output does not exist", folder.native()))
-        .hint("make it first");
+        .hint("create the folder, or name another one with -o");
   if (std::filesystem::is_directory(output, status))
     throw Error(Code::bad_input, fmt::format("the output '{}' is a folder", output.native()))
-        .hint("name a file: -o MODEL.pack");
+        .hint("name a file, as in -o MODEL.pack");
   if (std::filesystem::equivalent(options.input, output, status))
     throw Error(Code::bad_input, "input and output are the same file").hint("choose another name for -o");
 }
 
-// A pack says what it is; anything else at the output's place might be precious.
+// A file that is neither a pack nor named like one may be valuable: it is replaced only with --force.
 void refuse_foreign_file(const QuantizeOptions& options) {
   std::error_code status;
   const std::filesystem::path& output = options.output;
@@ -95,7 +117,7 @@ void refuse_foreign_file(const QuantizeOptions& options) {
   }
 }
 
-// Files that a killed run left beside the output. The caller holds the lock, so they belong to nobody.
+// Removes the temporary files of killed runs. The caller holds the lock, so no other run uses them.
 void remove_leftovers(const std::filesystem::path& output) {
   const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
   const std::string name = output.filename().native();
@@ -112,11 +134,12 @@ void remove_leftovers(const std::filesystem::path& output) {
   }
 }
 
-// The coarsest weights decide, unless they are the source's own.
+// The coarsest weights decide. 4-bit groups that are copied from the source count as int8, since their codes are not
+// rounded again.
 VerifyLevel verify_level(const TensorPlan& plan) {
   VerifyLevel level = VerifyLevel::fp16;
   for (const TensorJob& job : plan.jobs) {
-    if (job.dtype == DType::linear_i4 && !job.by_group) return VerifyLevel::int4;
+    if (job.dtype == DType::linear_i4 && !job.keeps_groups) return VerifyLevel::int4;
     if (job.dtype != DType::linear_f16 && is_linear(job.dtype) && job.dtype != DType::linear_f32)
       level = VerifyLevel::int8;
   }
@@ -160,7 +183,7 @@ uint64_t Quantizer::max_ram_bytes() const {
 uint64_t Quantizer::predicted_peak_bytes() const {
   const auto threads = static_cast<uint64_t>(options_.threads);
   const uint64_t buffers = threads * std::max(min_work_bytes(tensors_, options_.measure_error), kUsefulBytesPerThread);
-  const std::string blob = build_tokenizer_blob(checkpoint_->tokenizer());  // held while the tensors stream
+  const std::string blob = build_tokenizer_blob(checkpoint_->tokenizer());  // in memory while the tensors stream
   return std::min(read_memory().anon_bytes + buffers + kHeadroomBytes, max_ram_bytes());
 }
 
@@ -177,11 +200,11 @@ class Quantizer::Run {
   QuantizeResult make() {
     if (is_up_to_date()) {
       result_.up_to_date = true;
-      if (automatic()) adopt_types();
+      if (automatic()) read_chosen_types();
       if (options_.verify)
         verify_existing();
       else if (!hash_.from_stamp)
-        remember_hash();
+        try_write_stamp();
       return finish();
     }
     const FileLock lock(lock_path(options_.output));
@@ -197,13 +220,11 @@ class Quantizer::Run {
   }
 
  private:
-  // Everything that decides the bytes of the pack: source, recipe, what this program makes of them.
   std::string identity() const {
     Sha256 hash;
     hash.update(fmt::format("frugal pack 1, quantizer {}\n{}\n{}\n", kQuantizerRevision, hash_.sha256(),
                             q_.recipe_.to_string()));
     for (const auto& [key, value] : q_.model_.config) hash.update(fmt::format("{}={}\n", key, value));
-    // Chosen types follow from all of the above, and are not known before.
     for (const TensorJob& job : q_.tensors_.jobs)
       hash.update(fmt::format("{} {} {}\n", job.spec.name, automatic() ? "auto" : to_string(job.dtype),
                               job.spec.shape.to_string()));
@@ -212,8 +233,8 @@ class Quantizer::Run {
 
   bool automatic() const { return q_.recipe_.precision == Precision::automatic; }
 
-  // The types that were chosen when the pack that is there was made.
-  void adopt_types() {
+  // Sets the types in the plan to those that the selector chose for the existing pack.
+  void read_chosen_types() {
     const Pack pack(options_.output);
     for (TensorJob& job : q_.tensors_.jobs) {
       const auto factor = pack.find(job.spec.name + ".v");
@@ -249,7 +270,7 @@ class Quantizer::Run {
     selector.config = config(result_.identity);
     selector.work_bytes = work_bytes();
     const uint64_t held = read_memory().anon_bytes + kHeadroomBytes;
-    selector.spectrum_bytes = q_.max_ram_bytes() - std::min(held, q_.max_ram_bytes());
+    selector.structure_work_bytes = q_.max_ram_bytes() - std::min(held, q_.max_ram_bytes());
     selector.calibration_texts = texts_or(options_.calibration_texts, calibration_texts());
     selector.verify_texts = texts_or(options_.verify_texts, verification_texts());
     selector.verify_backend = options_.verify_backend;
@@ -259,24 +280,25 @@ class Quantizer::Run {
 
   bool is_up_to_date() {
     std::error_code status;
-    if (options_.force) return reason("--force", false);
-    if (!std::filesystem::exists(options_.output, status)) return reason("new", false);
-    const std::string& tokenizer = tokenizer_blob();  // outside of the try: its errors are not the old pack's
+    if (options_.force) return set_reason("--force", false);
+    if (!std::filesystem::exists(options_.output, status)) return set_reason("new", false);
+    const std::string& tokenizer = tokenizer_blob();  // outside the try block: its errors do not concern the old pack
     try {
       const Pack pack(options_.output);
-      if (pack.identity() != result_.identity) return reason(what_changed(pack), false);
+      if (pack.identity() != result_.identity) return set_reason(what_changed(pack), false);
       if (!std::ranges::equal(pack.blob("tokenizer"), std::as_bytes(std::span(tokenizer))))
-        return reason("an older program made it", false);
+        return set_reason("an older version made it", false);
       pack.verify();
       result_.pack_bytes = pack.file_bytes();
-      return reason("same source and recipe", true);
+      return set_reason("same source and recipe", true);
     } catch (const Error& error) {
       log(LogLevel::warn, "the existing pack cannot be used and is made again: {}", error.message());
-      return reason("the old pack cannot be used: " + error.message(), false);
+      return set_reason("the old pack cannot be used: " + error.message(), false);
     }
   }
 
-  bool reason(std::string text, bool up_to_date) {
+  // Returns `up_to_date`.
+  bool set_reason(std::string text, bool up_to_date) {
     result_.reason = std::move(text);
     return up_to_date;
   }
@@ -284,7 +306,7 @@ class Quantizer::Run {
   std::string what_changed(const Pack& pack) const {
     if (pack.text("provenance.source_sha256") != hash_.sha256()) return "the source changed";
     if (pack.text("provenance.recipe") != q_.recipe_.to_string()) return "the recipe changed";
-    return "an older program made it";
+    return "an older version made it";
   }
 
   std::map<std::string, std::string> config(const std::string& identity) const {
@@ -308,13 +330,13 @@ class Quantizer::Run {
     return writer;
   }
 
-  // Built once a run; building it holds the vocabulary in several forms, which must fit the limit too.
+  // Built once in a run. Construction holds the vocabulary in several forms at once, and its peak counts too.
   const std::string& tokenizer_blob() {
     if (!tokenizer_blob_.empty()) return tokenizer_blob_;
     tokenizer_blob_ = build_tokenizer_blob(q_.checkpoint_->tokenizer());
     note_memory();
     require_within_limit(result_.peak_anon_bytes);
-    release_free_heap();  // what it freed goes back now, so that the rest of the limit is the buffers'
+    release_free_heap();  // so that the buffers can use the whole rest of the limit
     return tokenizer_blob_;
   }
 
@@ -347,7 +369,7 @@ class Quantizer::Run {
     return std::min(limit - held, static_cast<uint64_t>(options_.threads) * std::max(least, kUsefulBytesPerThread));
   }
 
-  // The same checkpoint without rounding, beside the output and gone with the returned writer.
+  // Writes a temporary fp32 pack of the checkpoint beside the output. It is removed with the returned writer.
   PackWriter write_full_precision() {
     Recipe full;
     full.precision = Precision::fp32;
@@ -377,7 +399,7 @@ class Quantizer::Run {
     if (result_.verification->passed()) return;
     throw Error(Code::verify_failed, fmt::format("'{}' is too far from full precision: {}", options_.output.native(),
                                                  result_.verification->summary()))
-        .hint("nothing was published; use --dtype int8, or keep sensitive tensors with --tensor-type REGEX=fp16");
+        .hint("use --dtype int8, or --tensor-type REGEX=fp16 for sensitive tensors; nothing was published");
   }
 
   void verify_existing() {
@@ -387,13 +409,13 @@ class Quantizer::Run {
     write_stamp(hash_, lock_path(options_.output));
   }
 
-  // The stamp is a convenience: a folder that cannot be written, or a writer at work, is no reason to fail.
-  void remember_hash() const {
+  // The stamp only saves time, so a folder without write permission or a lock held by a writer is not an error.
+  void try_write_stamp() const {
     try {
       const FileLock lock(lock_path(options_.output));
       write_stamp(hash_, lock_path(options_.output));
     } catch (const Error& error) {
-      log(LogLevel::debug, "the source's digest is not remembered: {}", error.message());
+      log(LogLevel::debug, "cannot write the stamp, so the next run hashes the source again: {}", error.message());
     }
   }
 
@@ -426,7 +448,7 @@ class Quantizer::Run {
 
 namespace {
 
-// Leaves its figures with the registry: ratios and peaks outlive their source.
+// Reports a run's figures. The registry keeps ratios and peaks after their source is removed.
 class QuantizeFigures final : public MetricSource {
  public:
   QuantizeFigures(uint64_t source_bytes, const QuantizeResult& result) : source_bytes_(source_bytes), result_(result) {
@@ -437,13 +459,14 @@ class QuantizeFigures final : public MetricSource {
   QuantizeFigures& operator=(const QuantizeFigures&) = delete;
 
   void report(MetricSink& sink) const override {
-    sink.ratio("frugal_compression_ratio", "Bytes of a pack for a byte of its source",
+    sink.ratio("frugal_compression_ratio", "Bytes of packs divided by the bytes of their sources",
                static_cast<double>(result_.pack_bytes), static_cast<double>(source_bytes_));
     double worst = 0;
     for (const TensorError& error : result_.errors) worst = std::max(worst, error.relative_rms);
-    if (!result_.errors.empty()) sink.peak("frugal_compression_error", "The largest relative error of a tensor", worst);
+    if (!result_.errors.empty()) sink.peak("frugal_compression_error", "Largest relative RMS error of a tensor", worst);
     if (result_.verification)
-      sink.peak("frugal_compression_loss", "Distance of a pack from full precision: 1 - cosine, or KL in nats",
+      sink.peak("frugal_compression_loss",
+                "Largest loss against full precision: 1 - mean cosine, or mean KL divergence in nats",
                 result_.verification->loss);
   }
 

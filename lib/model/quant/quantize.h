@@ -1,4 +1,5 @@
-// From a published checkpoint to a pack: plan, stream, verify, publish. Idempotent, atomic, and bounded in memory.
+// Makes a pack from a published checkpoint: plan, stream, verify, publish. A run is idempotent (an unchanged source and
+// recipe need no work), atomic (the output is the old pack or the complete new one) and bounded in memory.
 #pragma once
 
 #include <cstdint>
@@ -22,45 +23,45 @@
 
 namespace frugal {
 
-/// Called now and then with the stage ("quantising", "writing fp32 to verify against") and how many of its bytes are
-/// done.
+/// Called from time to time with the stage ("quantising", "writing fp32 to compare with") and the source bytes that it
+/// has processed; from any thread, one call at a time.
 using QuantizeProgress = std::function<void(std::string_view stage, uint64_t done_bytes, uint64_t total_bytes)>;
 
 struct QuantizeOptions {
   std::filesystem::path input;
   std::filesystem::path output;
-  std::optional<Precision> precision;  // default: keep for a quantised source, int8 for a full-precision one
+  std::optional<Precision> precision;  // nullopt: keep for a quantised source, int8 for a full-precision one
   std::vector<std::pair<NamePattern, Precision>> rules;
   int threads = 1;
-  uint64_t max_ram_bytes = 0;  // 0: the largest tensor as fp32 + 64 MiB
+  uint64_t max_ram_bytes = 0;  // limit on anonymous memory; 0: the largest tensor as fp32 + 64 MiB
   bool allow_requantize = false;
-  bool force = false;                          // make it even if it is up to date; replace a file that is no pack
-  bool verify = false;                         // implied by an automatic precision
+  bool force = false;                          // make it even if it is up to date; also replace a file that is no pack
+  bool verify = false;                         // compare with full precision; implied by an automatic precision
   std::vector<std::string> verify_texts;       // empty: the built-in ones
-  AutoTarget auto_target = AutoTarget::size;   // of an automatic precision
+  AutoTarget auto_target = AutoTarget::size;   // for an automatic precision
   std::vector<std::string> calibration_texts;  // empty: the built-in ones
-  Backend verify_backend;                      // of the full precision that the pack is held against
+  Backend verify_backend;                      // runs the full-precision model in verification
   bool measure_error = false;                  // fills QuantizeResult::errors
   QuantizeProgress progress;
 };
 
 struct QuantizeResult {
   bool up_to_date = false;
-  std::string reason;  // why it was made: "new", "the source changed", "the old pack is corrupt: …"; or why it was not
-  bool source_hashed = false;  // the source was read for its SHA-256, not known from the stamp
+  std::string reason;          // why it was made ("new", "the source changed"), or why not
+  bool source_hashed = false;  // the source was read for its SHA-256; false: the stamp had it
   uint64_t pack_bytes = 0;
   std::string identity;
-  std::vector<TensorError> errors;  // as the plan's jobs
+  std::vector<TensorError> errors;  // one for each job of the plan; empty if not measured
   std::optional<Verification> verification;
-  /// Where an automatic precision made a choice. Its sources are the Quantizer's checkpoint's.
+  /// Set if an automatic precision made a choice in this run. Borrows from the Quantizer's checkpoint.
   std::optional<Selection> selection;
-  uint64_t peak_anon_bytes = 0;           // highest reading between the stages and blocks of the work
+  uint64_t peak_anon_bytes = 0;           // the maximum of samples taken between stages and blocks
   std::map<std::string, double> seconds;  // by stage
 };
 
 class Quantizer {
  public:
-  /// Reads headers and configuration and plans; touches no output.
+  /// Reads headers and configuration, and plans. Does not touch the output.
   /// Throws Error(usage | bad_input | corrupt_file | missing | io).
   explicit Quantizer(QuantizeOptions options);
   ~Quantizer();
@@ -70,14 +71,15 @@ class Quantizer {
   const Recipe& recipe() const { return recipe_; }
   const TensorPlan& tensors() const { return tensors_; }
   uint64_t source_bytes() const;
-  /// Size of the tensors in the pack; the tokenizer and the table come on top.
+  /// Bytes of the tensors in the pack, without the tokenizer and the table of contents.
   uint64_t tensor_bytes() const;
   uint64_t max_ram_bytes() const;
-  /// Anonymous memory that run() is expected to reach, from the plan and what the process holds now.
+  /// The peak of anonymous memory that run() is expected to reach: its buffers by the plan, on top of the process's
+  /// present memory.
   uint64_t predicted_peak_bytes() const;
 
-  /// Makes the pack, or finds that it is there already. Nothing is published on any error.
-  /// Throws Error(over_budget) if max_ram does not suffice, Error(verify_failed) with the figures, Error(io), and
+  /// Makes the pack, unless it is up to date. Publishes nothing on any error.
+  /// Throws Error(over_budget) if max_ram is too small, Error(verify_failed) with the figures, Error(io), and
   /// Error(bad_input) if another process is making the same pack.
   QuantizeResult run();
 
@@ -90,7 +92,7 @@ class Quantizer {
   TensorPlan tensors_;
 };
 
-/// Lock and stamp of a pack that is made at `output`: a hidden file beside it.
+/// The hidden file beside `output` that is both the lock and the stamp (model/quant/source_hash.h) of its pack.
 std::filesystem::path lock_path(const std::filesystem::path& output);
 
 }  // namespace frugal

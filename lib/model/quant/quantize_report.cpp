@@ -22,7 +22,7 @@ Json shape_json(const Shape& shape) {
   return dims;
 }
 
-// What was chosen beside int8, in figures.
+// The choice in one line, beside the figures of int8.
 std::string selection_text(const Selection& s) {
   std::map<std::string_view, int> kinds;
   for (const TensorCandidates& tensor : s.tensors) ++kinds[to_string(tensor.choice().kind)];
@@ -172,7 +172,7 @@ std::string optional_text(const std::optional<double>& value) {
   return value ? fmt::format("{:.3g}", *value) : "–";
 }
 
-// Every candidate of every tensor, the chosen one marked.
+// One row for each candidate of each tensor; the chosen one is set in bold.
 std::string selection_rows(const Selection& selection) {
   std::string rows;
   for (const TensorCandidates& tensor : selection.tensors)
@@ -272,7 +272,7 @@ std::string result_text(const std::filesystem::path& output, const Quantizer& qu
   std::string text =
       result.up_to_date
           ? fmt::format("{}: up to date ({}; {})\n", output.native(), result.reason,
-                        result.source_hashed ? "the source was read to be sure" : "source unchanged on disk")
+                        result.source_hashed ? "the source was hashed again" : "source unchanged on disk")
           : fmt::format("{}: {} from {}, {} tensors, {} ({})\n", output.native(), format_bytes(result.pack_bytes),
                         format_bytes(quantizer.source_bytes()), quantizer.tensors().jobs.size(),
                         quantizer.recipe().to_string(), result.reason);

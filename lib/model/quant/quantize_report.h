@@ -1,5 +1,5 @@
-// What quantising will do or did, tensor by tensor: for machines as JSON, for people as text or as one HTML page that
-// needs no other file.
+// Reports what quantising will do or did, tensor by tensor: as JSON, as an HTML page without external files, or as text
+// for the terminal.
 #pragma once
 
 #include <filesystem>
@@ -9,15 +9,15 @@
 
 namespace frugal {
 
-/// `result` null: a plan that was not run. Keys and units: docs/tools/quantize-model.md.
+/// `result` null: the plan, before it is run. Keys and units: docs/tools/quantize-model.md.
 std::string report_json(const Quantizer& quantizer, const QuantizeResult* result);
 std::string report_html(const Quantizer& quantizer, const QuantizeResult* result);
-/// Writes one of the two, chosen by the name's ending.
+/// Writes HTML if the name of `path` ends in ".html", else JSON. Throws Error(io).
 void write_report(const std::filesystem::path& path, const Quantizer& quantizer, const QuantizeResult* result);
 
-/// The plan as a table with totals: what --dry-run shows.
+/// The plan as a table with totals, for --dry-run.
 std::string plan_text(const Quantizer& quantizer);
-/// What became of `output`, in a line; a second one for the verification.
+/// The outcome for `output` in one line, and one more each for the selection and the verification, if any.
 std::string result_text(const std::filesystem::path& output, const Quantizer& quantizer, const QuantizeResult& result);
 
 }  // namespace frugal

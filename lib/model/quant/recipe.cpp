@@ -49,7 +49,8 @@ std::string_view to_string(Precision precision) {
 Precision parse_precision(std::string_view name) {
   const auto* at = std::find(kNames.begin(), kNames.end(), name);
   if (at != kNames.end()) return static_cast<Precision>(at - kNames.begin());
-  throw Error(Code::usage, fmt::format("unknown dtype '{}'", name)).hint("one of keep, int8, int4, fp16, fp32, auto");
+  throw Error(Code::usage, fmt::format("unknown dtype '{}'", name))
+      .hint("name one of keep, int8, int4, fp16, fp32, auto");
 }
 
 std::string_view to_string(AutoTarget target) {
@@ -59,7 +60,7 @@ std::string_view to_string(AutoTarget target) {
 AutoTarget parse_auto_target(std::string_view name) {
   const auto* at = std::find(kTargets.begin(), kTargets.end(), name);
   if (at != kTargets.end()) return static_cast<AutoTarget>(at - kTargets.begin());
-  throw Error(Code::usage, fmt::format("unknown target '{}'", name)).hint("one of size, speed, quality");
+  throw Error(Code::usage, fmt::format("unknown target '{}'", name)).hint("name one of size, speed, quality");
 }
 
 void NamePattern::Free::operator()(regex_t* compiled) const {
@@ -79,7 +80,7 @@ NamePattern::NamePattern(std::string pattern) : text_(std::move(pattern)) {
     std::array<char, 256> reason{};
     ::regerror(status, compiled.get(), reason.data(), reason.size());
     throw Error(Code::usage, fmt::format("'{}' is not a regular expression: {}", text_, reason.data()))
-        .hint("POSIX extended syntax, e.g. '^layers\\.[0-9]+\\.down'");
+        .hint("use POSIX extended syntax, e.g. '^layers\\.[0-9]+\\.down'");
   }
   compiled_.reset(compiled.release());
 }
@@ -103,11 +104,12 @@ std::string Recipe::to_string() const {
 std::pair<NamePattern, Precision> parse_rule(std::string_view text) {
   const size_t equals = text.rfind('=');
   if (equals == text.npos)
-    throw Error(Code::usage, fmt::format("'{}' is not REGEX=DTYPE", text)).hint("e.g. --tensor-type 'down=int8'");
+    throw Error(Code::usage, fmt::format("'{}' is not REGEX=DTYPE", text))
+        .hint("write a rule as in --tensor-type 'down=int8'");
   const Precision precision = parse_precision(text.substr(equals + 1));
   if (precision == Precision::automatic)
     throw Error(Code::usage, "'auto' is for a whole model, not for one tensor")
-        .hint("use --dtype auto, with --tensor-type for what it shall not choose");
+        .hint("use --dtype auto, and --tensor-type REGEX=DTYPE where it must not choose");
   return {NamePattern(std::string(text.substr(0, equals))), precision};
 }
 

@@ -1,4 +1,4 @@
-// What the user asked for: a precision for the model, and exceptions by tensor name.
+// The precision that the user asks for: one for the model, and exceptions by tensor name.
 #pragma once
 
 #include <regex.h>
@@ -11,27 +11,28 @@
 
 namespace frugal {
 
-/// `keep` stores a tensor in the type that holds its source with the least loss and no more bits than it needs;
-/// `automatic` ("auto") leaves each tensor to the compression selector (model/quant/selector.h).
+/// `keep` stores a tensor in the type nearest to its source's: linear weights of 4 bits as int4 and of 5 to 8 bits as
+/// int8 in groups, quantised tables as int8, all others as fp16 or fp32. `automatic` ("auto") leaves the type to the
+/// compression selector (model/quant/selector.h).
 enum class Precision { keep, int8, int4, fp16, fp32, automatic };
 
 std::string_view to_string(Precision precision);
-/// Throws Error(usage) listing the known ones.
+/// Throws Error(usage), whose hint lists the known names.
 Precision parse_precision(std::string_view name);
 
-/// What the selector strives for within the quality limit: the fewest bytes, the least time by its cost model, or the
-/// least loss in no more bytes than int8 takes.
+/// The selector's objective: the fewest bytes or the least time (by its cost model) within the limit on the loss, or
+/// the least loss in no more bytes than int8 takes.
 enum class AutoTarget { size, speed, quality };
 
 std::string_view to_string(AutoTarget target);
-/// Throws Error(usage) listing the known ones.
+/// Throws Error(usage), whose hint lists the known names.
 AutoTarget parse_auto_target(std::string_view name);
 
-/// A POSIX extended regular expression that is searched for in a tensor's name. Not std::regex, which recurses on every
-/// character.
+/// A POSIX extended regular expression that is searched for in a tensor's name. Uses regcomp(): std::regex recurses
+/// once for each character and can overflow the stack.
 class NamePattern {
  public:
-  /// Throws Error(usage) with the reason if `pattern` is no expression or longer than 1,024 bytes.
+  /// Throws Error(usage) with the reason if `pattern` is not an expression of 1 to 1,024 bytes.
   explicit NamePattern(std::string pattern);
   bool matches(std::string_view name) const;
   const std::string& text() const { return text_; }
@@ -47,19 +48,19 @@ class NamePattern {
 struct Recipe {
   Precision precision = Precision::keep;
   std::vector<std::pair<NamePattern, Precision>> rules;
-  // Where the precision is automatic:
+  // For an automatic precision:
   AutoTarget target = AutoTarget::size;
-  std::string selector;  // its revision, the calibration text's digest, the instruction set: what decides its choice
+  std::string selector;  // everything else that decides its choice: revision, digests of the texts, instruction set
 
-  /// True where the selector is to choose among types for the tensor of this name.
-  bool is_open(std::string_view name) const { return for_tensor(name) == Precision::automatic; }
-  /// The last rule that matches decides, so that a later flag refines an earlier one.
+  /// True if the selector chooses the type of the tensor with this name.
+  bool is_automatic(std::string_view name) const { return for_tensor(name) == Precision::automatic; }
+  /// The precision of the last rule that matches, so that a later flag refines an earlier one; else the model's.
   Precision for_tensor(std::string_view name) const;
-  /// One line that is the same for the same recipe: part of a pack's identity.
+  /// The recipe as one line, equal for equal recipes. Part of a pack's identity.
   std::string to_string() const;
 };
 
-/// A rule as the command line has it, "REGEX=DTYPE". Throws Error(usage).
+/// Parses a rule of the command line, "REGEX=DTYPE". Throws Error(usage).
 std::pair<NamePattern, Precision> parse_rule(std::string_view text);
 
 }  // namespace frugal

@@ -1,3 +1,28 @@
+// The steps of select():
+//
+// 1. write_candidates() writes every candidate of every tensor to one temporary pack beside the output. The candidates
+//    stay in that file, and only the pages in use are resident.
+// 2. evaluate_structure() computes the spectrum of each weight and the energies of its blocks. They tell whether two
+//    thin factors, or int8 without zero blocks, would be smaller at the same error. write_factors() writes the factors
+//    that may be chosen to a second temporary pack.
+// 3. measure_layers() measures the output error and the time of each candidate on the calibration text.
+// 4. choose() measures int8 as the reference, then assembles models and measures their loss on the verification text.
+//    The first is the cheapest candidate of every tensor, the second the lossless form of a quantised source. If one of
+//    them keeps the limit, it is chosen.
+// 5. Otherwise measure_sensitivities() runs the model once for each tensor, with that tensor in its coarsest form and
+//    all others in full precision. Its sensitivity is the loss divided by the squared error of that form, so the loss
+//    of any other form is predicted as sensitivity · error².
+// 6. choose_within() minimises the cost within a limit on the sum of predicted losses (model/quant/allocate.h), and
+//    measures the assembled model. Predictions rank the tensors well but their sum is off, so that limit is scaled by
+//    the measured loss and the step repeated, until kMaxRounds models were measured.
+// 7. explain() gives every candidate a verdict for the report.
+//
+// The target `quality` goes from int8 directly to the sensitivities, and minimises the predicted loss in int8's bytes.
+//
+// Invariants. A choice counts as within the limit only if the assembled model was measured on the verification text; a
+// prediction from the calibration text is not enough. Times are reported but decide nothing, since the same source and
+// recipe must give the same bytes: the target `speed` uses the fixed costs of kNominalCosts. A tensor that a rule names
+// has a single eligible candidate.
 #include "model/quant/selector.h"
 
 #include <fmt/format.h>
@@ -20,21 +45,22 @@
 namespace frugal {
 namespace {
 
-// What a decoder reads and an encoder embeds to learn one tensor's weight in the whole: enough to tell tensors apart,
-// little enough to do once for each.
+// The tokens of a decoder and the texts of an encoder from which a sensitivity is measured: enough to rank the tensors,
+// and few enough to run once for each.
 constexpr int64_t kSensitivityTokens = 64;
 constexpr size_t kSensitivityTexts = 8;
-// Assembled models that are measured at most before the choice stands, and how much of the limit is aimed at.
+// The number of assembled models after which choose_within() stops.
 constexpr int kMaxRounds = 6;
-constexpr double kAim = 0.97;
-// A choice that uses this much of what is allowed is left alone.
-constexpr double kGoodUse = 0.85;
-// Losses below this are rounding of the comparison itself.
-constexpr double kLeastLoss = 1e-9;
+// Each round aims at this share of the limit on the loss.
+constexpr double kTargetShare = 0.97;
+// A choice that uses at least this share of the limit is final.
+constexpr double kAcceptedShare = 0.85;
+// Smaller losses are rounding errors of the comparison.
+constexpr double kMinLoss = 1e-9;
 constexpr uint64_t kCopyBytes = 1 << 20;
 
-// Nominal picoseconds for each weight, on two cores of a Zen 3 with AVX2 (docs/design/0018): reading it once for one
-// row, as in decoding, and multiplying it with one row of a batch. Fixed, so that the choice is the same in every run.
+// Picoseconds for each weight, on two cores of a Zen 3 with AVX2 (docs/design/0018): for a single row, as in decoding,
+// and for each row of a batch. Constants, so that the choice is the same in every run.
 struct NominalCost {
   CandidateKind kind;
   double decode_ps, batch_ps;
@@ -46,7 +72,7 @@ constexpr std::array<NominalCost, 6> kNominalCosts{{{CandidateKind::int4, 42, 12
                                                     {CandidateKind::fp32, 175, 21},
                                                     {CandidateKind::low_rank, 62, 16}}};
 
-// A table is looked up by row, which costs no time to speak of; with none at all it would grow without need.
+// A look-up of a row takes next to no time. With a cost of zero, the allocator would give tables bytes without need.
 constexpr double kTablePsPerByte = 0.1;
 
 double nominal_cost(const StorageOption& candidate, const TensorSpec& spec, const QuantizedKind& kind) {
@@ -55,14 +81,15 @@ double nominal_cost(const StorageOption& candidate, const TensorSpec& spec, cons
       std::find_if(kNominalCosts.begin(), kNominalCosts.end(), [&](const auto& c) { return c.kind == candidate.kind; });
   FRUGAL_CHECK(at != kNominalCosts.end());
   const auto weights = candidate.rank > 0 ? candidate.rank * (spec.shape[0] + spec.shape[1]) : spec.shape.elements();
-  return double(weights) * (kind.reads_weights_by_token ? at->decode_ps : at->batch_ps);
+  return double(weights) * (kind.reads_weights_per_token ? at->decode_ps : at->batch_ps);
 }
 
-// The eligible candidates of one tensor as options, and which candidates these are.
-struct Openings {
+// The eligible candidates of each tensor as options of the allocator.
+struct EligibleOptions {
   std::vector<AllocationOptions> options;
-  std::vector<std::vector<size_t>> candidates;
+  std::vector<std::vector<size_t>> candidates;  // for each option, its index among the tensor's candidates
 
+  /// Translates indices of options to indices of candidates.
   std::vector<size_t> candidates_of(std::span<const size_t> chosen) const {
     std::vector<size_t> result;
     for (size_t t = 0; t < chosen.size(); ++t) result.push_back(candidates[t][chosen[t]]);
@@ -75,8 +102,8 @@ double squared(double value) {
 }
 
 template <typename Cost>
-Openings openings(std::span<const TensorCandidates> tensors, Cost&& cost) {
-  Openings result;
+EligibleOptions eligible_options(std::span<const TensorCandidates> tensors, Cost&& cost) {
+  EligibleOptions result;
   for (const TensorCandidates& tensor : tensors) {
     AllocationOptions options;
     std::vector<size_t> indices;
@@ -160,7 +187,7 @@ CompressionSelector::~CompressionSelector() = default;
 
 void CompressionSelector::select() {
   write_candidates();
-  look_for_structure();
+  evaluate_structure();
   write_factors();
   measure_layers();
   choose();
@@ -189,25 +216,25 @@ void CompressionSelector::write_candidates() {
   whole_.emplace(whole_writer_->seal());
 }
 
-// One tensor a thread, as many threads as the memory holds matrices for.
-void CompressionSelector::look_for_structure() {
+// Each thread evaluates one tensor. As many threads run as the memory limit allows for the largest tensor.
+void CompressionSelector::evaluate_structure() {
   std::vector<TensorCandidates*> open;
   uint64_t most = 1;
   for (TensorCandidates& tensor : selection_.tensors) {
-    const auto bytes = structure_bytes(tensor.spec.shape);
+    const auto bytes = structure_work_bytes(tensor.spec.shape);
     if (tensor.spec.role != TensorRole::linear)
-      tensor.note = "low rank and zero blocks not evaluated: the table is looked up by row";
+      tensor.note = "low rank and zero blocks not evaluated: rows of a table are looked up, not multiplied";
     else if (!bytes)
       tensor.note = "low rank and zero blocks not evaluated: too large";
-    else if (*bytes > options_.spectrum_bytes)
+    else if (*bytes > options_.structure_work_bytes)
       tensor.note =
-          fmt::format("low rank and zero blocks not evaluated: that takes {}, see --max-ram", format_bytes(*bytes));
-    else if (recipe_.is_open(tensor.spec.name))
+          fmt::format("low rank and zero blocks not evaluated: that needs {}, see --max-ram", format_bytes(*bytes));
+    else if (recipe_.is_automatic(tensor.spec.name))
       open.push_back(&tensor);
     if (!open.empty() && open.back() == &tensor) most = std::max(most, *bytes);
   }
   ThreadPool pool(
-      static_cast<int>(std::clamp<uint64_t>(options_.spectrum_bytes / most, 1, uint64_t(options_.threads))));
+      static_cast<int>(std::clamp<uint64_t>(options_.structure_work_bytes / most, 1, uint64_t(options_.threads))));
   std::mutex mutex;
   size_t done = 0;
   pool.parallel_for(int64_t(open.size()), 1, [&](int64_t begin, int64_t end) {
@@ -219,12 +246,12 @@ void CompressionSelector::look_for_structure() {
       tensor.candidates.push_back(block_sparse_candidate(tensor, weight));
       tensor.candidates.push_back(std::move(low_rank));
       const std::lock_guard lock(mutex);
-      report_progress("looking for structure", double(++done) / double(open.size()));
+      report_progress("evaluating structure", double(++done) / double(open.size()));
     }
   });
 }
 
-// The low-rank candidates that may be chosen, in a pack of their own: their shapes were not known before.
+// A second pack, because the ranks were not known when the first was written.
 void CompressionSelector::write_factors() {
   TensorPlan plan;
   for (const TensorCandidates& tensor : selection_.tensors)
@@ -254,7 +281,7 @@ void CompressionSelector::measure_layers() {
     StorageOption& refused = tensor.candidates[static_cast<size_t>(low_rank - tensor.candidates.data())];
     refused.eligible = false;
     refused.verdict =
-        fmt::format("its outputs err by {}, int4's by {}", percent(refused.error()), percent(int4->error()));
+        fmt::format("output error {}, int4 has {}", percent(refused.error()), percent(int4->error()));
   }
 }
 
@@ -262,7 +289,7 @@ AssembledSource CompressionSelector::assemble(std::vector<CandidateKind> kinds, 
   return AssembledSource(*whole_, factors_ ? &*factors_ : nullptr, selection_.tensors, std::move(kinds), grouped);
 }
 
-std::vector<CandidateKind> CompressionSelector::kinds_of_int8() const {
+std::vector<CandidateKind> CompressionSelector::int8_kinds() const {
   std::vector<CandidateKind> kinds;
   for (const TensorCandidates& tensor : selection_.tensors) {
     const DType dtype = type_of(tensor.spec.role, tensor.source->type, Precision::int8);
@@ -271,8 +298,8 @@ std::vector<CandidateKind> CompressionSelector::kinds_of_int8() const {
   return kinds;
 }
 
-std::vector<size_t> CompressionSelector::int8_where_open() const {
-  const std::vector<CandidateKind> int8 = kinds_of_int8();
+std::vector<size_t> CompressionSelector::int8_where_eligible() const {
+  const std::vector<CandidateKind> int8 = int8_kinds();
   std::vector<size_t> chosen;
   for (size_t t = 0; t < int8.size(); ++t) {
     const std::vector<StorageOption>& candidates = selection_.tensors[t].candidates;
@@ -290,40 +317,41 @@ double CompressionSelector::measure_choice(const std::vector<size_t>& chosen) {
   selection_.chosen = meter_->measure(assemble(kinds_of(selection_.tensors, chosen), true), VerifyLevel::selected,
                                       [&](double share) { report_progress(stage, share); });
   for (size_t t = 0; t < chosen.size(); ++t) selection_.tensors[t].chosen = chosen[t];
-  return std::max(selection_.chosen.loss, kLeastLoss);
+  return std::max(selection_.chosen.loss, kMinLoss);
 }
 
 void CompressionSelector::choose() {
   const AssembledSource full = assemble(std::vector(selection_.tensors.size(), CandidateKind::fp32), true);
   meter_ = std::make_unique<QualityMeter>(full, model_.kind, options_.verify_texts, kMaxVerifyTokens, options_.threads,
                                           options_.verify_backend);
-  const std::vector<CandidateKind> int8 = kinds_of_int8();
+  const std::vector<CandidateKind> int8 = int8_kinds();
   selection_.int8_tensor_bytes = bytes_of(selection_.tensors, int8);
   selection_.int8 = meter_->measure(assemble(int8, false), VerifyLevel::selected,
                                     [&](double share) { report_progress("measuring int8", share); });
   if (selection_.target == AutoTarget::quality) return choose_best_in_int8_bytes();
-  // Never worse than int8, and never further off than the target.
-  selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss, kLeastLoss));
+  // Never a larger loss than int8's or the target.
+  selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss, kMinLoss));
 
   const bool by_size = selection_.target == AutoTarget::size;
-  const Openings cheapest = openings(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
-    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
-  });
-  const std::vector<size_t> coarsest = cheapest_within(cheapest.options, std::numeric_limits<double>::infinity());
-  if (measure_choice(cheapest.candidates_of(coarsest)) <= selection_.loss_limit) {
-    selection_.summary = "the cheapest candidate of every tensor holds the limit";
+  const EligibleOptions eligible =
+      eligible_options(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
+        return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
+      });
+  const std::vector<size_t> cheapest = minimise_cost(eligible.options, std::numeric_limits<double>::infinity());
+  if (measure_choice(eligible.candidates_of(cheapest)) <= selection_.loss_limit) {
+    selection_.summary = "the cheapest candidate of every tensor keeps the limit";
     return;
   }
-  // A source that is quantised already has its exact form among the candidates, and little to gain below it.
-  if (const auto exact = exact_choice(); exact && measure_choice(*exact) <= selection_.loss_limit) {
-    selection_.summary = "every weight in the smallest form that holds its quantised source without loss";
+  // The lossless form of a quantised source is a candidate, and coarser forms would save little.
+  if (const auto exact = lossless_choice(); exact && measure_choice(*exact) <= selection_.loss_limit) {
+    selection_.summary = "every weight is stored in the smallest form that holds its quantised source without loss";
     return;
   }
   measure_sensitivities();
   choose_within(selection_.loss_limit);
 }
 
-std::optional<std::vector<size_t>> CompressionSelector::exact_choice() const {
+std::optional<std::vector<size_t>> CompressionSelector::lossless_choice() const {
   std::vector<size_t> chosen;
   for (const TensorCandidates& tensor : selection_.tensors) {
     std::optional<size_t> smallest;
@@ -338,8 +366,6 @@ std::optional<std::vector<size_t>> CompressionSelector::exact_choice() const {
   return chosen;
 }
 
-// Loss of the whole model with one tensor in its coarsest form and all else in full precision, over the square of that
-// form's own error: what any other form of it will cost.
 void CompressionSelector::measure_sensitivities() {
   const AssembledSource full = assemble(std::vector(selection_.tensors.size(), CandidateKind::fp32), true);
   const std::vector<std::string_view>& texts = options_.calibration_texts;
@@ -354,53 +380,52 @@ void CompressionSelector::measure_sensitivities() {
     if (!coarsest || coarsest->error() <= 0) continue;
     std::vector<CandidateKind> kinds(selection_.tensors.size(), CandidateKind::fp32);
     kinds[t] = coarsest->kind;
-    const double loss = std::max(meter.measure(assemble(kinds, true), VerifyLevel::selected, {}).loss, kLeastLoss);
+    const double loss = std::max(meter.measure(assemble(kinds, true), VerifyLevel::selected, {}).loss, kMinLoss);
     tensor.sensitivity = loss / squared(coarsest->error());
     for (StorageOption& candidate : tensor.candidates)
       candidate.model_loss = *tensor.sensitivity * squared(candidate.error());
   }
 }
 
-// Predicted losses rank the tensors well and sum up badly, so the allowance is scaled by what each assembled model
-// shows.
 void CompressionSelector::choose_within(double limit) {
   const bool by_size = selection_.target == AutoTarget::size;
-  const Openings open = openings(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
-    return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
-  });
+  const EligibleOptions eligible =
+      eligible_options(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
+        return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
+      });
   std::optional<std::vector<size_t>> best;
   std::vector<size_t> chosen;
-  double allowance = limit;
+  double max_predicted_loss = limit;
   while (selection_.rounds < kMaxRounds) {
-    std::vector<size_t> next = cheapest_within(open.options, allowance);
+    std::vector<size_t> next = minimise_cost(eligible.options, max_predicted_loss);
     if (next == chosen) break;
     chosen = std::move(next);
-    const double loss = measure_choice(open.candidates_of(chosen));
+    const double loss = measure_choice(eligible.candidates_of(chosen));
     const bool held = loss <= limit;
-    if (held && (!best || total_cost(open.options, chosen) < total_cost(open.options, *best))) best = chosen;
-    if (held && loss >= kGoodUse * limit) break;
-    allowance = total_loss(open.options, chosen) * kAim * limit / loss;
+    if (held && (!best || total_cost(eligible.options, chosen) < total_cost(eligible.options, *best))) best = chosen;
+    if (held && loss >= kAcceptedShare * limit) break;
+    max_predicted_loss = total_loss(eligible.options, chosen) * kTargetShare * limit / loss;
   }
   if (best) {
-    selection_.summary = "the cheapest choice found that holds the limit";
+    selection_.summary = "the cheapest choice found within the limit";
   } else {
-    best = cheapest_within(open.options, 0);
-    selection_.summary = "no choice held the limit: the most accurate candidate of every tensor";
+    best = minimise_cost(eligible.options, 0);
+    selection_.summary = "no choice keeps the limit: the most accurate candidate of every tensor";
   }
-  if (*best != chosen) measure_choice(open.candidates_of(*best));
+  if (*best != chosen) measure_choice(eligible.candidates_of(*best));
 }
 
 void CompressionSelector::choose_best_in_int8_bytes() {
   measure_sensitivities();
   selection_.loss_limit = kLossCeiling;
   selection_.summary = "the most accurate choice found in no more bytes than int8 takes";
-  const Openings open = openings(selection_.tensors, bytes_cost);
-  const std::vector<size_t> best = best_within(open.options, double(selection_.int8_tensor_bytes));
-  if (measure_choice(open.candidates_of(best)) <= selection_.int8.loss) return;
-  // Predictions are no measurements: int8 all through is as small, and may be nearer after all.
+  const EligibleOptions eligible = eligible_options(selection_.tensors, bytes_cost);
+  const std::vector<size_t> best = minimise_loss(eligible.options, double(selection_.int8_tensor_bytes));
+  if (measure_choice(eligible.candidates_of(best)) <= selection_.int8.loss) return;
+  // The prediction may be wrong: int8 for every tensor is as small, and is taken if its measured loss is smaller.
   const double loss = selection_.chosen.loss;
-  const std::vector<size_t> plain = int8_where_open();
-  if (measure_choice(plain) > loss) measure_choice(open.candidates_of(best));
+  const std::vector<size_t> int8 = int8_where_eligible();
+  if (measure_choice(int8) > loss) measure_choice(eligible.candidates_of(best));
 }
 
 void CompressionSelector::explain() {
@@ -413,14 +438,14 @@ void CompressionSelector::explain() {
       if (&candidate == &choice)
         candidate.verdict = "chosen";
       else if (candidate.bytes >= choice.bytes && candidate.error() >= choice.error())
-        candidate.verdict = fmt::format("no smaller and no more accurate than {}", to_string(choice.kind));
+        candidate.verdict = fmt::format("neither smaller nor more accurate than {}", to_string(choice.kind));
       else if (candidate.bytes >= choice.bytes)
-        candidate.verdict = fmt::format("{} more than {}; the error it saves weighs less than elsewhere",
+        candidate.verdict = fmt::format("{} more than {}; these bytes reduce the loss more in other tensors",
                                         format_bytes(candidate.bytes - choice.bytes), to_string(choice.kind));
       else
         candidate.verdict =
-            fmt::format("{} less than {}, at {:.2g} times its error", format_bytes(choice.bytes - candidate.bytes),
-                        to_string(choice.kind), candidate.error() / std::max(choice.error(), kLeastLoss));
+            fmt::format("{} less than {}, but {:.2g} times its error", format_bytes(choice.bytes - candidate.bytes),
+                        to_string(choice.kind), candidate.error() / std::max(choice.error(), kMinLoss));
     }
   }
 }

@@ -1,3 +1,10 @@
+// A stamp is a text file: a header, a line "digest state" for each file, and "end". It is valid if it equals, byte for
+// byte, the text that the present states of the files give; so a stamp of other files, of changed files, or one that
+// was truncated is not used.
+//
+// The state of a file includes the time of its last status change (ctime), which no program can set back. A file that
+// was replaced or rewritten is thus noticed even if its size and modification time are the same as before. States are
+// taken before the files are hashed and compared afterwards, so a file that changes meanwhile is an error.
 #include "model/quant/source_hash.h"
 
 #include <fmt/format.h>
@@ -16,8 +23,6 @@ constexpr uint64_t kMaxStampBytes = uint64_t(1) << 20;
 constexpr std::string_view kStampHeader = "frugal source stamp 1\n";
 constexpr size_t kDigestChars = 64;
 
-// What the file system knows of a file. The time of the last status change cannot be set back, so a file that was
-// replaced or rewritten, even with the same size and the same modification time, does not pass.
 std::string file_state(const std::filesystem::path& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) throw io_error("read the state of", path.native());
@@ -26,7 +31,6 @@ std::string file_state(const std::filesystem::path& path) {
                      std::filesystem::absolute(path).native());
 }
 
-// A stamp is its header, a line "digest state" for each file, and "end": one that was cut in writing does not match.
 std::string stamp_text(const std::vector<SourceFile>& files, const std::vector<std::string>& states) {
   std::string text(kStampHeader);
   for (size_t i = 0; i < files.size(); ++i) text += fmt::format("{} {}\n", files[i].sha256, states[i]);
@@ -39,12 +43,12 @@ std::string read_stamp(const std::filesystem::path& stamp) {
   try {
     return read_file(stamp, kMaxStampBytes);
   } catch (const Error&) {
-    return {};  // as good as none
+    return {};  // treated like a missing stamp
   }
 }
 
-// Fills in the digests if the stamp is, word for word, what these files would give.
-bool take_digests(std::string_view stamp, const std::vector<std::string>& states, std::vector<SourceFile>& files) {
+// Fills in the digests of `files`; false if the stamp does not match their states.
+bool read_digests(std::string_view stamp, const std::vector<std::string>& states, std::vector<SourceFile>& files) {
   std::string_view rest = stamp;
   if (!rest.starts_with(kStampHeader)) return false;
   rest.remove_prefix(kStampHeader.size());
@@ -92,7 +96,7 @@ SourceHash hash_sources(const Checkpoint& checkpoint, const std::filesystem::pat
   hash.files = list_files(checkpoint);
   std::vector<std::string> states;
   for (const SourceFile& file : hash.files) states.push_back(file_state(file.path));
-  hash.from_stamp = take_digests(read_stamp(stamp), states, hash.files);
+  hash.from_stamp = read_digests(read_stamp(stamp), states, hash.files);
   if (hash.from_stamp) return hash;
   for (size_t i = 0; i < hash.files.size(); ++i) {
     hash.files[i].sha256 = sha256_file(hash.files[i].path);
@@ -107,7 +111,7 @@ void write_stamp(const SourceHash& hash, const std::filesystem::path& stamp) {
   std::vector<std::string> states;
   for (const SourceFile& file : hash.files) states.push_back(file_state(file.path));
   std::ofstream stream(stamp, std::ios::binary | std::ios::trunc);
-  stream << stamp_text(hash.files, states) << std::flush;  // a stamp that could not be written is found out when read
+  stream << stamp_text(hash.files, states) << std::flush;  // errors need no check: an incomplete stamp is ignored
 }
 
 }  // namespace frugal

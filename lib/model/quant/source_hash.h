@@ -1,6 +1,7 @@
-// The SHA-256 of a checkpoint's files, which names where a pack came from. Hashing reads every byte, so the digests are
-// remembered in a stamp beside the pack, with what the file system says about each file; the files are read again only
-// when that has changed. The pack itself holds no times and no paths: the same source makes the same bytes anywhere.
+// The SHA-256 of a checkpoint's files, which identifies the source of a pack. Hashing reads every byte, so the digests
+// are cached in a stamp beside the pack, together with the state of each file (size, inode, times). The files are read
+// again only if that state has changed. The pack itself contains neither times nor absolute paths, so the same source
+// gives the same bytes anywhere.
 #pragma once
 
 #include <cstdint>
@@ -14,27 +15,28 @@ namespace frugal {
 
 struct SourceFile {
   std::filesystem::path path;
-  std::string name;  // within the checkpoint
+  std::string name;  // path relative to the folder of the checkpoint's first file
   uint64_t bytes = 0;
   std::string sha256;
 };
 
 struct SourceHash {
   std::vector<SourceFile> files;
-  bool from_stamp = false;  // nothing was read
+  bool from_stamp = false;  // the digests come from the stamp; no file was read
 
   uint64_t bytes() const;
-  /// One line a file, "sha256 bytes name": for a pack's provenance.
+  /// One line for each file, "sha256 bytes name", for a pack's provenance.
   std::string listing() const;
-  /// Digest of the files' digests.
+  /// The digest of the files' digests.
   std::string sha256() const;
 };
 
-/// Takes the digests from `stamp` if it knows exactly these files, unchanged in size, inode and times; hashes them
-/// otherwise. A stamp that is missing or unreadable is as good as none.
+/// Takes the digests from `stamp` if it lists exactly these files in their present state; otherwise hashes the files. A
+/// stamp that is missing or cannot be read is ignored. Throws Error(io), and Error(bad_input) if a file changes
+/// meanwhile.
 SourceHash hash_sources(const Checkpoint& checkpoint, const std::filesystem::path& stamp);
 
-/// Remembers the digests. The caller holds the lock on `stamp`, which is written in place.
+/// Writes the digests to `stamp`, in place: the caller holds the lock on that file. Ignores a failure to write.
 void write_stamp(const SourceHash& hash, const std::filesystem::path& stamp);
 
 }  // namespace frugal

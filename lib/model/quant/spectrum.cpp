@@ -1,3 +1,22 @@
+// The singular values of A are the square roots of the eigenvalues of A Aᵀ, and of Aᵀ A. The constructor forms the
+// smaller of these two Gram matrices, [n, n], and finds its eigenvalues in two steps:
+//
+// 1. Householder reflections bring it to tridiagonal form in 4/3 n³ steps (Golub & Van Loan, Matrix Computations,
+//    8.3.1). Only the lower triangle is read and written, by rows, so memory is accessed in order.
+// 2. Bisection finds each eigenvalue. The signs of a Sturm sequence count the eigenvalues below any x in O(n) steps
+//    (8.4.1). This takes some times longer than QL iteration, but it always converges.
+//
+// factors() needs the space of the largest r singular vectors. Subspace iteration starts from r fixed pseudo-random
+// vectors and repeatedly multiplies them with the Gram matrix and makes them orthonormal. The result is a basis Q, and
+// A is projected on it:
+//
+//   rows ≤ cols: A ≈ U V with U = Qᵀ, V = Q A        rows > cols: A ≈ U V with U = A Qᵀ, V = Q
+//
+// In code both are one case, with A transposed in the second. The start vectors come from a fixed generator and
+// everything runs on one thread, so the factors are the same in every run.
+//
+// Limits. Squaring the matrix halves the digits of small singular values, which does not matter for their share of the
+// energy. Time grows with n³ (kMaxSpectrumSide in structure.cpp).
 #include "model/quant/spectrum.h"
 
 #include <algorithm>
@@ -10,8 +29,7 @@
 namespace frugal {
 namespace {
 
-// Multiplications by the matrix' square: the share of energy missed falls with the fourth power of σ(rank + 1) /
-// σ(rank) each time.
+// Each iteration multiplies the lost energy beyond the optimum by (σ(rank + 1) / σ(rank))⁴.
 constexpr int kSubspaceIterations = 6;
 
 DenseMatrix transposed(const DenseMatrix& m) {
@@ -22,7 +40,7 @@ DenseMatrix transposed(const DenseMatrix& m) {
   return t;
 }
 
-std::vector<double> products_of_rows(const DenseMatrix& m) {
+std::vector<double> gram_matrix(const DenseMatrix& m) {
   const auto dot = kernels::active().dot_f32;
   const auto n = static_cast<size_t>(m.rows);
   std::vector<double> gram(n * n);
@@ -39,8 +57,7 @@ struct Tridiagonal {
   std::vector<double> diagonal, below;  // below[i] joins i − 1 and i; below[0] is 0
 };
 
-// Householder reflections from the last row up (Golub & Van Loan, Matrix Computations, 8.3.1). Reads and writes the
-// lower triangle of `a` only, by rows.
+// Reflects from the last row up. Reads and writes only the lower triangle of `a`.
 Tridiagonal tridiagonalise(std::vector<double> a, size_t n) {
   Tridiagonal t{std::vector<double>(n), std::vector<double>(n)};
   std::vector<double> u(n), p(n);
@@ -54,7 +71,7 @@ Tridiagonal tridiagonalise(std::vector<double> a, size_t n) {
     u[i - 1] -= t.below[i];
     const double squared = std::inner_product(u.begin(), u.begin() + int64_t(i), u.begin(), 0.0);
     if (squared <= 0) continue;
-    // p = A u, from the lower triangle alone: each row serves as row and as column.
+    // p = A u. Row j of the lower triangle is also column j of the upper one.
     std::fill_n(p.begin(), i, 0.0);
     for (size_t j = 0; j < i; ++j) {
       const double* at = a.data() + j * n;
@@ -77,7 +94,7 @@ Tridiagonal tridiagonalise(std::vector<double> a, size_t n) {
   return t;
 }
 
-// Eigenvalues below x: the sign changes of the Sturm sequence (Golub & Van Loan 8.4.1).
+// The number of eigenvalues below x: the negative terms of the Sturm sequence.
 int64_t count_below(const Tridiagonal& t, double x) {
   int64_t count = 0;
   double q = 1;
@@ -89,18 +106,17 @@ int64_t count_below(const Tridiagonal& t, double x) {
   return count;
 }
 
-// Each eigenvalue by bisection: slower than QL by a constant, and it cannot fail to converge.
 std::vector<double> eigenvalues_descending(const Tridiagonal& t) {
-  constexpr int kBisections = 40;  // to 1e-12 of the largest
+  constexpr int kBisections = 40;  // to 1e-12 of the largest eigenvalue
   const size_t n = t.diagonal.size();
   double largest = 0;
   for (size_t i = 0; i < n; ++i) {
     const double next = i + 1 < n ? std::fabs(t.below[i + 1]) : 0;
-    largest = std::max(largest, std::fabs(t.diagonal[i]) + std::fabs(t.below[i]) + next);  // Gershgorin
+    largest = std::max(largest, std::fabs(t.diagonal[i]) + std::fabs(t.below[i]) + next);  // Gershgorin's bound
   }
   std::vector<double> values(n);
   for (size_t k = 0; k < n; ++k) {
-    double low = 0, high = k > 0 ? values[k - 1] : largest;  // a Gram matrix has no negative ones
+    double low = 0, high = k > 0 ? values[k - 1] : largest;  // a Gram matrix has no negative eigenvalue
     for (int i = 0; i < kBisections && high - low > 1e-12 * largest; ++i) {
       const double middle = (low + high) / 2;
       (count_below(t, middle) > int64_t(n - k) - 1 ? high : low) = middle;
@@ -114,8 +130,8 @@ double dot(const double* a, const double* b, size_t n) {
   return std::inner_product(a, a + n, b, 0.0);
 }
 
-// Rows of q [rank, n] made orthonormal, by Gram and Schmidt twice over: once leaves rounding in what is nearly
-// parallel.
+// Makes the rows of q [rank, n] orthonormal by Gram-Schmidt. Two passes, because nearly parallel rows are not
+// orthogonal to working precision after one.
 void orthonormalise(std::vector<double>& q, size_t n) {
   for (size_t i = 0; i * n < q.size(); ++i) {
     double* row = q.data() + i * n;
@@ -130,7 +146,7 @@ void orthonormalise(std::vector<double>& q, size_t n) {
   }
 }
 
-// Numbers in [−1, 1) that are the same everywhere (Knuth's MMIX multiplier).
+// Pseudo-random numbers in [−1, 1), the same on every machine (LCG with Knuth's MMIX constants).
 std::vector<double> noise(size_t count) {
   std::vector<double> values(count);
   uint64_t state = 1;
@@ -146,19 +162,19 @@ std::vector<double> noise(size_t count) {
 Spectrum::Spectrum(const DenseMatrix& matrix)
     : n_(std::min(matrix.rows, matrix.cols)), of_rows_(matrix.rows <= matrix.cols) {
   FRUGAL_CHECK(n_ > 0 && int64_t(matrix.values.size()) == matrix.rows * matrix.cols);
-  gram_ = products_of_rows(of_rows_ ? matrix : transposed(matrix));
+  gram_ = gram_matrix(of_rows_ ? matrix : transposed(matrix));
   energies_ = eigenvalues_descending(tridiagonalise(gram_, static_cast<size_t>(n_)));
 }
 
-int64_t Spectrum::rank_leaving(double share) const {
+int64_t Spectrum::min_rank(double max_lost_share) const {
   const double total = std::accumulate(energies_.begin(), energies_.end(), 0.0);
   double left = total;
   int64_t rank = 0;
-  while (rank < n_ && left > share * total) left -= energies_[static_cast<size_t>(rank++)];
+  while (rank < n_ && left > max_lost_share * total) left -= energies_[static_cast<size_t>(rank++)];
   return std::max<int64_t>(rank, 1);
 }
 
-double Spectrum::kept(int64_t rank) const {
+double Spectrum::kept_share(int64_t rank) const {
   const double total = std::accumulate(energies_.begin(), energies_.end(), 0.0);
   const double sum = std::accumulate(energies_.begin(), energies_.begin() + std::clamp<int64_t>(rank, 0, n_), 0.0);
   return total > 0 ? sum / total : 1;
@@ -175,7 +191,7 @@ Spectrum::Factors Spectrum::factors(const DenseMatrix& matrix, int64_t rank) con
     q.swap(next);
     orthonormalise(q, n);
   }
-  // Of rows: U = Qᵀ and V = Q W. Of columns: V = Q and U = W Qᵀ, so the same with W transposed.
+  // With w = A or Aᵀ: w ≈ Qᵀ · (Q w).
   const DenseMatrix flipped = of_rows_ ? DenseMatrix{} : transposed(matrix);
   const DenseMatrix& w = of_rows_ ? matrix : flipped;  // [n, other]
   DenseMatrix basis{rank, n_, std::vector<float>(q.begin(), q.end())};

@@ -1,6 +1,6 @@
-// How much of a matrix a product of two thinner ones can keep: its singular values, and factors of a given rank.
-// Not a general linear algebra: what a decision about low rank needs, exact enough for that, the same on any number of
-// threads.
+// The singular values of a matrix and its low-rank factors: how much of a matrix a product of two thin ones can keep.
+// Not general linear algebra: it covers what a decision about low rank needs and is only as exact as that requires. The
+// result does not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +15,25 @@ struct DenseMatrix {
   std::vector<float> values;  // [rows, cols]
 };
 
-/// The products of a matrix' rows (or of its columns, if those are fewer) with one another, and what follows from them.
+/// The spectrum of a matrix, from the Gram matrix of its shorter side: A Aᵀ or Aᵀ A.
 class Spectrum {
  public:
-  /// Takes min(rows, cols)² · 8 bytes while it lives, and as much again while it is made.
+  /// Keeps min(rows, cols)² doubles, and needs as much again during construction.
   explicit Spectrum(const DenseMatrix& matrix);
 
   /// Squared singular values, descending.
   std::span<const double> energies() const { return energies_; }
-  /// The smallest rank whose best approximation leaves at most this share of the energy, Σ σ², out.
-  int64_t rank_leaving(double share) const;
-  /// Share of the energy that the best approximation of this rank keeps.
-  double kept(int64_t rank) const;
+  /// The smallest rank, at least 1, whose best approximation loses at most this share (0 to 1) of the energy Σ σ².
+  int64_t min_rank(double max_lost_share) const;
+  /// The share of the energy, 0 to 1, that the best approximation of this rank keeps.
+  double kept_share(int64_t rank) const;
 
   struct Factors {
     DenseMatrix u;  // [rows, rank]
     DenseMatrix v;  // [rank, cols]
   };
-  /// matrix ≈ U V with U or V orthonormal, by subspace iteration (Halko, Martinsson & Tropp 2011, algorithm 4.4).
-  /// `matrix` is the one this was made of.
+  /// matrix ≈ U V with orthonormal U or V, by subspace iteration (Halko, Martinsson & Tropp 2011, algorithm 4.4).
+  /// `matrix` must be the one that was given to the constructor.
   Factors factors(const DenseMatrix& matrix, int64_t rank) const;
 
  private:

@@ -15,17 +15,17 @@ constexpr std::array<std::string_view, 7> kKindNames{"int8", "int8_grouped", "in
 
 struct Form {
   CandidateKind kind;
-  Precision precision;  // what it amounts to, where quantising twice is concerned
+  Precision precision;  // decides whether the form requantises a quantised source
   DType dtype;
 };
 
-// Coarsest first. fp32 is what the others are measured against; fp16 is as good in half the bytes.
+// Coarsest first. fp32 is the reference. Only a rule can choose it, since fp16 is as accurate in half the bytes.
 constexpr std::array<Form, 5> kLinearForms{{{CandidateKind::int4, Precision::int4, DType::linear_i4},
                                             {CandidateKind::int8, Precision::int8, DType::linear_i8},
                                             {CandidateKind::int8_grouped, Precision::int8, DType::linear_i8g},
                                             {CandidateKind::fp16, Precision::fp16, DType::linear_f16},
                                             {CandidateKind::fp32, Precision::fp32, DType::linear_f32}}};
-// A table that is looked up by row.
+// Tables that are looked up by row.
 constexpr std::array<Form, 4> kTableForms{{{CandidateKind::int4, Precision::int4, DType::linear_i4},
                                            {CandidateKind::int8, Precision::int8, DType::i8},
                                            {CandidateKind::fp16, Precision::fp16, DType::f16},
@@ -42,22 +42,22 @@ StorageOption make_candidate(const TensorJob& job, const Form& form, bool allow_
   candidate.dtype = form.dtype;
   candidate.bytes = job.bytes;
   candidate.eligible = form.kind != CandidateKind::fp32;
-  if (!candidate.eligible) candidate.verdict = "full precision, which the others are measured against";
-  if (!allow_requantize && loses_twice(job, form.precision)) {
+  if (!candidate.eligible) candidate.verdict = "full precision, the reference for the others";
+  if (!allow_requantize && requantizes_to_fewer_bits(job, form.precision)) {
     candidate.eligible = false;
-    candidate.verdict = fmt::format("the source is {} already: quantising it again loses twice (--allow-requantize)",
+    candidate.verdict = fmt::format("the source is {} already; quantising it again needs --allow-requantize",
                                     to_string(job.source->type));
   }
   return candidate;
 }
 
-// What a rule asks for is not open to choice.
-void pin(TensorCandidates& tensor, const Recipe& recipe) {
-  if (recipe.is_open(tensor.spec.name)) return;
+// Leaves only the candidate that a rule of the recipe names, if there is such a rule.
+void apply_rule(TensorCandidates& tensor, const Recipe& recipe) {
+  if (recipe.is_automatic(tensor.spec.name)) return;
   const DType dtype = type_of(tensor.spec.role, tensor.source->type, recipe.for_tensor(tensor.spec.name));
   for (StorageOption& candidate : tensor.candidates) {
     candidate.eligible = candidate.dtype == dtype;
-    candidate.verdict = candidate.eligible ? "--tensor-type asks for it" : "--tensor-type asks for another";
+    candidate.verdict = candidate.eligible ? "requested by --tensor-type" : "--tensor-type requests another type";
   }
 }
 
@@ -85,7 +85,7 @@ std::vector<TensorCandidates> list_candidates(const Checkpoint& checkpoint, cons
       tensor.candidates.push_back(make_candidate(*job, form, allow_requantize));
     }
     if (!tensor.source) continue;
-    pin(tensor, recipe);
+    apply_rule(tensor, recipe);
     tensors.push_back(std::move(tensor));
   }
   return tensors;

@@ -12,7 +12,7 @@
 namespace frugal {
 namespace {
 
-// A spectrum takes 4/3 n³ steps: .25 s at 576, 11 s at 2,048 on one core of a Zen 3.
+// A spectrum takes 4/3 n³ steps: 0.25 s for n = 576, 11 s for n = 2,048, on one core of a Zen 3.
 constexpr int64_t kMaxSpectrumSide = 2048;
 constexpr int64_t kBlockInputs = 4;
 
@@ -27,7 +27,7 @@ double energy_lost(const StorageOption& candidate) {
   return candidate.weight_error.value_or(0) * candidate.weight_error.value_or(0);
 }
 
-// Energy of each block of 4 inputs × 16 outputs, ascending, and the sum of all.
+// The energy of each block of 4 inputs × 16 outputs, in ascending order.
 std::vector<double> block_energies(const DenseMatrix& weight) {
   const int64_t across = ceil_div(weight.cols, kBlockInputs);
   std::vector<double> energies(static_cast<size_t>(ceil_div(weight.rows, kOutputBlock) * across));
@@ -42,10 +42,10 @@ std::vector<double> block_energies(const DenseMatrix& weight) {
 
 }  // namespace
 
-std::optional<uint64_t> structure_bytes(const Shape& shape) {
+std::optional<uint64_t> structure_work_bytes(const Shape& shape) {
   const auto side = static_cast<uint64_t>(std::min(shape[0], shape[1]));
   if (side > kMaxSpectrumSide) return std::nullopt;
-  // The matrix and its transpose in fp32, the products of its rows and their reflected copy in doubles.
+  // The matrix and its transpose in fp32; the Gram matrix and the copy that is made tridiagonal in doubles.
   return 2 * static_cast<uint64_t>(shape.elements()) * sizeof(float) + 2 * side * side * sizeof(double);
 }
 
@@ -70,19 +70,20 @@ StorageOption low_rank_candidate(const TensorCandidates& tensor, const Spectrum&
   candidate.kind = CandidateKind::low_rank;
   candidate.dtype = DType::linear_i8;
   candidate.eligible = false;
-  const int64_t by_energy = spectrum.rank_leaving(1 - kLowRankEnergy);
-  const StorageOption* rival = smallest_eligible(tensor);
-  const int64_t as_accurate = rival ? std::max(by_energy, spectrum.rank_leaving(energy_lost(*rival))) : by_energy;
-  candidate.eligible = rival && factor_bytes(shape, as_accurate) < rival->bytes;
+  const int64_t by_energy = spectrum.min_rank(1 - kLowRankEnergy);
+  const StorageOption* smallest = smallest_eligible(tensor);
+  const int64_t as_accurate = smallest ? std::max(by_energy, spectrum.min_rank(energy_lost(*smallest))) : by_energy;
+  candidate.eligible = smallest && factor_bytes(shape, as_accurate) < smallest->bytes;
   candidate.rank = candidate.eligible ? as_accurate : by_energy;
   candidate.bytes = factor_bytes(shape, candidate.rank);
-  candidate.weight_error = std::sqrt(std::max(0.0, 1 - spectrum.kept(candidate.rank)));
-  candidate.verdict = fmt::format("rank {} of {} keeps 95 % of the energy in {}", by_energy, spectrum.energies().size(),
-                                  format_bytes(factor_bytes(shape, by_energy)));
-  if (rival)
-    candidate.verdict += fmt::format("; {} loses {:.2g} % of it in {}, for which rank {} would take {}",
-                                     to_string(rival->kind), 100 * energy_lost(*rival), format_bytes(rival->bytes),
-                                     as_accurate, format_bytes(factor_bytes(shape, as_accurate)));
+  candidate.weight_error = std::sqrt(std::max(0.0, 1 - spectrum.kept_share(candidate.rank)));
+  candidate.verdict = fmt::format("rank {} of {} keeps 95 % of the energy and takes {}", by_energy,
+                                  spectrum.energies().size(), format_bytes(factor_bytes(shape, by_energy)));
+  if (smallest)
+    candidate.verdict += fmt::format("; {} loses {:.2g} % of it and takes {}; rank {} would lose as little and take {}",
+                                     to_string(smallest->kind), 100 * energy_lost(*smallest),
+                                     format_bytes(smallest->bytes), as_accurate,
+                                     format_bytes(factor_bytes(shape, as_accurate)));
   return candidate;
 }
 
@@ -90,8 +91,8 @@ StorageOption block_sparse_candidate(const TensorCandidates& tensor, const Dense
   const std::vector<double> energies = block_energies(weight);
   double total = 0;
   for (const double energy : energies) total += energy;
-  const StorageOption* rival = smallest_eligible(tensor);
-  double left = rival ? energy_lost(*rival) * total : 0;
+  const StorageOption* smallest = smallest_eligible(tensor);
+  double left = smallest ? energy_lost(*smallest) * total : 0;
   size_t dropped = 0;
   while (dropped < energies.size() && energies[dropped] <= left) left -= energies[dropped++];
 
@@ -102,14 +103,14 @@ StorageOption block_sparse_candidate(const TensorCandidates& tensor, const Dense
   constexpr uint64_t kBlockBytes = kBlockInputs * kOutputBlock;
   candidate.bytes = (energies.size() - dropped) * kBlockBytes + energies.size() / 8 +
                     static_cast<uint64_t>(weight.rows) * sizeof(float);
-  candidate.weight_error = rival ? rival->weight_error : std::optional(0.0);
+  candidate.weight_error = smallest ? smallest->weight_error : std::optional(0.0);
   const double share = 100 * double(dropped) / double(energies.size());
-  candidate.verdict = fmt::format("{:.2g} % of the 4 × 16 blocks can go at the error of {}", share,
-                                  rival ? to_string(rival->kind) : "none");
-  if (rival && candidate.bytes < rival->bytes)
-    candidate.verdict += "; no kernel skips blocks, so it cannot be chosen";
-  else if (rival)
-    candidate.verdict += fmt::format(", which takes {}", format_bytes(rival->bytes));
+  candidate.verdict = fmt::format("{:.2g} % of the 4 × 16 blocks could be zero at the error of {}", share,
+                                  smallest ? to_string(smallest->kind) : "none");
+  if (smallest && candidate.bytes < smallest->bytes)
+    candidate.verdict += "; no kernel skips zero blocks, so it cannot be chosen";
+  else if (smallest)
+    candidate.verdict += fmt::format(", which takes {}", format_bytes(smallest->bytes));
   return candidate;
 }
 

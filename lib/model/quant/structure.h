@@ -1,5 +1,5 @@
-// Whether a weight has structure that pays: a low rank, or blocks of zeros. Most weights of transformers have neither;
-// this says so with figures.
+// Evaluates whether a weight has structure worth storing: a low rank, or blocks of zeros. Most weights of transformers
+// have neither; the verdicts then give the figures.
 #pragma once
 
 #include <cstdint>
@@ -10,26 +10,26 @@
 
 namespace frugal {
 
-/// Energy that a low rank has to keep at least, whatever the other candidates lose.
+/// The minimal share of the energy that a low-rank candidate must keep, even if other candidates keep less.
 inline constexpr double kLowRankEnergy = 0.95;
 
-/// Bytes that looking at a weight of this shape takes; nullopt where its smaller side is beyond what is affordable
-/// (n³ steps).
-std::optional<uint64_t> structure_bytes(const Shape& shape);
+/// The memory needed to evaluate a weight of this shape; nullopt if its shorter side n is too long for an algorithm of
+/// n³ steps.
+std::optional<uint64_t> structure_work_bytes(const Shape& shape);
 
-/// A linear weight of a pack in full precision, as rows.
+/// Unpacks a linear weight to fp32, [outputs, inputs].
 DenseMatrix read_dense(const PackedWeight& weight);
 
-/// Bytes of two int8 factors.
+/// The packed bytes of two int8 factors, [outputs, rank] and [rank, inputs], of a weight of this shape.
 uint64_t factor_bytes(const Shape& shape, int64_t rank);
 
-/// The low-rank candidate of `tensor`, whose other candidates have their bytes and weight errors. Eligible only if it
-/// keeps kLowRankEnergy, is as accurate as the smallest eligible candidate and smaller than it; its verdict has the
-/// figures either way.
+/// The low-rank candidate of `tensor`. Eligible only if it keeps kLowRankEnergy, and is as accurate as the smallest
+/// eligible candidate and smaller than it. The verdict has the figures in any case. The other candidates of `tensor`
+/// must have their bytes and weight errors.
 StorageOption low_rank_candidate(const TensorCandidates& tensor, const Spectrum& spectrum);
 
-/// The block-sparse candidate: int8 without the blocks of 4 inputs × 16 outputs whose energy together is within the
-/// error of the smallest eligible candidate, plus a bit for each block. Never eligible.
+/// The block-sparse candidate: int8 without the blocks (4 inputs × 16 outputs) of lowest energy, as many as the error
+/// of the smallest eligible candidate allows, plus one bit for each block. Never eligible.
 StorageOption block_sparse_candidate(const TensorCandidates& tensor, const DenseMatrix& weight);
 
 }  // namespace frugal

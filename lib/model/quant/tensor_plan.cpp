@@ -20,7 +20,7 @@ int bits_of(SourceType type) {
   return static_cast<int>(block.bytes * 8 / block.elements);
 }
 
-// Nominal bits of a weight: what tells quantising once more from keeping.
+// The nominal bits of a weight, to be compared with those of the source.
 int bits_of(Precision precision) {
   switch (precision) {
     case Precision::int4:
@@ -45,11 +45,11 @@ const SourceTensor* require_source(const Checkpoint& checkpoint, const TensorSpe
   if (!source && !spec.optional)
     throw Error(Code::bad_input,
                 fmt::format("the checkpoint has no tensor '{}'", fmt::join(spec.source_names, "' or '")))
-        .hint("the model's configuration asks for it: is the checkpoint complete?");
+        .hint("check that the checkpoint is complete; its configuration needs this tensor");
   if (source && source->shape != spec.shape)
     throw Error(Code::bad_input, fmt::format("tensor '{}' is {}, the configuration says {}", source->name,
                                              source->shape.to_string(), spec.shape.to_string()))
-        .hint("the configuration belongs to another model");
+        .hint("use the configuration that was published with these weights");
   return source;
 }
 
@@ -76,7 +76,7 @@ DType linear_type(SourceType source, Precision precision) {
   switch (precision) {
     case Precision::keep:
       return linear_type_kept(source);
-    // 8-bit groups are int8 already; one scale a channel would round them again.
+    // Groups of 8 bits are int8 already. One scale for each channel would round them again.
     case Precision::int8:
       return source == SourceType::q8_0 ? DType::linear_i8g : DType::linear_i8;
     case Precision::int4:
@@ -89,7 +89,7 @@ DType linear_type(SourceType source, Precision precision) {
   return DType::linear_f32;
 }
 
-// Rows that are looked up cost no arithmetic, so 4 bits would buy little: int8 with a scale a row is the least.
+// Never below int8: rows are only looked up, so 4 bits would save little time.
 DType embedding_type(SourceType source, Precision precision) {
   if (precision == Precision::keep) {
     if (is_quantized(source)) return DType::i8;
@@ -99,33 +99,33 @@ DType embedding_type(SourceType source, Precision precision) {
   return precision == Precision::fp32 ? DType::f32 : DType::i8;
 }
 
-bool repacks_by_group(SourceType source, DType dtype) {
+bool can_keep_groups(SourceType source, DType dtype) {
   if (!has_source_groups(source)) return false;
   return dtype == (source == SourceType::q8_0 ? DType::linear_i8g : DType::linear_i4);
 }
 
-void refuse_second_loss(const TensorJob& job, Precision precision) {
-  if (!loses_twice(job, precision)) return;
+void refuse_requantization(const TensorJob& job, Precision precision) {
+  if (!requantizes_to_fewer_bits(job, precision)) return;
   const SourceType type = job.source->type;
-  throw Error(Code::bad_input, fmt::format("tensor '{}' is {} already; quantising it again to {} loses twice",
+  throw Error(Code::bad_input, fmt::format("tensor '{}' is {} already; quantising it again to {} would round it twice",
                                            job.source->name, to_string(type), to_string(precision)))
       .hint("start from the full-precision checkpoint, or pass --allow-requantize");
 }
 
-// Says, once for each pair of types, what happens to weights that were quantised before.
+// Collects the notes on quantised sources, one for each pair of types.
 class Notes {
  public:
   void add(const TensorJob& job) {
     const SourceType type = job.source->type;
     if (!is_weight(job.spec.role) || !is_quantized(type)) return;
-    const bool exact = job.by_group && type != SourceType::q4_k;
+    const bool exact = job.keeps_groups && type != SourceType::q4_k;
     std::string note = exact ? fmt::format("{} is stored as {} without loss", to_string(type), to_string(job.dtype))
-                             : fmt::format("{} is rounded once more, to {}", to_string(type), to_string(job.dtype));
-    if (type == SourceType::q4_k && job.by_group)
+                             : fmt::format("{} is rounded again, to {}", to_string(type), to_string(job.dtype));
+    if (type == SourceType::q4_k && job.keeps_groups)
       note = "Q4_K keeps its codes as linear_i4; its group scales are rounded to fp16";
     if (job.dtype == DType::linear_f16 || job.dtype == DType::linear_f32 || job.dtype == DType::f16 ||
         job.dtype == DType::f32)
-      note = fmt::format("{} is widened to {}: no accuracy comes back", to_string(type), to_string(job.dtype));
+      note = fmt::format("{} is widened to {}, which restores no accuracy", to_string(type), to_string(job.dtype));
     if (std::find(notes_.begin(), notes_.end(), note) == notes_.end()) notes_.push_back(std::move(note));
   }
   std::vector<std::string> take() { return std::move(notes_); }
@@ -141,7 +141,7 @@ void require_rules_to_match(const Recipe& recipe, const std::vector<TensorJob>& 
     });
     if (!used)
       throw Error(Code::usage, fmt::format("--tensor-type '{}' matches no weight of this model", pattern.text()))
-          .hint("names are those of the pack: see --dry-run");
+          .hint("match names of the pack, as --dry-run lists them");
   }
 }
 
@@ -170,13 +170,13 @@ DType type_of(TensorRole role, SourceType source, Precision precision) {
 std::optional<TensorJob> plan_tensor(const Checkpoint& checkpoint, const TensorSpec& spec, DType dtype) {
   const SourceTensor* source = require_source(checkpoint, spec);
   if (!source) return std::nullopt;
-  return TensorJob{spec, source, dtype, pack_tensor_bytes(dtype, spec.shape), repacks_by_group(source->type, dtype)};
+  return TensorJob{spec, source, dtype, pack_tensor_bytes(dtype, spec.shape), can_keep_groups(source->type, dtype)};
 }
 
-bool loses_twice(const TensorJob& job, Precision precision) {
+bool requantizes_to_fewer_bits(const TensorJob& job, Precision precision) {
   const SourceType type = job.source->type;
-  // Groups that repack as they are lose nothing; a table that is looked up only never goes below 8 bits by itself.
-  if (job.by_group || precision == Precision::keep || !is_quantized(type)) return false;
+  // Repacked groups keep their codes. A table that is only looked up never goes below 8 bits (embedding_type).
+  if (job.keeps_groups || precision == Precision::keep || !is_quantized(type)) return false;
   const int bits = is_linear(job.dtype) ? bits_of(precision) : std::max(8, bits_of(precision));
   return bits < bits_of(type);
 }
@@ -189,10 +189,10 @@ TensorPlan plan_tensors(const Checkpoint& checkpoint, const ModelPlan& model, co
   for (const TensorSpec& spec : model.tensors) {
     const SourceTensor* source = require_source(checkpoint, spec);
     if (!source) continue;
-    const bool open = recipe.is_open(spec.name);
+    const bool open = recipe.is_automatic(spec.name);
     const Precision precision = open ? start : recipe.for_tensor(spec.name);
     TensorJob job = *plan_tensor(checkpoint, spec, type_of(spec.role, source->type, precision));
-    if (!allow_requantize && is_weight(spec.role)) refuse_second_loss(job, precision);
+    if (!allow_requantize && is_weight(spec.role)) refuse_requantization(job, precision);
     if (!open) notes.add(job);
     plan.jobs.push_back(std::move(job));
   }

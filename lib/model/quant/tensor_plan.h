@@ -1,4 +1,4 @@
-// Which tensor of a checkpoint becomes which tensor of a pack, and in which type. Decided from headers alone.
+// Plans which tensor of a checkpoint becomes which tensor of a pack, and in which type. Reads headers only, no weights.
 #pragma once
 
 #include <cstdint>
@@ -14,35 +14,36 @@ namespace frugal {
 
 struct TensorJob {
   TensorSpec spec;
-  const SourceTensor* source = nullptr;  // of the checkpoint the plan was made for
+  const SourceTensor* source = nullptr;  // borrowed from the checkpoint
   DType dtype = DType::f32;
   uint64_t bytes = 0;  // in the pack, scales included
-  /// The source's groups are repacked as they are, without a detour over fp32.
-  bool by_group = false;
-  /// Above 0: stored as two factors of this rank (model/nn/model_source.h), both of type `dtype`.
+  /// The source's groups are repacked with the same codes; weights are not converted to fp32 and rounded again.
+  bool keeps_groups = false;
+  /// Above 0: stored as two factors of this rank (model/nn/model_source.h), both of type `dtype`. 0: stored whole.
   int64_t rank = 0;
 };
 
 struct TensorPlan {
   std::vector<TensorJob> jobs;  // in the model's order
-  /// What a user should know: 4-bit weights stored in more bits, types that were rounded up …
+  /// Notes for the user on quantised sources: stored without loss, rounded again, or widened.
   std::vector<std::string> notes;
 };
 
-/// True if the checkpoint's weights (not its norms and biases) are quantised already.
+/// True if any weight of the checkpoint is quantised; norms and biases do not count.
 bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model);
 
-/// The type that a tensor of this role becomes under `precision`, which is not automatic.
+/// The type in the pack of a tensor of this role. `precision` must not be automatic.
 DType type_of(TensorRole role, SourceType source, Precision precision);
-/// `spec` of the checkpoint as `dtype`; nullopt for an optional tensor that is not there. Throws as plan_tensors().
+/// Plans one tensor as `dtype`; nullopt if it is optional and the checkpoint has none. Throws Error(bad_input) as
+/// plan_tensors() does.
 std::optional<TensorJob> plan_tensor(const Checkpoint& checkpoint, const TensorSpec& spec, DType dtype);
-/// True if storing the job's tensor in `precision` rounds what was rounded to more bits before.
-bool loses_twice(const TensorJob& job, Precision precision);
+/// True if storing the job's tensor in `precision` rounds a quantised source to fewer bits than it has.
+bool requantizes_to_fewer_bits(const TensorJob& job, Precision precision);
 
-/// What is stored before any choice: an automatic precision stands as keep where the source is quantised and as int8
-/// where it is not, and its plan is where the selector sets out from. Throws Error(bad_input) naming a tensor that is
-/// missing or has another shape than the configuration says, or that the recipe would quantise a second time to fewer
-/// bits (unless `allow_requantize`), and Error(usage) for a rule that matches no tensor.
+/// Plans every tensor of the model. If the precision is automatic, the plan is provisional until the selector has
+/// chosen: keep if the source is quantised, else int8. Throws Error(bad_input) naming a tensor that is missing, has
+/// another shape than the configuration says, or would be quantised again to fewer bits (unless `allow_requantize`);
+/// Error(usage) for a rule that matches no weight.
 TensorPlan plan_tensors(const Checkpoint& checkpoint, const ModelPlan& model, const Recipe& recipe,
                         bool allow_requantize);
 

@@ -1,3 +1,22 @@
+// A tensor is a matrix of rows, and a unit is the smallest number of rows that can be converted alone: a packed block
+// of 16 outputs for linear types, one row otherwise. TensorStream converts ranges of units; the thread pool gives
+// disjoint ranges to its threads, and each range is written to its own place in the pack, so the bytes depend neither
+// on the number of threads nor on their order.
+//
+// Within a range, a thread works in chunks. For each unit it reads the source rows as fp32, checks that the values are
+// finite and fit the type, encodes them, and, if errors are measured, decodes the result row by row and compares. The
+// encoded chunk is written with one call, and the source pages behind it are released.
+//
+// Two paths lead from a source to a unit:
+// - rows → fp32 → the type's encoder, for every pair of types;
+// - groups → groups, if the pack has the form of the source (TensorJob::keeps_groups): codes are copied and weights not
+//   rounded again. Scales are copied too, except those of Q4_K, which are products and are rounded to fp16.
+//
+// GGUF permutes the rows of Llama's q and k. Such rows are read one at a time from their permuted place, and the pages
+// of these tensors are released only when the whole tensor is done, since later units read from them again.
+//
+// Memory. Each thread needs the buffers of one unit (unit_work_bytes). What work_bytes allows beyond that first gives
+// more threads, then larger chunks, up to kChunkBytes for each thread.
 #include "model/quant/tensor_writer.h"
 
 #include <fmt/format.h>
@@ -15,12 +34,11 @@
 namespace frugal {
 namespace {
 
-// Bytes of buffers a thread uses where the budget does not force it lower: enough to make a write call worthwhile,
-// little enough to stay in a core's cache.
+// The maximum of a thread's buffers: large enough to make few write calls, small enough for a core's cache.
 constexpr uint64_t kChunkBytes = 1 * kMiB;
-constexpr float kLargestF16 = 65504.0f;
+constexpr float kMaxF16 = 65504.0f;
 
-// A tensor as a matrix of rows: a vector is one row, unless its elements are to be permuted like rows.
+// A vector is one row, unless its elements are permuted like the rows of a matrix.
 struct Matrix {
   int64_t rows, cols;
 };
@@ -29,7 +47,6 @@ Matrix matrix_of(const TensorSpec& spec) {
   return {spec.shape.rows(), spec.shape.cols()};
 }
 
-// Rows that are converted together: a packed block has 16 outputs.
 int64_t rows_per_unit(DType dtype) {
   return is_linear(dtype) ? kOutputBlock : 1;
 }
@@ -46,7 +63,7 @@ uint64_t unit_work_bytes(const TensorJob& job, bool measure_error) {
          (measure_error ? floats / static_cast<uint64_t>(rows_per_unit(job.dtype)) : 0);
 }
 
-// Types whose values or scales are fp16.
+// True for types whose values or scales are fp16.
 bool needs_f16_range(DType dtype) {
   return dtype == DType::f16 || dtype == DType::linear_f16 || dtype == DType::linear_i8g || dtype == DType::linear_i4;
 }
@@ -90,7 +107,7 @@ struct ErrorSums {
   }
 };
 
-// Converts one tensor; run() may be called from several threads on disjoint ranges of units.
+// Converts one tensor. run() may be called from several threads, for disjoint ranges of units.
 class TensorStream {
  public:
   TensorStream(const Checkpoint& checkpoint, const TensorJob& job, size_t index, PackWriter& writer,
@@ -105,7 +122,7 @@ class TensorStream {
         source_(*job.source),
         unit_rows_(rows_per_unit(job.dtype)),
         unit_bytes_(encoded_unit_bytes(job)) {
-    // The source as the matrix its rows are taken from.
+    // So that a permuted vector is read as rows of one element.
     source_.shape = Shape{matrix_.rows, matrix_.cols};
   }
 
@@ -138,7 +155,7 @@ class TensorStream {
   }
 
   void encode_unit(int64_t unit, std::span<float> buffer, std::byte* data, float* scales) {
-    if (job_.by_group) return encode_groups(unit, data);
+    if (job_.keeps_groups) return encode_groups(unit, data);
     const std::span<const float> rows = read_rows(unit, buffer);
     if (is_linear(job_.dtype)) return pack_block(job_.dtype, rows, matrix_.cols, data, scales);
     switch (job_.dtype) {
@@ -185,7 +202,7 @@ class TensorStream {
   }
 
   void check_range(int64_t first_row, std::span<const float> rows) const {
-    const float limit = needs_f16_range(job_.dtype) ? kLargestF16 : std::numeric_limits<float>::max();
+    const float limit = needs_f16_range(job_.dtype) ? kMaxF16 : std::numeric_limits<float>::max();
     for (size_t i = 0; i < rows.size(); ++i) {
       if (std::fabs(rows[i]) <= limit) continue;  // false for NaN
       fail_value(first_row + static_cast<int64_t>(i) / matrix_.cols,
@@ -197,10 +214,10 @@ class TensorStream {
   [[noreturn]] void fail_value(int64_t row, std::string_view what) const {
     throw Error(Code::bad_input,
                 fmt::format("tensor '{}' has {} (row {})", job_.source->name, what, source_row(job_.spec, row)))
-        .hint("the checkpoint is damaged, or needs --tensor-type with fp32 or int8 for this tensor");
+        .hint("fetch the checkpoint again, or store this tensor with --tensor-type REGEX=fp32");
   }
 
-  // One row at a time is decoded again, so that measuring needs a row of memory and not a block.
+  // Decodes one row at a time, so that measuring needs memory for a row and not for a block.
   void measure(int64_t unit, std::span<float> buffer, const std::byte* data, const float* scales,
                ErrorSums& sums) const {
     const std::span<const float> rows = read_rows(unit, buffer);
@@ -233,7 +250,7 @@ class TensorStream {
     const uint64_t row_bytes = source_.data.size() / static_cast<uint64_t>(matrix_.rows);
     const auto first = static_cast<uint64_t>(begin * unit_rows_);
     const auto last = static_cast<uint64_t>(std::min(end * unit_rows_, matrix_.rows));
-    // Permuted rows are read again by other units: those pages go with the tensor.
+    // Other units read the pages of permuted rows again; write_tensors() releases those after the tensor.
     if (job_.spec.unpermute_heads == 0)
       checkpoint_.release(source_.data.subspan(first * row_bytes, (last - first) * row_bytes));
     std::lock_guard lock(mutex_);
@@ -247,7 +264,7 @@ class TensorStream {
   const size_t index_;
   PackWriter& writer_;
   const WriteOptions& options_;
-  uint64_t& done_bytes_;  // of all tensors so far; under mutex_, as tensors come one after the other
+  uint64_t& done_bytes_;  // of all tensors so far; mutex_ suffices, since tensors are converted one after the other
   const Matrix matrix_;
   SourceTensor source_;
   const int64_t unit_rows_;
@@ -269,7 +286,7 @@ std::vector<TensorError> write_tensors(const Checkpoint& checkpoint, const Tenso
   const uint64_t unit_bytes = min_work_bytes(plan, options.measure_error);
   if (options.work_bytes < unit_bytes)
     throw Error(Code::over_budget,
-                fmt::format("quantising needs {} of buffers for a block of 16 rows, the limit leaves {}",
+                fmt::format("quantising a block of 16 rows needs buffers of {}, the limit leaves {}",
                             format_bytes(unit_bytes), format_bytes(options.work_bytes)))
         .hint("raise --max-ram");
   const auto fitting = static_cast<int>(std::min<uint64_t>(options.work_bytes / unit_bytes, 1024));

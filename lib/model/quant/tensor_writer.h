@@ -1,5 +1,5 @@
-// Streams the tensors of a checkpoint into a pack: a block of rows at a time is read, converted and written, and its
-// pages are let go, so that neither model is ever held.
+// Streams the tensors of a checkpoint into a pack. A block of rows at a time is read, converted and written, and its
+// source pages are released, so that neither model is ever in memory as a whole.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace frugal {
 
-/// What rounding did to one tensor, against its source as fp32.
+/// The rounding error of one stored tensor, compared with its source as fp32.
 struct TensorError {
   double mean_abs = 0;
   double max_abs = 0;
@@ -21,23 +21,23 @@ struct TensorError {
   double relative_rms = 0;
 };
 
-/// Called with the bytes of source done so far, from any thread but one at a time. What it throws stops the work.
+/// Called with the source bytes that are done so far; from any thread, one call at a time. An exception stops the work.
 using ByteProgress = std::function<void(uint64_t done_bytes)>;
 
 struct WriteOptions {
   int threads = 1;
-  uint64_t work_bytes = 0;  // for all buffers of all threads together
+  uint64_t work_bytes = 0;  // limit on the buffers of all threads together
   bool measure_error = false;
   ByteProgress progress;
 };
 
-/// Bytes of buffers that one thread needs at least; the largest over the plan's tensors.
+/// The minimum of WriteOptions::work_bytes: the buffers of one thread for the largest block of the plan's tensors.
 uint64_t min_work_bytes(const TensorPlan& plan, bool measure_error);
 
-/// Writes every tensor of `plan` to `writer`, whose plan has the same tensors in the same order. The bytes do not
-/// depend on the options. Returns one error a tensor if measure_error, else none. Throws Error(over_budget) if
-/// work_bytes does not hold the buffers of one thread, Error(bad_input) for weights that are not finite or out of
-/// fp16's range where that is needed.
+/// Writes every tensor of `plan` to `writer`, which must have been made for the same tensors in the same order. The
+/// written bytes do not depend on the options. Returns one error for each tensor if measure_error, else none. Throws
+/// Error(over_budget) if work_bytes is below min_work_bytes(), Error(bad_input) for weights that are not finite or, if
+/// the type needs it, outside the range of fp16, and Error(io).
 std::vector<TensorError> write_tensors(const Checkpoint& checkpoint, const TensorPlan& plan, PackWriter& writer,
                                        const WriteOptions& options);
 

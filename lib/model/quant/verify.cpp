@@ -13,14 +13,14 @@
 
 namespace frugal {
 
-// Each is defined in a file of its own.
+// Defined in verify_embedder.cpp and verify_decoder.cpp.
 extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder;
 
 namespace {
 
 constexpr const QuantizedKind* kKinds[] = {&kQuantizedEmbedder, &kQuantizedDecoder};
 
-std::string written(const QualityFigure& figure) {
+std::string to_text(const QualityFigure& figure) {
   const std::string_view side = figure.side == QualityFigure::Bound::at_least ? "at least" : "at most";
   if (figure.percent)
     return fmt::format("{} {:.1f} % ({} {:.0f} %)", figure.label, 100 * figure.value, side, 100 * figure.bound);
@@ -47,7 +47,7 @@ double Verification::value(std::string_view name) const {
 
 std::string Verification::summary() const {
   std::string text;
-  for (const QualityFigure& figure : figures) text += fmt::format("{}{}", text.empty() ? "" : ", ", written(figure));
+  for (const QualityFigure& figure : figures) text += fmt::format("{}{}", text.empty() ? "" : ", ", to_text(figure));
   return fmt::format("{} over {} {}", text, compared, unit);
 }
 

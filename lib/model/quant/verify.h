@@ -1,5 +1,5 @@
-// Does the pack still answer as the full-precision model does? Both run through the same code on the same built-in
-// text.
+// Verification: compares a pack with the full-precision model. Both run the same architecture's code over the same
+// text, and the differences of their outputs are held against fixed bounds.
 #pragma once
 
 #include <cstdint>
@@ -20,76 +20,78 @@
 
 namespace frugal {
 
-/// One figure of a comparison, and the bound that it is held against (docs/tools/quantize-model.md says where these
-/// come from).
+/// One figure of a comparison, with its bound (docs/tools/quantize-model.md has the reasons for the bounds).
 struct QualityFigure {
   enum class Bound { at_least, at_most };
   std::string_view label;             // "KL divergence"
-  std::string_view name, bound_name;  // in reports: "mean_kl_nats", "mean_kl_ceiling_nats"
+  std::string_view name, bound_name;  // keys of a report: "mean_kl_nats", "mean_kl_ceiling_nats"
   Bound side = Bound::at_least;
   double value = 0, bound = 0;
-  bool percent = false;  // how it is written
+  bool percent = false;  // summary() writes it in percent
 
-  /// False for a figure that is no number.
+  /// True if the value is within its bound; false for NaN.
   bool holds() const { return side == Bound::at_least ? value >= bound : value <= bound; }
 };
 
-/// One model against its full precision, in the figures of its kind.
+/// The comparison of one model with full precision, in the figures of its kind.
 struct Verification {
   ModelKind kind = ModelKind::embedder;
-  std::string_view unit = "texts";  // of what was compared
+  std::string_view unit = "texts";  // unit of `compared`: "texts" or "tokens"
   int64_t compared = 0;
   std::vector<QualityFigure> figures;
-  /// How far from full precision, as one number: 1 − mean cosine, or the mean KL divergence in nats, by which the
-  /// expected perplexity grows by a factor of exp(KL).
+  /// The distance from full precision as one number. Embedders: 1 − mean cosine. Decoders: the mean KL divergence in
+  /// nats; the expected perplexity grows by a factor of exp(KL).
   double loss = 0;
 
+  /// True if there are figures and each is within its bound.
   bool passed() const;
-  /// The figure with this name in reports. There must be one.
+  /// The value of the figure with this `name`, which must exist.
   double value(std::string_view name) const;
   /// "cosine mean 0.9982 (at least 0.99), …"
   std::string summary() const;
 };
 
-/// The coarsest precision in a pack decides what may be expected of it; `selected` is what --dtype auto promises.
+/// The set of bounds. It follows from the coarsest precision in the pack; `selected` is for packs of --dtype auto.
 enum class VerifyLevel { fp16, int8, int4, selected };
 
-/// Runs both packs over `texts`; a decoder reads them one after the other, at most 4,096 tokens in windows of 1,024.
-/// `reference` is the backend that the full precision runs on: another than ours makes it a second oracle.
-/// `progress` gets the share done, 0…1. Throws what opening and running the models throws, and Error(bad_input) if
-/// there is no text.
+/// Compares two packs over `texts`. A decoder reads the texts as one, at most kMaxVerifyTokens in windows of 1,024.
+/// reference: the backend of the full-precision model; one other than the native backend also checks the kernels.
+/// progress: gets the share done, 0 to 1. Throws as opening and running the models do, and Error(bad_input) if there
+/// is no text.
 Verification verify_against(const Pack& pack, const Pack& full_precision, ModelKind kind, VerifyLevel level,
                             std::span<const std::string_view> texts, int threads, const Backend& reference,
                             const std::function<void(double share)>& progress = {});
 
-/// Models of one kind against one in full precision, over one text.
+/// Compares models of one kind with one full-precision model, over one text.
 class Comparison {
  public:
   virtual ~Comparison() = default;
-  /// May be called many times: what the full precision says is remembered where it is small.
+  /// May be called repeatedly: outputs of the full-precision model are cached if they are small enough.
   virtual Verification measure(const ModelSource& model, VerifyLevel level,
                                const std::function<void(double share)>& progress) = 0;
 };
 
-/// All that quantising knows of a kind of model: a line in the table of verify.cpp, defined in verify_KIND.cpp.
+/// The operations that differ between kinds of models. Each kind is defined in verify_KIND.cpp and listed in the table
+/// of verify.cpp.
 struct QuantizedKind {
   ModelKind kind;
-  /// Borrows all; `reference` runs the full precision. At most `max_tokens` are compared, where texts are read as one.
+  /// Borrows all arguments; `reference` runs the full-precision model. If texts are read as one, at most `max_tokens`
+  /// are compared.
   std::unique_ptr<Comparison> (*compare_with)(const ModelSource& full_precision,
                                               std::span<const std::string_view> texts, int64_t max_tokens,
                                               ThreadPool& threads, Ops& reference);
-  /// Runs the model over the texts, a batch at a time, until it has read `max_tokens`.
+  /// Runs the model over the texts, in batches, until it has read `max_tokens`.
   void (*run)(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts, int64_t max_tokens,
               const std::function<void(double share)>& progress);
-  /// Its speed is that of reading every weight for each token, not that of batches.
-  bool reads_weights_by_token;
+  /// True if its time is that of reading every weight for each token (decoding), not that of batches.
+  bool reads_weights_per_token;
 };
 const QuantizedKind& quantized_kind(ModelKind kind);
 
-/// A Comparison with all that it needs.
+/// A Comparison that owns its thread pool and backend.
 class QualityMeter {
  public:
-  /// Borrows all. Throws Error(bad_input) if there is no text.
+  /// Borrows the model and the texts. Throws Error(bad_input) if there is no text.
   QualityMeter(const ModelSource& full_precision, ModelKind kind, std::span<const std::string_view> texts,
                int64_t max_tokens, int threads, const Backend& reference);
   Verification measure(const ModelSource& model, VerifyLevel level, const std::function<void(double share)>& progress) {
@@ -102,20 +104,21 @@ class QualityMeter {
   std::unique_ptr<Comparison> comparison_;
 };
 
-/// The text that inputs are sampled on to measure what each layer's rounding does: like the next, but another.
+/// The built-in calibration text, on which the errors of single layers are measured. It has no sentence in common with
+/// the next.
 std::vector<std::string_view> calibration_texts();
 
-/// The built-in text: paragraphs in English and Portuguese, written for this purpose.
+/// The built-in verification text: paragraphs in English and Portuguese, written for this purpose.
 std::vector<std::string_view> verification_texts();
 
-/// Positions that a decoder is compared on at most.
+/// The maximum number of tokens that a decoder is compared on.
 inline constexpr int64_t kMaxVerifyTokens = 4096;
 
-/// The texts as one, a blank line between them: the first `max_tokens` tokens.
+/// The first `max_tokens` tokens of the texts, joined by blank lines.
 std::vector<TokenId> joined_ids(const Tokenizer& tokenizer, std::span<const std::string_view> texts,
                                 int64_t max_tokens);
 
-/// The lines of a text file that hold anything. Throws Error(bad_input | io).
+/// The non-empty lines of a text file. Throws Error(io), and Error(bad_input) if there are none.
 std::vector<std::string> read_verification_texts(const std::filesystem::path& path);
 
 }  // namespace frugal

@@ -1,5 +1,10 @@
-// A decoder against its full precision: KL(full ‖ pack) of the next-token distributions in nats, and how often both
-// name the same token first.
+// Compares a decoder with full precision by its next-token distributions: the mean KL(full ‖ pack) in nats, and how
+// often both have the same most probable token.
+//
+// Both models read the same tokens in steps of kTokensPerStep, each with its own KV cache, and give the logits of every
+// position. After kWindowTokens both caches are emptied, so a long text does not measure long contexts. The logits of
+// the full-precision model are the same in every comparison. They are cached if those of all tokens fit
+// kMaxCachedFloats, as they do for the short texts of sensitivities; otherwise that model runs again.
 #include <algorithm>
 #include <vector>
 
@@ -15,20 +20,20 @@
 namespace frugal {
 namespace {
 
-// Positions of a forward pass: a batch as in reading a prompt, small enough that the blocks of logits stay small (32 ·
-// 49,152 floats are 6 MiB, for SmolLM2).
+// Tokens of a forward pass: a batch as in prefill, whose logits take little memory (SmolLM2: 32 · 49,152 floats, 6
+// MiB).
 constexpr int64_t kTokensPerStep = 32;
-// Logits of the full precision that are remembered from one comparison to the next: 64 tokens of SmolLM2's.
-constexpr int64_t kMaxRememberedFloats = 64 * 49152;
-// Tokens after which a decoder starts anew, so that long texts do not measure long contexts. A multiple of the step.
+// Logits of the full-precision model that are cached: 64 tokens of SmolLM2.
+constexpr int64_t kMaxCachedFloats = 64 * 49152;
+// A multiple of kTokensPerStep.
 constexpr int64_t kWindowTokens = 1024;
 
-struct Floors {
+struct Bounds {
   double mean_kl, top1_agreement;
 };
 
-// As in verify_embedder.cpp.
-Floors floors_of(VerifyLevel level) {
+// Chosen as those of verify_embedder.cpp.
+Bounds bounds_of(VerifyLevel level) {
   switch (level) {
     case VerifyLevel::fp16:
       return {0.001, 0.98};
@@ -42,9 +47,10 @@ Floors floors_of(VerifyLevel level) {
   return {};
 }
 
-// Tokens that a decoder reads before it starts anew. Throws Error(bad_input) saying `purpose` if it takes not one step.
-int64_t window_of(const Decoder& decoder, int64_t most, std::string_view purpose) {
-  const int64_t window = std::min(most, decoder.context_tokens() / kTokensPerStep * kTokensPerStep);
+// The tokens of a window: at most `max_tokens` and the model's context, a multiple of the step. Throws Error(bad_input)
+// naming the `purpose` if the context is shorter than one step.
+int64_t window_of(const Decoder& decoder, int64_t max_tokens, std::string_view purpose) {
+  const int64_t window = std::min(max_tokens, decoder.context_tokens() / kTokensPerStep * kTokensPerStep);
   if (window == 0) throw Error(Code::bad_input, "the model's context is too short to " + std::string(purpose));
   return window;
 }
@@ -92,33 +98,33 @@ class DecoderComparison final : public Comparison {
  private:
   Verification verdict(VerifyLevel level, double mean_kl, double agreement) const {
     using enum QualityFigure::Bound;
-    const Floors floors = floors_of(level);
+    const Bounds bounds = bounds_of(level);
     return {ModelKind::decoder,
             "tokens",
             int64_t(ids_.size()),
-            {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, floors.mean_kl},
-             {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, floors.top1_agreement,
+            {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, bounds.mean_kl},
+             {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, bounds.top1_agreement,
               true}},
             mean_kl};
   }
 
   std::span<const float> expected_logits(int64_t begin, std::span<const TokenId> step, KvCache& cache) {
     const int64_t vocab = reference_->vocab_size();
-    const bool remember = int64_t(ids_.size()) * vocab <= kMaxRememberedFloats;
-    expected_.resize(static_cast<size_t>((remember ? int64_t(ids_.size()) : kTokensPerStep) * vocab));
-    const std::span<float> logits = std::span(expected_).subspan(static_cast<size_t>(remember ? begin * vocab : 0),
+    const bool cached = int64_t(ids_.size()) * vocab <= kMaxCachedFloats;
+    expected_.resize(static_cast<size_t>((cached ? int64_t(ids_.size()) : kTokensPerStep) * vocab));
+    const std::span<float> logits = std::span(expected_).subspan(static_cast<size_t>(cached ? begin * vocab : 0),
                                                                  step.size() * static_cast<size_t>(vocab));
-    if (remember && begin < known_) return logits;
+    if (cached && begin < num_known_) return logits;
     reference_->forward_all(step, cache, logits);
-    known_ = begin + int64_t(step.size());
+    num_known_ = begin + int64_t(step.size());
     return logits;
   }
 
   ThreadPool& threads_;
   std::unique_ptr<Decoder> reference_;
   std::vector<TokenId> ids_;
-  std::vector<float> expected_;  // logits of every token, or of the step at hand
-  int64_t known_ = 0;            // tokens whose logits are filled in, from the front
+  std::vector<float> expected_;  // logits of every token if cached, else of the current step
+  int64_t num_known_ = 0;        // the first tokens, whose logits are cached
 };
 
 std::unique_ptr<Comparison> compare_with(const ModelSource& full_precision, std::span<const std::string_view> texts,

@@ -1,4 +1,5 @@
-// An encoder against its full precision: the cosine between the vectors of a text.
+// Compares an embedder with full precision by the cosine between both vectors of each text. The vectors of the
+// full-precision model are computed once and cached.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -12,13 +13,12 @@
 namespace frugal {
 namespace {
 
-struct Floors {
+struct Bounds {
   double mean_cosine, min_cosine;
 };
 
-// Well below what good packs reach and well above what broken ones do; measured figures are in
-// docs/tools/quantize-model.md.
-Floors floors_of(VerifyLevel level) {
+// Well below the figures of good packs and well above those of broken ones (docs/tools/quantize-model.md has both).
+Bounds bounds_of(VerifyLevel level) {
   switch (level) {
     case VerifyLevel::fp16:
       return {0.9999, 0.9995};
@@ -62,12 +62,12 @@ class EmbedderComparison final : public Comparison {
       if (progress) progress(double(i + 1) / double(texts_.size()));
     }
     using enum QualityFigure::Bound;
-    const Floors floors = floors_of(level);
+    const Bounds bounds = bounds_of(level);
     return {ModelKind::embedder,
             "texts",
             int64_t(texts_.size()),
-            {{"cosine mean", "mean_cosine", "mean_cosine_floor", at_least, mean, floors.mean_cosine},
-             {"lowest", "min_cosine", "min_cosine_floor", at_least, lowest, floors.min_cosine}},
+            {{"cosine mean", "mean_cosine", "mean_cosine_floor", at_least, mean, bounds.mean_cosine},
+             {"lowest", "min_cosine", "min_cosine_floor", at_least, lowest, bounds.min_cosine}},
             1 - mean};
   }
 
@@ -76,16 +76,16 @@ class EmbedderComparison final : public Comparison {
     const auto dimension = static_cast<size_t>(reference_->dimension());
     expected_.resize(texts_.size() * dimension);
     const std::span<float> vector = std::span(expected_).subspan(text * dimension, dimension);
-    if (text >= known_) reference_->embed(std::span(&texts_[text], 1), vector);
-    known_ = std::max(known_, text + 1);
+    if (text >= num_known_) reference_->embed(std::span(&texts_[text], 1), vector);
+    num_known_ = std::max(num_known_, text + 1);
     return vector;
   }
 
   std::vector<std::string_view> texts_;
   ThreadPool& threads_;
   std::unique_ptr<Embedder> reference_;
-  std::vector<float> expected_;  // every text's vector
-  size_t known_ = 0;             // that are filled in, from the front
+  std::vector<float> expected_;  // the vector of every text
+  size_t num_known_ = 0;         // the first texts, whose vectors are filled in
 };
 
 std::unique_ptr<Comparison> compare_with(const ModelSource& full_precision, std::span<const std::string_view> texts,

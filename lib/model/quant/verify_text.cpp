@@ -1,6 +1,5 @@
-// The text that verification runs on, written for this purpose: plain prose, law, numbers, code and dialogue, in
-// English and Portuguese, so that no single register decides the figures. Changing it changes the figures of every
-// pack.
+// The built-in verification text, written for this purpose: prose, law, numbers, code and dialogue in English and
+// Portuguese, so that no single register decides the figures. A change of the text changes the figures of every pack.
 #include <array>
 
 #include "model/quant/verify.h"

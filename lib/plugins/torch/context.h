@@ -1,4 +1,5 @@
-// What one user of the plugin holds: a device, a precision, weights. The only room that includes libtorch.
+// The state of one user of the plugin: a device, a precision and weights. Also the helpers that turn the plain C types
+// of compute/ops/plugin_abi.h into tensors, and exceptions into statuses. Only this folder includes libtorch.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,23 +15,24 @@
 struct frugal_context {
   at::Device device = at::kCPU;
   at::ScalarType precision = at::kFloat;
-  std::vector<at::Tensor> weights;                 // [outputs, inputs] in `precision`; undefined: released
-  std::unordered_map<void*, at::Tensor> matrices;  // what allocate() gave out, by address
+  std::vector<at::Tensor> weights;                 // [outputs, inputs] in `precision`; undefined if released
+  std::unordered_map<void*, at::Tensor> matrices;  // the memory that allocate() returned, by address
 };
 
 namespace frugal_torch {
 
-/// A failure with the status it becomes.
+/// An error with the status that the C function returns for it.
 struct Failure : std::runtime_error {
   Failure(int32_t status_, const std::string& what) : std::runtime_error(what), status(status_) {}
   int32_t status;
 };
 
-/// Keeps `text`, cut to fit, as this thread's error text.
+/// Sets the error text of this thread, truncated to its buffer.
 void set_error(const char* text) noexcept;
+/// The status of the exception that is being handled; sets the error text. Only within a catch block.
 int32_t status_of_current_exception() noexcept;
 
-/// Runs `body` where nothing may be thrown out of: its failure becomes a status and this thread's error text.
+/// Runs `body` in a function that must not throw: an exception becomes the returned status and the error text.
 template <typename Body>
 int32_t guarded(const Body& body) noexcept {
   try {
@@ -42,27 +44,28 @@ int32_t guarded(const Body& body) noexcept {
   }
 }
 
-/// The matrix as a tensor [rows, cols] on the same memory.
+/// The matrix as an fp32 tensor [rows, cols] that shares its memory.
 inline at::Tensor tensor_of(const frugal_context& context, const frugal_matrix& m) {
   return at::from_blob(m.data, {m.rows, m.cols}, {m.row_stride, 1},
                        at::TensorOptions(context.device).dtype(at::kFloat));
 }
 
-/// Values of the host's memory as a tensor on the context's device; undefined if absent.
+/// A vector in host memory as an fp32 tensor on the context's device; undefined if the vector is absent.
 inline at::Tensor tensor_of(const frugal_context& context, const frugal_vector& v) {
   if (!v.data) return {};
   const at::Tensor host = at::from_blob(const_cast<float*>(v.data), {v.count}, at::kFloat);
   return context.device.is_cpu() ? host : host.to(context.device);
 }
 
+/// The weight with this handle. Throws Failure if it was released or never made.
 inline const at::Tensor& weight_of(const frugal_context& context, int64_t weight) {
   if (weight < 0 || weight >= static_cast<int64_t>(context.weights.size()) ||
       !context.weights[static_cast<size_t>(weight)].defined())
-    throw Failure(FRUGAL_FAILED, "no such weight");
+    throw Failure(FRUGAL_FAILED, "no weight has this handle");
   return context.weights[static_cast<size_t>(weight)];
 }
 
-/// Fills the entries of the table that are operations (operations.cpp).
+/// Sets the operations of the plugin's table (operations.cpp).
 void add_operations(frugal_plugin& plugin);
 
 }  // namespace frugal_torch

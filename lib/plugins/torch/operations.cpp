@@ -1,4 +1,5 @@
-// The operations of ops.h on ATen. Each reads as its definition; speed is libtorch's business.
+// The operations of compute/ops/ops.h on ATen. Each is written like its definition; speed is left to libtorch. The
+// tensors made from arguments share the caller's memory, and results are copied into them.
 #include <limits>
 
 #include "context.h"
@@ -6,7 +7,7 @@
 namespace frugal_torch {
 namespace {
 
-at::Tensor activated(int32_t kind, const at::Tensor& x) {
+at::Tensor apply_activation(int32_t kind, const at::Tensor& x) {
   switch (kind) {
     case FRUGAL_NONE:
       return x;
@@ -37,7 +38,7 @@ int32_t linear(frugal_context* context, int64_t weight, frugal_vector bias, int3
     at::Tensor y =
         at::linear(tensor_of(*context, x).to(context->precision), weight_of(*context, weight)).to(at::kFloat);
     if (bias.data) y.add_(tensor_of(*context, bias));
-    y = activated(activation, y);
+    y = apply_activation(activation, y);
     if (residual.data) y = y + tensor_of(*context, residual);
     tensor_of(*context, out).copy_(y);
   });
@@ -74,16 +75,18 @@ int32_t rope(frugal_context* context, frugal_vector cosine, frugal_vector sine, 
   });
 }
 
-// One sequence. q: [tokens, heads · dim], k and v: [seen, kv_heads · dim]; the heads of a group share keys and values.
+// Attention of one sequence. q: [tokens, heads · dim]. k, v: [kv_tokens, kv_heads · dim], shared by the heads of a
+// group. Returns [tokens, heads · dim]. The queries are the last tokens; if causal, each
+// sees the keys up to its own position.
 at::Tensor attend(const frugal_attention& spec, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  const int64_t tokens = q.size(0), seen = k.size(0), group = spec.num_heads / spec.num_kv_heads;
+  const int64_t tokens = q.size(0), kv_tokens = k.size(0), group = spec.num_heads / spec.num_kv_heads;
   const auto by_head = [&](const at::Tensor& x, int64_t shared) {
     return x.reshape({x.size(0), spec.num_kv_heads, shared, spec.head_dim}).permute({1, 2, 0, 3});
   };
   at::Tensor scores = at::matmul(by_head(q, group), by_head(k, 1).transpose(-1, -2)).mul_(spec.scale);
   if (spec.causal && tokens > 1) {
-    const at::Tensor hidden = at::ones({tokens, seen}, q.options().dtype(at::kBool)).triu(seen - tokens + 1);
-    scores.masked_fill_(hidden, -std::numeric_limits<float>::infinity());
+    const at::Tensor mask = at::ones({tokens, kv_tokens}, q.options().dtype(at::kBool)).triu(kv_tokens - tokens + 1);
+    scores.masked_fill_(mask, -std::numeric_limits<float>::infinity());
   }
   const at::Tensor context = at::matmul(at::softmax(scores, -1), by_head(v, 1));
   return context.permute({2, 0, 1, 3}).reshape({tokens, spec.num_heads * spec.head_dim});
@@ -102,13 +105,13 @@ int32_t attention(frugal_context* context, const frugal_attention* spec, const f
 }
 
 int32_t activate(frugal_context* context, int32_t activation, frugal_matrix x, frugal_matrix out) {
-  return guarded([&] { tensor_of(*context, out).copy_(activated(activation, tensor_of(*context, x))); });
+  return guarded([&] { tensor_of(*context, out).copy_(apply_activation(activation, tensor_of(*context, x))); });
 }
 
 int32_t activate_gated(frugal_context* context, int32_t activation, frugal_matrix gate, frugal_matrix up,
                        frugal_matrix out) {
   return guarded([&] {
-    tensor_of(*context, out).copy_(activated(activation, tensor_of(*context, gate)) * tensor_of(*context, up));
+    tensor_of(*context, out).copy_(apply_activation(activation, tensor_of(*context, gate)) * tensor_of(*context, up));
   });
 }
 

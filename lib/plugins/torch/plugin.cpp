@@ -1,4 +1,5 @@
-// The plugin's door: contexts, the device's memory, weights, and the table that frugal_plugin_query gives out.
+// The plugin's entry point: contexts, device memory, weights, and the table of functions that frugal_plugin_query
+// returns.
 #include <ATen/Parallel.h>
 #include <torch/version.h>
 
@@ -9,7 +10,7 @@
 
 #include "context.h"
 
-// One interface to the memory of any accelerator came with 2.9; before, CUDA's own headers would be needed.
+// libtorch 2.9 added an interface to the memory of any accelerator. Before that, CUDA's headers would be needed.
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 9)
 #define FRUGAL_HAS_DEVICE_MEMORY 1
 #include <c10/core/CachingDeviceAllocator.h>
@@ -47,9 +48,9 @@ at::ScalarType parse_precision(int32_t precision) {
   throw Failure(FRUGAL_UNSUPPORTED, "unknown precision " + std::to_string(precision));
 }
 
-// A precision that this libtorch cannot multiply here, or a device that is not really there, is found now and not in
-// the middle of a model.
-void try_product(const frugal_context& context) {
+// Multiplies two small matrices, so that a missing device or a precision that libtorch does not support on it is an
+// error of open() and not of a later forward pass.
+void check_product(const frugal_context& context) {
   const at::Tensor x = at::ones({2, 2}, at::TensorOptions(context.device).dtype(context.precision));
   float sum = 0;
   try {
@@ -59,16 +60,16 @@ void try_product(const frugal_context& context) {
                                           c10::toString(context.precision) + " on " + context.device.str() + ": " +
                                           error.what_without_backtrace());
   }
-  if (sum != 8) throw Failure(FRUGAL_FAILED, "the device multiplies wrongly");
+  if (sum != 8) throw Failure(FRUGAL_FAILED, "the device computes a wrong product");
 }
 
-int32_t open(const frugal_open* how, frugal_context** out) {
+int32_t open(const frugal_open* options, frugal_context** out) {
   return guarded([&] {
     auto context = std::make_unique<frugal_context>();
-    context->device = parse_device(how->device);
-    context->precision = parse_precision(how->precision);
-    at::set_num_threads(std::max(how->threads, 1));
-    try_product(*context);
+    context->device = parse_device(options->device);
+    context->precision = parse_precision(options->precision);
+    at::set_num_threads(std::max(options->threads, 1));
+    check_product(*context);
     *out = context.release();
   });
 }

@@ -22,7 +22,7 @@ HydeResult write_hyde(std::string_view question, const HydeOptions& options, Mod
     generate.deadline_ms = remaining_ms > 0 ? std::min(options.timeout_ms, remaining_ms) : options.timeout_ms;
     // The embedder is prefetched while the generator writes: from the first token on, the disk is idle.
     const Generation passage = models.generator()->chat(messages, generate, [&](std::string_view) {
-      models.expect_embedder();
+      models.prefetch_embedder();
       return true;
     });
     if (passage.finish == Finish::deadline)

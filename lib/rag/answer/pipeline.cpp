@@ -98,7 +98,7 @@ Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const Tok
                 options_.deadline_ms);
   run_stages(state);
   state.embedder.reset();
-  resources_.models.tidy();
+  resources_.models.unload_idle();
   state.reply.memory = memory_peak(state.trace, options_.measure_pss);
   state.reply.timings = timings_of(state.trace);
   return std::move(state.reply);

@@ -98,7 +98,7 @@ TEST_CASE("a reply that is not JSON, has no timings or reports an error is refus
 TEST_CASE("each mode is asked the same questions, after runs that do not count") {
   const FakeTool tool(kEcho);
   LatencyOptions options = options_for(tool);
-  options.measure_itself = false;
+  options.measure_aa = false;
   options.warmup_runs = 3;
   std::vector<int64_t> steps;
   options.progress = [&](int64_t done, int64_t total) {
@@ -169,7 +169,7 @@ TEST_CASE("a mode that crashes midway keeps the runs it has and says how many") 
   const FakeTool tool(kLogSelf + "[ $(wc -c < \"$0.log\") -gt 3 ] && kill -SEGV $$\n" + kEcho);
   LatencyOptions options = options_for(tool);
   options.modes = {LatencyMode::cold};
-  options.measure_itself = false;
+  options.measure_aa = false;
   LatencyBench bench(options);
   bench.run(6);
   CHECK(bench.rows()[0].samples.size() == 2);  // and one that warmed up

@@ -13,11 +13,11 @@ using namespace frugal::testing;
 
 namespace {
 
-// The tiny Llama with a chat template that no family has.
-struct StrangeChat {
+// The tiny Llama, with a chat template of no known family.
+struct UnknownChatModel {
   TempFolder folder;
-  std::filesystem::path checkpoint = folder / "strange";
-  StrangeChat() {
+  std::filesystem::path checkpoint = folder / "checkpoint";
+  UnknownChatModel() {
     std::filesystem::copy(kRoot / "tests/golden/llama", checkpoint);
     write_file(checkpoint / "chat_template.jinja",
                "{% for message in messages %}<turn>{{ message.content }}{% endfor %}");
@@ -26,9 +26,9 @@ struct StrangeChat {
 
 }  // namespace
 
-TEST_CASE("a pack whose chat template is not recognised is refused until a family is named") {
-  const StrangeChat strange;
-  const TemporaryPack pack(strange.checkpoint, Precision::int8);
+TEST_CASE("a pack whose chat template is not recognised is refused until the family is named") {
+  const UnknownChatModel model;
+  const TemporaryPack pack(model.checkpoint, Precision::int8);
   const auto models_with = [&](std::optional<ChatFamily> family) {
     ModelOptions options(Budget::unlimited());
     options.chat_family = family;
@@ -44,10 +44,10 @@ TEST_CASE("a pack whose chat template is not recognised is refused until a famil
   GenerateOptions four;
   four.max_new_tokens = 4;
   CHECK(named->generator()->chat(std::span(&question, 1), four).prompt_tokens > 0);
-  CHECK(named->identity() != unnamed->identity());  // no answer of the one is kept for the other
+  CHECK(named->identity() != unnamed->identity());  // so cached answers of one are not used for the other
 }
 
-TEST_CASE("the family that is named decides how a conversation is written") {
+TEST_CASE("the chat family in the options overrides the one of the pack") {
   const TemporaryPack pack(kRoot / "tests/golden/llama", Precision::int8);
   const ChatMessage question{"user", "Who counts the ships?"};
   const auto tokens_with = [&](std::optional<ChatFamily> family) {
@@ -56,6 +56,6 @@ TEST_CASE("the family that is named decides how a conversation is written") {
     const auto models = open_pack_models({[&] { return pack.path; }, [&] { return pack.path; }}, options);
     return models->generator()->count_tokens(std::span(&question, 1));
   };
-  CHECK(tokens_with({}) == tokens_with(ChatFamily::chatml));  // its own
+  CHECK(tokens_with({}) == tokens_with(ChatFamily::chatml));  // the family that the pack names
   CHECK(tokens_with(ChatFamily::none) < tokens_with(ChatFamily::chatml));
 }

@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Every combination, one after the other.
+// Visits every combination of options.
 template <typename Visit>
 void for_each_choice(std::span<const AllocationOptions> tensors, Visit&& visit) {
   std::vector<size_t> chosen(tensors.size(), 0);
@@ -33,7 +33,7 @@ std::vector<AllocationOptions> random_problem(unsigned seed) {
   return tensors;
 }
 
-TEST_CASE("an allocation keeps its limit and is near the best of all combinations") {
+TEST_CASE("a choice keeps its limit and costs little more than the cheapest of all combinations") {
   for (unsigned seed = 0; seed < 20; ++seed) {
     const auto tensors = random_problem(seed);
     INFO("seed ", seed);
@@ -42,33 +42,33 @@ TEST_CASE("an allocation keeps its limit and is near the best of all combination
     for_each_choice(tensors, [&](const auto& chosen) {
       if (total_loss(tensors, chosen) <= limit) best = std::min(best, total_cost(tensors, chosen));
     });
-    const auto chosen = cheapest_within(tensors, limit);
+    const auto chosen = minimise_cost(tensors, limit);
     CHECK(total_loss(tensors, chosen) <= limit);
     CHECK(total_cost(tensors, chosen) <= 1.1 * best);
   }
 }
 
-TEST_CASE("the best within a cost keeps to the cost") {
+TEST_CASE("the choice of minimal loss keeps the limit on its cost") {
   for (unsigned seed = 0; seed < 20; ++seed) {
     const auto tensors = random_problem(seed);
-    const auto coarsest = cheapest_within(tensors, kInfinity);
+    const auto coarsest = minimise_cost(tensors, kInfinity);
     const double limit = 1.5 * total_cost(tensors, coarsest);
-    const auto chosen = best_within(tensors, limit);
+    const auto chosen = minimise_loss(tensors, limit);
     CHECK(total_cost(tensors, chosen) <= limit);
     CHECK(total_loss(tensors, chosen) < total_loss(tensors, coarsest));
   }
 }
 
-TEST_CASE("without a limit everything is cheapest, and a limit that cannot be held gives the most accurate") {
+TEST_CASE("without a limit the cheapest options are chosen, and with a limit that cannot be kept the most accurate") {
   const auto tensors = random_problem(1);
-  CHECK(cheapest_within(tensors, kInfinity) == std::vector<size_t>(6, 0));
-  CHECK(cheapest_within(tensors, 0) == std::vector<size_t>(6, 2));
+  CHECK(minimise_cost(tensors, kInfinity) == std::vector<size_t>(6, 0));
+  CHECK(minimise_cost(tensors, 0) == std::vector<size_t>(6, 2));
 }
 
-TEST_CASE("among options of equal loss the cheaper one is taken, and among equal costs the better one") {
+TEST_CASE("of two options with equal loss the cheaper is chosen, and of two with equal cost the more accurate") {
   const std::vector<AllocationOptions> tensors{{{10, 0}, {5, 0}, {5, 1}}};
-  CHECK(cheapest_within(tensors, 0) == std::vector<size_t>{1});
-  CHECK(cheapest_within(tensors, kInfinity) == std::vector<size_t>{1});
+  CHECK(minimise_cost(tensors, 0) == std::vector<size_t>{1});
+  CHECK(minimise_cost(tensors, kInfinity) == std::vector<size_t>{1});
 }
 
 }  // namespace

@@ -17,11 +17,11 @@ using namespace testing;
 namespace fs = std::filesystem;
 
 // Tiny models with random weights (scripts/make_goldens.py), copied so that a test may change them.
-struct Workshop {
+struct ModelCopy {
   TempFolder folder;
   fs::path source, output = folder / "m.pack";
 
-  explicit Workshop(const std::string& golden) : source(folder / "source") {
+  explicit ModelCopy(const std::string& golden) : source(folder / "source") {
     fs::copy(fs::path(FRUGAL_SOURCE_DIR) / "tests/golden" / golden, source, fs::copy_options::recursive);
   }
   QuantizeOptions options(std::optional<Precision> precision = {}) const {
@@ -43,12 +43,12 @@ struct Workshop {
   }
 };
 
-TEST_CASE("a full-precision encoder becomes int8, with its tokenizer and where it came from") {
-  const Workshop shop("bert");
-  const QuantizeResult result = shop.run();
+TEST_CASE("a full-precision encoder becomes int8, with its tokenizer and provenance") {
+  const ModelCopy model("bert");
+  const QuantizeResult result = model.run();
   CHECK_FALSE(result.up_to_date);
   CHECK(result.reason == "new");
-  const Pack pack(shop.output);
+  const Pack pack(model.output);
   pack.verify();
   CHECK(pack.file_bytes() == result.pack_bytes);
   CHECK(pack.require("layers.0.q.weight").dtype == DType::linear_i8);
@@ -60,11 +60,11 @@ TEST_CASE("a full-precision encoder becomes int8, with its tokenizer and where i
   CHECK(contains(pack.require_text("provenance.sources"), " model.safetensors\n"));
   CHECK(contains(pack.require_text("provenance.sources"), " 1_Pooling/config.json\n"));
   CHECK(pack.identity() == result.identity);
-  CHECK(shop.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack"});
+  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack"});
 }
 
-TEST_CASE("the same model from safetensors and from GGUF has the same weights, rotary rows included") {
-  const Workshop folder("llama"), gguf("llama-gguf");
+TEST_CASE("a model from safetensors has the same weights as from GGUF, rotary rows included") {
+  const ModelCopy folder("llama"), gguf("llama-gguf");
   folder.run(Precision::fp32);
   gguf.run(Precision::fp32);
   const Pack a(folder.output), b(gguf.output);
@@ -76,114 +76,114 @@ TEST_CASE("the same model from safetensors and from GGUF has the same weights, r
   }
 }
 
-TEST_CASE("the same source and recipe is no work") {
-  const Workshop shop("bert");
-  shop.run();
-  const auto written = fs::last_write_time(shop.output);
-  const QuantizeResult again = shop.run();
+TEST_CASE("the same source and recipe need no work") {
+  const ModelCopy model("bert");
+  model.run();
+  const auto written = fs::last_write_time(model.output);
+  const QuantizeResult again = model.run();
   CHECK(again.up_to_date);
   CHECK_FALSE(again.source_hashed);
-  CHECK(fs::last_write_time(shop.output) == written);
-  CHECK(shop.run(Precision::int8).up_to_date);  // the default, said aloud
+  CHECK(fs::last_write_time(model.output) == written);
+  CHECK(model.run(Precision::int8).up_to_date);  // the default, given explicitly
 }
 
-TEST_CASE("a source that was only touched is read once more, and is still no work") {
-  const Workshop shop("bert");
-  shop.run();
-  fs::last_write_time(shop.source / "model.safetensors", fs::file_time_type::clock::now());
-  const QuantizeResult touched = shop.run();
+TEST_CASE("a source with a new modification time is hashed once, and its pack is still up to date") {
+  const ModelCopy model("bert");
+  model.run();
+  fs::last_write_time(model.source / "model.safetensors", fs::file_time_type::clock::now());
+  const QuantizeResult touched = model.run();
   CHECK(touched.up_to_date);
   CHECK(touched.source_hashed);
-  CHECK_FALSE(shop.run().source_hashed);  // and that is remembered
+  CHECK_FALSE(model.run().source_hashed);  // the stamp has the new time
 }
 
-TEST_CASE("a source that changed without changing its size or time is noticed") {
-  const Workshop shop("bert");
-  shop.run();
-  const fs::path file = shop.source / "model.safetensors";
+TEST_CASE("a change of the source is noticed even if its size and modification time stay the same") {
+  const ModelCopy model("bert");
+  model.run();
+  const fs::path file = model.source / "model.safetensors";
   const auto time = fs::last_write_time(file);
   std::string bytes = read_file(file);
   bytes[bytes.size() - 3] = static_cast<char>(bytes[bytes.size() - 3] ^ 1);
   write_file(file, bytes);
   fs::last_write_time(file, time);
-  const QuantizeResult changed = shop.run();
+  const QuantizeResult changed = model.run();
   CHECK_FALSE(changed.up_to_date);
   CHECK(changed.reason == "the source changed");
 }
 
-TEST_CASE("another recipe, --force and a damaged pack make it again, and say why") {
-  const Workshop shop("bert");
-  shop.run();
-  CHECK(shop.run(Precision::int4).reason == "the recipe changed");
-  QuantizeOptions force = shop.options(Precision::int4);
+TEST_CASE("another recipe, --force or a damaged pack make the pack again, with the reason") {
+  const ModelCopy model("bert");
+  model.run();
+  CHECK(model.run(Precision::int4).reason == "the recipe changed");
+  QuantizeOptions force = model.options(Precision::int4);
   force.force = true;
   CHECK(Quantizer(std::move(force)).run().reason == "--force");
 
-  const std::string whole = read_file(shop.output);
+  const std::string whole = read_file(model.output);
   for (const size_t at : {size_t(0), size_t(70), whole.size() / 2, whole.size() - 1}) {
     std::string damaged = whole;
-    // Padding between tensors carries nothing: step to a byte that is not zero.
+    // Padding between tensors has no content: step back to a byte that is not zero.
     size_t flipped = at;
     while (flipped > 0 && damaged[flipped] == 0) --flipped;
     damaged[flipped] = static_cast<char>(damaged[flipped] ^ 0x40);
-    write_file(shop.output, damaged);
+    write_file(model.output, damaged);
     INFO("offset ", flipped);
-    const QuantizeResult result = shop.run(Precision::int4);
+    const QuantizeResult result = model.run(Precision::int4);
     CHECK(contains(result.reason, "the old pack cannot be used"));
-    CHECK(read_file(shop.output) == whole);
+    CHECK(read_file(model.output) == whole);
   }
-  write_file(shop.output, whole.substr(0, whole.size() / 2));
-  CHECK(contains(shop.run(Precision::int4).reason, "the old pack cannot be used"));
+  write_file(model.output, whole.substr(0, whole.size() / 2));
+  CHECK(contains(model.run(Precision::int4).reason, "the old pack cannot be used"));
 }
 
-TEST_CASE("what a killed run left is removed, and nothing else") {
-  const Workshop shop("bert");
-  write_file(shop.folder / "m.pack.tmp.Ab12Cd", "half");
-  write_file(shop.folder / "m.pack.full.tmp.Ab12Cd", "half");
-  write_file(shop.folder / "other.pack.tmp.Ab12Cd", "not ours");
-  shop.run();
-  CHECK(shop.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack", "other.pack.tmp.Ab12Cd"});
+TEST_CASE("temporary files of a killed run are removed, and no other file") {
+  const ModelCopy model("bert");
+  write_file(model.folder / "m.pack.tmp.Ab12Cd", "half");
+  write_file(model.folder / "m.pack.full.tmp.Ab12Cd", "half");
+  write_file(model.folder / "other.pack.tmp.Ab12Cd", "not ours");
+  model.run();
+  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack", "other.pack.tmp.Ab12Cd"});
 }
 
-TEST_CASE("a second writer of the same pack is turned away") {
-  const Workshop shop("bert");
-  const FileLock other(lock_path(shop.output));
-  CHECK(contains(message_of([&] { shop.run(); }), "in use by another process"));
-  CHECK_FALSE(fs::exists(shop.output));
+TEST_CASE("a second writer of the same pack fails") {
+  const ModelCopy model("bert");
+  const FileLock other(lock_path(model.output));
+  CHECK(contains(message_of([&] { model.run(); }), "in use by another process"));
+  CHECK_FALSE(fs::exists(model.output));
 }
 
-TEST_CASE("a file that is no pack is not replaced unless forced") {
-  Workshop shop("bert");
-  shop.output = shop.folder / "notes.txt";
-  write_file(shop.output, "years of work, and more of it");
-  CHECK(contains(message_of([&] { shop.run(); }), "exists and is not a pack"));
-  CHECK(read_file(shop.output) == "years of work, and more of it");
-  QuantizeOptions options = shop.options();
+TEST_CASE("a file that is not a pack is replaced only with --force") {
+  ModelCopy model("bert");
+  model.output = model.folder / "notes.txt";
+  write_file(model.output, "years of work, and more of it");
+  CHECK(contains(message_of([&] { model.run(); }), "exists and is not a pack"));
+  CHECK(read_file(model.output) == "years of work, and more of it");
+  QuantizeOptions options = model.options();
   options.force = true;
   CHECK_FALSE(Quantizer(std::move(options)).run().up_to_date);
 }
 
-TEST_CASE("an output that cannot be is refused before any work") {
-  Workshop shop("bert");
-  shop.output = shop.folder / "absent/m.pack";
-  CHECK(contains(message_of([&] { shop.run(); }), "does not exist"));
-  shop.output = shop.folder.path();
-  CHECK(contains(message_of([&] { shop.run(); }), "is a folder"));
+TEST_CASE("an output that cannot be written is refused before any work") {
+  ModelCopy model("bert");
+  model.output = model.folder / "absent/m.pack";
+  CHECK(contains(message_of([&] { model.run(); }), "does not exist"));
+  model.output = model.folder.path();
+  CHECK(contains(message_of([&] { model.run(); }), "is a folder"));
 }
 
-TEST_CASE("a limit below what the process holds already is refused, and nothing is left") {
-  const Workshop shop("bert");
-  QuantizeOptions options = shop.options();
+TEST_CASE("a memory limit below the present use is refused, and no file is left") {
+  const ModelCopy model("bert");
+  QuantizeOptions options = model.options();
   options.max_ram_bytes = 1;
   const auto error = error_of([&] { Quantizer(std::move(options)).run(); });
   REQUIRE(error);
   CHECK(error->code() == Code::over_budget);
-  CHECK(shop.files_beside() == std::vector<std::string>{".m.pack.lock"});
+  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock"});
 }
 
-TEST_CASE("verification publishes what is near full precision, with the figures") {
-  const Workshop shop("bert");
-  QuantizeOptions options = shop.options(Precision::fp16);
+TEST_CASE("a pack near full precision passes verification and is published, with the figures") {
+  const ModelCopy model("bert");
+  QuantizeOptions options = model.options(Precision::fp16);
   options.verify = true;
   const QuantizeResult result = Quantizer(std::move(options)).run();
   REQUIRE(result.verification);
@@ -191,12 +191,12 @@ TEST_CASE("verification publishes what is near full precision, with the figures"
   CHECK(result.verification->value("mean_cosine") > 0.9999);
   CHECK(result.verification->unit == "texts");
   CHECK(result.verification->compared == 16);
-  CHECK(shop.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack"});
+  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack"});
 }
 
-TEST_CASE("verification of a decoder compares distributions, in windows where the text exceeds its context") {
-  const Workshop shop("llama");
-  QuantizeOptions options = shop.options(Precision::fp32);
+TEST_CASE("verification of a decoder compares distributions, in windows if the text exceeds its context") {
+  const ModelCopy model("llama");
+  QuantizeOptions options = model.options(Precision::fp32);
   options.verify = true;
   const QuantizeResult result = Quantizer(std::move(options)).run();
   REQUIRE(result.verification);
@@ -207,9 +207,9 @@ TEST_CASE("verification of a decoder compares distributions, in windows where th
   CHECK(result.verification->value("top1_agreement") == 1.0);
 }
 
-TEST_CASE("a pack is verified over the user's own texts where there are some") {
-  const Workshop shop("bert");
-  QuantizeOptions options = shop.options(Precision::fp16);
+TEST_CASE("a pack is verified over the user's texts if there are any") {
+  const ModelCopy model("bert");
+  QuantizeOptions options = model.options(Precision::fp16);
   options.verify = true;
   options.verify_texts = {"the law of the court", "an answer"};
   const QuantizeResult result = Quantizer(std::move(options)).run();
@@ -217,19 +217,19 @@ TEST_CASE("a pack is verified over the user's own texts where there are some") {
   CHECK(result.verification->compared == 2);
 }
 
-TEST_CASE("a pack below the floor is not published") {
-  // Random weights of this size amplify the rounding to 4 bits beyond any floor.
-  const Workshop shop("llama");
-  QuantizeOptions options = shop.options(Precision::int4);
+TEST_CASE("a pack outside the bounds is not published") {
+  // Random weights of this size amplify the rounding to 4 bits beyond any bound.
+  const ModelCopy model("llama");
+  QuantizeOptions options = model.options(Precision::int4);
   options.verify = true;
   const auto error = error_of([&] { Quantizer(std::move(options)).run(); });
   REQUIRE(error);
   CHECK(error->code() == Code::verify_failed);
   CHECK(contains(error->message(), "KL divergence"));
-  CHECK(shop.files_beside() == std::vector<std::string>{".m.pack.lock"});
+  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock"});
 }
 
-TEST_CASE("a verdict with a figure that is no number fails") {
+TEST_CASE("a verification with a figure that is NaN, or without figures, fails") {
   using enum QualityFigure::Bound;
   for (const auto side : {at_least, at_most}) {
     QualityFigure figure{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", side, 0.01, 0.01};
@@ -242,9 +242,9 @@ TEST_CASE("a verdict with a figure that is no number fails") {
   }
 }
 
-TEST_CASE("the report has every tensor with its error, and null for what is not known") {
-  const Workshop shop("bert");
-  QuantizeOptions options = shop.options();
+TEST_CASE("the report has every tensor with its error, and null for unknown figures") {
+  const ModelCopy model("bert");
+  QuantizeOptions options = model.options();
   options.measure_error = true;
   Quantizer quantizer(std::move(options));
   const auto planned = nlohmann::json::parse(report_json(quantizer, nullptr));
@@ -266,18 +266,18 @@ TEST_CASE("the report has every tensor with its error, and null for what is not 
       CHECK((relative > 0 && relative < 0.02));
   }
   CHECK(bytes == report["tensor_bytes"].get<uint64_t>());
-  CHECK(Pack(shop.output).tensors().size() == report["tensors"].size());
+  CHECK(Pack(model.output).tensors().size() == report["tensors"].size());
   const std::string html = report_html(quantizer, &result);
   CHECK(contains(html, "embeddings.word"));
   CHECK_FALSE(contains(html, "http"));  // needs no other file
 }
 
 TEST_CASE("an unknown architecture is an error that lists the known ones") {
-  const Workshop shop("bert");
-  std::string config = read_file(shop.source / "config.json");
+  const ModelCopy model("bert");
+  std::string config = read_file(model.source / "config.json");
   config.replace(config.find("\"bert\""), 6, "\"mamba\"");
-  write_file(shop.source / "config.json", config);
-  const auto error = error_of([&] { shop.run(); });
+  write_file(model.source / "config.json", config);
+  const auto error = error_of([&] { model.run(); });
   REQUIRE(error);
   CHECK(contains(error->message() + error->hint(), "bert, llama"));
 }

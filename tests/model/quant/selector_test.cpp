@@ -1,4 +1,4 @@
-// The selector on the tiny models of tests/golden, and on one whose weights were made thin.
+// Tests the selector on the tiny models of tests/golden, and on one whose weights have a low rank.
 #include "model/quant/selector.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
@@ -23,11 +23,11 @@ namespace {
 using namespace testing;
 namespace fs = std::filesystem;
 
-struct AutoShop {
+struct ModelCopy {
   TempFolder folder;
   fs::path source = folder / "source", output = folder / "m.pack";
 
-  explicit AutoShop(const std::string& golden) {
+  explicit ModelCopy(const std::string& golden) {
     fs::copy(fs::path(FRUGAL_SOURCE_DIR) / "tests/golden" / golden, source, fs::copy_options::recursive);
   }
   QuantizeOptions options(AutoTarget target = AutoTarget::size) const {
@@ -50,8 +50,8 @@ const TensorCandidates& tensor_of(const Selection& selection, std::string_view n
   return selection.tensors.front();
 }
 
-// An encoder large enough for factors to pay (they are padded to 16 outputs and 32 inputs), with the vocabulary of the
-// golden one. The weights of its linear layers are products of two random matrices, `rank` wide.
+// Writes an encoder that is large enough for factors to save bytes (they are padded to 16 outputs and 32 inputs), with
+// the vocabulary of the golden one. Each linear weight is a product of two random matrices of this rank.
 void write_thin_encoder(const fs::path& folder, int rank) {
   constexpr size_t kHidden = 128, kIntermediate = 256, kPositions = 64;
   std::mt19937 random(7);
@@ -114,15 +114,15 @@ void write_thin_encoder(const fs::path& folder, int rank) {
 }
 
 TEST_CASE("the selector's pack keeps the limit, and its report has every candidate with its figures and a verdict") {
-  const AutoShop shop("bert");
-  QuantizeOptions options = shop.options();
+  const ModelCopy model("bert");
+  QuantizeOptions options = model.options();
   Quantizer quantizer(std::move(options));
   const QuantizeResult result = quantizer.run();
   REQUIRE(result.selection);
   REQUIRE(result.verification);
   CHECK(result.verification->loss <= result.selection->loss_limit);
   CHECK(result.selection->loss_limit <= kLossTarget);
-  Pack(shop.output).verify();
+  Pack(model.output).verify();
 
   const auto report = nlohmann::json::parse(report_json(quantizer, &result));
   CHECK(report["selection"]["tensors"].size() == result.selection->tensors.size());
@@ -140,8 +140,8 @@ TEST_CASE("the selector's pack keeps the limit, and its report has every candida
 }
 
 TEST_CASE("a layer's measured error follows its precision") {
-  const AutoShop shop("bert");
-  const QuantizeResult result = shop.run();
+  const ModelCopy model("bert");
+  const QuantizeResult result = model.run();
   const TensorCandidates& tensor = tensor_of(*result.selection, "layers.1.up.weight");
   const auto error = [&](CandidateKind kind) { return tensor.find(kind)->output_error.value(); };
   CHECK(error(CandidateKind::int4) > 3 * error(CandidateKind::int8));
@@ -150,16 +150,16 @@ TEST_CASE("a layer's measured error follows its precision") {
   CHECK(tensor.find(CandidateKind::int8)->decode_us.value() > 0);
 }
 
-TEST_CASE("the choice, and with it the pack, is the same on any number of threads and any number of times") {
+TEST_CASE("the pack is the same on any number of threads and in every run") {
   for (const char* golden : {"bert", "llama"}) {
-    const AutoShop shop(golden);
+    const ModelCopy model(golden);
     std::string first;
     for (const int threads : {1, 2, 3}) {
-      QuantizeOptions options = shop.options();
+      QuantizeOptions options = model.options();
       options.threads = threads;
       options.force = true;
       Quantizer(std::move(options)).run();
-      const std::string bytes = read_file(shop.output);
+      const std::string bytes = read_file(model.output);
       if (first.empty()) first = bytes;
       INFO(golden, " on ", threads, " threads");
       CHECK(bytes == first);
@@ -167,60 +167,60 @@ TEST_CASE("the choice, and with it the pack, is the same on any number of thread
   }
 }
 
-TEST_CASE("a second run finds the choice made, and another target is another recipe") {
-  const AutoShop shop("bert");
-  shop.run();
-  Quantizer again(shop.options());
+TEST_CASE("a second run finds the pack up to date, and another target is another recipe") {
+  const ModelCopy model("bert");
+  model.run();
+  Quantizer again(model.options());
   const QuantizeResult result = again.run();
   CHECK(result.up_to_date);
-  const Pack pack(shop.output);
+  const Pack pack(model.output);
   for (const TensorJob& job : again.tensors().jobs) CHECK(job.dtype == pack.require(job.spec.name).dtype);
-  CHECK(shop.run(AutoTarget::quality).reason == "the recipe changed");
-  QuantizeOptions calibrated = shop.options(AutoTarget::quality);
+  CHECK(model.run(AutoTarget::quality).reason == "the recipe changed");
+  QuantizeOptions calibrated = model.options(AutoTarget::quality);
   calibrated.calibration_texts = {"The law of the court."};
   CHECK(Quantizer(std::move(calibrated)).run().reason == "the recipe changed");
 }
 
-TEST_CASE("the target quality takes no more bytes than int8, and is no farther from full precision") {
-  const AutoShop shop("bert");
-  const QuantizeResult result = shop.run(AutoTarget::quality);
+TEST_CASE("the target quality takes no more bytes than int8, at no larger loss") {
+  const ModelCopy model("bert");
+  const QuantizeResult result = model.run(AutoTarget::quality);
   CHECK(result.selection->tensor_bytes <= result.selection->int8_tensor_bytes);
   CHECK(result.selection->chosen.loss <= result.selection->int8.loss);
 }
 
-TEST_CASE("four bits that are the source's own are kept, since nothing is smaller or nearer") {
-  const AutoShop shop("llama-gguf");
-  Quantizer quantizer(shop.options());
+TEST_CASE("the source's own 4-bit groups are kept, since no candidate is smaller or more accurate") {
+  const ModelCopy model("llama-gguf");
+  Quantizer quantizer(model.options());
   const QuantizeResult result = quantizer.run();
   for (const TensorCandidates& tensor : result.selection->tensors)
     if (tensor.source->type == SourceType::q4_1) CHECK(tensor.find(CandidateKind::int4)->weight_error == 0.0);
   CHECK(result.verification->passed());
 }
 
-TEST_CASE("a rule takes its tensors out of the choice") {
-  const AutoShop shop("bert");
-  QuantizeOptions options = shop.options();
+TEST_CASE("the selector does not choose for tensors that a rule names") {
+  const ModelCopy model("bert");
+  QuantizeOptions options = model.options();
   options.rules.push_back(parse_rule("layers\\.0\\.q=fp16"));
   const QuantizeResult result = Quantizer(std::move(options)).run();
-  CHECK(Pack(shop.output).require("layers.0.q.weight").dtype == DType::linear_f16);
+  CHECK(Pack(model.output).require("layers.0.q.weight").dtype == DType::linear_f16);
   CHECK(contains(tensor_of(*result.selection, "layers.0.q.weight").choice().verdict, "--tensor-type"));
 }
 
-TEST_CASE("a weight of low rank is stored as two factors, and the model answers the same") {
-  const AutoShop shop("bert");
-  write_thin_encoder(shop.source, 4);
-  const QuantizeResult result = shop.run();
+TEST_CASE("a weight of low rank is stored as two factors, and the model gives nearly the same vectors") {
+  const ModelCopy model("bert");
+  write_thin_encoder(model.source, 4);
+  const QuantizeResult result = model.run();
   const StorageOption& choice = tensor_of(*result.selection, "layers.0.up.weight").choice();
   CHECK(choice.kind == CandidateKind::low_rank);
   CHECK((choice.rank > 0 && choice.rank <= 4));
   CHECK(result.verification->passed());
 
-  const Pack pack(shop.output);
+  const Pack pack(model.output);
   CHECK(pack.require("layers.0.up.weight.v").shape == Shape{choice.rank, 128});
   CHECK(pack.require("layers.0.up.weight.u").shape == Shape{256, choice.rank});
   CHECK_FALSE(pack.find("layers.0.up.weight"));
   CHECK(pack.find("layers.0.q.weight.v"));  // one of a group that shares its input
-  Quantizer again(shop.options());
+  Quantizer again(model.options());
   CHECK(again.run().up_to_date);
   CHECK(again.tensor_bytes() == [&] {
     uint64_t bytes = 0;
@@ -228,12 +228,12 @@ TEST_CASE("a weight of low rank is stored as two factors, and the model answers 
     return bytes;
   }());
 
-  // Against the whole weights in full precision, through the public way of opening a pack.
-  QuantizeOptions full = shop.options();
+  // Compares with the whole weights in full precision.
+  QuantizeOptions full = model.options();
   full.precision = Precision::fp32;
-  full.output = shop.folder / "full.pack";
+  full.output = model.folder / "full.pack";
   Quantizer(std::move(full)).run();
-  const Pack whole(shop.folder / "full.pack");
+  const Pack whole(model.folder / "full.pack");
   ThreadPool pool(1);
   const auto ops = make_cpu_ops(pool, Budget::unlimited());
   const auto thin_embedder = open_embedder(pack, *ops), whole_embedder = open_embedder(whole, *ops);
@@ -246,16 +246,16 @@ TEST_CASE("a weight of low rank is stored as two factors, and the model answers 
   CHECK(dot > 0.98);
 }
 
-TEST_CASE("a model that no choice keeps near full precision is not published, and nothing is left") {
-  // Random weights of this size amplify the rounding to 4 bits beyond any floor, and the rule leaves no other choice.
-  const AutoShop shop("llama");
-  QuantizeOptions options = shop.options();
+TEST_CASE("if no choice stays near full precision, nothing is published and no file is left") {
+  // Random weights of this size amplify the rounding to 4 bits beyond any bound, and the rule leaves no other choice.
+  const ModelCopy model("llama");
+  QuantizeOptions options = model.options();
   options.rules.push_back(parse_rule("layers=int4"));
   const auto error = error_of([&] { Quantizer(std::move(options)).run(); });
   REQUIRE(error);
   CHECK(error->code() == Code::verify_failed);
-  for (const auto& entry : fs::directory_iterator(shop.folder.path()))
-    CHECK((entry.path() == shop.source || entry.path().filename() == ".m.pack.lock"));
+  for (const auto& entry : fs::directory_iterator(model.folder.path()))
+    CHECK((entry.path() == model.source || entry.path().filename() == ".m.pack.lock"));
 }
 
 }  // namespace

@@ -51,9 +51,9 @@ TEST_CASE("a diagonal matrix has its entries' squares as energies") {
   CHECK(spectrum.energies()[0] == doctest::Approx(9));
   CHECK(spectrum.energies()[1] == doctest::Approx(4));
   CHECK(spectrum.energies()[2] == doctest::Approx(1));
-  CHECK(spectrum.kept(1) == doctest::Approx(9.0 / 14));
-  CHECK(spectrum.rank_leaving(1.5 / 14) == 2);
-  CHECK(spectrum.rank_leaving(0.5 / 14) == 3);
+  CHECK(spectrum.kept_share(1) == doctest::Approx(9.0 / 14));
+  CHECK(spectrum.min_rank(1.5 / 14) == 2);
+  CHECK(spectrum.min_rank(0.5 / 14) == 3);
 }
 
 TEST_CASE("energies sum up to the matrix' own, whichever side is longer") {
@@ -70,7 +70,7 @@ TEST_CASE("a product of thin matrices has their rank, and its factors multiply t
   for (const auto& [rows, cols] : {std::pair(48, 80), std::pair(80, 48)}) {
     const DenseMatrix m = product(random_matrix(rows, 5, 1), random_matrix(5, cols, 2));
     const Spectrum spectrum(m);
-    CHECK(spectrum.rank_leaving(1e-6) == 5);
+    CHECK(spectrum.min_rank(1e-6) == 5);
     const auto factors = spectrum.factors(m, 5);
     CHECK(factors.u.cols == 5);
     CHECK(factors.v.rows == 5);
@@ -82,7 +82,7 @@ TEST_CASE("factors of a full-rank matrix lose the energy that the spectrum says"
   const DenseMatrix m = random_matrix(40, 64, 5);
   const Spectrum spectrum(m);
   const auto factors = spectrum.factors(m, 20);
-  const double lost = std::sqrt(1 - spectrum.kept(20));
+  const double lost = std::sqrt(1 - spectrum.kept_share(20));
   CHECK(relative_distance(m, product(factors.u, factors.v)) == doctest::Approx(lost).epsilon(0.05));
 }
 

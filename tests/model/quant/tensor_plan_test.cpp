@@ -27,7 +27,7 @@ Recipe recipe_of(Precision precision) {
   return recipe;
 }
 
-// Bytes that make a valid tensor of a GGUF type: any codes, small scales.
+// The bytes of a valid tensor of a GGUF type, with arbitrary codes and small scales.
 std::string blocks(uint32_t type, int64_t elements) {
   const int64_t block_bytes = type == kGgmlQ8_0 ? 34 : type == kGgmlQ4_0 ? 18 : 20;
   std::string data;
@@ -98,7 +98,7 @@ TEST_CASE("a quantised source keeps its groups, bit for bit") {
   for (const uint32_t type : {kGgmlQ8_0, kGgmlQ4_0, kGgmlQ4_1}) {
     const OneWeight source(type);
     const TensorPlan plan = plan_tensors(*source.checkpoint, source.model, recipe_of(Precision::keep), false);
-    CHECK(plan.jobs[0].by_group);
+    CHECK(plan.jobs[0].keeps_groups);
     REQUIRE(plan.notes.size() == 1);
     CHECK(contains(plan.notes[0], "without loss"));
     source.write(plan, 1, kPlenty);
@@ -141,13 +141,13 @@ TEST_CASE("the measured error is that of the stored weights") {
     options.measure_error = true;
     const std::vector<TensorError> errors = write_tensors(*source.checkpoint, plan, writer, options);
     REQUIRE(errors.size() == 1);
-    CHECK(errors[0].max_abs <= bound);  // half a step of the coarsest scale there can be
+    CHECK(errors[0].max_abs <= bound);  // half a step of the coarsest possible scale
     CHECK(errors[0].mean_abs <= errors[0].max_abs);
     CHECK((errors[0].relative_rms > 0) == (precision != Precision::fp32));
   }
 }
 
-TEST_CASE("quantising to fewer bits what is quantised is refused, unless it is asked for") {
+TEST_CASE("quantising a quantised source to fewer bits is refused unless requested") {
   const OneWeight source(kGgmlQ8_0);
   const auto error =
       error_of([&] { plan_tensors(*source.checkpoint, source.model, recipe_of(Precision::int4), false); });
@@ -156,14 +156,14 @@ TEST_CASE("quantising to fewer bits what is quantised is refused, unless it is a
   CHECK(contains(error->hint(), "--allow-requantize"));
   CHECK(plan_tensors(*source.checkpoint, source.model, recipe_of(Precision::int4), true).jobs[0].dtype ==
         DType::linear_i4);
-  // More bits are allowed, and said.
+  // More bits are allowed, with a note.
   const OneWeight four(kGgmlQ4_1);
   const TensorPlan plan = plan_tensors(*four.checkpoint, four.model, recipe_of(Precision::int8), false);
   CHECK(plan.jobs[0].dtype == DType::linear_i8);
-  CHECK(contains(plan.notes.at(0), "Q4_1 is rounded once more"));
+  CHECK(contains(plan.notes.at(0), "Q4_1 is rounded again"));
 }
 
-TEST_CASE("a tensor that is missing or of another shape is an error that names it; an optional one is left out") {
+TEST_CASE("a missing tensor or a wrong shape is an error that names the tensor; an optional one is skipped") {
   OneWeight source = full_precision();
   const auto plan = [&] { return plan_tensors(*source.checkpoint, source.model, recipe_of(Precision::int8), false); };
   source.model.tensors.push_back({"b", {"x.bias", "y.bias"}, TensorRole::vector, Shape{3}, true, 0});
@@ -175,18 +175,18 @@ TEST_CASE("a tensor that is missing or of another shape is an error that names i
   CHECK(contains(message_of(plan), "'w' is [40, 64], the configuration says [64, 40]"));
 }
 
-TEST_CASE("weights that are no numbers, or that fp16 cannot hold, are refused by tensor and row") {
+TEST_CASE("weights that are not finite or that fp16 cannot hold are errors that name tensor and row") {
   std::vector<float> weights = ramp(kRows * kCols);
-  const auto complaint = [&](float bad, Precision precision) {
+  const auto error_with = [&](float bad, Precision precision) {
     weights[17 * kCols + 5] = bad;
     const OneWeight source(kGgmlF32, bytes_of(weights));
     const TensorPlan plan = plan_tensors(*source.checkpoint, source.model, recipe_of(precision), false);
     return message_of([&] { source.write(plan, 2, kPlenty); });
   };
-  CHECK(contains(complaint(std::nanf(""), Precision::int8), "'w' has a weight that is not a finite number (row 17)"));
-  CHECK(contains(complaint(std::numeric_limits<float>::infinity(), Precision::fp32), "not a finite number (row 17)"));
-  CHECK(contains(complaint(70000, Precision::fp16), "70000, which fp16 cannot hold (row 17)"));
-  CHECK(complaint(70000, Precision::int8) == "no error");
+  CHECK(contains(error_with(std::nanf(""), Precision::int8), "'w' has a weight that is not a finite number (row 17)"));
+  CHECK(contains(error_with(std::numeric_limits<float>::infinity(), Precision::fp32), "not a finite number (row 17)"));
+  CHECK(contains(error_with(70000, Precision::fp16), "70000, which fp16 cannot hold (row 17)"));
+  CHECK(error_with(70000, Precision::int8) == "no error");
 }
 
 TEST_CASE("rows that GGUF permuted come back in Hugging Face's order") {
@@ -204,7 +204,7 @@ TEST_CASE("rows that GGUF permuted come back in Hugging Face's order") {
   CHECK(source_row(spec, 5) == 5);
 }
 
-TEST_CASE("the last rule that matches decides; one that matches nothing is an error") {
+TEST_CASE("the last rule that matches decides; a rule that matches no weight is an error") {
   OneWeight source = full_precision();
   Recipe recipe = recipe_of(Precision::int8);
   recipe.rules.push_back(parse_rule("^w$=int4"));
@@ -216,7 +216,7 @@ TEST_CASE("the last rule that matches decides; one that matches nothing is an er
                  "'nothing' matches no weight"));
 }
 
-TEST_CASE("rules and precisions that are none say what is known") {
+TEST_CASE("errors of rules and precisions list the known names") {
   CHECK(parse_precision("int8") == Precision::int8);
   CHECK(contains(error_of([] { parse_precision("int9"); })->hint(), "keep, int8, int4, fp16, fp32"));
   CHECK(contains(message_of([] { parse_rule("down=auto"); }), "for a whole model"));

@@ -278,7 +278,7 @@ TEST_CASE("each stage is timed once, the total is the wall time, and the time ou
   CHECK(reply.timings.rerank_ms == 0);
   const int counts = town.store.sparse_searches - 1;  // to count a word, the fake makes a search
   CHECK(reply.timings.answer_ms == FakeGenerator::kChatMs + counts * FakeStore::kSearchMs);
-  CHECK(reply.timings.other_ms == FakeModels::kTidyMs);
+  CHECK(reply.timings.other_ms == FakeModels::kUnloadIdleMs);
   CHECK(reply.timings.total_ms == 2 + clock.elapsed_ms());
 }
 
