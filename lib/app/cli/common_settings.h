@@ -16,8 +16,8 @@ struct LogSettings {
 
   template <typename F>
   void visit(F&& f) {
-    f("log.level", level, {"error, warn, info, debug"});
-    f("log.file", file, {"append the log to this file as well; empty: standard error only"});
+    f("log.level", level, {"least severe messages to log: error, warn, info, debug"});
+    f("log.file", file, {"file to append the log to, beside standard error; empty: none"});
   }
 };
 
@@ -30,11 +30,12 @@ struct CommonSettings {
 
   template <typename F>
   void visit(F&& f) {
-    f("threads", threads, {"threads to use; 0: as many as this process may run on", Range{0, 1024}});
+    f("threads", threads, {"threads to use; 0: one for each processor that this process may run on", Range{0, 1024}});
     f("profile", profile,
-      {"settings for a kind of machine, beneath all others: a name in configs/profiles, a file, auto (the machine is "
-       "read); empty: none"});
-    f("backend", backend, {"cpu, torch or torch:cuda; :bf16 or :fp16 behind it halves the weights (docs/plugins.md)"});
+      {"hardware profile whose settings replace the defaults: a name in configs/profiles, a file, or auto (the profile "
+       "that fits this machine); empty: none"});
+    f("backend", backend,
+      {"cpu, torch or torch:cuda; append :bf16 or :fp16 for weights of half the size (docs/plugins.md)"});
     f(memory);
     f(log);
   }

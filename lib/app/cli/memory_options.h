@@ -25,16 +25,16 @@ struct MemorySettings {
   template <typename F>
   void visit(F&& f) {
     f("memory.budget", budget,
-      {"memory that weights (mapped ones too), keys and values, working memory and index may hold: a size like 64MiB "
-       "or 1.5G, auto (nine tenths of what is available at the start) or none"});
-    f("memory.gpu_budget", gpu_budget, {"the same for the device of backend torch:cuda"});
+      {"limit on resident weights (mapped ones too), KV cache, working memory and index: a size like 64MiB or 1.5G, "
+       "auto (nine tenths of the memory available at the start) or none"});
+    f("memory.gpu_budget", gpu_budget, {"the same limit for the device of backend torch:cuda"});
     f("memory.mode", mode,
-      {"of models that are not in use: aggressive: unload at once; cache: keep until their room is needed; auto: cache "
-       "for rag-query --batch and rag-eval, else aggressive"});
+      {"when a model that is not in use is unloaded: aggressive (at once), cache (if its memory is needed) or auto "
+       "(cache for rag-query --batch and rag-eval, else aggressive)"});
     f(paging);
     for (size_t tag = 0; tag < limits.size(); ++tag)
       f(fmt::format("memory.limits.{}", to_string(static_cast<MemoryTag>(tag))), limits[tag],
-        {"bytes of the budget that this kind may have; 0: all of it", {}, Unit::bytes});
+        {"limit on this kind of memory within the budget, in bytes; 0: none of its own", {}, Unit::bytes});
   }
 };
 

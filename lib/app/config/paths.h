@@ -17,8 +17,9 @@ struct ModelNames {
   template <typename F>
   void visit(F&& f) {
     f("models.embedder", embedder,
-      {"pack of the embedder, a path or a name (docs/tools/common.md); an index remembers which one made it"});
-    f("models.generator", generator, {"pack of the generator, which writes answers and HyDE's probes"});
+      {"pack of the embedder: a path, or a name to look up (docs/tools/common.md); an index works only with the "
+       "embedder that made it"});
+    f("models.generator", generator, {"pack of the generator, which writes answers and HyDE's passages"});
   }
 };
 

@@ -32,14 +32,15 @@ struct Settings {
   template <typename F>
   void visit(F&& f) {
     f(models);
-    f("index", index, {"folder of the index; empty: ./.frugal/index, or the only one there is"});
+    f("index", index,
+      {"folder of the index; empty: ./.frugal/index, else the only index in ~/.local/share/frugal/indexes"});
     f(common);
     f(chunks);
-    f("references.paths", law_files, {"files like configs/references/br.yaml with more laws, ':' between them"});
+    f("references.paths", law_files, {"more tables of laws, files like configs/references/br.yaml, separated by ':'"});
     f(pipeline);
     f("generate.chat_family", chat_family,
-      {"how a conversation is written for the generator: auto (as its pack says), none, chatml, llama2, llama3, "
-       "llama3.1, qwen; needed where its template is not recognised"});
+      {"chat template of the generator: auto (the one that its pack names), none, chatml, llama2, llama3, llama3.1, "
+       "qwen; required if the pack names none"});
     f(generator);
     f(cache);
   }

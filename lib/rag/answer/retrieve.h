@@ -20,9 +20,10 @@ struct DenseWeights {
 
   template <typename F>
   void visit(F&& f) {
-    f("retrieval.dense_weight.en", english, {"share of the dense list, 0 to 1, where the question is English", {0, 1}});
-    f("retrieval.dense_weight.pt", portuguese, {"the same where it is Portuguese", {0, 1}});
-    f("retrieval.dense_weight.other", other, {"and where it is of another language", {0, 1}});
+    f("retrieval.dense_weight.en", english,
+      {"weight of the dense list for questions in English, 0 to 1; the sparse list has the rest", {0, 1}});
+    f("retrieval.dense_weight.pt", portuguese, {"the same for questions in Portuguese", {0, 1}});
+    f("retrieval.dense_weight.other", other, {"the same for questions in other languages", {0, 1}});
   }
 };
 
@@ -37,9 +38,11 @@ struct RetrieveOptions {
   void visit(F&& f) {
     f("retrieval.sparse", sparse, {"search by words (BM25)"});
     f("retrieval.references", references, kInternal);
-    f("retrieval.fusion", fusion, {"weighted: sum of min-max-normalised scores; rrf: Σ w/(60+rank)"});
+    f("retrieval.fusion", fusion,
+      {"how both lists become one: weighted (weighted sum of min-max-normalised scores) or rrf (reciprocal ranks, Σ "
+       "w/(60+rank))"});
     f(dense_weights);
-    f("retrieval.candidates", candidates, {"chunks to take from each list", Range{1, 1e6}});
+    f("retrieval.candidates", candidates, {"chunks to retrieve by each list", Range{1, 1e6}});
   }
 };
 

@@ -25,9 +25,9 @@ struct ChunkOptions {
   void visit(F&& f) {
     constexpr double kMaxTokens = 1 << 20;
     f("chunking.max_tokens", max_tokens,
-      {"longest chunk, in tokens of the embedder, its special tokens not counted", Range{16, kMaxTokens}});
+      {"maximum length of a chunk in tokens of the embedder, without special tokens", Range{16, kMaxTokens}});
     f("chunking.overlap_tokens", overlap_tokens,
-      {"tokens of the chunk before, repeated where a paragraph is cut", Range{0, kMaxTokens}});
+      {"tokens of the previous chunk that are repeated if a paragraph is split", Range{0, kMaxTokens}});
   }
   /// Names what chunks depend on: an index made with other values chunks its files again.
   std::string recipe() const;
