@@ -120,7 +120,7 @@ int check_pack(const Arguments& args) {
 
 int quantize(const Arguments& args, const cli::Tool& tool, const Settings& settings) {
   Quantizer quantizer(options_of(args, tool, settings));
-  for (const std::string& note : quantizer.tensors().notes) cli::narrate(note);
+  for (const std::string& note : quantizer.tensors().notes) cli::print_message(note);
   std::optional<QuantizeResult> result;
   if (!args.dry_run) result = quantizer.run();
   const QuantizeResult* done = result ? &*result : nullptr;

@@ -72,7 +72,7 @@ IndexFormat index_format(const cli::Tool& tool) {
 
 void print_report(const cli::Tool& tool, const IndexReport& report) {
   if (index_format(tool) == IndexFormat::text)
-    for (const std::string& line : narration(report)) cli::narrate(line);
+    for (const std::string& line : narration(report)) cli::print_message(line);
   cli::print(render_report(report, index_format(tool)));
 }
 

@@ -110,7 +110,7 @@ int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, T
   if (render.streamed) cli::print("\n");
   cli::print(render_reply(reply, render));
   cli::flush_output();
-  if (flags.timings) cli::narrate(render_timings(reply) + metrics_summary(metric_registry().collect()));
+  if (flags.timings) cli::print_message(render_timings(reply) + metrics_summary(metric_registry().collect()));
   return reply.answer.abstained ? exit_code(Code::negative) : 0;
 }
 

@@ -1,4 +1,5 @@
-// The settings that every tool has.
+// The settings that all tools share: threads, hardware profile, backend, memory and log. app/wiring/settings.h adds
+// those of models and retrieval.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +13,7 @@ namespace frugal::cli {
 
 struct LogSettings {
   LogLevel level = LogLevel::warn;
-  std::string file;
+  std::string file;  // empty: none
 
   template <typename F>
   void visit(F&& f) {
@@ -22,8 +23,8 @@ struct LogSettings {
 };
 
 struct CommonSettings {
-  int64_t threads = 0;
-  std::string profile;
+  int64_t threads = 0;          // 0: available_cpus()
+  std::string profile;          // name or path of a hardware profile, or "auto"; empty: none
   std::string backend = "cpu";  // compute/ops/plugin.h
   MemorySettings memory;
   LogSettings log;

@@ -1,4 +1,5 @@
-// The settings of memory, and what they mean for this process, on this machine, now.
+// The settings of memory, and the limits in bytes that follow from them on this machine. Not the budget itself, which
+// enforces the limits (memory/budget.h).
 #pragma once
 
 #include <array>
@@ -16,11 +17,11 @@
 namespace frugal::cli {
 
 struct MemorySettings {
-  std::string budget = "auto";      // as parse_budget() takes it
-  std::string gpu_budget = "auto";  // the same, for the device that a backend runs on
-  std::optional<Manager::Mode> mode;
+  std::string budget = "auto";      // text for parse_budget()
+  std::string gpu_budget = "auto";  // the same for the device that a backend runs on
+  std::optional<Manager::Mode> mode;  // nullopt: auto, the tool decides
   PagerOptions paging;
-  std::array<uint64_t, kMemoryTags> limits{};  // bytes of the budget for each kind; 0: none but the budget
+  std::array<uint64_t, kMemoryTags> limits{};  // bytes by kind of memory; 0: no limit of its own
 
   template <typename F>
   void visit(F&& f) {
@@ -41,16 +42,17 @@ struct MemorySettings {
 struct BudgetRequest {
   enum class Kind { automatic, none, size };
   Kind kind = Kind::automatic;
-  uint64_t bytes = 0;  // of a size
+  uint64_t bytes = 0;  // for Kind::size, else 0
 };
-/// "auto", "none" or a size, as `flag` has it. Throws Error(usage), for a size of 0 too: it would hold nothing.
+/// Parses "auto", "none" or a size such as "64MiB". `flag` names the source in messages. Throws Error(usage) for
+/// another text and for a size of 0.
 BudgetRequest parse_budget(std::string_view text, std::string_view flag = "--memory-budget");
 
-/// The limits that `memory` sets. auto: nine tenths of what `system` has available. A size above what the machine or
-/// the cgroup has at all is cut to that, with a warning in the log.
+/// The limits of `memory` in bytes. auto: nine tenths of the memory that `system` has available. A size above the
+/// memory of the machine or of the cgroup is lowered to it, with a warning in the log.
 BudgetLimits budget_limits(const MemorySettings& memory, const SystemMemory& system);
 
-/// Backend::device_bytes.
+/// The budget of a backend's device in bytes (Backend::device_bytes). nullopt: auto; 0: none.
 std::optional<uint64_t> device_bytes(const MemorySettings& memory);
 
 }  // namespace frugal::cli

@@ -21,7 +21,7 @@ bool raise_alerts(const ProfileRequest& asked, const nlohmann::ordered_json& lin
   const AlertFigures figures = alert_figures(peak.least_available_bytes, read_system_memory().pressure, metrics);
   const auto alerts = check_alerts(asked.alerts, record, figures);
   for (const MemoryAlert& alert : alerts) {
-    narrate(alert_text(alert));
+    print_message(alert_text(alert));
     if (asked.json) print(json_line(alert_json(alert)));
   }
   return !alerts.empty();

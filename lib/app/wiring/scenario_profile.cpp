@@ -215,8 +215,8 @@ int compare_load_modes(std::vector<std::string> arguments, const std::vector<Loa
     const CommandResult result = run_command(command, options);
     if (result.exit_code != 0) {
       const Complaint complaint = read_complaint(result.errors);
-      narrate(fmt::format("{}: {}", to_string(mode), complaint.message));
-      if (!complaint.hint.empty()) narrate("hint: " + complaint.hint);
+      print_message(fmt::format("{}: {}", to_string(mode), complaint.message));
+      if (!complaint.hint.empty()) print_message("hint: " + complaint.hint);
       exit_code = 1;
       continue;
     }
