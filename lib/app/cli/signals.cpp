@@ -23,7 +23,7 @@ void on_signal(int signal) {
 // Written by a single write(), which is async-signal-safe.
 constexpr std::string_view kTruncatedFile =
     "error: a file was cut short while it was in use\n"
-    "hint: replace packs and indexes, never rewrite them in place; make the file again, or copy it again\n";
+    "hint: packs and indexes must be replaced, not rewritten in place; make the file again, or copy it again\n";
 
 void on_bus_error(int, siginfo_t* info, void*) {
   if (info->si_code != BUS_ADRERR) {  // not an access past the end of a file: broken memory, or a bug

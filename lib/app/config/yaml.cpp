@@ -31,9 +31,9 @@ void for_each_entry(std::string_view origin, const YAML::Node& mapping,
                     const std::function<void(const std::string&, const YAML::Node&, const YAML::Node&)>& visit) {
   std::set<std::string> seen;
   for (const auto& entry : mapping) {
-    if (!entry.first.IsScalar()) throw yaml_error(origin, entry.first, "a key must be a word");
+    if (!entry.first.IsScalar()) throw yaml_error(origin, entry.first, "a key must be a scalar");
     const std::string& key = entry.first.Scalar();
-    if (!seen.insert(key).second) throw yaml_error(origin, entry.first, fmt::format("key '{}' comes twice", key));
+    if (!seen.insert(key).second) throw yaml_error(origin, entry.first, fmt::format("key '{}' appears twice", key));
     visit(key, entry.first, entry.second);
   }
 }

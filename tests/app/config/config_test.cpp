@@ -194,7 +194,7 @@ TEST_CASE("an unknown key is refused with its line and the nearest name") {
 }
 
 TEST_CASE("a value of the wrong type or out of range is refused with what would do") {
-  CHECK(yaml_error_of("threads: many\n").message() == "x.yaml:1: 'many' is no value for threads");
+  CHECK(yaml_error_of("threads: many\n").message() == "x.yaml:1: 'many' is not a value for threads");
   CHECK(yaml_error_of("threads: -1\n").hint() == "threads takes a whole number from 0 to 1024");
   CHECK(yaml_error_of("threads: 2.5\n").code() == Code::usage);
   CHECK(yaml_error_of("threads:\n").code() == Code::usage);
@@ -207,8 +207,8 @@ TEST_CASE("a value of the wrong type or out of range is refused with what would 
   CHECK(yaml_error_of("retrieval: 3\n").message() == "x.yaml:1: 'retrieval' is a group of keys and takes no value");
 }
 
-TEST_CASE("a key that comes twice, a list, broken YAML and deep nesting are errors, never crashes") {
-  CHECK(yaml_error_of("threads: 1\nthreads: 2\n").message() == "x.yaml:2: key 'threads' comes twice");
+TEST_CASE("a duplicate key, a list, broken YAML and deep nesting are errors, never crashes") {
+  CHECK(yaml_error_of("threads: 1\nthreads: 2\n").message() == "x.yaml:2: key 'threads' appears twice");
   CHECK(yaml_error_of("- 1\n- 2\n").message() == "x.yaml:1: expected `key: value` lines");
   CHECK(yaml_error_of("threads: [1\n").code() == Code::usage);
   CHECK(yaml_error_of("? [a, b]\n: 1\n").code() == Code::usage);

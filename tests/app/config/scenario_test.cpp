@@ -39,13 +39,14 @@ TEST_CASE("stages that make no sense are refused with their line") {
   CHECK(refusal("stages:\n  - run: a\n") == "p.yaml:2: 'a' is not loaded at this stage");
   CHECK(refusal("stages:\n  - load: a\n  - load: a\n") == "p.yaml:3: 'a' is loaded already");
   CHECK(refusal("stages:\n  - load: a\n  - unload: a\n  - unload: a\n") == "p.yaml:4: 'a' is not loaded at this stage");
-  CHECK(refusal("stages:\n  - text: hello\n") == "p.yaml:2: a stage has one of load, run and unload");
-  CHECK(refusal("stages:\n  - load: a\n    run: a\n") == "p.yaml:3: a stage has one of load, run and unload");
+  CHECK(refusal("stages:\n  - text: hello\n") == "p.yaml:2: a stage must have exactly one of load, run and unload");
+  CHECK(refusal("stages:\n  - load: a\n    run: a\n") ==
+        "p.yaml:3: a stage must have exactly one of load, run and unload");
   CHECK(refusal("stages:\n  - load:\n") == "p.yaml:2: 'load' names no model");
   CHECK(refusal("stages:\n  - lode: a\n") == "p.yaml:2: unknown key 'lode'");
-  CHECK(refusal("stages: all\n") == "p.yaml:1: 'stages' is a list");
+  CHECK(refusal("stages: all\n") == "p.yaml:1: 'stages' must be a list");
   CHECK(refusal("steps: []\n") == "p.yaml:1: unknown key 'steps'");
-  CHECK(refusal("stages:\n  - all\n") == "p.yaml:2: a stage is a mapping, like `- load: embedder`");
+  CHECK(refusal("stages:\n  - all\n") == "p.yaml:2: a stage must be a mapping, like `- load: embedder`");
   CHECK(refusal("") == "p.yaml: no stages");
   CHECK(refusal("stages:\n  - load: a\n    max_new_tokens: 0\n") ==
         "p.yaml:3: max_new_tokens takes a whole number from 1 to 1048576, not '0'");
