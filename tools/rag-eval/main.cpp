@@ -11,7 +11,7 @@
 #include "app/cli/tool.h"
 #include "app/wiring/indexing.h"
 #include "app/wiring/open_models.h"
-#include "app/wiring/question_side.h"
+#include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "measure/eval/evaluation.h"

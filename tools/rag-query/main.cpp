@@ -7,7 +7,7 @@
 
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
-#include "app/wiring/question_side.h"
+#include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -130,12 +130,12 @@ int run(cli::Tool& tool, const Settings& settings) {
   if (flags.batch.empty() && flags.question != "-") check_question(flags.question);
 
   const bool measure_pss = flags.timings || tool.format().starts_with("json");
-  QuestionSide side(tool, settings, {!flags.batch.empty(), flags.naive, measure_pss});
+  QuerySession session(tool, settings, {!flags.batch.empty(), flags.naive, measure_pss});
   // "startup" is all that comes before the question: the index and whatever models open at once, too
   Trace trace(true);
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());
-  if (!flags.batch.empty()) return ask_batch(side.pipeline(), flags, std::move(trace));
-  return ask_one(side.pipeline(), flags, tool.format(), std::move(trace));
+  if (!flags.batch.empty()) return ask_batch(session.pipeline(), flags, std::move(trace));
+  return ask_one(session.pipeline(), flags, tool.format(), std::move(trace));
 }
 
 }  // namespace

@@ -11,7 +11,7 @@
 namespace frugal {
 
 /// The packs that the settings name. `when_auto`: what becomes of a model that is not in use, where the settings leave
-/// it open. The generator keeps no prefixes: that is for questions (question_side.h). Borrows `budget`.
+/// it open. The generator keeps no prefixes: that is for questions (query_session.h). Borrows `budget`.
 ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budget& budget, Manager::Mode when_auto);
 std::unique_ptr<Models> open_models(const Settings& settings, const ModelOptions& options);
 

@@ -18,7 +18,7 @@ namespace frugal {
 PipelineOptions pipeline_options(const Settings& settings);
 
 /// The index, opened to be asked, with the models and caches of its questions. Models load when a stage needs them.
-class QuestionSide {
+class QuerySession {
  public:
   struct Use {
     bool many_questions = false;  // models are kept for the next one
@@ -26,7 +26,7 @@ class QuestionSide {
     bool measure_pss = false;
   };
   /// Throws Error(missing) without index.
-  QuestionSide(const cli::Tool& tool, const Settings& settings, const Use& use);
+  QuerySession(const cli::Tool& tool, const Settings& settings, const Use& use);
 
   Pipeline& pipeline() { return *pipeline_; }
 

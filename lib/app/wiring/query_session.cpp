@@ -1,4 +1,4 @@
-#include "app/wiring/question_side.h"
+#include "app/wiring/query_session.h"
 
 #include "app/config/paths.h"
 #include "app/wiring/open_models.h"
@@ -23,7 +23,7 @@ PipelineOptions pipeline_options(const Settings& settings) {
   return options;
 }
 
-QuestionSide::QuestionSide(const cli::Tool& tool, const Settings& settings, const Use& use)
+QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, const Use& use)
     : budget_(tool.budget_limits()) {
   const std::filesystem::path index = find_index(settings.index);
   store_ = open_store(index, budget_);
