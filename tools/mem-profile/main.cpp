@@ -89,7 +89,7 @@ int mem_profile(cli::Tool& tool, const Settings& settings, const std::vector<std
 
   if (diff_command->parsed()) return compare(diff, tool);
   if (paging_command->parsed()) return cli::profile_paging(paging, tool, settings);
-  if (replay.asked()) return replay.run();
+  if (replay.parsed()) return replay.run();
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
     throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
   asked.json = tool.format() == "json";

@@ -9,8 +9,8 @@ namespace {
 
 std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& settings, Budget& budget,
                                         bool many_questions) {
-  const auto when_auto = many_questions ? Manager::Mode::cache : Manager::Mode::aggressive;
-  ModelOptions options = model_options(tool, settings, budget, when_auto);
+  const auto auto_mode = many_questions ? Manager::Mode::cache : Manager::Mode::aggressive;
+  ModelOptions options = model_options(tool, settings, budget, auto_mode);
   options.generator.prefix_folder = cache_home() / "prefixes";
   return open_models(settings, options);
 }
@@ -31,7 +31,7 @@ QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, cons
       use.naive ? naive_models(tool, settings, budget_) : question_models(tool, settings, budget_, use.many_questions);
   if (settings.cache.enabled) {
     answers_.emplace(cache_home() / "answers", settings.cache.max_bytes);
-    // Vectors of other backends may differ in their last bits.
+    // Native vectors only: those of another backend may differ in their last bits.
     if (!use.naive && tool.backend().native()) probes_.emplace(cache_home() / "probes", settings.cache.max_bytes / 4);
   }
   PipelineOptions options = pipeline_options(settings);

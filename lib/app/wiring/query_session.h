@@ -1,4 +1,5 @@
-// From the settings to a pipeline that can be asked.
+// Everything that answering questions needs, opened from the settings: index, models, caches and the pipeline over them
+// (rag/answer/pipeline.h).
 #pragma once
 
 #include <filesystem>
@@ -14,18 +15,19 @@
 
 namespace frugal {
 
-/// The settings' options, and where the secret of the sources' delimiters is kept.
+/// The pipeline's options from the settings, with the path of the secret key for source delimiters
+/// (rag/answer/boundary.h).
 PipelineOptions pipeline_options(const Settings& settings);
 
-/// The index, opened to be asked, with the models and caches of its questions. Models load when a stage needs them.
+/// Owns an open index with its pipeline, models and caches. A model is loaded when a stage first needs it.
 class QuerySession {
  public:
   struct Use {
-    bool many_questions = false;  // models are kept for the next one
-    bool naive = false;           // naive_models(): for comparison
-    bool measure_pss = false;
+    bool many_questions = false;  // memory.mode auto then keeps models loaded between questions
+    bool naive = false;           // for comparison: naive_models() instead of packs
+    bool measure_pss = false;     // report the process's PSS with each reply
   };
-  /// Throws Error(missing) without index.
+  /// Throws Error(missing) if there is no index; with `naive`, also if there is no checkpoint.
   QuerySession(const cli::Tool& tool, const Settings& settings, const Use& use);
 
   Pipeline& pipeline() { return *pipeline_; }

@@ -1,6 +1,6 @@
-// Everything a user can set: the option structs of the rooms, which say themselves what their fields are
-// (base/setting.h). A new setting is a field in its struct and a line that `ninja default-yaml` adds to
-// configs/default.yaml.
+// All settings of the tools, composed of the option structs of the rooms, which describe their own fields
+// (base/setting.h). A new setting is a field with its line of visit() in one of these structs; `ninja default-yaml`
+// then updates configs/default.yaml.
 #pragma once
 
 #include <functional>
@@ -20,12 +20,12 @@ namespace frugal {
 
 struct Settings {
   ModelNames models;
-  std::string index;
+  std::string index;  // folder; empty: find_index() chooses
   cli::CommonSettings common;
   ChunkOptions chunks;
-  std::string law_files;  // ':' between
+  std::string law_files;  // paths, separated by ':'
   PipelineOptions pipeline;
-  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: what its pack names
+  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: as its pack names it
   GeneratorMemory generator;
   CacheOptions cache;
 
@@ -46,7 +46,7 @@ struct Settings {
   }
 };
 
-/// cli::run_tool with all settings, which are as the user has them once `body` has called tool.parse().
+/// cli::run_tool() with all settings. They have the user's values after `body` has called tool.parse().
 int run_tool(int argc, char** argv, cli::ToolInfo info, const std::function<int(cli::Tool&, const Settings&)>& body);
 
 }  // namespace frugal
