@@ -1,3 +1,18 @@
+// How a tool starts. Settings come from several sources, and later ones win: defaults, hardware profile, user's file,
+// project's file, environment, --set, flags. CLI11 parses the command line; app/config parses files.
+//
+// A flag of key() is declared to CLI11 only for its name and its help; its value stays text. read_configuration() then
+// applies all sources in the order above with set_key(), so that a value from any source is checked in the same way,
+// and messages name the source. Flags that are not settings (--format, --config) are ordinary CLI11 options, and CLI11
+// reads their environment variables.
+//
+// A profile has lower precedence than the files that may name it. If one is named, parse() therefore reads the
+// configuration twice: once to learn the name, and again on top of the profile. The log is started after the first
+// reading, so a profile cannot change it.
+//
+// How a tool ends. Every path leads through run_tool(): a body that returns, an Error, an interrupt, a closed pipe, and
+// exceptions of other libraries each have an exit code. Metrics are written before an error leaves the body, because
+// they count refused reservations. The output buffer is flushed last; if that fails, the exit code reports it.
 #include "app/cli/tool.h"
 
 #include <fmt/format.h>

@@ -1,3 +1,16 @@
+// How a pipeline is measured. ScenarioProfiler performs one stage at a time in this process, with a sampler thread
+// beside it, and reads memory before, during and after the stage (measure/profile/stage_profile.h). The Manager owns
+// the models; loaded_ holds those between their load and their unload, so that the Manager's mode decides whether an
+// unload releases memory. The naive mode keeps every model, like a simple program that loads and never unloads.
+//
+// Estimates must not disturb the measurement. An allocator places memory differently after earlier allocations, so
+// estimate_stages() runs in a child process that exits; its result, a trivially copyable vector, returns through a
+// pipe. An estimate covers the models only. add_runtime() measures the rest, the idle process with its threads and
+// sampler, in this process: a first empty stage triggers one-time allocations of the sampler, and a second one is the
+// figure.
+//
+// Load modes are compared in processes of their own: each mode restarts this program with the same arguments and
+// --load-mode, and its JSON lines are parsed into one table. Peaks of one mode thus cannot raise those of another.
 #include "app/wiring/scenario_profile.h"
 
 #include <fmt/format.h>
