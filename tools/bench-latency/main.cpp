@@ -1,4 +1,4 @@
-// bench-latency: how long questions, embeddings and tokens take (docs/tools/bench-latency.md).
+// bench-latency: measures the time of questions, embeddings and tokens (docs/tools/bench-latency.md).
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
 #include "app/cli/tool.h"
@@ -121,6 +121,6 @@ int bench_latency(cli::Tool& tool, const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const char* summary = "Measures how long questions, embeddings and tokens take.";
+  const char* summary = "Measures how long questions, embeddings and tokens take, and detects slow-downs.";
   return run_tool(argc, argv, {"bench-latency", summary, kExamples, {"text", "json", "md", "csv"}}, bench_latency);
 }

@@ -1,4 +1,4 @@
-// rag-query: answers questions from an index, with citations that can be checked (docs/tools/rag-query.md).
+// rag-query: answers questions from an index, with citations that can be verified (docs/tools/rag-query.md).
 #include <fmt/format.h>
 
 #include <fstream>

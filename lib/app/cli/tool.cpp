@@ -101,7 +101,7 @@ Error usage_error(const std::string& tool, const CLI::App& app, const CLI::Parse
   for (const CLI::Option* option : app.get_options()) {
     const char* value = option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
     if (value && *value && message.find(long_flag(*option)) != std::string::npos)
-      return error.hint(fmt::format("the environment sets {}={}", option->get_envname(), value));
+      return error.hint(fmt::format("the environment sets {}={}; change or unset it", option->get_envname(), value));
   }
   return error.hint(fmt::format("run {}", help_command(tool, app)));
 }

@@ -1,5 +1,5 @@
 // All settings of a program as one list, collected from the option structs (base/setting.h). YAML, --set, flags and
-// configs/default.yaml work on this list. It handles keys and texts, and does not depend on the structs' meaning.
+// configs/default.yaml work on this list. It handles keys and texts only, and includes no room that has options.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@
 
 namespace frugal {
 
-/// A field of an option struct, its type erased to those that a text can be parsed as.
+/// A field of an option struct, type-erased: a pointer to a value of one of the types that text can be parsed as.
 class SettingField {
  public:
   /// A value of an enum, or of an optional enum, by name.

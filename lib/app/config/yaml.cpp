@@ -13,7 +13,7 @@ YAML::Node parse_yaml(std::string_view text, std::string_view origin) {
   } catch (const YAML::Exception& failure) {
     throw Error(Code::usage,
                 fmt::format("{}:{}:{}: {}", origin, failure.mark.line + 1, failure.mark.column + 1, failure.msg))
-        .hint("the file is not valid YAML");
+        .hint("correct the YAML syntax at this line and column");
   }
   if (!root.IsNull() && !root.IsMap()) throw yaml_error(origin, root, "expected `key: value` lines");
   return root;

@@ -63,12 +63,12 @@ std::string comparison_table(const std::vector<ReplayedTrace>& traces) {
   constexpr Table::Align right = Table::Align::right;
   Table table({{"memory"},
                {"operations", right},
-               {"live at most", right},
+               {"peak live", right},
                {"allocator"},
                {"peak", right},
-               {"lost", right},
+               {"fragmentation", right},
                {"left", right},
-               {"ns each", right}});
+               {"ns/operation", right}});
   for (const ReplayedTrace& replayed : traces)
     for (const ReplayResult& result : replayed.results)
       table.add({replayed.kind, std::to_string(replayed.operations), format_bytes(replayed.peak_live_bytes),

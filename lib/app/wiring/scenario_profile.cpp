@@ -84,7 +84,7 @@ std::string peaks_text(const std::vector<ModePeak>& peaks) {
   for (const ModePeak& peak : peaks) {
     const ModePeak& first = peaks.front();
     const bool is_first = &peak == &first;
-    text += fmt::format("{}: at most {} anonymous{}, {} proportional{}\n", to_string(peak.mode),
+    text += fmt::format("{}: peak {} anonymous{}, {} PSS{}\n", to_string(peak.mode),
                         format_bytes(static_cast<uint64_t>(peak.anon)), is_first ? "" : change(peak.anon, first.anon),
                         format_bytes(static_cast<uint64_t>(peak.pss)), is_first ? "" : change(peak.pss, first.pss));
   }
