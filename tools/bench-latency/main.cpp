@@ -24,7 +24,7 @@ constexpr const char* kExamples =
 
 int bench_questions(cli::LatencyFlags& flags, const cli::Tool& tool, const Settings& settings) {
   LatencyOptions options = flags.options(settings);
-  const std::vector<std::filesystem::path> packs = present_models(settings.models);
+  const std::vector<std::filesystem::path> packs = existing_packs(settings.models);
   LatencyReport report(options, flags.rag_query_flags(settings), read_environment(packs));
   if (!flags.baseline.empty()) flags.gate.baseline = read_baseline(flags.baseline, report.record, flags.tolerance);
   {

@@ -163,7 +163,7 @@ fs::path find_checkpoint(const std::string& name) {
       .hint("run scripts/fetch-models, or set FRUGAL_MODELS to the folder that holds it");
 }
 
-std::vector<fs::path> present_models(const ModelNames& models) {
+std::vector<fs::path> existing_packs(const ModelNames& models) {
   std::vector<fs::path> packs;
   for (const std::string& name : {models.embedder, models.generator})
     if (const std::optional<fs::path> pack = name.empty() ? std::nullopt : first_pack(model_places(name)))

@@ -60,7 +60,7 @@ std::vector<std::filesystem::path> hardware_profile_files();
 std::filesystem::path find_hardware_profile(const std::string& name);
 
 /// The packs of the configured models, without those that do not exist.
-std::vector<std::filesystem::path> present_models(const ModelNames& models);
+std::vector<std::filesystem::path> existing_packs(const ModelNames& models);
 
 /// The folder in which an index is created if none is named: ./.frugal/index.
 std::filesystem::path default_index();

@@ -122,7 +122,7 @@ LatencyOptions LatencyFlags::options(const Settings& settings) const {
   result.measure_itself = gate.runs >= kLeastGateRuns;
   result.seed = seed;
   result.timeout = std::chrono::seconds(timeout_s);
-  result.data = present_models(settings.models);
+  result.data = existing_packs(settings.models);
   result.data.push_back(index);
   return result;
 }
