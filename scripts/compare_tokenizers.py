@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Counts the lines of a data folder on which our tokenizer and Hugging Face's differ. Exits 1 if any does.
+"""Counts the lines of a data folder on which frugal's tokenizer and Hugging Face's differ. Exits with 1 if there are any.
 
   scripts/compare_tokenizers.py --tool build/release/tests/tokenize [--lines 20000] [--code-points] MODEL FOLDER…
 
 MODEL is a folder with tokenizer.json, a tokenizer.json, or a GGUF file. FOLDER holds .txt, .md, .tsv, .json and .jsonl
-files; JSON strings are compared unescaped. With --code-points every code point is compared too, alone and in context.
+files; JSON strings are compared unescaped. With --code-points, every code point is compared, too, alone and in context.
 Needs the Python packages tokenizers and, for GGUF, gguf.
 """
 
@@ -36,7 +36,7 @@ PRE_TOKENIZERS = {
 
 
 def from_gguf(path):
-    """The tokenizer that a GGUF file's metadata describe, built with Hugging Face's library."""
+    """The tokenizer of a GGUF file's metadata, built with Hugging Face's library."""
     import gguf
 
     fields = gguf.GGUFReader(path).fields
@@ -92,7 +92,7 @@ def texts_under(folders):
 
 
 def sample(texts, count):
-    """Evenly over all files, without repetitions."""
+    """A sample of lines, spread evenly over all files, without duplicates."""
     unique = list(dict.fromkeys(texts))
     return unique[:: max(1, len(unique) // count)][:count] if count < len(unique) else unique
 

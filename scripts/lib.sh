@@ -1,4 +1,4 @@
-# Shared by the shell scripts: messages, builds, models and packs. Sourced, never run.
+# Functions of the shell scripts: messages, builds, models and packs. To be sourced, not run.
 # shellcheck shell=bash
 set -euo pipefail
 
@@ -14,7 +14,7 @@ die() {
   exit "$1"
 }
 
-# configure PRESET: once; ninja sees new files and changed build scripts by itself.
+# configure PRESET: runs CMake once; later, ninja notices new files and changed build scripts.
 configure() {
   local log
   [ ! -f "$ROOT/build/$1/build.ninja" ] || return 0
@@ -23,7 +23,7 @@ configure() {
     die 3 "CMake could not configure build/$1:"$'\n'"$log" "scripts/setup installs what the build needs"
 }
 
-# build PRESET TARGET...: configures once, then builds what changed.
+# build PRESET TARGET...: configures if necessary, then builds.
 build() {
   local preset=$1 quiet=()
   shift
@@ -32,7 +32,7 @@ build() {
   ninja -C "$ROOT/build/$preset" -j "$JOBS" "${quiet[@]}" "$@" >&2 || die 1 "build/$preset does not build"
 }
 
-# make_packs: quantises each model of the manifest into its pack; quantize-model itself knows what is up to date.
+# make_packs: quantises each model of the manifest into its pack; quantize-model skips packs that are up to date.
 make_packs() {
   local name source pack
   while IFS=$'\t' read -r name _ source pack; do

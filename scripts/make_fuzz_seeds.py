@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the seeds of the fuzz targets: small files of every format, from tests/golden, configs and our own tools.
+"""Makes the seeds of the fuzz targets: small valid files of every format, from tests/golden, configs and our own tools.
 
-A seed is a valid file. A fuzzer that begins with one reaches the code behind the first checks, which random bytes hardly do.
-Called by scripts/fuzz; the result is one folder a target below --out.
+A fuzzer that starts with a valid file reaches the code behind the first checks, which random bytes rarely do. scripts/fuzz runs
+this script; it writes a folder for each target below --out.
 """
 
 import argparse

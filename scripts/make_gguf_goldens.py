@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/gguf/: one small GGUF file with a tensor of every type that frugal reads, and what they decode to.
+"""Writes tests/golden/gguf/: a small GGUF file with a tensor of every supported type, and the decoded values.
 
   make_gguf_goldens.py
 
-Needs numpy and gguf (the Python package of llama.cpp), whose decoders are the oracle. types.gguf holds tensors of 2 rows × 512
-columns named after their type; expected.f32 holds their values as little-endian fp32, in the order of the sorted names.
-The k-quants are random blocks with scales of a sane size, since the package decodes them but does not encode them; the others are
-encodings of random weights. The seed is fixed, so the files do not change unless this script or the package does.
+Needs numpy and gguf (the Python package of llama.cpp), whose decoders are the oracle. types.gguf has tensors of 2 rows × 512
+columns, named after their type; expected.f32 has their values as little-endian fp32, in the order of the sorted names. The k-quants
+are random blocks with scales of a realistic size, since the package decodes them but does not encode them; the others are encodings
+of random weights. The seed is fixed, so the files change only if this script or the package changes.
 """
 import pathlib
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/<name>/: tiny models with random weights, and what transformers computes from them.
+"""Writes tests/golden/<name>/: tiny models with random weights, and the outputs of transformers for them.
 
   make_goldens.py tiny                                   bert, llama, llama-scaled and llama-gguf (under 300 kB each)
   make_goldens.py minilm FOLDER                          outputs of the real all-MiniLM-L6-v2 (no weights)
   make_goldens.py smollm2 FILE.gguf                      outputs of the real SmolLM2-135M-Instruct (no weights)
 
-Needs torch, transformers, tokenizers, gguf, safetensors. The outputs are the oracle of tests/model/arch, which takes every folder whose
-outputs.json names a kind and a checkpoint; run it again only to change what
-is asked, and say with which versions (they are stored beside the outputs).
+Needs torch, transformers, tokenizers, gguf, safetensors. The outputs are the oracle of tests/model/arch, which tests every folder whose
+outputs.json names a kind and a checkpoint. Run it again only to change the inputs; the versions of the packages are stored beside the
+outputs.
 """
 import argparse
 import json

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Writes some 750 hostile PyTorch files, the same ones each time, for scripts/torture-pickles.
+"""Writes some 750 hostile PyTorch files for scripts/torture-pickles, the same ones each time.
 
   make_hostile_pickles.py FOLDER [--golden FILE]
 
-Each is a zip archive as torch.save writes it with a data.pkl that no model needs: calls of os.system and its like through every opcode
-that calls or builds something, names that look like allowed ones, persistent ids that lead elsewhere, bombs, nesting, truncation,
-wrong types for every opcode, tensors outside their storage, archives that lie about themselves. Beside them manifest.tsv: file, class,
-what is expected. "refused" files must be refused by the reader; "any" files (random damage to FILE, by default
-tests/golden/pytorch/pytorch_model.bin) may also be read. "live" ones would make the file "canary" in the working folder if Python's own pickle
-module loaded them. Needs python3 only, not torch.
+Each is a zip archive in the form of torch.save with a hostile data.pkl: calls of os.system and similar functions by every opcode that
+calls or builds something, names that look like allowed ones, persistent ids with other targets, decompression bombs, deep nesting,
+truncation, wrong types for every opcode, tensors outside their storage, archives with wrong headers. manifest.tsv lists file, class and
+expectation: the reader must reject "refused" files; it may also read "any" files (random damage to FILE, by default
+tests/golden/pytorch/pytorch_model.bin). "live" files create the file "canary" in the working folder if Python's own pickle module loads
+them. Needs python3 only, not torch.
 """
 import argparse
 import pathlib
@@ -76,7 +76,7 @@ def program(value, protocol=2):
 # --- archives, field by field ---
 
 def archive(pickle, extra=(), end=b"", **lies):
-    """A zip of stored entries. Lies: flags, method, name (local), count, at (offset), size (directory's) change what is said."""
+    """A zip of stored entries. `lies` replaces header fields: flags, method, name (local), count, at (offset), size (directory)."""
     entries = [("m/data.pkl", pickle), ("m/byteorder", b"little"), ("m/data/0", SIX_FLOATS), *extra]
     body = directory = b""
     for name, data in entries:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/pytorch/: one tiny model as safetensors and as torch.save writes it, and small files of each kind that is read
-or refused.
+"""Writes tests/golden/pytorch/: a tiny model as safetensors and by torch.save, and small files of each kind that is supported or
+rejected.
 
   make_pytorch_goldens.py
 
@@ -9,12 +9,12 @@ or refused.
   pytorch_model-0000*.bin  the same in two shards, with pytorch_model.bin.index.json
   training.pt              {"state_dict": …, "optimizer": …, "epoch": …}, protocol 4
   parameters.pt            dict(named_parameters()), under the key "model", protocol 5
-  types.pt                 a tensor of every type that is read; types.safetensors holds the same
-  views.pt                 two views of one storage, an offset, a scalar; views.safetensors holds the same
-  transposed.pt legacy.pt torchscript.pt module.pt int16.pt two_models.pt   refused, each for its reason
+  types.pt                 a tensor of every supported type; types.safetensors has the same
+  views.pt                 two views of one storage, an offset, a scalar; views.safetensors has the same
+  transposed.pt legacy.pt torchscript.pt module.pt int16.pt two_models.pt   rejected, each for another reason
 
 Needs torch, transformers, safetensors; the versions are in versions.json. The same versions write the same
-bytes, but for legacy.pt, which holds addresses.
+bytes, except in legacy.pt, which contains addresses.
 """
 import json
 import pathlib

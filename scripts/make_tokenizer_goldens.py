@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/tokenizer/: what Hugging Face's tokenizers and transformers make of varied text and chats.
+"""Writes tests/golden/tokenizer/: the results of Hugging Face's tokenizers and transformers for varied texts and chats.
 
-Small vocabularies of each family are trained here on the text below and committed whole, with the expected ids, so that
-the logic is tested on any machine; ids of the two real models are stored too, for machines that have fetched them.
+Small vocabularies of each family are trained on the text below and committed with the expected ids, so that every machine can test
+the logic. The ids of the two real models are stored, too, for machines that have fetched them.
 
   scripts/make_tokenizer_goldens.py [--minilm FOLDER] [--smollm2 FILE.gguf]
 
@@ -58,11 +58,11 @@ EDGES = [
     "spécial SPÉCIAL special", "wordly wordlyx xwordly", "strip  <strip>  strip",
 ]
 
-# A character and how often: what must take linear time and give the same ids as one merge after the other.
+# A character and its number of repetitions: must take linear time, and give the same ids as single merges.
 REPEATS = [("a", 1_000_000), (" ", 1_000_000), ("\n", 100_000), ("中", 100_000), ("😀", 50_000), ("1", 100_000), ("\u0301", 100_000),
            ("ab", 50_000), ("'s", 20_000), ("e\u0301", 20_000)]
 BLOCK = 4096
-# Of every script and of what is unassigned, less most of the ideographs and Hangul; compare_tokenizers.py has them all.
+# Code points of every script and unassigned ones, without most ideographs and Hangul; compare_tokenizers.py has all.
 BLOCKS = [*range(5), 0x9, 0xA, 0xC, 0xD, 0xF, 0x10, 0x11, 0x16, 0x1B, 0x1D, 0x1E, 0x1F, 0x2A, 0x2F, 0xE0, 0x10F]
 
 
@@ -210,7 +210,7 @@ def chats(smollm2_template):
             text = environment.from_string(template).render(
                 messages=messages, add_generation_prompt=True, bos_token=bos, eos_token="</s>")
             renders.append({"messages": messages, "text": text})
-        # A published template is not copied here: its name stands for it.
+        # Published templates are not copied; the name of the model replaces them.
         found.append({"family": name, "template": None if name == "smollm2" else template, "renders": renders})
     return found
 
@@ -223,7 +223,7 @@ def main():
     GOLDEN.mkdir(parents=True, exist_ok=True)
     for name, trained in small_tokenizers():
         trained.save(str(GOLDEN / f"{name}.tokenizer.json"), pretty=False)
-        # As a reader of the file has it.
+        # The value that a reader of the file gets.
         tokenizer = Tokenizer.from_file(str(GOLDEN / f"{name}.tokenizer.json"))
         write(f"{name}.json", goldens(tokenizer, name.startswith("wordpiece")))
     if arguments.minilm:

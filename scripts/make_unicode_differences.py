@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes lib/model/tokenize/unicode_differences.inc: where Hugging Face's tokenizers and utf8proc disagree about a code point.
+"""Writes lib/model/tokenize/unicode_differences.inc: the code points that Hugging Face's tokenizers and utf8proc treat differently.
 
-Each part of that library carries tables of another Unicode version, so its classes are found by asking it about every
-code point. Needs the Python package `tokenizers` and the shared library libutf8proc.so.2.
+The parts of tokenizers have tables of different Unicode versions, so its classes are determined by testing every code
+point. Needs the Python package `tokenizers` and the shared library libutf8proc.so.2.
 
   scripts/make_unicode_differences.py > lib/model/tokenize/unicode_differences.inc
 """
@@ -76,7 +76,7 @@ def print_ranges(name, comment, code_points):
 
 
 def classes_that_differ():
-    """(name, what it toggles, code points) of each class of the library."""
+    """(name, property that differs, code points) of each class of the library."""
     digits, words = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.BertPreTokenizer()
     clean, strip = bert(clean_text=True), bert(strip_accents=True)
     numeric = {c for c in CODE_POINTS if len(digits.pre_tokenize_str("a" + chr(c))) == 2}
@@ -96,7 +96,7 @@ def classes_that_differ():
 
 
 def check_fixed_sets():
-    """What unicode.cpp writes out as code must hold in this version of the library."""
+    """Verifies for this version of the library the rules that unicode.cpp has as code."""
     spaces = {*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
     assert matched_by(r"\s") == spaces
     words = pre_tokenizers.BertPreTokenizer()
@@ -121,7 +121,7 @@ def print_lowercase():
 
 
 def has_combining_class(nfd, c):
-    """Whether the library reorders c: after a mark of class 230, or before one of class 1."""
+    """True if the library reorders c: after a mark of class 230, or before one of class 1."""
     after, before = "\u0300" + chr(c), chr(c) + "\u0334"
     return nfd.normalize_str(after) != after or nfd.normalize_str(before) != before
 

@@ -6,7 +6,7 @@
 //     template <class F>
 //     void visit(F&& f) {
 //       f("retrieval.sparse", sparse, {"search by words (BM25)"});
-//       f("retrieval.candidates", candidates, {"chunks to take from each list", Range{1, 1e6}});
+//       f("retrieval.candidates", candidates, {"chunks to retrieve by each list", Range{1, 1e6}});
 //     }
 //   };
 //

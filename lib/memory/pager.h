@@ -38,9 +38,11 @@ struct PagerOptions {
 
   template <typename F>
   void visit(F&& f) {
-    f("memory.page_policy", policy, {"of weights that do not fit, which stay: predictive, lru, clock"});
+    f("memory.page_policy", policy,
+      {"policy that chooses the weights to evict if not all fit: predictive, lru, clock"});
     f("memory.page_source", source,
-      {"how the others come back: mapped (page cache), direct (past it), auto (by what is cached)"});
+      {"how evicted weights are read again: mapped (through the page cache), direct (past it), auto (mapped if most "
+       "are cached)"});
   }
 };
 

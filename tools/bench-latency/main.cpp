@@ -1,4 +1,4 @@
-// bench-latency: how long questions, embeddings and tokens take (docs/tools/bench-latency.md).
+// bench-latency: measures the time of questions, embeddings and tokens (docs/tools/bench-latency.md).
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
 #include "app/cli/tool.h"
@@ -15,17 +15,16 @@ using namespace frugal;
 namespace {
 
 constexpr const char* kExamples =
-    "  bench-latency --modes cold,warm --question \"who?\"                  a fresh process against a running one\n"
+    "  bench-latency --modes cold,warm --question \"who?\"                  a new process against a running one\n"
     "  bench-latency --queries q.jsonl --against old/rag-query --strict     is this build slower than that one?\n"
-    "  bench-latency --queries q.jsonl --baseline old.json                  … or than an earlier report?\n"
-    "  bench-latency compare old.json new.json --max-ratio 1.05             two reports, and a gate between them\n"
-    "  bench-latency embed --texts notes.txt                                texts and tokens a second\n"
-    "  bench-latency model --pp 512 --tg 128 --threads 1,2                  on one thread and on two, like "
-    "llama-bench\n";
+    "  bench-latency --queries q.jsonl --baseline old.json                  is it slower than an earlier report?\n"
+    "  bench-latency compare old.json new.json --max-ratio 1.05             compare two reports; exit 1 if slower\n"
+    "  bench-latency embed --texts notes.txt                                speed of the embedder\n"
+    "  bench-latency model --pp 512 --tg 128 --threads 1,2                  speed of the generator, by threads\n";
 
 int bench_questions(cli::LatencyFlags& flags, const cli::Tool& tool, const Settings& settings) {
   LatencyOptions options = flags.options(settings);
-  const std::vector<std::filesystem::path> packs = present_models(settings.models);
+  const std::vector<std::filesystem::path> packs = existing_packs(settings.models);
   LatencyReport report(options, flags.rag_query_flags(settings), read_environment(packs));
   if (!flags.baseline.empty()) flags.gate.baseline = read_baseline(flags.baseline, report.record, flags.tolerance);
   {
@@ -46,34 +45,34 @@ int bench_questions(cli::LatencyFlags& flags, const cli::Tool& tool, const Setti
   return report.exit_code(flags.strict);
 }
 
-struct Compared {
+struct ReportPaths {
   std::string before, now;
 };
 
-int compare(const Compared& asked, const cli::LatencyFlags& flags, const cli::Tool& tool) {
+int compare(const ReportPaths& paths, const cli::LatencyFlags& flags, const cli::Tool& tool) {
   const bool gated = flags.max_ratio_given || flags.gate.limits.max_memory_ratio;
   const GateLimits* limits = gated ? &flags.gate.limits : nullptr;
-  const auto comparison = LatencyComparison::read(asked.before, asked.now, limits, flags.tolerance);
+  const auto comparison = LatencyComparison::read(paths.before, paths.now, limits, flags.tolerance);
   cli::print(comparison.as(tool.format()));
   return gates_exit_code(comparison.gates, flags.strict);
 }
 
-struct Speed {
+struct SpeedFlags {
   ThroughputPlan plan;
   std::string texts;
   std::vector<int> threads;
 };
 
-int bench_model(const std::string& pack, Speed asked, const cli::Tool& tool) {
-  if (asked.threads.empty()) asked.threads = {tool.threads()};
-  if (!asked.texts.empty()) asked.plan.texts = read_texts(asked.texts);
+int bench_model(const std::string& pack, SpeedFlags flags, const cli::Tool& tool) {
+  if (flags.threads.empty()) flags.threads = {tool.threads()};
+  if (!flags.texts.empty()) flags.plan.texts = read_texts(flags.texts);
   const std::filesystem::path file = find_model(pack);
   const CpuShare share;
   ThroughputReport report;
-  for (int count : asked.threads) {
+  for (int count : flags.threads) {
     ThreadPool threads(count);
     LoadedModel model(file, threads, Budget::unlimited());
-    for (Throughput& row : measure_throughput(model, count, asked.plan)) report.rows.push_back(std::move(row));
+    for (Throughput& row : measure_throughput(model, count, flags.plan)) report.rows.push_back(std::move(row));
     report.peaks.resize(report.rows.size(), measure_peak(threads));
   }
   report.load = share.since();
@@ -82,36 +81,38 @@ int bench_model(const std::string& pack, Speed asked, const cli::Tool& tool) {
   return 0;
 }
 
-void declare_speed(cli::Tool& tool, CLI::App& sub, const char* model_key, Speed& asked) {
+void declare_speed(cli::Tool& tool, CLI::App& sub, const char* model_key, SpeedFlags& flags) {
   tool.key("-m,--model", model_key, &sub)->type_name("PACK");
-  sub.add_option("-r,--repetitions", asked.plan.repetitions, "repetitions (default 5)")->check(CLI::Range(1, 10000));
-  sub.add_option("-t,--threads", asked.threads, "threads to compare, like 1,2")
+  sub.add_option("-r,--repetitions", flags.plan.repetitions, "measured runs (default 5)")->check(CLI::Range(1, 10000));
+  sub.add_option("-t,--threads", flags.threads, "numbers of threads to compare, like 1,2")
       ->delimiter(',')
       ->check(CLI::Range(1, 1024));
 }
 
 int bench_latency(cli::Tool& tool, const Settings& settings) {
   cli::LatencyFlags flags;
-  Compared compared;
-  Speed speed;
+  ReportPaths reports;
+  SpeedFlags speed;
   flags.declare(tool);
-  CLI::App* embed = tool.app().add_subcommand("embed", "texts and tokens a second of the embedder");
+  CLI::App* embed = tool.app().add_subcommand("embed", "measure the speed of the embedder");
   declare_speed(tool, *embed, "models.embedder", speed);
-  embed->add_option("--texts", speed.texts, "a text a line, or a .jsonl in BEIR's form")->required()->type_name("FILE");
-  embed->add_option("-b,--batch", speed.plan.batch, "texts given at once (default 32)")->check(CLI::Range(1, 4096));
-  CLI::App* model = tool.app().add_subcommand("model", "tokens a second of the generator");
+  embed->add_option("--texts", speed.texts, "file of texts: a line each, or a .jsonl in BEIR's form")
+      ->required()
+      ->type_name("FILE");
+  embed->add_option("-b,--batch", speed.plan.batch, "texts in a batch (default 32)")->check(CLI::Range(1, 4096));
+  CLI::App* model = tool.app().add_subcommand("model", "measure the speed of the generator");
   declare_speed(tool, *model, "models.generator", speed);
-  model->add_option("--pp", speed.plan.prompt_tokens, "tokens to read; 0: none (default 512)")
+  model->add_option("--pp", speed.plan.prompt_tokens, "tokens of the prompt; 0: none (default 512)")
       ->check(CLI::Range(0, 1 << 20));
-  model->add_option("--tg", speed.plan.new_tokens, "tokens to write; 0: none (default 128)")
+  model->add_option("--tg", speed.plan.new_tokens, "tokens to generate; 0: none (default 128)")
       ->check(CLI::Range(0, 1 << 20));
-  CLI::App* comparison = tool.app().add_subcommand("compare", "two reports of --export-json, side by side");
-  comparison->add_option("BEFORE", compared.before, "the older report")->required();
-  comparison->add_option("NOW", compared.now, "the newer one")->required();
+  CLI::App* comparison = tool.app().add_subcommand("compare", "compare two reports of --export-json");
+  comparison->add_option("BEFORE", reports.before, "the earlier report")->required();
+  comparison->add_option("NOW", reports.now, "the later report")->required();
   flags.declare_gate(*comparison);
   tool.parse();
 
-  if (comparison->parsed()) return compare(compared, flags, tool);
+  if (comparison->parsed()) return compare(reports, flags, tool);
   if (embed->parsed()) return bench_model(settings.models.embedder, speed, tool);
   if (model->parsed()) return bench_model(settings.models.generator, speed, tool);
   return bench_questions(flags, tool, settings);
@@ -120,6 +121,6 @@ int bench_latency(cli::Tool& tool, const Settings& settings) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const char* summary = "Measures how long questions, embeddings and tokens take.";
+  const char* summary = "Measures how long questions, embeddings and tokens take, and detects slow-downs.";
   return run_tool(argc, argv, {"bench-latency", summary, kExamples, {"text", "json", "md", "csv"}}, bench_latency);
 }

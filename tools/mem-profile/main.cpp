@@ -1,4 +1,4 @@
-// mem-profile: what memory models, stages and commands take (docs/tools/mem-profile.md).
+// mem-profile: measures the memory of models, stages and commands (docs/tools/mem-profile.md).
 #include <nlohmann/json.hpp>
 
 #include "app/cli/output.h"
@@ -22,9 +22,9 @@ namespace {
 constexpr const char* kExamples =
     "  mem-profile --pipeline configs/pipeline.yaml          load, run and unload each model in turn\n"
     "  mem-profile --model models/all-minilm-l6-v2.pack      one model\n"
-    "  mem-profile --format json -- rag-query \"who?\"         any command, with its children\n"
-    "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  two such records: exit 1 if b takes more\n"
-    "  mem-profile paging --model x.pack --memory-budget 64MiB  what it costs that not all weights fit\n";
+    "  mem-profile --format json -- rag-query \"who?\"         any command, with its child processes\n"
+    "  mem-profile diff a.jsonl b.jsonl --fail-above anon=5%  compare two records: exit 1 if b needs more\n"
+    "  mem-profile paging --model x.pack --memory-budget 64MiB  cost of a budget in which not all weights fit\n";
 
 struct Diff {
   std::string before, now, ignore_below = "64KiB";
@@ -32,23 +32,24 @@ struct Diff {
 };
 
 CLI::App* declare_diff(cli::Tool& tool, Diff& diff) {
-  CLI::App* sub = tool.app().add_subcommand("diff", "what changed between two records of --format json");
-  sub->add_option("BEFORE", diff.before, "the older record")->required()->type_name("FILE");
-  sub->add_option("NOW", diff.now, "the newer one")->required()->type_name("FILE");
-  sub->add_option("--fail-above", diff.fail_above, "exit 1 where a figure grew by more: anon=5%, peak_pss=2MiB")
+  CLI::App* sub = tool.app().add_subcommand("diff", "compare two records of --format json");
+  sub->add_option("BEFORE", diff.before, "the earlier record")->required()->type_name("FILE");
+  sub->add_option("NOW", diff.now, "the later record")->required()->type_name("FILE");
+  sub->add_option("--fail-above", diff.fail_above, "exit 1 if a figure grew by more: anon=5%, peak_pss=2MiB")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("FIGURE=LIMIT");
-  sub->add_option("--ignore-below", diff.ignore_below, "growth that never fails (default 64KiB)")->type_name("SIZE");
+  sub->add_option("--ignore-below", diff.ignore_below, "growth that is always accepted (default 64KiB)")
+      ->type_name("SIZE");
   return sub;
 }
 
-int compare(const Diff& asked, const cli::Tool& tool) {
+int compare(const Diff& flags, const cli::Tool& tool) {
   std::vector<MemoryGate> gates;
-  for (const std::string& text : asked.fail_above)
+  for (const std::string& text : flags.fail_above)
     for (const MemoryGate& gate : parse_gates(text)) gates.push_back(gate);
-  const MemoryDiff diff = compare_memory(read_memory_records(asked.before), read_memory_records(asked.now), gates,
-                                         parse_bytes(asked.ignore_below, "--ignore-below"));
+  const MemoryDiff diff = compare_memory(read_memory_records(flags.before), read_memory_records(flags.now), gates,
+                                         parse_bytes(flags.ignore_below, "--ignore-below"));
   cli::print(tool.format() == "json" ? json_document(diff_json(diff)) : diff_text(diff));
   return diff.passed() ? 0 : 1;
 }
@@ -59,23 +60,24 @@ int mem_profile(cli::Tool& tool, const Settings& settings, const std::vector<std
   int64_t max_new_tokens = 32;
   std::vector<std::string> command;
   CLI::App& app = tool.app();
-  app.add_option("--pipeline", pipeline, "stages to go through, as in configs/pipeline.yaml")->type_name("FILE");
+  app.add_option("--pipeline", pipeline, "file of stages, like configs/pipeline.yaml")->type_name("FILE");
   app.add_option("-m,--model", model, "load, run and unload one model")->type_name("PACK");
-  app.add_option("--text", text, "with --model: what to embed, or the prompt")->type_name("TEXT");
-  app.add_option("--max-new-tokens", max_new_tokens, "with --model: tokens to write")->check(CLI::Range(1, 1 << 20));
-  app.add_option("COMMAND", command, "after --: a command; its standard output goes to standard error");
-  cli::ProfileRequest asked;
-  app.add_option("--svg", asked.pictures.svg, "draw the stages over time")->type_name("FILE");
-  app.add_option("--html", asked.pictures.html, "the same as a page, with a table")->type_name("FILE");
-  app.add_option("--trace", asked.pictures.trace, "the same for Chrome's tracing and Perfetto")->type_name("FILE");
-  app.add_flag("--estimate", asked.estimate, "say before it is loaded what each stage will take, and compare");
+  app.add_option("--text", text, "with --model: the text to embed, or the prompt")->type_name("TEXT");
+  app.add_option("--max-new-tokens", max_new_tokens, "with --model: limit on generated tokens")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("COMMAND", command, "after --: a command to run; its standard output goes to standard error");
+  cli::ProfileRequest request;
+  app.add_option("--svg", request.pictures.svg, "draw the memory of the stages over time")->type_name("FILE");
+  app.add_option("--html", request.pictures.html, "the same as an HTML page with a table")->type_name("FILE");
+  app.add_option("--trace", request.pictures.trace, "the same as a trace for Chrome and Perfetto")->type_name("FILE");
+  app.add_flag("--estimate", request.estimate, "predict the memory of each stage, then compare with the measurement");
   std::vector<std::string> mode_names = {"mmap"};
   app.add_option("--load-mode", mode_names,
-                 "mmap, mlock, read, stream or naive; several, as in mmap,read: side by side")
+                 "mmap, mlock, read, stream or naive; several are compared: mmap,read")
       ->delimiter(',')
       ->allow_extra_args(false);
   std::vector<std::string> alerts;
-  app.add_option("--alert", alerts, "exit 1 where a stage passes a limit: peak_anon=64MiB, available=1GiB, pressure=10")
+  app.add_option("--alert", alerts, "exit 1 if a stage exceeds a limit: peak_anon=64MiB, available=1GiB, pressure=10")
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("FIGURE=LIMIT");
@@ -89,33 +91,33 @@ int mem_profile(cli::Tool& tool, const Settings& settings, const std::vector<std
 
   if (diff_command->parsed()) return compare(diff, tool);
   if (paging_command->parsed()) return cli::profile_paging(paging, tool, settings);
-  if (replay.asked()) return replay.run();
+  if (replay.parsed()) return replay.run();
   if (int(!pipeline.empty()) + int(!model.empty()) + int(!command.empty()) != 1)
-    throw Error(Code::usage, "name one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
-  asked.json = tool.format() == "json";
+    throw Error(Code::usage, "give one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
+  request.json = tool.format() == "json";
   std::vector<LoadMode> modes;
   for (const std::string& name : mode_names) modes.push_back(parse_load_mode(name));
-  if (modes.size() > 1 && !(asked.pictures.svg + asked.pictures.html + asked.pictures.trace).empty())
-    throw Error(Code::usage, "a picture is of one load mode").hint("run --load-mode one by one");
-  if (modes.size() > 1) return cli::compare_load_modes(arguments, modes, asked.json);
+  if (modes.size() > 1 && !(request.pictures.svg + request.pictures.html + request.pictures.trace).empty())
+    throw Error(Code::usage, "a picture shows one load mode").hint("name one --load-mode at a time");
+  if (modes.size() > 1) return cli::compare_load_modes(arguments, modes, request.json);
   const Scenario stages =
       pipeline.empty() ? cli::one_model_scenario(model, text, max_new_tokens) : load_scenario(pipeline);
   alerts.insert(alerts.end(), stages.alerts.begin(), stages.alerts.end());
   for (const std::string& alert : alerts)
-    for (AlertRule& rule : parse_alert(alert)) asked.alerts.push_back(std::move(rule));
-  if (!command.empty()) return cli::profile_command(command, asked);
-  asked.title = std::filesystem::path(pipeline.empty() ? model : pipeline).filename();
+    for (AlertRule& rule : parse_alert(alert)) request.alerts.push_back(std::move(rule));
+  if (!command.empty()) return cli::profile_command(command, request);
+  request.title = std::filesystem::path(pipeline.empty() ? model : pipeline).filename();
   cli::ProfileOptions options = cli::profile_options(tool, settings);
   options.load_mode = modes.at(0);
   options.mode = stages.mode == Scenario::Mode::cache ? Manager::Mode::cache : Manager::Mode::aggressive;
-  return cli::profile_scenario(stages, options, asked);
+  return cli::profile_scenario(stages, options, request);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   return run_tool(argc, argv,
-                  {"mem-profile", "Measures the memory that models, stages and commands really take.", kExamples},
+                  {"mem-profile", "Measures the memory that models, stages and commands use, by kind.", kExamples},
                   [&](cli::Tool& tool, const Settings& settings) {
                     return mem_profile(tool, settings, {argv + 1, argv + argc});
                   });

@@ -1,4 +1,4 @@
-// quantize-model: a published checkpoint becomes a pack (docs/tools/quantize-model.md).
+// quantize-model: converts a published checkpoint into a pack (docs/tools/quantize-model.md).
 #include <fmt/format.h>
 
 #include <memory>
@@ -20,15 +20,15 @@ namespace {
 
 constexpr std::string_view kExamples =
     "  quantize-model models/all-minilm-l6-v2 -o models/all-minilm-l6-v2.pack\n"
-    "      a Hugging Face folder to int8\n"
+    "      convert a Hugging Face folder to int8\n"
     "  quantize-model model.Q4_1.gguf -o model.pack --verify --report report.html\n"
-    "      keep the file's 4 bits, compare with full precision, say what each tensor became\n"
+    "      keep the 4-bit weights, compare with full precision, report on each tensor\n"
     "  quantize-model model/ -o model.pack --dtype int4 --tensor-type 'down|embeddings=int8'\n"
-    "      4 bits but for some tensors (POSIX regular expression on the names that --dry-run shows)\n"
+    "      4 bits except some tensors (a POSIX regular expression on the names that --dry-run shows)\n"
     "  quantize-model model/ -o model.pack --dtype auto --report report.html\n"
-    "      measure every way to store every tensor, choose, and say why\n"
+    "      measure each dtype for each tensor, choose the best, and report the reasons\n"
     "  quantize-model --check model.pack\n"
-    "      read the pack back against its checksums";
+    "      verify the checksums of a pack";
 
 struct Arguments {
   std::string input, output, dtype, auto_target = "size", calibration, max_ram, report, verify_text;
@@ -39,26 +39,26 @@ struct Arguments {
 void declare(CLI::App& app, Arguments& args) {
   app.add_option("IN", args.input, "Hugging Face folder, .safetensors, .pt, .bin or .gguf file; with --check, a pack")
       ->required();
-  app.add_option("-o,--output", args.output, "pack to make")->type_name("OUT.pack");
+  app.add_option("-o,--output", args.output, "pack to write")->type_name("OUT.pack");
   app.add_option("--dtype", args.dtype,
                  "keep, int8, int4, fp16, fp32 or auto (default: keep for a quantised source, otherwise int8)");
-  app.add_option("--auto-target", args.auto_target, "what --dtype auto strives for: size, speed or quality (size)");
-  app.add_option("--calibration", args.calibration, "measure layers over the lines of this file for --dtype auto")
+  app.add_option("--auto-target", args.auto_target, "goal of --dtype auto: size, speed or quality (default size)");
+  app.add_option("--calibration", args.calibration, "text to measure layers with for --dtype auto, a sample per line")
       ->type_name("FILE");
-  app.add_option("--tensor-type", args.rules, "another dtype for the weights whose name matches; repeatable")
+  app.add_option("--tensor-type", args.rules, "another dtype for weights whose name matches; repeatable")
       ->type_name("REGEX=DTYPE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--max-ram", args.max_ram, "anonymous memory to stay within (default: the largest tensor + 64 MiB)")
+  app.add_option("--max-ram", args.max_ram, "limit on anonymous memory (default: the largest tensor + 64 MiB)")
       ->type_name("SIZE");
-  app.add_flag("--verify", args.verify, "compare with full precision; below the floor nothing is published (exit 4)");
-  app.add_option("--verify-text", args.verify_text, "verify over the lines of this file, not over the built-in text")
+  app.add_flag("--verify", args.verify, "compare with full precision; write no pack if it is too far off (exit 4)");
+  app.add_option("--verify-text", args.verify_text, "text to verify with, instead of the built-in one")
       ->type_name("FILE");
   app.add_flag("--dry-run", args.dry_run, "show the plan and the sizes, write nothing");
-  app.add_option("--report", args.report, "write what was done, tensor by tensor")->type_name("FILE.json|.html");
-  app.add_flag("--force", args.force, "make the pack even if it is up to date");
-  app.add_flag("--allow-requantize", args.allow_requantize, "quantise to fewer bits what is quantised already");
-  app.add_flag("--check", args.check, "check a pack against its checksums, make nothing");
+  app.add_option("--report", args.report, "write a report on each tensor")->type_name("FILE.json|.html");
+  app.add_flag("--force", args.force, "write the pack even if it is up to date");
+  app.add_flag("--allow-requantize", args.allow_requantize, "allow fewer bits for weights that are already quantised");
+  app.add_flag("--check", args.check, "verify the checksums of a pack and write nothing");
 }
 
 void check_arguments(const Arguments& args) {
@@ -73,7 +73,7 @@ void check_arguments(const Arguments& args) {
     throw Error(Code::usage, fmt::format("--report '{}' ends in neither .json nor .html", args.report));
 }
 
-// One progress line a stage.
+// A progress line for each stage.
 QuantizeProgress show_progress() {
   struct State {
     std::string stage;
@@ -81,7 +81,7 @@ QuantizeProgress show_progress() {
   };
   return [state = std::make_shared<State>()](std::string_view stage, uint64_t done, uint64_t total) {
     if (state->stage != stage) {
-      state->line.reset();  // before the next begins: only one is drawn
+      state->line.reset();  // only one line can be drawn at a time
       state->line = std::make_unique<cli::Progress>(std::string(stage), "", total, cli::ProgressUnit::bytes);
       state->stage = stage;
     }
@@ -120,7 +120,7 @@ int check_pack(const Arguments& args) {
 
 int quantize(const Arguments& args, const cli::Tool& tool, const Settings& settings) {
   Quantizer quantizer(options_of(args, tool, settings));
-  for (const std::string& note : quantizer.tensors().notes) cli::narrate(note);
+  for (const std::string& note : quantizer.tensors().notes) cli::print_message(note);
   std::optional<QuantizeResult> result;
   if (!args.dry_run) result = quantizer.run();
   const QuantizeResult* done = result ? &*result : nullptr;
@@ -139,7 +139,7 @@ int main(int argc, char** argv) {
   using namespace frugal;
   return run_tool(
       argc, argv,
-      {"quantize-model", "Makes a pack, the form in which frugal runs a model, from a published checkpoint.",
+      {"quantize-model", "Converts a published checkpoint into a pack, the model file that frugal runs.",
        std::string(kExamples)},
       [](cli::Tool& tool, const Settings& settings) {
         Arguments args;

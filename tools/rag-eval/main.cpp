@@ -11,7 +11,7 @@
 #include "app/cli/tool.h"
 #include "app/wiring/indexing.h"
 #include "app/wiring/open_models.h"
-#include "app/wiring/question_side.h"
+#include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "measure/eval/evaluation.h"
@@ -23,9 +23,9 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kExamples =
-    "  rag-eval --set eval/squad-dev-b                          each list and their fusion, indexing the set once\n"
-    "  rag-eval --set eval/cranfield --format json --limit 100  the first hundred queries, for programs\n"
-    "  rag-eval --set A --answers --foreign B/queries.jsonl     quotes too, and questions that A cannot answer";
+    "  rag-eval --set eval/squad-dev-b                          index the set once, then measure retrieval\n"
+    "  rag-eval --set eval/cranfield --format json --limit 100  the first 100 queries, as JSON\n"
+    "  rag-eval --set A --answers --foreign B/queries.jsonl     also answers, and questions that A cannot answer";
 
 struct Flags {
   int64_t limit = 0;
@@ -37,31 +37,32 @@ struct Flags {
 
 void declare(cli::Tool& tool, Flags& flags) {
   CLI::App& app = tool.app();
-  // Here --set names the set of questions; KEY=VALUE still overrides the configuration, as in every tool. A folder that
-  // is there is a set, whatever its name.
+  // Here --set names the set of questions; KEY=VALUE still sets a key of the configuration, as in every tool. A value
+  // that is an existing folder is a set, even if it contains '='.
   tool.take_from_set(
       [](const std::string& value) { return fs::is_directory(value) || value.find('=') == std::string::npos; });
   app.get_option("--set")
-      ->description("folder with corpus.jsonl, queries.jsonl and qrels.tsv; or a key to override")
+      ->description("folder with corpus.jsonl, queries.jsonl and qrels.tsv; or a key to set")
       ->type_name("DIR|KEY=VALUE")
       ->group("Options");
-  app.add_option("--limit", flags.limit, "ask the first N queries only; 0: all")->check(CLI::NonNegativeNumber);
-  app.add_option("--out-run", flags.out_run, "write the fused ranking as a TREC run")->type_name("FILE");
-  app.add_flag("--answers", flags.answers, "also answer by extraction: EM, F1 and abstention (slower)");
-  app.add_option("--foreign", flags.foreign, "queries that the set cannot answer, for the rate of true abstention")
+  app.add_option("--limit", flags.limit, "use only the first N queries; 0: all")->check(CLI::NonNegativeNumber);
+  app.add_option("--out-run", flags.out_run, "write the fused ranking in TREC's run format")->type_name("FILE");
+  app.add_flag("--answers", flags.answers, "also extract answers and report EM, F1 and abstention (slower)");
+  app.add_option("--foreign", flags.foreign, "queries that the set cannot answer: measures how often they are refused")
       ->type_name("FILE");
-  app.add_option("--foreign-limit", flags.foreign_limit, "the first N of these")->check(CLI::NonNegativeNumber);
+  app.add_option("--foreign-limit", flags.foreign_limit, "use only the first N of --foreign (default 500)")
+      ->check(CLI::NonNegativeNumber);
   tool.key("--index", "index")
-      ->description("keep the set's index here; default: below the cache folder, by set and embedder");
+      ->description("folder of the set's index; default: in the cache folder, by set and embedder");
   tool.key("--fusion", "retrieval.fusion");
   tool.key("-C,--candidates", "retrieval.candidates");
   tool.key("--embedder", "models.embedder");
-  tool.key_flag("--no-dense", "retrieval.dense", "false", "words only; no embedder is needed");
+  tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only; no embedder is needed");
 }
 
 fs::path set_folder(const cli::Tool& tool) {
   const std::vector<std::string> named = tool.own_set_values();
-  if (named.empty()) throw Error(Code::usage, "no set").hint("rag-eval --set DIR; rag-eval --help shows more");
+  if (named.empty()) throw Error(Code::usage, "no set named").hint("rag-eval --set DIR; rag-eval --help shows more");
   if (named.size() > 1) throw Error(Code::usage, "--set names two sets").hint("measure one set at a time");
   return named.front();
 }

@@ -1,4 +1,4 @@
-// rag-index: keeps an index in line with files (docs/tools/rag-index.md).
+// rag-index: creates an index of files and keeps it up to date (docs/tools/rag-index.md).
 #include <fmt/format.h>
 
 #include <iostream>
@@ -22,12 +22,12 @@ namespace frugal {
 namespace {
 
 constexpr const char* kExamples =
-    "  rag-index add docs notes.md --index kb     index a folder and a file; again: only what changed\n"
-    "  rag-index add --index kb                   bring everything that was ever added up to date\n"
+    "  rag-index add docs notes.md --index kb     index a folder and a file; later runs read only changed files\n"
+    "  rag-index add --index kb                   update everything that was added before\n"
     "  cat page.html | rag-index add - --stdin-name page.html --index kb\n"
-    "  rag-index remove docs/old --index kb       take files out\n"
-    "  rag-index status --index kb                what is in it, and what was skipped\n"
-    "  rag-index check --index kb                 is it whole, and as its files are?";
+    "  rag-index remove docs/old --index kb       remove files from the index\n"
+    "  rag-index status --index kb                show its contents and the skipped files\n"
+    "  rag-index check --index kb                 verify the index, and compare it with its files";
 
 struct Flags {
   std::vector<std::string> paths;
@@ -41,21 +41,21 @@ struct Commands {
 
 Commands declare(cli::Tool& tool, Flags& flags) {
   CLI::App& app = tool.app();
-  Commands commands{app.add_subcommand("add", "index files, folders and patterns, or bring them up to date"),
-                    app.add_subcommand("remove", "take files and folders out of the index"),
-                    app.add_subcommand("status", "what the index holds"),
-                    app.add_subcommand("check", "compare the index with itself and with its files")};
+  Commands commands{app.add_subcommand("add", "add files, folders and patterns to the index, or update them"),
+                    app.add_subcommand("remove", "remove files and folders from the index"),
+                    app.add_subcommand("status", "show the contents of the index"),
+                    app.add_subcommand("check", "verify the index, and compare it with its files")};
   app.require_subcommand(1);
   CLI::App& add = *commands.add;
   add.add_option("PATH", flags.paths,
-                 "files, folders, patterns; - for standard input; none: all that were added before");
-  add.add_flag("--no-embed", flags.no_embed, "words only; vectors come with a later run without this flag");
-  add.add_flag("--re-embed", flags.re_embed, "drop the vectors and compute them with the embedder of now");
-  add.add_flag("--strict", flags.strict, "exit 1 if anything was skipped");
-  add.add_flag("--hidden", flags.hidden, "also files and folders whose names begin with '.'");
-  add.add_option("--stdin-name", flags.stdin_name, "name, and by its extension format, of standard input")
+                 "files, folders, patterns; - for standard input; none: all paths that were added before");
+  add.add_flag("--no-embed", flags.no_embed, "index words only; a later run without this flag adds the vectors");
+  add.add_flag("--re-embed", flags.re_embed, "replace all vectors by those of the current embedder");
+  add.add_flag("--strict", flags.strict, "exit with 1 if a file was skipped");
+  add.add_flag("--hidden", flags.hidden, "include files and folders whose names begin with '.'");
+  add.add_option("--stdin-name", flags.stdin_name, "name of standard input; its extension determines the format")
       ->type_name("NAME");
-  add.add_option("--max-file-size", flags.max_file_size, "larger files are skipped; files of records have no limit")
+  add.add_option("--max-file-size", flags.max_file_size, "skip larger files; csv and jsonl have no limit")
       ->type_name("SIZE");
   tool.key("--embedder", "models.embedder", &add);
   tool.key("--chunk-tokens", "chunking.max_tokens", &add);
@@ -72,7 +72,7 @@ IndexFormat index_format(const cli::Tool& tool) {
 
 void print_report(const cli::Tool& tool, const IndexReport& report) {
   if (index_format(tool) == IndexFormat::text)
-    for (const std::string& line : render_warnings(report)) cli::narrate(line);
+    for (const std::string& line : render_warnings(report)) cli::print_message(line);
   cli::print(render_report(report, index_format(tool)));
 }
 
@@ -95,7 +95,7 @@ int add(const cli::Tool& tool, const Settings& settings, const Flags& flags, con
 }
 
 int remove(const cli::Tool& tool, const Settings& settings, const Flags& flags, const std::filesystem::path& folder) {
-  read_status(folder);  // an index is not made by taking something out of it
+  read_status(folder);  // throws if there is no index: removing must not create one
   IndexOptions options = index_options(settings);
   options.stdin_name = flags.paths.empty() ? "stdin" : flags.paths.front();
   const IndexReport report = IndexWriter(folder, std::move(options)).remove(flags.paths);
@@ -109,7 +109,7 @@ int check(const cli::Tool& tool, const std::filesystem::path& folder) {
   if (report.problems.empty()) return 0;
   throw Error(Code::verify_failed,
               fmt::format("the index at '{}' has {} problems", folder.native(), report.problems.size()))
-      .hint("run rag-index add --re-embed if only vectors are named, else delete the folder and add the files again");
+      .hint("if only vectors are named, run rag-index add --re-embed; else delete the folder and add the files again");
 }
 
 int run(cli::Tool& tool, const Settings& settings) {
@@ -131,6 +131,6 @@ int run(cli::Tool& tool, const Settings& settings) {
 int main(int argc, char** argv) {
   return frugal::run_tool(
       argc, argv,
-      {"rag-index", "Indexes files for rag-query, and keeps the index in line with them.", frugal::kExamples},
+      {"rag-index", "Creates an index of files for rag-query, and keeps it up to date.", frugal::kExamples},
       frugal::run);
 }

@@ -1,4 +1,4 @@
-// rag-query: answers questions from an index, with citations that can be checked (docs/tools/rag-query.md).
+// rag-query: answers questions from an index, with citations that can be verified (docs/tools/rag-query.md).
 #include <fmt/format.h>
 
 #include <fstream>
@@ -7,7 +7,7 @@
 
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
-#include "app/wiring/question_side.h"
+#include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -21,10 +21,10 @@ namespace frugal {
 namespace {
 
 constexpr const char* kExamples =
-    "  rag-query \"who may ask for the data to be erased?\"      the only index there is, or ./.frugal/index\n"
-    "  rag-query \"art. 18 da LGPD\" --index laws --answer none  the article itself, no answer made of it\n"
-    "  rag-query --batch questions.jsonl > answers.jsonl       models loaded once, one answer a line\n"
-    "  rag-query cite-check answer.json                        are the cited bytes still in the files?";
+    "  rag-query \"who may ask for the data to be erased?\"      ask ./.frugal/index, or the only index there is\n"
+    "  rag-query \"art. 18 da LGPD\" --index laws --answer none  show the article, without an answer\n"
+    "  rag-query --batch questions.jsonl > answers.jsonl       answer many questions, loading models once\n"
+    "  rag-query cite-check answer.json                        verify that the cited bytes are still in the files";
 
 struct Flags {
   std::string question, batch, answer_file;
@@ -35,12 +35,12 @@ struct Flags {
 
 void declare(cli::Tool& tool, Flags& flags) {
   CLI::App& app = tool.app();
-  app.add_option("QUESTION", flags.question, "what to ask; - reads it from standard input");
-  app.add_option("--batch", flags.batch, "questions one a line, text or {\"id\":…,\"query\":…}; - for standard input")
+  app.add_option("QUESTION", flags.question, "the question; - reads it from standard input");
+  app.add_option("--batch", flags.batch, "questions, a line each: text or {\"id\":…,\"query\":…}; - for standard input")
       ->type_name("FILE");
-  app.add_flag("--explain", flags.explain, "show what each list found, how it was weighed and what was skipped");
-  app.add_flag("--timings", flags.timings, "time and memory by stage, on standard error (json has them always)");
-  app.add_flag("--naive", flags.naive, "for comparison: load all models whole, in full precision, through libtorch");
+  app.add_flag("--explain", flags.explain, "show the hits of each list, their weights and the skipped stages");
+  app.add_flag("--timings", flags.timings, "print time and memory by stage on standard error (json always has them)");
+  app.add_flag("--naive", flags.naive, "for comparison: load all models in full precision through libtorch");
   tool.key("--index", "index");
   tool.key("-n,--top-k", "retrieval.top_k");
   tool.key("-C,--candidates", "retrieval.candidates");
@@ -54,11 +54,11 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--cache-type-kv", "generate.kv_dtype");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only");
   tool.key_flag("--no-sparse", "retrieval.sparse", "false", "search by vectors only");
-  tool.key_flag("--no-rerank", "rerank.enabled", "false", "leave the reranking stage out");
-  tool.key_flag("--no-cache", "cache.enabled", "false", "neither read nor keep answers and vectors of questions");
-  tool.key_flag("--no-prefix-cache", "generate.prefix_cache.enabled", "false", "read every prompt anew, keep none");
+  tool.key_flag("--no-rerank", "rerank.enabled", "false", "skip the reranking stage");
+  tool.key_flag("--no-cache", "cache.enabled", "false", "do not use the cache of answers and question vectors");
+  tool.key_flag("--no-prefix-cache", "generate.prefix_cache.enabled", "false", "do not cache processed prompts");
   CLI::App* check = app.add_subcommand("cite-check", "compare the citations of a saved answer with their files");
-  check->add_option("ANSWER", flags.answer_file, "JSON that rag-query wrote; - for standard input")->required();
+  check->add_option("ANSWER", flags.answer_file, "JSON answer of rag-query; - for standard input")->required();
 }
 
 std::string read_input(const std::string& file) {
@@ -75,8 +75,8 @@ int check_answer(const std::string& file, Budget& budget) {
                check.citation.end_byte, check.holds ? "ok" : check.problem);
   }
   if (failed > 0)
-    throw Error(Code::verify_failed, fmt::format("{} of {} citations do not hold", failed, checks.size()))
-        .hint("index the files again with rag-index add and ask again");
+    throw Error(Code::verify_failed, fmt::format("{} of {} citations do not match their files", failed, checks.size()))
+        .hint("update the index with rag-index add, and ask again");
   return 0;
 }
 
@@ -110,7 +110,7 @@ int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, T
   if (render.streamed) cli::print("\n");
   cli::print(render_reply(reply, render));
   cli::flush_output();
-  if (flags.timings) cli::narrate(render_timings(reply) + metrics_summary(metric_registry().collect()));
+  if (flags.timings) cli::print_message(render_timings(reply) + metrics_summary(metric_registry().collect()));
   return reply.answer.abstained ? exit_code(Code::negative) : 0;
 }
 
@@ -130,12 +130,12 @@ int run(cli::Tool& tool, const Settings& settings) {
   if (flags.batch.empty() && flags.question != "-") check_question(flags.question);
 
   const bool measure_pss = flags.timings || tool.format().starts_with("json");
-  QuestionSide side(tool, settings, {!flags.batch.empty(), flags.naive, measure_pss});
-  // "startup" is all that comes before the question: the index and whatever models open at once, too
+  QuerySession session(tool, settings, {!flags.batch.empty(), flags.naive, measure_pss});
+  // "startup" covers everything before the question, with the opening of the index and of models that load at once.
   Trace trace(true);
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());
-  if (!flags.batch.empty()) return ask_batch(side.pipeline(), flags, std::move(trace));
-  return ask_one(side.pipeline(), flags, tool.format(), std::move(trace));
+  if (!flags.batch.empty()) return ask_batch(session.pipeline(), flags, std::move(trace));
+  return ask_one(session.pipeline(), flags, tool.format(), std::move(trace));
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// The settings that every tool has.
+// The settings that all tools share: threads, hardware profile, backend, memory and log. app/wiring/settings.h adds
+// those of models and retrieval.
 #pragma once
 
 #include <cstdint>
@@ -12,29 +13,30 @@ namespace frugal::cli {
 
 struct LogSettings {
   LogLevel level = LogLevel::warn;
-  std::string file;
+  std::string file;  // empty: none
 
   template <typename F>
   void visit(F&& f) {
-    f("log.level", level, {"error, warn, info, debug"});
-    f("log.file", file, {"append the log to this file as well; empty: standard error only"});
+    f("log.level", level, {"least severe messages to log: error, warn, info, debug"});
+    f("log.file", file, {"file to append the log to, beside standard error; empty: none"});
   }
 };
 
 struct CommonSettings {
-  int64_t threads = 0;
-  std::string profile;
+  int64_t threads = 0;          // 0: available_cpus()
+  std::string profile;          // name or path of a hardware profile, or "auto"; empty: none
   std::string backend = "cpu";  // compute/ops/plugin.h
   MemorySettings memory;
   LogSettings log;
 
   template <typename F>
   void visit(F&& f) {
-    f("threads", threads, {"threads to use; 0: as many as this process may run on", Range{0, 1024}});
+    f("threads", threads, {"threads to use; 0: one for each processor that this process may run on", Range{0, 1024}});
     f("profile", profile,
-      {"settings for a kind of machine, beneath all others: a name in configs/profiles, a file, auto (the machine is "
-       "read); empty: none"});
-    f("backend", backend, {"cpu, torch or torch:cuda; :bf16 or :fp16 behind it halves the weights (docs/plugins.md)"});
+      {"hardware profile whose settings replace the defaults: a name in configs/profiles, a file, or auto (the profile "
+       "that fits this machine); empty: none"});
+    f("backend", backend,
+      {"cpu, torch or torch:cuda; append :bf16 or :fp16 for weights of half the size (docs/plugins.md)"});
     f(memory);
     f(log);
   }

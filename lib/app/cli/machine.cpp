@@ -16,7 +16,7 @@
 namespace frugal::cli {
 namespace {
 
-// One that could be used: with its driver, and the plugin that speaks to it.
+// True for a GPU that can be used: its driver is loaded and the torch plugin is installed.
 bool has_gpu() {
   std::error_code unreadable;
   if (!std::filesystem::exists("/proc/driver/nvidia/version", unreadable)) return false;
@@ -48,8 +48,9 @@ void apply_named_profile(const SettingList& settings, const std::string& name) {
   const Machine machine = read_machine();
   const std::vector<HardwareProfile> profiles = hardware_profiles(settings);
   const HardwareProfile* chosen = choose_profile(profiles, machine);
-  if (!chosen) return narrate(fmt::format("profile: none fits {}; the defaults hold", describe(machine)));
-  narrate(fmt::format("profile: {} ({}), for {}", chosen->name, chosen->description, describe(machine)));
+  if (!chosen)
+    return print_message(fmt::format("profile: none fits this machine ({}); the defaults are used", describe(machine)));
+  print_message(fmt::format("profile: {} ({}), for {}", chosen->name, chosen->description, describe(machine)));
   apply_profile(settings, chosen->file);
 }
 

@@ -1,4 +1,5 @@
-// What the machine is like, and the settings that suit it (--profile).
+// Reads the properties of this machine and applies the hardware profile that --profile selects. The choice among the
+// profiles is in app/config/hardware_profile.h.
 #pragma once
 
 #include <string>
@@ -7,10 +8,12 @@
 
 namespace frugal::cli {
 
+/// This machine, with the limits that a cgroup and the CPU affinity set for this process.
 Machine read_machine();
 
-/// Overrides `settings` by the profile `name`. "auto" reads the machine and says in the log what was chosen and why;
-/// where no profile fits, nothing changes. Throws Error(usage) that lists the profiles.
+/// Overrides `settings` by the profile `name`: a name in configs/profiles, a file, or "auto". "auto" chooses the
+/// profile for this machine, prints the choice with its reason on standard error, and changes nothing if no profile
+/// fits. Throws Error(usage) with the known names for an unknown one.
 void apply_named_profile(const SettingList& settings, const std::string& name);
 
 }  // namespace frugal::cli

@@ -17,7 +17,7 @@ BudgetRequest parse_budget(std::string_view text, std::string_view flag) {
   const uint64_t bytes = parse_bytes(text, flag);
   if (bytes == 0)
     throw Error(Code::usage, fmt::format("{}: a budget of 0 holds nothing", flag))
-        .hint("`none` is no limit; `auto`, the default, is what is available");
+        .hint("give a size like 64MiB, `none` (no limit) or `auto` (nine tenths of the available memory)");
   return {Kind::size, bytes};
 }
 
@@ -29,13 +29,14 @@ BudgetLimits budget_limits(const MemorySettings& memory, const SystemMemory& sys
   result.available_bytes = [] { return read_system_memory().available_bytes(); };
   if (request.kind == BudgetRequest::Kind::automatic) {
     result.total_bytes = std::max<uint64_t>(1, system.available_bytes() / 10 * 9);
-    log(LogLevel::info, "memory budget: {}, of {} that are available", format_bytes(result.total_bytes),
+    log(LogLevel::info, "memory budget: {} of {} available", format_bytes(result.total_bytes),
         format_bytes(system.available_bytes()));
     return result;
   }
   const uint64_t machine = system.limit_bytes();
   if (request.bytes > machine)
-    log(LogLevel::warn, "--memory-budget {} is more than {} has; the budget is {}", format_bytes(request.bytes),
+    log(LogLevel::warn, "--memory-budget {} is more than {} has; the budget is lowered to {}",
+        format_bytes(request.bytes),
         system.cgroup && system.cgroup->limit_bytes == machine ? "this cgroup" : "this machine", format_bytes(machine));
   result.total_bytes = std::min(request.bytes, machine);
   return result;

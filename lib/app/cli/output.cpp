@@ -18,7 +18,7 @@ namespace {
   throw io_error("write to", "standard output");
 }
 
-bool colours() {
+bool use_colours() {
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
   return stderr_is_terminal() && (!no_color || !*no_color) && !(term && std::string_view(term) == "dumb");
@@ -36,13 +36,13 @@ void flush_output() {
 
 void print_error(std::string_view message, std::string_view hint) {
   constexpr std::string_view kRed = "\x1b[1;31m", kPlain = "\x1b[0m";
-  const std::string_view on = colours() ? kRed : "", off = colours() ? kPlain : "";
+  const std::string_view on = use_colours() ? kRed : "", off = use_colours() ? kPlain : "";
   std::string text = fmt::format("{}error:{} {}\n", on, off, message);
   if (!hint.empty()) text += fmt::format("hint: {}\n", hint);
   std::fputs(text.c_str(), stderr);
 }
 
-void narrate(std::string_view line) {
+void print_message(std::string_view line) {
   Progress::hide_line();
   std::fputs(fmt::format("{}\n", line).c_str(), stderr);
 }

@@ -1,5 +1,5 @@
-// Standard output is the result, standard error is narration. Everything a tool prints goes through here, so that a
-// full disk and a closed pipe are noticed.
+// Output of the tools: results on standard output, messages on standard error. All printing goes through these
+// functions, so that a full disk is an error and a closed pipe ends the tool.
 #pragma once
 
 #include <fmt/format.h>
@@ -9,22 +9,23 @@
 
 namespace frugal::cli {
 
-/// The reader of standard output went away (`… | head`): ends the tool quietly.
+/// Thrown if the reader of standard output closed its end of the pipe (`… | head`). run_tool() ends the tool without a
+/// message.
 struct OutputClosed {};
 
-/// Writes to standard output, buffered. Throws Error(io), OutputClosed.
+/// Writes to standard output through a buffer. Throws Error(io) or OutputClosed.
 void print(std::string_view text);
 template <typename... Args>
 void print(fmt::format_string<Args...> format, Args&&... args) {
   print(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
 }
-/// Makes what was printed visible: after each answer of a batch, each token of a stream.
+/// Writes the buffer out; called after each answer of a batch and each token of a stream. Throws like print().
 void flush_output();
 
-/// "error: …" and, where there is one, "hint: …" on standard error.
+/// Prints "error: MESSAGE" and, unless `hint` is empty, "hint: HINT" on standard error.
 void print_error(std::string_view message, std::string_view hint);
-/// A line of narration on standard error, above the progress bar if there is one.
-void narrate(std::string_view line);
+/// Prints a line on standard error, above the progress line if one is drawn.
+void print_message(std::string_view line);
 
 bool stdout_is_terminal();
 bool stderr_is_terminal();

@@ -36,9 +36,9 @@ std::string duration(double seconds) {
 
 }  // namespace
 
-Progress::Progress(std::string doing, std::string things, uint64_t total, ProgressUnit unit)
-    : doing_(std::move(doing)), things_(std::move(things)), unit_(unit), total_(total) {
-  // A job that is over at once draws nothing.
+Progress::Progress(std::string activity, std::string items, uint64_t total, ProgressUnit unit)
+    : activity_(std::move(activity)), items_(std::move(items)), unit_(unit), total_(total) {
+  // The first draw is delayed, so that a short job draws nothing.
   next_draw_ = begin_ + (can_redraw() ? Clock::duration(kRedraw) : Clock::duration(kSparseLines));
 }
 
@@ -75,12 +75,12 @@ void Progress::draw(uint64_t done, Clock::time_point now) {
 std::string Progress::line(uint64_t done, Clock::time_point now) const {
   const double seconds = std::chrono::duration<double>(now - begin_).count();
   const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
-  std::string text = fmt::format("{} {}", doing_, amount(done, unit_));
+  std::string text = fmt::format("{} {}", activity_, amount(done, unit_));
   if (total_ > 0) text += fmt::format("/{} ({}%)", amount(total_, unit_), done * 100 / total_);
   if (unit_ == ProgressUnit::bytes) {
     text += fmt::format(", {}/s", format_bytes(static_cast<uint64_t>(rate)));
   } else {
-    text += fmt::format(" {}, {:.3g}/s", things_, rate);
+    text += fmt::format(" {}, {:.3g}/s", items_, rate);
   }
   if (total_ > done && rate > 0) text += fmt::format(", {} left", duration(static_cast<double>(total_ - done) / rate));
   return text;

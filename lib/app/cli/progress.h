@@ -1,5 +1,5 @@
-// How far a long job is, with its rate and an estimate, redrawn on one line of standard error. Where that is no
-// terminal it draws nothing, and says a line every ten seconds under -v.
+// Progress of a long job: amount done, rate and estimated time left, redrawn on one line of standard error. If standard
+// error is not a terminal, nothing is drawn; with -v, a line is logged every ten seconds instead.
 #pragma once
 
 #include <chrono>
@@ -13,22 +13,22 @@ namespace frugal::cli {
 
 enum class ProgressUnit { count, bytes };
 
-/// Thread-safe. While it lives, Ctrl-C stops the job at the next update(), so that its files are cleaned up.
+/// Thread-safe. While it lives, Ctrl-C stops the job at the next update(), so that destructors remove unfinished files.
 class Progress {
  public:
-  /// `doing`: "indexing". `things`: "chunks" (ignored for bytes). total 0: not known.
-  Progress(std::string doing, std::string things, uint64_t total = 0, ProgressUnit unit = ProgressUnit::count);
+  /// `activity`: "indexing". `items`: "chunks" (ignored for bytes). `total`: items or bytes; 0: unknown.
+  Progress(std::string activity, std::string items, uint64_t total = 0, ProgressUnit unit = ProgressUnit::count);
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
   ~Progress();
 
-  /// Throws Interrupted if the user asked to stop.
+  /// `done`: items or bytes so far. Throws Interrupted after SIGINT or SIGTERM.
   void update(uint64_t done);
   void update(uint64_t done, uint64_t total);
 
-  /// Clears the line that is drawn, if any, so that something else can be written; the next update draws it again.
+  /// Clears the drawn line, if any, so that other output can be written. The next update draws it again.
   static void hide_line();
-  /// --no-progress.
+  /// Draws no line from now on (--no-progress).
   static void disable();
 
  private:
@@ -36,7 +36,7 @@ class Progress {
   void draw(uint64_t done, Clock::time_point now);
   std::string line(uint64_t done, Clock::time_point now) const;
 
-  const std::string doing_, things_;
+  const std::string activity_, items_;
   const ProgressUnit unit_;
   std::mutex mutex_;
   uint64_t total_;

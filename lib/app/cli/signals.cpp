@@ -13,25 +13,25 @@ namespace {
 
 std::atomic<int> stop{0};
 std::atomic<int> graceful{0};
-static_assert(std::atomic<int>::is_always_lock_free, "the handler below may only touch lock-free atomics");
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may use only lock-free atomics");
 
 void on_signal(int signal) {
   const bool first = stop.exchange(signal) == 0;
   if (!first || graceful.load() == 0) ::_exit(128 + signal);
 }
 
-// In one call, which may be made in a handler.
-constexpr std::string_view kCutShort =
+// Written by a single write(), which is async-signal-safe.
+constexpr std::string_view kTruncatedFile =
     "error: a file was cut short while it was in use\n"
-    "hint: packs and indexes are replaced, never rewritten: make it again, or copy it again\n";
+    "hint: packs and indexes must be replaced, not rewritten in place; make the file again, or copy it again\n";
 
 void on_bus_error(int, siginfo_t* info, void*) {
-  if (info->si_code != BUS_ADRERR) {  // broken memory, or an instruction of ours: not the file's end
+  if (info->si_code != BUS_ADRERR) {  // not an access past the end of a file: broken memory, or a bug
     std::signal(SIGBUS, SIG_DFL);
     std::raise(SIGBUS);
     return;
   }
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kCutShort.data(), kCutShort.size());
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kTruncatedFile.data(), kTruncatedFile.size());
   ::_exit(exit_code(Code::corrupt_file));
 }
 

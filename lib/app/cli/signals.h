@@ -1,16 +1,17 @@
-// SIGINT and SIGTERM end a tool with 130 and 143. By default at once; while a GracefulStop lives, the first one only
-// raises a flag, so that the work can stop at a safe place and clean up, and the second one ends at once.
-// SIGBUS, which comes where a mapped file was cut short under its reader, ends it with a message and the code of a
-// corrupt file: nothing can be computed on from there.
+// Signals of the tools. SIGINT and SIGTERM end a tool with exit code 130 or 143, by default at once. While a
+// GracefulStop lives, the first signal only sets a flag, so that the work can stop at a safe point and clean up; a
+// second signal ends the tool at once. SIGBUS means that a mapped file was truncated while it was in use: the tool
+// cannot continue, and ends with a message and the exit code of a corrupt file.
 #pragma once
 
 namespace frugal::cli {
 
-/// Unwinds the tool after a signal; run_tool turns it into the exit code.
+/// Thrown to unwind the tool after a signal; run_tool() turns it into the exit code.
 struct Interrupted {
   int signal;
 };
 
+/// While one lives, the first SIGINT or SIGTERM sets a flag instead of ending the process.
 class GracefulStop {
  public:
   GracefulStop();
@@ -19,15 +20,15 @@ class GracefulStop {
   ~GracefulStop();
 };
 
-/// The signal that asked to stop, 0 if none did. Async-signal-safe, callable from any thread.
+/// The first SIGINT or SIGTERM that arrived; 0: none. Async-signal-safe, callable from any thread.
 int stop_signal();
 inline bool interrupted() {
   return stop_signal() != 0;
 }
-/// Throws Interrupted if a signal asked to stop.
+/// Throws Interrupted if stop_signal() is not 0.
 void throw_if_interrupted();
 
-/// Installs the handlers and ignores SIGPIPE; called by run_tool.
+/// Installs the handlers and ignores SIGPIPE; called by run_tool().
 void install_signal_handlers();
 
 }  // namespace frugal::cli

@@ -1,3 +1,18 @@
+// How a tool starts. Settings come from several sources, and later ones win: defaults, hardware profile, user's file,
+// project's file, environment, --set, flags. CLI11 parses the command line; app/config parses files.
+//
+// A flag of key() is declared to CLI11 only for its name and its help; its value stays text. read_configuration() then
+// applies all sources in the order above with set_key(), so that a value from any source is checked in the same way,
+// and messages name the source. Flags that are not settings (--format, --config) are ordinary CLI11 options, and CLI11
+// reads their environment variables.
+//
+// A profile has lower precedence than the files that may name it. If one is named, parse() therefore reads the
+// configuration twice: once to learn the name, and again on top of the profile. The log is started after the first
+// reading, so a profile cannot change it.
+//
+// How a tool ends. Every path leads through run_tool(): a body that returns, an Error, an interrupt, a closed pipe, and
+// exceptions of other libraries each have an exit code. Metrics are written before an error leaves the body, because
+// they count refused reservations. The output buffer is flushed last; if that fails, the exit code reports it.
 #include "app/cli/tool.h"
 
 #include <fmt/format.h>
@@ -29,7 +44,7 @@
 namespace frugal::cli {
 namespace {
 
-/// Ends the tool with a result that is no error: after --help and --version.
+/// Thrown to end the tool without an error, after --help and --version.
 struct Finished {
   int exit_code;
 };
@@ -44,7 +59,7 @@ std::string long_flag(const CLI::Option& option) {
   return option.get_lnames().empty() ? option.get_name() : "--" + option.get_lnames().front();
 }
 
-// Flags and subcommands that could have stood where something unknown was found.
+// Flags and subcommands that are valid where an unknown argument was found: candidates for a suggestion.
 std::vector<std::string> known_words(const CLI::App& app) {
   std::vector<std::string> words;
   for (const CLI::Option* option : app.get_options())
@@ -77,7 +92,7 @@ Error unknown_argument(const std::string& tool, const CLI::App& app) {
                                     : fmt::format("did you mean '{}'?", nearest));
 }
 
-// CLI11's messages, in our form; a value that came from the environment is said to.
+// CLI11's message in our form. The hint names the environment variable if the wrong value came from one.
 Error usage_error(const std::string& tool, const CLI::App& app, const CLI::ParseError& failure) {
   std::string message = failure.what();
   if (!message.empty() && !(message.size() > 1 && std::isupper(static_cast<unsigned char>(message[1]))))
@@ -86,13 +101,13 @@ Error usage_error(const std::string& tool, const CLI::App& app, const CLI::Parse
   for (const CLI::Option* option : app.get_options()) {
     const char* value = option->get_envname().empty() ? nullptr : std::getenv(option->get_envname().c_str());
     if (value && *value && message.find(long_flag(*option)) != std::string::npos)
-      return error.hint(fmt::format("the environment sets {}={}", option->get_envname(), value));
+      return error.hint(fmt::format("the environment sets {}={}; change or unset it", option->get_envname(), value));
   }
   return error.hint(fmt::format("run {}", help_command(tool, app)));
 }
 
 std::string help_footer(const ToolInfo& info) {
-  std::string footer = "A long flag can be set in the environment too: --log-level as FRUGAL_LOG_LEVEL.";
+  std::string footer = "Each long flag can also be set in the environment: --log-level as FRUGAL_LOG_LEVEL.";
   if (!info.examples.empty()) footer += "\n\nExamples:\n" + info.examples;
   return footer;
 }
@@ -141,8 +156,8 @@ Tool::Tool(int argc, char** argv, ToolInfo info, SettingList settings, const Com
 
 void Tool::add_common_flags() {
   app_.option_defaults()->group("Common");
-  app_.add_option("--config", config_file_, "configuration to read in the place of ./frugal.yaml")->type_name("FILE");
-  app_.add_option("--set", assignments_, "override a key of the configuration; repeatable")
+  app_.add_option("--config", config_file_, "configuration file to read instead of ./frugal.yaml")->type_name("FILE");
+  app_.add_option("--set", assignments_, "set a key of the configuration (configs/default.yaml lists them); repeatable")
       ->type_name("KEY=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -151,18 +166,18 @@ void Tool::add_common_flags() {
   key("--memory-budget", "memory.budget")->type_name("SIZE");
   key("--gpu-memory-budget", "memory.gpu_budget")->type_name("SIZE");
   key("--backend", "backend");
-  app_.add_option("--format", format_, fmt::format("output as {}", fmt::join(info_.formats, ", ")))
+  app_.add_option("--format", format_, fmt::format("format of the output: {}", fmt::join(info_.formats, ", ")))
       ->type_name("FORMAT")
       ->check([formats = info_.formats](const std::string& format) {
         const bool known = std::find(formats.begin(), formats.end(), format) != formats.end();
         return known ? std::string() : fmt::format("'{}' is not one of {}", format, fmt::join(formats, ", "));
       });
-  app_.add_flag("-v,--verbose", verbosity_, "say what is done; -vv says more");
+  app_.add_flag("-v,--verbose", verbosity_, "log the progress of the work on standard error; -vv logs more");
   key("--log-level", "log.level");
   key("--log-file", "log.file")->type_name("FILE");
-  app_.add_option("--metrics", metrics_file_, "at the end, write what was counted: Prometheus text, or .json")
+  app_.add_option("--metrics", metrics_file_, "write the metrics at the end, as Prometheus text; FILE.json: as JSON")
       ->type_name("FILE");
-  app_.add_flag("--no-progress", no_progress_, "no progress line");
+  app_.add_flag("--no-progress", no_progress_, "draw no progress line");
   app_.option_defaults()->group("Options");
 }
 
@@ -171,7 +186,7 @@ CLI::Option* Tool::key(const std::string& flags, const std::string& key, CLI::Ap
   FRUGAL_CHECK(field);
   std::string text(field->doc());
   if (const std::string value = field->text(); !value.empty()) text += fmt::format(" (default {})", value);
-  // The value is taken as text: set_key() checks it the same way wherever it comes from.
+  // CLI11 takes any text here: set_key() checks the value, as it does for files and the environment.
   CLI::App& owner = subcommand ? *subcommand : app_;
   CLI::Option* option = owner.add_option(flags, CLI::callback_t([](const CLI::results_t&) { return true; }), text);
   option->type_name("VALUE")->type_size(1)->expected(1);
@@ -186,23 +201,24 @@ CLI::Option* Tool::key_flag(const std::string& flags, const std::string& key, co
   return option;
 }
 
-// Options of our configuration keys read the environment themselves (apply_environment), below --set; CLI11 does the
-// rest.
-void Tool::name_environment(CLI::App& app, bool named) {
+// CLI11 reads the environment for the tool's own options. Options of configuration keys are left to
+// apply_environment(), since --set overrides the environment. `enabled` false removes the names again, for a shorter
+// help.
+void Tool::bind_environment(CLI::App& app, bool enabled) {
   for (CLI::Option* option : app.get_options()) {
     const bool is_key = std::any_of(keys_.begin(), keys_.end(), [&](const KeyOption& k) { return k.option == option; });
     if (is_key || option->get_lnames().empty()) continue;
     const std::string& name = option->get_lnames().front();
-    if (name != "help" && name != "version" && name != "set") option->envname(named ? environment_name(name) : "");
+    if (name != "help" && name != "version" && name != "set") option->envname(enabled ? environment_name(name) : "");
   }
-  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) name_environment(*sub, named);
+  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) bind_environment(*sub, enabled);
 }
 
 void Tool::parse_arguments() {
   try {
     app_.parse(argc_, argv_);
   } catch (const CLI::CallForHelp&) {
-    name_environment(app_, false);  // one line of the footer says it for all flags
+    bind_environment(app_, false);  // the footer says it once for all flags
     print(app_.help());
     throw Finished{0};
   } catch (const CLI::CallForVersion& request) {
@@ -211,7 +227,7 @@ void Tool::parse_arguments() {
   } catch (const CLI::ExtrasError&) {
     throw unknown_argument(info_.name, app_);
   } catch (const CLI::RequiredError& failure) {
-    // What is misspelt is missing too: `rag-index stauts`.
+    // A misspelt subcommand is a missing one, too: `rag-index stauts`.
     if (!app_.remaining(true).empty()) throw unknown_argument(info_.name, app_);
     throw usage_error(info_.name, app_, failure);
   } catch (const CLI::ParseError& failure) {
@@ -253,7 +269,7 @@ void Tool::start_log() {
   }
   set_log_sink(
       [file](LogLevel line_level, std::string_view line) {
-        narrate(fmt::format("{}{}", prefix(line_level), line));
+        print_message(fmt::format("{}{}", prefix(line_level), line));
         if (!file) return;
         std::fputs(fmt::format("{} {}{}\n", timestamp(), prefix(line_level), line).c_str(), file.get());
         std::fflush(file.get());
@@ -262,12 +278,12 @@ void Tool::start_log() {
 }
 
 void Tool::parse() {
-  name_environment(app_, true);
+  bind_environment(app_, true);
   app_.footer(help_footer(info_));
   parse_arguments();
   read_configuration("");
   start_log();
-  // Its settings lie beneath those that were just read, and so these are read again.
+  // The profile is named by the settings that override it: they are read a second time, on top of the profile.
   if (const std::string profile = common_.profile; !profile.empty()) read_configuration(profile);
   if (no_progress_) Progress::disable();
   backend_ = parse_backend(common_.backend);
@@ -308,8 +324,8 @@ int Tool::threads() const {
 
 namespace {
 
-// What was counted is told after a failure too: a refusal is one of the figures.
-int run_counted(Tool& tool, const std::function<int(Tool&)>& body) {
+// The metrics are written after a failure too: the number of refused reservations is one of them.
+int run_with_metrics(Tool& tool, const std::function<int(Tool&)>& body) {
   try {
     const int code = body(tool);
     tool.write_metrics();
@@ -344,7 +360,7 @@ int run_guarded(const std::function<int()>& body) {
   }
 }
 
-// What is still in the buffer must reach the reader, or the exit code must say that it did not.
+// The rest of the buffer reaches the reader, or the exit code reports that it did not.
 int finish_output(int code) {
   try {
     flush_output();
@@ -364,7 +380,7 @@ int run_tool(int argc, char** argv, ToolInfo info, const SettingList& settings, 
   install_signal_handlers();
   const int code = finish_output(run_guarded([&] {
     Tool tool(argc, argv, std::move(info), settings, common);
-    return run_counted(tool, body);
+    return run_with_metrics(tool, body);
   }));
   Progress::hide_line();
   set_log_sink({}, LogLevel::error);

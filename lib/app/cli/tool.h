@@ -1,15 +1,16 @@
-// What every tool does the same way: common flags, configuration and its precedence, help with examples, narration on
-// standard error, and the one place where exceptions and signals become messages and exit codes (docs/tools/common.md).
+// The common part of all tools (docs/tools/common.md): shared flags, the order in which configurations override each
+// other, help with examples, the log on standard error, and run_tool(), which turns exceptions and signals into
+// messages and exit codes.
 //
 //   int ask(cli::Tool& tool, const Settings& settings) {
 //     std::string question;
-//     tool.app().add_option("QUESTION", question, "what to ask")->required();
+//     tool.app().add_option("QUESTION", question, "the question")->required();
 //     tool.key("-n,--top-k", "retrieval.top_k");
 //     tool.parse();
 //     …
 //   }
 //
-// The settings are those of app/wiring; here they are a list of keys, but for the few that every tool has.
+// Except for CommonSettings, the settings are only a list of keys here; app/wiring/settings.h has the structs.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -29,51 +30,52 @@ namespace frugal::cli {
 struct ToolInfo {
   std::string name;
   std::string summary;                                  // one sentence
-  std::string examples;                                 // lines of commands with what they do, shown under the help
-  std::vector<std::string> formats = {"text", "json"};  // what --format takes; the first is the default
+  std::string examples;                                 // commands with their effect, a line each; the end of the help
+  std::vector<std::string> formats = {"text", "json"};  // values of --format; the first is the default
 };
 
 class Tool {
  public:
-  /// `common` is a part of what `settings` borrow, and borrowed as well.
+  /// `settings` refers to the struct that holds `common`. Both are borrowed.
   Tool(int argc, char** argv, ToolInfo info, SettingList settings, const CommonSettings& common);
 
-  /// To declare the tool's own arguments, before parse(). A long flag is also read from FRUGAL_<FLAG>; common flags are
-  /// accepted after a subcommand too.
+  /// Declares the tool's own arguments, before parse(). A long flag is also read from the environment variable
+  /// FRUGAL_<FLAG>. Common flags are accepted before and after a subcommand.
   CLI::App& app() { return app_; }
-  /// A flag that overrides a key of the configuration; its value is checked as the key's is, and its help is the key's
-  /// documentation with its default.
+  /// Adds a flag that overrides a key of the configuration. Its value is checked like the key's; its help is the key's
+  /// documentation with the default.
   CLI::Option* key(const std::string& flags, const std::string& key, CLI::App* subcommand = nullptr);
-  /// A flag without a value that sets a key to `value`: --no-dense sets retrieval.dense to false.
+  /// Adds a flag without a value that sets a key to `value`: --no-dense sets retrieval.dense to false.
   CLI::Option* key_flag(const std::string& flags, const std::string& key, const std::string& value,
                         const std::string& help, CLI::App* subcommand = nullptr);
 
-  /// Values of --set for which `is_own` is true are the tool's (own_set_values()), the others settings as everywhere.
+  /// Takes the values of --set for which `is_own` is true for the tool itself (own_set_values()); the others remain
+  /// settings.
   void take_from_set(std::function<bool(const std::string& value)> is_own) { is_own_set_value_ = std::move(is_own); }
 
-  /// Reads the command line, the environment and the files, and starts the log. Help and version end the tool from
-  /// here. Throws Error(usage).
+  /// Reads the command line, the environment and the configuration files, and starts the log. --help and --version
+  /// print and end the tool. Throws Error(usage).
   void parse();
 
-  // From here on only after parse().
+  // --- valid after parse() ---
   std::vector<std::string> own_set_values() const;
   const std::string& format() const { return format_; }
   const Backend& backend() const { return backend_; }
-  /// What this process may hold (app/cli/memory_options.h). Reads the system's memory where the budget is not said.
+  /// The memory limits of this process (app/cli/memory_options.h). Reads the memory of the system.
   BudgetLimits budget_limits() const;
-  /// Writes what the process has counted to where --metrics says, if it does. Throws Error(io).
+  /// Writes the metrics of this process to the file of --metrics, if it was given. Throws Error(io).
   void write_metrics() const;
-  /// Threads to use: as set, or the processors this process may run on.
+  /// Number of threads: as set, or the number of processors that this process may run on.
   int threads() const;
 
  private:
   struct KeyOption {
     CLI::Option* option;
     std::string key;
-    std::string fixed_value;  // of key_flag
+    std::string fixed_value;  // set by key_flag(); empty: the flag takes a value
   };
   void add_common_flags();
-  void name_environment(CLI::App& app, bool named);
+  void bind_environment(CLI::App& app, bool enabled);
   void parse_arguments();
   void apply_environment();
   void apply_flags();
@@ -98,9 +100,9 @@ class Tool {
   Backend backend_;
 };
 
-/// Runs `body` and returns the exit code: what body returned, or that of the error it threw (base/error.h), 70 for any
-/// other exception, 5 for std::bad_alloc, 130 and 143 for SIGINT and SIGTERM, 141 where the reader of standard output
-/// went away. Output that could not be written (full disk) is an error even if body did not notice.
+/// Runs `body` and returns the exit code: the result of `body`, or the code of the Error that it threw (base/error.h);
+/// 5 for std::bad_alloc, 70 for any other exception, 130 and 143 for SIGINT and SIGTERM, 141 if standard output is a
+/// pipe that its reader closed. Output that cannot be written (full disk) is an error even if `body` succeeded.
 int run_tool(int argc, char** argv, ToolInfo info, const SettingList& settings, const CommonSettings& common,
              const std::function<int(Tool&)>& body);
 

@@ -8,19 +8,17 @@ namespace frugal {
 namespace {
 
 constexpr std::string_view kHead =
-    "# Every key, with its default and unit. Made from the option structs by the target default-yaml, and a test keeps "
-    "it\n"
-    "# current. Tools do not read this file: the defaults are compiled in. Copy what you want to change into "
-    "frugal.yaml\n"
-    "# (this folder only) or ~/.config/frugal/config.yaml (always). Later wins: default < user config < frugal.yaml "
-    "or\n"
-    "# --config FILE < environment (FRUGAL_…) < flag or --set key=value.\n";
+    "# Every setting with its default and unit, written from the option structs by the build target default-yaml.\n"
+    "# Tools do not read this file: the defaults are compiled in. To change a setting, copy its lines into\n"
+    "# ./frugal.yaml, which holds for tools started in that folder, or into ~/.config/frugal/config.yaml, which\n"
+    "# always holds. Later wins: default < user's config.yaml < frugal.yaml or --config FILE < environment\n"
+    "# (FRUGAL_…) < --set < flag.\n";
 constexpr size_t kCommentColumn = 39, kColumns = 120;
 
-/// A key's last part: a setting, or a group of them.
+/// A setting or a group of settings.
 struct Node {
-  std::string_view name;
-  const SettingField* field = nullptr;
+  std::string_view name;                // one part of the dotted key
+  const SettingField* field = nullptr;  // null: a group
   std::vector<Node> members = {};
 };
 
@@ -35,7 +33,7 @@ void add(std::vector<Node>& nodes, std::string_view path, const SettingField& fi
     add(node->members, path.substr(dot + 1), field);
 }
 
-// The comment from its column on, over as many lines as it takes.
+// Appends `line` with `doc` as a comment that begins at kCommentColumn and is wrapped at kColumns.
 void write_documented(std::string& out, std::string line, std::string_view doc) {
   const std::string margin = fmt::format("\n{:{}}# ", "", kCommentColumn);
   line += fmt::format("{:{}}#", "", std::max(line.size() + 1, kCommentColumn) - line.size());

@@ -1,5 +1,5 @@
-// configs/default.yaml, made from the settings themselves (docs/adding.md): every key with its default and its line of
-// documentation.
+// Writes configs/default.yaml from the settings (docs/adding.md): every key with its default and its documentation. A
+// test compares the file with this text.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace frugal {
 
-/// The values that `settings` have now, with a group a blank line.
+/// The text of the file: the current values of `settings`, nested by the dots of their keys.
 std::string default_yaml(const SettingList& settings);
 
 }  // namespace frugal

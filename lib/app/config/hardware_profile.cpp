@@ -24,7 +24,7 @@ int64_t parse_count(std::string_view origin, const YAML::Node& node, const std::
   int64_t count = 0;
   const auto [stop, status] = std::from_chars(text.data(), text.data() + text.size(), count);
   if (status != std::errc() || stop != text.data() + text.size() || count < 1)
-    throw yaml_error(origin, node, fmt::format("'{}' is no number of processors", text));
+    throw yaml_error(origin, node, fmt::format("'{}' is not a number of processors", text));
   return count;
 }
 
@@ -52,7 +52,7 @@ void read_conditions(HardwareProfile& profile, std::string_view origin, const YA
   });
 }
 
-// The file's two parts: what the machine is like, and the settings, in the form of any configuration.
+// Reads both parts of the file: `machine`, the conditions, and `settings`, which have the form of a configuration.
 void read_profile(const std::filesystem::path& file, HardwareProfile& profile, const SettingList& settings) {
   const std::string& origin = file.native();
   for_each_entry(origin, parse_yaml(read_file(file, kMiB), origin),
@@ -67,14 +67,14 @@ void read_profile(const std::filesystem::path& file, HardwareProfile& profile, c
                  });
 }
 
-bool fits(const HardwareProfile& profile, const Machine& machine) {
+bool meets(const HardwareProfile& profile, const Machine& machine) {
   return machine.memory_bytes >= profile.memory_at_least && machine.memory_bytes < profile.memory_below &&
          machine.processors <= profile.processors_at_most && (machine.gpu || !profile.needs_gpu) &&
          (machine.ci || !profile.needs_ci) &&
          (profile.architecture.empty() || profile.architecture == machine.architecture);
 }
 
-int conditions(const HardwareProfile& profile) {
+int count_conditions(const HardwareProfile& profile) {
   const HardwareProfile none;
   return int(profile.memory_at_least != none.memory_at_least) + int(profile.memory_below != none.memory_below) +
          int(profile.processors_at_most != none.processors_at_most) + int(profile.needs_gpu) + int(profile.needs_ci) +
@@ -114,7 +114,7 @@ std::vector<HardwareProfile> hardware_profiles(const SettingList& settings) {
 const HardwareProfile* choose_profile(std::span<const HardwareProfile> profiles, const Machine& machine) {
   const HardwareProfile* best = nullptr;
   for (const HardwareProfile& profile : profiles)
-    if (fits(profile, machine) && (!best || conditions(profile) > conditions(*best))) best = &profile;
+    if (meets(profile, machine) && (!best || count_conditions(profile) > count_conditions(*best))) best = &profile;
   return best;
 }
 

@@ -1,5 +1,6 @@
-// Settings that suit a kind of machine, in configs/profiles/*.yaml: beneath everything that the user has set.
-// What the machine is like is told by the caller (app/cli/machine.h); this is the choice and the reading.
+// Hardware profiles: settings that suit a kind of machine, from configs/profiles/*.yaml. They replace defaults, and
+// every setting of the user overrides them. This header reads profiles and chooses among them; app/cli/machine.h reads
+// the machine.
 #pragma once
 
 #include <cstdint>
@@ -14,21 +15,21 @@
 
 namespace frugal {
 
-/// What a profile is chosen by.
+/// The properties by which a profile is chosen.
 struct Machine {
-  uint64_t memory_bytes = 0;  // the machine's, or the cgroup's limit where that is less
-  int processors = 1;         // that this process may run on
-  bool gpu = false;           // one that libtorch could use
-  bool ci = false;            // the environment variable CI is set, as runners do
-  std::string architecture;   // as uname -m tells: x86_64, aarch64
+  uint64_t memory_bytes = 0;  // total memory of the machine, or the cgroup's limit if that is less
+  int processors = 1;         // processors that this process may run on
+  bool gpu = false;           // has a GPU that libtorch can use
+  bool ci = false;            // the environment variable CI is set, as on CI runners
+  std::string architecture;   // output of uname -m: x86_64, aarch64
 };
-/// "3.9 GiB of memory, 2 processors, no GPU, x86_64".
+/// Describes it for messages: "3.9 GiB of memory, 2 processors, no GPU, x86_64".
 std::string describe(const Machine& machine);
 
 struct HardwareProfile {
-  std::string name;         // of the file, without .yaml
+  std::string name;         // name of the file without .yaml
   std::string description;  // one line
-  // What a machine must have to be one of these.
+  // Conditions, all of which a machine must meet.
   uint64_t memory_at_least = 0;
   uint64_t memory_below = std::numeric_limits<uint64_t>::max();
   int64_t processors_at_most = std::numeric_limits<int64_t>::max();
@@ -37,17 +38,17 @@ struct HardwareProfile {
   std::filesystem::path file;
 };
 
-/// Reads a profile's conditions, and its settings too so that a mistake there shows; `settings` stay as they are.
-/// Throws Error(usage) naming file and line.
+/// Reads a profile's conditions, and validates its settings against `settings`, whose values do not change. Throws
+/// Error(usage) naming file and line.
 HardwareProfile read_hardware_profile(const std::filesystem::path& file, const SettingList& settings);
-/// All of hardware_profile_files() (paths.h).
+/// Reads all of hardware_profile_files() (paths.h). Throws like read_hardware_profile().
 std::vector<HardwareProfile> hardware_profiles(const SettingList& settings);
 
-/// Of those whose conditions `machine` meets the one with the most conditions, the first where several have as many.
-/// null: none fits.
+/// The profile with the most conditions among those that `machine` meets; the first of several with as many. null: none
+/// fits.
 const HardwareProfile* choose_profile(std::span<const HardwareProfile> profiles, const Machine& machine);
 
-/// Overrides `settings` by those of a profile's file.
+/// Overrides `settings` by those of the profile in `file`. Throws Error(usage) naming file and line.
 void apply_profile(const SettingList& settings, const std::filesystem::path& file);
 
 }  // namespace frugal

@@ -11,14 +11,14 @@ namespace {
 constexpr uint64_t kMaxFileBytes = uint64_t(16) << 20;
 
 std::vector<std::string> text_list(std::string_view origin, const std::string& key, const YAML::Node& list) {
-  if (!list.IsSequence()) throw yaml_error(origin, list, fmt::format("'{}' takes a list", key));
+  if (!list.IsSequence()) throw yaml_error(origin, list, fmt::format("'{}' must be a list", key));
   std::vector<std::string> texts;
   for (const YAML::Node& each : list) texts.push_back(yaml_text(origin, key, each));
   return texts;
 }
 
 LawEntry read_law(std::string_view origin, const YAML::Node& node) {
-  if (!node.IsMap()) throw yaml_error(origin, node, "a law is a mapping with id, title, names and numbers");
+  if (!node.IsMap()) throw yaml_error(origin, node, "a law must be a mapping with id, title, names and numbers");
   LawEntry law;
   law.place = yaml_place(origin, node);
   for_each_entry(origin, node, [&](const std::string& key, const YAML::Node& where, const YAML::Node& value) {

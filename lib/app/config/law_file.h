@@ -1,5 +1,5 @@
-// Tables of laws as YAML: configs/references/*.yaml and the user's own. Values only; rag/law/provision.h makes use of
-// them.
+// Reads tables of laws from YAML: configs/references/*.yaml and the user's own. It checks the form of the file only;
+// rag/law/provision.h builds the table and checks the laws.
 #pragma once
 
 #include <filesystem>
@@ -11,13 +11,13 @@ namespace frugal {
 struct LawEntry {
   std::string id;
   std::string title;
-  std::vector<std::string> names;
-  std::vector<std::string> numbers;
-  std::string place;  // "file:line", for errors about what it holds
+  std::vector<std::string> names;    // short names, like "LGPD"
+  std::vector<std::string> numbers;  // official numbers, like "13.709/2018"
+  std::string place;                 // "file:line", for messages
 };
 
-/// Reads `laws: [{id, title, names, numbers}, …]`. Throws Error(bad_input) or Error(usage) that names file and line:
-/// not there, not YAML, an unknown key, a law without id or title.
+/// Reads `laws: [{id, title, names, numbers}, …]`. Throws Error(io) if the file cannot be read, Error(bad_input) if it
+/// is too large, and Error(usage) naming file and line for invalid YAML, an unknown key, or a law without id or title.
 std::vector<LawEntry> read_law_file(const std::filesystem::path& path);
 
 }  // namespace frugal

@@ -33,7 +33,7 @@ Error unknown_key(const SettingList& settings, std::string_view key, std::string
     const std::string& known = field.key();
     names.push_back(known);
     if (in_group(known, key)) members.push_back(known);
-    // Groups are candidates too: `retrival:` in a file is misspelt before any of its members is read.
+    // Groups are candidates, too: a misspelt group such as `retrival:` is found before its members are read.
     for (size_t dot = known.find('.'); dot != std::string::npos; dot = known.find('.', dot + 1))
       names.push_back(known.substr(0, dot));
   }
@@ -88,7 +88,7 @@ void apply_file(const SettingList& settings, const std::filesystem::path& file) 
 
 void load_config(const SettingList& settings, const std::filesystem::path& file) {
   const std::filesystem::path user = config_home() / "config.yaml", project = "frugal.yaml";
-  std::error_code unreadable;  // a folder that may not be searched holds no config for us
+  std::error_code unreadable;  // a file in a folder without search permission counts as absent
   if (std::filesystem::exists(user, unreadable)) apply_file(settings, user);
   if (!file.empty()) {
     apply_file(settings, file);

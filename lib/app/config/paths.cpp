@@ -19,7 +19,7 @@ std::string environment(const char* name) {
   return value ? value : "";
 }
 
-// The XDG base directory specification: relative values are to be ignored.
+// The XDG base directory specification requires that relative values are ignored.
 fs::path xdg_folder(const char* variable, const char* fallback) {
   const fs::path base = environment(variable);
   return (base.is_absolute() ? base : fs::path(environment("HOME")) / fallback) / "frugal";
@@ -35,7 +35,7 @@ bool is_folder(const fs::path& path) {
   return fs::is_directory(path, unreadable);
 }
 
-/// Where the running executable lies; empty if the system does not say.
+/// The folder of the running executable; empty if it cannot be read.
 fs::path tool_folder() {
   std::error_code unreadable;
   return fs::read_symlink("/proc/self/exe", unreadable).parent_path();
@@ -81,7 +81,8 @@ std::vector<fs::path> model_folders() {
 
 namespace {
 
-// *.yaml of the first folder that is there: the one that `variable` names, or `name` in a build tree or installation.
+// *.yaml of the first folder that exists: the one in the environment variable, or `name` of a build tree or
+// installation.
 std::vector<fs::path> project_files(const char* variable, const std::string& name) {
   const fs::path tool = tool_folder();
   std::vector<fs::path> files;
@@ -115,7 +116,7 @@ fs::path find_hardware_profile(const std::string& name) {
     if (file.stem() == name) return file;
     known += ", " + file.stem().native();
   }
-  throw Error(Code::usage, fmt::format("there is no profile '{}'", name)).hint(fmt::format("known: {}", known));
+  throw Error(Code::usage, fmt::format("unknown profile '{}'", name)).hint(fmt::format("known: {}", known));
 }
 
 namespace {
@@ -138,15 +139,15 @@ std::optional<fs::path> first_pack(const std::vector<fs::path>& places) {
 }  // namespace
 
 fs::path find_model(const std::string& name) {
-  if (name.empty()) throw Error(Code::usage, "no model is named").hint("set models.* in the configuration");
+  if (name.empty()) throw Error(Code::usage, "no model is configured").hint("set models.* in the configuration");
   const std::vector<fs::path> places = model_places(name);
   if (const std::optional<fs::path> file = first_pack(places)) return *file;
   std::vector<std::string> looked;
   for (const fs::path& place : places) looked.push_back(place.has_parent_path() ? place.parent_path().native() : ".");
   throw Error(Code::missing, fmt::format("no model '{}' (looked in {})", name, fmt::join(looked, ", ")))
       .hint(
-          "make one with quantize-model, or let scripts/quickstart fetch the default ones; FRUGAL_MODELS names their "
-          "folder");
+          "make one with quantize-model, run scripts/quickstart for the default models, or set FRUGAL_MODELS to the "
+          "folder of your packs");
 }
 
 fs::path find_checkpoint(const std::string& name) {
@@ -159,10 +160,10 @@ fs::path find_checkpoint(const std::string& name) {
     return ggufs.size() == 1 ? ggufs.front() : folder;
   }
   throw Error(Code::missing, fmt::format("no checkpoint '{}'", stem))
-      .hint("run scripts/fetch-models; FRUGAL_MODELS names another folder of models");
+      .hint("run scripts/fetch-models, or set FRUGAL_MODELS to the folder that holds it");
 }
 
-std::vector<fs::path> present_models(const ModelNames& models) {
+std::vector<fs::path> existing_packs(const ModelNames& models) {
   std::vector<fs::path> packs;
   for (const std::string& name : {models.embedder, models.generator})
     if (const std::optional<fs::path> pack = name.empty() ? std::nullopt : first_pack(model_places(name)))
@@ -180,9 +181,9 @@ fs::path find_index(const std::string& named) {
   const std::vector<std::string> indexes = folders_in(data_home() / "indexes");
   if (indexes.size() == 1) return indexes.front();
   if (indexes.empty())
-    throw Error(Code::missing, "no index here").hint("run rag-index add PATH…, or name one with --index DIR");
+    throw Error(Code::missing, "no index here").hint("run rag-index add PATH…, or name an index with --index DIR");
   throw Error(Code::usage, fmt::format("several indexes: {}", fmt::join(indexes, ", ")))
-      .hint("name one with --index DIR");
+      .hint("choose one with --index DIR");
 }
 
 }  // namespace frugal

@@ -16,32 +16,34 @@ namespace {
 
 using Action = ScenarioStage::Action;
 
+constexpr std::string_view kOneAction = "a stage must have exactly one of load, run and unload";
+
 Error unknown_key(std::string_view origin, const YAML::Node& node, const std::string& key,
                   const std::vector<std::string>& known) {
   const std::string nearest = nearest_name(key, known);
   return yaml_error(origin, node, fmt::format("unknown key '{}'", key))
-      .hint(nearest.empty() ? "configs/pipeline.yaml shows what a stage holds"
+      .hint(nearest.empty() ? "configs/pipeline.yaml shows the keys of a stage"
                             : fmt::format("did you mean '{}'?", nearest));
 }
 
 int64_t token_count(std::string_view origin, const YAML::Node& node, const std::string& text) {
-  constexpr int64_t kMost = 1 << 20;
+  constexpr int64_t kMaxNewTokens = 1 << 20;
   int64_t count = 0;
   const auto [stop, status] = std::from_chars(text.data(), text.data() + text.size(), count);
-  if (status != std::errc() || stop != text.data() + text.size() || count < 1 || count > kMost)
+  if (status != std::errc() || stop != text.data() + text.size() || count < 1 || count > kMaxNewTokens)
     throw yaml_error(origin, node,
-                     fmt::format("max_new_tokens takes a whole number from 1 to {}, not '{}'", kMost, text));
+                     fmt::format("max_new_tokens takes a whole number from 1 to {}, not '{}'", kMaxNewTokens, text));
   return count;
 }
 
 ScenarioStage parse_stage(std::string_view origin, const YAML::Node& node) {
-  if (!node.IsMap()) throw yaml_error(origin, node, "a stage is a mapping, like `- load: embedder`");
+  if (!node.IsMap()) throw yaml_error(origin, node, "a stage must be a mapping, like `- load: embedder`");
   ScenarioStage stage;
   for_each_entry(origin, node, [&](const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
     const std::string text = yaml_text(origin, key, value);
     for (Action action : {Action::load, Action::run, Action::unload}) {
       if (key != to_string(action)) continue;
-      if (!stage.model.empty()) throw yaml_error(origin, key_node, "a stage has one of load, run and unload");
+      if (!stage.model.empty()) throw yaml_error(origin, key_node, kOneAction);
       if (text.empty()) throw yaml_error(origin, key_node, fmt::format("'{}' names no model", key));
       stage.action = action;
       stage.model = text;
@@ -55,7 +57,7 @@ ScenarioStage parse_stage(std::string_view origin, const YAML::Node& node) {
       throw unknown_key(origin, key_node, key, {"load", "run", "unload", "text", "max_new_tokens"});
     }
   });
-  if (stage.model.empty()) throw yaml_error(origin, node, "a stage has one of load, run and unload");
+  if (stage.model.empty()) throw yaml_error(origin, node, kOneAction);
   return stage;
 }
 
@@ -71,7 +73,7 @@ void check_order(std::string_view origin, const YAML::Node& node, const Scenario
 }
 
 std::vector<ScenarioStage> parse_stages(std::string_view origin, const YAML::Node& key_node, const YAML::Node& list) {
-  if (!list.IsSequence()) throw yaml_error(origin, key_node, "'stages' is a list");
+  if (!list.IsSequence()) throw yaml_error(origin, key_node, "'stages' must be a list");
   std::vector<ScenarioStage> stages;
   std::set<std::string> loaded;
   for (const YAML::Node& node : list) {

@@ -27,7 +27,7 @@ std::string range_text(const Range& range, std::string_view kind) {
 }  // namespace
 
 Error SettingField::wrong_value(std::string_view text, std::string_view origin, std::string_view expected) const {
-  return Error(Code::usage, fmt::format("{}: '{}' is no value for {}", origin, text, key_))
+  return Error(Code::usage, fmt::format("{}: '{}' is not a value for {}", origin, text, key_))
       .hint(fmt::format("{} takes {}", key_, expected));
 }
 
@@ -58,7 +58,7 @@ void SettingField::set(std::string_view text, std::string_view origin) const {
         *count = about_.unit == Unit::bytes ? parse_bytes(text, fmt::format("{}: {}", origin, key_))
                                             : parse_number<uint64_t>(text, origin, kWhole);
       },
-      // Read as a double, so that a limit like 0.01 may be given itself.
+      // Parsed as a double: as a float, the limit 0.01 itself would be out of range.
       [&](float* number) { *number = static_cast<float>(parse_number<double>(text, origin, "a number")); },
       [&](std::string* value) { *value = text; },
       [&](const Choice& choice) {

@@ -1,5 +1,5 @@
-// Every setting of a program as one list, in whatever structs they lie (base/setting.h): what YAML, --set, flags and
-// configs/default.yaml work on. It knows keys and texts, and nothing of what the settings are for.
+// All settings of a program as one list, collected from the option structs (base/setting.h). YAML, --set, flags and
+// configs/default.yaml work on this list. It handles keys and texts only, and includes no room that has options.
 #pragma once
 
 #include <cstdint>
@@ -17,14 +17,14 @@
 
 namespace frugal {
 
-/// A field of an option struct, its type erased to what a text can be read as.
+/// A field of an option struct, type-erased: a pointer to a value of one of the types that text can be parsed as.
 class SettingField {
  public:
-  /// A value with a name: of an enum, or of an optional one.
+  /// A value of an enum, or of an optional enum, by name.
   struct Choice {
     std::vector<std::string_view> names;
     std::function<std::string()> get;
-    std::function<void(std::string_view)> set;  // takes one of `names`
+    std::function<void(std::string_view)> set;  // its argument must be one of `names`
   };
   using Value = std::variant<bool*, int64_t*, uint64_t*, float*, std::string*, Choice>;
 
@@ -33,11 +33,12 @@ class SettingField {
 
   const std::string& key() const { return key_; }
   std::string_view doc() const { return about_.doc; }
-  /// Names that the value must be one of; empty: there are none.
+  /// The names of an enum's values; empty for other types.
   std::vector<std::string_view> choices() const;
-  /// The value as default.yaml writes it: sizes in bytes, strings bare.
+  /// The value as text: sizes in bytes, strings without quotes.
   std::string text() const;
-  /// Throws Error(usage), which `origin` begins, for a text of the wrong type or out of range; the value then stays.
+  /// Parses `text` and sets the value. Throws Error(usage), whose message begins with `origin`, for a text of the wrong
+  /// type or out of range; the value is then unchanged.
   void set(std::string_view text, std::string_view origin) const;
 
  private:
@@ -52,7 +53,8 @@ class SettingField {
 
 class SettingList {
  public:
-  /// Borrows `settings`, a struct with visit(), whose values now are the defaults. It has to stay where it is.
+  /// Collects the fields of `settings`, a struct with visit(); its current values are the defaults. Borrowed: it must
+  /// outlive the list and not move.
   template <typename Settings>
   requires requires(Settings& settings, SettingList& list) { settings.visit(list); }
   explicit SettingList(Settings& settings) {
@@ -61,21 +63,23 @@ class SettingList {
   }
 
   std::span<const SettingField> fields() const& { return fields_; }
-  void fields() const&& = delete;  // the fields would die with the list
-  /// null: there is no such key.
+  void fields() const&& = delete;  // the span would dangle
+  /// The field of that key; null: unknown key.
   const SettingField* find(std::string_view key) const;
-  /// The values in the order of the fields, and back.
+  /// The values as texts, in the order of the fields.
   std::vector<std::string> texts() const;
+  /// Sets all values to the result of an earlier texts().
   void restore(std::span<const std::string> texts) const;
+  /// Sets all values to their defaults.
   void reset() const { restore(defaults_); }
 
-  // What a struct's visit() calls.
+  // --- called by a struct's visit() ---
   template <typename Value>
   void operator()(std::string_view key, Value& value, const About& about) {
     if constexpr (std::is_constructible_v<SettingField::Value, Value*>)
       add(key, &value, about);
     else
-      FRUGAL_CHECK(!about.is_setting());  // a type that no text is read as
+      FRUGAL_CHECK(!about.is_setting());  // a type that cannot be parsed from text
   }
   template <NamedEnum Enum>
   void operator()(std::string_view key, Enum& value, const About& about) {

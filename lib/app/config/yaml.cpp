@@ -40,7 +40,7 @@ YAML::Node parse_yaml(std::string_view text, std::string_view origin) {
   } catch (const YAML::Exception& failure) {
     throw Error(Code::usage,
                 fmt::format("{}:{}:{}: {}", origin, failure.mark.line + 1, failure.mark.column + 1, failure.msg))
-        .hint("the file is not valid YAML");
+        .hint("correct the YAML syntax at this line and column");
   }
   if (text.find('*') != std::string_view::npos) ExpandedSize(origin).add(root);
   if (!root.IsNull() && !root.IsMap()) throw yaml_error(origin, root, "expected `key: value` lines");
@@ -59,9 +59,9 @@ void for_each_entry(std::string_view origin, const YAML::Node& mapping,
                     const std::function<void(const std::string&, const YAML::Node&, const YAML::Node&)>& visit) {
   std::set<std::string> seen;
   for (const auto& entry : mapping) {
-    if (!entry.first.IsScalar()) throw yaml_error(origin, entry.first, "a key must be a word");
+    if (!entry.first.IsScalar()) throw yaml_error(origin, entry.first, "a key must be a scalar");
     const std::string& key = entry.first.Scalar();
-    if (!seen.insert(key).second) throw yaml_error(origin, entry.first, fmt::format("key '{}' comes twice", key));
+    if (!seen.insert(key).second) throw yaml_error(origin, entry.first, fmt::format("key '{}' appears twice", key));
     visit(key, entry.first, entry.second);
   }
 }

@@ -56,7 +56,7 @@ void index_eval_set(const Settings& settings, const EvalSet& set, const std::fil
   const IndexReport report = IndexWriter(folder, options).add({set.corpus.native()});
   bar.reset();
   if (report.vectors_computed > 0)
-    cli::narrate(fmt::format("indexed {} documents, {} chunks; {:.1f} chunks/s embedded", report.documents,
+    cli::print_message(fmt::format("indexed {} documents, {} chunks; {:.1f} chunks/s embedded", report.documents,
                              report.chunks, static_cast<double>(report.vectors_computed) / report.embedding_seconds));
 }
 

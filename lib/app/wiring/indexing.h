@@ -1,4 +1,5 @@
-// From the settings to what an index is written with.
+// Builds from the settings the options of the index writer (rag/index/index_writer.h), and keeps the index of an
+// evaluation set up to date.
 #pragma once
 
 #include <filesystem>
@@ -11,15 +12,16 @@
 
 namespace frugal {
 
-/// Laws and chunks as the settings have them; no embedder.
+/// The known laws and the chunk sizes of the settings; the embedder is left empty. Throws like known_laws().
 IndexOptions index_options(const Settings& settings);
 
-/// Draws what a writer reports; one bar a stage.
+/// A callback for IndexOptions::progress that draws a progress line for each stage.
 std::function<void(const IndexProgress&)> index_progress_bars();
 
-/// Where the index of an evaluation set is: the settings' index, or a folder for each set and embedder.
+/// The folder of an evaluation set's index: the index of the settings or, if that is empty, a folder below cache_home()
+/// for each set and embedder.
 std::filesystem::path eval_index_folder(const Settings& settings, const EvalSet& set);
-/// Brings that index in line with the set's corpus.
+/// Creates or updates the index in `folder` from the set's corpus, with vectors unless dense retrieval is switched off.
 void index_eval_set(const Settings& settings, const EvalSet& set, const std::filesystem::path& folder, Models& models);
 
 }  // namespace frugal

@@ -1,4 +1,5 @@
-// The laws that the tools know by name: the project's tables, then the user's, who may redefine them.
+// The table of laws that questions and documents may name: the project's files (reference_files() of
+// app/config/paths.h), then the user's (`references.paths`), which may redefine laws.
 #pragma once
 
 #include "app/wiring/settings.h"
@@ -6,7 +7,8 @@
 
 namespace frugal {
 
-/// Throws Error(bad_input | usage) that names file and line.
+/// Reads all files. Throws Error(usage) or Error(bad_input) naming file and line, Error(io) for a file that cannot be
+/// read.
 LawTable known_laws(const Settings& settings);
 
 }  // namespace frugal

@@ -22,67 +22,77 @@ void LatencyExports::write(const LatencyReport& report, bool strict) const {
 void LatencyFlags::declare_gate(CLI::App& app) {
   app.add_option_function<double>(
          "--max-ratio", [this](double ratio) { max_ratio_given = true, gate.limits.max_ratio = ratio; },
-         "the gate fails where time is surely more than this times as before (default 1.05)")
+         "fail if time ÷ earlier time is certainly above this (default 1.05)")
       ->check(CLI::Range(0.01, 1000.0));
   app.add_option_function<double>(
          "--max-memory-ratio", [this](double ratio) { gate.limits.max_memory_ratio = ratio; },
-         "… and where the largest anonymous peak is (default: not gated)")
+         "the same for the peak of anonymous memory (default: not gated)")
       ->check(CLI::Range(0.01, 1000.0));
-  app.add_flag("--strict", strict, "exit 1 if a gate is inconclusive or a mode did not run");
-  app.add_flag("--allow-other-machine", tolerance.other_machine, "take figures of another processor");
+  app.add_flag("--strict", strict, "exit with 1 also if a gate is inconclusive or a mode did not run");
+  app.add_flag("--allow-other-machine", tolerance.other_machine, "accept reports from another processor");
 }
 
 void LatencyFlags::declare(Tool& tool) {
   CLI::App& app = tool.app();
   const CLI::Range count(1, 1000000);
-  app.add_option("--modes", modes, "naive, cold-disk, cold, warm (default cold,warm)")->delimiter(',');
-  app.add_option("--question", question, "the question to ask")->type_name("TEXT");
-  app.add_option("--queries", queries, "questions: a line each, or queries.jsonl")->type_name("FILE");
-  app.add_option("--limit", limit, "take the first N questions (default: as many as runs)")->check(count);
-  app.add_option("-n,--runs", gate.runs, "runs of each mode (default 40)")->check(count);
-  app.add_option("--max-runs", gate.max_runs, "where a gate needs more to decide (default 320)")->check(count);
-  app.add_option("--warmup", warmup_runs, "runs of each that do not count (default 1)")->check(CLI::Range(0, 1000));
-  app.add_option("--timeout", timeout_s, "seconds that an answer may take (default 600)")->check(count);
-  app.add_option("--seed", seed, "of the order within each round (default 1)");
-  tool.key("--index", "index")->type_name("DIR");
-  app.add_option("--rag-query", rag_query, "another rag-query than the one beside this tool")->type_name("PATH");
-  CLI::Option* other = app.add_option("--against", against, "gate against this rag-query, in turn with ours");
-  other->type_name("PATH");
-  app.add_option("--baseline", baseline, "gate against an earlier report")->type_name("FILE")->excludes(other);
-  declare_gate(app);
-  app.add_option("--export-json", exports.json, "the report in hyperfine's shape")->type_name("FILE");
-  app.add_option("--export-markdown", exports.markdown, "the tables")->type_name("FILE");
-  app.add_option("--export-junit", exports.junit, "a test case a gate")->type_name("FILE");
-  app.add_option("--export-smaller-is-better", exports.smaller_is_better, "for github-action-benchmark")
+  app.add_option("--modes", modes, "modes to measure: naive, cold-disk, cold, warm (default cold,warm)")
+      ->delimiter(',');
+  app.add_option("--question", question, "a single question")->type_name("TEXT");
+  app.add_option("--queries", queries, "file of questions: a line each, or queries.jsonl of a BEIR set")
       ->type_name("FILE");
-  app.add_option("RAG_QUERY_FLAGS", query_flags, "after --: flags for rag-query, like --answer none");
+  app.add_option("--limit", limit, "use only the first N questions (default: as many as runs)")->check(count);
+  app.add_option("-n,--runs", gate.runs, "runs of each mode (default 40)")->check(count);
+  app.add_option("--max-runs", gate.max_runs, "largest number of runs if a gate needs more to decide (default 320)")
+      ->check(count);
+  app.add_option("--warmup", warmup_runs, "uncounted runs of each mode before the others (default 1)")
+      ->check(CLI::Range(0, 1000));
+  app.add_option("--timeout", timeout_s, "limit on the time of an answer, in seconds (default 600)")->check(count);
+  app.add_option("--seed", seed, "seed of the order of modes within a round (default 1)");
+  tool.key("--index", "index")->type_name("DIR");
+  app.add_option("--rag-query", rag_query, "rag-query to measure (default: the one beside this tool)")
+      ->type_name("PATH");
+  CLI::Option* other =
+      app.add_option("--against", against, "fail if slower than this rag-query, which runs in turn with ours");
+  other->type_name("PATH");
+  app.add_option("--baseline", baseline, "fail if slower than this earlier report of --export-json")
+      ->type_name("FILE")
+      ->excludes(other);
+  declare_gate(app);
+  app.add_option("--export-json", exports.json, "write the report as JSON in hyperfine's form")->type_name("FILE");
+  app.add_option("--export-markdown", exports.markdown, "write the tables as Markdown")->type_name("FILE");
+  app.add_option("--export-junit", exports.junit, "write the verdicts as JUnit test cases")->type_name("FILE");
+  app.add_option("--export-smaller-is-better", exports.smaller_is_better,
+                 "write the medians for github-action-benchmark")
+      ->type_name("FILE");
+  app.add_option("RAG_QUERY_FLAGS", query_flags, "after --: flags passed to rag-query, like --answer none");
 }
 
-// A folder that is not there would be met only when the runs are done.
+// Checked before the first run: the files are written after the last one.
 void LatencyExports::check() const {
   for (const std::string& file : {json, markdown, junit, smaller_is_better}) {
     const std::filesystem::path folder = std::filesystem::path(file).parent_path();
     if (!folder.empty() && !std::filesystem::is_directory(folder))
-      throw Error(Code::bad_input, fmt::format("cannot write '{}': there is no folder '{}'", file, folder.native()))
-          .hint("make the folder, or name another file");
+      throw Error(Code::bad_input,
+                  fmt::format("cannot write '{}': the folder '{}' does not exist", file, folder.native()))
+          .hint("create the folder, or name another file");
   }
 }
 
-// Here, so that a wrong flag is met before the first run.
+// Called before the first run, so that a wrong flag costs no time.
 void LatencyFlags::check() const {
   if (question.empty() == queries.empty())
-    throw Error(Code::usage, "name one of --question TEXT and --queries FILE").hint("run bench-latency --help");
+    throw Error(Code::usage, "give either --question TEXT or --queries FILE").hint("run bench-latency --help");
   exports.check();
   if (!gated() && (max_ratio_given || gate.limits.max_memory_ratio))
     throw Error(Code::usage, "a gate needs something to compare with")
         .hint("name --baseline FILE or --against PATH, or use bench-latency compare");
   if (gated() && gate.runs < kMinGateRuns)
     throw Error(Code::usage, fmt::format("a gate needs at least {} runs, -n is {}", kMinGateRuns, gate.runs))
-        .hint("the default of 40 tells 10 % more on a quiet machine; a noisy one goes on up to --max-runs");
+        .hint("leave -n at its default of 40, which detects 10 % more time on a quiet machine");
 }
 
 std::vector<std::string> LatencyFlags::rag_query_flags(const Settings& settings) const {
-  // From the cache the second run would be a look-up.
+  // With the answer cache, the second run would measure only a look-up.
   std::vector<std::string> flags = {"--no-cache", "--no-progress"};
   if (const int64_t threads = settings.common.threads) flags.push_back(fmt::format("--threads={}", threads));
   flags.insert(flags.end(), query_flags.begin(), query_flags.end());
@@ -92,29 +102,29 @@ std::vector<std::string> LatencyFlags::rag_query_flags(const Settings& settings)
 LatencyOptions LatencyFlags::options(const Settings& settings) const {
   check();
   const std::filesystem::path index = find_index(settings.index);
-  const auto beside_us = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rag-query";
-  LatencyOptions asked;
-  asked.command = {rag_query.empty() ? beside_us.native() : rag_query, "--index", index.native()};
+  const auto sibling = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "rag-query";
+  LatencyOptions result;
+  result.command = {rag_query.empty() ? sibling.native() : rag_query, "--index", index.native()};
   const std::vector<std::string> flags = rag_query_flags(settings);
-  asked.command.insert(asked.command.end(), flags.begin(), flags.end());
-  if (!against.empty()) asked.against = asked.command;
-  if (!against.empty()) asked.against[0] = against;
+  result.command.insert(result.command.end(), flags.begin(), flags.end());
+  if (!against.empty()) result.against = result.command;
+  if (!against.empty()) result.against[0] = against;
   for (const std::string& mode : modes) {
-    asked.modes.push_back(parse_latency_mode(mode));
+    result.modes.push_back(parse_latency_mode(mode));
     if (std::count(modes.begin(), modes.end(), mode) > 1)
       throw Error(Code::usage, fmt::format("--modes names {} twice", mode))
-          .hint("a mode is measured against itself anyway");
+          .hint("name each mode once; the A/A runs need no flag");
   }
-  asked.questions = queries.empty() ? std::vector<std::string>{question} : read_texts(queries);
-  const auto most = static_cast<size_t>(limit > 0 ? limit : gate.runs);
-  if (asked.questions.size() > most) asked.questions.resize(most);
-  asked.warmup_runs = warmup_runs;
-  asked.measure_aa = gate.runs >= kMinGateRuns;
-  asked.seed = seed;
-  asked.timeout = std::chrono::seconds(timeout_s);
-  asked.data = present_models(settings.models);
-  asked.data.push_back(index);
-  return asked;
+  result.questions = queries.empty() ? std::vector<std::string>{question} : read_texts(queries);
+  const auto max_questions = static_cast<size_t>(limit > 0 ? limit : gate.runs);
+  if (result.questions.size() > max_questions) result.questions.resize(max_questions);
+  result.warmup_runs = warmup_runs;
+  result.measure_aa = gate.runs >= kMinGateRuns;
+  result.seed = seed;
+  result.timeout = std::chrono::seconds(timeout_s);
+  result.data = existing_packs(settings.models);
+  result.data.push_back(index);
+  return result;
 }
 
 }  // namespace frugal::cli

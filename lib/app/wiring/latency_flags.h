@@ -1,4 +1,5 @@
-// The flags of bench-latency for questions, and what they ask for.
+// The flags of bench-latency for questions (docs/tools/bench-latency.md), and the options of the benchmark that follow
+// from them. measure/bench does the measuring.
 #pragma once
 
 #include <string>
@@ -12,11 +13,12 @@
 
 namespace frugal::cli {
 
-/// Files to write, each whole or not at all; empty: not asked for.
+/// Files to export a report to, each written whole or not at all; an empty path is not written.
 struct LatencyExports {
   std::string json, markdown, junit, smaller_is_better;
-  /// Throws Error(bad_input) if a folder is not there.
+  /// Throws Error(bad_input) if the folder of a file does not exist.
   void check() const;
+  /// Throws Error(io).
   void write(const LatencyReport& report, bool strict) const;
 };
 
@@ -24,21 +26,23 @@ struct LatencyFlags {
   std::vector<std::string> modes = {"cold", "warm"}, query_flags;
   std::string queries, question, rag_query, against, baseline;
   int64_t limit = 0;  // 0: as many questions as runs
-  int64_t warmup_runs = 1, timeout_s = 600;
+  int64_t warmup_runs = 1, timeout_s = 600;  // runs of each mode; seconds for an answer
   uint64_t seed = 1;
   GatePlan gate;
   bool max_ratio_given = false, strict = false;
   Tolerance tolerance;
   LatencyExports exports;
 
-  /// Borrow `this` until the tool is parsed.
+  /// Declares all flags. Tool::parse() writes into this object, which must not move until then.
   void declare(Tool& tool);
+  /// Declares only the flags of the gate, for `bench-latency compare`.
   void declare_gate(CLI::App& app);
 
   bool gated() const { return !baseline.empty() || !against.empty(); }
-  /// Throws Error(usage) for flags that contradict each other, Error(missing) without index, Error(bad_input).
+  /// The options of the benchmark. Throws Error(usage) for flags that contradict each other, Error(missing) without an
+  /// index, Error(bad_input) for a file without questions or an export to a folder that does not exist.
   LatencyOptions options(const Settings& settings) const;
-  /// What rag-query is given beside --index.
+  /// The arguments of rag-query besides --index.
   std::vector<std::string> rag_query_flags(const Settings& settings) const;
 
  private:

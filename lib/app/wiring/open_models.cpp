@@ -7,11 +7,11 @@
 
 namespace frugal {
 
-ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budget& budget, Manager::Mode when_auto) {
+ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budget& budget, Manager::Mode auto_mode) {
   ModelOptions options(budget);
   options.backend = tool.backend();
   options.threads = tool.threads();
-  options.mode = settings.common.memory.mode.value_or(when_auto);
+  options.mode = settings.common.memory.mode.value_or(auto_mode);
   options.paging = settings.common.memory.paging;
   options.generator = settings.generator;
   options.chat_family = settings.chat_family;

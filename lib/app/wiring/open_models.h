@@ -1,4 +1,4 @@
-// From the settings to models that load when they are asked for.
+// Opens the models that the settings name (model/hub/models.h). A model is loaded when it is first used.
 #pragma once
 
 #include <memory>
@@ -10,12 +10,14 @@
 
 namespace frugal {
 
-/// The packs that the settings name. `when_auto`: what becomes of a model that is not in use, where the settings leave
-/// it open. The generator keeps no prefixes: that is for questions (question_side.h). Borrows `budget`.
-ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budget& budget, Manager::Mode when_auto);
+/// Options for open_models(). `auto_mode`: the unloading mode if the settings say auto. The prefix cache is off; only
+/// questions use it (query_session.h). Borrows `budget`.
+ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budget& budget, Manager::Mode auto_mode);
+/// The packs that the settings name. They are looked up at their first use, which may throw Error(missing).
 std::unique_ptr<Models> open_models(const Settings& settings, const ModelOptions& options);
 
-/// Everything at full precision, through libtorch unless another backend is named. Borrows `budget`.
+/// Models in full precision, read from the checkpoints of the packs, on libtorch unless the tool names another backend.
+/// Borrows `budget`. Throws Error(missing).
 std::unique_ptr<Models> naive_models(const cli::Tool& tool, const Settings& settings, Budget& budget);
 
 }  // namespace frugal

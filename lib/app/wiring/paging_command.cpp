@@ -13,29 +13,30 @@
 namespace frugal::cli {
 
 CLI::App* declare_paging(Tool& tool, PagingCommand& command) {
-  CLI::App* sub = tool.app().add_subcommand("paging", "a generator whose weights do not fit --memory-budget");
+  CLI::App* sub = tool.app().add_subcommand("paging", "measure a generator whose weights do not fit --memory-budget");
   sub->add_option("-m,--model", command.model, "the generator")->required()->type_name("PACK");
-  sub->add_option("--text", command.plan.text, "what it goes on with");
-  sub->add_option("--max-new-tokens", command.plan.new_tokens, "tokens to write")->check(CLI::Range(1, 1 << 20));
-  sub->add_option("--page-policy", command.policies, "predictive, lru, clock: which weights go for others")
+  sub->add_option("--text", command.plan.text, "the prompt");
+  sub->add_option("--max-new-tokens", command.plan.new_tokens, "tokens to generate")->check(CLI::Range(1, 1 << 20));
+  sub->add_option("--page-policy", command.policies, "policies to measure: predictive, lru, clock")
       ->delimiter(',')
       ->allow_extra_args(false);
-  sub->add_option("--page-source", command.sources, "direct: from a cold disk; mapped: from the page cache")
+  sub->add_option("--page-source", command.sources, "sources to measure: direct (cold disk), mapped (page cache)")
       ->delimiter(',')
       ->allow_extra_args(false);
-  sub->add_option("--rounds", command.plan.rounds, "runs of each, of which the middle one counts")
+  sub->add_option("--rounds", command.plan.rounds, "runs of each combination; the median is reported")
       ->check(CLI::Range(1, 1000));
   return sub;
 }
 
 int profile_paging(const PagingCommand& command, const Tool& tool, const Settings& settings) {
-  if (!tool.backend().native()) throw Error(Code::usage, "only the native backend pages").hint("leave --backend out");
+  if (!tool.backend().native())
+    throw Error(Code::usage, "only the native backend can page weights").hint("leave --backend out");
   PagingPlan plan = command.plan;
   plan.pack = find_model(command.model);
   plan.threads = tool.threads();
   plan.budget_bytes = parse_budget(settings.common.memory.budget).bytes;
   for (const std::string& name : command.sources)
-    plan.sources.push_back(parse_named<BlockSource>("way of reading", name));
+    plan.sources.push_back(parse_named<BlockSource>("page source", name));
   for (const std::string& name : command.policies)
     plan.policies.push_back(parse_named<PagePolicyKind>("paging policy", name));
   const PagingAblation ablation = measure_paging(plan, run_in_child);

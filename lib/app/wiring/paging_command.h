@@ -1,4 +1,4 @@
-// `mem-profile paging` (docs/tools/mem-profile.md): its flags, and the run.
+// The subcommand `mem-profile paging` (docs/tools/mem-profile.md): its flags, the measurement and its output.
 #pragma once
 
 #include <string>
@@ -16,10 +16,10 @@ struct PagingCommand {
   std::vector<std::string> sources = {"direct", "mapped"}, policies = {"predictive", "lru", "clock"};
 };
 
-/// Adds the subcommand; the flags are filled in by Tool::parse().
+/// Adds the subcommand. Tool::parse() writes its flags into `command`, which must not move until then.
 CLI::App* declare_paging(Tool& tool, PagingCommand& command);
-/// Measures and prints. Returns the exit code: 1 where a run wrote other tokens or held too much. Before this process
-/// has a second thread.
+/// Measures and prints the report. Returns the exit code: 1 if a run generated other tokens or exceeded its memory. It
+/// forks, so call it while this process has a single thread. Throws Error(usage), Error(missing), Error(over_budget).
 int profile_paging(const PagingCommand& command, const Tool& tool, const Settings& settings);
 
 }  // namespace frugal::cli

@@ -1,4 +1,4 @@
-// A whole run of mem-profile: stages or a command measured, printed, held to limits and drawn.
+// A complete run of mem-profile: measures stages or a command, prints the figures, checks limits and draws pictures.
 #pragma once
 
 #include <string>
@@ -11,16 +11,18 @@
 namespace frugal::cli {
 
 struct ProfileRequest {
-  bool json = false;  // lines as stages end, else a table at the end
-  std::string title;  // of the pictures
+  bool json = false;  // print a JSON line after each stage; false: a table at the end
+  std::string title;  // title of the pictures
   TimelineFiles pictures;
   std::vector<AlertRule> alerts;
-  bool estimate = false;
+  bool estimate = false;  // predict each stage first, and compare
 };
 
-/// Prints to standard output. Returns the exit code: 1 if a limit was passed. Throws what loading and running throw.
-int profile_scenario(const Scenario& pipeline, const ProfileOptions& options, const ProfileRequest& asked);
-/// The same of a command with its children; its own exit code where that is not 0.
-int profile_command(const std::vector<std::string>& command, const ProfileRequest& asked);
+/// Measures the stages of `pipeline`. Returns the exit code: 1 if a limit was exceeded. Throws the errors of loading
+/// and running models.
+int profile_scenario(const Scenario& pipeline, const ProfileOptions& options, const ProfileRequest& request);
+/// Measures a command together with its child processes. Returns the command's exit code or, if that is 0, 1 if a limit
+/// was exceeded.
+int profile_command(const std::vector<std::string>& command, const ProfileRequest& request);
 
 }  // namespace frugal::cli

@@ -19,7 +19,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kReplaySchema = 1;
 
-// The events of one kind of memory, or of all, and what each allocator made of them.
+// The events of one kind of memory, or of all kinds, with the result of each allocator.
 struct ReplayedTrace {
   std::string kind;
   size_t operations = 0;
@@ -63,12 +63,12 @@ std::string comparison_table(const std::vector<ReplayedTrace>& traces) {
   constexpr Table::Align right = Table::Align::right;
   Table table({{"memory"},
                {"operations", right},
-               {"live at most", right},
+               {"peak live", right},
                {"allocator"},
                {"peak", right},
-               {"lost", right},
+               {"fragmentation", right},
                {"left", right},
-               {"ns each", right}});
+               {"ns/operation", right}});
   for (const ReplayedTrace& replayed : traces)
     for (const ReplayResult& result : replayed.results)
       table.add({replayed.kind, std::to_string(replayed.operations), format_bytes(replayed.peak_live_bytes),
@@ -81,8 +81,8 @@ std::string comparison_table(const std::vector<ReplayedTrace>& traces) {
 }  // namespace
 
 ReplayCommand::ReplayCommand(Tool& tool)
-    : tool_(tool), command_(tool.app().add_subcommand("replay", "a recorded run's allocations against allocators")) {
-  command_->add_option("TRACE", trace_, "what a tool wrote to $FRUGAL_ALLOCATION_TRACE")->required()->type_name("FILE");
+    : tool_(tool), command_(tool.app().add_subcommand("replay", "compare allocators on a run's recorded allocations")) {
+  command_->add_option("TRACE", trace_, "file written with $FRUGAL_ALLOCATION_TRACE")->required()->type_name("FILE");
 }
 
 int ReplayCommand::run() const {

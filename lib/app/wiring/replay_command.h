@@ -1,4 +1,5 @@
-// `mem-profile replay TRACE`: what allocators would have taken for a recorded run.
+// The subcommand `mem-profile replay TRACE`: replays the recorded allocations of a run against several allocators
+// (measure/profile/allocation_replay.h) and prints the comparison.
 #pragma once
 
 #include <string>
@@ -11,7 +12,9 @@ class ReplayCommand {
  public:
   /// Declares the subcommand. Borrows `tool`.
   explicit ReplayCommand(Tool& tool);
-  bool asked() const { return command_->parsed(); }
+  /// True if the command line names this subcommand.
+  bool parsed() const { return command_->parsed(); }
+  /// Replays and prints; returns exit code 0. Throws Error(bad_input) for a file that is not a trace.
   int run() const;
 
  private:

@@ -1,3 +1,16 @@
+// How a pipeline is measured. ScenarioProfiler performs one stage at a time in this process, with a sampler thread
+// beside it, and reads memory before, during and after the stage (measure/profile/stage_profile.h). The Manager owns
+// the models; loaded_ holds those between their load and their unload, so that the Manager's mode decides whether an
+// unload releases memory. The naive mode keeps every model, like a simple program that loads and never unloads.
+//
+// Estimates must not disturb the measurement. An allocator places memory differently after earlier allocations, so
+// estimate_stages() runs in a child process that exits; its result, a trivially copyable vector, returns through a
+// pipe. An estimate covers the models only. add_runtime() measures the rest, the idle process with its threads and
+// sampler, in this process: a first empty stage triggers one-time allocations of the sampler, and a second one is the
+// figure.
+//
+// Load modes are compared in processes of their own: each mode restarts this program with the same arguments and
+// --load-mode, and its JSON lines are parsed into one table. Peaks of one mode thus cannot raise those of another.
 #include "app/wiring/scenario_profile.h"
 
 #include <fmt/format.h>
@@ -22,7 +35,7 @@ namespace {
 
 using Action = ScenarioStage::Action;
 
-Estimates rehearse(const std::vector<ScenarioStage>& stages, const ProfileOptions& options) {
+Estimates estimate_stages(const std::vector<ScenarioStage>& stages, const ProfileOptions& options) {
   MemoryEstimator estimator(options.threads);
   Estimates estimates;
   for (const ScenarioStage& stage : stages) {
@@ -38,7 +51,7 @@ Estimates rehearse(const std::vector<ScenarioStage>& stages, const ProfileOption
   return estimates;
 }
 
-// "--name value" and "--name=value".
+// Removes "--name value" and "--name=value".
 void remove_option(std::vector<std::string>& arguments, const std::string& name) {
   for (auto at = arguments.begin(); at != arguments.end();) {
     if (*at == name && at + 1 != arguments.end())
@@ -51,10 +64,10 @@ void remove_option(std::vector<std::string>& arguments, const std::string& name)
 }
 
 // The largest figure of any stage of one mode.
-double most(const std::vector<StageRecordLine>& stages, MemoryMetric metric) {
-  double most = 0;
-  for (const StageRecordLine& stage : stages) most = std::max(most, stage.value(metric).value_or(0));
-  return most;
+double max_figure(const std::vector<StageRecordLine>& stages, MemoryMetric metric) {
+  double max = 0;
+  for (const StageRecordLine& stage : stages) max = std::max(max, stage.value(metric).value_or(0));
+  return max;
 }
 
 struct ModePeak {
@@ -62,18 +75,18 @@ struct ModePeak {
   double anon = 0, pss = 0;
 };
 
-// What each mode takes at most, beside the first.
+// The peaks of each mode, with their change against the first mode.
 std::string peaks_text(const std::vector<ModePeak>& peaks) {
-  const auto beside = [](double figure, double first) {
+  const auto change = [](double figure, double first) {
     return first > 0 ? fmt::format(" ({:+.1f} %)", 100 * (figure / first - 1)) : std::string();
   };
   std::string text;
   for (const ModePeak& peak : peaks) {
     const ModePeak& first = peaks.front();
     const bool is_first = &peak == &first;
-    text += fmt::format("{}: at most {} anonymous{}, {} proportional{}\n", to_string(peak.mode),
-                        format_bytes(static_cast<uint64_t>(peak.anon)), is_first ? "" : beside(peak.anon, first.anon),
-                        format_bytes(static_cast<uint64_t>(peak.pss)), is_first ? "" : beside(peak.pss, first.pss));
+    text += fmt::format("{}: peak {} anonymous{}, {} PSS{}\n", to_string(peak.mode),
+                        format_bytes(static_cast<uint64_t>(peak.anon)), is_first ? "" : change(peak.anon, first.anon),
+                        format_bytes(static_cast<uint64_t>(peak.pss)), is_first ? "" : change(peak.pss, first.pss));
   }
   return text;
 }
@@ -85,7 +98,7 @@ ProfileOptions profile_options(const Tool& tool, const Settings& settings) {
   options.models = settings.models;
   options.threads = tool.threads();
   options.limits = tool.budget_limits();
-  options.line_bytes = parse_budget(settings.common.memory.budget).bytes;
+  options.drawn_budget_bytes = parse_budget(settings.common.memory.budget).bytes;
   options.paging = settings.common.memory.paging;
   options.backend = tool.backend();
   options.chat_family = settings.chat_family;
@@ -96,14 +109,14 @@ ScenarioProfiler::ScenarioProfiler(ProfileOptions options)
     : options_(std::move(options)),
       threads_(options_.threads),
       budget_(options_.limits),
-      // Naive is what one would write first: whatever was loaded stays.
+      // The naive form keeps every model that was loaded.
       manager_(options_.load_mode == LoadMode::naive ? Manager::Mode::cache : options_.mode, budget_) {}
 
 void ScenarioProfiler::add_runtime(const std::vector<ScenarioStage>& stages, Estimates& estimates) const {
   std::vector<std::filesystem::path> files;
   files.reserve(stages.size());
   for (const ScenarioStage& stage : stages) files.push_back(pack_of(stage.model, options_.models));
-  profile_stage("warm", files, [] {});  // what measuring itself takes once is there before the first stage
+  profile_stage("warm", files, [] {});  // one-time allocations of the measuring itself
   const uint64_t idle_bytes = profile_stage("idle", files, [] {}).peak.anon_with_swap_bytes;
   for (std::optional<MemoryEstimate>& estimate : estimates)
     if (estimate) estimate->add_runtime(idle_bytes);
@@ -113,7 +126,7 @@ StageProfile ScenarioProfiler::profile(const ScenarioStage& stage) {
   std::vector<std::filesystem::path> files;
   if (options_.load_mode != LoadMode::naive) files = {pack_of(stage.model, options_.models)};
   note_.clear();
-  // So that the device's peak is this stage's own.
+  // The device's peak must belong to this stage.
   for (const auto& [name, model] : loaded_)
     if (PluginOps* device = model->device()) device->reset_peak();
   return profile_stage(
@@ -139,7 +152,7 @@ std::unique_ptr<LoadedModel> ScenarioProfiler::open(const std::string& model) {
   return loaded;
 }
 
-// Through libtorch where its plugin is, as one would write it first.
+// On libtorch if its plugin is installed, else on the native backend.
 std::unique_ptr<LoadedModel> ScenarioProfiler::open_naive(const std::string& model) {
   Backend backend = options_.backend;
   try {
@@ -168,7 +181,7 @@ void ScenarioProfiler::perform(const ScenarioStage& stage) {
   }
 }
 
-// The device's allocator counts for all its users, so one model speaks for all.
+// The device's allocator counts the memory of all models, so any of them has the total.
 std::optional<GpuMemory> ScenarioProfiler::gpu() const {
   for (const auto& [name, model] : loaded_) {
     const PluginOps* device = model->device();
@@ -181,11 +194,11 @@ std::optional<GpuMemory> ScenarioProfiler::gpu() const {
 
 Estimates estimate_scenario(const std::vector<ScenarioStage>& stages, const ProfileOptions& options) {
   if (!options.backend.native())
-    throw Error(Code::usage, "--estimate knows the native backend only").hint("leave --backend out");
+    throw Error(Code::usage, "--estimate works only with the native backend").hint("leave --backend out");
   const std::string bytes = run_in_child([&] {
-    const Estimates rehearsed = rehearse(stages, options);
-    return std::string(reinterpret_cast<const char*>(rehearsed.data()),
-                       rehearsed.size() * sizeof(Estimates::value_type));
+    const Estimates estimated = estimate_stages(stages, options);
+    return std::string(reinterpret_cast<const char*>(estimated.data()),
+                       estimated.size() * sizeof(Estimates::value_type));
   });
   Estimates estimates(stages.size());
   FRUGAL_CHECK(bytes.size() == estimates.size() * sizeof(Estimates::value_type));
@@ -215,14 +228,14 @@ int compare_load_modes(std::vector<std::string> arguments, const std::vector<Loa
     const CommandResult result = run_command(command, options);
     if (result.exit_code != 0) {
       const Complaint complaint = read_complaint(result.errors);
-      narrate(fmt::format("{}: {}", to_string(mode), complaint.message));
-      if (!complaint.hint.empty()) narrate("hint: " + complaint.hint);
+      print_message(fmt::format("{}: {}", to_string(mode), complaint.message));
+      if (!complaint.hint.empty()) print_message("hint: " + complaint.hint);
       exit_code = 1;
       continue;
     }
     if (json) print(result.output);
     const std::vector<StageRecordLine> stages = parse_memory_records(result.output, std::string(to_string(mode)));
-    peaks.push_back({mode, most(stages, MemoryMetric::peak_anon), most(stages, MemoryMetric::peak_pss)});
+    peaks.push_back({mode, max_figure(stages, MemoryMetric::peak_anon), max_figure(stages, MemoryMetric::peak_pss)});
     for (const StageRecordLine& stage : stages) {
       const auto text = [&](MemoryMetric metric) {
         return stage.value(metric) ? format_metric(metric, *stage.value(metric)) : "?";

@@ -1,4 +1,5 @@
-// Goes through a pipeline's stages and measures each: what mem-profile does with --pipeline and --model.
+// Performs the stages of a pipeline (app/config/scenario.h) and measures the memory of each: mem-profile with
+// --pipeline or --model. Also estimates the stages before they run, and compares load modes.
 #pragma once
 
 #include <functional>
@@ -20,23 +21,23 @@
 
 namespace frugal::cli {
 
-/// Of each stage; nullopt for an unload.
+/// One for each stage; nullopt for an unload.
 using Estimates = std::vector<std::optional<MemoryEstimate>>;
-static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // it comes through a pipe
+static_assert(std::is_trivially_copyable_v<std::optional<MemoryEstimate>>);  // sent through a pipe
 
 struct ProfileOptions {
-  ModelNames models;  // what embedder and generator are
+  ModelNames models;  // the models of the roles embedder and generator
   int threads = 1;
   BudgetLimits limits;
-  uint64_t line_bytes = 0;  // where pictures draw a budget; 0: nowhere
+  uint64_t drawn_budget_bytes = 0;  // height of the budget's line in pictures; 0: no line
   PagerOptions paging;
   Backend backend;
   LoadMode load_mode = LoadMode::mmap;
   Manager::Mode mode = Manager::Mode::aggressive;
-  std::optional<ChatFamily> chat_family;  // of a generator; nullopt: what its pack names
+  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: as its pack names it
 };
 
-/// As the settings have it; mapped, each model unloaded at once.
+/// The options of the settings, with load mode mmap and Manager::Mode::aggressive.
 ProfileOptions profile_options(const Tool& tool, const Settings& settings);
 
 /// Loads, runs and unloads the models of one pipeline, stage by stage. Not thread-safe.
@@ -44,12 +45,12 @@ class ScenarioProfiler {
  public:
   explicit ScenarioProfiler(ProfileOptions options);
 
-  /// Adds to each estimate what a stage that does nothing takes now: the process without models, with its threads and
-  /// its sampler.
+  /// Adds to each estimate the memory of the process without models, with its threads and its sampler. It is measured
+  /// now, by a stage that does nothing.
   void add_runtime(const std::vector<ScenarioStage>& stages, Estimates& estimates) const;
-  /// Performs `stage` under the sampler. Throws what loading and running throw.
+  /// Performs `stage` under the sampler. Throws the errors of loading and running models.
   StageProfile profile(const ScenarioStage& stage);
-  /// What the last run did, or what a load could not do as asked.
+  /// A remark on the last stage: the output of a run, or the part of a load that was not possible. May be empty.
   const std::string& note() const { return note_; }
 
  private:
@@ -67,17 +68,17 @@ class ScenarioProfiler {
   std::string note_;
 };
 
-/// What each of `stages` will take, without the process itself (MemoryEstimate::add_runtime). Rehearsed in a child,
-/// since what an allocator has served once changes where it serves later; so to be called before this process has
-/// threads. Throws what loading throws, Error(usage) for a backend other than the native one.
+/// Estimates the memory of each of `stages`, without the process itself (see add_runtime()). Runs in a child process,
+/// because earlier allocations would change the layout of later ones; call it before this process starts threads.
+/// Throws the errors of loading, and Error(usage) for a backend other than the native one.
 Estimates estimate_scenario(const std::vector<ScenarioStage>& stages, const ProfileOptions& options);
 
-/// Runs this program once for each of `modes`, in a process of its own, with `arguments` but for --load-mode and
-/// --format. stdout: the JSON lines of all, or one table. A mode that fails is named with its reason. Returns the exit
-/// code: 1 if one failed.
+/// Runs this program once for each of `modes`, each time in a new process, with `arguments` except --load-mode and
+/// --format. Prints the JSON lines of all runs, or one table. A mode that fails is reported with its message on
+/// standard error. Returns the exit code: 1 if one failed.
 int compare_load_modes(std::vector<std::string> arguments, const std::vector<LoadMode>& modes, bool json);
 
-/// Load, run and unload of one model.
+/// A pipeline that loads, runs and unloads one model.
 Scenario one_model_scenario(const std::string& pack, const std::string& text, int64_t max_new_tokens);
 
 }  // namespace frugal::cli

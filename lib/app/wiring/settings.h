@@ -1,6 +1,6 @@
-// Everything a user can set: the option structs of the rooms, which say themselves what their fields are
-// (base/setting.h). A new setting is a field in its struct and a line that `ninja default-yaml` adds to
-// configs/default.yaml.
+// All settings of the tools, composed of the option structs of the rooms, which describe their own fields
+// (base/setting.h). A new setting is a field with its line of visit() in one of these structs; `ninja default-yaml`
+// then updates configs/default.yaml.
 #pragma once
 
 #include <functional>
@@ -20,32 +20,33 @@ namespace frugal {
 
 struct Settings {
   ModelNames models;
-  std::string index;
+  std::string index;  // folder; empty: find_index() chooses
   cli::CommonSettings common;
   ChunkOptions chunks;
-  std::string law_files;  // ':' between
+  std::string law_files;  // paths, separated by ':'
   PipelineOptions pipeline;
-  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: what its pack names
+  std::optional<ChatFamily> chat_family;  // of the generator; nullopt: as its pack names it
   GeneratorMemory generator;
   CacheOptions cache;
 
   template <typename F>
   void visit(F&& f) {
     f(models);
-    f("index", index, {"folder of the index; empty: ./.frugal/index, or the only one there is"});
+    f("index", index,
+      {"folder of the index; empty: ./.frugal/index, else the only index in ~/.local/share/frugal/indexes"});
     f(common);
     f(chunks);
-    f("references.paths", law_files, {"files like configs/references/br.yaml with more laws, ':' between them"});
+    f("references.paths", law_files, {"more tables of laws, files like configs/references/br.yaml, separated by ':'"});
     f(pipeline);
     f("generate.chat_family", chat_family,
-      {"how a conversation is written for the generator: auto (as its pack says), none, chatml, llama2, llama3, "
-       "llama3.1, qwen; needed where its template is not recognised"});
+      {"chat template of the generator: auto (the one that its pack names), none, chatml, llama2, llama3, llama3.1, "
+       "qwen; required if the pack names none"});
     f(generator);
     f(cache);
   }
 };
 
-/// cli::run_tool with all settings, which are as the user has them once `body` has called tool.parse().
+/// cli::run_tool() with all settings. They have the user's values after `body` has called tool.parse().
 int run_tool(int argc, char** argv, cli::ToolInfo info, const std::function<int(cli::Tool&, const Settings&)>& body);
 
 }  // namespace frugal

@@ -34,13 +34,16 @@ struct GenerateOptions {
 
   template <typename F>
   void visit(F&& f) {
-    f("generate.max_new_tokens", max_new_tokens, {"tokens to write at most", Range{1, 1 << 20}});
-    f("generate.temperature", temperature, {"0: always the likeliest token", Range{0, 100}});
-    f("generate.top_k", top_k, {"tokens to sample from; 0: all", Range{0, 1 << 20}});
-    f("generate.top_p", top_p, {"probability mass to sample from", Range{0, 1}});
-    f("generate.min_p", min_p, {"least probability, relative to the likeliest token's", Range{0, 1}});
-    f("generate.repeat_penalty", repeat_penalty, {"of tokens that the text holds already; 1: none", Range{0.01, 100}});
-    f("generate.seed", seed, {"of the sampling"});
+    f("generate.max_new_tokens", max_new_tokens, {"maximum number of tokens to generate", Range{1, 1 << 20}});
+    f("generate.temperature", temperature,
+      {"temperature of the sampling; 0: greedy, always the most probable token", Range{0, 100}});
+    f("generate.top_k", top_k, {"number of most probable tokens to sample from; 0: all", Range{0, 1 << 20}});
+    f("generate.top_p", top_p, {"probability mass of the most probable tokens to sample from; 1: all", Range{0, 1}});
+    f("generate.min_p", min_p,
+      {"minimum probability of a sampled token, relative to the most probable one; 0: none", Range{0, 1}});
+    f("generate.repeat_penalty", repeat_penalty,
+      {"penalty on tokens that the text already contains; 1: none", Range{0.01, 100}});
+    f("generate.seed", seed, {"seed of the sampling"});
   }
 };
 

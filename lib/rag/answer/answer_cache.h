@@ -24,9 +24,9 @@ struct CacheOptions {
 
   template <typename F>
   void visit(F&& f) {
-    f("cache.enabled", enabled, {"reuse answers to earlier questions, and the vectors of these questions"});
+    f("cache.enabled", enabled, {"keep answers, and vectors of questions, on disk for the next time"});
     f("cache.max_bytes", max_bytes,
-      {"bytes on disk, or like 64MiB; the least recently used entries are evicted first", {}, Unit::bytes});
+      {"maximum bytes on disk, also written like 64MiB; the least recently used entries are evicted", {}, Unit::bytes});
   }
 };
 

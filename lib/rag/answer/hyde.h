@@ -22,9 +22,11 @@ struct HydeOptions {
 
   template <typename F>
   void visit(F&& f) {
-    f("hyde.mode", mode, {"write a passage and search with it too: auto, always, never"});
-    f("hyde.max_new_tokens", max_new_tokens, {"longest passage, in tokens", Range{1, 1 << 20}});
-    f("hyde.timeout_ms", timeout_ms, {"milliseconds for the passage; a later one is not used", Range{0, 1e9}});
+    f("hyde.mode", mode,
+      {"search with a passage that the generator drafts, too: always, never, auto (never, until it is shown to help)"});
+    f("hyde.max_new_tokens", max_new_tokens, {"maximum length of the passage in tokens", Range{1, 1 << 20}});
+    f("hyde.timeout_ms", timeout_ms,
+      {"time limit of the passage in milliseconds; after it the search goes on without one", Range{0, 1e9}});
   }
 };
 

@@ -53,16 +53,19 @@ struct PipelineOptions {
     f("retrieval.dense", dense, {"search by vectors"});
     f(retrieve);
     f("retrieval.top_k", top_k, {"chunks to show", Range{1, 1e6}});
-    f("retrieval.min_score", min_score, {"fused score below which a chunk is not shown, 0 to 1", Range{0, 1}});
-    f("rerank.enabled", rerank, {"there is no reranker yet: the stage is skipped, and --explain says why"});
-    f("answer.mode", answer, {"how to answer: auto, extract, generate, none"});
+    f("retrieval.min_score", min_score, {"minimum fused score of a chunk that is shown, 0 to 1", Range{0, 1}});
+    f("rerank.enabled", rerank,
+      {"rerank the hits; no reranker exists yet, so the stage is skipped and --explain says why"});
+    f("answer.mode", answer,
+      {"extract (quote a sentence), generate (the generator writes from the sources), auto (generate if the generator "
+       "is large enough, else extract) or none (hits only)"});
     f("answer.deadline_ms", deadline_ms,
-      {"milliseconds for the whole question: stages that would begin later are skipped and listed; 0: no limit",
+      {"time limit of a question in milliseconds: stages that would begin after it are skipped; 0: none",
        Range{0, 1e9}});
     f("answer.abstain_below", abstain_below,
-      {"confidence below which the answer is \"not in the sources\", 0 to 1", Range{0, 1}});
+      {"minimum confidence of an answer, 0 to 1; below it the answer is \"not in the sources\"", Range{0, 1}});
     f("answer.min_generator_parameters", min_generator_parameters,
-      {"weights that a generator must have for auto to use it; smaller models invent"});
+      {"minimum number of weights of a generator that answer.mode auto uses; smaller ones invent facts"});
     f("answer.min_support", min_support, kInternal);
     f(hyde);
     f(extract);

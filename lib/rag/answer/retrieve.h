@@ -19,9 +19,10 @@ struct DenseWeights {
 
   template <typename F>
   void visit(F&& f) {
-    f("retrieval.dense_weight.en", english, {"weight of the dense list, 0 to 1, for an English question", {0, 1}});
-    f("retrieval.dense_weight.pt", portuguese, {"the same for a Portuguese question", {0, 1}});
-    f("retrieval.dense_weight.other", other, {"the same for any other question", {0, 1}});
+    f("retrieval.dense_weight.en", english,
+      {"weight of the dense list for questions in English, 0 to 1; the sparse list has the rest", {0, 1}});
+    f("retrieval.dense_weight.pt", portuguese, {"the same for questions in Portuguese", {0, 1}});
+    f("retrieval.dense_weight.other", other, {"the same for questions in other languages", {0, 1}});
   }
 };
 
@@ -36,9 +37,11 @@ struct RetrieveOptions {
   void visit(F&& f) {
     f("retrieval.sparse", sparse, {"search by words (BM25)"});
     f("retrieval.references", references, kInternal);
-    f("retrieval.fusion", fusion, {"weighted: sum of min-max-normalised scores; rrf: Σ w/(60+rank)"});
+    f("retrieval.fusion", fusion,
+      {"how both lists become one: weighted (weighted sum of min-max-normalised scores) or rrf (reciprocal ranks, Σ "
+       "w/(60+rank))"});
     f(dense_weights);
-    f("retrieval.candidates", candidates, {"chunks to take from each list", Range{1, 1e6}});
+    f("retrieval.candidates", candidates, {"chunks to retrieve by each list", Range{1, 1e6}});
   }
 };
 

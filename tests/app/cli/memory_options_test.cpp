@@ -29,24 +29,24 @@ BudgetLimits limits_of(const std::string& budget, const SystemMemory& system) {
 
 }  // namespace
 
-TEST_CASE("auto leaves a tenth of what is available to others") {
+TEST_CASE("auto leaves a tenth of the available memory to other processes") {
   CHECK(limits_of("auto", machine(8 * kGiB, 5 * kGiB)).total_bytes == 5 * kGiB / 10 * 9);
   SystemMemory system = machine(8 * kGiB, 5 * kGiB);
   system.cgroup = CgroupMemory{"/x", 256 * kMiB, 100 * kMiB, 20 * kMiB};
   CHECK(limits_of("auto", system).total_bytes == 176 * kMiB / 10 * 9);
 }
 
-TEST_CASE("auto on a machine that is full is a limit that refuses, not none") {
+TEST_CASE("auto on a machine without available memory is a limit of 1 byte, not no limit") {
   CHECK(limits_of("auto", machine(8 * kGiB, 0)).total_bytes == 1);
 }
 
-TEST_CASE("none is no limit, a size is that size") {
+TEST_CASE("none means no limit, and a size is the limit in bytes") {
   CHECK(limits_of("none", machine(8 * kGiB, kGiB)).total_bytes == 0);
   CHECK(limits_of("64MiB", machine(8 * kGiB, kGiB)).total_bytes == 64 * kMiB);
   CHECK(limits_of("1KiB", machine(8 * kGiB, kGiB)).total_bytes == kKiB);
 }
 
-TEST_CASE("a budget above the machine is cut to it, and said") {
+TEST_CASE("a budget above the machine's memory is lowered to it, with a warning") {
   std::string said;
   set_log_sink([&](LogLevel, std::string_view line) { said += line; }, LogLevel::warn);
   CHECK(limits_of("100GiB", machine(8 * kGiB, kGiB)).total_bytes == 8 * kGiB);
@@ -54,7 +54,7 @@ TEST_CASE("a budget above the machine is cut to it, and said") {
   CHECK(said.find("more than this machine has") != std::string::npos);
 }
 
-TEST_CASE("a budget of 0 is refused with what to say instead") {
+TEST_CASE("a budget of 0 is an error whose hint names `none`") {
   try {
     cli::parse_budget("0");
     FAIL("no error");
@@ -64,7 +64,7 @@ TEST_CASE("a budget of 0 is refused with what to say instead") {
   }
 }
 
-TEST_CASE("limits by kind come along") {
+TEST_CASE("limits by kind of memory are copied") {
   cli::MemorySettings memory;
   memory.limits[static_cast<size_t>(MemoryTag::kv_cache)] = 7;
   memory.limits[static_cast<size_t>(MemoryTag::io)] = 9;
@@ -74,7 +74,7 @@ TEST_CASE("limits by kind come along") {
   CHECK(limits.by_tag[static_cast<size_t>(MemoryTag::weights)] == 0);
 }
 
-TEST_CASE("each kind of memory has the limit of its name") {
+TEST_CASE("each key memory.limits.* sets the limit of the kind in its name") {
   cli::MemorySettings memory;
   const SettingList list(memory);
   for (size_t i = 0; i < kMemoryTags; ++i)

@@ -93,7 +93,7 @@ Error yaml_error_of(const std::string& yaml) {
   return error_of([&] { apply_yaml(SettingList(config), yaml, "x.yaml"); });
 }
 
-/// A folder that goes away with the test, and variables that are put back.
+/// A temporary home and working folder, removed at the end of the test.
 class TempHome {
  public:
   TempHome() : folder_(std::filesystem::temp_directory_path() / fmt::format("frugal-config-{}", ::getpid())) {
@@ -145,7 +145,7 @@ TEST_CASE("an empty file and a file of comments change nothing") {
   CHECK(config.retrieval.top_k == Config().retrieval.top_k);
 }
 
-TEST_CASE("settings go back to the values that the list found, and read back what they wrote") {
+TEST_CASE("reset() restores the defaults, and restore() the values of an earlier texts()") {
   Config config;
   config.retrieval.weight = 0.1f;
   const SettingList list(config);
@@ -163,18 +163,18 @@ TEST_CASE("settings go back to the values that the list found, and read back wha
   CHECK(config.generator.empty());
 }
 
-TEST_CASE("what no user sets is no key") {
+TEST_CASE("an internal field is not a key") {
   Config config;
   CHECK(error_of([&] { set_assignment(SettingList(config), "retrieval.unset=5"); }).message() ==
         "--set: unknown key 'retrieval.unset'");
 }
 
-TEST_CASE("a key that two fields claim is our mistake") {
+TEST_CASE("a key of two fields is an internal error") {
   Twice twice;
   CHECK(error_of([&] { SettingList list(twice); }).code() == Code::internal);
 }
 
-TEST_CASE("the file of defaults holds every key under its group, with its documentation beside it") {
+TEST_CASE("default.yaml has every key in its group, with its documentation") {
   Config config;
   const std::string yaml = default_yaml(SettingList(config));
   CHECK(yaml.find("\nmodels:\n  generator: some.pack                 # a pack\n") != std::string::npos);
@@ -184,7 +184,7 @@ TEST_CASE("the file of defaults holds every key under its group, with its docume
   CHECK(yaml.find("unset") == std::string::npos);
 }
 
-TEST_CASE("an unknown key is refused with its line and the nearest name") {
+TEST_CASE("an unknown key is an error with its line and the nearest name") {
   const Error error = yaml_error_of("threads: 2\nretrieval:\n  top_k: 3\n  canidates: 5\n");
   CHECK(error.code() == Code::usage);
   CHECK(error.message() == "x.yaml:4: unknown key 'retrieval.canidates'");
@@ -193,8 +193,8 @@ TEST_CASE("an unknown key is refused with its line and the nearest name") {
   CHECK(yaml_error_of("zzzzzzzz: 3\n").hint() == "configs/default.yaml lists every key");
 }
 
-TEST_CASE("a value of the wrong type or out of range is refused with what would do") {
-  CHECK(yaml_error_of("threads: many\n").message() == "x.yaml:1: 'many' is no value for threads");
+TEST_CASE("a value of the wrong type or out of range is an error whose hint gives valid values") {
+  CHECK(yaml_error_of("threads: many\n").message() == "x.yaml:1: 'many' is not a value for threads");
   CHECK(yaml_error_of("threads: -1\n").hint() == "threads takes a whole number from 0 to 1024");
   CHECK(yaml_error_of("threads: 2.5\n").code() == Code::usage);
   CHECK(yaml_error_of("threads:\n").code() == Code::usage);
@@ -207,8 +207,8 @@ TEST_CASE("a value of the wrong type or out of range is refused with what would 
   CHECK(yaml_error_of("retrieval: 3\n").message() == "x.yaml:1: 'retrieval' is a group of keys and takes no value");
 }
 
-TEST_CASE("a key that comes twice, a list, broken YAML and deep nesting are errors, never crashes") {
-  CHECK(yaml_error_of("threads: 1\nthreads: 2\n").message() == "x.yaml:2: key 'threads' comes twice");
+TEST_CASE("a duplicate key, a list, broken YAML and deep nesting are errors, never crashes") {
+  CHECK(yaml_error_of("threads: 1\nthreads: 2\n").message() == "x.yaml:2: key 'threads' appears twice");
   CHECK(yaml_error_of("- 1\n- 2\n").message() == "x.yaml:1: expected `key: value` lines");
   CHECK(yaml_error_of("threads: [1\n").code() == Code::usage);
   CHECK(yaml_error_of("? [a, b]\n: 1\n").code() == Code::usage);
@@ -229,20 +229,20 @@ TEST_CASE("aliases are read, and those that expand without end or beyond measure
         std::string::npos);
 }
 
-TEST_CASE("assignments name any key by its dotted path") {
+TEST_CASE("an assignment names a key by its dotted path") {
   Config config;
   const SettingList list(config);
   set_assignment(list, "retrieval.dense_weight.en=0.75");
   set_assignment(list, "models.generator=a=b");
   CHECK(config.retrieval.weight == 0.75f);
   CHECK(config.generator == "a=b");
-  set_assignment(list, "retrieval.dense_weight.en=0.01");  // a limit may be given itself
+  set_assignment(list, "retrieval.dense_weight.en=0.01");  // the limits of a range are valid
   CHECK(config.retrieval.weight == 0.01f);
   CHECK(error_of([&] { set_assignment(list, "threads"); }).message() == "--set: 'threads' is not key=value");
   CHECK(error_of([&] { set_assignment(list, "thread=1"); }).hint() == "did you mean 'threads'?");
 }
 
-TEST_CASE("the project's file overrides the user's, and a named file stands in the project's place") {
+TEST_CASE("the project's file overrides the user's, and a named file replaces the project's") {
   const TempHome home;
   const auto load = [](const std::filesystem::path& file = {}) {
     Config config;

@@ -23,7 +23,7 @@ std::string refusal(const std::string& yaml) {
 
 }  // namespace
 
-TEST_CASE("the pipeline that comes with the project loads, runs and unloads both default models") {
+TEST_CASE("configs/pipeline.yaml loads, runs and unloads both default models") {
   const auto stages = load_scenario(std::filesystem::path(FRUGAL_SOURCE_DIR) / "configs/pipeline.yaml").stages;
   REQUIRE(stages.size() == 6);
   CHECK(stages[0].action == Action::load);
@@ -35,23 +35,24 @@ TEST_CASE("the pipeline that comes with the project loads, runs and unloads both
   CHECK(stages[5].action == Action::unload);
 }
 
-TEST_CASE("stages that make no sense are refused with their line") {
+TEST_CASE("an invalid stage is an error with its line") {
   CHECK(refusal("stages:\n  - run: a\n") == "p.yaml:2: 'a' is not loaded at this stage");
   CHECK(refusal("stages:\n  - load: a\n  - load: a\n") == "p.yaml:3: 'a' is loaded already");
   CHECK(refusal("stages:\n  - load: a\n  - unload: a\n  - unload: a\n") == "p.yaml:4: 'a' is not loaded at this stage");
-  CHECK(refusal("stages:\n  - text: hello\n") == "p.yaml:2: a stage has one of load, run and unload");
-  CHECK(refusal("stages:\n  - load: a\n    run: a\n") == "p.yaml:3: a stage has one of load, run and unload");
+  CHECK(refusal("stages:\n  - text: hello\n") == "p.yaml:2: a stage must have exactly one of load, run and unload");
+  CHECK(refusal("stages:\n  - load: a\n    run: a\n") ==
+        "p.yaml:3: a stage must have exactly one of load, run and unload");
   CHECK(refusal("stages:\n  - load:\n") == "p.yaml:2: 'load' names no model");
   CHECK(refusal("stages:\n  - lode: a\n") == "p.yaml:2: unknown key 'lode'");
-  CHECK(refusal("stages: all\n") == "p.yaml:1: 'stages' is a list");
+  CHECK(refusal("stages: all\n") == "p.yaml:1: 'stages' must be a list");
   CHECK(refusal("steps: []\n") == "p.yaml:1: unknown key 'steps'");
-  CHECK(refusal("stages:\n  - all\n") == "p.yaml:2: a stage is a mapping, like `- load: embedder`");
+  CHECK(refusal("stages:\n  - all\n") == "p.yaml:2: a stage must be a mapping, like `- load: embedder`");
   CHECK(refusal("") == "p.yaml: no stages");
   CHECK(refusal("stages:\n  - load: a\n    max_new_tokens: 0\n") ==
         "p.yaml:3: max_new_tokens takes a whole number from 1 to 1048576, not '0'");
 }
 
-TEST_CASE("a pipeline names its mode and the limits its stages are held to") {
+TEST_CASE("a pipeline has a mode and limits for its stages") {
   const std::string stages = "stages:\n  - load: a\n";
   CHECK(parse_scenario(stages, "p.yaml").mode == Scenario::Mode::aggressive);
   CHECK(parse_scenario(stages, "p.yaml").alerts.empty());
@@ -62,7 +63,7 @@ TEST_CASE("a pipeline names its mode and the limits its stages are held to") {
   CHECK(refusal("mode: lazy\n" + stages) == "p.yaml:1: mode is aggressive or cache, not 'lazy'");
 }
 
-TEST_CASE("a role that the configuration leaves empty is an error, a pack that is not there is missing") {
+TEST_CASE("a role that is not configured is a usage error, and an absent pack is Error(missing)") {
   ModelNames models;
   models.generator.clear();
   CHECK_THROWS_WITH_AS(pack_of("generator", models), "no generator is configured", Error);

@@ -44,7 +44,7 @@ Error error_of(const std::string& yaml) {
 
 }  // namespace
 
-TEST_CASE("each kind of machine gets the profile made for it") {
+TEST_CASE("each kind of machine gets its profile") {
   CHECK(chosen_for({7800 * kMiB, 2, false, false, "x86_64"}) == "laptop-8g");
   CHECK(chosen_for({7 * kGiB, 2, false, true, "x86_64"}) == "ci-2core");
   CHECK(chosen_for({15 * kGiB, 2, false, true, "x86_64"}) == "ci-2core");
@@ -55,7 +55,7 @@ TEST_CASE("each kind of machine gets the profile made for it") {
   CHECK(chosen_for({kGiB, 1, false, false, "x86_64"}) == "none");
 }
 
-TEST_CASE("a profile overrides the defaults and leaves the rest alone") {
+TEST_CASE("a profile overrides defaults and leaves other settings unchanged") {
   Settings settings;
   const SettingList list(settings);
   const testing::TempFolder folder;
@@ -74,7 +74,7 @@ TEST_CASE("a profile that is only read changes no setting") {
   CHECK(settings.common.threads == 5);
 }
 
-TEST_CASE("a mistake in a profile is named with file and line, in its settings too") {
+TEST_CASE("an error in a profile, or in its settings, names file and line") {
   CHECK(error_of("machine: {memory: 3GiB}\n").message().find("profile_test.yaml:1: unknown key 'machine.memory'") !=
         std::string::npos);
   CHECK(error_of("machine: {memory_below: much}\n").message().find("'much' is not a size") != std::string::npos);

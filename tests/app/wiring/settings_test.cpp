@@ -11,9 +11,9 @@
 
 using namespace frugal;
 
-TEST_CASE("configs/default.yaml is what the option structs say") {
+TEST_CASE("configs/default.yaml matches the option structs") {
   Settings settings;
-  INFO("ninja -C build/release default-yaml writes it anew");
+  INFO("update it with: ninja -C build/release default-yaml");
   CHECK(default_yaml(SettingList(settings)) == read_file(FRUGAL_SOURCE_DIR "/configs/default.yaml"));
 }
 
@@ -21,7 +21,7 @@ TEST_CASE("configs/default.yaml can be read and sets every key to its default") 
   Settings settings;
   const SettingList list(settings);
   const std::vector<std::string> defaults = list.texts();
-  // A key that the file left out would keep what it is changed to here.
+  // Change every setting first: a key that is missing in the file would keep the changed value.
   for (const SettingField& field : list.fields()) {
     for (const char* other : {"true", "false", "77", "0.77"}) {
       if (field.text() != defaults[static_cast<size_t>(&field - list.fields().data())]) break;
@@ -77,7 +77,7 @@ TEST_CASE("a setting arrives in the option struct that the library reads") {
   CHECK_FALSE(settings.chat_family);
 }
 
-TEST_CASE("keys of parts that do not exist yet are unknown, not ignored") {
+TEST_CASE("keys of planned parts are unknown, not ignored") {
   Settings settings;
   const SettingList list(settings);
   for (const char* assignment : {"models.reader=my.pack", "rerank.budget_ms=5", "memory.limits.text_embeddings=1MiB",

@@ -1,4 +1,4 @@
-#include "app/wiring/question_side.h"
+#include "app/wiring/query_session.h"
 
 #include "app/config/paths.h"
 #include "app/wiring/open_models.h"
@@ -9,8 +9,8 @@ namespace {
 
 std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& settings, Budget& budget,
                                         bool many_questions) {
-  const auto when_auto = many_questions ? Manager::Mode::cache : Manager::Mode::aggressive;
-  ModelOptions options = model_options(tool, settings, budget, when_auto);
+  const auto auto_mode = many_questions ? Manager::Mode::cache : Manager::Mode::aggressive;
+  ModelOptions options = model_options(tool, settings, budget, auto_mode);
   options.generator.prefix_folder = cache_home() / "prefixes";
   return open_models(settings, options);
 }
@@ -23,7 +23,7 @@ PipelineOptions pipeline_options(const Settings& settings) {
   return options;
 }
 
-QuestionSide::QuestionSide(const cli::Tool& tool, const Settings& settings, const Use& use)
+QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, const Use& use)
     : budget_(tool.budget_limits()) {
   const std::filesystem::path index = find_index(settings.index);
   store_ = open_store(index, budget_);
@@ -31,7 +31,7 @@ QuestionSide::QuestionSide(const cli::Tool& tool, const Settings& settings, cons
       use.naive ? naive_models(tool, settings, budget_) : question_models(tool, settings, budget_, use.many_questions);
   if (settings.cache.enabled) {
     answers_.emplace(cache_home() / "answers", settings.cache.max_bytes);
-    // Vectors of other backends may differ in their last bits.
+    // Native vectors only: those of another backend may differ in their last bits.
     if (!use.naive && tool.backend().native()) probes_.emplace(cache_home() / "probes", settings.cache.max_bytes / 4);
   }
   PipelineOptions options = pipeline_options(settings);
