@@ -153,7 +153,10 @@ std::filesystem::path lock_path(const std::filesystem::path& output) {
 }
 
 Quantizer::Quantizer(QuantizeOptions options)
-    : options_(std::move(options)), checkpoint_(open_checkpoint(options_.input)), model_(plan_model(*checkpoint_)) {
+    : options_(std::move(options)),
+      checkpoint_(open_checkpoint(options_.input)),
+      sources_(list_sources(*checkpoint_)),
+      model_(plan_model(*checkpoint_)) {
   recipe_ = resolve(*checkpoint_, model_, options_);
   tensors_ = plan_tensors(*checkpoint_, model_, recipe_, options_.allow_requantize);
 }
@@ -191,7 +194,7 @@ uint64_t Quantizer::predicted_peak_bytes() const {
 class Quantizer::Run {
  public:
   explicit Run(Quantizer& quantizer)
-      : q_(quantizer), options_(quantizer.options_), hash_(hash_sources(*q_.checkpoint_, lock_path(options_.output))) {
+      : q_(quantizer), options_(quantizer.options_), hash_(hash_sources(q_.sources_, lock_path(options_.output))) {
     result_.source_hashed = !hash_.from_stamp;
     result_.identity = identity();
     end_stage("hash");
@@ -213,6 +216,7 @@ class Quantizer::Run {
         automatic() ? select_and_write() : write_pack(options_.output, q_.tensors_, result_.identity, "quantising");
     end_stage("quantise");
     if (options_.verify && !automatic()) verify(Pack(writer.seal()));
+    require_unchanged(hash_.files);
     writer.finish();
     end_stage("publish");
     write_stamp(hash_, lock_path(options_.output));
@@ -406,6 +410,7 @@ class Quantizer::Run {
     const FileLock lock(lock_path(options_.output));
     remove_leftovers(options_.output);
     verify(Pack(options_.output));
+    require_unchanged(hash_.files);
     write_stamp(hash_, lock_path(options_.output));
   }
 

@@ -19,7 +19,7 @@
 #include "model/quant/source_hash.h"
 #include "model/quant/tensor_plan.h"
 #include "model/quant/tensor_writer.h"
-#include "model/quant/verify.h"
+#include "model/verify/verify.h"
 
 namespace frugal {
 
@@ -87,6 +87,7 @@ class Quantizer {
   class Run;
   QuantizeOptions options_;
   std::unique_ptr<Checkpoint> checkpoint_;
+  std::vector<SourceFile> sources_;
   ModelPlan model_;
   Recipe recipe_;
   TensorPlan tensors_;

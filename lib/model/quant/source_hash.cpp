@@ -31,9 +31,9 @@ std::string file_state(const std::filesystem::path& path) {
                      std::filesystem::absolute(path).native());
 }
 
-std::string stamp_text(const std::vector<SourceFile>& files, const std::vector<std::string>& states) {
+std::string stamp_text(const std::vector<SourceFile>& files) {
   std::string text(kStampHeader);
-  for (size_t i = 0; i < files.size(); ++i) text += fmt::format("{} {}\n", files[i].sha256, states[i]);
+  for (const SourceFile& file : files) text += fmt::format("{} {}\n", file.sha256, file.state);
   return text + "end\n";
 }
 
@@ -48,27 +48,18 @@ std::string read_stamp(const std::filesystem::path& stamp) {
 }
 
 // Fills in the digests of `files`; false if the stamp does not match their states.
-bool read_digests(std::string_view stamp, const std::vector<std::string>& states, std::vector<SourceFile>& files) {
+bool read_digests(std::string_view stamp, std::vector<SourceFile>& files) {
   std::string_view rest = stamp;
   if (!rest.starts_with(kStampHeader)) return false;
   rest.remove_prefix(kStampHeader.size());
-  for (size_t i = 0; i < files.size(); ++i) {
+  for (SourceFile& file : files) {
     if (rest.size() < kDigestChars) return false;
-    files[i].sha256 = rest.substr(0, kDigestChars);
-    const std::string line = fmt::format("{} {}\n", files[i].sha256, states[i]);
+    file.sha256 = rest.substr(0, kDigestChars);
+    const std::string line = fmt::format("{} {}\n", file.sha256, file.state);
     if (!rest.starts_with(line)) return false;
     rest.remove_prefix(line.size());
   }
   return rest == "end\n";
-}
-
-std::vector<SourceFile> list_files(const Checkpoint& checkpoint) {
-  std::vector<SourceFile> files;
-  for (const std::filesystem::path& path : checkpoint.files()) {
-    const std::filesystem::path folder = checkpoint.files().front().parent_path();
-    files.push_back({path, path.lexically_relative(folder).native(), std::filesystem::file_size(path), ""});
-  }
-  return files;
 }
 
 }  // namespace
@@ -91,27 +82,34 @@ std::string SourceHash::sha256() const {
   return hash.hex();
 }
 
-SourceHash hash_sources(const Checkpoint& checkpoint, const std::filesystem::path& stamp) {
-  SourceHash hash;
-  hash.files = list_files(checkpoint);
-  std::vector<std::string> states;
-  for (const SourceFile& file : hash.files) states.push_back(file_state(file.path));
-  hash.from_stamp = read_digests(read_stamp(stamp), states, hash.files);
+std::vector<SourceFile> list_sources(const Checkpoint& checkpoint) {
+  std::vector<SourceFile> files;
+  const std::filesystem::path folder = checkpoint.files().front().parent_path();
+  for (const std::filesystem::path& path : checkpoint.files())
+    files.push_back(
+        {path, path.lexically_relative(folder).native(), std::filesystem::file_size(path), file_state(path), ""});
+  return files;
+}
+
+SourceHash hash_sources(std::vector<SourceFile> files, const std::filesystem::path& stamp) {
+  SourceHash hash{std::move(files)};
+  hash.from_stamp = read_digests(read_stamp(stamp), hash.files);
   if (hash.from_stamp) return hash;
-  for (size_t i = 0; i < hash.files.size(); ++i) {
-    hash.files[i].sha256 = sha256_file(hash.files[i].path);
-    if (file_state(hash.files[i].path) != states[i])
-      throw Error(Code::bad_input, fmt::format("'{}' changed while it was read", hash.files[i].path.native()))
-          .hint("wait until it is complete, then try again");
-  }
+  for (SourceFile& file : hash.files) file.sha256 = sha256_file(file.path);
+  require_unchanged(hash.files);
   return hash;
 }
 
+void require_unchanged(std::span<const SourceFile> files) {
+  for (const SourceFile& file : files)
+    if (file_state(file.path) != file.state)
+      throw Error(Code::bad_input, fmt::format("'{}' changed while it was read", file.path.native()))
+          .hint("wait until it is complete, then try again");
+}
+
 void write_stamp(const SourceHash& hash, const std::filesystem::path& stamp) {
-  std::vector<std::string> states;
-  for (const SourceFile& file : hash.files) states.push_back(file_state(file.path));
   std::ofstream stream(stamp, std::ios::binary | std::ios::trunc);
-  stream << stamp_text(hash.files, states) << std::flush;  // errors need no check: an incomplete stamp is ignored
+  stream << stamp_text(hash.files) << std::flush;  // errors need no check: an incomplete stamp is ignored
 }
 
 }  // namespace frugal

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct SourceFile {
   std::filesystem::path path;
   std::string name;  // path relative to the folder of the checkpoint's first file
   uint64_t bytes = 0;
+  std::string state;  // size, inode and times when the file was listed
   std::string sha256;
 };
 
@@ -31,10 +33,17 @@ struct SourceHash {
   std::string sha256() const;
 };
 
-/// Takes the digests from `stamp` if it lists exactly these files in their present state; otherwise hashes the files. A
-/// stamp that is missing or cannot be read is ignored. Throws Error(io), and Error(bad_input) if a file changes
-/// meanwhile.
-SourceHash hash_sources(const Checkpoint& checkpoint, const std::filesystem::path& stamp);
+/// The checkpoint's files in their present state, without digests. List them as soon as the checkpoint is open: what
+/// is read of it afterwards is what these states describe, or require_unchanged() throws.
+std::vector<SourceFile> list_sources(const Checkpoint& checkpoint);
+
+/// Takes the digests from `stamp` if it lists exactly these files in these states; otherwise hashes the files. A stamp
+/// that is missing or cannot be read is ignored. Throws Error(io), and Error(bad_input) if a file has changed since it
+/// was listed.
+SourceHash hash_sources(std::vector<SourceFile> files, const std::filesystem::path& stamp);
+
+/// Throws Error(bad_input) if a file is not in the state in which it was listed: replaced, rewritten or touched.
+void require_unchanged(std::span<const SourceFile> files);
 
 /// Writes the digests to `stamp`, in place: the caller holds the lock on that file. Ignores a failure to write.
 void write_stamp(const SourceHash& hash, const std::filesystem::path& stamp);

@@ -111,6 +111,40 @@ TEST_CASE("a change of the source is noticed even if its size and modification t
   CHECK(changed.reason == "the source changed");
 }
 
+TEST_CASE("a source that changes while it is quantised gives no pack, whether it is replaced or rewritten") {
+  for (const bool replaced : {false, true}) {
+    const ModelCopy model("bert");
+    const fs::path file = model.source / "model.safetensors";
+    const std::string before = read_file(file);
+    std::string after = before;
+    after[after.size() - 3] = static_cast<char>(after[after.size() - 3] ^ 1);
+    QuantizeOptions options = model.options();
+    options.progress = [&](std::string_view, uint64_t, uint64_t) {
+      write_file(replaced ? model.folder / "new" : file, after);
+      if (replaced) fs::rename(model.folder / "new", file);
+    };
+    Quantizer quantizer(std::move(options));
+    const auto error = error_of([&] { quantizer.run(); });
+    REQUIRE(error.has_value());
+    CHECK(error->code() == Code::bad_input);
+    CHECK(contains(error->message(), "changed while it was read"));
+    CHECK_FALSE(fs::exists(model.output));
+    CHECK(model.run().reason == "new");
+    write_file(file, before);
+    CHECK(model.run().reason == "the source changed");
+  }
+}
+
+TEST_CASE("a source that is replaced after it was opened gives no pack") {
+  const ModelCopy model("bert");
+  Quantizer quantizer(model.options());
+  const std::string bytes = read_file(model.source / "model.safetensors");
+  fs::remove(model.source / "model.safetensors");
+  write_file(model.source / "model.safetensors", bytes);
+  CHECK_THROWS_WITH_AS(quantizer.run(), doctest::Contains("changed while it was read"), Error);
+  CHECK_FALSE(fs::exists(model.output));
+}
+
 TEST_CASE("another recipe, --force or a damaged pack make the pack again, with the reason") {
   const ModelCopy model("bert");
   model.run();
