@@ -53,8 +53,8 @@ struct Qrel {
   int grade = 0;
 };
 
-// Three columns, or TREC's four, of which the second is unused. A line with a tab has tabs between its columns: an id may
-// then hold spaces, as "17-Part 12" does.
+// Three columns, or TREC's four, of which the second is unused. A line with a tab has tabs between its columns: an id
+// may then hold spaces, as "17-Part 12" does.
 std::optional<Qrel> parse_qrel(const std::string& line) {
   std::vector<std::string> columns;
   const std::string_view separators = line.find('\t') == std::string::npos ? " " : "\t";

@@ -155,8 +155,7 @@ class BertEmbedder final : public Embedder {
     const int64_t room = std::max<int64_t>(0, pooling_.max_tokens - int64_t(prefix.size() + suffix.size()));
     ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
     ids.insert(ids.end(), suffix.begin(), suffix.end());
-    if (ids.empty())
-      throw Error(Code::bad_input, "a model without special tokens cannot embed an empty text");
+    if (ids.empty()) throw Error(Code::bad_input, "a model without special tokens cannot embed an empty text");
     check_ids(ids);
     return ids;
   }

@@ -33,7 +33,7 @@
 #include "model/format/pack.h"
 #include "model/nn/blocks.h"
 #include "model/nn/model_source.h"
-#include "model/quant/verify.h"
+#include "model/verify/verify.h"
 
 namespace frugal {
 namespace {

@@ -16,7 +16,7 @@
 #include "model/format/checkpoint.h"
 #include "model/format/pack.h"
 #include "model/quant/storage_options.h"
-#include "model/quant/verify.h"
+#include "model/verify/verify.h"
 
 namespace frugal {
 

@@ -513,7 +513,7 @@ class Chunker {
 
   std::vector<Heading> headings_;
   std::vector<uint32_t> heading_begins_;  // offsets
-  std::vector<Unit> units_;                // of the chunk being filled
+  std::vector<Unit> units_;               // of the chunk being filled
   int64_t tokens_ = 0;
   bool has_body_ = false;  // units_ contains more than headings
   size_t next_mark_ = 0;

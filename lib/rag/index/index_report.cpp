@@ -82,8 +82,7 @@ ordered_json json_of(const CheckReport& report) {
 void append_warnings(const std::vector<SkippedFile>& files, std::string_view label, std::vector<std::string>& lines) {
   for (size_t i = 0; i < std::min(files.size(), kMaxWarnings); ++i)
     lines.push_back(fmt::format("{}: {}: {}", label, files[i].path, files[i].reason));
-  if (files.size() > kMaxWarnings)
-    lines.push_back(fmt::format("{}: and {} more", label, files.size() - kMaxWarnings));
+  if (files.size() > kMaxWarnings) lines.push_back(fmt::format("{}: and {} more", label, files.size() - kMaxWarnings));
 }
 
 }  // namespace

@@ -33,9 +33,9 @@ struct IndexOptions {
   bool re_embed = false;         // replace vectors of another embedder instead of throwing
   LawTable laws;
   ExtractOptions extract;
-  ChunkOptions chunks;               // max_tokens is lowered to the embedder's limit; the writer sets tokenizer
-  bool hidden = false;               // include files and folders whose names begin with '.'
-  std::string stdin_name = "stdin";  // name of the document from "-"; its extension selects the format
+  ChunkOptions chunks;                   // max_tokens is lowered to the embedder's limit; the writer sets tokenizer
+  bool hidden = false;                   // include files and folders whose names begin with '.'
+  std::string stdin_name = "stdin";      // name of the document from "-"; its extension selects the format
   std::istream* stdin_stream = nullptr;  // borrowed
   /// Called after each file and each batch. An exception from it ends the run; everything committed so far is kept.
   std::function<void(const IndexProgress&)> progress;

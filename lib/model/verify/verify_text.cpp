@@ -2,7 +2,7 @@
 // Portuguese, so that no single register decides the figures. A change of the text changes the figures of every pack.
 #include <array>
 
-#include "model/quant/verify.h"
+#include "model/verify/verify.h"
 
 namespace frugal {
 namespace {

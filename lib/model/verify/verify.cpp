@@ -1,4 +1,4 @@
-#include "model/quant/verify.h"
+#include "model/verify/verify.h"
 
 #include <fmt/format.h>
 

@@ -3,7 +3,7 @@
 // only the first few hundred tokens are read. A change of the text changes what --dtype auto chooses.
 #include <array>
 
-#include "model/quant/verify.h"
+#include "model/verify/verify.h"
 
 namespace frugal {
 namespace {

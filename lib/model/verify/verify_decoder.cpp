@@ -15,7 +15,7 @@
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/logits.h"
-#include "model/quant/verify.h"
+#include "model/verify/verify.h"
 
 namespace frugal {
 namespace {

@@ -8,7 +8,7 @@
 #include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/nn/embedder.h"
-#include "model/quant/verify.h"
+#include "model/verify/verify.h"
 
 namespace frugal {
 namespace {
