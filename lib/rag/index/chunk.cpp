@@ -1,32 +1,31 @@
-// Documents to chunks, in three passes: lines to blocks, blocks to units, units to chunks.
+// Splits documents into chunks in three passes: lines to blocks, blocks to units, units to chunks.
 //
-// A chunk is what is embedded, found and cited. It should therefore be about one thing, fit the embedder whole, and be
-// a range of bytes of the text: a citation quotes it, so nothing is added, and nothing that is not blank is lost. The
-// rules follow from that.
+// A chunk is embedded, retrieved and cited. It should therefore have one subject, fit the embedder, and be a byte range
+// of the text: a citation quotes it, so nothing is added, and no text is lost. The rules follow from that.
 //
-// Blocks. A line is a heading, or belongs to a paragraph, which ends at a blank line. Headings are those of Markdown
-// (not inside a code fence), the first line of a plain text if it reads like a title, and in a law its divisions
-// ("CAPÍTULO II"). In a law an article opens a block wherever it begins, in the middle of a line too: articles often
-// follow one another without a blank line.
+// Blocks. A line is a heading or part of a paragraph, which ends at a blank line. Headings are those of Markdown
+// (outside code fences), the first line of a plain text if it looks like a title, and the divisions of a law ("CAPÍTULO
+// II"). In a law, every article opens a block, even in the middle of a line: articles often follow one another without
+// a blank line.
 //
-// Units. A block that fits the budget of tokens is one unit. If it does not, it is cut where it hurts least: at its
-// provisions (paragraphs, incisos, alíneas), those at their sentences, those between words, and a word that is too long
-// inside itself. Tokens are counted once a block; no token counts for more than 32 bytes, because a tokenizer may call
-// a megabyte without a space one unknown token.
+// Units. A block that fits the token budget is one unit. A longer block is split at its provisions (paragraphs,
+// incisos, alíneas), a provision that is still too long at its sentences, a sentence between words, and a word inside.
+// Tokens are counted once per block. A token counts for at most 32 bytes, because a tokenizer may return a megabyte
+// without spaces as one unknown token.
 //
-// Chunks. Units are gathered while they fit. A heading ends the chunk before it and goes with the text below it if both
-// fit; every chunk knows its path of headings. A new article ends the chunk before it too: an article is what people
-// look for and cite, and two of them in one chunk would make one vector of two subjects. Where a paragraph had to be
-// cut into sentences, the last of them are repeated at the start of the next chunk, so that an answer which needs two
-// neighbours finds both in one chunk. A paragraph that stayed whole is never repeated: it ends where its author ended
-// it.
+// Chunks. Units are collected while they fit. A heading ends the previous chunk and joins the text below it if both
+// fit; every chunk stores its path of headings. A new article also ends the previous chunk: users look for articles and
+// cite them, and two articles in one chunk would share a vector. If a paragraph had to be split into sentences, the
+// last of them are repeated in the next chunk, so that an answer from two neighbouring sentences finds both in one
+// chunk. A whole paragraph is never repeated: its end is a boundary that the author chose.
 //
-// Records (a line of jsonl, a row of csv) were cut by their author. One that fits stays a single chunk, whatever its
-// headings, and one that is titled as an article is that article: other articles in it are quotations.
+// Records (a line of jsonl, a row of csv) were already split by their author. A record that fits is a single chunk,
+// whatever its headings. A record whose title names one article is that article; other articles in it are quotations.
 //
-// Each chunk bears the provisions that it holds. It may begin in the middle of an article, so the position in the law
-// is carried from the marks before it, and a heading between ends it. The law itself is the one that the headings name
-// (a collection of laws), else that of the document: by its title, by the number at its head, by the name of its file.
+// Provisions. A chunk lists the provisions whose text it contains. It may begin in the middle of an article, so the
+// position in the law is carried over from earlier marks; a heading in between ends the article. The law is the one
+// that the headings name (a collection of laws), else the law of the document: by its title, by a name or number at the
+// start of a line before the first article, or by its file name.
 #include "rag/index/chunk.h"
 
 #include <fmt/format.h>
@@ -46,10 +45,9 @@ namespace {
 
 using Level = LegalMark::Level;
 
-// A tokenizer may call a word of a megabyte one unknown token. For the budget, no token is longer than this.
-constexpr uint32_t kMaxTokenBytes = 32;
-constexpr int64_t kEstimatedTokenBytes = 6;  // of a word, without a tokenizer: most English words are one token
-constexpr size_t kFrontBytes = 1500;         // of a text, where the law that it is names itself
+constexpr uint32_t kMaxTokenBytes = 32;      // a longer token counts as several
+constexpr int64_t kEstimatedTokenBytes = 6;  // within a word, without a tokenizer: most English words are one token
+constexpr size_t kFrontBytes = 1500;         // the head of a text, where it may name its law
 constexpr size_t kLanguageSampleBytes = 4096;
 constexpr size_t kMaxTitleLineBytes = 120;
 
@@ -57,7 +55,7 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 
-/// A range of bytes without blanks around it.
+/// A byte range without blanks at its ends.
 struct ByteRange {
   uint32_t begin = 0;
   uint32_t end = 0;
@@ -70,10 +68,10 @@ ByteRange trimmed(std::string_view text, size_t begin, size_t end) {
   return {static_cast<uint32_t>(begin), static_cast<uint32_t>(end)};
 }
 
-// --- tokens
+// --- tokens ---
 
-/// Where tokens begin in a text. WordPiece and byte-level BPE never look past white space, so counts of parts that are
-/// split at white space add up to that of the whole.
+/// The offsets where tokens begin. WordPiece and byte-level BPE never look past white space, so the counts of parts
+/// that are split at white space add up to the count of the whole.
 class TokenStarts {
  public:
   TokenStarts(std::string_view text, ByteRange range, const Tokenizer* tokenizer) {
@@ -82,11 +80,11 @@ class TokenStarts {
       estimate(part, range.begin);
       return;
     }
-    uint32_t reached = range.begin;  // pieces are cut so that none is longer than kMaxTokenBytes
+    uint32_t reached = range.begin;  // a piece counts once per kMaxTokenBytes
     for (const Tokenizer::Piece& piece : tokenizer->encode_pieces(part, false)) {
       const uint32_t begin = range.begin + piece.begin, end = range.begin + piece.end;
       for (uint32_t at = std::max(begin, reached); at < std::max(end, begin + 1); at += kMaxTokenBytes) {
-        starts_.push_back(whole_character(text, at));
+        starts_.push_back(character_begin(text, at));
         reached = at + 1;
       }
     }
@@ -96,7 +94,7 @@ class TokenStarts {
     return std::lower_bound(starts_.begin(), starts_.end(), end) -
            std::lower_bound(starts_.begin(), starts_.end(), begin);
   }
-  /// Where the token that is `tokens` behind the one at `begin` starts; `end` if there are fewer before it.
+  /// The offset of the token that is `tokens` tokens after the one at `begin`; at most `end`.
   uint32_t advance(uint32_t begin, int64_t tokens, uint32_t end) const {
     const auto first = std::lower_bound(starts_.begin(), starts_.end(), begin);
     if (starts_.end() - first <= tokens) return end;
@@ -104,28 +102,28 @@ class TokenStarts {
   }
 
  private:
-  static uint32_t whole_character(std::string_view text, uint32_t at) {
+  static uint32_t character_begin(std::string_view text, uint32_t at) {
     while (at > 0 && at < text.size() && is_continuation(text[at])) --at;
     return at;
   }
   void estimate(std::string_view part, uint32_t offset) {
     for (const Word& word : split_words(part))
       for (uint32_t at = word.begin; at < word.end; at += kEstimatedTokenBytes)
-        starts_.push_back(offset + whole_character(part, at));
-    // Punctuation between words is about one token a sign; half of the signs is a fair share of it.
+        starts_.push_back(offset + character_begin(part, at));
+    // Punctuation adds about one token per sign between words; half of all signs approximates those.
     const auto signs =
         std::count_if(part.begin(), part.end(), [](char c) { return std::ispunct(static_cast<unsigned char>(c)); });
     for (int64_t i = 0; i < signs / 2; ++i)
       starts_.push_back(offset +
                         static_cast<uint32_t>(part.size() * static_cast<size_t>(i) / static_cast<size_t>(signs)));
-    for (uint32_t at = 0; at < part.size(); at += kMaxTokenBytes) starts_.push_back(offset + whole_character(part, at));
+    for (uint32_t at = 0; at < part.size(); at += kMaxTokenBytes) starts_.push_back(offset + character_begin(part, at));
     std::sort(starts_.begin(), starts_.end());
   }
 
   std::vector<uint32_t> starts_;
 };
 
-// --- blocks
+// --- blocks ---
 
 struct Block {
   ByteRange range;
@@ -147,7 +145,7 @@ std::string_view heading_text(std::string_view line) {
   return end == std::string_view::npos || end < begin ? std::string_view() : line.substr(begin, end - begin + 1);
 }
 
-/// The first line of a plain text, if it reads like a title: short, no sentence, nothing right below it.
+/// True if the first line of a plain text looks like a title: short, not a sentence, and above a blank line.
 bool is_title_line(std::string_view line, bool followed_by_blank) {
   if (!followed_by_blank || line.empty() || line.size() > kMaxTitleLineBytes) return false;
   return std::string_view(".;:,!?").find(line.back()) == std::string_view::npos;
@@ -188,7 +186,7 @@ class StructureReader {
     }
   }
 
-  /// A line on which articles begin, at its start or behind a sentence.
+  /// A line that contains the beginning of at least one article.
   void read_articles(size_t begin, size_t end) {
     if (!open_) open_ = begin;
     for (; next_article_ < articles_.size() && articles_[next_article_] < end; ++next_article_) {
@@ -224,7 +222,7 @@ class StructureReader {
 
   const Document& document_;
   std::string_view text_;
-  std::vector<uint32_t> articles_;  // where the lines of articles begin
+  std::vector<uint32_t> articles_;  // LegalMark::line of each
   size_t next_article_ = 0;
   std::vector<Block> blocks_;
   std::optional<size_t> open_;  // begin of the paragraph being read
@@ -232,10 +230,10 @@ class StructureReader {
   bool in_fence_ = false;
 };
 
-// --- laws
+// --- laws ---
 
-/// A law named in the text; `only_at_start`: as its first words. The longest name wins, then the first.
-std::optional<std::string> law_named_in(std::string_view text, const LawTable& laws, bool only_at_start) {
+/// The law that `text` names; with only_at_start, the law that it begins with. The longest name wins, then the first.
+std::optional<std::string> find_law_name(std::string_view text, const LawTable& laws, bool only_at_start) {
   const std::vector<Word> words = split_words(text);
   std::vector<std::string> folded;
   for (const Word& word : words) folded.push_back(word.folded);
@@ -250,21 +248,21 @@ std::optional<std::string> law_named_in(std::string_view text, const LawTable& l
   return best ? std::optional(best->law) : std::nullopt;
 }
 
-/// The law whose text a document is, by its title, else by the number that heads it, else by the name of its file.
+/// The law that a document contains, by its title, the head of its text or its file name; empty if none names one.
 std::string law_of_document(const Document& document, std::string_view stem, uint32_t first_article,
                             const LawTable& laws) {
-  if (auto law = law_named_in(document.title, laws, false)) return *law;
+  if (auto law = find_law_name(document.title, laws, false)) return *law;
   const std::string_view front =
       std::string_view(document.text).substr(0, std::min<size_t>(first_article, kFrontBytes));
   for (size_t line = 0; line < front.size();) {
     const size_t end = std::min(front.find('\n', line), front.size());
-    if (auto law = law_named_in(heading_text(front.substr(line, end - line)), laws, true)) return *law;
+    if (auto law = find_law_name(heading_text(front.substr(line, end - line)), laws, true)) return *law;
     line = end + 1;
   }
-  return law_named_in(stem, laws, false).value_or("");
+  return find_law_name(stem, laws, false).value_or("");
 }
 
-// --- chunks
+// --- chunks ---
 
 struct Heading {
   int level;
@@ -295,11 +293,11 @@ class Chunker {
   struct Unit {
     ByteRange range;
     int64_t tokens = 0;
-    bool may_repeat = false;  // a sentence of a paragraph that was cut: may overlap into the next chunk
+    bool may_repeat = false;  // a sentence of a split paragraph: may be repeated in the next chunk
   };
 
-  /// Marks of the document's own articles. A record that is titled as one article holds no other: what looks like one
-  /// is quoted from another law.
+  /// The marks of the document's own provisions. A record whose title names one article has no other: any other article
+  /// in it is a quotation.
   static std::vector<LegalMark> marks_of(const Document& document, const LawTable& laws) {
     std::vector<LegalMark> marks = find_legal_marks(document.text);
     if (!document.is_record) return marks;
@@ -329,9 +327,9 @@ class Chunker {
     if (has_body_) flush();
     while (!headings_.empty() && headings_.back().level >= block.heading_level) headings_.pop_back();
     headings_.push_back({block.heading_level, std::string(heading_text(text_of(block.range)))});
-    left_article_at_.push_back(block.range.begin);
+    heading_begins_.push_back(block.range.begin);
     add_units(units_of(block.range));
-    has_body_ = false;  // headings wait for the text below them
+    has_body_ = false;  // a heading stays with the text below it
   }
 
   void add_body(const Block& block) {
@@ -350,7 +348,7 @@ class Chunker {
 
   std::string_view text_of(ByteRange range) const { return text_.substr(range.begin, range.end - range.begin); }
 
-  /// The block whole, or in parts: at its provisions, at its sentences, between words.
+  /// The block as one unit, or split at its provisions, sentences and words.
   std::vector<Unit> units_of(ByteRange block) const {
     const TokenStarts starts(text_, block, options_.tokenizer);
     const int64_t tokens = starts.count(block.begin, block.end);
@@ -382,7 +380,7 @@ class Chunker {
   }
 
   void append_sentences(std::vector<Unit>& units, ByteRange part, const TokenStarts& starts) const {
-    uint32_t begin = part.begin;  // what lies between sentences goes with the one behind it
+    uint32_t begin = part.begin;  // text between two sentences belongs to the later one
     const std::vector<Sentence> sentences = split_sentences(text_of(part));
     for (size_t i = 0; i < sentences.size(); ++i) {
       const uint32_t end = i + 1 == sentences.size() ? part.end : part.begin + sentences[i].end;
@@ -393,7 +391,7 @@ class Chunker {
     if (const ByteRange rest = trimmed(text_, begin, part.end); !rest.empty()) append_words(units, rest, starts);
   }
 
-  /// A sentence, cut where it is over the budget: before a word that starts a token, else before any token.
+  /// A sentence, split if it is too long: at white space in the last quarter of the budget, else before any token.
   void append_words(std::vector<Unit>& units, ByteRange sentence, const TokenStarts& starts) const {
     while (!sentence.empty()) {
       const uint32_t limit =
@@ -435,7 +433,7 @@ class Chunker {
       chunk.heading = heading_path();
       chunk.language = detect_language(text_of({chunk.begin, chunk.end}));
       if (chunk.language == Language::unknown) chunk.language = document_language_;
-      chunk.references = references_in(chunk.begin, chunk.end);
+      chunk.references = provisions_in(chunk.begin, chunk.end);
       chunks_.push_back(std::move(chunk));
     }
     units_.clear();
@@ -443,7 +441,7 @@ class Chunker {
     has_body_ = false;
   }
 
-  /// Chunks come in order of their begin, but for an overlap, which goes back less than a chunk.
+  /// Counts on from the previous call: chunks are in order, and an overlap goes back by less than a chunk.
   int64_t line_of(uint32_t offset) {
     if (offset < counted_to_) {
       counted_line_ -= std::count(text_.begin() + offset, text_.begin() + counted_to_, '\n');
@@ -464,15 +462,15 @@ class Chunker {
     return path;
   }
 
-  /// The law that the headings name (a collection of laws), else that of the document.
+  /// The law that the headings name (a collection of laws), else the law of the document.
   std::string current_law() const {
     for (size_t i = headings_.size(); i-- > 0;)
-      if (auto law = law_named_in(headings_[i].text, laws_, true)) return *law;
+      if (auto law = find_law_name(headings_[i].text, laws_, true)) return *law;
     return document_law_;
   }
 
-  /// Provisions in [begin, end): the one it begins in, and each that it opens.
-  std::vector<Provision> references_in(uint32_t begin, uint32_t end) {
+  /// The provisions in [begin, end): the one that `begin` lies in, and each that opens in the range.
+  std::vector<Provision> provisions_in(uint32_t begin, uint32_t end) {
     if (marks_.empty()) return {};
     std::set<Provision> held;
     const std::string law = current_law();
@@ -491,17 +489,17 @@ class Chunker {
     return {held.begin(), held.end()};
   }
 
-  /// Where the text stands just before `begin`; next_mark_ is then the first mark behind it. Restarts for an overlap.
+  /// The position just before `begin`. Moves next_mark_ to the first mark from there on; starts over after an overlap.
   LegalPosition position_before(uint32_t begin) {
     if (next_mark_ > 0 && marks_[next_mark_ - 1].line >= begin) {
       next_mark_ = 0;
       position_ = {};
     }
     while (next_mark_ < marks_.size() && marks_[next_mark_].line < begin) position_.enter(marks_[next_mark_++]);
-    // A heading in between ends the article.
-    const auto heading = std::upper_bound(left_article_at_.begin(), left_article_at_.end(), begin);
+    // A heading after the last mark ends the article.
+    const auto heading = std::upper_bound(heading_begins_.begin(), heading_begins_.end(), begin);
     const uint32_t last_mark = next_mark_ > 0 ? marks_[next_mark_ - 1].begin : 0;
-    if (heading != left_article_at_.begin() && *(heading - 1) >= last_mark) return {};
+    if (heading != heading_begins_.begin() && *(heading - 1) >= last_mark) return {};
     return position_;
   }
 
@@ -514,10 +512,10 @@ class Chunker {
   Language document_language_ = Language::unknown;
 
   std::vector<Heading> headings_;
-  std::vector<uint32_t> left_article_at_;  // begins of headings
-  std::vector<Unit> units_;                // of the chunk being filled
+  std::vector<uint32_t> heading_begins_;  // offsets
+  std::vector<Unit> units_;               // of the chunk being filled
   int64_t tokens_ = 0;
-  bool has_body_ = false;  // more than headings among units_
+  bool has_body_ = false;  // units_ contains more than headings
   size_t next_mark_ = 0;
   LegalPosition position_;
   uint32_t counted_to_ = 0;
@@ -528,7 +526,7 @@ class Chunker {
 }  // namespace
 
 std::string ChunkOptions::recipe() const {
-  constexpr int kChunkerVersion = 1;  // raise when the same text gives other chunks
+  constexpr int kChunkerVersion = 1;  // raise if the same text gives different chunks
   return fmt::format("chunks-{} tokens={} overlap={} {}", kChunkerVersion, max_tokens, overlap_tokens,
                      tokenizer ? fmt::format("vocabulary={}", tokenizer->vocab_size()) : "estimated");
 }

@@ -1,5 +1,5 @@
-// Documents to chunks: by headings, articles of law, paragraphs and sentences, within the embedder's token budget.
-// Every chunk is a range of bytes of the document's text, and together they cover all of it that is not blank.
+// Splits documents into chunks: by headings, articles of law, paragraphs and sentences, within the embedder's token
+// budget. A chunk is a byte range of the document's text. Together, chunks cover all of the text that is not blank.
 #pragma once
 
 #include <cstdint>
@@ -16,33 +16,34 @@
 namespace frugal {
 
 struct ChunkOptions {
-  int64_t max_tokens = 220;     // of the text alone; what the model's template adds is already taken off
-  int64_t overlap_tokens = 32;  // of the chunk before, repeated where a paragraph had to be cut; whole sentences only
-  /// Counts tokens; without one they are estimated from letters.
+  int64_t max_tokens = 220;     // of the chunk's text, without the tokens of the model's template
+  int64_t overlap_tokens = 32;  // of the previous chunk, repeated if a paragraph had to be split; whole sentences only
+  /// Counts tokens; null: their number is estimated. Borrowed.
   const Tokenizer* tokenizer = nullptr;
 
   template <typename F>
   void visit(F&& f) {
     constexpr double kMaxTokens = 1 << 20;
     f("chunking.max_tokens", max_tokens,
-      {"longest chunk, in tokens of the embedder, its special tokens not counted", Range{16, kMaxTokens}});
+      {"maximum length of a chunk, in tokens of the embedder without special tokens", Range{16, kMaxTokens}});
     f("chunking.overlap_tokens", overlap_tokens,
-      {"tokens of the chunk before, repeated where a paragraph is cut", Range{0, kMaxTokens}});
+      {"tokens of the previous chunk that are repeated if a paragraph is split", Range{0, kMaxTokens}});
   }
-  /// Names what chunks depend on: an index made with other values chunks its files again.
+  /// Identifies the options that chunks depend on: a file that was chunked with another recipe is chunked again.
   std::string recipe() const;
 };
 
 struct TextChunk {
   uint32_t begin = 0;
   uint32_t end = 0;
-  int64_t line = 1;     // of `begin` in its file, from 1; every chunk of a record has the record's
-  std::string heading;  // path of headings, " › " between
+  int64_t line = 1;     // of `begin` in the file, from 1; in a record, the line of the record
+  std::string heading;  // path of headings, joined by " › "
   Language language = Language::unknown;
-  std::vector<Provision> references;  // the provisions that the chunk holds, sorted
+  std::vector<Provision> references;  // the provisions whose text the chunk contains, sorted
 };
 
-/// `stem`: of the file's name, the last place where a law's name is looked for. The text is at most 4 GiB.
+/// The chunks of a document, in order. The text must be smaller than 4 GiB. stem: the file name without its extension;
+/// it is searched for the name of the law if title and text have none.
 std::vector<TextChunk> chunk_document(const Document& document, std::string_view stem, const ChunkOptions& options,
                                       const LawTable& laws);
 

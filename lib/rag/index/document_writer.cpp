@@ -1,3 +1,18 @@
+// Changes only the rows that differ, so that an unchanged chunk keeps its id, its words and its vector.
+//
+// A pass is the writing or removal of one file; passes are numbered over the life of the index. put() stores the
+// current pass with each document, and end_file() then removes the documents of the file that still have an earlier
+// one. A document that already has the current pass was put twice, which put() refuses.
+//
+// put() compares a document with the stored one:
+// - Same title, text and recipe: its chunks stay. A record may have moved to another line.
+// - Same title, another text or recipe: the document is chunked again. A chunk with the same range, vector key, heading
+//   and language keeps its row; others are removed or inserted.
+// - Another title: all chunks are removed and inserted, because each has the title among its terms.
+//
+// The word index has no content of its own (FTS5, content=''): to delete a row, SQLite needs the terms that were
+// inserted. They are made again from the chunk's text, title, heading and language. This requires the same TermMaker,
+// so the writer rebuilds the index first if the fingerprint differs.
 #include "rag/index/document_writer.h"
 
 #include <fmt/format.h>
@@ -11,7 +26,7 @@ namespace frugal {
 namespace {
 
 std::string title_and_heading(std::string_view title, std::string_view heading) {
-  // In Markdown the first heading is the title: once is enough.
+  // In Markdown the first heading is often the title, which is then not repeated.
   if (heading.starts_with(title)) return std::string(heading);
   return fmt::format("{}\n{}", title, heading);
 }
@@ -69,7 +84,7 @@ int64_t DocumentWriter::begin_file(const std::string& path, const std::string& r
 }
 
 bool DocumentWriter::end_file(const IndexedFile::Stamp& stamp, const std::string& sha256, const std::string& note) {
-  remove_documents_but_of_pass(file_.id, pass_);
+  remove_stale_documents(file_.id, pass_);
   update_file_.run(file_.id, stamp.bytes, stamp.mtime_ns, stamp.ctime_ns, sha256, file_.recipe, note);
   return file_.chunks_are_stale || file_.old_sha256 != sha256;
 }
@@ -79,11 +94,11 @@ void DocumentWriter::abandon_file() {
 }
 
 void DocumentWriter::remove_file(int64_t file_id) {
-  remove_documents_but_of_pass(file_id, ++pass_);
+  remove_stale_documents(file_id, ++pass_);
   delete_file_.run(file_id);
 }
 
-void DocumentWriter::remove_documents_but_of_pass(int64_t file_id, int64_t pass) {
+void DocumentWriter::remove_stale_documents(int64_t file_id, int64_t pass) {
   for (bool more = true; more;) {
     std::vector<int64_t> some;
     stale_documents_.bind(file_id, pass);
@@ -103,7 +118,6 @@ bool DocumentWriter::put(const std::string& name, const Document& document,
     return true;
   }
   const bool same_title = stored->title == document.title;
-  // The title is among the terms of every chunk, so none can stay.
   if (!same_title)
     for (const StoredChunk& each : stored_chunks(stored->id)) remove_chunk(each, stored->title);
   update_document_.run(stored->id, document.title, sha256, pass_);
@@ -138,7 +152,7 @@ std::vector<DocumentWriter::StoredChunk> DocumentWriter::stored_chunks(int64_t d
   return chunks;
 }
 
-/// Chunks that are as they were keep their row, and so their id, words and vector.
+/// Unchanged chunks keep their row, and with it their id, words and vector.
 void DocumentWriter::put_chunks(int64_t document_id, const Document& document, const std::vector<NewChunk>& chunks) {
   std::vector<StoredChunk> old = stored_chunks(document_id);
   std::vector<const NewChunk*> fresh;
@@ -186,7 +200,6 @@ void DocumentWriter::put_references(int64_t chunk_id, const std::vector<Provisio
 }
 
 void DocumentWriter::remove_chunk(const StoredChunk& chunk, std::string_view title) {
-  // A word index without content must be told which terms go: they are made again from what the chunk holds.
   const IndexTerms terms = terms_.index_terms(chunk.text, title_and_heading(title, chunk.heading), chunk.language);
   delete_terms_.run(chunk.id, terms.stems, terms.words, terms.title);
   delete_references_.run(chunk.id);

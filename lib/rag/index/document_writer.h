@@ -1,6 +1,6 @@
-// The documents of an index in SQLite: files, documents, chunks, words and references, changing only what differs from
-// what is there. Part of the SQLite writer: all calls belong inside a transaction of the caller, and mean what
-// StoreWriter says.
+// Writes the files, documents, chunks, words and provisions of an SQLite index, and leaves unchanged rows alone. Part
+// of the SQLite writer: every call must be inside a transaction of the caller. Functions that StoreWriter has under the
+// same name have its contract.
 #pragma once
 
 #include <cstdint>
@@ -25,12 +25,12 @@ class DocumentWriter {
 
   int64_t begin_file(const std::string& path, const std::string& recipe);
   bool put(const std::string& name, const Document& document, const std::function<std::vector<NewChunk>()>& chunk);
-  /// Whether the file's bytes or recipe differ from before.
+  /// True if the file's bytes or recipe changed.
   bool end_file(const IndexedFile::Stamp& stamp, const std::string& sha256, const std::string& note);
   void abandon_file();
   void remove_file(int64_t file_id);
 
-  /// Writes the word index anew from the chunks, for terms made by another version.
+  /// Rebuilds the word index from the chunks; needed if TermMaker::fingerprint() changed.
   void rebuild_terms();
 
  private:
@@ -38,7 +38,7 @@ class DocumentWriter {
     int64_t id = 0;
     std::string title;
     std::string sha256;
-    int64_t pass = 0;  // in which it was last put
+    int64_t pass = 0;  // the pass that put it last
   };
   struct StoredChunk {
     int64_t id = 0;
@@ -52,7 +52,7 @@ class DocumentWriter {
     int64_t id = 0;
     std::string recipe;
     std::string old_sha256;         // empty: a new file
-    bool chunks_are_stale = false;  // they were made by another recipe
+    bool chunks_are_stale = false;  // made by another recipe
     StoreWriter::Counts counts_before;
   };
   std::optional<StoredDocument> find_document(const std::string& name);
@@ -64,13 +64,13 @@ class DocumentWriter {
   void put_references(int64_t chunk_id, const std::vector<Provision>& references);
   void remove_chunk(const StoredChunk& chunk, std::string_view title);
   void remove_document(int64_t document_id);
-  void remove_documents_but_of_pass(int64_t file_id, int64_t pass);
+  void remove_stale_documents(int64_t file_id, int64_t pass);
 
   Database& database_;
   TermMaker terms_;
   StoreWriter::Counts counts_;
   OpenFile file_;
-  int64_t pass_ = 0;  // counts the files begun: a document of an earlier pass was not put again
+  int64_t pass_ = 0;  // number of the current file; a document of an earlier pass is stale
 
   Statement find_file_, insert_file_, update_file_, delete_file_;
   Statement find_document_, insert_document_, update_document_, delete_document_, stale_documents_;

@@ -12,30 +12,30 @@
 namespace frugal {
 namespace {
 
-constexpr size_t kKeyBytes = 16;  // of SHA-256: what is equal here is equal
-// Chunks are sorted by length within a window, so that a batch wastes little on padding; a window is what is in memory.
+constexpr size_t kKeyBytes = 16;  // of SHA-256: 128 bits exclude accidental collisions
+// Chunks are sorted by length within a window, so that a batch wastes little on padding. Memory holds one window.
 constexpr int64_t kWindowChunks = 1024;
-// A batch is committed when it is done: what a kill can lose is about two seconds of work.
+// Each batch is committed: a kill loses about two seconds of work.
 constexpr size_t kBatchChunks = 128;
 
-struct Waiting {
+struct PendingText {
   int64_t chunk = 0;
   std::string key;
   std::string text;
 };
 
-std::vector<Waiting> next_window(StoreWriter& store, int64_t after) {
-  std::vector<Waiting> window;
+std::vector<PendingText> next_window(StoreWriter& store, int64_t after) {
+  std::vector<PendingText> window;
   for (PendingChunk& chunk : store.pending_chunks(after, kWindowChunks))
     window.push_back({chunk.id, std::move(chunk.vector_key), embedding_text(chunk.title, chunk.text)});
   return window;
 }
 
-/// Equal texts are embedded once, in this batch or an earlier one. Returns how many were embedded.
-int64_t embed_batch(StoreWriter& store, Embedder& embedder, std::span<const Waiting> batch) {
+/// Embeds each distinct text that has no vector yet. Returns their number.
+int64_t embed_batch(StoreWriter& store, Embedder& embedder, std::span<const PendingText> batch) {
   std::set<std::string_view> seen;
   std::vector<std::string_view> keys, texts;
-  for (const Waiting& chunk : batch) {
+  for (const PendingText& chunk : batch) {
     if (!seen.insert(chunk.key).second || store.has_vector(chunk.key)) continue;
     keys.push_back(chunk.key);
     texts.push_back(chunk.text);
@@ -45,7 +45,7 @@ int64_t embed_batch(StoreWriter& store, Embedder& embedder, std::span<const Wait
   if (!texts.empty()) embedder.embed(texts, vectors);
   for (size_t i = 0; i < keys.size(); ++i)
     store.put_vector(keys[i], std::span(vectors).subspan(i * dimension, dimension));
-  for (const Waiting& chunk : batch) store.attach_vector(chunk.chunk);
+  for (const PendingText& chunk : batch) store.attach_vector(chunk.chunk);
   store.commit();
   return static_cast<int64_t>(keys.size());
 }
@@ -64,10 +64,10 @@ std::string vector_key(std::string_view embedding_text) {
 
 int64_t embed_chunks(StoreWriter& store, Embedder& embedder, const std::function<void(int64_t)>& progress) {
   int64_t done = 0, computed = 0, last = 0;
-  for (std::vector<Waiting> window = next_window(store, last); !window.empty(); window = next_window(store, last)) {
+  for (std::vector<PendingText> window = next_window(store, last); !window.empty(); window = next_window(store, last)) {
     last = window.back().chunk;
     std::sort(window.begin(), window.end(),
-              [](const Waiting& a, const Waiting& b) { return a.text.size() > b.text.size(); });
+              [](const PendingText& a, const PendingText& b) { return a.text.size() > b.text.size(); });
     for (size_t begin = 0; begin < window.size(); begin += kBatchChunks) {
       const auto batch = std::span(window).subspan(begin, std::min(kBatchChunks, window.size() - begin));
       computed += embed_batch(store, embedder, batch);

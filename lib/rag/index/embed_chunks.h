@@ -1,4 +1,4 @@
-// Vectors for chunks: what the embedder is given, the key that names it, and the run that gives every chunk its own.
+// Embeds chunks: defines the text that is embedded and the key of its vector, and embeds all chunks that have none.
 #pragma once
 
 #include <cstdint>
@@ -11,13 +11,13 @@
 
 namespace frugal {
 
-/// What the embedder is given for a chunk.
+/// The text that is embedded for a chunk: title and text, or the text alone if it begins with the title.
 std::string embedding_text(std::string_view title, std::string_view text);
-/// Names it by content: of equal keys, the texts are equal.
+/// Identifies an embedded text: 16 bytes of its SHA-256. Chunks with equal keys share a vector.
 std::string vector_key(std::string_view embedding_text);
 
-/// Embeds every chunk that has no vector, in batches that are committed one by one. Returns how many vectors were
-/// computed. `progress` is called behind each batch with the chunks done so far.
+/// Embeds every chunk that has no vector, in batches, and commits each. Returns the number of vectors computed.
+/// progress: called after each batch with the number of chunks done.
 int64_t embed_chunks(StoreWriter& store, Embedder& embedder, const std::function<void(int64_t done)>& progress);
 
 }  // namespace frugal

@@ -16,8 +16,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// A batch ends with the file that takes it past this many chunks: large enough that its cost is shared, small enough
-// that a kill loses little and the log of the store stays short.
+// A commit follows the file that reaches either limit. They are large enough to spread the cost of a commit, and small
+// enough that a kill loses little and the write-ahead log stays short.
 constexpr int64_t kChunksPerCommit = 512;
 constexpr int64_t kFilesPerCommit = 256;
 constexpr int64_t kMinChunkTokens = 8;
@@ -85,7 +85,7 @@ void FileIndexer::add_changed(const Source& source, const std::optional<IndexedF
   added_.push_back(id);
 }
 
-/// Puts the documents of the file that was begun, or gives it up if that is the file's fault.
+/// Puts the documents of the file that was begun. If the file cannot be read, abandons it and returns nullopt.
 std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
   try {
     return extract(source.input, source.kind, source.path, options_.extract,
@@ -99,8 +99,7 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
   }
 }
 
-/// A document is named by its path, and a record by its id too; one whose id was there before in the file gets a number
-/// behind it.
+/// A document is named by its path, a record by "path#id". A repeated id gets a number: "path#id~2".
 void FileIndexer::put_document(const fs::path& path, const Document& document) {
   const std::string base = document.is_record ? path.native() + "#" + document.external_id : path.native();
   const auto chunk = [&] { return chunks_of(path, document); };

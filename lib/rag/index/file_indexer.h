@@ -1,5 +1,5 @@
-// Files into a store, one by one: what is unchanged is left as it is, what is new or changed is extracted and chunked,
-// what cannot be read is noted as skipped and leaves nothing behind. Part of the run of rag-index add and remove.
+// Adds single files to a store and removes them: an unchanged file is left alone, a new or changed file is extracted
+// and chunked, and a file that cannot be read is recorded as skipped, without documents. Part of IndexWriter.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,17 @@ namespace frugal {
 
 class FileIndexer {
  public:
-  /// Borrows all three; counts into `report`.
+  /// Borrows all three. Counts are added to `report`.
   FileIndexer(StoreWriter& store, const IndexOptions& options, IndexReport& report);
 
-  /// `named`: given by its own path, and then read whatever its extension.
+  /// named: the path itself was given, so the file is read whatever its extension.
   void add(const std::filesystem::path& path, bool named);
   void add_stdin();
   void remove(int64_t file);
   void skip(const std::filesystem::path& path, const std::string& reason);
   void commit();
 
-  /// Files that add() found unchanged or has read, since this was last called.
+  /// The ids of files that add() read or found unchanged since the last call.
   std::vector<int64_t> take_added();
 
  private:

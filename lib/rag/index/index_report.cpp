@@ -14,15 +14,15 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int kSchemaVersion = 1;
-constexpr size_t kShownSkipped = 20;  // of a list that is narrated
+constexpr size_t kMaxWarnings = 20;  // per list
 
 std::string document(const ordered_json& value) {
   return value.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
-ordered_json json_of(const std::vector<SkippedFile>& files, const char* why) {
+ordered_json json_of(const std::vector<SkippedFile>& files, const char* reason_key) {
   ordered_json list = ordered_json::array();
-  for (const SkippedFile& file : files) list.push_back({{"path", file.path}, {why, file.reason}});
+  for (const SkippedFile& file : files) list.push_back({{"path", file.path}, {reason_key, file.reason}});
   return list;
 }
 
@@ -79,11 +79,10 @@ ordered_json json_of(const CheckReport& report) {
           {"vectors_checked", report.vectors_checked}};
 }
 
-void narrate_files(const std::vector<SkippedFile>& files, std::string_view label, std::vector<std::string>& lines) {
-  for (size_t i = 0; i < std::min(files.size(), kShownSkipped); ++i)
+void append_warnings(const std::vector<SkippedFile>& files, std::string_view label, std::vector<std::string>& lines) {
+  for (size_t i = 0; i < std::min(files.size(), kMaxWarnings); ++i)
     lines.push_back(fmt::format("{}: {}: {}", label, files[i].path, files[i].reason));
-  if (files.size() > kShownSkipped)
-    lines.push_back(fmt::format("{}: and {} more", label, files.size() - kShownSkipped));
+  if (files.size() > kMaxWarnings) lines.push_back(fmt::format("{}: and {} more", label, files.size() - kMaxWarnings));
 }
 
 }  // namespace
@@ -102,7 +101,8 @@ std::string render_report(const IndexReport& report, IndexFormat format) {
                    static_cast<double>(report.vectors_computed) / std::max(report.embedding_seconds, 1e-9),
                    report.vectors_reused);
   if (report.chunks_without_vector > 0)
-    fmt::format_to(line, "vectors: {} chunks wait for a run with an embedder\n", report.chunks_without_vector);
+    fmt::format_to(line, "vectors: {} chunks have none; run rag-index add with an embedder\n",
+                   report.chunks_without_vector);
   return out;
 }
 
@@ -115,7 +115,7 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
   fmt::format_to(line, "index:      {} (generation {})\n", folder.native(), status.generation);
   fmt::format_to(line, "documents:  {} in {} files, {} chunks\n", info.documents, status.files, info.chunks);
   if (embedded)
-    fmt::format_to(line, "vectors:    {} of {} dimensions, {} chunks wait for one\n", info.vectors, info.dimension,
+    fmt::format_to(line, "vectors:    {} of {} dimensions, {} chunks have none\n", info.vectors, info.dimension,
                    status.chunks_without_vector);
   fmt::format_to(line, "embedder:   {}\n", embedded ? status.embedder_fingerprint : "none");
   fmt::format_to(line, "disk:       {} database, {} vectors\n", format_bytes(status.database_bytes),
@@ -137,8 +137,8 @@ std::string render_check(const CheckReport& report, IndexFormat format) {
 
 std::vector<std::string> render_warnings(const IndexReport& report) {
   std::vector<std::string> lines;
-  narrate_files(report.skipped, "skipped", lines);
-  narrate_files(report.notes, "note", lines);
+  append_warnings(report.skipped, "skipped", lines);
+  append_warnings(report.notes, "note", lines);
   return lines;
 }
 

@@ -1,5 +1,5 @@
-// What rag-index prints about an index, as text and as JSON (docs/tools/rag-index.md). It renders; index_writer.h and
-// index_status.h find out.
+// Renders the reports of rag-index as text or JSON (docs/tools/rag-index.md). index_writer.h and index_status.h provide
+// the figures.
 #pragma once
 
 #include <filesystem>
@@ -13,12 +13,12 @@ namespace frugal {
 
 enum class IndexFormat { text, json };
 
-/// Each returns whole lines, the last newline included. Paths that are not UTF-8 are shown with U+FFFD in JSON.
+/// Each returns whole lines, including the last newline. In JSON, bytes of a path that are not UTF-8 become U+FFFD.
 std::string render_report(const IndexReport& report, IndexFormat format);
 std::string render_status(const IndexStatus& status, const std::filesystem::path& folder, IndexFormat format);
 std::string render_check(const CheckReport& report, IndexFormat format);
 
-/// A line for each file that was skipped or read otherwise than usual, the first of many only: for standard error.
+/// Lines for standard error: the files that were skipped or read in an unusual way, at most 20 of each.
 std::vector<std::string> render_warnings(const IndexReport& report);
 
 }  // namespace frugal

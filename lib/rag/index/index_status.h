@@ -1,4 +1,4 @@
-// What an index holds, and whether it is whole and as its files are: for rag-index status and check.
+// The contents of an index, and a check of its integrity: for rag-index status and check.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ struct SkippedFile {
 struct IndexStatus {
   StoreInfo info;
   uint64_t generation = 0;
-  std::string embedder_fingerprint;  // empty: index without vectors
+  std::string embedder_fingerprint;  // empty: no vectors
   int64_t files = 0;
   int64_t chunks_without_vector = 0;
   uint64_t database_bytes = 0;
@@ -26,17 +26,17 @@ struct IndexStatus {
   std::vector<std::string> roots;
   std::vector<SkippedFile> skipped;
 };
-/// Throws Error(missing) where there is no index.
+/// Throws Error(missing) if there is no index.
 IndexStatus read_status(const std::filesystem::path& folder);
 
 struct CheckReport {
-  std::vector<std::string> problems;  // the index contradicts itself: it must be repaired
-  std::vector<SkippedFile> stale;     // files that changed or vanished since: rag-index add brings them in line
+  std::vector<std::string> problems;  // inconsistencies inside the index: it must be rebuilt
+  std::vector<SkippedFile> stale;     // files that changed or vanished since: rag-index add updates them
   int64_t chunks_checked = 0;
   int64_t vectors_checked = 0;
 };
-/// Checks the database, the word index, every vector, and every chunk against its file.
-/// Throws Error(missing) where there is no index, Error(bad_input) while a writer is at work.
+/// Checks the database, the word index, the checksum of every vector, and every chunk against its file. Throws
+/// Error(missing) if there is no index, Error(bad_input) while it has a writer.
 CheckReport check_index(const std::filesystem::path& folder);
 
 }  // namespace frugal

@@ -1,4 +1,9 @@
-// The run of `add` and `remove`: files to documents in batches of a few hundred chunks, then vectors in batches.
+// A run of add() has two phases. First it reads the files of all roots; FileIndexer commits documents in batches of a
+// few hundred chunks. Then it embeds every chunk without a vector (embed_chunks.h), those of an earlier killed run
+// included. It needs no journal: the store itself shows what remains to be done.
+//
+// After the files of a root are listed, indexed files under it that were not among them are removed. A root that no
+// longer exists thus loses all its files, and is forgotten. Standard input is not a root: it cannot be read again.
 #include "rag/index/index_writer.h"
 
 #include <fmt/format.h>
@@ -57,9 +62,9 @@ class IndexWriter::Run {
     const Stopwatch watch;
     for (const std::string& argument : arguments) {
       const fs::path path = is_stdin_name(argument) ? fs::path(argument) : normal_path(argument);
-      if (remove_files_but({}, path) == 0)
+      if (remove_files_except({}, path) == 0)
         throw Error(Code::bad_input, fmt::format("the index holds nothing at '{}'", path.native()))
-            .hint("rag-index status lists what was added");
+            .hint("run rag-index status to list the paths that were added");
       forget_root(path);
     }
     files_.commit();
@@ -75,19 +80,18 @@ class IndexWriter::Run {
   void add_argument(const std::string& argument) {
     if (argument == "-") return add_stdin();
     std::vector<fs::path> paths = expand_argument(argument);
-    // A root that is gone is not a mistake: its files are to vanish from the index.
+    // A path that no longer exists is valid if it has indexed files: they are removed.
     const fs::path path = normal_path(argument);
     if (paths.empty() && !store_->files_under(path.native()).empty()) paths = {path};
     if (paths.empty())
       throw Error(Code::bad_input, fmt::format("no file or folder '{}'", argument))
-          .hint("check the path; patterns must match something");
+          .hint("check the path; a pattern must match a file or folder");
     for (const fs::path& each : paths) {
       store_->add_root(each.native());
       add_root(each);
     }
   }
 
-  /// Standard input is no root: it is not there to be read again.
   void add_stdin() {
     files_.add_stdin();
     files_.take_added();
@@ -104,11 +108,11 @@ class IndexWriter::Run {
     } else {
       forget_root(root);
     }
-    remove_files_but(files_.take_added(), root);
+    remove_files_except(files_.take_added(), root);
   }
 
-  /// Removes the files at or under `root` that are not among `kept`. Returns how many.
-  int64_t remove_files_but(std::vector<int64_t> kept, const fs::path& root) {
+  /// Removes the indexed files at or under `root` that are not in `kept`. Returns their number.
+  int64_t remove_files_except(std::vector<int64_t> kept, const fs::path& root) {
     std::sort(kept.begin(), kept.end());
     std::vector<int64_t> gone = store_->files_under(root.native());
     std::erase_if(gone, [&](int64_t id) { return std::binary_search(kept.begin(), kept.end(), id); });

@@ -1,6 +1,6 @@
-// The run that fills an index: files in, documents, chunks, words and vectors out, and nothing done twice.
-// Every commit leaves a complete index, so a killed run loses at most the batch it was in, and the next run goes on.
-// One writer at a time; readers are never in its way. It knows no kind of store: it writes through store_writer.h.
+// Updates an index from files: adds documents, chunks, words and vectors, and repeats no work that is done. Every
+// commit leaves a complete index: a killed run loses at most its current batch, and the next run continues. One writer
+// at a time, with any number of readers. Independent of the kind of store: it writes through store_writer.h.
 #pragma once
 
 #include <cstdint>
@@ -25,25 +25,25 @@ struct IndexProgress {
   enum class Stage { reading, embedding };
   Stage stage = Stage::reading;
   int64_t done = 0;   // files read, or chunks embedded
-  int64_t total = 0;  // chunks to embed; 0 while reading, where the end is not known
+  int64_t total = 0;  // chunks to embed; 0 while reading: the number of files is unknown
 };
 
 struct IndexOptions {
-  Embedder* embedder = nullptr;  // borrowed; none: chunks wait without a vector until a run that has one
-  bool re_embed = false;         // drop vectors of another embedder instead of refusing
+  Embedder* embedder = nullptr;  // borrowed; null: new chunks have no vector until a run with an embedder
+  bool re_embed = false;         // replace vectors of another embedder instead of throwing
   LawTable laws;
   ExtractOptions extract;
-  ChunkOptions chunks;               // cut to what the embedder takes; the writer sets the tokenizer
-  bool hidden = false;               // also files and folders whose names begin with '.'
-  std::string stdin_name = "stdin";  // of the document that "-" stands for; its extension tells the format
-  std::istream* stdin_stream = nullptr;
-  /// Called between files and between batches; what it throws ends the run with everything committed so far kept.
+  ChunkOptions chunks;                   // max_tokens is lowered to the embedder's limit; the writer sets tokenizer
+  bool hidden = false;                   // include files and folders whose names begin with '.'
+  std::string stdin_name = "stdin";      // name of the document from "-"; its extension selects the format
+  std::istream* stdin_stream = nullptr;  // borrowed
+  /// Called after each file and each batch. An exception from it ends the run; everything committed so far is kept.
   std::function<void(const IndexProgress&)> progress;
 };
 
 struct IndexReport {
   int64_t files_added = 0, files_changed = 0, files_unchanged = 0, files_removed = 0;
-  int64_t files_ignored = 0;          // of kinds that are not read, met in folders
+  int64_t files_ignored = 0;          // in folders, of unsupported kinds
   int64_t documents = 0, chunks = 0;  // in the index now
   int64_t chunks_added = 0, chunks_removed = 0;
   int64_t vectors_computed = 0, vectors_reused = 0;
@@ -51,21 +51,21 @@ struct IndexReport {
   double reading_seconds = 0, embedding_seconds = 0;
   uint64_t generation = 0;
   std::vector<SkippedFile> skipped;
-  std::vector<SkippedFile> notes;  // files that were read otherwise than usual, and how
+  std::vector<SkippedFile> notes;  // files that were read in an unusual way; reason: how
 };
 
 class IndexWriter {
  public:
-  /// Creates the index where there is none. Throws Error(bad_input) if another writer has it, Error(mismatch) if it was
-  /// made with another embedder.
+  /// Opens the index, or creates it. Throws Error(bad_input) if it has another writer, Error(mismatch) if it was made
+  /// with another embedder.
   IndexWriter(const std::filesystem::path& folder, IndexOptions options);
   ~IndexWriter();
 
-  /// Brings the index in line with files, folders and patterns ("-": standard input): what is new or changed is read,
-  /// what is gone from them is removed. No arguments: every root that was ever added. Throws Error(bad_input) for an
-  /// argument that names nothing.
+  /// Updates the index for files, folders and patterns ("-": standard input): reads new and changed files, removes
+  /// vanished ones. Without arguments: for every root added so far. Throws Error(bad_input) for an argument that
+  /// matches nothing.
   IndexReport add(const std::vector<std::string>& arguments);
-  /// Takes files and folders out of the index. Throws Error(bad_input) for one that it does not hold.
+  /// Removes files and folders from the index. Throws Error(bad_input) for a path without indexed files.
   IndexReport remove(const std::vector<std::string>& arguments);
 
  private:

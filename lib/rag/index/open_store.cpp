@@ -1,4 +1,4 @@
-// Where an index is opened: the place that it is at says which kind of store keeps it.
+// Selects the kind of store for a location.
 #include "memory/budget.h"
 #include "rag/index/index_status.h"
 #include "rag/index/store.h"
@@ -10,7 +10,7 @@ namespace {
 
 constexpr StoreKind kSqlite{open_sqlite_store, open_sqlite_writer, read_sqlite_status, check_sqlite_store};
 
-/// A line for each kind of store. Every folder is one of SQLite's.
+/// Every folder is an SQLite store. Another kind of store gets a line here.
 const StoreKind& kind_of(const std::filesystem::path&) {
   return kSqlite;
 }

@@ -1,12 +1,12 @@
-// How well a provision that a chunk bears answers to one that a question names. Every store scores by it.
+// Scores how well a provision in a chunk matches one that a question names. Every store uses this score.
 #pragma once
 
 #include "rag/law/provision.h"
 
 namespace frugal {
 
-/// Share of the parts of `asked` that `held` has too, of the same article: 1 = all of them. A part that differs counts
-/// as absent. `held` must be of the article that is asked for.
+/// The share of the parts named in `asked` (article, law, paragraph, item, letter) that `held` matches: 1 = all. Both
+/// must be of the same article. An item matches only in the same paragraph, a letter only in the same item.
 float provision_score(const Provision& asked, const Provision& held);
 
 }  // namespace frugal

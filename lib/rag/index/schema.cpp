@@ -7,12 +7,12 @@
 namespace frugal::schema {
 namespace {
 
-// "FRGL": tells the file from any other SQLite database.
+// "FRGL": marks an SQLite database as an index.
 constexpr int64_t kApplicationId = 0x4652474c;
 
-// Documents come from files (one, or one a record), chunks from documents. `vector_key` names what the embedder is
-// given for a chunk, `vector_row` where its vector lies: chunks of equal text share one, and a vector outlives its
-// chunk until the vectors file is compacted, so that a renamed or restored file is not embedded again.
+// A file has one document, or one per record; a document has chunks. `vector_key` identifies the embedded text of a
+// chunk, `vector_row` is the row of its vector. Chunks with equal text share a row. A vector stays after its chunk is
+// removed, until the vectors file is compacted, so that a renamed or restored file is not embedded again.
 constexpr const char* kTables = R"sql(
 CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE roots(path TEXT PRIMARY KEY) WITHOUT ROWID;

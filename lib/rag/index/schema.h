@@ -1,5 +1,5 @@
-// The tables of an index and the names of its files: what store_sqlite.cpp reads and store_writer_sqlite.cpp writes.
-// docs/design/0012-index.md says why it is laid out so.
+// The tables of an SQLite index and the names of its files, shared by its reader and its writer.
+// docs/design/0012-index.md explains the layout.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace frugal::schema {
 
-/// Raised when a table changes its meaning; an index of another version is rebuilt, not migrated.
+/// Raised when a table changes its meaning. An index of another version is not migrated; the user rebuilds it.
 constexpr int64_t kVersion = 1;
 
 /// BM25 weights of the columns stems, words, title of the word index (tuned: docs/design/0012-index.md).
@@ -25,27 +25,28 @@ std::filesystem::path database_path(const std::filesystem::path& folder);
 std::filesystem::path lock_path(const std::filesystem::path& folder);
 std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t number);
 
-/// Creates the tables in an empty database. Throws Error(mismatch) if it holds an index of another version.
+/// Creates the tables if the database is empty; otherwise calls check_version().
 void create(Database& database);
-/// Throws Error(mismatch) if the database is no index or one of another version.
+/// Throws Error(mismatch) if the database is not an index, or has another version.
 void check_version(const Database& database);
 
-/// One value of the table `meta`.
+/// A value of the table `meta`; nullopt if it is absent.
 std::optional<std::string> meta_text(const Database& database, std::string_view key);
-int64_t meta_integer(const Database& database, std::string_view key);  // 0 where absent
+int64_t meta_integer(const Database& database, std::string_view key);  // 0 if absent
 void set_meta(Database& database, std::string_view key, std::string_view value);
 void set_meta(Database& database, std::string_view key, int64_t value);
 
 // Keys of `meta`.
-constexpr std::string_view kGeneration = "generation";     // counts the commits that changed what a reader may find
+constexpr std::string_view kGeneration = "generation";     // commits that changed documents, chunks or vectors
 constexpr std::string_view kTerms = "terms";               // TermMaker::fingerprint() of the word index
-constexpr std::string_view kLaws = "laws";                 // LawTable::serialise() as the documents were indexed
+constexpr std::string_view kLaws = "laws";                 // LawTable::serialise()
 constexpr std::string_view kEmbedder = "embedder";         // fingerprint; absent: no vectors
 constexpr std::string_view kDimension = "dimension";       // of the vectors
-constexpr std::string_view kVectorsFile = "vectors_file";  // number in the name of the file in use
+constexpr std::string_view kVectorsFile = "vectors_file";  // N of the current vectors-N.i8
 constexpr std::string_view kVectorsId = "vectors_id";      // VectorLayout::file_id
-constexpr std::string_view kVectorRows = "vector_rows";    // rows of that file that count
+constexpr std::string_view kVectorRows = "vector_rows";    // number of valid rows in that file
 
+/// Throws Error(corrupt_file) if the dimension is out of range.
 VectorLayout vector_layout(const Database& database);
 
 }  // namespace frugal::schema

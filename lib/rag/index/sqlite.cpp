@@ -19,7 +19,7 @@ constexpr int kBusyTimeoutMs = 5000;
   switch (status & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_ERROR:  // our statements are fixed: where one fails, the tables are not ours
+    case SQLITE_ERROR:  // the SQL is fixed, so a failure means unexpected tables
       throw Error(Code::corrupt_file, message).hint("delete the index folder and run rag-index add again");
     case SQLITE_FULL:
       throw Error(Code::io, message).hint("free some disk space and run the command again; finished work is kept");
@@ -39,12 +39,12 @@ constexpr int kBusyTimeoutMs = 5000;
   }
 }
 
-bool is_there(const std::filesystem::path& path) {
+bool file_exists(const std::filesystem::path& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0;
 }
 
-/// "file:" URI of a path, with what a URI gives a meaning to escaped.
+/// An immutable "file:" URI of a path, with the special characters of URIs escaped.
 std::string immutable_uri(const std::filesystem::path& path) {
   std::string uri = "file:";
   for (const char c : path.native()) {
@@ -75,7 +75,7 @@ bool Statement::step() {
   const int status = sqlite3_step(statement_.get());
   if (status == SQLITE_ROW) return true;
   if (status == SQLITE_DONE) return false;
-  // Reset first: an unfinished statement would keep the transaction from being rolled back.
+  // The reset comes before the throw: an unfinished statement would prevent the rollback of the transaction.
   const int extended = sqlite3_extended_errcode(connection_);
   try {
     fail(connection_, extended, path_);
@@ -144,15 +144,15 @@ void Database::Close::operator()(sqlite3* connection) const {
 }
 
 Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
-  if (mode == Mode::read && !is_there(path)) throw Error(Code::missing, fmt::format("no file '{}'", path.native()));
+  if (mode == Mode::read && !file_exists(path)) throw Error(Code::missing, fmt::format("no file '{}'", path.native()));
   const int flags = mode == Mode::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   open(path.native(), flags);
   try {
     configure(mode);
   } catch (const Error& error) {
-    // A write-ahead log needs a file beside it even to read. Where the folder refuses one and no log is waiting, nobody
-    // can be writing, so the database is read as it lies.
-    if (mode != Mode::read || error.code() != Code::io || is_there(path.native() + "-wal")) throw;
+    // With a write-ahead log, even a reader creates a file beside the database. If the folder is read-only and has no
+    // log, no process can be writing, so the database is opened as immutable.
+    if (mode != Mode::read || error.code() != Code::io || file_exists(path.native() + "-wal")) throw;
     open(immutable_uri(path), flags | SQLITE_OPEN_URI);
     configure(mode);
   }
@@ -173,7 +173,7 @@ void Database::configure(Mode mode) {
   execute("PRAGMA cell_size_check=ON; PRAGMA mmap_size=268435456;");
   if (mode == Mode::write) execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;");
   if (mode == Mode::read)
-    integer("SELECT count(*) FROM sqlite_schema");  // the first read tells whether reading is possible
+    integer("SELECT count(*) FROM sqlite_schema");  // so that a database that cannot be read fails here
 }
 
 void Database::execute(const std::string& sql) {
@@ -209,7 +209,7 @@ Transaction::Transaction(Database& database, Kind kind) : database_(database) {
 }
 
 Transaction::~Transaction() {
-  // A failed rollback leaves nothing to do: SQLite rolls back itself when the connection closes.
+  // A failure here is harmless: SQLite also rolls back when the connection closes.
   if (open_) sqlite3_exec(database_.handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 

@@ -1,5 +1,5 @@
-// SQLite as this project uses it: a connection with safe settings, prepared statements, transactions.
-// Not an object mapper: statements are SQL, columns are numbered. Every failure is an Error that names the file.
+// A thin layer over SQLite: connections with safe settings, prepared statements, transactions. Not an object mapper:
+// statements are SQL, and columns are numbered. Every failure is an Error that names the file.
 #pragma once
 
 #include <concepts>
@@ -15,12 +15,12 @@ struct sqlite3_stmt;
 
 namespace frugal {
 
-/// Bytes that are bound as a blob, not as text.
+/// Bytes to bind as a blob instead of text.
 struct Blob {
   std::string_view bytes;
 };
 
-/// A prepared statement. Bind all parameters at once, then step through the rows; reset happens on the next bind().
+/// A prepared statement. Bind all parameters at once, then step through the rows; the next bind() resets it.
 class Statement {
  public:
   Statement(Statement&&) noexcept = default;
@@ -34,9 +34,9 @@ class Statement {
     (bind_one(++index, values), ...);
     return *this;
   }
-  /// True if there is a row to read.
+  /// Moves to the next row; false if there is none.
   bool step();
-  /// Runs to the end, ignoring rows.
+  /// Runs to the end, ignores rows, and resets.
   void run();
   /// bind(values...) and run().
   template <typename... Values>
@@ -48,7 +48,7 @@ class Statement {
 
   int64_t integer(int column) const;
   double real(int column) const;
-  /// Text or blob; lives until the next step.
+  /// Text or blob; valid until the next step().
   std::string_view text(int column) const;
   std::string string(int column) const { return std::string(text(column)); }
   bool is_null(int column) const;
@@ -80,24 +80,23 @@ class Statement {
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-/// One connection: trusted_schema off, defensive, cell sizes checked. One thread at a time.
+/// A connection with trusted_schema off, defensive mode and checks of cell sizes. For one thread at a time.
 class Database {
  public:
   enum class Mode {
-    read,   // the file must be there; a folder that cannot be written to is read as it lies
-    write,  // created if need be; write-ahead log, synchronous NORMAL: a power cut may lose the last commits, never
-            // more
+    read,   // the file must exist; if its folder is read-only, it is opened as immutable
+    write,  // created if missing; write-ahead log, synchronous NORMAL: a power failure loses the last commits at most
   };
-  /// Throws Error(missing) where mode is read and there is no file, Error(corrupt_file), Error(io).
+  /// Throws Error(missing) if mode is read and the file does not exist, Error(corrupt_file), Error(io).
   Database(const std::filesystem::path& path, Mode mode);
   Database(Database&&) noexcept = default;
   Database& operator=(Database&&) noexcept = default;
 
-  /// One or several statements without parameters or results.
+  /// Runs statements without parameters or results.
   void execute(const std::string& sql);
-  /// `persistent`: kept for the life of the connection.
+  /// persistent: a hint that the statement will be used many times.
   Statement prepare(std::string_view sql, bool persistent = true) const;
-  /// First column of the first row, if there is one and it is not NULL.
+  /// The first column of the first row; nullopt if there is no row or the value is NULL.
   std::optional<std::string> text(std::string_view sql) const;
   std::optional<int64_t> integer(std::string_view sql) const;
   int64_t last_rowid() const;
@@ -117,10 +116,10 @@ class Database {
   std::unique_ptr<sqlite3, Close> connection_;
 };
 
-/// Commits on commit(), rolls back when destroyed without.
+/// Rolls back when it is destroyed before commit().
 class Transaction {
  public:
-  /// A writing transaction takes the write lock at once, a reading one fixes its snapshot at the first read.
+  /// write: takes the write lock at once. read: the snapshot is taken at the first read.
   enum class Kind { read, write };
   Transaction(Database& database, Kind kind);
   Transaction(const Transaction&) = delete;

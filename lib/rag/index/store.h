@@ -1,6 +1,6 @@
-// The read side of an index of a user's files: chunks, their words, their vectors and the provisions they bear.
-// Readers keep the generation that they opened; a single writer adds generations (store_writer.h).
-// Nothing here assumes SQL, local files or one process.
+// Reads an index of a user's files: its chunks, and searches by words, by vectors and by provisions. A reader keeps the
+// generation that it opened; a single writer adds generations (store_writer.h). The interface does not assume SQL,
+// local files or a single process.
 #pragma once
 
 #include <cstdint>
@@ -19,21 +19,21 @@
 namespace frugal {
 
 struct Chunk {
-  int64_t id = 0;           // stable while the chunk's text and place are unchanged
-  std::string document;     // id of the document: its path, or path#_id for a record of a jsonl or csv file
-  std::string external_id;  // _id of a jsonl record, else empty
+  int64_t id = 0;           // stable while the chunk's text and position are unchanged
+  std::string document;     // its path, or path#id for a record of a jsonl or csv file
+  std::string external_id;  // id of a record, else empty
   std::string path;
   std::string title;
-  std::string heading;  // path of headings, " › " between
-  std::string
-      text;  // exactly the bytes [start_byte, end_byte) of the document's extracted text (for txt and md: of the file)
+  std::string heading;  // path of headings, joined by " › "
+  /// The bytes [start_byte, end_byte) of the document's extracted text; for txt and md files, of the file itself.
+  std::string text;
   uint64_t start_byte = 0;
   uint64_t end_byte = 0;
   int64_t line = 0;    // first line, from 1
-  int64_t page = 0;    // from 1; 0 where the format has none
+  int64_t page = 0;    // from 1; 0 if the format has none
   std::string sha256;  // of the document's extracted text
   Language language = Language::unknown;
-  std::vector<Provision> references;  // what this chunk *is* (the article it holds), not what it mentions
+  std::vector<Provision> references;  // the provisions whose text the chunk contains
 };
 
 struct ScoredChunk {
@@ -41,58 +41,56 @@ struct ScoredChunk {
   float score = 0;  // greater is better
 };
 
-/// Counts, for reports.
+/// Row counts for reports.
 struct StoreInfo {
   int64_t documents = 0;
   int64_t chunks = 0;
-  int64_t vectors = 0;    // chunks that have one
-  int64_t dimension = 0;  // of the vectors
+  int64_t vectors = 0;    // chunks that have a vector
+  int64_t dimension = 0;  // of the vectors; 0: none
 };
 
-/// What a question asks of the words of the index.
+/// A query to the word index.
 struct SparseQuery {
   std::string text;
-  /// Language of the question where it is known; otherwise detected.
-  Language language = Language::unknown;
+  Language language = Language::unknown;  // unknown: detected from the text
 };
 
-/// Read side: one generation, as it was when it was opened, whatever is written since. Readers may be many, in any
-/// number of processes; one thread per object. Every store passes tests/rag/index/store_conformance_test.cpp.
-/// Searches return `limit` chunks at most, best first, each once; none for a limit of 0 or less.
+/// One generation of an index, unchanged by later writes. There may be any number of readers in any number of
+/// processes; each is used by one thread. Every store passes tests/rag/index/store_conformance_test.cpp. Searches
+/// return at most `limit` chunks, best first, each once; none if the limit is 0 or less.
 class Store {
  public:
   virtual ~Store() = default;
-  /// Counts rows. A question asks for what follows instead.
+  /// Counts rows, which takes time on a large index; queries use the functions below.
   virtual StoreInfo info() const = 0;
   virtual uint64_t generation() const = 0;
   virtual int64_t chunk_count() const = 0;
-  /// Of the embedder that made the vectors; empty: an index without vectors.
+  /// The fingerprint of the embedder that made the vectors; empty: no vectors.
   virtual const std::string& embedder_fingerprint() const = 0;
-  /// The laws that the index was made with, ready to use: a question is read with the same table, of the same
-  /// generation, and no YAML is parsed for it.
+  /// The law table that the index was made with. Questions are parsed with the same table, and without reading YAML.
   virtual const LawTable& laws() const = 0;
 
-  /// Chunks that hold a word of the query, other than stop words, by how well they match: BM25 over stems (Robertson &
-  /// Zaragoza 2009), exact spelling as a boost. Ties by id. A query of any bytes is answered, or finds nothing.
+  /// Chunks that contain a word of the query other than a stop word, by BM25 over stems (Robertson & Zaragoza 2009)
+  /// with a boost for exact spelling. Ties by id. Any bytes are a valid query.
   virtual std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) = 0;
-  /// Cosine against int8 vectors, exact search over the chunks that have one. Ties by id. query: [dimension], unit
-  /// length. Throws Error(mismatch) where it has another dimension.
+  /// Exact search by cosine over the int8 vectors of all chunks that have one. Ties by id. query: [dimension], unit
+  /// length. Throws Error(mismatch) if its dimension differs.
   virtual std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) = 0;
-  /// Chunks that bear a provision of the article asked for, and of the law if one is named, by their best
-  /// provision_score(). Ties in the order of reading: as their documents came in, then by place. None without an
-  /// article.
+  /// Chunks with a provision of the article in `reference`, and of its law if it names one, by their best
+  /// provision_score(). Ties in reading order: documents as they were added, then by position. Empty if `reference` has
+  /// no article.
   virtual std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit) = 0;
-  /// In the order of `ids`. One that the generation does not hold is left out, one that is asked for twice comes twice:
-  /// results are told apart by their ids, not by their places.
+  /// The chunks with these ids, in the same order. An id that the generation lacks is skipped and a repeated id is
+  /// returned twice, so results are matched by id, not by position.
   virtual std::vector<Chunk> fetch(std::span<const int64_t> ids) = 0;
-  /// How many chunks hold each of these folded words, as search_sparse() matches them: how rare a word is. A store may
-  /// stop counting at 1000.
+  /// The document frequency of each folded word: the number of chunks in which search_sparse() would find it. A store
+  /// may stop counting at 1000.
   virtual std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) = 0;
 };
 
-/// Opens the newest generation. Borrows `budget` (may be null): a local store stays within it, by reading through
-/// windows and small caches what has no room. Throws Error(missing) "no index at …" with the hint "run rag-index add",
-/// Error(corrupt_file), Error(over_budget) if not even that fits.
+/// Opens the newest generation. Borrows `budget`: a local store reserves its memory there, and reads through windows
+/// and small caches if there is not enough. Throws Error(missing) "no index at …" with the hint "run rag-index add",
+/// Error(corrupt_file), Error(over_budget) if there is no room even for the windows.
 std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget& budget);
 
 }  // namespace frugal

@@ -1,5 +1,5 @@
-// What an index in SQLite holds, and whether it holds together: SQLite's own checks, the word index against the chunks,
-// every vector against its checksum, every chunk against the bytes of its file.
+// Status and check of an SQLite index. The check holds the writer lock. It runs SQLite's own checks, and compares the
+// word index with the chunks, every vector with its checksum, and every chunk with the bytes of its file.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kMaxProblems = 100;  // enough to see what is wrong
+constexpr size_t kMaxProblems = 100;  // enough for a diagnosis
 
 std::vector<SkippedFile> read_skipped(const Database& database) {
   std::vector<SkippedFile> skipped;
@@ -61,7 +61,8 @@ class IndexCheck {
     while (row.step())
       if (row.text(0) != "ok") problem(fmt::format("database: {}", row.text(0)));
     Statement key = database_.prepare("PRAGMA foreign_key_check", false);
-    while (key.step()) problem(fmt::format("database: row {} of {} belongs to nothing", key.integer(1), key.text(0)));
+    while (key.step())
+      problem(fmt::format("database: row {} of {} refers to a missing row", key.integer(1), key.text(0)));
   }
 
   void check_terms() {
@@ -74,7 +75,7 @@ class IndexCheck {
         database_.integer("SELECT count(*) FROM chunks WHERE id NOT IN (SELECT id FROM terms_docsize)").value_or(0);
     const int64_t orphans =
         database_.integer("SELECT count(*) FROM terms_docsize WHERE id NOT IN (SELECT id FROM chunks)").value_or(0);
-    if (unindexed > 0) problem(fmt::format("word index: {} chunks are not in it", unindexed));
+    if (unindexed > 0) problem(fmt::format("word index: {} chunks are missing", unindexed));
     if (orphans > 0) problem(fmt::format("word index: {} entries without a chunk", orphans));
   }
 
@@ -83,7 +84,7 @@ class IndexCheck {
     const int64_t dangling =
         database_.integer(fmt::format("SELECT count(*) FROM chunks WHERE vector_row>={0} OR vector_row<0", rows))
             .value_or(0);
-    if (dangling > 0) problem(fmt::format("vectors: {} chunks point behind the last row", dangling));
+    if (dangling > 0) problem(fmt::format("vectors: {} chunks refer to rows beyond the last", dangling));
     const int64_t crossed = database_
                                 .integer(
                                     "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key=c.vector_key "
@@ -103,20 +104,20 @@ class IndexCheck {
     while (file.step()) {
       const fs::path path = file.string(1);
       if (file.integer(2) < 0) {
-        check_document_keys(file.integer(0));  // standard input: there is no file to compare with
+        check_chunk_lengths(file.integer(0));  // from standard input: there is no file to compare with
       } else if (std::ifstream input(path, std::ios::binary); !input) {
         report_.stale.push_back({path.native(), "vanished or unreadable since it was indexed"});
       } else if (sha256_file(path) != file.text(3)) {
         report_.stale.push_back({path.native(), "changed since it was indexed"});
       } else {
         ExtractOptions options;
-        options.max_file_bytes = static_cast<uint64_t>(file.integer(2));  // the limit of its run was no less
+        options.max_file_bytes = static_cast<uint64_t>(file.integer(2));  // so that the limit does not reject it now
         check_file(file.integer(0), path, input, options);
       }
     }
   }
 
-  /// Extracts the file again: every chunk must be the bytes that it says it is.
+  /// Extracts the file again and compares each chunk with its byte range.
   void check_file(int64_t id, const fs::path& path, std::istream& input, const ExtractOptions& options) {
     Statement document = database_.prepare("SELECT id FROM documents WHERE file_id=?1 AND sha256=?2");
     try {
@@ -141,13 +142,13 @@ class IndexCheck {
       const auto begin = static_cast<uint64_t>(chunk.integer(1)), end = static_cast<uint64_t>(chunk.integer(2));
       const bool same = begin <= end && end <= text.size() && text.substr(begin, end - begin) == chunk.text(3);
       if (!same)
-        problem(
-            fmt::format("{}: chunk {} is not bytes {} to {} of its text", path.native(), chunk.integer(0), begin, end));
+        problem(fmt::format("{}: chunk {} differs from bytes {} to {} of its document", path.native(), chunk.integer(0),
+                            begin, end));
       ++report_.chunks_checked;
     }
   }
 
-  void check_document_keys(int64_t file_id) {
+  void check_chunk_lengths(int64_t file_id) {
     Statement chunk = database_.prepare(
         "SELECT c.id, c.start_byte, c.end_byte, length(CAST(c.text AS BLOB)) FROM chunks c "
         "JOIN documents d ON d.id=c.document_id WHERE d.file_id=?1",
@@ -155,7 +156,7 @@ class IndexCheck {
     chunk.bind(file_id);
     while (chunk.step()) {
       if (chunk.integer(2) - chunk.integer(1) != chunk.integer(3))
-        problem(fmt::format("chunk {}: its text is not as long as its range", chunk.integer(0)));
+        problem(fmt::format("chunk {}: its text and its byte range differ in length", chunk.integer(0)));
       ++report_.chunks_checked;
     }
   }
@@ -193,7 +194,7 @@ IndexStatus read_sqlite_status(const fs::path& folder) {
 }
 
 CheckReport check_sqlite_store(const fs::path& folder) {
-  // Opening as a reader says that there is none; a damaged index is for the check to describe.
+  // Only a missing index is left to the reader's error; a damaged one is described by the check.
   if (!fs::exists(schema::database_path(folder))) open_sqlite_store(folder, Budget::unlimited());
   return IndexCheck(folder).run();
 }

@@ -1,5 +1,4 @@
-// A kind of store, as the functions that open an index see it. Another kind defines one, and gets a line in
-// open_store.cpp.
+// A kind of store: the functions that open_store.cpp calls for an index. A new kind defines one and adds a line there.
 #pragma once
 
 #include <filesystem>
@@ -12,7 +11,7 @@
 
 namespace frugal {
 
-/// The contracts are those of the functions that call them.
+/// Each has the contract of the public function that calls it.
 struct StoreKind {
   std::unique_ptr<Store> (*open)(const std::filesystem::path& folder, Budget& budget);
   std::unique_ptr<StoreWriter> (*open_writer)(const std::filesystem::path& folder);

@@ -1,6 +1,18 @@
-// The read side over SQLite and the mapped vectors. A reader holds one read transaction from opening to closing: with
-// the write-ahead log that is a snapshot which later commits do not touch, and rows of the vectors file never change
-// once counted, so everything that it returns belongs to one generation.
+// Reads an SQLite index and its mapped vectors.
+//
+// Snapshot. A reader holds one read transaction while it lives. With the write-ahead log, that is a snapshot which
+// later commits do not change. Rows of the vectors file do not change either once they are counted (vectors.h), so all
+// results belong to one generation. A compaction may replace the vectors file between the snapshot and its mapping.
+// Opening is then repeated: the next snapshot names the new file.
+//
+// Cold start. Many processes answer one question, so opening does little: statements are compiled, the law table is
+// parsed and chunks are counted at first use.
+//
+// Dense search. The vectors file returns rows. A row may have no chunk (it was removed) or several (of equal text), so
+// the search requests more rows than `limit`, then four times as many, until there are enough chunks.
+//
+// Memory. SQLite maps the database if that takes at most 1/8 of the budget and is free; the rest is for models.
+// Otherwise it reads through a cache of 2 MiB, because pages that SQLite has mapped cannot be evicted on request.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,15 +33,11 @@
 namespace frugal {
 namespace {
 
-// A compaction may replace the vectors file between our snapshot and our map of it; the next snapshot names the new
-// one.
 constexpr int kOpenAttempts = 5;
 
-// What SQLite maps of a database at most (sqlite.cpp), and what its cache holds: its default.
-constexpr uint64_t kMostMappedBytes = 256 << 20;
-constexpr uint64_t kPageCacheBytes = 2 << 20;
-// Of a budget, what a database that is mapped takes at most.
-constexpr uint64_t kMappedShare = 8;
+constexpr uint64_t kMaxMappedBytes = 256 << 20;  // mmap_size in sqlite.cpp
+constexpr uint64_t kSqliteCacheBytes = 2 << 20;  // SQLite's default
+constexpr uint64_t kMinBudgetPerMappedByte = 8;
 
 Error no_index(const std::filesystem::path& folder) {
   Error error(Code::missing, fmt::format("no index at '{}'", folder.native()));
@@ -103,7 +111,6 @@ class SqliteStore final : public Store {
 
   std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
     if (!vectors_ || limit <= 0) return {};
-    // Some rows have no chunk any more and some have several, so rows are asked for until there are chunks enough.
     for (int64_t wanted = limit + limit / 4 + 8;; wanted *= 4) {
       const std::vector<ScoredRow> rows = vectors_->search(query, std::min(wanted, vectors_->rows()));
       std::vector<ScoredChunk> found = chunks_of(rows);
@@ -120,7 +127,7 @@ class SqliteStore final : public Store {
     if (reference.article.empty() || limit <= 0) return {};
     Statement& statement = prepared(search_reference_, kReferenceSql);
     statement.bind(reference.article, reference.law);
-    std::vector<ScoredChunk> found;  // in reading order, each chunk with its best reference
+    std::vector<ScoredChunk> found;  // in reading order, each chunk with its best score
     while (statement.step()) {
       const Provision held{statement.string(1), reference.article, statement.string(2), statement.string(3),
                            statement.string(4)};
@@ -160,7 +167,6 @@ class SqliteStore final : public Store {
       "d.sha256, c.language FROM chunks c JOIN documents d ON d.id=c.document_id JOIN files f ON f.id=d.file_id "
       "WHERE c.id=?1";
 
-  /// Statements are compiled when they are first needed: a cold query pays for one or two, not for all.
   Statement& prepared(std::optional<Statement>& slot, std::string_view sql) {
     if (!slot) slot.emplace(database_.prepare(sql));
     return *slot;
@@ -210,16 +216,15 @@ class SqliteStore final : public Store {
     return references;
   }
 
-  // Mapped whole if that leaves enough for models, else read through SQLite's own cache: what SQLite has mapped it
-  // does not give up for others.
+  /// Reserves the whole database to be mapped; if it is too large for the budget, SQLite's cache.
   void reserve_pages(Budget& budget) {
-    const uint64_t bytes = std::min(std::filesystem::file_size(schema::database_path(folder_)), kMostMappedBytes);
-    if (!budget.limited() || bytes <= budget.limit_bytes() / kMappedShare)
-      pages_ = budget.reserve_up_to(MemoryTag::index, bytes + kPageCacheBytes, Budget::Reclaim::yes);
-    if (pages_.bytes() == bytes + kPageCacheBytes) return;
+    const uint64_t bytes = std::min(std::filesystem::file_size(schema::database_path(folder_)), kMaxMappedBytes);
+    if (!budget.limited() || bytes <= budget.limit_bytes() / kMinBudgetPerMappedByte)
+      pages_ = budget.reserve_up_to(MemoryTag::index, bytes + kSqliteCacheBytes, Budget::Reclaim::yes);
+    if (pages_.bytes() == bytes + kSqliteCacheBytes) return;
     pages_ = Reservation();
-    pages_ = budget.reserve(MemoryTag::index, kPageCacheBytes, "the page cache of the index");
-    database_.execute(fmt::format("PRAGMA mmap_size=0; PRAGMA cache_size=-{}", kPageCacheBytes / 1024));
+    pages_ = budget.reserve(MemoryTag::index, kSqliteCacheBytes, "the SQLite cache of the index");
+    database_.execute(fmt::format("PRAGMA mmap_size=0; PRAGMA cache_size=-{}", kSqliteCacheBytes / 1024));
   }
 
   std::filesystem::path folder_;

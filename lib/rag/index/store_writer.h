@@ -1,10 +1,10 @@
-// The write side of an index, as every kind of store offers it: files, their documents and chunks, vectors by content.
-// It stores and says what it has. What is new, how a text is cut and how large a batch becomes is for the run to decide
-// (index_writer.h).
+// Writes an index: files, their documents and chunks, and vectors by content. Every kind of store implements it. A
+// store only records changes and reports its contents; IndexWriter decides which files are new, how a text is chunked,
+// and how large a batch is.
 //
-// Changes gather in a batch, which the first of them opens. commit() makes the whole batch part of the index. A writer
-// that is destroyed without it, or whose process dies between any two calls, leaves the index as of the last commit,
-// and the next writer goes on from there. Readers keep the generation that they opened. Every store passes
+// Changes are collected in a batch, which the first change opens. commit() makes the whole batch part of the index. If
+// a writer is destroyed without commit(), or its process dies between any two calls, the index is as of the last
+// commit, and the next writer continues from there. Readers keep the generation that they opened. Every store passes
 // tests/rag/index/store_conformance_test.cpp.
 #pragma once
 
@@ -24,25 +24,25 @@
 
 namespace frugal {
 
-/// A file as it was when it was indexed.
+/// The state of a file when it was indexed.
 struct IndexedFile {
-  /// How a file is known to be unchanged without reading it. Standard input has none: bytes is -1.
+  /// Detects an unchanged file without reading it. Standard input has none: bytes is -1.
   struct Stamp {
     int64_t bytes = -1, mtime_ns = 0, ctime_ns = 0;
     bool operator==(const Stamp&) const = default;
   };
   int64_t id = 0;
   Stamp stamp;
-  std::string sha256;  // of its bytes
-  std::string recipe;  // that it was chunked by
+  std::string sha256;  // of the file
+  std::string recipe;  // ChunkOptions::recipe() and laws of its chunks
 };
 
-/// A chunk to be stored. Its text is the bytes [begin, end) of the document's.
+/// A chunk to be stored. Its text is the bytes [begin, end) of the document's text.
 struct NewChunk : TextChunk {
-  std::string vector_key;  // names the text that is embedded: chunks of equal key share a vector
+  std::string vector_key;  // identifies the embedded text; chunks with equal keys share a vector
 };
 
-/// A chunk that has no vector yet.
+/// A chunk without a vector.
 struct PendingChunk {
   int64_t id = 0;
   std::string vector_key;
@@ -54,72 +54,70 @@ class StoreWriter {
  public:
   virtual ~StoreWriter() = default;
 
-  /// Ends the batch. Readers that open from now on find all of it; it is a new generation if a document, a chunk or a
-  /// vector changed. Not between begin_file() and end_file().
+  /// Ends the batch. Readers that open later see all of it. It is a new generation if a document, a chunk or a vector
+  /// changed. Not allowed between begin_file() and end_file().
   virtual void commit() = 0;
 
-  // The paths that were asked for, and the files below them that could not be read.
+  // Roots are the paths that were added. Skipped files are files under them that could not be read.
   virtual std::vector<std::string> roots() = 0;  // sorted
   virtual void add_root(const std::string& path) = 0;
   virtual void add_skipped(const std::string& path, const std::string& reason) = 0;
   virtual void forget_skipped_under(const std::string& path) = 0;
   virtual void forget_roots_under(const std::string& path) = 0;
 
-  // Files. "Under" a path is the file of that path, and every file in it if it is a folder.
+  // "Under" a path means the file at that path and, if it is a folder, every file in it.
   virtual std::optional<IndexedFile> find_file(const std::string& path) = 0;
-  virtual std::vector<int64_t> files_under(const std::string& path) = 0;  // ids, in the order of paths
+  virtual std::vector<int64_t> files_under(const std::string& path) = 0;  // ids, ordered by path
   virtual void remove_file(int64_t id) = 0;
 
-  /// Starts to write a file, new or known, and returns its id, which stays. Its documents that are not put before
-  /// end_file() vanish then. If `recipe` is not the one it was chunked by, all its documents are chunked again.
+  /// Begins to write a new or known file and returns its permanent id. Documents of the file that are not put before
+  /// end_file() are removed then. If `recipe` differs from the stored one, all its documents are chunked again.
   virtual int64_t begin_file(const std::string& path, const std::string& recipe) = 0;
-  /// Stores a document of that file under a name that stays. If title, text and recipe are as before, its chunks stay
-  /// and `chunk` is not called (a record may have moved to another line). Otherwise, under the same title, a chunk
-  /// whose range, heading, language and vector key are as before keeps its id; a new one takes the vector of its key if
-  /// there is one.
-  /// Returns false, and does nothing, if the name was already put since begin_file().
+  /// Stores a document of that file; `name` identifies it in later runs. If title, text and recipe are unchanged, its
+  /// chunks stay and `chunk` is not called, though a record may have moved to another line. If only the title is
+  /// unchanged, a chunk with the same range, heading, language and vector key keeps its id. A new chunk takes the
+  /// vector of its key if there is one. Returns false, without any effect, if the name was already put since
+  /// begin_file().
   virtual bool put_document(const std::string& name, const Document& document,
                             const std::function<std::vector<NewChunk>()>& chunk) = 0;
-  /// `note`: how the file was read, if otherwise than usual.
+  /// note: how the file was read, if in an unusual way; may be empty.
   virtual void end_file(const IndexedFile::Stamp& stamp, const std::string& sha256, const std::string& note) = 0;
   /// Undoes everything since begin_file().
   virtual void abandon_file() = 0;
 
-  /// The table by which questions are read. Not a change that makes a generation.
+  /// Sets the table that questions are parsed with. This alone does not make a new generation.
   virtual void set_laws(const LawTable& laws) = 0;
 
-  /// Makes the index one of this embedder. Throws Error(mismatch) if it is one of another, unless `replace`: then every
-  /// vector is dropped.
+  /// Sets the embedder of the index. `replace` drops all vectors; without it, throws Error(mismatch) if it has another.
   virtual void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) = 0;
-  /// Chunks without a vector whose ids are above `after`, in the order of ids, `limit` at most.
+  /// Chunks without a vector and with ids above `after`, ordered by id, at most `limit`.
   virtual std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) = 0;
   virtual bool has_vector(std::string_view key) = 0;
-  /// vector: [dimension], unit length. The key must be new. Vectors may be dropped by finish() if no chunk has their
-  /// key.
+  /// vector: [dimension], unit length. The key must be new. finish() may drop vectors whose key no chunk has.
   virtual void put_vector(std::string_view key, std::span<const float> vector) = 0;
-  /// Gives a chunk the vector of its key, which must be there.
+  /// Assigns to a chunk the vector of its key, which must exist.
   virtual void attach_vector(int64_t chunk) = 0;
 
-  /// Commits, then does the housekeeping that is worth its time at the end of a run. Questions find the same.
+  /// Commits, then optimises the store if that is worth its time. Search results do not change.
   virtual void finish() = 0;
 
   struct Totals {
     int64_t documents = 0, chunks = 0, chunks_without_vector = 0;
     uint64_t generation = 0;
   };
-  /// The open batch is counted, its generation is not.
+  /// Includes the open batch, except in `generation`.
   virtual Totals totals() = 0;
 
   struct Counts {
     int64_t chunks_added = 0, chunks_removed = 0;
-    int64_t vectors_reused = 0;  // by chunks added whose vector was there
+    int64_t vectors_reused = 0;  // by added chunks
   };
-  /// Since the writer was opened; an abandoned file counts nothing.
+  /// Since the writer was opened, without abandoned files.
   virtual Counts counts() const = 0;
 };
 
-/// Opens the index for writing, and creates it where there is none. Throws Error(bad_input) if another writer has it,
-/// Error(mismatch) if it is of another version, Error(io), Error(corrupt_file).
+/// Opens the index for writing, or creates it. Throws Error(bad_input) if it has another writer, Error(mismatch) if it
+/// has another version, Error(io), Error(corrupt_file).
 std::unique_ptr<StoreWriter> open_store_writer(const std::filesystem::path& folder);
 
 }  // namespace frugal

@@ -1,5 +1,15 @@
-// The write side over SQLite: a batch is one transaction. Roots, skipped files and the batch are here; documents are
-// DocumentWriter's, vectors VectorWriter's. docs/design/0012-index.md says why a kill loses one batch at most.
+// Writes an SQLite index (docs/design/0012-index.md). A batch is one transaction. Roots, skipped files and the batch are
+// handled here, documents by DocumentWriter, vectors by VectorWriter.
+//
+// Commit. New rows of the vectors file are synced first. Their number, and the next generation if anything changed that
+// a search can find, are then written in the transaction of the batch, which commits. A kill before that leaves rows
+// beyond the stored number, which the next writer overwrites, so it loses at most one batch.
+//
+// Terms. If the fingerprint of TermMaker has changed, the word index is rebuilt when the index is opened, before any
+// other change: DocumentWriter can delete a row only with the terms that were inserted.
+//
+// finish() merges the word index after many changes, compacts the vectors if most are unused, removes old vectors files
+// and truncates the write-ahead log. A lock on writer.lock excludes other writers while the object lives.
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -17,10 +27,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Below this many changed chunks the word index is left as its own merging has it.
-constexpr int64_t kChunksWorthOptimising = 256;
+// After fewer changed chunks, the automatic merging of FTS5 is good enough.
+constexpr int64_t kMinChunksToOptimise = 256;
 
-fs::path created(const fs::path& folder) {
+fs::path create_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error || !fs::is_directory(folder))
@@ -29,7 +39,7 @@ fs::path created(const fs::path& folder) {
   return folder;
 }
 
-FileLock locked(const fs::path& folder) {
+FileLock take_lock(const fs::path& folder) {
   try {
     return FileLock(schema::lock_path(folder));
   } catch (Error& error) {
@@ -40,13 +50,13 @@ FileLock locked(const fs::path& folder) {
   }
 }
 
-Database with_tables(const fs::path& folder) {
+Database open_tables(const fs::path& folder) {
   Database database(schema::database_path(folder), Database::Mode::write);
   schema::create(database);
   return database;
 }
 
-/// `sql` over the rows at or under a path: a folder's lie between "folder/" and "folder0", as '0' follows '/'.
+/// Prepares `sql` for the rows at or under a path. A folder's are between "folder/" and "folder0" ('0' follows '/').
 Statement under(const Database& database, std::string_view sql, const std::string& path) {
   Statement statement = database.prepare(fmt::format(fmt::runtime(sql), "(path=?1 OR (path>=?2 AND path<?3))"), false);
   statement.bind(path, path + "/", path + "0");
@@ -56,9 +66,9 @@ Statement under(const Database& database, std::string_view sql, const std::strin
 class SqliteStoreWriter final : public StoreWriter {
  public:
   explicit SqliteStoreWriter(const fs::path& folder)
-      : folder_(created(folder)),
-        lock_(locked(folder_)),
-        database_(with_tables(folder_)),
+      : folder_(create_folder(folder)),
+        lock_(take_lock(folder_)),
+        database_(open_tables(folder_)),
         documents_(database_),
         vectors_(folder_, database_) {
     vectors_.remove_old_files();
@@ -197,7 +207,7 @@ class SqliteStoreWriter final : public StoreWriter {
 
   void finish() override {
     commit();
-    if (counts().chunks_added + counts().chunks_removed >= kChunksWorthOptimising)
+    if (counts().chunks_added + counts().chunks_removed >= kMinChunksToOptimise)
       database_.execute("INSERT INTO terms(terms) VALUES('optimize')");
     if (vectors_.is_worth_compacting()) {
       open_batch();
@@ -206,7 +216,7 @@ class SqliteStoreWriter final : public StoreWriter {
       commit();
     }
     vectors_.remove_old_files();
-    // Readers of older generations may hold the log open; then it is folded in by a later run.
+    // If readers of older generations still use the log, a later run truncates it.
     database_.integer("PRAGMA wal_checkpoint(TRUNCATE)");
   }
 
@@ -232,7 +242,7 @@ class SqliteStoreWriter final : public StoreWriter {
       database_.prepare("SELECT id, bytes, mtime_ns, ctime_ns, sha256, recipe FROM files WHERE path=?1");
   std::optional<Transaction> batch_;
   bool in_file_ = false;
-  bool changed_ = false;  // in the batch: something that a question may find
+  bool changed_ = false;  // the batch has a change that a search can find
 };
 
 }  // namespace

@@ -14,9 +14,9 @@
 namespace frugal {
 namespace {
 
-// A question is a sentence or two. Past this many words (a pasted page) the rest adds time and no aim.
+// A question is a sentence or two. More words (a pasted page) cost time and add nothing.
 constexpr size_t kMaxQueryWords = 64;
-// Longer runs without a space are base64, URLs or noise: cut, so that they stay findable by their beginning.
+// Longer words are base64, URLs or noise. They are cut, and can be found by their beginning.
 constexpr size_t kMaxTermBytes = 64;
 
 std::string_view clip(std::string_view term) {
@@ -36,7 +36,7 @@ bool is_stop_word_of(std::string_view word, Language language) {
   return is_stop_word(word, Language::english) || is_stop_word(word, Language::portuguese);
 }
 
-/// Words to ask for, each once, stop words left out unless nothing remains.
+/// The distinct words of a query, without stop words unless nothing remains.
 std::vector<std::string> query_words(std::string_view text, Language language) {
   std::vector<std::string> kept, all;
   for (Word& word : split_words(text)) {
@@ -106,8 +106,7 @@ std::string TermMaker::match_expression(const SparseQuery& query) {
 }
 
 std::string TermMaker::fingerprint() {
-  // The probe passes through folding, numbers, stop words and both stemmers: a library that changes any of them shows
-  // here.
+  // The probe uses folding, numbers, stop words and both stemmers, so a change of any of them is detected.
   constexpr std::string_view kProbe =
       "The runners were running; nationality, generously. Ação dos corações, 8.078/1990, Art. 121-A, 5º, çà È naïve "
       "consumidores fornecedores responsabilidade aplicação";

@@ -1,6 +1,6 @@
-// What the word index holds of a chunk, and what it is asked. Both sides live here so that they cannot drift apart.
-// The index is FTS5 over terms separated by spaces: splitting, folding and stemming happen here, not in a tokenizer of
-// SQLite's, so that any SQLite shell can read the index.
+// Makes the terms of the word index, for chunks and for queries; one class makes both, so that they always match. The
+// index is FTS5 over terms separated by spaces. Splitting, folding and stemming happen here and not in a tokenizer
+// registered with SQLite, so any SQLite shell can read the index.
 #pragma once
 
 #include <map>
@@ -15,23 +15,23 @@ namespace frugal {
 
 /// The columns of the word index, terms separated by one space.
 struct IndexTerms {
-  std::string stems;  // of the text, stop words left out
-  std::string words;  // the same words as they are spelled, folded: an exact spelling scores on top of its stem
+  std::string stems;  // of the text, without stop words
+  std::string words;  // of the text, folded: an exact spelling scores in addition to its stem
   std::string title;  // stems of title and headings
 };
 
-/// Turns text into terms. Not thread-safe: it keeps its stemmers.
+/// Not thread-safe: it caches its stemmers.
 class TermMaker {
  public:
-  /// Terms of a chunk whose language is `language`; unknown stems nothing.
+  /// The terms of a chunk. Words of an unknown language are not stemmed.
   IndexTerms index_terms(std::string_view text, std::string_view title, Language language);
 
-  /// The question as an FTS5 expression: an OR over stems and spellings of its words, stop words left out unless there
-  /// is nothing else. Empty where the text has no word. An unknown language asks for the stems of every language.
+  /// The query as an FTS5 expression: an OR over the stems and spellings of its words, without stop words unless there
+  /// is nothing else. Empty if the text has no word. If the language is unknown, it has the stems of every language.
   std::string match_expression(const SparseQuery& query);
 
-  /// Changes whenever the terms of a text may have changed (code or libraries): an index of another fingerprint is
-  /// stale.
+  /// Changes whenever the terms of a text may have changed, through code or libraries. A word index with another
+  /// fingerprint is stale.
   static std::string fingerprint();
 
  private:

@@ -1,3 +1,10 @@
+// A vectors file is named in the table `meta` before it exists, and created with its first row. Its random id
+// (VectorLayout::file_id) prevents a file of another index or of an earlier attempt from being taken for it.
+//
+// Compaction copies the rows in use, in ascending order, to vectors-N+1.i8, and changes the row numbers of chunks and
+// keys in the transaction that names the new file. A new row number is never above the old one, so the update of one
+// row never matches a chunk that was moved before. If the transaction is rolled back, the old file is still the current
+// one, and the next writer removes the other.
 #include "rag/index/vector_writer.h"
 
 #include <random>
@@ -9,7 +16,7 @@
 namespace frugal {
 namespace {
 
-// Fewer unused rows than this are kept whatever their share: they may come back with a rename or an undo.
+// Fewer unused rows are always kept: a rename or an undo may use them again.
 constexpr int64_t kMinUnusedRows = 1024;
 
 int64_t random_id() {
@@ -50,7 +57,7 @@ void VectorWriter::replace_embedder(const std::string& fingerprint, int64_t dime
   start_file(file_number() + 1, dimension);
 }
 
-/// A new, empty vectors file is named; it is created when its first row is written.
+/// Names a new vectors file, which is created with its first row.
 void VectorWriter::start_file(int64_t number, int64_t dimension) {
   appender_.reset();
   has_unflushed_rows_ = false;
@@ -117,7 +124,6 @@ void VectorWriter::compact() {
   Statement move_chunks = database_.prepare("UPDATE chunks SET vector_row=?2 WHERE vector_row=?1");
   database_.execute("CREATE TEMP TABLE IF NOT EXISTS moved(old INTEGER PRIMARY KEY, new INTEGER); DELETE FROM moved;");
   Statement note = database_.prepare("INSERT INTO moved VALUES(?1, ?2)");
-  // New rows never pass the old ones they come from, so going upwards no row is taken for one that was moved already.
   for (int64_t last = -1; each.bind(last).step();) {
     last = each.integer(0);
     each.reset();
@@ -130,7 +136,7 @@ void VectorWriter::compact() {
       "UPDATE vectors SET row=(SELECT new FROM moved WHERE old=row);");
   has_unflushed_rows_ = appender_.has_value();
   flush();
-  log(LogLevel::info, "vectors: {} unused of {} dropped", all - rows(), all);
+  log(LogLevel::info, "vectors: dropped {} unused rows of {}", all - rows(), all);
 }
 
 void VectorWriter::remove_old_files() const {

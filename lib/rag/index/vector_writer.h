@@ -1,6 +1,6 @@
-// The vectors of an index in SQLite: rows of a file, found by the key of their text in the table `vectors`. Those of
-// vanished chunks are kept for a while, and dropped when they are too many. Part of the SQLite writer: changes belong
-// inside a transaction of the caller.
+// Writes the vectors of an SQLite index: rows of a vectors file, found in the table `vectors` by the key of their text.
+// Vectors of removed chunks are kept until they are the majority. Part of the SQLite writer: changes must be inside a
+// transaction of the caller.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ class VectorWriter {
   VectorWriter(const std::filesystem::path& folder, Database& database);
 
   std::optional<std::string> embedder() const;
-  /// Drops every vector, and starts a file for those of another embedder.
+  /// Drops all vectors and starts a file for those of another embedder.
   void replace_embedder(const std::string& fingerprint, int64_t dimension);
 
   int64_t chunks_without_vector() const;
@@ -30,14 +30,14 @@ class VectorWriter {
   bool has(std::string_view key);
   void put(std::string_view key, std::span<const float> vector);
   void attach(int64_t chunk);
-  /// Must come before the commit: rows are on the disk before the database counts them.
+  /// Must be called before the commit: rows must be on disk before the database counts them.
   void flush();
 
-  /// Whether most rows belong to no chunk.
+  /// True if at least half of the rows, and at least 1,024, belong to no chunk.
   bool is_worth_compacting() const;
-  /// Writes the rows that are in use to a new file.
+  /// Copies the rows in use to a new file.
   void compact();
-  /// Removes vectors files that no generation names any more; readers that have one mapped keep it.
+  /// Removes all vectors files but the current one. Readers that have an old one mapped keep it.
   void remove_old_files() const;
 
  private:

@@ -1,3 +1,15 @@
+// Search. The query is quantised to int8 like the rows. A kernel computes the 256 integer dot products of a block at
+// once, and the two scales turn them into inner products. A heap keeps the best rows. A score that is not finite, from
+// a damaged scale, is skipped.
+//
+// Memory. The mapping covers the whole file, but only the reserved number of bytes may be resident. If the whole file
+// is reserved, it stays. Otherwise kWindowBytes of the reservation are a window; the others belong to the beginning of
+// the file, which stays resident between searches. A search reads the rest in steps of half a window: it releases the
+// step before and prefetches the next. reclaim() takes from the beginning of the file and never from the window.
+//
+// Append. A block of 256 rows is allocated at once, so a full disk is an error before the row is written, and a mapping
+// never ends inside a block. The checksum of a row is seeded with its number and the id of the file, so that a row
+// which was swapped or copied from elsewhere does not match. Searches do not verify checksums; rag-index check does.
 #include "rag/index/vectors.h"
 
 #include <fcntl.h>
@@ -18,7 +30,6 @@
 namespace frugal {
 namespace {
 
-// Of vectors that do not fit in the budget: half is searched while the other half is read.
 constexpr uint64_t kWindowBytes = 4 << 20;
 
 constexpr std::array<char, 8> kMagic = {'F', 'R', 'U', 'G', 'A', 'L', 'V', '1'};
@@ -49,8 +60,8 @@ Header header_of(const VectorLayout& layout) {
   return header;
 }
 
-Error corrupt(const std::filesystem::path& path, std::string_view what) {
-  Error error(Code::corrupt_file, fmt::format("vectors file '{}': {}", path.native(), what));
+Error corrupt(const std::filesystem::path& path, std::string_view reason) {
+  Error error(Code::corrupt_file, fmt::format("vectors file '{}': {}", path.native(), reason));
   error.hint("run rag-index add with --re-embed to write the vectors again");
   return error;
 }
@@ -77,11 +88,11 @@ uint32_t row_checksum(const VectorLayout& layout, int64_t row, std::span<const i
   return static_cast<uint32_t>(checksum64(std::as_bytes(codes), of_scale));
 }
 
-/// Where a row's parts lie from the start of the file.
-struct RowPlace {
+/// The offsets of a row's parts in the file.
+struct RowOffsets {
   uint64_t codes, scale, checksum;
 };
-RowPlace place_of(const VectorLayout& layout, int64_t row) {
+RowOffsets row_offsets(const VectorLayout& layout, int64_t row) {
   constexpr auto kRows = static_cast<uint64_t>(VectorLayout::kRowsPerBlock);
   const uint64_t block = VectorLayout::kHeaderBytes + static_cast<uint64_t>(row) / kRows * layout.block_bytes();
   const uint64_t in_block = static_cast<uint64_t>(row) % kRows;
@@ -94,7 +105,7 @@ bool better(const ScoredRow& a, const ScoredRow& b) {
   return a.score != b.score ? a.score > b.score : a.row < b.row;
 }
 
-/// The best `limit` of the rows it is shown: a heap whose front is the worst one kept.
+/// The best `limit` of the offered rows, in a heap whose front is the worst of them.
 class BestRows {
  public:
   explicit BestRows(int64_t limit) : limit_(static_cast<size_t>(limit)) {}
@@ -125,7 +136,7 @@ struct QuantisedQuery {
 QuantisedQuery quantise(std::span<const float> query, const VectorLayout& layout) {
   if (static_cast<int64_t>(query.size()) != layout.dimension)
     throw Error(Code::mismatch,
-                fmt::format("a query of {} dimensions for an index of {}", query.size(), layout.dimension))
+                fmt::format("the query has {} dimensions, the index {}", query.size(), layout.dimension))
         .hint("use the embedder that the index was made with");
   QuantisedQuery quantised{std::vector<int8_t>(static_cast<size_t>(layout.stride())), 0};
   quantised.scale = kernels::active().quantize_vector(query.data(), layout.dimension, quantised.codes.data());
@@ -160,7 +171,7 @@ VectorFile::~VectorFile() {
   if (budget_.limited()) budget_.remove(*this);
 }
 
-// From the start of the file on; behind that, pages are let go after use.
+// The length of the beginning that stays resident; pages after it are released after use.
 uint64_t VectorFile::resident_bytes() const {
   if (!budget_.limited()) return file_.bytes().size();
   const std::lock_guard lock(mutex_);
@@ -183,19 +194,19 @@ uint64_t VectorFile::reclaim(uint64_t bytes) {
 }
 
 std::span<const int8_t> VectorFile::codes(int64_t row) const {
-  const std::byte* codes = file_.bytes().data() + place_of(layout_, row).codes;
+  const std::byte* codes = file_.bytes().data() + row_offsets(layout_, row).codes;
   return {reinterpret_cast<const int8_t*>(codes), static_cast<size_t>(layout_.dimension)};
 }
 
 float VectorFile::scale(int64_t row) const {
   float scale;
-  std::memcpy(&scale, file_.bytes().data() + place_of(layout_, row).scale, sizeof scale);
+  std::memcpy(&scale, file_.bytes().data() + row_offsets(layout_, row).scale, sizeof scale);
   return scale;
 }
 
 bool VectorFile::intact(int64_t row) const {
   uint32_t stored;
-  std::memcpy(&stored, file_.bytes().data() + place_of(layout_, row).checksum, sizeof stored);
+  std::memcpy(&stored, file_.bytes().data() + row_offsets(layout_, row).checksum, sizeof stored);
   return stored == row_checksum(layout_, row, codes(row), scale(row));
 }
 
@@ -206,7 +217,7 @@ std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t 
   const uint64_t resident = resident_bytes();
   uint64_t read_ahead_to = resident, released_to = resident;
   for (int64_t begin = 0; begin < rows_ && limit > 0; begin += VectorLayout::kRowsPerBlock) {
-    const uint64_t at = place_of(layout_, begin).codes;
+    const uint64_t at = row_offsets(layout_, begin).codes;
     if (at >= read_ahead_to) {
       file_.release(released_to, std::max(at, released_to) - released_to);
       released_to = at;
@@ -231,7 +242,7 @@ VectorAppender::VectorAppender(const std::filesystem::path& path, const VectorLa
   struct stat info {};
   if (::fstat(fd_.get(), &info) != 0) throw io_error("open", path.native());
   if (rows == 0) {
-    // No row counts yet, so whatever a killed writer left here may go.
+    // No row is valid yet, so the header of a killed writer is overwritten.
     const Header header = header_of(layout);
     write_at(0, std::as_bytes(std::span(&header, 1)));
   } else {
@@ -253,7 +264,6 @@ int64_t VectorAppender::append(std::span<const float> vector) {
 int64_t VectorAppender::append_codes(std::span<const int8_t> codes, float scale) {
   const int64_t row = rows_;
   if (row % VectorLayout::kRowsPerBlock == 0) {
-    // The block's space is taken now: a full disk is met here, and a reader's mapping never ends inside a block.
     const int status = ::posix_fallocate(fd_.get(), 0, static_cast<off_t>(layout_.file_bytes(row + 1)));
     if (status != 0 && status != EOPNOTSUPP && status != EINVAL) {
       errno = status;
@@ -262,11 +272,11 @@ int64_t VectorAppender::append_codes(std::span<const int8_t> codes, float scale)
     if (status != 0 && ::ftruncate(fd_.get(), static_cast<off_t>(layout_.file_bytes(row + 1))) != 0)
       throw io_error("extend", path_.native());
   }
-  const RowPlace place = place_of(layout_, row);
+  const RowOffsets offsets = row_offsets(layout_, row);
   const uint32_t checksum = row_checksum(layout_, row, codes, scale);
-  write_at(place.codes, std::as_bytes(codes));
-  write_at(place.scale, std::as_bytes(std::span(&scale, 1)));
-  write_at(place.checksum, std::as_bytes(std::span(&checksum, 1)));
+  write_at(offsets.codes, std::as_bytes(codes));
+  write_at(offsets.scale, std::as_bytes(std::span(&scale, 1)));
+  write_at(offsets.checksum, std::as_bytes(std::span(&checksum, 1)));
   return rows_++;
 }
 

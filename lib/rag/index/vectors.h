@@ -1,6 +1,5 @@
-// The vectors of an index: rows of int8 codes in a file that is mapped and searched as it lies.
-// Rows are only ever appended; which of them count is said by the database, so a row that a killed writer left behind
-// is simply overwritten. Not an approximate index: every search reads every row.
+// A file of vectors: rows of int8 codes, mapped and searched in place. Rows are only appended. The database stores how
+// many are valid, so a row that a killed writer left is overwritten. Not an approximate index: a search reads all rows.
 //
 // File: a 64-byte header {magic "FRUGALV1", u32 dimension, u32 stride, u32 rows per block, u32 zero, u64 file id,
 // zeros, u64 checksum of the 56 bytes before}, then blocks of 256 rows: [256 × stride] int8 codes, [256] float scales,
@@ -21,7 +20,7 @@ namespace frugal {
 
 struct VectorLayout {
   int64_t dimension = 0;
-  uint64_t file_id = 0;  // random: ties the file to the database that counts its rows
+  uint64_t file_id = 0;  // random; links the file to its database
 
   static constexpr int64_t kRowsPerBlock = 256;
   static constexpr uint64_t kHeaderBytes = 64;
@@ -37,21 +36,22 @@ struct ScoredRow {
   float score = 0;
 };
 
-/// The first `rows` rows of a vectors file, mapped. Where the budget does not have room for all of them, the first stay
-/// resident and each search reads the others through a window. One thread searches; any may reclaim.
+/// The first `rows` rows of a vectors file, mapped. If the budget has no room for the whole file, its beginning stays
+/// resident and each search reads the rest through a window. One thread searches; any thread may reclaim.
 class VectorFile final : public Reclaimer {
  public:
-  /// Borrows `budget` (may be null). Throws Error(corrupt_file) where header or size do not fit, Error(over_budget) if
-  /// not even a window does.
+  /// Borrows `budget`. Throws Error(corrupt_file) if header or size do not match, Error(over_budget) if there is no
+  /// room even for a window.
   VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget& budget);
   ~VectorFile() override;
   VectorFile(const VectorFile&) = delete;
   VectorFile& operator=(const VectorFile&) = delete;
 
   int64_t rows() const { return rows_; }
-  /// Rows with the greatest inner product with `query` ([dimension], unit length), best first, ties by row.
+  /// The `limit` rows of greatest inner product with `query` ([dimension], unit length), best first, ties by row.
+  /// Throws Error(mismatch) if the dimension differs.
   std::vector<ScoredRow> search(std::span<const float> query, int64_t limit) const;
-  /// True if the row's codes and scale are as they were written.
+  /// True if the row matches its checksum.
   bool intact(int64_t row) const;
   std::span<const int8_t> codes(int64_t row) const;
   float scale(int64_t row) const;
@@ -65,21 +65,22 @@ class VectorFile final : public Reclaimer {
   MappedFile file_;
   Budget& budget_;
   mutable std::mutex mutex_;
-  Reservation reservation_;  // of all that is mapped, without a limit
+  Reservation reservation_;  // pages that may be resident; empty if the budget has no limit
 };
 
-/// Appends rows behind the first `rows` ones; what lies behind those is overwritten.
+/// Appends rows after the first `rows`; anything after those is overwritten.
 class VectorAppender {
  public:
-  /// Creates the file, with a header, where there is none. Throws Error(corrupt_file) where header or size do not fit.
+  /// Creates the file with a header if it does not exist. Throws Error(corrupt_file) if header or size do not match,
+  /// Error(io).
   VectorAppender(const std::filesystem::path& path, const VectorLayout& layout, int64_t rows);
 
   int64_t rows() const { return rows_; }
-  /// vector: [dimension]; quantised to int8 with one scale. Returns its row.
+  /// Quantises a vector ([dimension]) to int8 with one scale. Returns its row.
   int64_t append(std::span<const float> vector);
-  /// A row of another file, as it is.
+  /// Appends a row of another file unchanged. codes: [dimension].
   int64_t append_codes(std::span<const int8_t> codes, float scale);
-  /// Everything appended so far is on the disk. Must come before the commit that counts the rows.
+  /// Syncs the appended rows to disk. Must be called before the commit that counts them.
   void sync();
 
  private:

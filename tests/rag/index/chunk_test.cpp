@@ -28,7 +28,7 @@ std::string_view text_of(const Document& document, const TextChunk& chunk) {
   return std::string_view(document.text).substr(chunk.begin, chunk.end - chunk.begin);
 }
 
-/// The claims that hold for every text: ranges inside it, every byte that is not blank covered, none over the budget.
+/// Checks the invariants: chunks lie inside the text, cover every byte that is not blank, and fit the budget.
 void check_invariants(const Document& document, int64_t max_tokens) {
   std::string uncovered = document.text;
   for (const TextChunk& chunk : chunks_of(document, max_tokens)) {
@@ -48,7 +48,7 @@ bool holds(const TextChunk& chunk, const Provision& reference) {
 
 }  // namespace
 
-TEST_CASE("chunks cover all that is not blank, within the budget, on whole characters") {
+TEST_CASE("chunks cover all text that is not blank, fit the budget and split no character") {
   std::string prose, words;
   for (int i = 0; i < 60; ++i) prose += "Uma ação não é só reação, disse alguém número " + std::to_string(i) + ". ";
   for (int i = 0; i < 90; ++i) words += "çã ";
@@ -62,7 +62,7 @@ TEST_CASE("chunks cover all that is not blank, within the budget, on whole chara
   }
 }
 
-TEST_CASE("short paragraphs under one heading are one chunk; a heading begins another") {
+TEST_CASE("short paragraphs under one heading are one chunk; a heading begins a new one") {
   const Document document = markdown("# A\n\none two\n\nthree four\n\n## B\n\nfive\n");
   const auto chunks = chunks_of(document);
   REQUIRE(chunks.size() == 2);
@@ -71,7 +71,7 @@ TEST_CASE("short paragraphs under one heading are one chunk; a heading begins an
   CHECK(chunks[1].line == 7);
 }
 
-TEST_CASE("a record that fits is exactly one chunk, headings or not") {
+TEST_CASE("a record that fits is one chunk, whatever its headings") {
   Document document;
   document.is_record = true;
   document.text = "# Heading\n\nArt. 1º One.\n\nArt. 2º Two.";
@@ -79,7 +79,7 @@ TEST_CASE("a record that fits is exactly one chunk, headings or not") {
   CHECK(text_of(document, chunks_of(document)[0]) == document.text);
 }
 
-TEST_CASE("each article begins a chunk and is known by its law, paragraph and item") {
+TEST_CASE("each article begins a chunk, which lists its law, paragraphs and items") {
   Document document;
   document.title = "Código Penal";
   document.text =
@@ -97,7 +97,7 @@ TEST_CASE("each article begins a chunk and is known by its law, paragraph and it
   CHECK(chunks[2].references == std::vector<Provision>{{"br/codigo-penal", "121-A", "", "", ""}});
 }
 
-TEST_CASE("a long article is cut at its paragraphs, and each part still knows its article") {
+TEST_CASE("a long article is split at its paragraphs, and every part lists the article") {
   Document document;
   document.title = "LGPD";
   document.text =
@@ -109,7 +109,7 @@ TEST_CASE("a long article is cut at its paragraphs, and each part still knows it
   CHECK(holds(chunks[2], {"br/lgpd", "7", "2", "", ""}));
 }
 
-TEST_CASE("a record titled as an article is that article, whatever it quotes") {
+TEST_CASE("a record whose title names an article is that article, whatever it quotes") {
   Document document;
   document.is_record = true;
   document.title = "Código de Defesa do Consumidor, art. 2º";
@@ -120,6 +120,6 @@ TEST_CASE("a record titled as an article is that article, whatever it quotes") {
   CHECK(holds(chunks[0], {"br/codigo-de-defesa-do-consumidor", "2", "unico", "", ""}));
 }
 
-TEST_CASE("prose that mentions an article holds none") {
+TEST_CASE("prose that mentions an article has no provisions") {
   CHECK(chunks_of(markdown("As art. 5 of the plan says, article 6 applies."))[0].references.empty());
 }

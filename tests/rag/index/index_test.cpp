@@ -68,7 +68,7 @@ struct ManyParts : TempFolder {
 
 }  // namespace
 
-TEST_CASE_FIXTURE(TwoFiles, "what is added is found by words, by vectors and by stems") {
+TEST_CASE_FIXTURE(TwoFiles, "added files are found by words, stems and vectors") {
   CountingEmbedder embedder;
   const IndexReport report = add(*this, &embedder);
   CHECK(report.files_added == 2);
@@ -84,11 +84,11 @@ TEST_CASE_FIXTURE(TwoFiles, "what is added is found by words, by vectors and by 
   CHECK(store->fetch(best).at(0).heading == "Deserts");
   const std::vector<std::string> words = {"camels", "whales"};
   CHECK(store->count_chunks(words, Language::english) == std::vector<int64_t>{1, 0});
-  CHECK(hits[0].score == doctest::Approx(1).epsilon(0.02));  // the chunk that says the same
+  CHECK(hits[0].score == doctest::Approx(1).epsilon(0.02));  // the chunk with the same text
   CHECK(is_clean(*this));
 }
 
-TEST_CASE_FIXTURE(TwoFiles, "a second run does nothing; a changed file only what changed; a vanished file vanishes") {
+TEST_CASE_FIXTURE(TwoFiles, "a second run does nothing; later runs add and remove only what changed") {
   CountingEmbedder embedder;
   const uint64_t first = add(*this, &embedder).generation;
   CHECK(add(*this, &embedder).generation == first);
@@ -115,7 +115,7 @@ TEST_CASE_FIXTURE(TwoFiles, "a renamed file keeps its vectors") {
   CHECK(found(*this, "camels") == std::vector<std::string>{"sand.md"});
 }
 
-TEST_CASE("a run that was cut short goes on where it stopped") {
+TEST_CASE("an interrupted run is continued by the next") {
   const ManyParts folder(300);
   CountingEmbedder embedder;
   embedder.stop_after = 130;
@@ -138,7 +138,7 @@ TEST_CASE_FIXTURE(TwoFiles, "an index without vectors gets them from a later run
   CHECK(report.vectors_computed == report.chunks);
 }
 
-TEST_CASE_FIXTURE(TwoFiles, "another embedder is refused, unless its vectors are to replace the old") {
+TEST_CASE_FIXTURE(TwoFiles, "another embedder is refused, unless its vectors replace the old ones") {
   CountingEmbedder one("one"), two("two");
   add(*this, &one);
   try {
@@ -170,7 +170,7 @@ TEST_CASE_FIXTURE(TwoFiles, "a reader keeps the generation that it opened") {
   CHECK_THROWS_AS(IndexWriter(*this / "index", options_with(nullptr)).remove({"/nowhere"}), Error);
 }
 
-TEST_CASE("an index is mapped whole where that leaves a budget enough for models, and found the same otherwise") {
+TEST_CASE("an index is mapped only if it is at most 1/8 of the budget, and searched either way") {
   const ManyParts folder(4000);
   add(folder, nullptr);
   const uint64_t bytes = std::filesystem::file_size(schema::database_path(folder / "index"));
@@ -187,13 +187,13 @@ TEST_CASE("an index is mapped whole where that leaves a budget enough for models
   }
 }
 
-TEST_CASE_FIXTURE(TwoFiles, "two writers do not meet") {
+TEST_CASE_FIXTURE(TwoFiles, "a second writer is refused") {
   const IndexWriter first(*this / "index", options_with(nullptr));
   CHECK_THROWS_WITH_AS(IndexWriter(*this / "index", options_with(nullptr)),
                        doctest::Contains("in use by another writer"), Error);
 }
 
-TEST_CASE_FIXTURE(TwoFiles, "files that cannot be read are told and leave nothing behind") {
+TEST_CASE_FIXTURE(TwoFiles, "files that cannot be read are reported as skipped and add no documents") {
   write_file(*this / "docs/image.txt", std::string_view("\x89PNG\0\0", 6));
   write_file(*this / "docs/paper.pdf", "%PDF");
   write_file(*this / "docs/.hidden.txt", "secret");
@@ -208,7 +208,7 @@ TEST_CASE_FIXTURE(TwoFiles, "files that cannot be read are told and leave nothin
   CHECK(read_status(*this / "index").skipped.size() == 2);
 }
 
-TEST_CASE("records keep their ids, and a reference leads to the article that bears it") {
+TEST_CASE("records keep their ids, and a reference finds the record of its article") {
   TempFolder folder;
   write_file(folder / "docs/laws.jsonl",
              "{\"_id\":\"cp-72\",\"title\":\"Código Penal, art. 72\",\"text\":\"Art. 72. No concurso de crimes.\"}\n"
@@ -227,7 +227,7 @@ TEST_CASE("records keep their ids, and a reference leads to the article that bea
   CHECK(store->search_provision({"", "75", "", "", ""}, 5).size() == 2);
 }
 
-TEST_CASE("a record is on the line of its file, also after lines before it came or went") {
+TEST_CASE("the line of a record is right after lines before it were added or removed") {
   TempFolder folder;
   const std::string one = "{\"_id\":\"a\",\"text\":\"The lamp is lit.\"}\n";
   const std::string two = "{\"_id\":\"b\",\"text\":\"The keeper sleeps.\"}\n";
@@ -250,7 +250,7 @@ TEST_CASE("a record is on the line of its file, also after lines before it came 
   CHECK(line_of("b") == 1);
 }
 
-TEST_CASE_FIXTURE(TwoFiles, "a vectors file that lies is an error, and check says which row") {
+TEST_CASE_FIXTURE(TwoFiles, "a damaged vectors file is an error, and the check names the row") {
   CountingEmbedder embedder;
   add(*this, &embedder);
   const auto path = schema::vectors_path(*this / "index", 1);
@@ -274,7 +274,7 @@ TEST_CASE_FIXTURE(TwoFiles, "a vectors file that lies is an error, and check say
   CHECK(is_clean(*this));
 }
 
-TEST_CASE_FIXTURE(TwoFiles, "check tells files that changed from an index that is broken") {
+TEST_CASE_FIXTURE(TwoFiles, "the check distinguishes changed files from a damaged index") {
   add(*this, nullptr);
   write_file(*this / "docs/penguins.txt", "Something else.");
   const CheckReport stale = check_index(*this / "index");
@@ -297,7 +297,7 @@ TEST_CASE("standard input is a document of its own") {
   CHECK(is_clean(folder));
 }
 
-TEST_CASE_FIXTURE(TwoFiles, "an index that lost a table is a damaged file and no bug of ours") {
+TEST_CASE_FIXTURE(TwoFiles, "an index without one of its tables is reported as a damaged file") {
   add(*this, nullptr);
   Database(schema::database_path(*this / "index"), Database::Mode::write).execute("ALTER TABLE chunks RENAME TO lost");
   const auto error = testing::error_of([&] { open_store(*this / "index", Budget::unlimited())->info(); });
@@ -306,14 +306,14 @@ TEST_CASE_FIXTURE(TwoFiles, "an index that lost a table is a damaged file and no
   CHECK(error->hint().find("rag-index add") != std::string::npos);
 }
 
-TEST_CASE("no index is told from a damaged one") {
+TEST_CASE("a missing index is distinguished from a damaged one") {
   TempFolder folder;
   CHECK_THROWS_WITH_AS(open_store(folder / "none", Budget::unlimited()), doctest::Contains("no index at"), Error);
   write_file(folder / "index/index.sqlite", std::string(8192, 'x'));
   CHECK_THROWS_AS(open_store(folder / "index", Budget::unlimited()), Error);
 }
 
-TEST_CASE_FIXTURE(TwoFiles, "questions of any bytes are answered or find nothing") {
+TEST_CASE_FIXTURE(TwoFiles, "queries of any bytes are valid") {
   add(*this, nullptr);
   const auto store = open_store(*this / "index", Budget::unlimited());
   for (const std::string& question :

@@ -1,5 +1,5 @@
-// What every store promises, on both of its sides: store.h and store_writer.h as claims. What is expected is computed
-// here, by loops over the list of chunks that were put in.
+// The contracts of store.h and store_writer.h, tested over every kind of store. Expected results are computed here, by
+// loops over the chunks that were put in.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -26,7 +26,7 @@ namespace {
 constexpr int64_t kAll = 1000;  // more chunks than any of these indexes holds
 constexpr size_t kDimension = 32;
 
-/// One test case over every store, each in an empty place.
+/// A test case that runs over every store, each in an empty place.
 #define STORE_CASE(NAME) STORE_CASE_NAMED(NAME, DOCTEST_ANONYMOUS(store_case_))
 #define STORE_CASE_NAMED(NAME, FUNCTION)                   \
   void FUNCTION(StorePlace& place);                        \
@@ -74,7 +74,7 @@ std::vector<NewChunk> chunks_of(const File& file) {
   return chunks;
 }
 
-/// Puts a file of one document, as the run of rag-index add does. Returns the file's id.
+/// Puts a file of one document, as rag-index add does. Returns the file's id.
 int64_t put(StoreWriter& writer, const File& file, const std::string& recipe = "recipe") {
   const Document document = document_of(file);
   const int64_t id = writer.begin_file(file.path, recipe);
@@ -89,7 +89,7 @@ void write(StorePlace& place, const std::vector<File>& files) {
   writer->commit();
 }
 
-/// A direction of its own for each text, and no two alike.
+/// A random unit vector, seeded by the text.
 std::vector<float> vector_of(std::string_view text, size_t dimension = kDimension) {
   std::mt19937 random(static_cast<uint32_t>(checksum64(std::as_bytes(std::span(text)))));
   std::normal_distribution<float> normal(0, 1);
@@ -100,7 +100,7 @@ std::vector<float> vector_of(std::string_view text, size_t dimension = kDimensio
   return vector;
 }
 
-/// Gives every chunk that waits for one the vector of its text. Returns how many vectors were new.
+/// Attaches to every pending chunk the vector of its text. Returns the number of new vectors.
 int embed(StoreWriter& writer, size_t dimension = kDimension) {
   int computed = 0;
   for (const PendingChunk& chunk : writer.pending_chunks(0, kAll)) {
@@ -124,7 +124,7 @@ std::vector<int64_t> sorted(std::vector<int64_t> ids) {
   return ids;
 }
 
-/// Every chunk that the store holds, by asking for every id that there can be.
+/// All chunks of the store: fetches every possible id.
 std::vector<Chunk> all_chunks(Store& store) {
   std::vector<int64_t> ids(kAll);
   for (int64_t i = 0; i < kAll; ++i) ids[static_cast<size_t>(i)] = i;
@@ -157,7 +157,7 @@ bool is_ordered(const std::vector<ScoredChunk>& hits) {
   });
 }
 
-/// `search` with every limit gives the first of what it gives without one.
+/// Checks that each limit gives a prefix of the full result.
 void check_limits(const std::function<std::vector<ScoredChunk>(int64_t)>& search) {
   const std::vector<int64_t> all = ids_of(search(kAll));
   for (int64_t limit = -1; limit <= static_cast<int64_t>(all.size()) + 1; ++limit) {
@@ -167,7 +167,7 @@ void check_limits(const std::function<std::vector<ScoredChunk>(int64_t)>& search
   }
 }
 
-/// Texts of two to four of these words; some come several times.
+/// Words of random_files(): each text has two to four of them, and some texts are equal.
 constexpr std::array kWords = {"zaga", "mobu", "tirel", "kepo", "vunda", "sorim", "balto", "ximo"};
 std::vector<File> random_files() {
   std::mt19937 random(11);
@@ -186,7 +186,7 @@ std::vector<File> random_files() {
 
 }  // namespace
 
-STORE_CASE("a word search finds the chunks that hold a word, best first, ties by id") {
+STORE_CASE("a word search finds the chunks that contain a word, best first, ties by id") {
   write(place, random_files());
   const auto store = place.reader();
   REQUIRE(store->chunk_count() == 48);
@@ -202,7 +202,7 @@ STORE_CASE("a word search finds the chunks that hold a word, best first, ties by
   }
 }
 
-STORE_CASE("of two chunks of equal length the one that holds more of the question is before the other") {
+STORE_CASE("of two chunks of equal length, the one with more words of the query comes first") {
   write(place, {{"/a", {{"zaga kepo tirel"}, {"zaga mobu tirel"}, {"kepo mobu sorim"}}},
                 {"/b", {{"vunda balto ximo"}, {"vunda balto sorim"}, {"vunda balto kepo"}}}});
   const auto store = place.reader();
@@ -211,7 +211,7 @@ STORE_CASE("of two chunks of equal length the one that holds more of the questio
   CHECK(hits[0].id == id_of(*store, "zaga mobu tirel"));
 }
 
-STORE_CASE("equal texts have equal scores, and come by id") {
+STORE_CASE("equal texts have equal scores and are ordered by id") {
   write(place, {{"/a", {{"zaga mobu"}, {"kepo"}}}, {"/b", {{"zaga mobu"}}}, {"/c", {{"zaga mobu"}, {"tirel"}}}});
   const auto hits = place.reader()->search_sparse({"zaga", Language::unknown}, kAll);
   REQUIRE(hits.size() == 3);
@@ -226,7 +226,7 @@ STORE_CASE("titles and headings are searched too") {
   CHECK(store->search_sparse({"kepo", Language::unknown}, kAll).size() == 1);
 }
 
-STORE_CASE("questions of no words or of any bytes find nothing or are answered") {
+STORE_CASE("queries without words find nothing, and queries of any bytes are valid") {
   write(place, {{"/a", {{"zaga mobu"}}}});
   const auto store = place.reader();
   for (const std::string& query : {std::string(), std::string(" \n\t"), std::string("?!"), std::string("nowhere")})
@@ -235,7 +235,7 @@ STORE_CASE("questions of no words or of any bytes find nothing or are answered")
     CHECK(store->search_sparse({query, Language::unknown}, kAll).size() <= 1);
 }
 
-STORE_CASE("the language of a chunk is kept, and stop words of the question's language are not searched for") {
+STORE_CASE("the language of a chunk is stored, and stop words of the query's language are not searched") {
   write(place, {{"/a", {{"the zaga", {}, Language::english}, {"o mobu", {}, Language::portuguese}, {"the kepo"}}}});
   const auto store = place.reader();
   const std::vector<Chunk> chunks = all_chunks(*store);
@@ -280,7 +280,7 @@ STORE_CASE("a vector search is exact, best first, ties by id") {
   check_limits([&](int64_t limit) { return store->search_dense(query, limit); });
 }
 
-STORE_CASE("only chunks with a vector are found by it, and another dimension is refused") {
+STORE_CASE("a vector search finds only chunks with a vector, and refuses another dimension") {
   write(place, {{"/a", {{"zaga"}, {"mobu"}, {"kepo"}}}});
   CHECK(place.reader()->search_dense(vector_of("zaga"), kAll).empty());
   const auto writer = place.writer();
@@ -297,7 +297,7 @@ STORE_CASE("only chunks with a vector are found by it, and another dimension is 
   CHECK_THROWS_AS(store->search_dense(vector_of("zaga", kDimension / 2), kAll), Error);
 }
 
-STORE_CASE("a provision is found by its parts, the better the more of them, in the order of reading") {
+STORE_CASE("a provision search scores by the parts that match, ties in reading order") {
   const Provision caput{"law", "5", "", "", ""}, first{"law", "5", "1", "", ""}, item{"law", "5", "", "2", ""};
   const Provision item_of_first{"law", "5", "1", "2", ""}, letter{"law", "5", "1", "2", "a"};
   write(place, {{"/b", {{"b caput", {caput}}, {"b first", {caput, first}}, {"b other", {{"law", "6", "", "", ""}}}}},
@@ -325,7 +325,7 @@ STORE_CASE("a provision is found by its parts, the better the more of them, in t
   check_limits([&](int64_t limit) { return store->search_provision({"", "5", "", "", ""}, limit); });
 }
 
-STORE_CASE("fetch keeps the order of ids, leaves out what is not held, and repeats what is asked for twice") {
+STORE_CASE("fetch keeps the order of ids, skips unknown ids and repeats repeated ones") {
   write(place, random_files());
   const auto store = place.reader();
   std::map<int64_t, std::string> held;
@@ -345,7 +345,7 @@ STORE_CASE("fetch keeps the order of ids, leaves out what is not held, and repea
   CHECK(store->fetch(std::vector<int64_t>{id, kAll, id}).size() == 2);
 }
 
-STORE_CASE("a chunk comes back as it was put") {
+STORE_CASE("a chunk is fetched as it was put") {
   const Provision one{"law", "5", "", "", ""}, two{"law", "6", "", "", ""};
   const File file{
       "/docs/a.md", {{"Ação zaga", {two, one, two}, Language::portuguese, "Part"}, {"mobu\nkepo"}}, "Title"};
@@ -385,7 +385,7 @@ STORE_CASE("a reader keeps the generation that it opened") {
   CHECK(ids_of(place.reader()->search_sparse({"zaga", Language::unknown}, kAll)).size() == 1);
 }
 
-STORE_CASE("a commit that changes nothing that can be found makes no generation") {
+STORE_CASE("a commit that does not change search results makes no generation") {
   write(place, {{"/a", {{"zaga"}}}});
   const uint64_t generation = place.reader()->generation();
   const auto writer = place.writer();
@@ -403,19 +403,19 @@ STORE_CASE("a commit that changes nothing that can be found makes no generation"
   CHECK(writer->totals().generation == generation);
 }
 
-STORE_CASE("there is no index before there was a writer, and never two writers") {
+STORE_CASE("there is no index before the first writer, and a second writer is refused") {
   CHECK_THROWS_AS(place.reader(), Error);
   const auto writer = place.writer();
   CHECK(place.reader()->chunk_count() == 0);
   CHECK_THROWS_AS(place.writer(), Error);
 }
 
-STORE_CASE("chunks that did not change keep their ids, and others are new") {
+STORE_CASE("unchanged chunks keep their ids, and others are replaced") {
   write(place, {{"/a", {{"zaga"}, {"mobu"}, {"kepo"}}}});
   const auto before = place.reader();
   const auto writer = place.writer();
   put(*writer, {"/a", {{"zaga"}, {"tirel"}, {"kepo"}}});
-  CHECK(writer->counts().chunks_added == 2);  // "kepo" has another place
+  CHECK(writer->counts().chunks_added == 2);  // "kepo" has moved
   CHECK(writer->counts().chunks_removed == 2);
   writer->commit();
   const auto after = place.reader();
@@ -428,7 +428,7 @@ STORE_CASE("chunks that did not change keep their ids, and others are new") {
   CHECK(all_chunks(*place.reader()).at(0).title == "Balto");
 }
 
-STORE_CASE("a document that did not change is not chunked again, unless the recipe is another") {
+STORE_CASE("an unchanged document is chunked again only if the recipe differs") {
   const File file{"/a", {{"zaga"}, {"mobu"}}};
   write(place, {file});
   const uint64_t generation = place.reader()->generation();
@@ -452,7 +452,7 @@ STORE_CASE("a document that did not change is not chunked again, unless the reci
   CHECK(writer->counts().chunks_added == 0);
 }
 
-STORE_CASE("a file of records has each name once, and one that is not put again vanishes") {
+STORE_CASE("the name of a record is unique in its file, and a record that is not put again is removed") {
   const auto writer = place.writer();
   Document record;
   record.is_record = true;
@@ -508,7 +508,7 @@ STORE_CASE("an abandoned file leaves everything as it was") {
   CHECK(place.reader()->search_sparse({"mobu", Language::unknown}, kAll).size() == 1);
 }
 
-STORE_CASE("under a folder are its files, and not those of a folder whose name begins alike") {
+STORE_CASE("the files under a folder exclude those of a folder whose name begins with its name") {
   const auto writer = place.writer();
   std::map<std::string, int64_t> ids;
   for (const char* path : {"/d/a/y", "/d/a/x/z", "/d/a.txt", "/d/ab/x", "/d/a0", "/d/a", "/e"})
@@ -525,7 +525,7 @@ STORE_CASE("under a folder are its files, and not those of a folder whose name b
   CHECK(writer->roots() == std::vector<std::string>{"/d/ab"});
 }
 
-STORE_CASE("what is removed is found by nothing") {
+STORE_CASE("a removed file is found by no search") {
   const Provision five{"law", "5", "", "", ""};
   write(place, {{"/a", {{"zaga", {five}}, {"mobu"}}}, {"/b", {{"zaga", {five}}}}});
   const auto writer = place.writer();
@@ -545,7 +545,7 @@ STORE_CASE("what is removed is found by nothing") {
   CHECK(writer->files_under("/a").empty());
 }
 
-STORE_CASE("a vector is found by what was embedded: a copy or a renamed file needs none") {
+STORE_CASE("vectors are found by the embedded text, so a copied or renamed file needs none") {
   write(place, {{"/a", {{"zaga"}, {"mobu"}, {"zaga"}}}});
   const auto writer = place.writer();
   writer->use_embedder("model", kDimension, false);
@@ -566,7 +566,7 @@ STORE_CASE("a vector is found by what was embedded: a copy or a renamed file nee
   CHECK(store->search_dense(vector_of("kepo"), 1).at(0).id == id_of(*store, "kepo"));
 }
 
-STORE_CASE("chunks wait for a vector in the order of their ids") {
+STORE_CASE("pending chunks are ordered by id") {
   write(place, random_files());
   const auto writer = place.writer();
   std::vector<int64_t> waiting;
@@ -580,7 +580,7 @@ STORE_CASE("chunks wait for a vector in the order of their ids") {
   CHECK(waiting == ids_where(*place.reader(), [](const Chunk&) { return true; }));
 }
 
-STORE_CASE("another embedder is refused, or replaces every vector, also by one of another dimension") {
+STORE_CASE("another embedder is refused, unless it replaces every vector, also with another dimension") {
   write(place, {{"/a", {{"zaga"}, {"mobu"}}}});
   {
     const auto writer = place.writer();
@@ -610,8 +610,8 @@ STORE_CASE("another embedder is refused, or replaces every vector, also by one o
   CHECK(after->search_dense(vector_of("mobu", kDimension / 2), 1).at(0).id == id_of(*after, "mobu"));
 }
 
-STORE_CASE("housekeeping after most chunks went changes nothing that is found") {
-  // Enough that a store has a reason to throw vectors out.
+STORE_CASE("finish() after most chunks were removed does not change search results") {
+  // Enough for a store to drop unused vectors.
   constexpr int kParts = 1100;
   std::vector<Part> parts;
   for (int i = 0; i < kParts; ++i) parts.push_back({"zaga" + std::to_string(i)});
@@ -637,7 +637,7 @@ STORE_CASE("housekeeping after most chunks went changes nothing that is found") 
   CHECK(place.reader()->search_dense(vector_of("tirel"), 1).at(0).score == doctest::Approx(1).epsilon(0.02));
 }
 
-// --- a writer that dies
+// --- writers that are killed ---
 
 namespace {
 
@@ -646,10 +646,10 @@ struct Step {
   bool commits = false;
 };
 
-/// One writer's life, call by call, with everything that it can do. It may be run again from its start at any time.
-class Life {
+/// The calls of a writer, one by one, with every function of its interface. They can be run again from the start.
+class WriterCalls {
  public:
-  Life() {
+  WriterCalls() {
     const Provision five{"law", "5", "", "", ""};
     const File a{"/d/a", {{"zaga mobu", {five}}, {"kepo"}}}, b{"/d/b", {{"mobu"}, {"tirel"}}};
     const File longer{"/d/a", {{"zaga mobu", {five}}, {"vunda"}, {"sorim"}}};
@@ -705,13 +705,13 @@ class Life {
   std::vector<Step> steps_;
 };
 
-void live(StorePlace& place, const std::vector<Step>& steps, size_t count) {
+void run(StorePlace& place, const std::vector<Step>& steps, size_t count) {
   const auto writer = place.writer();
   for (size_t i = 0; i < count; ++i) steps[i].run(*writer);
 }
 
-/// The same in another process, which is killed at the end.
-void live_and_be_killed(StorePlace& place, const std::vector<Step>& steps, size_t count) {
+/// The same in a child process, which kills itself at the end.
+void run_and_kill(StorePlace& place, const std::vector<Step>& steps, size_t count) {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
@@ -728,8 +728,8 @@ void live_and_be_killed(StorePlace& place, const std::vector<Step>& steps, size_
   REQUIRE(WIFSIGNALED(status));
 }
 
-/// All that a reader can see of an index, in words.
-std::string seen(StorePlace& place) {
+/// Everything that a reader can see of an index, as text.
+std::string visible_state(StorePlace& place) {
   const auto store = place.reader();
   std::ostringstream out;
   out << store->generation() << " " << store->embedder_fingerprint() << " " << store->info().documents << "\n";
@@ -742,13 +742,13 @@ std::string seen(StorePlace& place) {
   return out.str();
 }
 
-/// What seen() is after each number of steps. Only a commit may change it.
+/// visible_state() after each number of steps. Only a commit may change it.
 std::vector<std::string> states(StorePlace& place, const std::vector<Step>& steps) {
   const auto writer = place.writer();
-  std::vector<std::string> states = {seen(place)};
+  std::vector<std::string> states = {visible_state(place)};
   for (const Step& step : steps) {
     step.run(*writer);
-    states.push_back(seen(place));
+    states.push_back(visible_state(place));
     CHECK((states.back() != states.end()[-2]) == step.commits);
   }
   return states;
@@ -761,7 +761,7 @@ std::vector<std::string> texts(Store& store) {
   return texts;
 }
 
-void check_what_a_life_leaves(StorePlace& place) {
+void check_final_state(StorePlace& place) {
   const auto store = place.reader();
   CHECK(texts(*store) == std::vector<std::string>{"sorim", "vunda", "zaga mobu"});
   CHECK(store->info().vectors == 3);
@@ -772,9 +772,9 @@ void check_what_a_life_leaves(StorePlace& place) {
 
 }  // namespace
 
-TEST_CASE("a writer that dies between any two calls leaves the last commit, and the next one goes on") {
-  const Life life;
-  const std::vector<Step>& steps = life.steps();
+TEST_CASE("a writer that is killed between any two calls leaves the last commit, and the next one continues") {
+  const WriterCalls calls;
+  const std::vector<Step>& steps = calls.steps();
   for (const StoreUnderTest& store : kStoresUnderTest) {
     CAPTURE(std::string(store.name));
     const std::vector<std::string> expected = states(*store.place(), steps);
@@ -784,10 +784,10 @@ TEST_CASE("a writer that dies between any two calls leaves the last commit, and 
         if (killed && !place->is_shared()) continue;
         CAPTURE(count);
         CAPTURE(killed);
-        (killed ? live_and_be_killed : live)(*place, steps, count);
-        CHECK(seen(*place) == expected[count]);
-        live(*place, steps, steps.size());
-        check_what_a_life_leaves(*place);
+        (killed ? run_and_kill : run)(*place, steps, count);
+        CHECK(visible_state(*place) == expected[count]);
+        run(*place, steps, steps.size());
+        check_final_state(*place);
       }
     }
   }

@@ -1,5 +1,5 @@
-// Every kind of store there is, each with a place of its own that is empty at first. The conformance suite runs over
-// this list: another kind of store adds a class and a line.
+// The kinds of store, each with a place that is empty at first. The conformance suite runs over this list; a new kind
+// of store adds a class and a line.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ class StorePlace {
   virtual ~StorePlace() = default;
   virtual std::unique_ptr<StoreWriter> writer() = 0;
   virtual std::unique_ptr<Store> reader() = 0;
-  /// Whether another process can write to it: then writers are also killed for real.
+  /// True if another process can write to it; its writers are then also killed for real.
   virtual bool is_shared() const = 0;
 };
 

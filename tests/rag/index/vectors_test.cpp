@@ -1,4 +1,4 @@
-// Vectors that do not fit in the budget: the same hits, and the pages stay within it.
+// Vectors that do not fit in the budget give the same hits, and their resident pages stay within it.
 #include "rag/index/vectors.h"
 #include "memory/budget.h"
 
@@ -44,21 +44,21 @@ std::vector<std::pair<int64_t, float>> hits(const VectorFile& file, const std::v
 
 }  // namespace
 
-TEST_CASE_FIXTURE(ManyVectors, "what does not fit is searched through a window, with the same hits") {
+TEST_CASE_FIXTURE(ManyVectors, "vectors that do not fit are searched through a window, with the same hits") {
   const auto expected = hits(VectorFile(*this / "v", layout, kRows, Budget::unlimited()), question);
   CHECK(expected.at(0).first == kRows - 9);
   Budget budget(7 * kMiB);
   const VectorFile file(*this / "v", layout, kRows, budget);
   CHECK(budget.used_bytes(MemoryTag::index) == 7 * kMiB);
   CHECK(hits(file, question) == expected);
-  // Neighbours of a page that was touched may be mapped along: 64 KiB at most.
+  // A fault may map up to 64 KiB of neighbouring pages.
   const auto resident = mapped_resident_bytes(*this / "v");
   REQUIRE(resident);
   CHECK(*resident <= 7 * kMiB);
-  CHECK(*resident >= 2 * kMiB);  // what may stay does
+  CHECK(*resident >= 2 * kMiB);  // the part that may stay resident
 }
 
-TEST_CASE_FIXTURE(ManyVectors, "what fits is reserved whole and stays") {
+TEST_CASE_FIXTURE(ManyVectors, "vectors that fit are reserved as a whole and stay resident") {
   Budget budget(64 * kMiB);
   const VectorFile file(*this / "v", layout, kRows, budget);
   CHECK(budget.used_bytes(MemoryTag::index) == std::filesystem::file_size(*this / "v"));
@@ -66,7 +66,7 @@ TEST_CASE_FIXTURE(ManyVectors, "what fits is reserved whole and stays") {
   CHECK(*mapped_resident_bytes(*this / "v") >= layout.file_bytes(kRows) - kMiB);
 }
 
-TEST_CASE_FIXTURE(ManyVectors, "vectors give way to whoever needs the memory, down to a window") {
+TEST_CASE_FIXTURE(ManyVectors, "other reservations reclaim the memory of vectors, down to a window") {
   Budget budget(32 * kMiB);
   const VectorFile file(*this / "v", layout, kRows, budget);
   const auto before = hits(file, question);
@@ -78,7 +78,7 @@ TEST_CASE_FIXTURE(ManyVectors, "vectors give way to whoever needs the memory, do
   CHECK_THROWS_AS(budget.reserve(MemoryTag::weights, 5 * kMiB, "another"), Error);
 }
 
-TEST_CASE_FIXTURE(ManyVectors, "a budget without room for a window refuses") {
+TEST_CASE_FIXTURE(ManyVectors, "a budget without room for a window is an error") {
   Budget budget(kMiB);
   try {
     VectorFile(*this / "v", layout, kRows, budget);
