@@ -200,9 +200,6 @@ std::optional<int64_t> Database::integer(std::string_view sql) const {
 int64_t Database::last_rowid() const {
   return sqlite3_last_insert_rowid(handle());
 }
-int64_t Database::changes() const {
-  return sqlite3_changes64(handle());
-}
 
 Transaction::Transaction(Database& database, Kind kind) : database_(database) {
   database_.execute(kind == Kind::write ? "BEGIN IMMEDIATE" : "BEGIN DEFERRED");

@@ -100,8 +100,6 @@ class Database {
   std::optional<std::string> text(std::string_view sql) const;
   std::optional<int64_t> integer(std::string_view sql) const;
   int64_t last_rowid() const;
-  /// Rows changed by the last statement that changed any.
-  int64_t changes() const;
   const std::filesystem::path& path() const { return path_; }
   sqlite3* handle() const { return connection_.get(); }
 
