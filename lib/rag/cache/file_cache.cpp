@@ -18,7 +18,7 @@ namespace frugal {
 namespace {
 
 constexpr int kFolders = 256;
-constexpr uint64_t kLargestEntry = 1 << 20;
+constexpr uint64_t kMaxEntryBytes = 1 << 20;
 
 uint64_t checksum(std::string_view text) {
   return checksum64(std::as_bytes(std::span(text.data(), text.size())));
@@ -84,7 +84,7 @@ std::optional<std::string> FileCache::read(const std::string& hex) const {
   const std::filesystem::path path = path_of(hex);
   if (::access(path.c_str(), R_OK) != 0) return std::nullopt;
   try {
-    auto content = unwrap(read_file(path, kLargestEntry));
+    auto content = unwrap(read_file(path, kMaxEntryBytes));
     if (content) ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // marks it as recently used
     return content;
   } catch (const Error& error) {
@@ -96,7 +96,7 @@ std::optional<std::string> FileCache::read(const std::string& hex) const {
 void FileCache::put(const std::string& hex, std::string_view content) const {
   try {
     const std::string file = wrap(content);
-    if (file.size() > std::min<uint64_t>(kLargestEntry, max_bytes_ / kFolders)) return;
+    if (file.size() > std::min<uint64_t>(kMaxEntryBytes, max_bytes_ / kFolders)) return;
     const std::filesystem::path path = path_of(hex);
     std::error_code failed;
     std::filesystem::create_directories(path.parent_path(), failed);

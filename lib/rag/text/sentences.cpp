@@ -1,9 +1,9 @@
 // Sentences by rule, in one pass. A sentence ends
-//  - at a blank line, and at a line break before a list item, a heading or an article of law ("Art. 5º …", "§ 1º …");
-//  - at . ! ? … with the quotes and brackets that close on it, before space and anything but a lower-case letter,
-//    unless the full stop belongs to an abbreviation, an initial ("J. Silva", "U.S."), or the number of a list item;
-//  - at 。！？ wherever they stand.
-// Semicolons, by which law parts its incisos, do not end one.
+// - at a blank line, and at a line break before a list item, a heading or an article of law ("Art. 5º …", "§ 1º …");
+// - at . ! ? … with the quotes and brackets that close on it, before space and anything but a lower-case letter, unless
+//   the full stop belongs to an abbreviation, an initial ("J. Silva", "U.S."), or the number of a list item;
+// - at 。！？ in any position.
+// A semicolon does not end a sentence: laws separate their incisos by semicolons.
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -28,12 +28,12 @@ constexpr std::array kAbbreviations = std::to_array<std::string_view>(
      "obs",  "op",   "org",  "p",    "pag",  "pags", "par", "pe",   "pg",   "pgs", "pp",   "prof", "profa",
      "proc", "rel",  "rep",  "res",  "rev",  "sec",  "sen", "sgt",  "sr",   "sra", "sras", "srs",  "st",
      "sta",  "sto",  "tel",  "tit",  "trad", "v",    "viz", "vol",  "vols", "vs"});
-// May end a sentence; they do not where a number follows ("inc. IV", "ver. 2").
+// May end a sentence, unless a number follows ("inc. IV", "ver. 2").
 constexpr std::array kNumbered =
     std::to_array<std::string_view>({"co", "corp", "inc", "incs", "item", "jr", "ltd", "ltda", "ver"});
 
-// Some abbreviations are words too ("no", "ex", "min", "est"): they count as abbreviations only before a number or a
-// name of the kind that follows them, that is, before a digit or a capital. The caller checks that.
+// Abbreviations that are also words ("no", "min"): they count as abbreviations only before a number; "ex" and "est"
+// always do.
 constexpr std::array kAlsoWords =
     std::to_array<std::string_view>({"ed", "est", "ex", "min", "no", "nos", "org", "par", "pe", "rep", "res"});
 
@@ -53,7 +53,7 @@ bool is_roman(std::string_view word) {
   return !word.empty() && word.find_first_not_of("IVXLCDM") == word.npos;
 }
 
-// Bytes of one of `marks` at the start of `text`; 0 if none.
+// The length of the first of `marks` that `text` starts with; 0 if there is none.
 size_t starts_with_any(std::string_view text, std::initializer_list<std::string_view> marks) {
   for (const std::string_view mark : marks)
     if (text.starts_with(mark)) return mark.size();
@@ -70,7 +70,7 @@ size_t closer_bytes(std::string_view text) {
   return starts_with_any(text, {"\"", "'", ")", "]", "}", "”", "’", "»", "」", "』", "*", "_"});
 }
 
-// A line that opens something new: list item, heading, article of law.
+// True if the line opens a list item, a heading or an article of law.
 bool opens_block(std::string_view line) {
   if (starts_with_any(line, {"- ", "* ", "+ ", "• ", "– ", "— ", "#", "|", "§", "Art. ", "ART. ", "Parágrafo único"}))
     return true;

@@ -26,7 +26,7 @@ Result read(const std::string& bytes, FileKind kind, ExtractOptions options = {}
 
 }  // namespace
 
-TEST_CASE("text and Markdown stay byte for byte what the file holds") {
+TEST_CASE("text and Markdown keep the bytes of the file") {
   const std::string bytes = "\xEF\xBB\xBF# Title\r\n\r\n**bold** text\n";
   const Result result = read(bytes, FileKind::markdown);
   CHECK(result.documents.at(0).text == bytes);
@@ -35,7 +35,7 @@ TEST_CASE("text and Markdown stay byte for byte what the file holds") {
   CHECK(read("just a sentence.", FileKind::text).documents.at(0).title == "notes");
 }
 
-TEST_CASE("what is not UTF-8 is converted, and said to be") {
+TEST_CASE("text that is not UTF-8 is converted, with a note") {
   const Result latin = read("A\xE7\xE3o \x93hoje\x94", FileKind::text);
   CHECK(latin.documents.at(0).text == "Ação “hoje”");
   CHECK(latin.extracted.note.find("Windows-1252") != std::string::npos);
@@ -48,7 +48,7 @@ TEST_CASE("binary and oversized files are refused with the reason") {
                        Error);
 }
 
-TEST_CASE("HTML gives headings, paragraphs and lists, and leaves scripts and menus out") {
+TEST_CASE("HTML gives headings, paragraphs and lists, without scripts and menus") {
   const Result result = read(
       "<html><head><title>T &amp; U</title><style>p{}</style></head><body><nav>menu</nav><h1>Head</h1><p>One\n two</p>"
       "<script>bad()</script><ul><li>a</li><li>b</li></ul></body></html>",
@@ -57,7 +57,7 @@ TEST_CASE("HTML gives headings, paragraphs and lists, and leaves scripts and men
   CHECK(result.documents.at(0).text == "# Head\n\nOne two\n\n- a\n- b");
 }
 
-TEST_CASE("HTML nested a hundred thousand deep is refused, a thousand deep is survived") {
+TEST_CASE("HTML nested 100,000 deep is refused, 1,000 deep is read") {
   const auto nested = [](int depth) {
     std::string html = "<p>top</p>";
     for (int i = 0; i < depth; ++i) html += "<div>";
@@ -76,7 +76,7 @@ TEST_CASE("each record of a CSV is a document of its columns") {
   CHECK(result.documents[1].is_record);
 }
 
-TEST_CASE("JSON lines keep their ids; bad lines are left out and told") {
+TEST_CASE("JSON lines keep their ids; bad lines are skipped and reported") {
   const Result result = read(
       "{\"_id\": \"d/1\", \"title\": \"T\", \"text\": \"caf\\u00e9\", \"url\": 1}\n\nnot json\n[1]\n{\"_id\": 2, "
       "\"text\": \"two\"}\n{\"_id\": 3}\n",
@@ -91,7 +91,7 @@ TEST_CASE("JSON lines keep their ids; bad lines are left out and told") {
   CHECK_THROWS_AS(read("nothing\n", FileKind::jsonl), Error);
 }
 
-TEST_CASE("why a file is not read is known apart from its wording") {
+TEST_CASE("an unsupported file has a reason and a message") {
   CHECK(unsupported_reason("report.PDF") == Unsupported::not_built_in);
   CHECK(unsupported_reason("letter.docx") == Unsupported::not_built_in);
   CHECK(unsupported_reason("photo.raw") == Unsupported::unknown_extension);

@@ -45,7 +45,7 @@ TEST_CASE("folding drops case, marks and compatibility forms") {
   CHECK(fold("Ünïcödé ΣΊΣΥΦΟΣ") == "unicode σισυφοσ");
 }
 
-TEST_CASE("words keep legal numbers whole and drop ordinal marks and separators of thousands") {
+TEST_CASE("words keep legal numbers whole, and drop ordinal marks and thousands separators") {
   CHECK(words_of("Art. 121-A do Código Penal, § 1º, inciso IV") == "art 121-a do codigo penal 1 inciso iv");
   CHECK(words_of("Lei nº 8.078/1990 e Lei 8078") == "lei no 8078 1990 e lei 8078");
   CHECK(words_of("art. 1º-B; Art. 5o; 2ª Turma") == "art 1-b art 5 2 turma");
@@ -57,14 +57,14 @@ TEST_CASE("words keep legal numbers whole and drop ordinal marks and separators 
   CHECK(words_of(" \n§ — … ") == "");
 }
 
-TEST_CASE("words give the bytes they came from") {
+TEST_CASE("words have the byte ranges of their spelling") {
   const std::string text = "O art. 121-A, § 1º.";
   std::vector<std::string> written;
   for (const Word& word : split_words(text)) written.push_back(text.substr(word.begin, word.end - word.begin));
   CHECK(written == std::vector<std::string>{"O", "art", "121-A", "1º"});
 }
 
-TEST_CASE("the language of short questions and long texts is told apart") {
+TEST_CASE("the language of short questions is detected") {
   CHECK(detect_language("What is the penalty for theft?") == Language::english);
   CHECK(detect_language("Qual é a pena para o furto?") == Language::portuguese);
   CHECK(detect_language("pena para homicidio qualificado") == Language::portuguese);
