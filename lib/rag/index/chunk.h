@@ -25,7 +25,7 @@ struct ChunkOptions {
   void visit(F&& f) {
     constexpr double kMaxTokens = 1 << 20;
     f("chunking.max_tokens", max_tokens,
-      {"maximum length of a chunk, in tokens of the embedder without special tokens", Range{16, kMaxTokens}});
+      {"maximum length of a chunk in tokens of the embedder, without special tokens", Range{16, kMaxTokens}});
     f("chunking.overlap_tokens", overlap_tokens,
       {"tokens of the previous chunk that are repeated if a paragraph is split", Range{0, kMaxTokens}});
   }

@@ -1,5 +1,5 @@
-// Writes an SQLite index (docs/design/0012-index.md). A batch is one transaction. Roots, skipped files and the batch are
-// handled here, documents by DocumentWriter, vectors by VectorWriter.
+// Writes an SQLite index (docs/design/0012-index.md). A batch is one transaction. Roots, skipped files and the batch
+// are handled here, documents by DocumentWriter, vectors by VectorWriter.
 //
 // Commit. New rows of the vectors file are synced first. Their number, and the next generation if anything changed that
 // a search can find, are then written in the transaction of the batch, which commits. A kill before that leaves rows
