@@ -13,9 +13,6 @@
 // The word index has no content of its own (FTS5, content=''): to delete a row, SQLite needs the terms that were
 // inserted. They are made again from the chunk's text, title, heading and language. This requires the same TermMaker,
 // so the writer rebuilds the index first if the fingerprint differs.
-//
-// A new chunk takes the vector of its key if the table `vectors` has it; otherwise its vector_row stays NULL until
-// embed_chunks() attaches one.
 #include "rag/index/document_writer.h"
 
 #include <fmt/format.h>

@@ -3,8 +3,7 @@
 // included. It needs no journal: the store itself shows what remains to be done.
 //
 // After the files of a root are listed, indexed files under it that were not among them are removed. A root that no
-// longer exists thus loses all its files, and is forgotten. An argument that neither exists nor has indexed files is an
-// error. Standard input is not a root, because it cannot be read again; its document stays until it is removed by name.
+// longer exists thus loses all its files, and is forgotten. Standard input is not a root: it cannot be read again.
 #include "rag/index/index_writer.h"
 
 #include <fmt/format.h>

@@ -1,6 +1,5 @@
-// Status and check of an SQLite index. The check runs SQLite's own checks, then compares the word index with the
-// chunks, every vector with its checksum, and every chunk with the bytes of its file. It takes the writer lock, so that
-// nothing changes meanwhile. A file that changed since it was indexed is stale and no problem of the index.
+// Status and check of an SQLite index. The check holds the writer lock. It runs SQLite's own checks, and compares the
+// word index with the chunks, every vector with its checksum, and every chunk with the bytes of its file.
 #include <fmt/format.h>
 
 #include <fstream>

@@ -5,12 +5,11 @@
 // results belong to one generation. A compaction may replace the vectors file between the snapshot and its mapping.
 // Opening is then repeated: the next snapshot names the new file.
 //
-// Cold start. Many processes answer a single question, so opening does little: statements are compiled, the law table
-// is parsed and chunks are counted at first use.
+// Cold start. Many processes answer one question, so opening does little: statements are compiled, the law table is
+// parsed and chunks are counted at first use.
 //
-// Dense search. The vectors file returns rows, not chunks. A row may have no chunk (it was removed) or several (of
-// equal text), so the search requests some more rows than `limit`, and four times as many until there are enough
-// chunks.
+// Dense search. The vectors file returns rows. A row may have no chunk (it was removed) or several (of equal text), so
+// the search requests more rows than `limit`, then four times as many, until there are enough chunks.
 //
 // Memory. SQLite maps the database if that takes at most 1/8 of the budget and is free; the rest is for models.
 // Otherwise it reads through a cache of 2 MiB, because pages that SQLite has mapped cannot be evicted on request.
@@ -168,7 +167,6 @@ class SqliteStore final : public Store {
       "d.sha256, c.language FROM chunks c JOIN documents d ON d.id=c.document_id JOIN files f ON f.id=d.file_id "
       "WHERE c.id=?1";
 
-  /// Compiles a statement at its first use.
   Statement& prepared(std::optional<Statement>& slot, std::string_view sql) {
     if (!slot) slot.emplace(database_.prepare(sql));
     return *slot;

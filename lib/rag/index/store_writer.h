@@ -88,8 +88,7 @@ class StoreWriter {
   /// Sets the table that questions are parsed with. This alone does not make a new generation.
   virtual void set_laws(const LawTable& laws) = 0;
 
-  /// Sets the embedder of the index. Throws Error(mismatch) if it has another, unless `replace`, which drops all
-  /// vectors.
+  /// Sets the embedder of the index. `replace` drops all vectors; without it, throws Error(mismatch) if it has another.
   virtual void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) = 0;
   /// Chunks without a vector and with ids above `after`, ordered by id, at most `limit`.
   virtual std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) = 0;

@@ -5,8 +5,6 @@
 // a search can find, are then written in the transaction of the batch, which commits. A kill before that leaves rows
 // beyond the stored number, which the next writer overwrites, so it loses at most one batch.
 //
-// Files. begin_file() sets a savepoint, so that abandon_file() can undo one file and keep the rest of the batch.
-//
 // Terms. If the fingerprint of TermMaker has changed, the word index is rebuilt when the index is opened, before any
 // other change: DocumentWriter can delete a row only with the terms that were inserted.
 //

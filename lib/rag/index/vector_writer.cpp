@@ -1,6 +1,3 @@
-// Vectors are found by the content of the embedded text, so a renamed, copied or restored file needs no embedding. A
-// row therefore stays after its chunk is removed, until at least half of the rows are unused.
-//
 // A vectors file is named in the table `meta` before it exists, and created with its first row. Its random id
 // (VectorLayout::file_id) prevents a file of another index or of an earlier attempt from being taken for it.
 //

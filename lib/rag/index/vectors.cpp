@@ -9,8 +9,7 @@
 //
 // Append. A block of 256 rows is allocated at once, so a full disk is an error before the row is written, and a mapping
 // never ends inside a block. The checksum of a row is seeded with its number and the id of the file, so that a row
-// which was swapped or copied from elsewhere does not match. Only the check of an index verifies checksums; searches do
-// not.
+// which was swapped or copied from elsewhere does not match. Searches do not verify checksums; rag-index check does.
 #include "rag/index/vectors.h"
 
 #include <fcntl.h>

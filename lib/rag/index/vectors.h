@@ -1,6 +1,5 @@
 // A file of vectors: rows of int8 codes, mapped and searched in place. Rows are only appended. The database stores how
-// many are valid, so a row that a killed writer left is overwritten. Not an approximate index: every search reads every
-// row.
+// many are valid, so a row that a killed writer left is overwritten. Not an approximate index: a search reads all rows.
 //
 // File: a 64-byte header {magic "FRUGALV1", u32 dimension, u32 stride, u32 rows per block, u32 zero, u64 file id,
 // zeros, u64 checksum of the 56 bytes before}, then blocks of 256 rows: [256 × stride] int8 codes, [256] float scales,
