@@ -95,7 +95,7 @@ Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineO
 
 Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const TokenSink& stream, Trace trace) {
   Asking state(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
-                options_.deadline_ms);
+               options_.deadline_ms);
   run_stages(state);
   state.embedder.reset();
   resources_.models.tidy();

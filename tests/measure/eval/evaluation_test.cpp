@@ -101,8 +101,7 @@ TEST_CASE("the fused row measures the ranking of the pipeline, and the TREC run 
   CHECK(run_named(report, "fused").ndcg_gain->mean == doctest::Approx(gain - best));
 }
 
-TEST_CASE(
-    "a row whose stage is off has a reason; the same stages run once, and questions are embedded together") {
+TEST_CASE("a row whose stage is off has a reason; the same stages run once, and questions are embedded together") {
   Harbour harbour;
   const EvalReport report = harbour.evaluate();
   CHECK(run_named(report, "rerank").skipped == "no reranker configured");

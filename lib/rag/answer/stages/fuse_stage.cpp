@@ -32,7 +32,7 @@ FusionNote note_of(const Asking& state, const Resources& resources) {
   note.sparse_hits = static_cast<int64_t>(state.sparse.size());
   note.dense_weight = state.sparse.empty()  ? 1.0f
                       : state.dense.empty() ? 0.0f
-                                             : options.dense_weights.of(note.language);
+                                            : options.dense_weights.of(note.language);
   return note;
 }
 
@@ -41,8 +41,7 @@ std::vector<ScoredChunk> fused(const Asking& state, const RetrieveOptions& optio
   // A sparse list shorter than the limit contains every match: other chunks score 0.
   const bool all_matches = static_cast<int64_t>(state.sparse.size()) < options.candidates;
   const std::array<RankedList, 2> lists{
-      {{state.dense, weight, {}},
-       {state.sparse, 1 - weight, all_matches ? std::optional<float>(0.0f) : std::nullopt}}};
+      {{state.dense, weight, {}}, {state.sparse, 1 - weight, all_matches ? std::optional<float>(0.0f) : std::nullopt}}};
   return options.fusion == Fusion::rrf ? fuse_rrf(lists) : fuse_weighted(lists);
 }
 

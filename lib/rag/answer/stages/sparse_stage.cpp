@@ -9,7 +9,7 @@ Stage sparse_stage(const Resources& resources) {
           .run =
               [&resources](Asking& state) {
                 state.sparse = resources.store.search_sparse({state.question.text, state.question.language},
-                                                              resources.options.retrieve.candidates);
+                                                             resources.options.retrieve.candidates);
               },
           .off = resources.options.retrieve.sparse ? "" : "switched off",
           .record = "retrieve"};
