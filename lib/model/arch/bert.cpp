@@ -70,7 +70,7 @@ class BertLayer {
   }
 
  private:
-  // Each half gives its working memory up before the other begins: what is alive at once is the arena's peak.
+  // Each half releases its working memory before the other begins, so the arena's peak is that of the larger one.
   void attend(Ops& ops, std::span<const AttentionSpan> spans, View x) const {
     const Ops::Scope scope(ops);
     const View q = ops.allocate(x.shape), k = ops.allocate(x.shape), v = ops.allocate(x.shape);
@@ -147,7 +147,7 @@ class BertEmbedder final : public Embedder {
     std::vector<AttentionSpan> spans;
   };
 
-  // [CLS] text [SEP], the text cut to fit.
+  // [CLS] text [SEP], the text truncated to fit.
   std::vector<TokenId> token_ids(std::string_view text) const {
     const std::span<const TokenId> prefix = tokenizer_->prefix(), suffix = tokenizer_->suffix();
     std::vector<TokenId> ids(prefix.begin(), prefix.end());
@@ -155,8 +155,7 @@ class BertEmbedder final : public Embedder {
     const int64_t room = std::max<int64_t>(0, pooling_.max_tokens - int64_t(prefix.size() + suffix.size()));
     ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
     ids.insert(ids.end(), suffix.begin(), suffix.end());
-    if (ids.empty())
-      throw Error(Code::bad_input, "an empty text cannot be embedded by a model without template tokens");
+    if (ids.empty()) throw Error(Code::bad_input, "a model without special tokens cannot embed an empty text");
     check_ids(ids);
     return ids;
   }
@@ -167,7 +166,8 @@ class BertEmbedder final : public Embedder {
         throw Error(Code::corrupt_file,
                     fmt::format("token id {} is outside the model's vocabulary of {}", id, config_.vocab));
     if (ids.empty() || int64_t(ids.size()) > config_.positions)
-      throw Error(Code::bad_input, fmt::format("{} tokens, the model takes 1 to {}", ids.size(), config_.positions));
+      throw Error(Code::bad_input,
+                  fmt::format("the input has {} tokens, the model takes 1 to {}", ids.size(), config_.positions));
   }
 
   static void append(Batch& batch, const std::vector<TokenId>& ids) {
@@ -209,7 +209,7 @@ class BertEmbedder final : public Embedder {
   std::vector<BertLayer> layers_;
 };
 
-// Each layer, by the names that Hugging Face (with `bert.` in front or without) and GGUF give it.
+// The names are those in packs, in Hugging Face folders (with or without the prefix "bert.") and in GGUF files.
 TensorTable list_tensors(TensorTable table, const BertConfig& c) {
   constexpr auto kBias = TensorTable::Bias::required;
   table.embedding({"embeddings.word", "embeddings.word_embeddings", "token_embd"}, c.vocab, c.hidden);
@@ -237,8 +237,7 @@ ModelPlan plan(const Checkpoint& checkpoint) {
     throw Error(Code::bad_input,
                 fmt::format("hidden size {} is not a multiple of {} heads", config.hidden, config.heads));
   if (const auto kind = checkpoint.text("position_embedding_type"); kind && *kind != "absolute")
-    throw Error(Code::bad_input, fmt::format("position_embedding_type '{}' is not known", *kind))
-        .hint("known: absolute");
+    throw Error(Code::bad_input, fmt::format("unknown position_embedding_type '{}'", *kind)).hint("known: absolute");
   parse_activation(config.activation);
   const TensorTable names({"", "bert."});
   config.vocab = names.rows_in(checkpoint, {"", "embeddings.word_embeddings", "token_embd"});

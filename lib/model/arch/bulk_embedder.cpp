@@ -1,5 +1,6 @@
-// Many texts on many threads: every thread runs forwards of its own. Split over the threads, a forward ends each of its
-// fifty loops with a wait for the slower core; on two cores that cost an eighth of the time of an index.
+// With many texts, every thread runs forward passes of its own on whole texts. A forward pass that is split over the
+// threads ends each of its fifty loops with a wait for the slowest thread, which on two cores took an eighth of the
+// time to build an index. Few texts still share one split pass.
 #include "model/arch/bulk_embedder.h"
 
 #include <algorithm>
@@ -13,10 +14,10 @@
 namespace frugal {
 namespace {
 
-// Texts of about so many tokens go to a thread at a time: enough rows for a kernel to be at its best, few enough that
-// threads finish together and activations stay in the second-level cache.
+// Tokens of the batch that a thread takes at a time, about: enough rows for the kernels to reach full speed, few enough
+// that threads finish together and activations stay in the second-level cache.
 constexpr int64_t kTokensPerBatch = 192;
-// Roughly, of text in words; only how evenly the work is shared depends on it.
+// An estimate for text in words. It affects only how evenly the work is distributed.
 constexpr int64_t kBytesPerToken = 4;
 
 class BulkEmbedder final : public Embedder {
@@ -75,7 +76,7 @@ class BulkEmbedder final : public Embedder {
   const Pack& pack_;
   ThreadPool& threads_;
   Budget& budget_;
-  std::unique_ptr<Embedder> shared_;  // few texts: all threads share one forward
+  std::unique_ptr<Embedder> shared_;  // for few texts: all threads share one forward pass
   std::vector<std::unique_ptr<Worker>> workers_;
 };
 

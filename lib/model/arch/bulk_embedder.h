@@ -1,4 +1,4 @@
-// An embedder that shares many texts out over threads.
+// An embedder that distributes many texts over threads.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,9 @@ namespace frugal {
 
 class ThreadPool;
 
-/// open_embedder (model/arch/registry.h), and many texts at once are shared out: each thread of `threads` runs forwards
-/// of its own. `ops` is for few texts; it must run on `threads`. Borrows all; `budget` may be null.
+/// Opens an embedder as open_embedder (model/arch/registry.h) does. It distributes many texts over `threads`, each of
+/// which runs forward passes of its own, and embeds few texts on `ops`, which must run on `threads`. Borrows all
+/// arguments.
 std::unique_ptr<Embedder> open_bulk_embedder(const Pack& pack, Ops& ops, ThreadPool& threads, Budget& budget);
 
 }  // namespace frugal

@@ -1,3 +1,9 @@
+// A checkpoint as a ModelSource. The architecture's plan lists the tensors under their names in packs, with the names
+// and shapes that they have in the checkpoint, and this source converts them to fp32 as the model asks for them.
+//
+// The weight of a linear layer is read a few rows at a time into the backend's own memory. Vectors and embedding tables
+// are converted whole and kept in `held_`, since models point to them. After each read the pages of the mapped file are
+// released, so that a tensor is never in memory in both forms.
 #include <fmt/format.h>
 
 #include <map>
@@ -86,7 +92,7 @@ class CheckpointSource final : public ModelSource {
     if (!source || source->shape != spec.shape)
       throw Error(Code::bad_input,
                   fmt::format("{}: tensor '{}' is {}, expected {}", path_.native(), spec.source_names.front(),
-                              source ? source->shape.to_string() : "not there", spec.shape.to_string()));
+                              source ? source->shape.to_string() : "missing", spec.shape.to_string()));
     return *source;
   }
 
@@ -104,7 +110,7 @@ class CheckpointSource final : public ModelSource {
     std::vector<float>& values = held_[spec.name];
     if (!values.empty()) return values;
     values.resize(static_cast<size_t>(spec.shape.elements()));
-    // A vector that is permuted with its heads is read as a column.
+    // read_rows() permutes rows, so a permuted vector is read as a matrix of one column.
     const bool column = spec.shape.rank() == 1 && spec.unpermute_heads > 0;
     if (!column) {
       read_rows(spec, source, 0, spec.shape.cols(), values);

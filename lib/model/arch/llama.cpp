@@ -22,8 +22,8 @@
 namespace frugal {
 namespace {
 
-// Tokens of one forward pass of a long prompt: bounds the working memory (512 · 2 · 1,536 floats for SmolLM2's MLP are
-// 6 MiB).
+// Tokens of one forward pass of a long prompt. Bounds the working memory: 512 · 2 · 1,536 floats of SmolLM2's MLP are
+// 6 MiB.
 constexpr int64_t kTokensPerForward = 512;
 
 struct LlamaConfig {
@@ -64,7 +64,7 @@ LlamaConfig read_config(const ModelConfig& pack) {
   return config;
 }
 
-// What every layer of one forward pass shares.
+// State that the layers of one forward pass share.
 struct Step {
   KvCache& cache;
   std::span<const int32_t> positions;
@@ -96,7 +96,7 @@ class LlamaLayer {
   }
 
  private:
-  // Scopes end where a tensor is no longer read: what is alive at once is the arena's peak.
+  // Inner scopes end after the last use of their tensors, so the arena's peak is close to the peak of live tensors.
   void attend(Ops& ops, const Step& step, View x) const {
     const Ops::Scope scope(ops);
     const int64_t tokens = x.rows(), seen = step.cache.length();
@@ -184,7 +184,7 @@ class LlamaDecoder final : public Decoder {
   }
 
  private:
-  // Runs `ids` in pieces and gives each piece's hidden states, [tokens, hidden], to `use(states, is_last_piece)`.
+  // Processes `ids` in pieces and calls use(hidden states of the piece [tokens, hidden], is_last_piece) for each.
   template <typename Use>
   void run(std::span<const TokenId> ids, KvCache& cache, Use&& use) {
     FRUGAL_CHECK(!ids.empty());
@@ -227,7 +227,7 @@ class LlamaDecoder final : public Decoder {
   Ops& ops_;
   LlamaConfig config_;
   std::unique_ptr<Tokenizer> tokenizer_;
-  bool tied_;  // the embeddings are the output layer too
+  bool tied_;  // the output layer uses the embeddings as its weight
   RopeTable rope_;
   ChatConfig chat_;
   std::string identity_;
@@ -237,10 +237,10 @@ class LlamaDecoder final : public Decoder {
   std::vector<LlamaLayer> layers_;
 };
 
-// --- the checkpoint's side -----------------------------------------------------------------------------------------
+// --- plan of a checkpoint ------------------------------------------------------------------------------------------
 
-// `permuted`: GGUF's converter permutes q and k for interleaved pairs; packs hold Hugging Face's order (pairs half a
-// head apart).
+// permuted: the checkpoint is GGUF, whose converter permutes q and k for interleaved pairs. Packs hold Hugging Face's
+// order, in which the two elements of a pair are half a head apart.
 TensorTable list_tensors(const LlamaConfig& c, bool tied, bool permuted) {
   constexpr auto kBias = TensorTable::Bias::optional;
   TensorTable table;

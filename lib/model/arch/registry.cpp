@@ -6,7 +6,7 @@
 
 namespace frugal {
 
-// Each is defined in a file of its own, which is all there is of it.
+// Each is defined in its own file, which needs no header.
 extern const Architecture kBertArchitecture, kLlamaArchitecture;
 
 namespace {
@@ -16,7 +16,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kLlamaArchitecture,
 };
 
-// By the name that a pack has; null if there is none.
+// By its name in packs; null if unknown.
 const Architecture* named(std::string_view name) {
   for (const Architecture* architecture : kArchitectures)
     if (architecture->name == name) return architecture;

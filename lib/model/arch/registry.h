@@ -1,5 +1,5 @@
-// The architectures that frugal knows, and how a model of one is planned and opened. An explicit array: a new
-// architecture is a line in registry.cpp, and a new kind of model needs none here: open_as<ITS INTERFACE>() opens it.
+// The registry of architectures: plans checkpoints and opens models. A new architecture is a line of the array in
+// registry.cpp. A new kind of model needs no line here, since open_as<Interface>() opens any kind.
 #pragma once
 
 #include <filesystem>
@@ -20,21 +20,25 @@
 namespace frugal {
 
 std::span<const Architecture* const> architectures();
-/// By what a checkpoint calls itself. Throws Error(bad_input) listing the known ones.
+/// The architecture with an alias (Architecture::aliases). Throws Error(bad_input) listing the known ones.
 const Architecture& find_architecture(std::string_view alias);
+/// Throws as find_architecture() and Architecture::plan.
 ModelPlan plan_model(const Checkpoint& checkpoint);
-/// By its "model.architecture". Throws Error(corrupt_file) naming the file if that is missing or unknown.
+/// The kind of a model, by its "model.architecture". Throws Error(corrupt_file) naming the file if that is missing or
+/// unknown.
 ModelKind model_kind(const ModelConfig& config);
 
-/// Opens the checkpoint at `path` (open_checkpoint) as a model in fp32; `identity` is what the model says it is.
+/// Opens the checkpoint at `path` (open_checkpoint) as a source in fp32. `identity` becomes the identity of its models.
 std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity);
 
-/// A model of whatever kind. Borrows `source` and `ops`. Throws as model_kind().
+/// Opens a model of any kind. Borrows `source` and `ops`. Throws as model_kind().
 std::unique_ptr<Model> open_model(const ModelSource& source, Ops& ops);
-/// A model of kind `wanted`. Throws Error(mismatch) in the words of `wanted` if it is of another, or unknown.
+/// Opens a model of kind `wanted`. Throws Error(mismatch), in the words of `wanted`, if the model is of another kind or
+/// its architecture is unknown.
 std::unique_ptr<Model> open_model(const ModelSource& source, Ops& ops, const ModelKindWords& wanted);
 
-/// A model with the interface of a kind: open_as<Embedder>(). Borrows both. Throws Error(mismatch) if it is of another.
+/// Opens a model with the interface of its kind: open_as<Embedder>(). Borrows both arguments. Throws Error(mismatch) if
+/// the model is of another kind.
 template <class Interface>
 std::unique_ptr<Interface> open_as(const ModelSource& source, Ops& ops) {
   std::unique_ptr<Model> model = open_model(source, ops, Interface::kKind);

@@ -1,5 +1,5 @@
-// Architectures against what transformers computes: tiny random models always, the real ones where they have been
-// fetched. The oracle's outputs and the script that made them: tests/golden/, scripts/make_goldens.py.
+// Architectures against the outputs of transformers: tiny random models always, real ones if they have been fetched.
+// tests/golden/ has the outputs, scripts/make_goldens.py makes them.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -30,7 +30,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// fp32 drifts only by the order of additions.
+// fp32 differs only by the order of additions.
 constexpr double kLargestHiddenError = 1e-4, kLargestLogitError = 1e-3;
 
 std::vector<float> last_logits(Decoder& decoder, std::span<const TokenId> tokens, size_t step) {
@@ -128,7 +128,7 @@ TEST_CASE("an embedding does not depend on the texts beside it") {
   }
 }
 
-TEST_CASE("many texts shared out between threads have the vectors that they have alone") {
+TEST_CASE("many texts distributed over threads have the same vectors as alone") {
   const TemporaryPack made(kRoot / "tests/golden/bert", Precision::int8);
   const Pack pack(made.path);
   ThreadPool threads(3);
@@ -150,7 +150,7 @@ TEST_CASE("many texts shared out between threads have the vectors that they have
   }
 }
 
-TEST_CASE("a pack of the wrong kind is refused with a word on what to give instead") {
+TEST_CASE("the error for a pack of the wrong kind says which pack to give") {
   const TemporaryPack bert(kRoot / "tests/golden/bert", Precision::int8),
       llama(kRoot / "tests/golden/llama", Precision::int8);
   const Pack bert_pack(bert.path), llama_pack(llama.path);
@@ -171,7 +171,7 @@ TEST_CASE("a pack of the wrong kind is refused with a word on what to give inste
         ": a 'llama' model is not an embedder | give the pack of an encoder, such as all-MiniLM-L6-v2, as --embedder");
 }
 
-TEST_CASE("a pack and a plan say of which kind the model is; an unknown architecture is the fault of the file") {
+TEST_CASE("packs and plans know the kind of their model; an unknown architecture is an error of the file") {
   for (const GoldenModel& golden : golden_models()) {
     const TemporaryPack made(golden.checkpoint, Precision::int8);
     const Pack pack(made.path);

@@ -1,4 +1,4 @@
-// Weights that do not fit the budget: the same results, bit for bit, as with all of them resident.
+// Weights that do not fit the budget give the same results as resident ones, bit for bit.
 #include <doctest/doctest.h>
 
 #include <algorithm>
