@@ -1,5 +1,5 @@
-// Text from a prompt: chat template, sampling, stop conditions, streaming. The local one runs a Decoder; remote ones
-// come later.
+// Generates the reply to a conversation: chat template, prefill, sampling, stop strings, streaming.
+// make_local_generator() does it with a Decoder of this process; the interface leaves room for remote models.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ struct GenerateOptions {
   float repeat_penalty = 1;
   uint64_t seed = 0;
   std::vector<std::string> stop;
-  /// Checked between pieces of the prompt and between tokens; 0 means none. Past it the text so far is returned with
-  /// Finish::deadline.
+  /// Milliseconds from the start of the prefill, checked between pieces of the prompt and between tokens; 0: none.
+  /// After the deadline the text so far is returned with Finish::deadline.
   int64_t deadline_ms = 0;
 
   template <typename F>
@@ -44,7 +44,8 @@ struct GenerateOptions {
   }
 };
 
-/// Why a generation ended: a stop string or end of turn, its longest, its time, or the caller's wish.
+/// Why a generation ended: at a stop string or the end of the turn, at its maximum of tokens, after its deadline, or
+/// because the sink cancelled it.
 enum class Finish { stop, length, deadline, cancelled };
 
 struct Generation {
@@ -54,10 +55,10 @@ struct Generation {
   Finish finish = Finish::stop;
   int64_t prefill_ns = 0;
   int64_t decode_ns = 0;
-  int64_t prefix_tokens_reused = 0;  // of the prompt: restored from a PrefixCache, not computed
+  int64_t prefix_tokens_reused = 0;  // tokens of the prompt that were restored from a PrefixCache, not computed
 };
 
-/// Gets valid UTF-8 as it is ready; returning false stops the generation (Finish::cancelled).
+/// Receives valid UTF-8 as soon as it is complete. Returns false to cancel the generation (Finish::cancelled).
 using TokenSink = std::function<bool(std::string_view text)>;
 
 class Generator {
@@ -65,17 +66,18 @@ class Generator {
   virtual ~Generator() = default;
   virtual std::string identity() const = 0;
   virtual int64_t context_tokens() const = 0;
-  /// Tokens that these messages take with the template.
+  /// Tokens of the prompt that these messages become, template included.
   virtual int64_t count_tokens(std::span<const ChatMessage> messages) const = 0;
-  /// Throws Error(bad_input) if the prompt does not fit the context.
+  /// Throws Error(bad_input) if the prompt does not fit the context, Error(usage) for an option out of range,
+  /// Error(over_budget).
   virtual Generation chat(std::span<const ChatMessage> messages, const GenerateOptions& options,
                           const TokenSink& sink = {}) = 0;
 };
 
 class PrefixCache;
 
-/// Borrows all. `family` overrides the chat template that the model's pack names, and is needed where that is unknown.
-/// `prefixes` (may be null) saves time and changes no token. `kv_type`: how keys and values are held while generating.
+/// Borrows all arguments. `family` replaces the chat family that the model's pack names; without it, throws as
+/// Decoder::chat_family(). `prefixes` may be null; it saves time and changes no token. kv_type: of the key-value cache.
 std::unique_ptr<Generator> make_local_generator(Decoder& decoder, Budget& budget, std::optional<ChatFamily> family = {},
                                                 const PrefixCache* prefixes = nullptr,
                                                 KvType kv_type = KvType::automatic);

@@ -1,5 +1,19 @@
-// Generation by a Decoder of this process: template, prefill, sampling, streaming.
-
+// Generation by a Decoder of this process. chat() goes through these steps:
+//
+// 1. The messages become tokens by the chat template. Only the template's own markup is tokenised as special tokens, so
+//    the text of a document cannot forge a turn.
+// 2. The prompt must leave room in the context. check_room() then fails if the budget lacks memory for prompt and
+//    answer now, rather than in the middle of the answer. It reserves nothing, so a later step may still fail.
+// 3. Prefill: the prefix cache restores the longest stored start of the prompt, and the rest is computed in pieces.
+// 4. Decode: sample a token, stream its text, compute the next logits. The loop ends at a token that ends the turn, at
+//    a stop string, at the maximum of tokens, when the sink cancels, or after the deadline.
+// 5. The text that was held back is flushed, and the prompt's blocks are stored in the prefix cache.
+//
+// Tokens never depend on the prefix cache. The bits of a row may depend on the rows that are computed with it, so
+// pieces of the prompt always end at multiples of kPrefixBlockTokens, whether blocks are restored or stored or neither
+// (docs/design/0016). A backend that does not guarantee equal bits has no prefix cache, and computes a prompt at once.
+//
+// The deadline is checked between pieces and between tokens, so a generation overruns it by one forward pass at most.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -32,7 +46,7 @@ class Deadline {
   int64_t milliseconds_;  // 0: none
 };
 
-// Tokens that end an assistant's turn in the families this project knows, besides the model's own end of sequence.
+// Tokens that end a turn in the supported chat families, besides the model's own end-of-sequence token.
 constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"};
 
 class LocalGenerator final : public Generator {
@@ -57,9 +71,9 @@ class LocalGenerator final : public Generator {
     const std::vector<TokenId> prompt = prompt_ids(messages);
     const int64_t room = decoder_.context_tokens() - int64_t(prompt.size());
     if (room < 1)
-      throw Error(Code::bad_input, fmt::format("the prompt takes {} tokens, the model's context is {}", prompt.size(),
-                                               decoder_.context_tokens()))
-          .hint("give less context (--top-k), or a generator with a longer one");
+      throw Error(Code::bad_input, fmt::format("the prompt takes {} tokens and leaves no room in a context of {}",
+                                               prompt.size(), decoder_.context_tokens()))
+          .hint("retrieve fewer chunks (--top-k), or use a generator with a longer context");
     return run(prompt, std::min(options.max_new_tokens, room), options, sink);
   }
 
@@ -76,8 +90,7 @@ class LocalGenerator final : public Generator {
 
   bool ends_turn(TokenId id) const { return std::find(ends_.begin(), ends_.end(), id) != ends_.end(); }
 
-  // Returns false past the deadline. Pieces end at multiples of the block even where nothing is restored or kept: a
-  // row's bits may depend on the rows it is computed with, and tokens must not depend on the prefix cache.
+  // Returns false after the deadline.
   bool prefill(std::span<const TokenId> prompt, const Deadline& deadline, KvCache& cache, std::span<float> logits,
                int64_t& reused) {
     cache.extend(int64_t(prompt.size()));
@@ -104,17 +117,17 @@ class LocalGenerator final : public Generator {
     KvCache cache = decoder_.make_cache(int64_t(prompt.size()) + max_new_tokens, budget_, kv_type_);
     std::vector<float> logits(static_cast<size_t>(decoder_.vocab_size()));
     std::vector<TokenId> seen;
-    // Returns false when the caller has had enough.
+    // Returns false if the sink cancels.
     const auto emit = [&](const std::string& text) {
       result.text += text;
       return text.empty() || !sink || sink(text);
     };
 
-    cache.check_room(int64_t(prompt.size()) + max_new_tokens);  // now, and not in the middle of the answer
-    const bool read = prefill(prompt, deadline, cache, logits, result.prefix_tokens_reused);
-    if (!read) result.finish = Finish::deadline;
+    cache.check_room(int64_t(prompt.size()) + max_new_tokens);
+    const bool prefilled = prefill(prompt, deadline, cache, logits, result.prefix_tokens_reused);
+    if (!prefilled) result.finish = Finish::deadline;
     result.prefill_ns = since_ns(begin);
-    while (read && result.new_tokens < max_new_tokens) {
+    while (prefilled && result.new_tokens < max_new_tokens) {
       const TokenId id = sampler.sample(logits, seen);
       if (ends_turn(id)) {
         result.finish = Finish::stop;
@@ -135,7 +148,7 @@ class LocalGenerator final : public Generator {
     }
     if (!stream.stopped() && result.finish != Finish::cancelled) emit(stream.finish());
     result.decode_ns = since_ns(begin) - result.prefill_ns;
-    // Last, when the text is out; not past a deadline, which a slow disk would only overrun.
+    // Not after the deadline, which a slow disk would overrun further.
     if (prefixes_ && result.finish != Finish::deadline)
       prefixes_->keep(decoder_.identity(), prompt, result.prefix_tokens_reused, cache);
     return result;

@@ -1,3 +1,27 @@
+// A file holds the rows of one block of 64 tokens, as KvCache::save() copies them, after a header of 64 bytes:
+//
+//   offset  0  "FRUGALKV"
+//           8  bytes of the rows that follow
+//          16  key
+//          48  checksum of the rows
+//          56  checksum of the header up to here
+//
+// Its name is its key. Keys form a chain: a block's key is the SHA-256 of the key before it and the tokens of the
+// block, and the chain begins with the hash of the model and of everything else that the bits of a row depend on
+// (KvCache::row_identity). So a key determines the rows, and prompts with the same start share files. Rows that are
+// restored are those that would have been computed (docs/design/0016).
+//
+// restore() follows the chain until a file is missing or damaged. A file is read whole into reserved memory, and header
+// and checksum are verified there: if another process changes the file meanwhile, the change is detected or has no
+// effect. A damaged file is removed.
+//
+// keep() evicts what is over the limit, then writes the missing blocks, each to a temporary file that is renamed when
+// it is complete. The temporary files of killed processes are removed after an hour.
+//
+// Eviction is LRU by the files' modification times, which mark_used() sets. Along a prompt they decrease by a
+// microsecond from block to block, so that its end is evicted before its start, which is of use without the end.
+//
+// There are no locks. Processes that write at the same time may exceed the limit until the next keep().
 #include "model/generate/prefix_cache.h"
 
 #include <fcntl.h>
@@ -27,16 +51,15 @@ static_assert(std::endian::native == std::endian::little, "blocks are little-end
 
 constexpr std::string_view kVersion = "frugal-prefix/1";
 constexpr std::string_view kSuffix = ".kv";
-// What a process that was killed has left behind is removed once it is older than any write takes.
+// Age at which a temporary file is taken for abandoned; longer than any write takes.
 constexpr time_t kAbandonedSeconds = 3600;
 
-// The start of a file; `rows_bytes` of rows follow, as KvCache::save gives them, and nothing after them.
 struct Header {
   char magic[8];
   uint64_t rows_bytes;
   std::array<uint8_t, 32> key;
   uint64_t rows_checksum;
-  uint64_t header_checksum;  // of all that stands before it
+  uint64_t header_checksum;
 };
 static_assert(sizeof(Header) == 64);
 constexpr char kMagic[8] = {'F', 'R', 'U', 'G', 'A', 'L', 'K', 'V'};
@@ -83,7 +106,7 @@ struct Entry {
   uint64_t bytes;
 };
 
-// Files of the cache, but for what is being written; what was abandoned in writing is removed.
+// The stored blocks. Removes abandoned temporary files.
 std::vector<Entry> list_entries(const std::filesystem::path& folder) {
   std::vector<Entry> entries;
   std::error_code ignored;
@@ -100,13 +123,13 @@ std::vector<Entry> list_entries(const std::filesystem::path& folder) {
   return entries;
 }
 
-// A cache is not what fills a disk: half of what is free is left to others.
+// Leaves half of the free disk space to other programs.
 void require_disk_room(const std::filesystem::path& folder, uint64_t bytes) {
   std::error_code unknown;
   const std::filesystem::space_info disk = std::filesystem::space(folder, unknown);
   if (!unknown && disk.available / 2 < bytes)
-    throw Error(Code::io, fmt::format("{} are wanted, and the disk of '{}' has {} left", format_bytes(bytes),
-                                      folder.native(), format_bytes(disk.available)));
+    throw Error(Code::io, fmt::format("the blocks take {}, more than half of the {} that are free on the disk of '{}'",
+                                      format_bytes(bytes), format_bytes(disk.available), folder.native()));
 }
 
 }  // namespace
@@ -121,10 +144,11 @@ PrefixCache::~PrefixCache() {
 }
 
 void PrefixCache::report(MetricSink& sink) const {
-  const auto restored = static_cast<double>(restored_tokens_), asked = static_cast<double>(prompt_tokens_);
-  sink.counter("frugal_prefix_cache_restored_tokens_total", "Tokens of prompts that were not read again", restored);
-  sink.ratio("frugal_prefix_cache_hit_ratio", "Share of the tokens of prompts that were not read again", restored,
-             asked);
+  const auto restored = static_cast<double>(restored_tokens_), total = static_cast<double>(prompt_tokens_);
+  sink.counter("frugal_prefix_cache_restored_tokens_total", "Tokens of prompts restored from the prefix cache",
+               restored);
+  sink.ratio("frugal_prefix_cache_hit_ratio", "Share of the tokens of prompts restored from the prefix cache", restored,
+             total);
 }
 
 int64_t PrefixCache::restore(std::string_view model, std::span<const TokenId> prompt, KvCache& cache) const {
@@ -135,7 +159,7 @@ int64_t PrefixCache::restore(std::string_view model, std::span<const TokenId> pr
   size_t restored = 0;
   try {
     BlockRows rows(block_bytes(cache), budget_);
-    // The last token's logits are wanted, so it is never restored.
+    // The last token is never restored: its logits have to be computed.
     while (restored < keys.size() && int64_t(restored + 1) * kPrefixBlockTokens < int64_t(prompt.size()) &&
            read_block(keys[restored], rows.bytes())) {
       cache.append(kPrefixBlockTokens, rows.bytes());
@@ -169,7 +193,7 @@ void PrefixCache::keep(std::string_view model, std::span<const TokenId> prompt, 
       write_block(keys[block], rows.bytes());
     }
   } catch (const Error& error) {
-    log(LogLevel::warn, "prefix cache: the prompt was not kept: {}", error.message());
+    log(LogLevel::warn, "prefix cache: the prompt was not stored: {}", error.message());
   }
   mark_used(keys);
 }
@@ -195,8 +219,7 @@ std::filesystem::path PrefixCache::path_of(const Key& key) const {
   return folder_ / fmt::format("{:02x}{}", fmt::join(key, ""), kSuffix);
 }
 
-// The whole block is read before it is judged, and what was judged is what is used: a file that changes under us, or
-// that is cut short, is found or does no harm.
+// Verifies the bytes that it read, not the file, which another process may change at any time.
 bool PrefixCache::read_block(const Key& key, std::span<std::byte> rows) const {
   const std::filesystem::path path = path_of(key);
   const FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
@@ -229,8 +252,6 @@ void PrefixCache::write_block(const Key& key, std::span<const std::byte> rows) c
   file.publish();
 }
 
-// A microsecond between one block and the next: what is dropped first is the end of a prompt, without which its start
-// is still of use.
 void PrefixCache::mark_used(std::span<const Key> keys) const {
   timespec at{};
   ::clock_gettime(CLOCK_REALTIME, &at);

@@ -1,6 +1,7 @@
-// Keys and values of prompts seen before, on disk: what an earlier process has read, the next one does not read again.
-// A cache and nothing more: losing it, or any file of it, costs time only; it never fails a generation and never
-// changes one. Not for backends whose bits may differ between processes (KvCache::row_identity is empty).
+// A cache on disk of the keys and values of prompts, shared by processes: the start of a prompt that an earlier process
+// has computed is restored instead of computed. Losing the cache or any file of it costs time only; it never fails a
+// generation and never changes one. Not for backends whose bits may differ between processes (KvCache::row_identity is
+// empty).
 #pragma once
 
 #include <array>
@@ -20,31 +21,31 @@
 
 namespace frugal {
 
-/// Tokens of one stored block. A prompt is always computed in pieces that end at its multiples, with this cache and
+/// Tokens of a stored block. A prompt is always computed in pieces that end at multiples of it, with this cache and
 /// without, so that a row's bits do not depend on what was restored. (One thread, 512 tokens of SmolLM2, Zen 3: pieces
 /// of 64 take as much processor time as pieces of 512.)
 inline constexpr int64_t kPrefixBlockTokens = 64;
-/// Prompts with fewer tokens in whole blocks are not worth a file.
+/// Prompts with fewer tokens in whole blocks are not stored.
 inline constexpr int64_t kMinPrefixTokens = 128;
 
-/// One file a block, named by the hash of the model, the backend, the tokens of the block and those of all blocks
-/// before it: two prompts share the files of their common start. Safe for any number of processes: files appear by
-/// rename, are checked whole before a byte of them is used, and no lock is held. At most `max_bytes` in all, but for
-/// what others write at the same moment; the blocks used longest ago go first, the end of a prompt before its start.
+/// One file per block, named by the hash of the model, the backend, the tokens of the block and those of all blocks
+/// before it, so prompts with the same start share its files. Any number of processes may use a folder: files appear by
+/// rename and are verified whole before use, without locks. The folder holds at most `max_bytes`, not counting blocks
+/// that other processes write at the same time. Eviction is LRU, and takes the end of a prompt before its start.
 class PrefixCache : public MetricSource {
  public:
-  /// Borrows `budget` (may be null), which the memory of one block is reserved from.
+  /// Borrows `budget`, in which the memory of one block is reserved. The folder need not exist.
   PrefixCache(std::filesystem::path folder, uint64_t max_bytes, Budget& budget);
   ~PrefixCache() override;
   PrefixCache(const PrefixCache&) = delete;
   PrefixCache& operator=(const PrefixCache&) = delete;
   void report(MetricSink& sink) const override;
 
-  /// Fills the empty `cache` with the longest stored start of `prompt` that leaves a token to compute, and returns its
-  /// tokens. A file that is not what its name says is removed. `model`: Decoder::identity().
+  /// Appends to the empty `cache` the longest stored start of `prompt`, but never its last token, whose logits have to
+  /// be computed. Returns the number of tokens restored. Removes damaged files. `model`: Decoder::identity().
   int64_t restore(std::string_view model, std::span<const TokenId> prompt, KvCache& cache) const;
-  /// Stores the whole blocks of `prompt`, which `cache` begins with, from token `first` on (what restore() returned). A
-  /// failure (read-only folder, full disk) is logged and otherwise ignored.
+  /// Stores the whole blocks of `prompt` from token `first`, the result of restore(). `cache` must begin with the rows
+  /// of `prompt`. A failure (read-only folder, full disk) is logged and otherwise ignored.
   void keep(std::string_view model, std::span<const TokenId> prompt, int64_t first, const KvCache& cache) const;
 
  private:

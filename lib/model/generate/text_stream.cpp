@@ -8,7 +8,7 @@
 namespace frugal {
 namespace {
 
-// Bytes at the end of `text` that begin a UTF-8 character without finishing it (0 to 3).
+// Bytes of an incomplete UTF-8 character at the end of `text`, 0 to 3.
 size_t unfinished_utf8(std::string_view text) {
   for (size_t back = 1; back <= std::min<size_t>(3, text.size()); ++back) {
     const unsigned char byte = static_cast<unsigned char>(text[text.size() - back]);
@@ -21,7 +21,7 @@ size_t unfinished_utf8(std::string_view text) {
 
 }  // namespace
 
-// Bytes to keep: an unfinished character, or the longest end of the text that a stop string begins with.
+// Bytes to hold back: an incomplete character, or the longest end of the text that could begin a stop string.
 size_t TextStream::held_back() const {
   size_t held = unfinished_utf8(pending_);
   for (const std::string& stop : stop_)

@@ -1,5 +1,5 @@
-// Bytes of tokens become text as soon as it is sure: whole UTF-8 characters that cannot be the beginning of a stop
-// string.
+// Turns the bytes of tokens into text for streaming. Bytes are held back while their UTF-8 character is incomplete, or
+// while they may be the beginning of a stop string.
 #pragma once
 
 #include <string>
@@ -12,9 +12,9 @@ class TextStream {
  public:
   explicit TextStream(std::vector<std::string> stop) : stop_(std::move(stop)) {}
 
-  /// Takes a token's bytes; returns the text that is ready now. After a stop string nothing more comes.
+  /// Appends a token's bytes and returns the text that is complete now; nothing from a stop string on.
   std::string push(std::string_view bytes);
-  /// The rest, when generation has ended without a stop string; an unfinished character becomes U+FFFD.
+  /// Returns the text that was held back, after the last token. An incomplete character becomes U+FFFD.
   std::string finish();
   bool stopped() const { return stopped_; }
 

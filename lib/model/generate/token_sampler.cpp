@@ -1,3 +1,7 @@
+// The steps of a choice: apply the repeat penalty to the logits; at temperature 0 take the highest. Otherwise sort the
+// top_k candidates and give each the weight exp((logit − highest) / temperature), which is 1 for the first; drop those
+// whose weight is below min_p; keep the shortest prefix that holds top_p of the weight that is left; draw from it.
+// Candidates with equal logits are ordered by id, so that the choice is the same with every standard library.
 #include "model/generate/token_sampler.h"
 
 #include <fmt/format.h>
@@ -10,7 +14,7 @@
 namespace frugal {
 namespace {
 
-constexpr size_t kPenaltyWindow = 64;
+constexpr size_t kPenaltyWindow = 64;  // the latest tokens that the repeat penalty applies to
 
 // Keskar et al. 2019 (CTRL): a seen token's logit is divided when positive, multiplied when negative.
 void penalise(std::span<float> logits, std::span<const TokenId> recent, float penalty) {
@@ -24,6 +28,7 @@ void penalise(std::span<float> logits, std::span<const TokenId> recent, float pe
   }
 }
 
+// The order of candidates: by logit, then by id.
 bool better(const std::pair<float, TokenId>& a, const std::pair<float, TokenId>& b) {
   return a.first != b.first ? a.first > b.first : a.second < b.second;
 }

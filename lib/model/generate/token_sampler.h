@@ -1,5 +1,5 @@
-// The next token from logits: greedy, or temperature with top-k, top-p and min-p. Deterministic for a seed, on every
-// machine.
+// Chooses the next token from logits: greedily, or at random with temperature, top-k, top-p (Holtzman et al. 2019) and
+// min-p. The same logits and seed give the same tokens on every machine.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,11 @@ namespace frugal {
 
 class Sampler {
  public:
+  /// Throws Error(usage) naming an option that is out of range.
   explicit Sampler(const GenerateOptions& options);
 
-  /// Id of the next token. logits: [vocab], changed in place by the repeat penalty. `recent`: tokens so far (penalty
-  /// window).
+  /// Returns the id of the next token. logits: [vocab], not empty, changed in place by the repeat penalty. recent: the
+  /// tokens generated so far.
   TokenId sample(std::span<float> logits, std::span<const TokenId> recent);
 
  private:

@@ -53,7 +53,7 @@ TEST_CASE("temperature one draws each token as often as its softmax says") {
   CHECK(histogram(options, logits, 100) == histogram(options, logits, 100));
 }
 
-TEST_CASE("top-k, top-p and min-p leave out what they should and keep the rest") {
+TEST_CASE("top-k, top-p and min-p exclude the less probable tokens and keep the others") {
   const std::vector<float> logits = {std::log(0.5f), std::log(0.3f), std::log(0.15f), std::log(0.05f)};
   const auto drawn = [&](auto&& change) {
     GenerateOptions options;
@@ -68,7 +68,7 @@ TEST_CASE("top-k, top-p and min-p leave out what they should and keep the rest")
   CHECK(drawn([](GenerateOptions& o) { o.min_p = 0.2f; }) == 3);
 }
 
-TEST_CASE("the repeat penalty lowers what was said, whatever its sign") {
+TEST_CASE("the repeat penalty lowers the logits of earlier tokens, positive or negative") {
   GenerateOptions options;
   options.repeat_penalty = 2;
   Sampler sampler(options);
@@ -98,7 +98,7 @@ TEST_CASE("streamed text never splits a character") {
   CHECK(stream_all({}, {"ok", "\xe6\x97"}) == "ok\xef\xbf\xbd");
 }
 
-TEST_CASE("a stop string ends the text before it, even across tokens, and nothing of it is shown") {
+TEST_CASE("a stop string ends the text, even across tokens, and no part of it is streamed") {
   std::vector<std::string> emitted;
   CHECK(stream_all({"\nUser:"}, {"Yes.", "\n", "Us", "er", ": and"}, &emitted) == "Yes.");
   for (const std::string& piece : emitted) CHECK(piece.find('\n') == std::string::npos);

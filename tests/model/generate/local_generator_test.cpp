@@ -45,15 +45,14 @@ TEST_CASE("generation streams what it returns, stops at its limit and can be can
   CHECK(cancelled.new_tokens <= 2);
 }
 
-TEST_CASE(
-    "a budget that runs out in the middle of an answer is an error, and the same tokens follow once there is room") {
+TEST_CASE("a budget that runs out during an answer is an error, and the same tokens follow once there is room") {
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::int8);
   const Pack pack(made.path);
   ThreadPool threads(1);
   const auto ops = make_cpu_ops(threads, Budget::unlimited());
   const auto model = open_decoder(pack, *ops);
   const std::vector<TokenId> prompt = {1, 5, 9, 2, 7};
-  // Calls between(error) and tries again where a token is refused.
+  // Calls between(error) and repeats the forward pass if it fails.
   const auto generate = [&](KvCache& cache, const std::function<void(const Error&)>& between) {
     std::vector<float> logits(static_cast<size_t>(model->vocab_size()));
     std::vector<TokenId> tokens;

@@ -39,7 +39,7 @@ std::vector<TokenId> tokens(int64_t count, TokenId first = 0) {
   return ids;
 }
 
-// A key-value cache whose rows say which prompt they belong to: `mark` and their place.
+// A key-value cache whose rows identify their prompt: `mark` and their position.
 struct Rows {
   ThreadPool threads{1};
   std::unique_ptr<Ops> ops = make_cpu_ops(threads, Budget::unlimited());
@@ -100,7 +100,7 @@ void overwrite(const std::filesystem::path& file, uint64_t offset, std::string_v
 
 }  // namespace
 
-TEST_CASE("a kept prompt is restored as far as whole blocks go, and never its last token") {
+TEST_CASE("a stored prompt is restored by whole blocks, and never its last token") {
   const TempFolder folder;
   const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   keep(prefixes, tokens(200), 5);
@@ -113,7 +113,7 @@ TEST_CASE("a kept prompt is restored as far as whole blocks go, and never its la
   }
 }
 
-TEST_CASE("where the disk has no room for a prompt nothing is written, and nothing fails") {
+TEST_CASE("a disk without room for a prompt is not written to, and nothing fails") {
   const TempFolder folder;
   if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=64k") != 0) {
     MESSAGE("SKIP: a small disk cannot be mounted here: ", std::strerror(errno));
@@ -127,7 +127,7 @@ TEST_CASE("where the disk has no room for a prompt nothing is written, and nothi
   REQUIRE(::umount(folder.path().c_str()) == 0);
 }
 
-TEST_CASE("prompts share the blocks of their common start and nothing behind the first difference") {
+TEST_CASE("prompts share the blocks of their common start, and none after the first difference") {
   const TempFolder folder;
   const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   std::vector<TokenId> other = tokens(256);
@@ -157,7 +157,7 @@ TEST_CASE("another model, another instruction set, and rows of another shape or 
   }
 }
 
-TEST_CASE("a backend that does not promise the same bits twice keeps nothing") {
+TEST_CASE("nothing is stored for a backend that does not guarantee equal bits") {
   on_every_plugin([](Ops& ops) {
     const TempFolder folder;
     const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
@@ -169,7 +169,7 @@ TEST_CASE("a backend that does not promise the same bits twice keeps nothing") {
   });
 }
 
-TEST_CASE("short prompts are not worth a file") {
+TEST_CASE("short prompts are not stored") {
   const TempFolder folder;
   const PrefixCache prefixes(folder.path() / "prefixes", 1 << 20, Budget::unlimited());
   keep(prefixes, tokens(127), 5);
@@ -178,7 +178,7 @@ TEST_CASE("short prompts are not worth a file") {
   CHECK(files_in(folder.path() / "prefixes").size() == 2);
 }
 
-TEST_CASE("a file altered at any place, cut, lengthened, foreign or no file is removed and never used") {
+TEST_CASE("a file that is altered, truncated, extended, foreign or not regular is removed and never used") {
   const TempFolder folder;
   const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   const std::vector<TokenId> prompt = tokens(129);
@@ -227,7 +227,7 @@ TEST_CASE("a file altered at any place, cut, lengthened, foreign or no file is r
   }
 }
 
-TEST_CASE("the folder keeps to its size, and drops what was used longest ago, ends before starts") {
+TEST_CASE("the folder keeps its limit by evicting the least recently used blocks, ends before starts") {
   const TempFolder folder;
   const PrefixCache prefixes(folder.path(), 6 * kFileBytes, Budget::unlimited());
   keep(prefixes, tokens(192, 0), 1);
@@ -243,7 +243,7 @@ TEST_CASE("the folder keeps to its size, and drops what was used longest ago, en
   CHECK(restored(prefixes, tokens(64 * 10, 3000)) == 6 * 64);
 }
 
-TEST_CASE("what a killed writer left behind is removed in time, what is being written is not") {
+TEST_CASE("old temporary files are removed, recent ones are not") {
   const TempFolder folder;
   const PrefixCache prefixes(folder.path(), 1 << 20, Budget::unlimited());
   const auto old = folder.path() / "aa.kv.tmp.123456", recent = folder.path() / "bb.kv.tmp.123456";
@@ -255,7 +255,7 @@ TEST_CASE("what a killed writer left behind is removed in time, what is being wr
   CHECK(std::filesystem::exists(recent));
 }
 
-TEST_CASE("a folder that cannot be written costs no generation, nor does a budget without room") {
+TEST_CASE("neither a read-only folder nor a full budget fails a generation") {
   const TempFolder folder;
   std::ofstream(folder.path() / "file") << "not a folder";
   const PrefixCache nowhere(folder.path() / "file", 1 << 20, Budget::unlimited());
@@ -267,7 +267,7 @@ TEST_CASE("a folder that cannot be written costs no generation, nor does a budge
   CHECK(restored(PrefixCache(folder.path(), 1 << 20, Budget::unlimited()), tokens(129)) == 128);
 }
 
-TEST_CASE("processes that write and read the same prompts at once all get right rows") {
+TEST_CASE("processes that write and read the same prompts at once all get the right rows") {
   const TempFolder folder;
   std::vector<pid_t> children;
   for (int child = 0; child < 4; ++child) {
@@ -275,7 +275,7 @@ TEST_CASE("processes that write and read the same prompts at once all get right 
     REQUIRE(pid >= 0);
     if (pid == 0) {
       const PrefixCache prefixes(folder.path(), 5 * kFileBytes,
-                                 Budget::unlimited());  // too small for all: they drop each other's blocks
+                                 Budget::unlimited());  // too small for all: they evict each other's blocks
       bool right = true;
       for (int turn = 0; turn < 40; ++turn) {
         const int which = (turn + child) % 3;
@@ -329,7 +329,7 @@ TEST_CASE("tokens are the same with the prefix cache and without, greedy and sam
 }
 
 TEST_CASE(
-    "logits after a restored prefix are those of a prompt read from its start, to the bit, on every instruction set") {
+    "logits after a restored prefix equal those of a prompt computed whole, to the bit, on every instruction set") {
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::int8);
   const Pack pack(made.path);
   const auto logits_of = [&](Isa isa, KvType type, int thread_count, const PrefixCache* prefixes,
@@ -365,8 +365,8 @@ TEST_CASE(
     }
 }
 
-TEST_CASE("a deadline that passes while the prompt is read ends the reading, without text") {
-  // Takes longer for a piece of the prompt than the deadline is away.
+TEST_CASE("a deadline during the prefill ends the generation, without text") {
+  // Needs longer for a piece of the prompt than the deadline allows.
   class SlowDecoder final : public Decoder {
    public:
     explicit SlowDecoder(Decoder& inner) : inner_(inner) {}
