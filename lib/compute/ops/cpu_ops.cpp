@@ -1,4 +1,22 @@
 // The native backend: kernels of one instruction set, split between the threads of a pool.
+//
+// An operation becomes one parallel loop over tasks (ThreadPool::parallel_for). Elementwise operations and norms take
+// runs of rows. A linear layer takes tiles, runs of rows by runs of output blocks, and attention takes runs of queries
+// of one head. A tile runs one kernel, which also adds bias and residual and applies the activation, so an output is
+// written once. linear_many() puts the tiles of all its layers into the same loop: short layers together occupy all
+// threads, and their input is quantised once.
+//
+// No sum is split between tasks: one task computes an output from all of its inputs. So the bits of a result depend on
+// neither the number of threads nor their timing, which value_identity() promises.
+//
+// The shape of tiles follows from what is read. With many rows (prefill) a layer's weights are read once for each run
+// of rows, and runs are as long as the kernels allow. With few rows (decoding) reading the weights is the whole cost,
+// and tiles are runs of blocks only. Weights that a pager holds are pinned tile by tile; their tiles are ordered by
+// blocks first, so that a block is needed for all rows in succession and then not again in this pass.
+//
+// Working memory comes from the arena and is released by scopes: that of the architecture, and one that an operation
+// opens for its quantised rows or its scratch. Prepared weights are borrowed where they lie; only weights given as rows
+// (WeightRows) are packed into memory of the backend.
 
 #include <fmt/format.h>
 
@@ -23,16 +41,16 @@
 namespace frugal {
 namespace {
 
-// At most this many rows in one task, as many as the kernels take at once: each task reads a layer's weights once, and
-// widens them on some instruction sets.
+// Rows of a task, at most: as many as the kernels process at once. Each task reads the layer's weights once, and on
+// some instruction sets widens them.
 constexpr int64_t kMaxRowsPerTask = 252;
-// Tasks for each thread, so that a thread that loses its core for a moment does not hold up the others.
+// Several tasks for each thread, so that a thread that loses its core for a moment does not delay the others.
 constexpr int64_t kTasksPerThread = 4;
-// At most this many queries in one attention task, and fewer where there are few heads to share out. Each task
-// transposes the keys once.
+// Queries of an attention task, at most; the smaller number applies if there are too few heads to occupy all threads.
+// Each task transposes the keys once.
 constexpr int64_t kMaxQueriesPerTask = 192;
 constexpr int64_t kFewQueriesPerTask = 64;
-// Below this many floats a loop is shorter than waking a worker (about 5 µs).
+// A loop over fewer floats takes less time than waking a worker (about 5 µs).
 constexpr int64_t kMinParallelFloats = 16 * 1024;
 
 bool is_integer_weight(DType dtype) {
@@ -46,8 +64,8 @@ Pager::Pin pin_blocks(const PackedWeight& w, int64_t begin, int64_t end, Pager::
   return w.pager->pin({w.data + static_cast<uint64_t>(begin) * block, static_cast<uint64_t>(end - begin) * block}, use);
 }
 
-// Working memory for the threads of a loop: a task holds one piece, and there are never more running tasks than
-// threads.
+// Working memory for the tasks of a loop. A running task holds one piece; there are as many pieces as threads, so one
+// is always free.
 class Scratch {
  public:
   Scratch(Arena& arena, int threads, int64_t floats) : stride_(floats), taken_(static_cast<size_t>(threads)) {
@@ -77,7 +95,7 @@ class Scratch {
   std::vector<std::atomic<bool>> taken_;
 };
 
-// How a product of several layers with the same rows is cut.
+// How the linear layers of one call are divided into tasks.
 struct LinearTasks {
   struct Tile {
     size_t layer;
@@ -90,7 +108,7 @@ struct LinearTasks {
     return {task.part, row, std::min(row + rows_per_task, rows), block, block + blocks_per_task};
   }
 
-  TaskGrid grid;  // of each layer: runs of rows by runs of blocks; if paged, runs of blocks by runs of rows
+  TaskGrid grid;  // a part per layer: runs of rows by runs of blocks; if paged, runs of blocks by runs of rows
   int64_t rows, rows_per_task, blocks_per_task;
   bool paged;
 };
@@ -159,7 +177,7 @@ class CpuOps final : public Ops {
   }
 
  private:
-  // body(first_row, last_row) over rows of `cols` floats, in parallel where there is enough to do.
+  // Calls body(row_begin, row_end) for runs of rows of `cols` floats, in parallel if there is enough work.
   template <typename Body>
   void for_rows(int64_t rows, int64_t cols, Body&& body) {
     const int64_t grain = std::max<int64_t>(1, kMinParallelFloats / std::max<int64_t>(cols, 1));
@@ -181,9 +199,9 @@ class CpuOps final : public Ops {
 
   ThreadPool& threads_;
   Budget& budget_;
-  std::vector<PagePool::Block> owned_;  // weights prepared from rows
+  std::vector<PagePool::Block> owned_;  // of weights that were given as rows
   Arena arena_;
-  std::vector<Arena::Mark> scopes_;  // where the arena stood as each began
+  std::vector<Arena::Mark> scopes_;  // the arena's position at the beginning of each scope
   const kernels::KernelTable& kernels_;
   std::vector<PackedWeight> weights_;
 };
@@ -232,9 +250,8 @@ kernels::QuantizedRows CpuOps::quantize(View x, ActivationScales scales) {
   return rows;
 }
 
-// One task is a run of rows times a run of output blocks of one of the layers. Many rows are split by rows first (each
-// task streams the layer's weights once); few rows, as in decoding, by blocks only. Paged weights are gone through
-// once: all rows of a run of blocks before the next run.
+// A task is a run of rows by a run of output blocks of one of the layers. Many rows are split by rows first; few rows,
+// as in decoding, by blocks only. Paged weights are read once: all rows of a run of blocks before the next run.
 LinearTasks CpuOps::plan_linear(std::span<const LinearSpec> specs, int64_t rows) const {
   int64_t total_blocks = 0;
   uint64_t largest_block = 1;
@@ -368,7 +385,7 @@ kernels::HeadRows head_rows(const QuantizedKv& heads, int64_t first, int64_t hea
   return {at, rows.row_stride, rows.dtype, heads.scales.row<float>(first) + head, heads.scales.row_stride};
 }
 
-// A task is a run of queries and one head. f32 keys and values come without scales too.
+// A task is a run of queries of one head. Keys and values in f32 or f16 have no scales.
 void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const QuantizedKv& k,
                     const QuantizedKv& v, View out) {
   FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
@@ -400,7 +417,7 @@ void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> sp
       problem.out = out.row<float>(span.q_begin + q_begin) + head * spec.head_dim;
       problem.out_stride = out.row_stride;
       problem.q_tokens = q_end - q_begin;
-      // The causal mask counts from the end of the keys: a chunk of queries sees the keys up to its own last one.
+      // The kernel's causal mask counts from the last key, so a run of queries gets the keys up to its own last one.
       problem.kv_tokens = spec.causal ? span.kv_tokens - (span.q_tokens - q_end) : span.kv_tokens;
       problem.head_dim = spec.head_dim;
       problem.scale = spec.scale;

@@ -1,3 +1,16 @@
+// An entry is resident, with a number in the plugin and a reservation of its bytes, or absent, with neither. add()
+// makes it resident if the budget has room without reclaiming and the device has the memory, which other processes may
+// have taken. reclaim() makes it absent for good: keys, values and activations evict weights, never the reverse.
+//
+// use() of an absent weight streams it. For each slice of its outputs: unpack from the mapped pack, send, call `use`,
+// release. One slice is reserved and on the device at a time. Outputs do not depend on each other, so a product by
+// slices differs from the whole product at most in rounding. Rows of an absent embedding are unpacked on the host
+// (read_rows), which sends the rows only.
+//
+// A weight given as rows cannot be streamed, so add() fails if it does not fit, and reclaim() passes over it.
+//
+// mutex_ is held while the plugin uses a weight, so that reclaim() on another thread does not release it meanwhile.
+// Nothing is reserved under the mutex: the reservation may need to reclaim, which would wait for the mutex.
 #include "compute/ops/device_weights.h"
 
 #include <algorithm>
@@ -9,7 +22,7 @@
 namespace frugal {
 namespace {
 
-// Bytes of a streamed weight on the device at a time. Large enough that a product is worth its call.
+// Bytes of a streamed weight that are on the device at a time. Large enough for a product to outweigh its call.
 constexpr uint64_t kSliceBytes = 8 * kMiB;
 
 WeightRows rows_of(const PackedWeight& weight, std::vector<float>& block) {
@@ -48,7 +61,7 @@ DeviceWeights::~DeviceWeights() {
   budget_.remove(*this);
 }
 
-// A block of outputs at a time, so that the device never holds the weight twice.
+// Sends a block of outputs at a time, so that the weight never exists in fp32 as a whole.
 DeviceWeights::OnDevice DeviceWeights::make(int64_t first_output, int64_t outputs, const WeightRows& weight) {
   int64_t id = -1;
   check_(plugin_.make_weight(context_, outputs, weight.inputs, &id), "make_weight");
@@ -142,7 +155,7 @@ void DeviceWeights::stream(const PackedWeight& weight, const Use& use) {
   const auto blocks = static_cast<int64_t>(kSliceBytes / bytes_of(kOutputBlock, weight.inputs));
   const int64_t slice = std::min(weight.outputs, std::max<int64_t>(1, blocks) * kOutputBlock);
   const Reservation reservation =
-      budget_.reserve(MemoryTag::weights, bytes_of(slice, weight.inputs), "a part of a weight on the device");
+      budget_.reserve(MemoryTag::weights, bytes_of(slice, weight.inputs), "a slice of a weight on the device");
   std::vector<float> block;
   const WeightRows rows = rows_of(weight, block);
   const std::lock_guard lock(mutex_);
@@ -171,11 +184,11 @@ void DeviceWeights::report(MetricSink& sink) const {
   uint64_t resident_bytes = 0;
   for (const Entry& entry : entries_)
     if (entry.resident) resident_bytes += bytes_of(entry.packed.outputs, entry.packed.inputs);
-  sink.gauge("frugal_device_weight_bytes", "Weights resident on a plugin's device",
+  sink.gauge("frugal_device_weight_bytes", "Bytes of weights resident on a plugin's device",
              static_cast<double>(resident_bytes));
-  sink.counter("frugal_device_streamed_bytes_total", "Weights streamed to a plugin's device for one use",
+  sink.counter("frugal_device_streamed_bytes_total", "Bytes of weights streamed to a plugin's device for one use",
                static_cast<double>(streamed_bytes_));
-  sink.ratio("frugal_device_hit_ratio", "Share of the uses of a weight that found it on the plugin's device",
+  sink.ratio("frugal_device_hit_ratio", "Share of the uses of weights that were resident on a plugin's device",
              static_cast<double>(resident_uses_), static_cast<double>(uses_));
 }
 

@@ -1,6 +1,6 @@
 // Weights of a plugin's backend: resident on its device while their budget has room, else streamed to it for each use,
-// so that a model larger than the device's memory runs. The first weights that fit stay: weights are used in a cycle,
-// where any choice is as good as another and changing it is worse (docs/design/0019, 0023).
+// so that a model larger than the device's memory runs. The first weights that fit stay: a forward pass uses all
+// weights in turn, so no other choice saves transfers, and exchanging weights would add some (docs/design/0019, 0023).
 #pragma once
 
 #include <cstdint>
@@ -19,12 +19,12 @@ namespace frugal {
 /// reclaim() may be called from any thread; the rest belongs to one thread, like the context.
 class DeviceWeights final : public Reclaimer, public MetricSource {
  public:
-  /// Called while a weight, or a run of its outputs, is on the device as `id`.
+  /// Called while a weight, or a run of its outputs, is on the device under the number `id`.
   using Use = std::function<void(int64_t id, int64_t first_output, int64_t outputs)>;
   /// Throws the Error for a status of the plugin other than FRUGAL_OK.
   using Check = std::function<void(int32_t status, const char* operation)>;
 
-  /// Borrows all. element_bytes: of a weight on the device.
+  /// Borrows all arguments. element_bytes: size of an element of a weight on the device.
   DeviceWeights(const frugal_plugin& plugin, frugal_context* context, uint64_t element_bytes, Budget& budget,
                 Check check);
   ~DeviceWeights() override;
@@ -43,7 +43,7 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
   /// resident.
   bool read_rows(int64_t weight, std::span<const int32_t> ids, std::vector<float>& rows) const;
 
-  /// Evicts weights from the device, the last first.
+  /// Evicts weights from the device, the last added first.
   uint64_t reclaim(uint64_t bytes) override;
   void report(MetricSink& sink) const override;
 
@@ -67,7 +67,7 @@ class DeviceWeights final : public Reclaimer, public MetricSource {
     int64_t id_ = -1;
   };
   struct Entry {
-    PackedWeight packed;  // data null: the shape only, it cannot be read again
+    PackedWeight packed;  // data null: shape only, the weight cannot be read again
     OnDevice resident;
     Reservation reservation;
   };

@@ -1,4 +1,5 @@
-// Rows of an embedding table, looked up in the host's memory: what every backend does before anything is on a device.
+// Look-up of embedding rows in the host's memory, shared by the backends: a device receives only the rows that are
+// used.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@ namespace frugal {
 
 namespace {
 
-// In the memory of this process: rows never move.
+// Rows in the memory of this process, which never move.
 class PooledRows final : public KvRows {
  public:
   PooledRows(PagePool& pool, std::span<const uint64_t> row_bytes, int64_t capacity)

@@ -1,5 +1,5 @@
-// The coarse operations that architectures are written against, and the backends that run them.
-// Quantised details, layouts, threads and fusion live inside a backend, behind the handle that prepare() gives.
+// The interface between architectures and backends: coarse operations on fp32 matrices. Layouts, quantisation, threads
+// and fusion are private to a backend, behind the handle of a weight that prepare() returns.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@
 
 namespace frugal {
 
-/// A weight made ready by a backend. Cheap to copy; valid as long as the backend and the memory the weight came from.
+/// Handle of a weight that a backend has prepared. Valid while the backend and the memory of the weight live.
 struct Weight {
   int64_t id = -1;
   int64_t outputs = 0;
@@ -27,40 +27,40 @@ struct Weight {
   explicit operator bool() const { return id >= 0; }
 };
 
-/// A weight in full precision, read a few rows at a time: read(first_row, rows) fills whole rows of `inputs` floats.
+/// A weight in fp32, read a few rows at a time: read(first_row, rows) fills `rows`, whole rows of `inputs` floats.
 struct WeightRows {
   int64_t outputs = 0;
   int64_t inputs = 0;
   std::function<void(int64_t first_row, std::span<float> rows)> read;
 };
 
-/// How a linear layer's activations are quantised when its weight is: one scale a token suffices for encoders, decoders
-/// want one per 32 inputs (docs/design/0006: KL .037 against .007 on SmolLM2).
+/// Scales of a linear layer's activations, which are quantised if its weight is: one for each token, which suffices for
+/// encoders, or one per 32 inputs, which decoders need (docs/design/0006: KL .037 against .007 on SmolLM2).
 enum class ActivationScales { per_token, grouped };
 
 struct NormSpec {
   NormKind kind = NormKind::layer;
-  std::span<const float> gamma;
-  std::span<const float> beta;  // may be empty
+  std::span<const float> gamma;  // [features]
+  std::span<const float> beta;   // [features], or empty
   float epsilon = 1e-5f;
 };
 
 struct LinearSpec {
   Weight weight;
-  std::span<const float> bias;  // may be empty
+  std::span<const float> bias;  // [outputs], or empty
   Activation activation = Activation::none;
   ActivationScales scales = ActivationScales::per_token;
 };
 
-/// Rotary positions (Su et al. 2021), with the tables of cos and sin for every position: [positions, rotary_dim / 2].
+/// Rotary positions (Su et al. 2021). cosine, sine: [positions, rotary_dim / 2], a row for each position.
 struct RopeSpec {
   std::span<const float> cosine;
   std::span<const float> sine;
   int64_t rotary_dim = 0;
-  bool interleaved = false;
+  bool interleaved = false;  // pairs (2i, 2i + 1); false: (i, i + rotary_dim / 2)
 };
 
-/// A run of consecutive query rows that belong to one sequence and attend to one run of key and value rows.
+/// The rows of one sequence: q_tokens rows of queries, which attend to kv_tokens rows of keys and values.
 struct AttentionSpan {
   int64_t q_begin = 0;
   int64_t q_tokens = 0;
@@ -76,43 +76,46 @@ struct AttentionSpec {
   bool causal = false;  // query i of a span sees its first kv_tokens − q_tokens + i + 1 keys
 };
 
-/// Keys or values of a cache in f16 or quantised to i8. rows: f16 or i8 [tokens, kv_heads · head_dim]; scales, of i8
-/// only: f32 [tokens, kv_heads], one for each token and head.
+/// Keys or values of a cache. rows: f16 or i8 [tokens, kv_heads · head_dim]; scales: f32 [tokens, kv_heads], one for
+/// each token and head, if the rows are i8.
 struct QuantizedKv {
   View rows;
   View scales;
 };
 
-/// Rows of a key-value cache: several arrays in a backend's memory, uninitialised, which outlive every scope and grow
-/// together, each array contiguous.
+/// Memory of a key-value cache: arrays of rows in a backend's memory, uninitialised, each contiguous. They grow
+/// together and do not belong to any scope.
 class KvRows {
  public:
   virtual ~KvRows() = default;
-  /// Makes room for `rows` of each array. Existing rows keep their values, but may move. Throws Error(over_budget), and
-  /// leaves the arrays as they were.
+  /// Makes room for `rows` rows in each array. Existing rows keep their values, but may move. On Error(over_budget) all
+  /// rows are as they were.
   virtual void grow_to(int64_t rows) = 0;
-  /// Throws Error(over_budget) if there is no room for `rows` now, where the backend can know; grows nothing.
+  /// Throws Error(over_budget) if there is no room for `rows` rows now, as far as the backend can tell. Grows nothing.
   virtual void check_room(int64_t rows) const = 0;
+  /// Valid until grow_to().
   virtual std::byte* row(size_t array, int64_t row) const = 0;
 };
 
-/// Shapes: x [tokens, features]; sequences are concatenated without padding. Errors: Error(internal) for shapes that do
-/// not fit (an architecture checks its file's shapes when it loads), Error(over_budget) from the arena.
+/// Matrices are fp32 [tokens, features] in the backend's memory. The sequences of a batch are concatenated without
+/// padding. Throws Error(internal) for shapes that do not match (architectures check the shapes of a file when they
+/// load it), Error(over_budget) if there is no working memory. Not thread-safe.
 class Ops {
  public:
   virtual ~Ops() = default;
   virtual std::string_view name() const = 0;  // "cpu", "torch", "torch:cuda"
-  /// Names what the bits of a result depend on besides the operands and the rows they come in: where it is the same,
-  /// in whatever process and with however many threads, so are the bits. Empty: nothing is promised.
+  /// Identifies everything that the bits of a result depend on besides the operands and the rows that are computed
+  /// together. Equal identities mean equal bits, in every process and with any number of threads. Empty: no guarantee.
   virtual std::string value_identity() const { return {}; }
 
+  /// The weight's bytes are borrowed.
   virtual Weight prepare(const PackedWeight& weight) = 0;
-  /// The same from rows, which are copied into memory of the backend's own.
+  /// The rows are read now, into the backend's own memory.
   virtual Weight prepare(const WeightRows& weight) = 0;
 
-  /// Working memory of the forward pass, uninitialised; released by the Scope that encloses it.
+  /// Working memory of a forward pass, uninitialised. The innermost scope releases it.
   virtual View allocate(Shape shape) = 0;
-  /// Scopes nest: the last that began is the first to end.
+  /// Releases at its end what was allocated since its beginning. Scopes nest.
   class Scope {
    public:
     explicit Scope(Ops& ops) : ops_(ops) { ops_.begin_scope(); }
@@ -123,9 +126,11 @@ class Ops {
    private:
     Ops& ops_;
   };
-  /// Counts as kv_cache in `budget`. The rows must not outlive the backend. row_bytes: of each array.
+  /// One array for each element of row_bytes, which is its bytes per row; each grows to at most `capacity` rows.
+  /// Reserved as kv_cache in `budget`, or in the budget of the backend's device. Must not outlive the backend.
   virtual std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
                                                    Budget& budget);
+  /// Copies a matrix, row-major in `from`, into the backend's memory; download() copies one back.
   virtual void upload(std::span<const float> from, View to) = 0;
   virtual void download(View from, std::span<float> to) = 0;
 
@@ -134,45 +139,52 @@ class Ops {
                      bool accumulate) = 0;
   /// The same from a prepared linear weight (tied embeddings): out[t] = w[ids[t], :].
   virtual void embed(Weight table, std::span<const int32_t> ids, View out) = 0;
-  /// out = activation(x Wᵀ + bias) (+ residual, which may be out). out must not alias x.
+  /// out = activation(x Wᵀ + bias) (+ residual, which may alias out). out must not alias x.
   virtual void linear(const LinearSpec& spec, View x, View out, View residual = {}) = 0;
-  /// Several layers on the same x, which is quantised once: queries, keys and values; gate and up.
+  /// Linear layers with the same input, which is quantised once: queries, keys and values; gate and up.
   virtual void linear_many(std::span<const LinearSpec> specs, View x, std::span<const View> outs) = 0;
-  virtual void norm(const NormSpec& spec, View x, View out) = 0;  // in place allowed
+  /// Layer norm (Ba et al. 2016) or RMS norm (Zhang & Sennrich 2019) of each row; out may alias x.
+  virtual void norm(const NormSpec& spec, View x, View out) = 0;
+  /// Rotates x [tokens, heads · head_dim] in place. positions: [tokens].
   virtual void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
                     int64_t head_dim) = 0;
+  /// softmax(scale · q kᵀ) v for each span and head (Vaswani et al. 2017). q, out: [tokens, heads · head_dim];
+  /// k, v: [tokens, kv_heads · head_dim].
   virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                          View out) = 0;
   /// Whether the backend supports quantised keys and values; if not, the next two throw Error(internal).
   virtual bool has_quantized_kv() const { return false; }
-  /// x: f32 [tokens, kv_heads · head_dim]. f16: rounded to nearest even, beyond its range ±65,504. i8: symmetric, scale
-  /// = max|x| / 127 over a token's head, round to nearest even.
+  /// Converts x, f32 [tokens, kv_heads · head_dim]. f16: rounded to nearest even, clamped to ±65,504. i8: symmetric,
+  /// rounded to nearest even, scale = max|x| / 127 over a token's head.
   virtual void quantize_kv(View x, const QuantizedKv& to);
   virtual void attention_quantized_kv(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q,
                                       const QuantizedKv& k, const QuantizedKv& v, View out);
+  /// out = f(x), element by element.
   virtual void activate(Activation f, View x, View out) = 0;
+  /// out = f(gate) · up, element by element; out may alias gate.
   virtual void activate_gated(Activation f, View gate, View up, View out) = 0;
+  /// out = a + b; out may alias a.
   virtual void add(View a, View b, View out) = 0;
-  /// One row a span (q_begin, q_tokens used): mean over its tokens, its first or its last.
+  /// out: [spans, features], for each span (q_begin, q_tokens) the mean of its tokens, its first or its last.
   virtual void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) = 0;
-  /// Rows scaled to unit length, in place. A zero row stays zero.
+  /// Scales rows to unit length, in place. A zero row stays zero.
   virtual void normalize_rows(View x) = 0;
   virtual void copy(View from, View to) = 0;
 
  protected:
   friend class ForwardingOps;
   virtual void begin_scope() = 0;
-  /// Gives up what was allocated since the scope that began last. Never throws.
+  /// Releases what was allocated since the innermost scope began. Never throws.
   virtual void end_scope() noexcept = 0;
 };
 
-/// Passes every operation on to another backend, and says what each reads and writes before it does. What watches a
-/// forward pass derives from it and overrides what it watches. It stands beside Ops so that an operation is added to
-/// both in one place.
+/// Forwards every operation to another backend, after a call of on_operation() with the matrices that it reads and
+/// writes. Classes that observe a forward pass derive from it. It is declared beside Ops so that an operation is added
+/// to both in one place.
 class ForwardingOps : public Ops {
  public:
-  /// Borrows `inner`. Null: operations compute nothing; what a backend has to answer (its name, its memory, its
-  /// weights) is then the derived class's to override.
+  /// Borrows `inner`. If it is null, operations compute nothing, and the derived class must override whatever a backend
+  /// answers: its name, its weights, its memory.
   explicit ForwardingOps(Ops* inner) : inner_(inner) {}
 
   std::string_view name() const override { return inner().name(); }
@@ -260,7 +272,8 @@ class ForwardingOps : public Ops {
   }
 
  protected:
-  /// An operation is about to read and to write these; what it updates in place is written. Absent ones are null.
+  /// Called before an operation with the matrices that it reads and writes. One that is updated in place counts as
+  /// written. Absent ones are null.
   virtual void on_operation(std::span<const View> reads, std::span<const View> writes) {
     static_cast<void>(reads);
     static_cast<void>(writes);

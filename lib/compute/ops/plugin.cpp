@@ -1,3 +1,17 @@
+// A plugin's table of C functions (plugin_abi.h) as an Ops. TableOps checks shapes, passes plain structs, and turns the
+// status of each call into an Error with the plugin's text. The computing is the plugin's.
+//
+// On the host (is_host) the plugin works in memory of this process: the arena for activations, the budget's pools for
+// keys and values. On a device every allocation is a block of the plugin's, reserved in the device's own budget first.
+// The end of a scope releases the blocks that were allocated since it began. Device memory does not grow in place, so
+// DeviceRows copies its rows to larger blocks.
+//
+// Weights are held by DeviceWeights in both cases: resident, or streamed for each use. A streamed weight is multiplied
+// in slices of its outputs, and linear() gives each slice its columns of bias, residual and out. Embedding tables that
+// are not linear weights stay on the host, and only the rows that are looked up are sent.
+//
+// The members of TableOps are destroyed from the last to the first: blocks and weights before the context, the context
+// before the shared object.
 #include "compute/ops/plugin.h"
 
 #include <dlfcn.h>
@@ -31,7 +45,7 @@ static_assert(sizeof(AttentionSpan) == sizeof(frugal_span) &&
               offsetof(AttentionSpan, kv_tokens) == offsetof(frugal_span, kv_tokens));
 
 constexpr std::string_view kDeviceRows = "the key-value cache on the device";
-constexpr const char* kTorchHint = "scripts/setup --torch installs libtorch; then build again (docs/plugins.md)";
+constexpr const char* kTorchHint = "run scripts/setup --torch to install libtorch, then build again (docs/plugins.md)";
 
 struct CloseLibrary {
   void operator()(void* handle) const { ::dlclose(handle); }
@@ -43,24 +57,24 @@ struct Library {
   const frugal_plugin* table = nullptr;
 
   explicit Library(const fs::path& file) {
-    // libgomp reads this once, as it is loaded. Beside our own threads, and OpenBLAS's, its workers' spinning made
-    // libtorch up to ten times slower on two processors; whoever set it knows better.
+    // libgomp reads this once, when it is loaded. Its spinning workers compete with our threads and OpenBLAS's, which
+    // made libtorch up to ten times slower on two processors. A value that the user set is kept.
     ::setenv("OMP_WAIT_POLICY", "passive", 0);
     handle.reset(::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL));
     if (!handle)
       throw Error(Code::missing, fmt::format("the plugin cannot be loaded: {}", ::dlerror()))
-          .hint(fmt::format("install the library that is named, or build the plugin for the one that is there: {}",
+          .hint(fmt::format("install the library that the message names, or build the plugin for the installed one: {}",
                             kTorchHint));
     const auto query = reinterpret_cast<frugal_plugin_query_fn>(::dlsym(handle.get(), FRUGAL_PLUGIN_SYMBOL));
     if (!query)
       throw Error(Code::mismatch,
-                  fmt::format("{}: not a plugin of frugal: it has no {}", file.native(), FRUGAL_PLUGIN_SYMBOL))
-          .hint("name the folder of frugal's own plugins in FRUGAL_PLUGINS");
+                  fmt::format("{}: not a plugin of frugal: it lacks {}", file.native(), FRUGAL_PLUGIN_SYMBOL))
+          .hint("set FRUGAL_PLUGINS to the folder of frugal's own plugins");
     table = query(FRUGAL_PLUGIN_ABI);
     if (!table || table->abi != FRUGAL_PLUGIN_ABI || table->bytes != sizeof(frugal_plugin))
       throw Error(Code::mismatch,
-                  fmt::format("{}: the plugin was built for another version of frugal (its ABI is {}, ours is {})",
-                              file.native(), table ? std::to_string(table->abi) : "not ours", FRUGAL_PLUGIN_ABI))
+                  fmt::format("{}: the plugin was built for another version of frugal (ABI {}, expected {})",
+                              file.native(), table ? std::to_string(table->abi) : "unknown", FRUGAL_PLUGIN_ABI))
           .hint("build frugal and its plugins from the same sources");
   }
 };
@@ -115,8 +129,8 @@ class TableOps final : public PluginOps {
   View allocate(Shape shape) override;
   std::unique_ptr<KvRows> allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity,
                                            Budget& budget) override;
-  /// On a device, uninitialised, reserved in its budget.
-  std::shared_ptr<std::byte> device_block(MemoryTag tag, uint64_t bytes, std::string_view what);
+  /// Uninitialised memory on a device, reserved in its budget. Errors name `purpose`.
+  std::shared_ptr<std::byte> device_block(MemoryTag tag, uint64_t bytes, std::string_view purpose);
   void check_device_room(uint64_t bytes) { device_budget_->reserve(MemoryTag::kv_cache, bytes, kDeviceRows); }
   void upload(std::span<const float> from, View to) override {
     FRUGAL_CHECK(int64_t(from.size()) == to.shape.elements());
@@ -189,7 +203,7 @@ class TableOps final : public PluginOps {
   BudgetLimits device_limits(const Backend& backend) const;
   Budget& device_budget() { return device_budget_ ? *device_budget_ : budget_; }
 
-  // Destroyed from the last to the first: blocks before the context, the context before the library.
+  // Their order matters: they are destroyed from the last to the first.
   std::shared_ptr<Library> library_;
   const frugal_plugin& plugin_;
   std::unique_ptr<frugal_context, void (*)(frugal_context*)> context_{nullptr, nullptr};
@@ -197,10 +211,10 @@ class TableOps final : public PluginOps {
   std::string name_;
   Budget& budget_;
   Arena arena_;                                     // on the host
-  std::optional<Budget> device_budget_;             // of a device
-  std::optional<DeviceWeights> weights_;            // always there
+  std::optional<Budget> device_budget_;             // unless the device is the host
+  std::optional<DeviceWeights> weights_;            // set by the constructor
   std::vector<std::shared_ptr<std::byte>> blocks_;  // on a device
-  // What was allocated as a scope began.
+  // What was allocated before a scope began.
   struct Begin {
     Arena::Mark on_host;
     size_t device_blocks;
@@ -214,17 +228,18 @@ void TableOps::check(int32_t status, const char* operation) const {
       fmt::format("{}: {}: {}", name_.empty() ? plugin_.name : name_, operation, plugin_.error_text());
   switch (status) {
     case FRUGAL_NO_DEVICE:
-      throw Error(Code::missing, what).hint("--backend torch runs on the processor; for CUDA, see docs/plugins.md");
+      throw Error(Code::missing, what)
+          .hint("use --backend torch to run on the processor; for CUDA, see docs/plugins.md");
     case FRUGAL_OUT_OF_MEMORY:
       throw Error(Code::over_budget, what).hint("use a smaller model, fewer tokens, or --backend cpu");
     case FRUGAL_UNSUPPORTED:
-      throw Error(Code::usage, what).hint("leave the precision out, or use :bf16");
+      throw Error(Code::usage, what).hint("leave out the precision, or use :bf16");
     default:
       throw Error(Code::internal, what);
   }
 }
 
-// Nine tenths of what is free, as on the host; no limit where the device does not tell.
+// By default nine tenths of the free memory, as on the host; no limit if the device does not report it.
 BudgetLimits TableOps::device_limits(const Backend& backend) const {
   BudgetLimits limits;
   limits.tier = "gpu";
@@ -233,14 +248,14 @@ BudgetLimits TableOps::device_limits(const Backend& backend) const {
   return limits;
 }
 
-std::shared_ptr<std::byte> TableOps::device_block(MemoryTag tag, uint64_t bytes, std::string_view what) {
-  auto reservation = std::make_shared<Reservation>(device_budget_->reserve(tag, bytes, what));
+std::shared_ptr<std::byte> TableOps::device_block(MemoryTag tag, uint64_t bytes, std::string_view purpose) {
+  auto reservation = std::make_shared<Reservation>(device_budget_->reserve(tag, bytes, purpose));
   void* data = nullptr;
   check(plugin_.allocate(context_.get(), bytes, &data), "allocate");
   return {static_cast<std::byte*>(data), [this, reservation](std::byte* p) { plugin_.release(context_.get(), p); }};
 }
 
-// On a device memory does not grow where it lies: rows, all of floats, are copied to a larger block.
+// Rows on a device, all of floats, copied to larger blocks as they grow.
 class DeviceRows final : public KvRows {
  public:
   DeviceRows(TableOps& ops, std::span<const uint64_t> row_bytes, int64_t capacity) : ops_(ops), capacity_(capacity) {
@@ -416,20 +431,19 @@ Backend parse_backend(std::string_view text) {
   }
   if (!good || whole.ends_with(':'))
     throw Error(Code::usage, fmt::format("unknown backend '{}'", whole))
-        .hint("known: cpu, torch, torch:cuda; with :bf16 or :fp16 after it for weights of half the size");
+        .hint("known: cpu, torch, torch:cuda; append :bf16 or :fp16 to halve the weights");
   return backend;
 }
 
 fs::path find_plugin(const std::string& name) {
-  std::string looked;
+  std::string searched;
   for (const fs::path& folder : plugin_folders()) {
     fs::path file = folder / fmt::format("frugal_{}.so", name);
     std::error_code ignored;
     if (fs::exists(file, ignored)) return file;
-    looked += fmt::format("{}{}", looked.empty() ? "" : ", ", folder.native());
+    searched += fmt::format("{}{}", searched.empty() ? "" : ", ", folder.native());
   }
-  throw Error(Code::missing, fmt::format("the {} plugin is not there (looked in {})", name, looked))
-      .hint(kTorchHint);
+  throw Error(Code::missing, fmt::format("no plugin '{}' (searched {})", name, searched)).hint(kTorchHint);
 }
 
 std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& backend, int threads, Budget& budget) {

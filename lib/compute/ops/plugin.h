@@ -1,5 +1,5 @@
-// Backends in shared objects: opened when --backend names one, and not before. What crosses the boundary is
-// plugin_abi.h.
+// Backends in shared objects, which are loaded only if --backend names one. plugin_abi.h is the C interface between
+// host and plugin.
 #pragma once
 
 #include <cstdint>
@@ -15,24 +15,24 @@
 
 namespace frugal {
 
-/// What --backend names: "cpu", or PLUGIN[:DEVICE][:PRECISION], as in "torch", "torch:cuda", "torch:cuda:1:bf16".
+/// A parsed --backend: "cpu", or PLUGIN[:DEVICE][:PRECISION], as in "torch", "torch:cuda", "torch:cuda:1:bf16".
 struct Backend {
-  std::string plugin;                                                     // "torch"; empty: the native one
+  std::string plugin;                                                     // "torch"; empty: the native backend
   std::string device = "cpu";                                             // "cpu", "cuda" or "cuda:N"
   enum class Precision { fp32, bf16, fp16 } precision = Precision::fp32;  // of weights and products
-  /// That may be held on a device that is not the host; none: nine tenths of what is free there. 0: no limit.
+  /// Budget of a device other than the host, in bytes. nullopt: nine tenths of its free memory; 0: no limit.
   std::optional<uint64_t> device_bytes = {};
 
   bool native() const { return plugin.empty(); }
 };
-/// Throws Error(usage) naming what it did not understand.
+/// Throws Error(usage) naming the text that is not a backend.
 Backend parse_backend(std::string_view text);
 
-/// Memory of a backend's device in bytes; nullopt where it is not known, as for every figure on the host.
+/// Memory of a backend's device in bytes; nullopt: not known, as always on the host.
 struct DeviceMemory {
   std::optional<uint64_t> used_bytes;      // by live matrices and weights
   std::optional<uint64_t> reserved_bytes;  // taken from the device, caches included
-  std::optional<uint64_t> peak_bytes;      // the most that was in use since reset_peak()
+  std::optional<uint64_t> peak_bytes;      // peak of used_bytes since reset_peak()
   std::optional<uint64_t> free_bytes;
   std::optional<uint64_t> total_bytes;
 };
@@ -42,26 +42,27 @@ struct Svd {
   std::vector<float> u, s, vt;
 };
 
-/// A backend behind a plugin. Not thread-safe. The shared object is let go with the last of its backends.
+/// A backend behind a plugin. Not thread-safe. The shared object is closed with the last of its backends.
 class PluginOps : public Ops {
  public:
   virtual std::string library() const = 0;  // "libtorch 1.13.1"
   virtual std::string device() const = 0;   // "cpu", "cuda:0"
   virtual DeviceMemory memory() const = 0;
-  virtual void drop_caches() = 0;
+  virtual void drop_caches() = 0;  // returns unused memory to the device
   virtual void reset_peak() = 0;
-  /// a: row-major [rows, cols].
+  /// a: row-major [rows, cols], in the host's memory.
   virtual Svd svd(std::span<const float> a, int64_t rows, int64_t cols) = 0;
 };
 
 /// The file of a plugin: frugal_NAME.so in $FRUGAL_PLUGINS, or beside the executable in ../plugins (a build tree) or
-/// ../lib/frugal (an installation). Throws Error(missing) that says where it looked and how to get it.
+/// ../lib/frugal (an installation). Throws Error(missing) naming the folders searched; the hint says how to install it.
 std::filesystem::path find_plugin(const std::string& name);
 
-/// Opens `file` and a context in it on `threads` of the host. Borrows `budget` (may be null), which counts weights and
-/// activations on the host; a device has a budget of its own. Packed weights that do not fit are brought for each use
-/// (compute/ops/device_weights.h), so they are borrowed too. Throws Error(missing) if the file cannot be loaded (with
-/// the linker's words) or the device is not there, Error(mismatch) if it is no plugin or one of another ABI.
+/// Loads `file` and opens a context in it with `threads` host threads. Borrows `budget`, which counts weights and
+/// activations on the host; a device has a budget of its own. Packed weights are borrowed too, since those that do not
+/// fit are streamed for each use (compute/ops/device_weights.h). Throws Error(missing) if the file cannot be loaded,
+/// with the linker's words, or if the device does not exist; Error(mismatch) if the file is not a plugin or has another
+/// ABI.
 std::unique_ptr<PluginOps> open_plugin_ops(const std::filesystem::path& file, const Backend& backend, int threads,
                                            Budget& budget);
 

@@ -2,7 +2,7 @@
  *
  * Plain data and integer statuses only: no exception, no standard-library type and no memory ownership crosses it, so
  * that a plugin may be built by another compiler, with another C++ runtime, against another version of its library.
- * Any change to a struct or a function here is a new FRUGAL_PLUGIN_ABI; a host refuses a plugin of another one.
+ * A change of a struct or a function here needs a new FRUGAL_PLUGIN_ABI; a host refuses a plugin with another one.
  *
  * A plugin exports one symbol, frugal_plugin_query. A context is used by one thread at a time. */
 #pragma once
@@ -18,13 +18,13 @@ extern "C" {
 
 typedef struct frugal_context frugal_context;
 
-/* What a function returns; frugal_plugin.error_text says more. */
+/* Status of a call; frugal_plugin.error_text describes the failure. */
 enum { FRUGAL_OK = 0, FRUGAL_FAILED = 1, FRUGAL_NO_DEVICE = 2, FRUGAL_OUT_OF_MEMORY = 3, FRUGAL_UNSUPPORTED = 4 };
 
 /* Type of weights and of the products with them; activations are always fp32. */
 enum { FRUGAL_FP32 = 0, FRUGAL_BF16 = 1, FRUGAL_FP16 = 2 };
 
-/* Numbered like Activation, NormKind and Pooling of ops.h. */
+/* The values of Activation, NormKind and Pooling (compute/tensor/activation.h), in their order. */
 enum { FRUGAL_NONE, FRUGAL_GELU, FRUGAL_GELU_TANH, FRUGAL_SILU, FRUGAL_RELU, FRUGAL_TANH };
 enum { FRUGAL_LAYER_NORM, FRUGAL_RMS_NORM };
 enum { FRUGAL_POOL_MEAN, FRUGAL_POOL_CLS, FRUGAL_POOL_LAST };
@@ -43,12 +43,12 @@ typedef struct frugal_vector {
   int64_t count;
 } frugal_vector;
 
-/* As AttentionSpan of ops.h. */
+/* AttentionSpan of ops.h. */
 typedef struct frugal_span {
   int64_t q_begin, q_tokens, kv_begin, kv_tokens;
 } frugal_span;
 
-/* As AttentionSpec of ops.h. */
+/* AttentionSpec of ops.h. */
 typedef struct frugal_attention {
   int64_t num_heads, num_kv_heads, head_dim;
   float scale;
@@ -64,14 +64,14 @@ typedef struct frugal_open {
 typedef struct frugal_device {
   char name[128];    /* "cpu", "NVIDIA H100" */
   char library[128]; /* "libtorch 1.13.1" */
-  int32_t is_host;   /* 1: the context's memory is the host's, and the host allocates it itself */
+  int32_t is_host;   /* 1: the context computes in the host's memory, which the host allocates */
 } frugal_device;
 
-/* Bytes of a device's memory; -1 where they are not known, which is so for all of them on the host. */
+/* Bytes of a device's memory; -1: not known, as always on the host. */
 typedef struct frugal_memory {
   int64_t used_bytes;     /* held by live matrices and weights */
   int64_t reserved_bytes; /* taken from the device, caches included */
-  int64_t peak_bytes;     /* the most that was in use since the last reset */
+  int64_t peak_bytes;     /* peak of used_bytes since the last reset */
   int64_t free_bytes;
   int64_t total_bytes;
 } frugal_memory;
@@ -88,7 +88,7 @@ typedef struct frugal_plugin {
   void (*close)(frugal_context* context);
   int32_t (*device)(frugal_context* context, frugal_device* device);
 
-  /* Memory of the device; not called where is_host. copy: within the device. */
+  /* The context's memory. allocate and release are not called if is_host. */
   int32_t (*allocate)(frugal_context* context, uint64_t bytes, void** data);
   void (*release)(frugal_context* context, void* data);
   int32_t (*upload)(frugal_context* context, frugal_vector from, frugal_matrix to);
@@ -97,8 +97,8 @@ typedef struct frugal_plugin {
   int32_t (*drop_caches)(frugal_context* context);
   int32_t (*reset_peak)(frugal_context* context);
 
-  /* A weight [outputs, inputs] is made empty and filled by rows of fp32; the number of one that was released may be
-   * given again. */
+  /* A weight [outputs, inputs] is made empty and filled with rows of fp32. The number of a released weight may be
+   * reused. */
   int32_t (*make_weight)(frugal_context* context, int64_t outputs, int64_t inputs, int64_t* weight);
   int32_t (*fill_weight)(frugal_context* context, int64_t weight, int64_t first_row, frugal_vector rows);
   void (*release_weight)(frugal_context* context, int64_t weight);
@@ -121,6 +121,7 @@ typedef struct frugal_plugin {
   int32_t (*pool)(frugal_context* context, int32_t kind, const frugal_span* spans, int64_t count, frugal_matrix x,
                   frugal_matrix out);
   int32_t (*normalize_rows)(frugal_context* context, frugal_matrix x);
+  /* Within the context's memory. */
   int32_t (*copy)(frugal_context* context, frugal_matrix from, frugal_matrix to);
 
   /* Thin singular value decomposition a = u · diag(s) · vᵀ, all in the host's memory, row-major: a [rows, cols],
@@ -128,8 +129,8 @@ typedef struct frugal_plugin {
   int32_t (*svd)(frugal_context* context, const float* a, int64_t rows, int64_t cols, float* u, float* s, float* vt);
 } frugal_plugin;
 
-/* Returns the plugin's functions, which live as long as the shared object; 0 with error text if `host_abi` is not
- * served. */
+/* Returns the plugin's functions, which live as long as the shared object; 0, with an error text, if the plugin does
+ * not support `host_abi`. */
 typedef const frugal_plugin* (*frugal_plugin_query_fn)(uint32_t host_abi);
 
 #ifdef __cplusplus

@@ -1,5 +1,5 @@
-// Numbers the tasks of several parts, each a grid, from 0 on: so that one parallel loop shares out all of them.
-// A part is a layer of a product or a sequence of a batch.
+// Numbers the tasks of several grids without gaps, so that one parallel loop covers them all. Each grid is a part: a
+// layer of a call, or a sequence of a batch.
 #pragma once
 
 #include <algorithm>
@@ -23,7 +23,7 @@ class TaskGrid {
     tasks_ += outer * inner;
   }
   int64_t tasks() const { return tasks_; }
-  /// task: of [0, tasks()).
+  /// The task of that number, in [0, tasks()).
   Task at(int64_t task) const {
     const auto after = std::upper_bound(parts_.begin(), parts_.end(), task,
                                         [](int64_t number, const Part& part) { return number < part.first_task; });

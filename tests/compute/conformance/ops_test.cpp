@@ -1,5 +1,5 @@
-// Every operation of Ops on every backend against reference/. Inputs and outputs go through upload() and download(), as
-// a device's memory demands.
+// Every operation of Ops on every backend against tests/oracle. Inputs and outputs go through upload() and download(),
+// as a device's memory requires.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -42,7 +42,7 @@ struct OwnedWeight {
   }
 };
 
-// A matrix in the memory of a backend, with what was put into it.
+// A matrix in the memory of a backend, with the values uploaded to it.
 View put(Ops& ops, const std::vector<float>& values, int64_t rows, int64_t cols) {
   const View view = ops.allocate(Shape{rows, cols});
   ops.upload(values, view);
@@ -97,7 +97,7 @@ TEST_CASE("a linear layer agrees with the textbook within its weights' precision
   });
 }
 
-TEST_CASE("layers that share their input give the same as one by one, and a residual may be the output") {
+TEST_CASE("layers in one call give the same results as one by one, and a residual may be the output") {
   on_every_backend([](Ops& ops) {
     const Ops::Scope scope(ops);
     constexpr int64_t kRows = 70, kInputs = 64;
@@ -302,7 +302,7 @@ TEST_CASE("pooling takes the mean, the first or the last token of each sequence"
   });
 }
 
-TEST_CASE("rows that a backend holds outlive its scopes and their own growth") {
+TEST_CASE("key-value rows outlive scopes and keep their values as they grow") {
   on_every_backend([](Ops& ops) {
     const uint64_t row_bytes[] = {2 * sizeof(float), 300 * sizeof(float)};
     const std::unique_ptr<KvRows> rows = ops.allocate_kv_rows(row_bytes, 10'000, Budget::unlimited());
@@ -321,7 +321,7 @@ TEST_CASE("rows that a backend holds outlive its scopes and their own growth") {
   });
 }
 
-TEST_CASE("working memory given up by a scope is used again, and a budget refuses it before it is allocated") {
+TEST_CASE("working memory released by a scope is reused, and is reserved in the budget before it is allocated") {
   ThreadPool pool(1);
   Budget budget(1 << 20);
   const auto ops = make_cpu_ops(pool, budget);

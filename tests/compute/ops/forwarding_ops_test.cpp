@@ -1,4 +1,4 @@
-// A backend that watches another one sees every operation, and changes nothing about it.
+// A ForwardingOps observes every operation of another backend and changes none.
 #include <doctest/doctest.h>
 
 #include <set>
@@ -32,7 +32,7 @@ class Watching final : public ForwardingOps {
 
 }  // namespace
 
-TEST_CASE("operations are passed on to the inner backend, after what they read and write is said") {
+TEST_CASE("operations are forwarded to the inner backend, after a report of their reads and writes") {
   ThreadPool threads(1);
   const auto native = make_cpu_ops(threads, Budget::unlimited());
   Watching ops(native.get());
@@ -42,7 +42,7 @@ TEST_CASE("operations are passed on to the inner backend, after what they read a
     const Ops::Scope scope(ops);
     const View a = ops.allocate(Shape{1, 2}), b = ops.allocate(Shape{1, 2}), out = ops.allocate(Shape{1, 2});
     if (!first) first = a.data;
-    CHECK(a.data == first);  // scopes are the inner backend's
+    CHECK(a.data == first);  // scopes belong to the inner backend
     ops.upload(std::vector<float>{1, 2}, a);
     ops.upload(std::vector<float>{3, 4}, b);
     ops.add(a, b, out);
@@ -55,7 +55,7 @@ TEST_CASE("operations are passed on to the inner backend, after what they read a
   }
 }
 
-TEST_CASE("without an inner backend operations are seen and compute nothing, and its memory is not asked for") {
+TEST_CASE("without an inner backend operations are observed and compute nothing, and memory is an error") {
   Watching ops(nullptr);
   float values[2] = {1, 2};
   const View x(values, DType::f32, Shape{1, 2});

@@ -1,4 +1,4 @@
-// The door to plugins: what is refused and how it is said, and that a plugin can be let go and opened again.
+// Loading plugins: the errors, and that a plugin can be closed and opened again.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -29,7 +29,7 @@ Error refusal(const fs::path& file) {
 
 }  // namespace
 
-TEST_CASE("a backend is named as plugin, device and precision, and what is not understood is said") {
+TEST_CASE("a backend is named by plugin, device and precision, and anything else is an error") {
   CHECK(parse_backend("cpu").native());
   CHECK(parse_backend("torch").device == "cpu");
   CHECK(parse_backend("torch:cuda").device == "cuda");
@@ -43,7 +43,7 @@ TEST_CASE("a backend is named as plugin, device and precision, and what is not u
   }
 }
 
-TEST_CASE("what is no plugin, or one of another version, is named and not used") {
+TEST_CASE("a file that is not a plugin, or a plugin of another version, is refused by name") {
   const Error none = refusal(kStandIns / "not_a_plugin.so");
   CHECK(none.code() == Code::mismatch);
   CHECK(contains(none.message(), "not a plugin of frugal"));
@@ -66,7 +66,7 @@ TEST_CASE("a plugin that does not load is an error with the linker's words") {
   CHECK(!error.hint().empty());
 }
 
-TEST_CASE("a plugin that is nowhere is an error that says where it was looked for") {
+TEST_CASE("the error for a missing plugin names the folders that were searched") {
   const std::optional<Error> error = error_of([] { find_plugin("nowhere"); });
   REQUIRE(error);
   CHECK(error->code() == Code::missing);
@@ -74,7 +74,7 @@ TEST_CASE("a plugin that is nowhere is an error that says where it was looked fo
   CHECK(contains(error->hint(), "scripts/setup --torch"));
 }
 
-TEST_CASE("torch is opened, let go and opened again, twice at once too") {
+TEST_CASE("torch is opened, closed and opened again, also twice at once") {
   on_every_plugin([](Ops&) {});
   for (const std::string& name : plugin_backends())
     for (int i = 0; i < 3; ++i) {
@@ -91,7 +91,7 @@ TEST_CASE("torch is opened, let go and opened again, twice at once too") {
     }
 }
 
-TEST_CASE("torch holds a weight in half the bytes where it is asked to, and rounds as that says") {
+TEST_CASE("torch holds a bf16 weight in half the bytes, rounded") {
   if (plugin_backends().empty()) return;
   ThreadPool threads(1);
   const auto ops = make_ops(parse_backend("torch:bf16"), threads, Budget::unlimited());
@@ -106,7 +106,7 @@ TEST_CASE("torch holds a weight in half the bytes where it is asked to, and roun
   CHECK(*out.row<float>(0) == 1.0f);
 }
 
-TEST_CASE("a device reports its memory, and the processor, which has none of its own, reports nothing") {
+TEST_CASE("a device reports its memory; the processor, which has none of its own, does not") {
   for (const std::string& name : plugin_backends()) {
     const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend(name), 1, Budget::unlimited());
     const DeviceMemory before = ops->memory();
@@ -124,7 +124,7 @@ TEST_CASE("a device reports its memory, and the processor, which has none of its
   }
 }
 
-TEST_CASE("a singular value decomposition gives the matrix back, its values falling") {
+TEST_CASE("a singular value decomposition multiplies back to the matrix, with descending values") {
   if (plugin_backends().empty()) return;
   const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, Budget::unlimited());
   const std::vector<float> a = {3, 1, 1, -1, 3, 1};
@@ -161,8 +161,8 @@ struct RandomWeight {
   }
 };
 
-// Looks up rows of the first weight, multiplies with it and then with each of the others, and what is held on the way
-// grows. All weights have 512 inputs; the others as many outputs.
+// Looks up rows of the first weight and multiplies them with it, then with each of the others, while key-value rows are
+// allocated. All weights have 512 inputs, and all but the first 512 outputs.
 std::vector<float> pass_through(Ops& ops, std::span<const RandomWeight> weights) {
   std::vector<Weight> prepared;
   for (const RandomWeight& weight : weights) prepared.push_back(ops.prepare(weight.packed));
@@ -196,10 +196,10 @@ double figure_of(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("weights that do not fit on a device are brought there for each use, and the results are the same") {
+TEST_CASE("weights that do not fit on a device are streamed for each use, and the results are the same") {
   if (plugin_backends().empty()) return;
   std::vector<RandomWeight> weights;
-  weights.emplace_back(8000 + 11, 512, 1);  // 16 MiB on the device: two parts at least
+  weights.emplace_back(8000 + 11, 512, 1);  // 16 MiB on the device: two slices at least
   for (uint32_t i = 2; i < 6; ++i) weights.emplace_back(512, 512, i);
   ThreadPool threads(1);
   const auto host = make_ops(parse_backend("torch"), threads, Budget::unlimited());
@@ -212,12 +212,12 @@ TEST_CASE("weights that do not fit on a device are brought there for each use, a
     REQUIRE(got.size() == expected.size());
     double most = 0;
     for (size_t i = 0; i < got.size(); ++i) most = std::max(most, std::abs(double(got[i]) - double(expected[i])));
-    CHECK(most < 1e-3);  // products are cut otherwise
+    CHECK(most < 1e-3);  // slices may round differently
     CHECK((figure_of("frugal_device_streamed_bytes_total") > before) == (mib < 20 + 1));
   }
 }
 
-TEST_CASE("what a device holds stays within its budget, and what does not fit at all is refused") {
+TEST_CASE("a device stays within its budget, and refuses a weight of which not even a slice fits") {
   if (plugin_backends().empty()) return;
   std::vector<RandomWeight> weights;
   weights.emplace_back(8000 + 11, 512, 1);
@@ -226,7 +226,7 @@ TEST_CASE("what a device holds stays within its budget, and what does not fit at
   REQUIRE(error);
   CHECK(error->code() == Code::over_budget);
   CHECK(contains(error->hint(), "--gpu-memory-budget"));
-  // Rows that cannot be read again have to stay.
+  // Rows cannot be read again, so they have to fit whole.
   const auto ops = pretended_device(1, kMiB);
   CHECK_THROWS_AS(ops->prepare(WeightRows{1024, 512, [](int64_t, std::span<float>) {}}), Error);
 }
@@ -240,7 +240,7 @@ TEST_CASE("the budget counts a plugin's weights and working memory before they a
   std::vector<std::byte> data(packed_bytes(DType::linear_f32, 1024, 512));
   CHECK_THROWS_AS(ops->prepare(WeightRows{1024, 512, [](int64_t, std::span<float>) {}}), Error);
   CHECK(budget.used_bytes(MemoryTag::weights) == 0);
-  CHECK_NOTHROW(ops->prepare({DType::linear_f32, 1024, 512, data.data(), nullptr}));  // brought for each use
+  CHECK_NOTHROW(ops->prepare({DType::linear_f32, 1024, 512, data.data(), nullptr}));  // streamed for each use
   CHECK_THROWS_AS(ops->allocate(Shape{1024, 1024}), Error);
   CHECK(budget.used_bytes(MemoryTag::weights) == 0);
 }

@@ -1,2 +1,2 @@
-/* A shared object that loads and is no plugin. */
+/* A shared object that loads but is not a plugin. */
 int frugal_something_else(void) { return 1; }

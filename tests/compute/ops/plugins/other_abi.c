@@ -1,4 +1,4 @@
-/* A plugin that answers, and was built for another ABI. */
+/* A plugin that was built for another ABI. */
 #include "compute/ops/plugin_abi.h"
 
 static const frugal_plugin kPlugin = {.abi = FRUGAL_PLUGIN_ABI + 1, .bytes = sizeof(frugal_plugin), .name = "other"};

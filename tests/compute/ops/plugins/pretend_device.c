@@ -1,5 +1,5 @@
-/* The torch plugin on the processor, which says that it is a device: its memory is not the host's, so everything is sent
- * there and back, and there is 1 GiB of it. What would take a GPU is tested with it where there is none. */
+/* The torch plugin on the processor, presented as a device with 1 GiB of memory of its own: everything is copied there
+ * and back. It tests the path of a GPU on machines without one. */
 #include <dlfcn.h>
 #include <stdio.h>
 
