@@ -270,12 +270,11 @@ std::string plan_text(const Quantizer& quantizer) {
 
 std::string result_text(const std::filesystem::path& output, const Quantizer& quantizer, const QuantizeResult& result) {
   std::string text =
-      result.up_to_date
-          ? fmt::format("{}: up to date ({}; {})\n", output.native(), result.reason,
-                        result.source_hashed ? "the source was hashed again" : "source unchanged on disk")
-          : fmt::format("{}: {} from {}, {} tensors, {} ({})\n", output.native(), format_bytes(result.pack_bytes),
-                        format_bytes(quantizer.source_bytes()), quantizer.tensors().jobs.size(),
-                        quantizer.recipe().to_string(), result.reason);
+      result.up_to_date ? fmt::format("{}: up to date ({}; {})\n", output.native(), result.reason,
+                                      result.source_hashed ? "the source was hashed again" : "source unchanged on disk")
+                        : fmt::format("{}: {} from {}, {} tensors, {} ({})\n", output.native(),
+                                      format_bytes(result.pack_bytes), format_bytes(quantizer.source_bytes()),
+                                      quantizer.tensors().jobs.size(), quantizer.recipe().to_string(), result.reason);
   if (result.selection) text += selection_text(*result.selection) + "\n";
   if (result.verification) text += fmt::format("verified: {}\n", result.verification->summary());
   return text;

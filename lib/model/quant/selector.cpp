@@ -280,8 +280,7 @@ void CompressionSelector::measure_layers() {
     if (!low_rank || !low_rank->eligible || low_rank->error() <= int4->error()) continue;
     StorageOption& refused = tensor.candidates[static_cast<size_t>(low_rank - tensor.candidates.data())];
     refused.eligible = false;
-    refused.verdict =
-        fmt::format("output error {}, int4 has {}", percent(refused.error()), percent(int4->error()));
+    refused.verdict = fmt::format("output error {}, int4 has {}", percent(refused.error()), percent(int4->error()));
   }
 }
 

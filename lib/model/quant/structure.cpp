@@ -80,10 +80,10 @@ StorageOption low_rank_candidate(const TensorCandidates& tensor, const Spectrum&
   candidate.verdict = fmt::format("rank {} of {} keeps 95 % of the energy and takes {}", by_energy,
                                   spectrum.energies().size(), format_bytes(factor_bytes(shape, by_energy)));
   if (smallest)
-    candidate.verdict += fmt::format("; {} loses {:.2g} % of it and takes {}; rank {} would lose as little and take {}",
-                                     to_string(smallest->kind), 100 * energy_lost(*smallest),
-                                     format_bytes(smallest->bytes), as_accurate,
-                                     format_bytes(factor_bytes(shape, as_accurate)));
+    candidate.verdict +=
+        fmt::format("; {} loses {:.2g} % of it and takes {}; rank {} would lose as little and take {}",
+                    to_string(smallest->kind), 100 * energy_lost(*smallest), format_bytes(smallest->bytes), as_accurate,
+                    format_bytes(factor_bytes(shape, as_accurate)));
   return candidate;
 }
 

@@ -285,9 +285,8 @@ std::vector<TensorError> write_tensors(const Checkpoint& checkpoint, const Tenso
                                        const WriteOptions& options) {
   const uint64_t unit_bytes = min_work_bytes(plan, options.measure_error);
   if (options.work_bytes < unit_bytes)
-    throw Error(Code::over_budget,
-                fmt::format("quantising a block of 16 rows needs buffers of {}, the limit leaves {}",
-                            format_bytes(unit_bytes), format_bytes(options.work_bytes)))
+    throw Error(Code::over_budget, fmt::format("quantising a block of 16 rows needs buffers of {}, the limit leaves {}",
+                                               format_bytes(unit_bytes), format_bytes(options.work_bytes)))
         .hint("raise --max-ram");
   const auto fitting = static_cast<int>(std::min<uint64_t>(options.work_bytes / unit_bytes, 1024));
   ThreadPool pool(std::clamp(options.threads, 1, fitting));
