@@ -56,8 +56,7 @@ struct GeneratorMemory {
 
   template <typename F>
   void visit(F&& f) {
-    f("generate.kv_dtype", kv_type,
-      {"element type of the KV cache: auto (f16 if the backend has it, else f32), f32, f16, int8"});
+    f("generate.kv_dtype", kv_type, {"type of the KV cache: auto (f16 if the backend has it), f32, f16, int8"});
     f("generate.prefix_cache.enabled", prefix_cache,
       {"keep the KV cache of prompts on disk, so that a known beginning of a prompt is not processed again"});
     f("generate.prefix_cache.max_bytes", prefix_max_bytes,

@@ -12,11 +12,6 @@
 // Order. The most accurate choice is returned if even its loss exceeds the limit, and the cheapest one if its loss does
 // not. Otherwise these two enclose the limit, and the bisection starts from the most accurate one, so the choice at
 // hand keeps the limit at every step. Ties go to the earlier option, so the result is deterministic.
-//
-// minimise_loss() solves the same problem with cost and loss exchanged.
-//
-// Limits. λ is searched between e⁻⁴⁰ and e⁴⁰ in units of total cost over total loss. spend_slack() takes
-// O(changes · options), which is negligible for a few hundred tensors with a handful of options each.
 #include "model/quant/allocate.h"
 
 #include <algorithm>
@@ -30,7 +25,7 @@ namespace {
 
 // Enough to narrow log λ to the resolution of a double.
 constexpr int kBisections = 64;
-constexpr double kMaxExponent = 40;
+constexpr double kMaxExponent = 40;  // λ from e⁻⁴⁰ to e⁴⁰, in units of total cost over total loss
 
 std::vector<AllocationOptions> exchanged(std::span<const AllocationOptions> tensors) {
   std::vector<AllocationOptions> result(tensors.begin(), tensors.end());

@@ -8,17 +8,12 @@
 // Measuring. Each of these calls first multiplies its inputs with the full-precision weight and with every candidate,
 // into scratch memory, and is then forwarded unchanged. So the model always continues with full-precision activations,
 // and a candidate's error does not contain the errors of layers before it. Bias, activation function and residual are
-// left out of both sides. Candidates run with grouped activation scales, as in the finished pack.
-//
-// Errors. Σ (y − y_full)² and Σ y_full² are summed over all rows of the text; output_error is the square root of their
-// ratio (finish()).
+// left out of both sides. Candidates run with grouped activation scales, as in the finished pack. The squared errors
+// and the squared outputs are summed over all rows of the text.
 //
 // Times. In every call a candidate is timed once for one row and once for all rows. The minimum counts, because a
 // disturbance can only add time. A call of fewer than kMinBatchRows rows does not count as a batch. Times are for the
 // report: they never decide the choice (model/quant/selector.cpp).
-//
-// Limits. Embedding tables are not linear layers, so their candidates have no output error. Low-rank and block-sparse
-// candidates that are not eligible were not stored, so they are not measured.
 #include "model/quant/calibration.h"
 
 #include <algorithm>

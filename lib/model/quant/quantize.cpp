@@ -10,17 +10,12 @@
 // 5. Write. Weights stream through small buffers to a temporary file (tensor_writer.h, PackWriter). With an automatic
 //    precision, the selector first chooses the types.
 // 6. Verify. The sealed but unpublished file is compared with full precision, if that is asked for.
-// 7. Publish. The temporary file is renamed to the output, then the stamp is written.
-//
-// Atomicity. An error or a kill before the rename leaves the old pack as it was. A kill between the rename and the
-// stamp costs the next run one hash of the source.
+// 7. Publish. The temporary file is renamed to the output, then the stamp is written. An error or a kill before the
+//    rename leaves the old pack as it was; a kill after it costs the next run one hash of the source.
 //
 // Identity. It hashes everything that decides the bytes of the pack, and nothing else: source, recipe, configuration,
 // names, types and shapes, and the revision of this program. Threads, memory limit, paths and times are not part of it.
 // Types chosen by the selector follow from the rest and are not known in step 3, so "auto" stands for them.
-//
-// Memory. max_ram limits anonymous memory, which is sampled between stages and blocks. The tokenizer is built first: it
-// is the highest peak of a small model, and the buffers then get what the limit leaves.
 #include "model/quant/quantize.h"
 
 #include <fmt/format.h>

@@ -15,14 +15,10 @@
 // 6. choose_within() minimises the cost within a limit on the sum of predicted losses (model/quant/allocate.h), and
 //    measures the assembled model. Predictions rank the tensors well but their sum is off, so that limit is scaled by
 //    the measured loss and the step repeated, until kMaxRounds models were measured.
-// 7. explain() gives every candidate a verdict for the report.
 //
 // The target `quality` goes from int8 directly to the sensitivities, and minimises the predicted loss in int8's bytes.
-//
-// Invariants. A choice counts as within the limit only if the assembled model was measured on the verification text; a
-// prediction from the calibration text is not enough. Times are reported but decide nothing, since the same source and
-// recipe must give the same bytes: the target `speed` uses the fixed costs of kNominalCosts. A tensor that a rule names
-// has a single eligible candidate.
+// A choice counts as within the limit only if the assembled model was measured. Times are reported but decide nothing,
+// since the same source and recipe must give the same bytes: the target `speed` uses the costs of kNominalCosts.
 #include "model/quant/selector.h"
 
 #include <fmt/format.h>
@@ -45,8 +41,7 @@
 namespace frugal {
 namespace {
 
-// The tokens of a decoder and the texts of an encoder from which a sensitivity is measured: enough to rank the tensors,
-// and few enough to run once for each.
+// Tokens (decoder) and texts (encoder) of a sensitivity: enough to rank the tensors, few enough to run for each.
 constexpr int64_t kSensitivityTokens = 64;
 constexpr size_t kSensitivityTexts = 8;
 // The number of assembled models after which choose_within() stops.
@@ -121,6 +116,12 @@ EligibleOptions eligible_options(std::span<const TensorCandidates> tensors, Cost
 
 double bytes_cost(const StorageOption& candidate, const TensorSpec&) {
   return double(candidate.bytes);
+}
+
+EligibleOptions options_for(AutoTarget target, std::span<const TensorCandidates> tensors, const QuantizedKind& kind) {
+  if (target == AutoTarget::size) return eligible_options(tensors, bytes_cost);
+  return eligible_options(tensors,
+                          [&](const auto& candidate, const auto& spec) { return nominal_cost(candidate, spec, kind); });
 }
 
 std::vector<CandidateKind> kinds_of(std::span<const TensorCandidates> tensors, std::span<const size_t> chosen) {
@@ -331,11 +332,7 @@ void CompressionSelector::choose() {
   // Never a larger loss than int8's or the target.
   selection_.loss_limit = std::min(kLossTarget, std::max(selection_.int8.loss, kMinLoss));
 
-  const bool by_size = selection_.target == AutoTarget::size;
-  const EligibleOptions eligible =
-      eligible_options(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
-        return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
-      });
+  const EligibleOptions eligible = options_for(selection_.target, selection_.tensors, quantized_kind(model_.kind));
   const std::vector<size_t> cheapest = minimise_cost(eligible.options, std::numeric_limits<double>::infinity());
   if (measure_choice(eligible.candidates_of(cheapest)) <= selection_.loss_limit) {
     selection_.summary = "the cheapest candidate of every tensor keeps the limit";
@@ -387,11 +384,7 @@ void CompressionSelector::measure_sensitivities() {
 }
 
 void CompressionSelector::choose_within(double limit) {
-  const bool by_size = selection_.target == AutoTarget::size;
-  const EligibleOptions eligible =
-      eligible_options(selection_.tensors, [&](const StorageOption& c, const TensorSpec& spec) {
-        return by_size ? bytes_cost(c, spec) : nominal_cost(c, spec, quantized_kind(model_.kind));
-      });
+  const EligibleOptions eligible = options_for(selection_.target, selection_.tensors, quantized_kind(model_.kind));
   std::optional<std::vector<size_t>> best;
   std::vector<size_t> chosen;
   double max_predicted_loss = limit;

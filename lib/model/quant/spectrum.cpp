@@ -9,14 +9,9 @@
 // factors() needs the space of the largest r singular vectors. Subspace iteration starts from r fixed pseudo-random
 // vectors and repeatedly multiplies them with the Gram matrix and makes them orthonormal. The result is a basis Q, and
 // A is projected on it:
-//
 //   rows ≤ cols: A ≈ U V with U = Qᵀ, V = Q A        rows > cols: A ≈ U V with U = A Qᵀ, V = Q
-//
 // In code both are one case, with A transposed in the second. The start vectors come from a fixed generator and
 // everything runs on one thread, so the factors are the same in every run.
-//
-// Limits. Squaring the matrix halves the digits of small singular values, which does not matter for their share of the
-// energy. Time grows with n³ (kMaxSpectrumSide in structure.cpp).
 #include "model/quant/spectrum.h"
 
 #include <algorithm>

@@ -7,16 +7,11 @@
 // finite and fit the type, encodes them, and, if errors are measured, decodes the result row by row and compares. The
 // encoded chunk is written with one call, and the source pages behind it are released.
 //
-// Two paths lead from a source to a unit:
-// - rows → fp32 → the type's encoder, for every pair of types;
-// - groups → groups, if the pack has the form of the source (TensorJob::keeps_groups): codes are copied and weights not
-//   rounded again. Scales are copied too, except those of Q4_K, which are products and are rounded to fp16.
+// If the pack has the form of the source (TensorJob::keeps_groups), groups are copied instead: codes and scales stay as
+// they are, except that the scales of Q4_K are products and are rounded to fp16.
 //
 // GGUF permutes the rows of Llama's q and k. Such rows are read one at a time from their permuted place, and the pages
 // of these tensors are released only when the whole tensor is done, since later units read from them again.
-//
-// Memory. Each thread needs the buffers of one unit (unit_work_bytes). What work_bytes allows beyond that first gives
-// more threads, then larger chunks, up to kChunkBytes for each thread.
 #include "model/quant/tensor_writer.h"
 
 #include <fmt/format.h>

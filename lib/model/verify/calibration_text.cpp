@@ -10,12 +10,11 @@ namespace {
 
 constexpr std::array<std::string_view, 14> kTexts{
     "The orchard was planted by someone who did not expect to eat from it. Pears take seven years, walnuts fifteen, "
-    "and "
-    "the woman who set them out in rows along the wall was past seventy and in no hurry.",
+    "and the woman who set them out in rows along the wall was past seventy and in no hurry.",
 
-    "Art. 31. O contrato de prestação de serviços por prazo indeterminado pode ser rescindido por qualquer das partes, "
-    "mediante aviso prévio de oito dias, se o salário for fixado por mês. Parágrafo único. O silêncio não vale como "
-    "aviso.",
+    "Art. 31. O contrato de prestação de serviços por prazo indeterminado pode ser rescindido por qualquer das "
+    "partes, mediante aviso prévio de oito dias, se o salário for fixado por mês. Parágrafo único. O silêncio não "
+    "vale como aviso.",
 
     "What is the boiling point of ethanol? About 78 degrees Celsius at normal pressure, which is why a mixture of "
     "alcohol and water can be separated, though never completely, by heating it gently.",

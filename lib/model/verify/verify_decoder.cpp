@@ -2,9 +2,8 @@
 // often both have the same most probable token.
 //
 // Both models read the same tokens in steps of kTokensPerStep, each with its own KV cache, and give the logits of every
-// position. After kWindowTokens both caches are emptied, so a long text does not measure long contexts. The logits of
-// the full-precision model are the same in every comparison. They are cached if those of all tokens fit
-// kMaxCachedFloats, as they do for the short texts of sensitivities; otherwise that model runs again.
+// position. After kWindowTokens both caches are emptied, so a long text does not measure long contexts. If the logits
+// of the full-precision model fit kMaxCachedFloats, they are cached for later comparisons.
 #include <algorithm>
 #include <vector>
 

@@ -12,17 +12,15 @@ constexpr std::array<std::string_view, 16> kTexts{
     "channel, and by the second week of January the pilot boat stays on its chains. People who have lived here long "
     "enough can tell the date by the colour of the ice.",
 
-    "A lease may be ended by either party with three months' notice in writing. Where the tenant has paid the deposit "
-    "in "
-    "full, the landlord shall return it within thirty days, less the cost of repairs that go beyond ordinary wear. "
-    "Article 14 applies to furnished rooms as well.",
+    "A lease may be ended by either party with three months' notice in writing. Where the tenant has paid the "
+    "deposit in full, the landlord shall return it within thirty days, less the cost of repairs that go beyond "
+    "ordinary wear. Article 14 applies to furnished rooms as well.",
 
     "O rio sobe devagar durante a noite, e de manhã as canoas amanhecem presas nas raízes. Quem mora na margem aprende "
     "cedo a ler a água: quando ela fica escura e lisa, a chuva já caiu na serra e vai chegar antes do meio-dia.",
 
-    "Art. 12. O prazo para a interposição do recurso é de quinze dias úteis, contados da intimação da decisão. "
-    "§ 1º Durante o recesso, os prazos ficam suspensos. § 2º A parte que perder o prazo por motivo de força maior "
-    "poderá "
+    "Art. 12. O prazo para a interposição do recurso é de quinze dias úteis, contados da intimação da decisão. § 1º "
+    "Durante o recesso, os prazos ficam suspensos. § 2º A parte que perder o prazo por motivo de força maior poderá "
     "pedir a sua restituição, desde que o faça em cinco dias.",
 
     "To measure how fast a program starts, run it many times and look at the median, not at the mean: one slow run, "
@@ -41,16 +39,15 @@ constexpr std::array<std::string_view, 16> kTexts{
 
     "def mean(values):\n    if not values:\n        raise ValueError(\"mean of nothing\")\n    return sum(values) / "
     "len(values)\n\nThe function refuses an empty list instead of dividing by zero, so the caller finds out at once "
-    "and "
-    "not three steps later.",
+    "and not three steps later.",
 
     "In 1987 the town had 4,310 inhabitants and two schools; in 2019 it had 2,875 and one. The railway closed in 1994. "
     "What remains is the cheese factory, which employs 160 people, and a museum in the old station with a model of the "
     "line as it was.",
 
     "O mel de cada estação tem outra cor. O da primavera, feito das flores da laranjeira, é claro e quase não tem "
-    "cheiro; "
-    "o do outono é espesso, escuro, e cristaliza antes do Natal. Misturá-los é, para o meu avô, uma espécie de pecado.",
+    "cheiro; o do outono é espesso, escuro, e cristaliza antes do Natal. Misturá-los é, para o meu avô, uma espécie "
+    "de pecado.",
 
     "The committee considered three proposals. The first was cheap and slow, the second quick and expensive, and the "
     "third, which nobody had expected, was to do nothing for a year and count the accidents. It was adopted by five "
@@ -61,9 +58,8 @@ constexpr std::array<std::string_view, 16> kTexts{
     "bem quente.",
 
     "Migrating birds steer by several compasses at once: the sun by day, the stars by night, and the field of the "
-    "Earth "
-    "when clouds hide both. Young birds on their first journey fly the right direction; only the old ones correct for "
-    "the wind.",
+    "Earth when clouds hide both. Young birds on their first journey fly the right direction; only the old ones "
+    "correct for the wind.",
 
     "São nulos os atos praticados depois do prazo, salvo se o juiz, ouvidas as partes, entender que não houve "
     "prejuízo. A nulidade não se declara a favor de quem lhe deu causa.",
