@@ -72,8 +72,7 @@ int mem_profile(cli::Tool& tool, const Settings& settings, const std::vector<std
   app.add_option("--trace", request.pictures.trace, "the same as a trace for Chrome and Perfetto")->type_name("FILE");
   app.add_flag("--estimate", request.estimate, "predict the memory of each stage, then compare with the measurement");
   std::vector<std::string> mode_names = {"mmap"};
-  app.add_option("--load-mode", mode_names,
-                 "mmap, mlock, read, stream or naive; several are compared: mmap,read")
+  app.add_option("--load-mode", mode_names, "mmap, mlock, read, stream or naive; several are compared: mmap,read")
       ->delimiter(',')
       ->allow_extra_args(false);
   std::vector<std::string> alerts;

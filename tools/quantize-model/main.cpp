@@ -137,15 +137,14 @@ int quantize(const Arguments& args, const cli::Tool& tool, const Settings& setti
 
 int main(int argc, char** argv) {
   using namespace frugal;
-  return run_tool(
-      argc, argv,
-      {"quantize-model", "Converts a published checkpoint into a pack, the model file that frugal runs.",
-       std::string(kExamples)},
-      [](cli::Tool& tool, const Settings& settings) {
-        Arguments args;
-        declare(tool.app(), args);
-        tool.parse();
-        check_arguments(args);
-        return args.check ? check_pack(args) : quantize(args, tool, settings);
-      });
+  return run_tool(argc, argv,
+                  {"quantize-model", "Converts a published checkpoint into a pack, the model file that frugal runs.",
+                   std::string(kExamples)},
+                  [](cli::Tool& tool, const Settings& settings) {
+                    Arguments args;
+                    declare(tool.app(), args);
+                    tool.parse();
+                    check_arguments(args);
+                    return args.check ? check_pack(args) : quantize(args, tool, settings);
+                  });
 }

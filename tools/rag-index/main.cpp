@@ -130,7 +130,6 @@ int run(cli::Tool& tool, const Settings& settings) {
 
 int main(int argc, char** argv) {
   return frugal::run_tool(
-      argc, argv,
-      {"rag-index", "Creates an index of files for rag-query, and keeps it up to date.", frugal::kExamples},
+      argc, argv, {"rag-index", "Creates an index of files for rag-query, and keeps it up to date.", frugal::kExamples},
       frugal::run);
 }

@@ -17,8 +17,8 @@
 namespace frugal::cli {
 
 struct MemorySettings {
-  std::string budget = "auto";      // text for parse_budget()
-  std::string gpu_budget = "auto";  // the same for the device that a backend runs on
+  std::string budget = "auto";        // text for parse_budget()
+  std::string gpu_budget = "auto";    // the same for the device that a backend runs on
   std::optional<Manager::Mode> mode;  // nullopt: auto, the tool decides
   PagerOptions paging;
   std::array<uint64_t, kMemoryTags> limits{};  // bytes by kind of memory; 0: no limit of its own

@@ -57,7 +57,8 @@ void index_eval_set(const Settings& settings, const EvalSet& set, const std::fil
   bar.reset();
   if (report.vectors_computed > 0)
     cli::print_message(fmt::format("indexed {} documents, {} chunks; {:.1f} chunks/s embedded", report.documents,
-                             report.chunks, static_cast<double>(report.vectors_computed) / report.embedding_seconds));
+                                   report.chunks,
+                                   static_cast<double>(report.vectors_computed) / report.embedding_seconds));
 }
 
 }  // namespace frugal

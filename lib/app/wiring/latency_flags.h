@@ -25,7 +25,7 @@ struct LatencyExports {
 struct LatencyFlags {
   std::vector<std::string> modes = {"cold", "warm"}, query_flags;
   std::string queries, question, rag_query, against, baseline;
-  int64_t limit = 0;  // 0: as many questions as runs
+  int64_t limit = 0;                         // 0: as many questions as runs
   int64_t warmup_runs = 1, timeout_s = 600;  // runs of each mode; seconds for an answer
   uint64_t seed = 1;
   GatePlan gate;

@@ -35,8 +35,7 @@ int profile_paging(const PagingCommand& command, const Tool& tool, const Setting
   plan.pack = find_model(command.model);
   plan.threads = tool.threads();
   plan.budget_bytes = parse_budget(settings.common.memory.budget).bytes;
-  for (const std::string& name : command.sources)
-    plan.sources.push_back(parse_named<BlockSource>("page source", name));
+  for (const std::string& name : command.sources) plan.sources.push_back(parse_named<BlockSource>("page source", name));
   for (const std::string& name : command.policies)
     plan.policies.push_back(parse_named<PagePolicyKind>("paging policy", name));
   const PagingAblation ablation = measure_paging(plan, run_in_child);

@@ -16,7 +16,7 @@ namespace {
 
 // Prints an event for each limit that was exceeded; returns true if there was one.
 bool report_alerts(const ProfileRequest& request, const nlohmann::ordered_json& line, const SampledPeak& peak,
-                  const std::vector<Metric>& metrics) {
+                   const std::vector<Metric>& metrics) {
   const auto record = parse_memory_records(json_line(line), "this stage").front();
   const AlertFigures figures = alert_figures(peak.least_available_bytes, read_system_memory().pressure, metrics);
   const auto alerts = check_alerts(request.alerts, record, figures);
