@@ -61,6 +61,7 @@ std::string_view to_string(Code code) {
 Error io_error(std::string_view doing, std::string_view path) {
   const int error = errno;
   Error result(Code::io, fmt::format("cannot {} '{}': {}", doing, path, std::strerror(error)));
+  if (error == ELOOP) result.hint("remove the link: it is not followed here, or leads to itself");
   if (error == ENOENT) result.hint("check the path");
   if (error == ENOSPC || error == EDQUOT) result.hint("free some space; nothing was replaced");
   if (error == EACCES || error == EPERM) result.hint("check the permissions of the file and of its folder");

@@ -205,7 +205,7 @@ class Quantizer::Run {
         try_write_stamp();
       return finish();
     }
-    const FileLock lock(lock_path(options_.output));
+    FileLock lock(lock_path(options_.output));
     remove_leftovers(options_.output);
     PackWriter writer =
         automatic() ? select_and_write() : write_pack(options_.output, q_.tensors_, result_.identity, "quantising");
@@ -214,7 +214,7 @@ class Quantizer::Run {
     require_unchanged(hash_.files);
     writer.finish();
     end_stage("publish");
-    write_stamp(hash_, lock_path(options_.output));
+    write_stamp(hash_, lock);
     return finish();
   }
 
@@ -402,18 +402,18 @@ class Quantizer::Run {
   }
 
   void verify_existing() {
-    const FileLock lock(lock_path(options_.output));
+    FileLock lock(lock_path(options_.output));
     remove_leftovers(options_.output);
     verify(Pack(options_.output));
     require_unchanged(hash_.files);
-    write_stamp(hash_, lock_path(options_.output));
+    write_stamp(hash_, lock);
   }
 
   // The stamp only saves time, so a folder without write permission or a lock held by a writer is not an error.
   void try_write_stamp() const {
     try {
-      const FileLock lock(lock_path(options_.output));
-      write_stamp(hash_, lock_path(options_.output));
+      FileLock lock(lock_path(options_.output));
+      write_stamp(hash_, lock);
     } catch (const Error& error) {
       log(LogLevel::debug, "cannot write the stamp, so the next run hashes the source again: {}", error.message());
     }
