@@ -22,7 +22,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <chrono>
+#include <cstring>
 #include <numeric>
 
 #include "base/cpu.h"
@@ -112,16 +114,26 @@ void refuse_foreign_file(const QuantizeOptions& options) {
   }
 }
 
+// True for a file that AtomicFile writes until it is published: PREFIX.tmp. and six letters or digits.
+bool is_temporary_of(std::string_view prefix, const std::filesystem::directory_entry& entry) {
+  constexpr size_t kRandom = 6;
+  const std::string name = entry.path().filename().native();
+  const std::string start = fmt::format("{}.tmp.", prefix);
+  std::error_code status;
+  return name.starts_with(start) && name.size() == start.size() + kRandom &&
+         std::all_of(name.end() - kRandom, name.end(), [](unsigned char c) { return std::isalnum(c); }) &&
+         entry.symlink_status(status).type() == std::filesystem::file_type::regular;
+}
+
 // Removes the temporary files of killed runs. The caller holds the lock, so no other run uses them.
 void remove_leftovers(const std::filesystem::path& output) {
   const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
   const std::string name = output.filename().native();
   std::error_code status;
   for (const auto& entry : std::filesystem::directory_iterator(folder, status)) {
-    const std::string candidate = entry.path().filename().native();
-    constexpr std::array<std::string_view, 4> kTemporary{".tmp.", ".full.tmp.", ".candidates.tmp.", ".factors.tmp."};
-    const bool ours = std::any_of(kTemporary.begin(), kTemporary.end(), [&](std::string_view suffix) {
-      return candidate.starts_with(name + std::string(suffix));
+    constexpr std::array<std::string_view, 4> kSuffixes{"", ".full", ".candidates", ".factors"};
+    const bool ours = std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
+      return is_temporary_of(name + std::string(suffix), entry);
     });
     if (!ours) continue;
     log(LogLevel::info, "removing '{}', left by a run that was killed", entry.path().native());

@@ -175,8 +175,11 @@ TEST_CASE("temporary files of a killed run are removed, and no other file") {
   write_file(model.folder / "m.pack.tmp.Ab12Cd", "half");
   write_file(model.folder / "m.pack.full.tmp.Ab12Cd", "half");
   write_file(model.folder / "other.pack.tmp.Ab12Cd", "not ours");
+  write_file(model.folder / "m.pack.tmp.backup-of-mine", "not ours");
+  fs::create_directory(model.folder / "m.pack.tmp.folder");
   model.run();
-  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack", "other.pack.tmp.Ab12Cd"});
+  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack", "m.pack.tmp.backup-of-mine",
+                                                         "m.pack.tmp.folder", "other.pack.tmp.Ab12Cd"});
 }
 
 TEST_CASE("a second writer of the same pack fails") {
