@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -13,9 +14,11 @@
 namespace frugal::cli {
 namespace {
 
+std::FILE* results = stdout;
+
 [[noreturn]] void fail_output() {
   if (errno == EPIPE) throw OutputClosed();
-  throw io_error("write to", "standard output");
+  throw io_error("write to", results == stdout ? "standard output" : "standard error");
 }
 
 bool use_colours() {
@@ -31,7 +34,7 @@ void print(std::string_view text) {
 }
 
 void flush_output() {
-  if (std::fflush(stdout) != 0) fail_output();
+  if (std::fflush(results) != 0) fail_output();
 }
 
 void print_error(std::string_view message, std::string_view hint) {

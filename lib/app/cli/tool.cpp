@@ -175,8 +175,7 @@ void Tool::add_common_flags() {
   app_.add_flag("-v,--verbose", verbosity_, "log the progress of the work on standard error; -vv logs more");
   key("--log-level", "log.level");
   key("--log-file", "log.file")->type_name("FILE");
-  app_.add_option("--metrics", metrics_file_, "write the metrics at the end, as Prometheus text; FILE.json: as JSON")
-      ->type_name("FILE");
+  output_file("--metrics", metrics_file_, "write the metrics at the end, as Prometheus text; FILE.json: as JSON");
   app_.add_flag("--no-progress", no_progress_, "draw no progress line");
   app_.option_defaults()->group("Options");
 }
@@ -199,6 +198,12 @@ CLI::Option* Tool::key_flag(const std::string& flags, const std::string& key, co
   CLI::Option* option = (subcommand ? *subcommand : app_).add_flag(flags, help);
   keys_.push_back({option, key, value});
   return option;
+}
+
+CLI::Option* Tool::output_file(const std::string& flags, std::string& file, const std::string& help,
+                               CLI::App* subcommand) {
+  output_files_.push_back(&file);
+  return (subcommand ? *subcommand : app_).add_option(flags, file, help)->type_name("FILE");
 }
 
 // CLI11 reads the environment for the tool's own options. Options of configuration keys are left to
@@ -232,6 +237,15 @@ void Tool::parse_arguments() {
     throw usage_error(info_.name, app_, failure);
   } catch (const CLI::ParseError& failure) {
     throw usage_error(info_.name, app_, failure);
+  }
+}
+
+void Tool::check_output_files() const {
+  for (const std::string* file : output_files_) {
+    if (file->empty()) continue;
+    const OutputFile output(*file);
+    output.check();
+    if (output.is_standard_output()) print_to_stderr();
   }
 }
 
@@ -281,6 +295,7 @@ void Tool::parse() {
   bind_environment(app_, true);
   app_.footer(help_footer(info_));
   parse_arguments();
+  check_output_files();
   read_configuration("");
   start_log();
   // The profile is named by the settings that override it: they are read a second time, on top of the profile.

@@ -35,6 +35,7 @@
 #include "base/units.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
+#include "model/format/pack_layout.h"
 #include "model/nn/blocks.h"
 #include "model/quant/structure.h"
 #include "model/tokenize/tokenizer.h"
@@ -87,28 +88,29 @@ Recipe resolve(const Checkpoint& checkpoint, const ModelPlan& model, QuantizeOpt
 }
 
 void check_output(const QuantizeOptions& options) {
-  const std::filesystem::path& output = options.output;
-  const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
+  OutputFile(options.output).check();
   std::error_code status;
-  if (!std::filesystem::is_directory(folder, status))
-    throw Error(Code::bad_input, fmt::format("the folder '{}' of the output does not exist", folder.native()))
-        .hint("create the folder, or name another one with -o");
-  if (std::filesystem::is_directory(output, status))
-    throw Error(Code::bad_input, fmt::format("the output '{}' is a folder", output.native()))
-        .hint("name a file, as in -o MODEL.pack");
-  if (std::filesystem::equivalent(options.input, output, status))
+  if (std::filesystem::equivalent(options.input, options.output, status))
     throw Error(Code::bad_input, "input and output are the same file").hint("choose another name for -o");
+}
+
+// True for a pack of which no more than the start is damaged.
+bool ends_like_pack(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  constexpr size_t kLength = sizeof pack_layout::kFooterMagic;
+  return file.bytes().size() > kLength &&
+         std::memcmp(file.bytes().last(kLength).data(), pack_layout::kFooterMagic, kLength) == 0;
 }
 
 // A file that is neither a pack nor named like one may be valuable: it is replaced only with --force.
 void refuse_foreign_file(const QuantizeOptions& options) {
   std::error_code status;
   const std::filesystem::path& output = options.output;
-  if (options.force || output.extension() == ".pack" || !std::filesystem::exists(output, status)) return;
+  if (options.force || !std::filesystem::exists(output, status) || std::filesystem::is_empty(output, status)) return;
   try {
     Pack pack(output);
   } catch (const Error& error) {
-    if (error.code() != Code::bad_input) return;
+    if (error.code() != Code::bad_input || ends_like_pack(output)) return;
     throw Error(Code::bad_input, fmt::format("'{}' exists and is not a pack", output.native()))
         .hint("choose another name for -o, or pass --force to replace it");
   }
@@ -491,6 +493,22 @@ class QuantizeFigures final : public MetricSource {
 
 QuantizeResult Quantizer::run() {
   check_output(options_);
+  const OutputFile output(options_.output);
+  if (output.is_stream()) return run_into(output);
+  options_.output = output.path();
+  return run_beside_output();
+}
+
+// A pack is written out of order and read back, which needs a file: the stream gets a copy of that.
+QuantizeResult Quantizer::run_into(const OutputFile& stream) {
+  const ScratchFolder scratch;
+  options_.output = scratch.path() / "model.pack";
+  QuantizeResult result = run_beside_output();
+  stream.write(MappedFile(options_.output).bytes());
+  return result;
+}
+
+QuantizeResult Quantizer::run_beside_output() {
   refuse_foreign_file(options_);
   QuantizeResult result = Run(*this).make();
   const QuantizeFigures figures(source_bytes(), result);
