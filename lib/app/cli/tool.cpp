@@ -276,10 +276,11 @@ void Tool::start_log() {
   if (verbosity_ > 0) level = std::max(level, verbosity_ > 1 ? LogLevel::debug : LogLevel::info);
   std::shared_ptr<std::FILE> file;  // shared because a LogSink is copyable
   if (!common_.log.file.empty()) {
-    file.reset(std::fopen(common_.log.file.c_str(), "ae"), [](std::FILE* f) {
+    const std::filesystem::path path = expand_home(common_.log.file);
+    file.reset(std::fopen(path.c_str(), "ae"), [](std::FILE* f) {
       if (f) std::fclose(f);
     });
-    if (!file) throw io_error("open log file", common_.log.file);
+    if (!file) throw io_error("open log file", path.native());
   }
   set_log_sink(
       [file](LogLevel line_level, std::string_view line) {

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/config/default_yaml.h"
@@ -272,7 +274,7 @@ TEST_CASE("a model is found by path, with and without .pack, in FRUGAL_MODELS be
   const TempHome home;
   CHECK(error_of([] { find_model("m"); }).code() == Code::missing);
   home.write("XDG_DATA_HOME/frugal/models/m.pack", "data");
-  CHECK(find_model("m") == data_home() / "models/m.pack");
+  CHECK(find_model("m") == *data_home() / "models/m.pack");
   home.write("models/m.pack", "local");
   CHECK(find_model("m.pack") == "models/m.pack");
   home.write("elsewhere/m.pack", "env");
@@ -288,7 +290,7 @@ TEST_CASE("the index is the named one, the project's, or the only one of the use
   CHECK(find_index("some/where") == "some/where");
   CHECK(error_of([] { find_index(""); }).code() == Code::missing);
   home.write("XDG_DATA_HOME/frugal/indexes/laws/x", "");
-  CHECK(find_index("") == data_home() / "indexes/laws");
+  CHECK(find_index("") == *data_home() / "indexes/laws");
   home.write("XDG_DATA_HOME/frugal/indexes/notes/x", "");
   CHECK(error_of([] { find_index(""); }).code() == Code::usage);
   home.write(".frugal/index/x", "");
