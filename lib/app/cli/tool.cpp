@@ -290,6 +290,7 @@ void Tool::start_log() {
         std::fflush(file.get());
       },
       level);
+  if (!config_warning_.empty()) log(LogLevel::warn, "{}", config_warning_);
 }
 
 void Tool::parse() {
@@ -310,7 +311,7 @@ void Tool::parse() {
 void Tool::read_configuration(const std::string& profile) {
   settings_.reset();
   if (!profile.empty()) apply_named_profile(settings_, profile);
-  load_config(settings_, config_file_);
+  config_warning_ = load_config(settings_, config_file_);
   apply_environment();
   apply_flags();
 }

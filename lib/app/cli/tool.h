@@ -98,7 +98,8 @@ class Tool {
   std::function<bool(const std::string&)> is_own_set_value_;
   CLI::App app_;
   std::vector<KeyOption> keys_;
-  std::string config_file_;
+  std::vector<const std::string*> output_files_;
+  std::string config_file_, config_warning_;
   std::vector<std::string> assignments_;
   std::string format_;
   std::string metrics_file_;
