@@ -28,6 +28,8 @@ void flush_output();
 void print_error(std::string_view message, std::string_view hint);
 /// Prints a line on standard error, above the progress line if one is drawn.
 void print_message(std::string_view line);
+/// The same for a text of several lines.
+void print_messages(std::string_view lines);
 
 bool stdout_is_terminal();
 bool stderr_is_terminal();

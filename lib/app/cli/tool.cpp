@@ -286,7 +286,7 @@ void Tool::start_log() {
       [file](LogLevel line_level, std::string_view line) {
         print_message(fmt::format("{}{}", prefix(line_level), line));
         if (!file) return;
-        std::fputs(fmt::format("{} {}{}\n", timestamp(), prefix(line_level), line).c_str(), file.get());
+        std::fputs(fmt::format("{} {}{}\n", timestamp(), prefix(line_level), visible_line(line)).c_str(), file.get());
         std::fflush(file.get());
       },
       level);

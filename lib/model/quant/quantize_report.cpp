@@ -231,7 +231,7 @@ std::string report_json(const Quantizer& quantizer, const QuantizeResult* result
       {"selection", selection_json(result)},
       {"timings_ms", timings_json(result)},
       {"tensors", tensors}};
-  return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return visible_json(report.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::string report_html(const Quantizer& quantizer, const QuantizeResult* result) {
