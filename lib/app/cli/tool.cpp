@@ -22,11 +22,15 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <new>
+#include <span>
+#include <system_error>
 
 #include "app/cli/machine.h"
 #include "app/cli/memory_options.h"
@@ -34,11 +38,14 @@
 #include "app/cli/progress.h"
 #include "app/cli/signals.h"
 #include "app/config/load.h"
+#include "app/config/paths.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/output_file.h"
 #include "base/suggest.h"
 #include "base/version.h"
+#include "base/visible.h"
 #include "measure/report/metrics_report.h"
 
 namespace frugal::cli {
@@ -353,6 +360,17 @@ int run_with_metrics(Tool& tool, const std::function<int(Tool&)>& body) {
   }
 }
 
+// What the system refuses to the standard library: a path that is no path, a thread.
+Error as_error(const std::system_error& refusal) {
+  const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&refusal);
+  errno = refusal.code().value();
+  if (file) return io_error("use", file->path1().native());
+  Error error(Code::io, fmt::format("the system refused: {}", refusal.what()));
+  if (refusal.code() == std::errc::resource_unavailable_try_again)
+    error.hint("raise the limit on processes (ulimit -u), or use --threads 1");
+  return error;
+}
+
 int run_guarded(const std::function<int()>& body) {
   try {
     const int code = body();
@@ -370,6 +388,10 @@ int run_guarded(const std::function<int()>& body) {
   } catch (const std::bad_alloc&) {
     print_error("out of memory", "free memory, or use a smaller model or batch");
     return exit_code(Code::over_budget);
+  } catch (const std::system_error& refusal) {
+    const Error error = as_error(refusal);
+    print_error(error.message(), error.hint());
+    return exit_code(error.code());
   } catch (const std::exception& failure) {
     print_error(fmt::format("internal: {}", failure.what()),
                 "this is a bug in frugal; please report it with the command line");
