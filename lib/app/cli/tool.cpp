@@ -84,7 +84,14 @@ std::string help_command(const std::string& tool, const CLI::App& app) {
   return tool + " --help";
 }
 
-Error unknown_argument(const std::string& tool, const CLI::App& app) {
+// True if `word` stands behind "--" on the command line, and not before it as well.
+bool is_behind_dashes(std::span<char* const> arguments, std::string_view word) {
+  const auto is = [](std::string_view wanted) { return [wanted](const char* argument) { return argument == wanted; }; };
+  const auto dashes = std::find_if(arguments.begin(), arguments.end(), is("--"));
+  return std::none_of(arguments.begin(), dashes, is(word)) && std::any_of(dashes, arguments.end(), is(word));
+}
+
+Error unknown_argument(const std::string& tool, const CLI::App& app, std::span<char* const> arguments) {
   const std::vector<std::string> extras = app.remaining(true);
   std::string word = extras.empty() ? std::string("argument") : extras.front();
   for (const std::string& extra : extras)
@@ -93,6 +100,9 @@ Error unknown_argument(const std::string& tool, const CLI::App& app) {
       break;
     }
   const bool flag = word.substr(0, 1) == "-";
+  if (flag && is_behind_dashes(arguments, word))
+    return Error(Code::usage, fmt::format("unexpected argument '{}' after '--'", word))
+        .hint("put flags before '--': every word behind it is an argument");
   Error error(Code::usage, fmt::format("unknown {} '{}'", flag ? "flag" : "argument", word));
   const std::string nearest = nearest_name(word, known_words(app));
   return error.hint(nearest.empty() ? fmt::format("run {}", help_command(tool, app))
@@ -237,10 +247,10 @@ void Tool::parse_arguments() {
     print("{}\n", request.what());
     throw Finished{0};
   } catch (const CLI::ExtrasError&) {
-    throw unknown_argument(info_.name, app_);
+    throw unknown_argument(info_.name, app_, {argv_, size_t(argc_)});
   } catch (const CLI::RequiredError& failure) {
     // A misspelt subcommand is a missing one, too: `rag-index stauts`.
-    if (!app_.remaining(true).empty()) throw unknown_argument(info_.name, app_);
+    if (!app_.remaining(true).empty()) throw unknown_argument(info_.name, app_, {argv_, size_t(argc_)});
     throw usage_error(info_.name, app_, failure);
   } catch (const CLI::ParseError& failure) {
     throw usage_error(info_.name, app_, failure);
