@@ -60,7 +60,10 @@ std::string_view to_string(Code code) {
 
 Error io_error(std::string_view doing, std::string_view path) {
   const int error = errno;
-  Error result(Code::io, fmt::format("cannot {} '{}': {}", doing, path, std::strerror(error)));
+  Error result(error == ENOMEM ? Code::over_budget : Code::io,
+               fmt::format("cannot {} '{}': {}", doing, path, std::strerror(error)));
+  if (error == ENOMEM) result.hint("free memory, or raise the limit on the address space (ulimit -v)");
+  if (error == ELOOP) result.hint("remove the link: it is not followed here, or leads to itself");
   if (error == ENOENT) result.hint("check the path");
   if (error == ENOSPC || error == EDQUOT) result.hint("free some space; nothing was replaced");
   if (error == EACCES || error == EPERM) result.hint("check the permissions of the file and of its folder");

@@ -53,7 +53,7 @@ class Error : public std::exception {
   std::string hint_;
 };
 
-/// Error(io): "cannot DOING 'PATH': " and the text of the current errno.
+/// Error(io): "cannot DOING 'PATH': " and the text of the current errno; of ENOMEM, Error(over_budget).
 Error io_error(std::string_view doing, std::string_view path);
 
 [[noreturn]] void check_failed(const char* condition, const char* file, int line);

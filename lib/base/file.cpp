@@ -4,23 +4,37 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
 
 #include "base/error.h"
 
 namespace frugal {
 namespace {
 
+// O_NONBLOCK: a FIFO opens at once, and what it is can be seen.
 FileDescriptor open_for_reading(const std::filesystem::path& path, struct stat& info) {
-  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  FileDescriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd || ::fstat(fd.get(), &info) != 0) throw io_error("open", path.native());
   if (S_ISDIR(info.st_mode)) throw Error(Code::bad_input, fmt::format("'{}' is a folder, not a file", path.native()));
   return fd;
+}
+
+void set_blocking(const FileDescriptor& fd) {
+  ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) & ~O_NONBLOCK);
+}
+
+// A FIFO that has a name, and not a pipe of a shell's <(…).
+bool is_named_fifo(const FileDescriptor& fd, const struct stat& info) {
+  constexpr long kPipeFileSystem = 0x50495045;  // linux/magic.h
+  struct statfs system {};
+  return S_ISFIFO(info.st_mode) && ::fstatfs(fd.get(), &system) == 0 && system.f_type != kPipeFileSystem;
 }
 
 FileStamp stamp_of(const struct stat& info) {
@@ -127,15 +141,34 @@ void MappedFile::prefetch(uint64_t offset, uint64_t length) const {
   if (begin < end) ::madvise(const_cast<std::byte*>(data_) + begin, end - begin, MADV_WILLNEED);
 }
 
-AtomicFile::AtomicFile(std::filesystem::path target) : target_(std::move(target)) {
-  std::string pattern = target_.native() + ".tmp.XXXXXX";
-  fd_ = FileDescriptor(::mkostemp(pattern.data(), O_CLOEXEC));
-  if (!fd_) throw io_error("create", target_.native());
-  temporary_ = pattern;
-  // mkostemp makes 0600; the published file follows the user's umask like any other.
+namespace {
+
+mode_t mode_by_umask() {
   const mode_t mask = ::umask(0);
   ::umask(mask);
-  ::fchmod(fd_.get(), 0666 & ~mask);
+  return 0666 & ~mask;
+}
+
+// Throws if something is at `target` that no file may take the place of. Returns the permissions that a new file gets.
+mode_t mode_at(const std::filesystem::path& target, FileAccess access) {
+  const mode_t fresh = access == FileAccess::owner_only ? 0600 : mode_by_umask();
+  struct stat info {};
+  if (::lstat(target.c_str(), &info) != 0 || S_ISLNK(info.st_mode)) return fresh;
+  if (S_ISDIR(info.st_mode)) throw Error(Code::bad_input, fmt::format("'{}' is a folder, not a file", target.native()));
+  if (!S_ISREG(info.st_mode))
+    throw Error(Code::bad_input, fmt::format("'{}' is not a regular file and is not replaced", target.native()));
+  return access == FileAccess::owner_only ? fresh : info.st_mode & 0777;
+}
+
+}  // namespace
+
+AtomicFile::AtomicFile(std::filesystem::path target, FileAccess access) : target_(std::move(target)) {
+  const mode_t mode = mode_at(target_, access);
+  std::string pattern = target_.native() + ".tmp.XXXXXX";
+  fd_ = FileDescriptor(::mkostemp(pattern.data(), O_CLOEXEC));  // 0600
+  if (!fd_) throw io_error("create", target_.native());
+  temporary_ = pattern;
+  ::fchmod(fd_.get(), mode);
 }
 
 AtomicFile::~AtomicFile() {
@@ -172,15 +205,10 @@ void AtomicFile::publish() {
   // After a failed fsync the pages may be lost although a retry succeeds, so the file is thrown away (destructor).
   if (::fsync(fd_.get()) != 0) throw io_error("sync", target_.native());
   fd_.close();
+  mode_at(target_, FileAccess::by_umask);  // what came there since
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) throw io_error("publish", target_.native());
   temporary_.clear();
   fsync_folder(target_.parent_path());
-}
-
-void publish_file(const std::filesystem::path& path, std::string_view text) {
-  AtomicFile file(path);
-  file.write(text);
-  file.publish();
 }
 
 std::string read_file(const std::filesystem::path& path, uint64_t limit) {
@@ -192,7 +220,14 @@ std::string read_file(const std::filesystem::path& path, uint64_t limit) {
   for (;;) {
     const ssize_t got = ::read(fd.get(), buffer.data(), buffer.size());
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) {
+      set_blocking(fd);
+      continue;
+    }
     if (got < 0) throw io_error("read", path.native());
+    if (got == 0 && content.empty() && is_named_fifo(fd, info))
+      throw Error(Code::bad_input, fmt::format("'{}' is a FIFO that no process writes to", path.native()))
+          .hint("start its writer first, or name a file");
     if (got == 0) return content;
     if (content.size() + static_cast<size_t>(got) > limit)
       throw Error(Code::bad_input, fmt::format("'{}' is larger than {} bytes", path.native(), limit));
@@ -211,12 +246,72 @@ std::string read_to_end(const FileDescriptor& fd) {
   }
 }
 
-FileLock::FileLock(const std::filesystem::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-  if (!fd_) throw io_error("lock", path.native());
-  if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return;
-  if (errno != EWOULDBLOCK) throw io_error("lock", path.native());
+void create_private_folders(const std::filesystem::path& folder) {
+  std::filesystem::path made;
+  for (const std::filesystem::path& name : folder) {
+    made /= name;
+    std::error_code unreadable;
+    if (std::filesystem::is_directory(made, unreadable)) continue;
+    if (::mkdir(made.c_str(), 0700) != 0 && errno != EEXIST) throw io_error("create", folder.native());
+  }
+  std::error_code unreadable;
+  if (!folder.empty() && !std::filesystem::is_directory(folder, unreadable)) {
+    errno = ENOTDIR;
+    throw io_error("create", folder.native());
+  }
+}
+
+ScratchFolder::ScratchFolder() {
+  std::error_code unknown;
+  const std::filesystem::path parent = std::filesystem::temp_directory_path(unknown);
+  std::string pattern = ((unknown ? std::filesystem::path("/tmp") : parent) / "frugal.XXXXXX").native();
+  if (!::mkdtemp(pattern.data())) throw io_error("create", pattern);
+  path_ = pattern;
+}
+
+ScratchFolder::~ScratchFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
+namespace {
+
+// Not through a link, which may lead to a file that is precious; the file is this user's alone, since every process
+// that can open it can hold the lock.
+FileDescriptor open_lock(const std::filesystem::path& path) {
+  FileDescriptor fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600));
+  struct stat info {};
+  if (!fd || ::fstat(fd.get(), &info) != 0) throw io_error("lock", path.native());
+  if (!S_ISREG(info.st_mode)) throw Error(Code::io, fmt::format("cannot lock '{}': no regular file", path.native()));
+  return fd;
+}
+
+}  // namespace
+
+FileLock::FileLock(const std::filesystem::path& path) : path_(path) {
+  // The file may be removed between its opening and its locking; the lock would be of a file that no other finds.
+  constexpr int kTries = 100;
+  for (int i = 0; i < kTries; ++i) {
+    fd_ = open_lock(path);
+    const bool taken = ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0;
+    if (taken && errno != EWOULDBLOCK) throw io_error("lock", path.native());
+    if (taken) break;
+    if (is_current()) return;
+  }
   throw Error(Code::bad_input, fmt::format("'{}' is in use by another process", path.native()))
       .hint("wait for the other writer to finish; readers are not affected");
+}
+
+bool FileLock::is_current() const {
+  struct stat locked {
+  }, there{};
+  return ::fstat(fd_.get(), &locked) == 0 && ::lstat(path_.c_str(), &there) == 0 && locked.st_dev == there.st_dev &&
+         locked.st_ino == there.st_ino;
+}
+
+void FileLock::write(std::string_view text) {
+  if (::ftruncate(fd_.get(), 0) != 0) throw io_error("write", path_.native());
+  write_all(fd_.get(), std::as_bytes(std::span(text.data(), text.size())), 0, path_);
 }
 
 }  // namespace frugal

@@ -68,11 +68,16 @@ class MappedFile {
   std::filesystem::path path_;
 };
 
+/// Who may read a new file: as the user's umask says, or its owner alone.
+enum class FileAccess { by_umask, owner_only };
+
 /// Writes a file that appears whole or not at all: temp file in the same folder → fsync → rename → fsync of the folder.
-/// Destroyed without publish(), it leaves nothing behind. Throws Error(io).
+/// A file that it replaces hands on its permissions; a link is replaced, not followed; a device, FIFO or socket is
+/// never replaced (output_file.h writes through them). Destroyed without publish(), it leaves nothing behind. Throws
+/// Error(io), Error(bad_input) if the target is none of its kind.
 class AtomicFile {
  public:
-  explicit AtomicFile(std::filesystem::path target);
+  explicit AtomicFile(std::filesystem::path target, FileAccess access = FileAccess::by_umask);
   AtomicFile(const AtomicFile&) = delete;
   AtomicFile& operator=(const AtomicFile&) = delete;
   ~AtomicFile();
@@ -98,21 +103,44 @@ class AtomicFile {
   uint64_t offset_ = 0;
 };
 
-/// Publishes a file at `path` with the content `text`, by AtomicFile. Throws Error(io).
-void publish_file(const std::filesystem::path& path, std::string_view text);
-
-/// The whole content. Throws Error(io), or Error(bad_input) if the file is larger than `limit` bytes.
+/// The whole content; of a pipe, what comes until its writers are gone. Throws Error(io), or Error(bad_input) if the
+/// file is larger than `limit` bytes, or a FIFO that no process has opened to write: it would be waited for without
+/// end.
 std::string read_file(const std::filesystem::path& path, uint64_t limit = uint64_t(1) << 32);
 /// Reads a pipe until its other end is closed, or until reading fails.
 std::string read_to_end(const FileDescriptor& fd);
 
-/// An exclusive advisory lock (flock) on `path`, which is created if needed. Held until destroyed.
-class FileLock {
+/// Makes `folder` and its parents where they are missing, for this user alone (0700). Throws Error(io).
+void create_private_folders(const std::filesystem::path& folder);
+
+/// A new, empty, private folder in the system's folder for temporary files, gone with its owner. Throws Error(io).
+class ScratchFolder {
  public:
-  /// Throws Error(io) if the file cannot be created, Error(bad_input) "in use by another process" if the lock is taken.
-  explicit FileLock(const std::filesystem::path& path);
+  ScratchFolder();
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+  ~ScratchFolder();
+  const std::filesystem::path& path() const { return path_; }
 
  private:
+  std::filesystem::path path_;
+};
+
+/// An exclusive advisory lock (flock) on `path`, a file of its own that is created if needed, for this user alone. Held
+/// until destroyed.
+class FileLock {
+ public:
+  /// Throws Error(io) if the file cannot be created or is a link, Error(bad_input) "in use by another process" if the
+  /// lock is taken.
+  explicit FileLock(const std::filesystem::path& path);
+
+  /// True if the locked file is still the one at its path: if it was removed, others can lock a new one.
+  bool is_current() const;
+  /// Replaces what the locked file holds. Throws Error(io).
+  void write(std::string_view text);
+
+ private:
+  std::filesystem::path path_;
   FileDescriptor fd_;
 };
 

@@ -42,6 +42,8 @@ struct About {
   std::string_view doc;  // one line, for configs/default.yaml and --help
   Range range = {};
   Unit unit = Unit::none;
+  // Not from a configuration that is read only because it lies in the current folder: the value names a file to write.
+  bool user_only = false;
   bool is_setting() const { return !doc.empty(); }
 };
 /// Of a field that results depend on and no user sets.

@@ -13,11 +13,13 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "base/log.h"
 
 namespace frugal {
 namespace {
@@ -130,7 +132,11 @@ struct ThreadPool::Shared {
 
 ThreadPool::ThreadPool(int threads) : shared_(std::make_unique<Shared>()) {
   FRUGAL_CHECK(threads >= 1 && threads <= 1024);
-  for (int i = 1; i < threads; ++i) shared_->workers.emplace_back([state = shared_.get()] { state->worker_loop(); });
+  try {
+    for (int i = 1; i < threads; ++i) shared_->workers.emplace_back([state = shared_.get()] { state->worker_loop(); });
+  } catch (const std::system_error& refusal) {  // the calling thread works as well, so those that run suffice
+    log(LogLevel::warn, "{} of {} threads run: {}", this->threads(), threads, refusal.what());
+  }
 }
 
 ThreadPool::~ThreadPool() {

@@ -10,7 +10,8 @@ namespace frugal {
 
 class ThreadPool {
  public:
-  /// `threads` includes the caller: ThreadPool(1) starts none and runs everything inline.
+  /// `threads` includes the caller: ThreadPool(1) starts none and runs everything inline. If the
+  /// system refuses a thread, the pool is smaller and a warning says so.
   explicit ThreadPool(int threads);
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;

@@ -47,3 +47,10 @@ TEST_CASE("a failed check is an internal error with its condition, not an abort"
     CHECK(error.message().find("1 + 1 == 3") != std::string::npos);
   }
 }
+
+TEST_CASE("memory that the system refuses is a lack of memory, whatever it was for") {
+  errno = ENOMEM;
+  const Error error = io_error("map", "model.pack");
+  CHECK(error.code() == Code::over_budget);
+  CHECK(error.hint().find("ulimit -v") != std::string::npos);
+}

@@ -1,6 +1,8 @@
 #include "base/file.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +11,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/error.h"
@@ -126,6 +129,86 @@ TEST_CASE("what cannot be mapped or read says why") {
   std::ofstream(folder.path() / "a") << "four";
   CHECK(read_file(folder.path() / "a", 4) == "four");
   CHECK(code_of([&] { read_file(folder.path() / "a", 3); }) == Code::bad_input);
+}
+
+TEST_CASE("a device, a FIFO or a folder is never replaced by a file, and a link only itself") {
+  const TempFolder folder;
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  CHECK(code_of([&] { AtomicFile{folder / "fifo"}; }) == Code::bad_input);
+  CHECK(code_of([&] { AtomicFile{folder.path()}; }) == Code::bad_input);
+  CHECK(std::filesystem::is_fifo(folder / "fifo"));
+  std::ofstream(folder / "victim") << "precious";
+  std::filesystem::create_symlink("victim", folder / "link");
+  AtomicFile file(folder / "link");
+  file.write("new");
+  file.publish();
+  CHECK(read_file(folder / "victim") == "precious");
+  CHECK(read_file(folder / "link") == "new");
+}
+
+TEST_CASE("a file for its owner alone is so, whatever it replaces") {
+  const TempFolder folder;
+  std::ofstream(folder / "a") << "old";
+  std::filesystem::permissions(folder / "a", std::filesystem::perms(0644));
+  AtomicFile file(folder / "a", FileAccess::owner_only);
+  file.publish();
+  CHECK(std::filesystem::status(folder / "a").permissions() == std::filesystem::perms(0600));
+  create_private_folders(folder / "x/y");
+  CHECK(std::filesystem::status(folder / "x").permissions() == std::filesystem::perms(0700));
+  CHECK(std::filesystem::status(folder / "x/y").permissions() == std::filesystem::perms(0700));
+  CHECK(code_of([&] { create_private_folders(folder / "a/b"); }) == Code::io);
+}
+
+TEST_CASE("a FIFO is neither mapped nor waited for, and is read if a process writes to it") {
+  const TempFolder folder;
+  const std::filesystem::path fifo = folder / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  CHECK(code_of([&] { MappedFile{fifo}; }) == Code::bad_input);
+  CHECK(code_of([&] { read_file(fifo); }) == Code::bad_input);
+  CHECK(code_of([&] { FileLock{fifo}; }) == Code::io);
+  const FileDescriptor kept(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK));  // what is written waits for a reader
+  FileDescriptor writer(::open(fifo.c_str(), O_WRONLY));
+  REQUIRE(::write(writer.get(), "text", 4) == 4);
+  writer.close();
+  CHECK(read_file(fifo) == "text");
+}
+
+TEST_CASE("a pipe is read until its writer is gone, and may be empty") {
+  const auto read_from_pipe = [](std::string_view text) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const FileDescriptor end(ends[0]);
+    std::thread writer([to = ends[1], text] {
+      [[maybe_unused]] const ssize_t written = ::write(to, text.data(), text.size());
+      ::close(to);
+    });
+    const std::string read = read_file(fmt::format("/proc/self/fd/{}", end.get()));
+    writer.join();
+    return read;
+  };
+  CHECK(read_from_pipe("text") == "text");
+  CHECK(read_from_pipe("").empty());
+}
+
+TEST_CASE("a lock follows no link, and is of the file that is at its path") {
+  const TempFolder folder;
+  std::ofstream(folder / "victim") << "precious";
+  std::filesystem::create_symlink("victim", folder / "link");
+  std::filesystem::create_symlink("absent", folder / "dangling");
+  CHECK(code_of([&] { FileLock{folder / "link"}; }) == Code::io);
+  CHECK(code_of([&] { FileLock{folder / "dangling"}; }) == Code::io);
+  CHECK_FALSE(std::filesystem::exists(folder / "absent"));
+  FileLock lock(folder / "lock");
+  lock.write("a longer text");
+  lock.write("short");
+  CHECK(read_file(folder / "lock") == "short");
+  CHECK(lock.is_current());
+  CHECK(std::filesystem::status(folder / "lock").permissions() == std::filesystem::perms(0600));
+  std::filesystem::remove(folder / "lock");
+  CHECK_FALSE(lock.is_current());
+  const FileLock next(folder / "lock");
+  CHECK_FALSE(lock.is_current());
+  CHECK(next.is_current());
 }
 
 TEST_CASE("a lock is held once, and free again when its holder is gone") {

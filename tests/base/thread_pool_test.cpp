@@ -1,9 +1,13 @@
 #include "base/thread_pool.h"
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -108,4 +112,29 @@ TEST_CASE("a pool of one runs in the caller's thread, in one range") {
 
 TEST_CASE("a pool without threads is refused") {
   CHECK_THROWS_AS(ThreadPool(0), Error);
+}
+
+TEST_CASE("a pool that the system refuses threads is smaller, and works") {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  MESSAGE("SKIP: a sanitizer does not live with a limit on the address space");
+#else
+  const pid_t child = ::fork();
+  if (child == 0) {
+    // No new mapping fits, and so no stack of a thread; the heap has room in the mappings that are there.
+    std::ifstream status("/proc/self/statm");
+    rlim_t pages = 0;
+    status >> pages;
+    const rlim_t bytes = pages * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t(1) << 20);
+    const rlimit limit{bytes, bytes};
+    if (::setrlimit(RLIMIT_AS, &limit) != 0) ::_exit(2);
+    ThreadPool pool(64);  // more than glibc keeps stacks of threads that are gone
+    std::atomic<int64_t> sum{0};
+    pool.parallel_for(100, 1, [&](int64_t begin, int64_t) { sum += begin; });
+    ::_exit(pool.threads() < 64 && sum == 4950 ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+#endif
 }

@@ -67,9 +67,9 @@ int mem_profile(cli::Tool& tool, const Settings& settings, const std::vector<std
       ->check(CLI::Range(1, 1 << 20));
   app.add_option("COMMAND", command, "after --: a command to run; its standard output goes to standard error");
   cli::ProfileRequest request;
-  app.add_option("--svg", request.pictures.svg, "draw the memory of the stages over time")->type_name("FILE");
-  app.add_option("--html", request.pictures.html, "the same as an HTML page with a table")->type_name("FILE");
-  app.add_option("--trace", request.pictures.trace, "the same as a trace for Chrome and Perfetto")->type_name("FILE");
+  tool.output_file("--svg", request.pictures.svg, "draw the memory of the stages over time");
+  tool.output_file("--html", request.pictures.html, "the same as an HTML page with a table");
+  tool.output_file("--trace", request.pictures.trace, "the same as a trace for Chrome and Perfetto");
   app.add_flag("--estimate", request.estimate, "predict the memory of each stage, then compare with the measurement");
   std::vector<std::string> mode_names = {"mmap"};
   app.add_option("--load-mode", mode_names, "mmap, mlock, read, stream or naive; several are compared: mmap,read")

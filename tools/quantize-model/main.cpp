@@ -36,10 +36,11 @@ struct Arguments {
   bool allow_requantize = false, force = false, verify = false, dry_run = false, check = false;
 };
 
-void declare(CLI::App& app, Arguments& args) {
+void declare(cli::Tool& tool, Arguments& args) {
+  CLI::App& app = tool.app();
   app.add_option("IN", args.input, "Hugging Face folder, .safetensors, .pt, .bin or .gguf file; with --check, a pack")
       ->required();
-  app.add_option("-o,--output", args.output, "pack to write")->type_name("OUT.pack");
+  tool.output_file("-o,--output", args.output, "pack to write")->type_name("OUT.pack");
   app.add_option("--dtype", args.dtype,
                  "keep, int8, int4, fp16, fp32 or auto (default: keep for a quantised source, otherwise int8)");
   app.add_option("--auto-target", args.auto_target, "goal of --dtype auto: size, speed or quality (default size)");
@@ -55,7 +56,7 @@ void declare(CLI::App& app, Arguments& args) {
   app.add_option("--verify-text", args.verify_text, "text to verify with, instead of the built-in one")
       ->type_name("FILE");
   app.add_flag("--dry-run", args.dry_run, "show the plan and the sizes, write nothing");
-  app.add_option("--report", args.report, "write a report on each tensor")->type_name("FILE.json|.html");
+  tool.output_file("--report", args.report, "write a report on each tensor")->type_name("FILE.json|.html");
   app.add_flag("--force", args.force, "write the pack even if it is up to date");
   app.add_flag("--allow-requantize", args.allow_requantize, "allow fewer bits for weights that are already quantised");
   app.add_flag("--check", args.check, "verify the checksums of a pack and write nothing");
@@ -142,7 +143,7 @@ int main(int argc, char** argv) {
                    std::string(kExamples)},
                   [](cli::Tool& tool, const Settings& settings) {
                     Arguments args;
-                    declare(tool.app(), args);
+                    declare(tool, args);
                     tool.parse();
                     check_arguments(args);
                     return args.check ? check_pack(args) : quantize(args, tool, settings);

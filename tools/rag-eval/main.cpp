@@ -1,8 +1,8 @@
 // rag-eval: measures retrieval and answers on a set of questions with known answers (docs/tools/rag-eval.md).
 #include <fmt/format.h>
 
-#include <fstream>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -14,6 +14,7 @@
 #include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
+#include "base/output_file.h"
 #include "measure/eval/evaluation.h"
 #include "memory/budget.h"
 
@@ -29,7 +30,7 @@ constexpr const char* kExamples =
 
 struct Flags {
   int64_t limit = 0;
-  fs::path out_run;
+  std::string out_run;
   bool answers = false;
   fs::path foreign;
   int64_t foreign_limit = 500;
@@ -46,7 +47,7 @@ void declare(cli::Tool& tool, Flags& flags) {
       ->type_name("DIR|KEY=VALUE")
       ->group("Options");
   app.add_option("--limit", flags.limit, "use only the first N queries; 0: all")->check(CLI::NonNegativeNumber);
-  app.add_option("--out-run", flags.out_run, "write the fused ranking in TREC's run format")->type_name("FILE");
+  tool.output_file("--out-run", flags.out_run, "write the fused ranking in TREC's run format");
   app.add_flag("--answers", flags.answers, "also extract answers and report EM, F1 and abstention (slower)");
   app.add_option("--foreign", flags.foreign, "queries that the set cannot answer: measures how often they are refused")
       ->type_name("FILE");
@@ -85,14 +86,10 @@ int run(cli::Tool& tool, const Settings& settings) {
   std::optional<cli::Progress> bar;
   bar.emplace("asking", "queries", set.queries.size());
   options.progress = [&](int64_t done, int64_t) { bar->update(static_cast<uint64_t>(done)); };
-  std::ofstream trec_run;
-  if (!flags.out_run.empty()) {
-    trec_run.open(flags.out_run);
-    if (!trec_run) throw io_error("write", flags.out_run.native());
-  }
-  const EvalReport report = evaluate(set, *store, *models, options, trec_run.is_open() ? &trec_run : nullptr);
+  std::ostringstream trec_run;
+  const EvalReport report = evaluate(set, *store, *models, options, flags.out_run.empty() ? nullptr : &trec_run);
   bar.reset();
-  if (trec_run.is_open() && !trec_run.flush()) throw io_error("write", flags.out_run.native());
+  if (!flags.out_run.empty()) write_output(flags.out_run, trec_run.str());
   cli::print(tool.format() == "json" ? report_to_json(report, 2) + "\n" : report_to_markdown(report));
   return 0;
 }

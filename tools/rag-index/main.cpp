@@ -39,6 +39,11 @@ struct Commands {
   CLI::App *add, *remove, *status, *check;
 };
 
+// Returns what is wrong with it, as CLI11 asks for.
+std::string is_path(const std::string& text) {
+  return text.empty() ? "an empty text is no path" : "";
+}
+
 Commands declare(cli::Tool& tool, Flags& flags) {
   CLI::App& app = tool.app();
   Commands commands{app.add_subcommand("add", "add files, folders and patterns to the index, or update them"),
@@ -48,7 +53,8 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   app.require_subcommand(1);
   CLI::App& add = *commands.add;
   add.add_option("PATH", flags.paths,
-                 "files, folders, patterns; - for standard input; none: all paths that were added before");
+                 "files, folders, patterns; - for standard input; none: all paths that were added before")
+      ->check(is_path);
   add.add_flag("--no-embed", flags.no_embed, "index words only; a later run without this flag adds the vectors");
   add.add_flag("--re-embed", flags.re_embed, "replace all vectors by those of the current embedder");
   add.add_flag("--strict", flags.strict, "exit with 1 if a file was skipped");
@@ -60,7 +66,7 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   tool.key("--embedder", "models.embedder", &add);
   tool.key("--chunk-tokens", "chunking.max_tokens", &add);
   tool.key("--overlap-tokens", "chunking.overlap_tokens", &add);
-  commands.remove->add_option("PATH", flags.paths, "files and folders")->required();
+  commands.remove->add_option("PATH", flags.paths, "files and folders")->required()->check(is_path);
   for (CLI::App* command : {commands.add, commands.remove, commands.status, commands.check})
     tool.key("--index", "index", command);
   return commands;

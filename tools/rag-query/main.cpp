@@ -11,6 +11,7 @@
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/visible.h"
 #include "measure/report/metrics_report.h"
 #include "memory/budget.h"
 #include "rag/answer/batch.h"
@@ -71,8 +72,8 @@ int check_answer(const std::string& file, Budget& budget) {
   const std::vector<CitationCheck> checks = check_citations(read_input(file), budget);
   for (const CitationCheck& check : checks) {
     failed += !check.holds;
-    cli::print("[{}] {} bytes {}-{}: {}\n", check.citation.n, check.citation.path, check.citation.start_byte,
-               check.citation.end_byte, check.holds ? "ok" : check.problem);
+    cli::print("[{}] {} bytes {}-{}: {}\n", check.citation.n, visible_line(check.citation.path),
+               check.citation.start_byte, check.citation.end_byte, check.holds ? "ok" : check.problem);
   }
   if (failed > 0)
     throw Error(Code::verify_failed, fmt::format("{} of {} citations do not match their files", failed, checks.size()))
@@ -110,7 +111,7 @@ int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, T
   if (render.streamed) cli::print("\n");
   cli::print(render_reply(reply, render));
   cli::flush_output();
-  if (flags.timings) cli::print_message(render_timings(reply) + metrics_summary(metric_registry().collect()));
+  if (flags.timings) cli::print_messages(render_timings(reply) + metrics_summary(metric_registry().collect()));
   return reply.answer.abstained ? exit_code(Code::negative) : 0;
 }
 

@@ -18,7 +18,11 @@ struct LogSettings {
   template <typename F>
   void visit(F&& f) {
     f("log.level", level, {"least severe messages to log: error, warn, info, debug"});
-    f("log.file", file, {"file to append the log to, beside standard error; empty: none"});
+    f("log.file", file,
+      {"file to append the log to, beside standard error; empty: none. Not taken from ./frugal.yaml",
+       {},
+       Unit::none,
+       true});
   }
 };
 

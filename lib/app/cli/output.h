@@ -19,6 +19,8 @@ template <typename... Args>
 void print(fmt::format_string<Args...> format, Args&&... args) {
   print(std::string_view(fmt::format(format, std::forward<Args>(args)...)));
 }
+/// From here on print() writes to standard error: standard output is a file that the user named for something else.
+void print_to_stderr();
 /// Writes the buffer out; called after each answer of a batch and each token of a stream. Throws like print().
 void flush_output();
 
@@ -26,6 +28,8 @@ void flush_output();
 void print_error(std::string_view message, std::string_view hint);
 /// Prints a line on standard error, above the progress line if one is drawn.
 void print_message(std::string_view line);
+/// The same for a text of several lines.
+void print_messages(std::string_view lines);
 
 bool stdout_is_terminal();
 bool stderr_is_terminal();

@@ -22,11 +22,15 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <new>
+#include <span>
+#include <system_error>
 
 #include "app/cli/machine.h"
 #include "app/cli/memory_options.h"
@@ -34,11 +38,14 @@
 #include "app/cli/progress.h"
 #include "app/cli/signals.h"
 #include "app/config/load.h"
+#include "app/config/paths.h"
 #include "base/cpu.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/output_file.h"
 #include "base/suggest.h"
 #include "base/version.h"
+#include "base/visible.h"
 #include "measure/report/metrics_report.h"
 
 namespace frugal::cli {
@@ -77,7 +84,14 @@ std::string help_command(const std::string& tool, const CLI::App& app) {
   return tool + " --help";
 }
 
-Error unknown_argument(const std::string& tool, const CLI::App& app) {
+// True if `word` stands behind "--" on the command line, and not before it as well.
+bool is_behind_dashes(std::span<char* const> arguments, std::string_view word) {
+  const auto is = [](std::string_view wanted) { return [wanted](const char* argument) { return argument == wanted; }; };
+  const auto dashes = std::find_if(arguments.begin(), arguments.end(), is("--"));
+  return std::none_of(arguments.begin(), dashes, is(word)) && std::any_of(dashes, arguments.end(), is(word));
+}
+
+Error unknown_argument(const std::string& tool, const CLI::App& app, std::span<char* const> arguments) {
   const std::vector<std::string> extras = app.remaining(true);
   std::string word = extras.empty() ? std::string("argument") : extras.front();
   for (const std::string& extra : extras)
@@ -86,6 +100,9 @@ Error unknown_argument(const std::string& tool, const CLI::App& app) {
       break;
     }
   const bool flag = word.substr(0, 1) == "-";
+  if (flag && is_behind_dashes(arguments, word))
+    return Error(Code::usage, fmt::format("unexpected argument '{}' after '--'", word))
+        .hint("put flags before '--': every word behind it is an argument");
   Error error(Code::usage, fmt::format("unknown {} '{}'", flag ? "flag" : "argument", word));
   const std::string nearest = nearest_name(word, known_words(app));
   return error.hint(nearest.empty() ? fmt::format("run {}", help_command(tool, app))
@@ -175,8 +192,7 @@ void Tool::add_common_flags() {
   app_.add_flag("-v,--verbose", verbosity_, "log the progress of the work on standard error; -vv logs more");
   key("--log-level", "log.level");
   key("--log-file", "log.file")->type_name("FILE");
-  app_.add_option("--metrics", metrics_file_, "write the metrics at the end, as Prometheus text; FILE.json: as JSON")
-      ->type_name("FILE");
+  output_file("--metrics", metrics_file_, "write the metrics at the end, as Prometheus text; FILE.json: as JSON");
   app_.add_flag("--no-progress", no_progress_, "draw no progress line");
   app_.option_defaults()->group("Options");
 }
@@ -199,6 +215,12 @@ CLI::Option* Tool::key_flag(const std::string& flags, const std::string& key, co
   CLI::Option* option = (subcommand ? *subcommand : app_).add_flag(flags, help);
   keys_.push_back({option, key, value});
   return option;
+}
+
+CLI::Option* Tool::output_file(const std::string& flags, std::string& file, const std::string& help,
+                               CLI::App* subcommand) {
+  output_files_.push_back(&file);
+  return (subcommand ? *subcommand : app_).add_option(flags, file, help)->type_name("FILE");
 }
 
 // CLI11 reads the environment for the tool's own options. Options of configuration keys are left to
@@ -225,13 +247,22 @@ void Tool::parse_arguments() {
     print("{}\n", request.what());
     throw Finished{0};
   } catch (const CLI::ExtrasError&) {
-    throw unknown_argument(info_.name, app_);
+    throw unknown_argument(info_.name, app_, {argv_, size_t(argc_)});
   } catch (const CLI::RequiredError& failure) {
     // A misspelt subcommand is a missing one, too: `rag-index stauts`.
-    if (!app_.remaining(true).empty()) throw unknown_argument(info_.name, app_);
+    if (!app_.remaining(true).empty()) throw unknown_argument(info_.name, app_, {argv_, size_t(argc_)});
     throw usage_error(info_.name, app_, failure);
   } catch (const CLI::ParseError& failure) {
     throw usage_error(info_.name, app_, failure);
+  }
+}
+
+void Tool::check_output_files() const {
+  for (const std::string* file : output_files_) {
+    if (file->empty()) continue;
+    const OutputFile output(*file);
+    output.check();
+    if (output.is_standard_output()) print_to_stderr();
   }
 }
 
@@ -262,25 +293,28 @@ void Tool::start_log() {
   if (verbosity_ > 0) level = std::max(level, verbosity_ > 1 ? LogLevel::debug : LogLevel::info);
   std::shared_ptr<std::FILE> file;  // shared because a LogSink is copyable
   if (!common_.log.file.empty()) {
-    file.reset(std::fopen(common_.log.file.c_str(), "ae"), [](std::FILE* f) {
+    const std::filesystem::path path = expand_home(common_.log.file);
+    file.reset(std::fopen(path.c_str(), "ae"), [](std::FILE* f) {
       if (f) std::fclose(f);
     });
-    if (!file) throw io_error("open log file", common_.log.file);
+    if (!file) throw io_error("open log file", path.native());
   }
   set_log_sink(
       [file](LogLevel line_level, std::string_view line) {
         print_message(fmt::format("{}{}", prefix(line_level), line));
         if (!file) return;
-        std::fputs(fmt::format("{} {}{}\n", timestamp(), prefix(line_level), line).c_str(), file.get());
+        std::fputs(fmt::format("{} {}{}\n", timestamp(), prefix(line_level), visible_line(line)).c_str(), file.get());
         std::fflush(file.get());
       },
       level);
+  if (!config_warning_.empty()) log(LogLevel::warn, "{}", config_warning_);
 }
 
 void Tool::parse() {
   bind_environment(app_, true);
   app_.footer(help_footer(info_));
   parse_arguments();
+  check_output_files();
   read_configuration("");
   start_log();
   // The profile is named by the settings that override it: they are read a second time, on top of the profile.
@@ -294,7 +328,7 @@ void Tool::parse() {
 void Tool::read_configuration(const std::string& profile) {
   settings_.reset();
   if (!profile.empty()) apply_named_profile(settings_, profile);
-  load_config(settings_, config_file_);
+  config_warning_ = load_config(settings_, config_file_);
   apply_environment();
   apply_flags();
 }
@@ -336,6 +370,17 @@ int run_with_metrics(Tool& tool, const std::function<int(Tool&)>& body) {
   }
 }
 
+// What the system refuses to the standard library: a path that is no path, a thread.
+Error as_error(const std::system_error& refusal) {
+  const auto* file = dynamic_cast<const std::filesystem::filesystem_error*>(&refusal);
+  errno = refusal.code().value();
+  if (file) return io_error("use", file->path1().native());
+  Error error(Code::io, fmt::format("the system refused: {}", refusal.what()));
+  if (refusal.code() == std::errc::resource_unavailable_try_again)
+    error.hint("raise the limit on processes (ulimit -u), or use --threads 1");
+  return error;
+}
+
 int run_guarded(const std::function<int()>& body) {
   try {
     const int code = body();
@@ -353,6 +398,10 @@ int run_guarded(const std::function<int()>& body) {
   } catch (const std::bad_alloc&) {
     print_error("out of memory", "free memory, or use a smaller model or batch");
     return exit_code(Code::over_budget);
+  } catch (const std::system_error& refusal) {
+    const Error error = as_error(refusal);
+    print_error(error.message(), error.hint());
+    return exit_code(error.code());
   } catch (const std::exception& failure) {
     print_error(fmt::format("internal: {}", failure.what()),
                 "this is a bug in frugal; please report it with the command line");

@@ -49,6 +49,12 @@ class Tool {
   CLI::Option* key_flag(const std::string& flags, const std::string& key, const std::string& value,
                         const std::string& help, CLI::App* subcommand = nullptr);
 
+  /// A flag that names a file for a result (base/output_file.h); `-` is standard output. parse() throws for a place
+  /// that cannot be written, so that no long run ends without its result. If a file is standard output, print() goes to
+  /// standard error: `--export-json - | jq` reads the file alone.
+  CLI::Option* output_file(const std::string& flags, std::string& file, const std::string& help,
+                           CLI::App* subcommand = nullptr);
+
   /// Takes the values of --set for which `is_own` is true for the tool itself (own_set_values()); the others remain
   /// settings.
   void take_from_set(std::function<bool(const std::string& value)> is_own) { is_own_set_value_ = std::move(is_own); }
@@ -77,6 +83,7 @@ class Tool {
   void add_common_flags();
   void bind_environment(CLI::App& app, bool enabled);
   void parse_arguments();
+  void check_output_files() const;
   void apply_environment();
   void apply_flags();
   void read_configuration(const std::string& profile);
@@ -91,7 +98,8 @@ class Tool {
   std::function<bool(const std::string&)> is_own_set_value_;
   CLI::App app_;
   std::vector<KeyOption> keys_;
-  std::string config_file_;
+  std::vector<const std::string*> output_files_;
+  std::string config_file_, config_warning_;
   std::vector<std::string> assignments_;
   std::string format_;
   std::string metrics_file_;

@@ -120,7 +120,9 @@ const HardwareProfile* choose_profile(std::span<const HardwareProfile> profiles,
 
 void apply_profile(const SettingList& settings, const std::filesystem::path& file) {
   HardwareProfile profile;
+  const std::vector<std::string> before = settings.texts();
   read_profile(file, profile, settings);
+  refuse_user_only(settings, before, file.native());
 }
 
 }  // namespace frugal

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "app/config/paths.h"
 #include "app/config/yaml.h"
@@ -86,15 +89,55 @@ void apply_file(const SettingList& settings, const std::filesystem::path& file) 
   apply_yaml(settings, read_file(file, kMaxConfigBytes), file.native());
 }
 
-void load_config(const SettingList& settings, const std::filesystem::path& file) {
-  const std::filesystem::path user = config_home() / "config.yaml", project = "frugal.yaml";
-  std::error_code unreadable;  // a file in a folder without search permission counts as absent
-  if (std::filesystem::exists(user, unreadable)) apply_file(settings, user);
-  if (!file.empty()) {
-    apply_file(settings, file);
-  } else if (std::filesystem::exists(project, unreadable)) {
-    apply_file(settings, project);
-  }
+void refuse_user_only(const SettingList& settings, std::span<const std::string> before, std::string_view origin) {
+  const std::vector<std::string> now = settings.texts();
+  for (size_t i = 0; i < now.size(); ++i)
+    if (settings.fields()[i].is_user_only() && now[i] != before[i])
+      throw Error(Code::usage, fmt::format("{}: '{}' names a file to write and is not taken from here", origin,
+                                           settings.fields()[i].key()))
+          .hint("set it by a flag, in your own configuration, or in a file that --config names");
+}
+
+namespace {
+
+const std::filesystem::path kProjectFile = "frugal.yaml";
+
+bool is_trusted(const struct stat& info) {
+  return info.st_uid == ::geteuid() || info.st_uid == 0;
+}
+
+// The folder and the link count as well: their owner decides which file is found.
+bool is_own_project() {
+  struct stat folder {
+  }, link{}, file{};
+  return ::stat(".", &folder) == 0 && ::lstat(kProjectFile.c_str(), &link) == 0 &&
+         ::stat(kProjectFile.c_str(), &file) == 0 && is_trusted(folder) && is_trusted(link) && is_trusted(file);
+}
+
+// Returns the warning, if it was not read.
+std::string apply_project_file(const SettingList& settings) {
+  std::error_code unreadable;
+  if (!std::filesystem::exists(kProjectFile, unreadable)) return {};
+  if (!is_own_project())
+    return fmt::format("'{0}' was not read: it, or this folder, belongs to another user; read it with --config {0}",
+                       kProjectFile.native());
+  if (!std::filesystem::is_regular_file(kProjectFile, unreadable))
+    throw Error(Code::bad_input, fmt::format("'{}' is not a regular file", kProjectFile.native()));
+  const std::vector<std::string> before = settings.texts();
+  apply_file(settings, kProjectFile);
+  refuse_user_only(settings, before, kProjectFile.native());
+  return {};
+}
+
+}  // namespace
+
+std::string load_config(const SettingList& settings, const std::filesystem::path& file) {
+  std::error_code unreadable;  // a folder that may not be searched holds no config for us
+  if (const std::optional<std::filesystem::path> home = config_home())
+    if (std::filesystem::exists(*home / "config.yaml", unreadable)) apply_file(settings, *home / "config.yaml");
+  if (file.empty()) return apply_project_file(settings);
+  apply_file(settings, file);
+  return {};
 }
 
 }  // namespace frugal

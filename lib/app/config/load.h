@@ -4,6 +4,8 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
+#include <string>
 #include <string_view>
 
 #include "app/config/setting_list.h"
@@ -24,8 +26,14 @@ void apply_yaml(const SettingList& settings, std::string_view yaml, std::string_
 /// line and key.
 void apply_file(const SettingList& settings, const std::filesystem::path& file);
 
+/// Throws Error(usage), whose message begins with `origin`, if a key that only the user sets (About::user_only) has
+/// another value than in `before`, which are earlier texts().
+void refuse_user_only(const SettingList& settings, std::span<const std::string> before, std::string_view origin);
+
 /// Overrides `settings` by the user's config and then by `file`, or by the project's ./frugal.yaml if `file` is empty.
-/// The user's and the project's files may be absent; `file` must exist. Throws like apply_file().
-void load_config(const SettingList& settings, const std::filesystem::path& file = {});
+/// The user's and the project's files may be absent; `file` must exist. The project's file is read without being named,
+/// so it is left out unless it and the folder belong to this user or to root; the warning that is returned says so, and
+/// is empty otherwise. Throws like apply_file(), and Error(usage) for a user_only key in the project's file.
+std::string load_config(const SettingList& settings, const std::filesystem::path& file = {});
 
 }  // namespace frugal

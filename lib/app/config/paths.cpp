@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <pwd.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <optional>
 
@@ -20,9 +23,11 @@ std::string environment(const char* name) {
 }
 
 // The XDG base directory specification requires that relative values are ignored.
-fs::path xdg_folder(const char* variable, const char* fallback) {
+std::optional<fs::path> xdg_folder(const char* variable, const char* fallback) {
   const fs::path base = environment(variable);
-  return (base.is_absolute() ? base : fs::path(environment("HOME")) / fallback) / "frugal";
+  if (base.is_absolute()) return base / "frugal";
+  const std::optional<fs::path> home = home_folder();
+  return home ? std::optional(*home / fallback / "frugal") : std::nullopt;
 }
 
 bool is_file(const fs::path& path) {
@@ -52,25 +57,40 @@ std::vector<std::string> folders_in(const fs::path& parent) {
 
 }  // namespace
 
-fs::path config_home() {
+std::optional<fs::path> home_folder() {
+  if (const fs::path named = environment("HOME"); named.is_absolute()) return named;
+  std::array<char, 1 << 14> buffer;
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::geteuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found) return std::nullopt;
+  const fs::path home = found->pw_dir ? found->pw_dir : "";
+  return home.is_absolute() ? std::optional(home) : std::nullopt;
+}
+
+std::optional<fs::path> config_home() {
   return xdg_folder("XDG_CONFIG_HOME", ".config");
 }
-fs::path data_home() {
+std::optional<fs::path> data_home() {
   return xdg_folder("XDG_DATA_HOME", ".local/share");
 }
-fs::path cache_home() {
+std::optional<fs::path> cache_home() {
   return xdg_folder("XDG_CACHE_HOME", ".cache");
 }
 
 fs::path expand_home(const std::string& path) {
-  return path.substr(0, 2) == "~/" ? fs::path(environment("HOME")) / path.substr(2) : fs::path(path);
+  if (path.substr(0, 2) != "~/") return path;
+  const std::optional<fs::path> home = home_folder();
+  if (!home)
+    throw Error(Code::usage, fmt::format("'{}': there is no home folder", path))
+        .hint("set HOME, or write the whole path");
+  return *home / path.substr(2);
 }
 
 std::vector<fs::path> model_folders() {
   std::vector<fs::path> folders;
   if (const std::string named = environment("FRUGAL_MODELS"); !named.empty()) folders.push_back(expand_home(named));
   folders.push_back("models");
-  folders.push_back(data_home() / "models");
+  if (const std::optional<fs::path> data = data_home()) folders.push_back(*data / "models");
   const fs::path tool = tool_folder();
   if (!tool.empty()) {
     folders.push_back((tool / "../../../models").lexically_normal());
@@ -178,7 +198,8 @@ fs::path default_index() {
 fs::path find_index(const std::string& named) {
   if (!named.empty()) return expand_home(named);
   if (is_folder(default_index())) return default_index();
-  const std::vector<std::string> indexes = folders_in(data_home() / "indexes");
+  const std::optional<fs::path> data = data_home();
+  const std::vector<std::string> indexes = data ? folders_in(*data / "indexes") : std::vector<std::string>();
   if (indexes.size() == 1) return indexes.front();
   if (indexes.empty())
     throw Error(Code::missing, "no index here").hint("run rag-index add PATH…, or name an index with --index DIR");

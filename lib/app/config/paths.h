@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,14 +25,17 @@ struct ModelNames {
   }
 };
 
-/// $XDG_CONFIG_HOME/frugal, else ~/.config/frugal.
-std::filesystem::path config_home();
+/// $HOME if it is absolute, else the folder of the user's entry in passwd; nullopt if there is neither. The current
+/// folder never stands in for it: others may have put files there.
+std::optional<std::filesystem::path> home_folder();
+/// $XDG_CONFIG_HOME/frugal, else ~/.config/frugal; nullopt without a home folder.
+std::optional<std::filesystem::path> config_home();
 /// $XDG_DATA_HOME/frugal, else ~/.local/share/frugal: models and indexes.
-std::filesystem::path data_home();
+std::optional<std::filesystem::path> data_home();
 /// $XDG_CACHE_HOME/frugal, else ~/.cache/frugal: files that can be rebuilt.
-std::filesystem::path cache_home();
+std::optional<std::filesystem::path> cache_home();
 
-/// `path` with a leading "~/" replaced by the home folder.
+/// `path` with a leading "~/" replaced by the home folder. Throws Error(usage) if there is none.
 std::filesystem::path expand_home(const std::string& path);
 
 /// The folders that find_model() searches, in order: $FRUGAL_MODELS, ./models, data_home()/models and, relative to the

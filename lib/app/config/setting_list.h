@@ -33,6 +33,7 @@ class SettingField {
 
   const std::string& key() const { return key_; }
   std::string_view doc() const { return about_.doc; }
+  bool is_user_only() const { return about_.user_only; }
   /// The names of an enum's values; empty for other types.
   std::vector<std::string_view> choices() const;
   /// The value as text: sizes in bytes, strings without quotes.

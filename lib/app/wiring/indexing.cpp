@@ -11,6 +11,8 @@
 #include "app/cli/progress.h"
 #include "app/config/paths.h"
 #include "app/wiring/known_laws.h"
+#include "base/error.h"
+#include "base/file.h"
 #include "base/hash.h"
 
 namespace frugal {
@@ -36,10 +38,13 @@ std::function<void(const IndexProgress&)> index_progress_bars() {
 }
 
 std::filesystem::path eval_index_folder(const Settings& settings, const EvalSet& set) {
-  if (!settings.index.empty()) return settings.index;
+  if (!settings.index.empty()) return expand_home(settings.index);
+  const std::optional<std::filesystem::path> cache = cache_home();
+  if (!cache)
+    throw Error(Code::usage, "there is no home folder to keep the set's index in").hint("name one with --index DIR");
   const std::string what = std::filesystem::absolute(set.corpus).native() + "\n" + settings.models.embedder +
                            (settings.pipeline.dense ? "" : "\nwords only");
-  return cache_home() / "eval" / fmt::format("{}-{}", set.name, sha256_hex(what).substr(0, 12));
+  return *cache / "eval" / fmt::format("{}-{}", set.name, sha256_hex(what).substr(0, 12));
 }
 
 void index_eval_set(const Settings& settings, const EvalSet& set, const std::filesystem::path& folder, Models& models) {
@@ -52,7 +57,7 @@ void index_eval_set(const Settings& settings, const EvalSet& set, const std::fil
     if (!bar) bar.emplace("indexing", "chunks", static_cast<uint64_t>(progress.total));
     bar->update(static_cast<uint64_t>(progress.done));
   };
-  std::filesystem::create_directories(std::filesystem::absolute(folder).parent_path());
+  create_private_folders(std::filesystem::absolute(folder).parent_path());
   const IndexReport report = IndexWriter(folder, options).add({set.corpus.native()});
   bar.reset();
   if (report.vectors_computed > 0)

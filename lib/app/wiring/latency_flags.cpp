@@ -7,16 +7,16 @@
 
 #include "app/config/paths.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/output_file.h"
 #include "measure/report/json.h"
 
 namespace frugal::cli {
 
 void LatencyExports::write(const LatencyReport& report, bool strict) const {
-  if (!json.empty()) publish_file(json, json_document(report.json()));
-  if (!markdown.empty()) publish_file(markdown, report.as("md"));
-  if (!junit.empty()) publish_file(junit, report.junit(strict));
-  if (!smaller_is_better.empty()) publish_file(smaller_is_better, json_document(report.smaller_is_better()));
+  if (!json.empty()) write_output(json, json_document(report.json()));
+  if (!markdown.empty()) write_output(markdown, report.as("md"));
+  if (!junit.empty()) write_output(junit, report.junit(strict));
+  if (!smaller_is_better.empty()) write_output(smaller_is_better, json_document(report.smaller_is_better()));
 }
 
 void LatencyFlags::declare_gate(CLI::App& app) {
@@ -58,31 +58,18 @@ void LatencyFlags::declare(Tool& tool) {
       ->type_name("FILE")
       ->excludes(other);
   declare_gate(app);
-  app.add_option("--export-json", exports.json, "write the report as JSON in hyperfine's form")->type_name("FILE");
-  app.add_option("--export-markdown", exports.markdown, "write the tables as Markdown")->type_name("FILE");
-  app.add_option("--export-junit", exports.junit, "write the verdicts as JUnit test cases")->type_name("FILE");
-  app.add_option("--export-smaller-is-better", exports.smaller_is_better,
-                 "write the medians for github-action-benchmark")
-      ->type_name("FILE");
+  tool.output_file("--export-json", exports.json, "write the report as JSON in hyperfine's form");
+  tool.output_file("--export-markdown", exports.markdown, "write the tables as Markdown");
+  tool.output_file("--export-junit", exports.junit, "write the verdicts as JUnit test cases");
+  tool.output_file("--export-smaller-is-better", exports.smaller_is_better,
+                   "write the medians for github-action-benchmark");
   app.add_option("RAG_QUERY_FLAGS", query_flags, "after --: flags passed to rag-query, like --answer none");
-}
-
-// Checked before the first run: the files are written after the last one.
-void LatencyExports::check() const {
-  for (const std::string& file : {json, markdown, junit, smaller_is_better}) {
-    const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-    if (!folder.empty() && !std::filesystem::is_directory(folder))
-      throw Error(Code::bad_input,
-                  fmt::format("cannot write '{}': the folder '{}' does not exist", file, folder.native()))
-          .hint("create the folder, or name another file");
-  }
 }
 
 // Called before the first run, so that a wrong flag costs no time.
 void LatencyFlags::check() const {
   if (question.empty() == queries.empty())
     throw Error(Code::usage, "give either --question TEXT or --queries FILE").hint("run bench-latency --help");
-  exports.check();
   if (!gated() && (max_ratio_given || gate.limits.max_memory_ratio))
     throw Error(Code::usage, "a gate needs something to compare with")
         .hint("name --baseline FILE or --against PATH, or use bench-latency compare");

@@ -13,11 +13,9 @@
 
 namespace frugal::cli {
 
-/// Files to export a report to, each written whole or not at all; an empty path is not written.
+/// Files to export a report to; an empty path is not written.
 struct LatencyExports {
   std::string json, markdown, junit, smaller_is_better;
-  /// Throws Error(bad_input) if the folder of a file does not exist.
-  void check() const;
   /// Throws Error(io).
   void write(const LatencyReport& report, bool strict) const;
 };

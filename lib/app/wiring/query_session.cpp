@@ -11,7 +11,7 @@ std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& s
                                         bool many_questions) {
   const auto auto_mode = many_questions ? Manager::Mode::cache : Manager::Mode::aggressive;
   ModelOptions options = model_options(tool, settings, budget, auto_mode);
-  options.generator.prefix_folder = cache_home() / "prefixes";
+  if (const auto cache = cache_home()) options.generator.prefix_folder = *cache / "prefixes";
   return open_models(settings, options);
 }
 
@@ -19,7 +19,7 @@ std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& s
 
 PipelineOptions pipeline_options(const Settings& settings) {
   PipelineOptions options = settings.pipeline;
-  options.boundary_key = cache_home() / "boundary.key";
+  if (const auto cache = cache_home()) options.boundary_key = *cache / "boundary.key";
   return options;
 }
 
@@ -29,10 +29,10 @@ QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, cons
   store_ = open_store(index, budget_);
   models_ =
       use.naive ? naive_models(tool, settings, budget_) : question_models(tool, settings, budget_, use.many_questions);
-  if (settings.cache.enabled) {
-    answers_.emplace(cache_home() / "answers", settings.cache.max_bytes);
+  if (const auto cache = cache_home(); settings.cache.enabled && cache) {
+    answers_.emplace(*cache / "answers", settings.cache.max_bytes);
     // Native vectors only: those of another backend may differ in their last bits.
-    if (!use.naive && tool.backend().native()) probes_.emplace(cache_home() / "probes", settings.cache.max_bytes / 4);
+    if (!use.naive && tool.backend().native()) probes_.emplace(*cache / "probes", settings.cache.max_bytes / 4);
   }
   PipelineOptions options = pipeline_options(settings);
   options.measure_pss = use.measure_pss;

@@ -389,7 +389,12 @@ Svd TableOps::svd(std::span<const float> a, int64_t rows, int64_t cols) {
 
 std::vector<fs::path> plugin_folders() {
   std::vector<fs::path> folders;
-  if (const char* named = std::getenv("FRUGAL_PLUGINS"); named && *named) folders.emplace_back(named);
+  if (const char* named = std::getenv("FRUGAL_PLUGINS"); named && *named) {
+    folders.emplace_back(named);
+    if (folders.back().is_relative())  // the current folder may be another's, and a plugin is code
+      throw Error(Code::usage, fmt::format("FRUGAL_PLUGINS: '{}' is not an absolute path", named))
+          .hint("name the folder by its whole path");
+  }
   std::error_code unreadable;
   const fs::path beside = fs::read_symlink("/proc/self/exe", unreadable).parent_path();
   if (!unreadable) {

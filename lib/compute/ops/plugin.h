@@ -56,6 +56,7 @@ class PluginOps : public Ops {
 
 /// The file of a plugin: frugal_NAME.so in $FRUGAL_PLUGINS, or beside the executable in ../plugins (a build tree) or
 /// ../lib/frugal (an installation). Throws Error(missing) naming the folders searched; the hint says how to install it.
+/// Throws Error(usage) if FRUGAL_PLUGINS is relative.
 std::filesystem::path find_plugin(const std::string& name);
 
 /// Loads `file` and opens a context in it with `threads` host threads. Borrows `budget`, which counts weights and

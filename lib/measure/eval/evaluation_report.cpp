@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "base/visible.h"
 #include "measure/eval/evaluation.h"
 
 namespace frugal {
@@ -72,7 +73,7 @@ std::string report_to_json(const EvalReport& report, int indent) {
                     {"runs", ordered_json::array()},
                     {"memory", {{"anon_bytes", report.peak_anon_bytes}}}};
   for (const EvalRun& run : report.runs) json["runs"].push_back(run_json(run));
-  return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+  return visible_json(json.dump(indent, ' ', false, ordered_json::error_handler_t::replace));
 }
 
 std::string report_to_markdown(const EvalReport& report) {

@@ -9,7 +9,7 @@
 #include <simdjson.h>
 
 #include "base/ascii.h"
-#include "base/file.h"
+#include "base/output_file.h"
 #include "base/units.h"
 #include "measure/report/json.h"
 
@@ -433,9 +433,9 @@ std::string timeline_trace(const Timeline& timeline) {
 }
 
 void publish_timeline(const TimelineFiles& files, const Timeline& timeline) {
-  if (!files.svg.empty()) publish_file(files.svg, timeline_svg(timeline));
-  if (!files.html.empty()) publish_file(files.html, timeline_html(timeline));
-  if (!files.trace.empty()) publish_file(files.trace, timeline_trace(timeline));
+  if (!files.svg.empty()) write_output(files.svg, timeline_svg(timeline));
+  if (!files.html.empty()) write_output(files.html, timeline_html(timeline));
+  if (!files.trace.empty()) write_output(files.trace, timeline_trace(timeline));
 }
 
 }  // namespace frugal

@@ -2,11 +2,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/visible.h"
+
 namespace frugal {
 namespace {
 
 std::string dump(const nlohmann::ordered_json& value, int indent) {
-  return value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return visible_json(value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace)) + "\n";
 }
 
 }  // namespace

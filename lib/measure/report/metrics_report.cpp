@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
+#include "base/output_file.h"
 #include "base/units.h"
 #include "measure/report/json.h"
 
@@ -48,7 +48,7 @@ nlohmann::ordered_json metrics_json(const std::vector<Metric>& metrics) {
 
 void write_metrics(const std::filesystem::path& file) {
   const std::vector<Metric> metrics = metric_registry().collect();
-  publish_file(file, file.extension() == ".json" ? json_document(metrics_json(metrics)) : prometheus_text(metrics));
+  write_output(file, file.extension() == ".json" ? json_document(metrics_json(metrics)) : prometheus_text(metrics));
 }
 
 std::string metrics_summary(const std::vector<Metric>& metrics) {

@@ -16,7 +16,7 @@ namespace frugal {
 nlohmann::ordered_json metrics_json(const std::vector<Metric>& metrics);
 
 /// Writes the process's metrics: as JSON if the file's name ends in .json, otherwise in Prometheus's text format. The
-/// file appears complete or not at all. Throws Error(io).
+/// file is written as output_file.h says. Throws Error(io).
 void write_metrics(const std::filesystem::path& file);
 
 /// Peak memory by tag, and the hit ratios of caches and pagers; empty if there is neither.

@@ -24,6 +24,9 @@ bool is_control(char c) {
 
 // The first bytes of a file; fewer if it is shorter.
 std::string read_magic(const std::filesystem::path& path) {
+  std::error_code unreadable;
+  if (std::filesystem::exists(path, unreadable) && !std::filesystem::is_regular_file(path, unreadable))
+    throw Error(Code::bad_input, fmt::format("'{}' is not a regular file", path.native()));
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw io_error("open", path.native());
   std::array<char, 16> magic{};

@@ -181,9 +181,9 @@ void PrefixCache::keep(std::string_view model, std::span<const TokenId> prompt, 
   auto block = static_cast<size_t>(first / kPrefixBlockTokens);
   if (keys.size() <= block || int64_t(keys.size()) * kPrefixBlockTokens < kMinPrefixTokens) return;
   try {
-    std::error_code failed;
-    std::filesystem::create_directories(folder_, failed);
-    if (failed) throw Error(Code::io, fmt::format("cannot create '{}': {}", folder_.native(), failed.message()));
+    create_private_folders(folder_);
+    std::error_code ignored;  // a folder of another user stays as it is
+    std::filesystem::permissions(folder_, std::filesystem::perms::owner_all, ignored);
     make_room((keys.size() - block) * file_bytes);
     require_disk_room(folder_, (keys.size() - block) * file_bytes);
     BlockRows rows(block_bytes(cache), budget_);
@@ -245,7 +245,7 @@ void PrefixCache::write_block(const Key& key, std::span<const std::byte> rows) c
   header.key = key;
   header.rows_checksum = checksum64(rows);
   header.header_checksum = header_checksum(header);
-  AtomicFile file(path_of(key));
+  AtomicFile file(path_of(key), FileAccess::owner_only);  // it holds the text, as keys and values
   file.reserve(sizeof header + rows.size());
   file.write(std::as_bytes(std::span(&header, 1)));
   file.write(rows);

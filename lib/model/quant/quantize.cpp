@@ -22,7 +22,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <chrono>
+#include <cstring>
 #include <numeric>
 
 #include "base/cpu.h"
@@ -33,6 +35,7 @@
 #include "base/units.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
+#include "model/format/pack_layout.h"
 #include "model/nn/blocks.h"
 #include "model/quant/structure.h"
 #include "model/tokenize/tokenizer.h"
@@ -85,31 +88,43 @@ Recipe resolve(const Checkpoint& checkpoint, const ModelPlan& model, QuantizeOpt
 }
 
 void check_output(const QuantizeOptions& options) {
-  const std::filesystem::path& output = options.output;
-  const std::filesystem::path folder = output.has_parent_path() ? output.parent_path() : ".";
+  OutputFile(options.output).check();
   std::error_code status;
-  if (!std::filesystem::is_directory(folder, status))
-    throw Error(Code::bad_input, fmt::format("the folder '{}' of the output does not exist", folder.native()))
-        .hint("create the folder, or name another one with -o");
-  if (std::filesystem::is_directory(output, status))
-    throw Error(Code::bad_input, fmt::format("the output '{}' is a folder", output.native()))
-        .hint("name a file, as in -o MODEL.pack");
-  if (std::filesystem::equivalent(options.input, output, status))
+  if (std::filesystem::equivalent(options.input, options.output, status))
     throw Error(Code::bad_input, "input and output are the same file").hint("choose another name for -o");
+}
+
+// True for a pack of which no more than the start is damaged.
+bool ends_like_pack(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  constexpr size_t kLength = sizeof pack_layout::kFooterMagic;
+  return file.bytes().size() > kLength &&
+         std::memcmp(file.bytes().last(kLength).data(), pack_layout::kFooterMagic, kLength) == 0;
 }
 
 // A file that is neither a pack nor named like one may be valuable: it is replaced only with --force.
 void refuse_foreign_file(const QuantizeOptions& options) {
   std::error_code status;
   const std::filesystem::path& output = options.output;
-  if (options.force || output.extension() == ".pack" || !std::filesystem::exists(output, status)) return;
+  if (options.force || !std::filesystem::exists(output, status) || std::filesystem::is_empty(output, status)) return;
   try {
     Pack pack(output);
   } catch (const Error& error) {
-    if (error.code() != Code::bad_input) return;
+    if (error.code() != Code::bad_input || ends_like_pack(output)) return;
     throw Error(Code::bad_input, fmt::format("'{}' exists and is not a pack", output.native()))
         .hint("choose another name for -o, or pass --force to replace it");
   }
+}
+
+// True for a file that AtomicFile writes until it is published: PREFIX.tmp. and six letters or digits.
+bool is_temporary_of(std::string_view prefix, const std::filesystem::directory_entry& entry) {
+  constexpr size_t kRandom = 6;
+  const std::string name = entry.path().filename().native();
+  const std::string start = fmt::format("{}.tmp.", prefix);
+  std::error_code status;
+  return name.starts_with(start) && name.size() == start.size() + kRandom &&
+         std::all_of(name.end() - kRandom, name.end(), [](unsigned char c) { return std::isalnum(c); }) &&
+         entry.symlink_status(status).type() == std::filesystem::file_type::regular;
 }
 
 // Removes the temporary files of killed runs. The caller holds the lock, so no other run uses them.
@@ -118,10 +133,9 @@ void remove_leftovers(const std::filesystem::path& output) {
   const std::string name = output.filename().native();
   std::error_code status;
   for (const auto& entry : std::filesystem::directory_iterator(folder, status)) {
-    const std::string candidate = entry.path().filename().native();
-    constexpr std::array<std::string_view, 4> kTemporary{".tmp.", ".full.tmp.", ".candidates.tmp.", ".factors.tmp."};
-    const bool ours = std::any_of(kTemporary.begin(), kTemporary.end(), [&](std::string_view suffix) {
-      return candidate.starts_with(name + std::string(suffix));
+    constexpr std::array<std::string_view, 4> kSuffixes{"", ".full", ".candidates", ".factors"};
+    const bool ours = std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
+      return is_temporary_of(name + std::string(suffix), entry);
     });
     if (!ours) continue;
     log(LogLevel::info, "removing '{}', left by a run that was killed", entry.path().native());
@@ -205,7 +219,7 @@ class Quantizer::Run {
         try_write_stamp();
       return finish();
     }
-    const FileLock lock(lock_path(options_.output));
+    FileLock lock(lock_path(options_.output));
     remove_leftovers(options_.output);
     PackWriter writer =
         automatic() ? select_and_write() : write_pack(options_.output, q_.tensors_, result_.identity, "quantising");
@@ -214,7 +228,7 @@ class Quantizer::Run {
     require_unchanged(hash_.files);
     writer.finish();
     end_stage("publish");
-    write_stamp(hash_, lock_path(options_.output));
+    write_stamp(hash_, lock);
     return finish();
   }
 
@@ -402,18 +416,18 @@ class Quantizer::Run {
   }
 
   void verify_existing() {
-    const FileLock lock(lock_path(options_.output));
+    FileLock lock(lock_path(options_.output));
     remove_leftovers(options_.output);
     verify(Pack(options_.output));
     require_unchanged(hash_.files);
-    write_stamp(hash_, lock_path(options_.output));
+    write_stamp(hash_, lock);
   }
 
   // The stamp only saves time, so a folder without write permission or a lock held by a writer is not an error.
   void try_write_stamp() const {
     try {
-      const FileLock lock(lock_path(options_.output));
-      write_stamp(hash_, lock_path(options_.output));
+      FileLock lock(lock_path(options_.output));
+      write_stamp(hash_, lock);
     } catch (const Error& error) {
       log(LogLevel::debug, "cannot write the stamp, so the next run hashes the source again: {}", error.message());
     }
@@ -479,6 +493,22 @@ class QuantizeFigures final : public MetricSource {
 
 QuantizeResult Quantizer::run() {
   check_output(options_);
+  const OutputFile output(options_.output);
+  if (output.is_stream()) return run_into(output);
+  options_.output = output.path();
+  return run_beside_output();
+}
+
+// A pack is written out of order and read back, which needs a file: the stream gets a copy of that.
+QuantizeResult Quantizer::run_into(const OutputFile& stream) {
+  const ScratchFolder scratch;
+  options_.output = scratch.path() / "model.pack";
+  QuantizeResult result = run_beside_output();
+  stream.write(MappedFile(options_.output).bytes());
+  return result;
+}
+
+QuantizeResult Quantizer::run_beside_output() {
   refuse_foreign_file(options_);
   QuantizeResult result = Run(*this).make();
   const QuantizeFigures figures(source_bytes(), result);

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/output_file.h"
 #include "model/format/checkpoint.h"
 #include "model/quant/recipe.h"
 #include "model/quant/selector.h"
@@ -78,13 +79,16 @@ class Quantizer {
   /// present memory.
   uint64_t predicted_peak_bytes() const;
 
-  /// Makes the pack, unless it is up to date. Publishes nothing on any error.
+  /// Makes the pack, unless it is up to date. Publishes nothing on any error. Links to the output stay links. If the
+  /// output is a device, a FIFO or a descriptor, the pack is always made, and copied there when it is complete.
   /// Throws Error(over_budget) if max_ram is too small, Error(verify_failed) with the figures, Error(io), and
   /// Error(bad_input) if another process is making the same pack.
   QuantizeResult run();
 
  private:
   class Run;
+  QuantizeResult run_beside_output();
+  QuantizeResult run_into(const OutputFile& stream);
   QuantizeOptions options_;
   std::unique_ptr<Checkpoint> checkpoint_;
   std::vector<SourceFile> sources_;

@@ -6,8 +6,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "base/file.h"
+#include "base/output_file.h"
 #include "base/units.h"
+#include "base/visible.h"
 
 namespace frugal {
 namespace {
@@ -230,7 +231,7 @@ std::string report_json(const Quantizer& quantizer, const QuantizeResult* result
       {"selection", selection_json(result)},
       {"timings_ms", timings_json(result)},
       {"tensors", tensors}};
-  return report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return visible_json(report.dump(2, ' ', false, Json::error_handler_t::replace)) + "\n";
 }
 
 std::string report_html(const Quantizer& quantizer, const QuantizeResult* result) {
@@ -248,9 +249,7 @@ std::string report_html(const Quantizer& quantizer, const QuantizeResult* result
 }
 
 void write_report(const std::filesystem::path& path, const Quantizer& quantizer, const QuantizeResult* result) {
-  AtomicFile file(path);
-  file.write(path.extension() == ".html" ? report_html(quantizer, result) : report_json(quantizer, result));
-  file.publish();
+  write_output(path, path.extension() == ".html" ? report_html(quantizer, result) : report_json(quantizer, result));
 }
 
 std::string plan_text(const Quantizer& quantizer) {

@@ -10,11 +10,10 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
-#include <fstream>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
 
 namespace frugal {
 namespace {
@@ -107,9 +106,12 @@ void require_unchanged(std::span<const SourceFile> files) {
           .hint("wait until it is complete, then try again");
 }
 
-void write_stamp(const SourceHash& hash, const std::filesystem::path& stamp) {
-  std::ofstream stream(stamp, std::ios::binary | std::ios::trunc);
-  stream << stamp_text(hash.files) << std::flush;  // errors need no check: an incomplete stamp is ignored
+void write_stamp(const SourceHash& hash, FileLock& stamp) {
+  try {
+    stamp.write(stamp_text(hash.files));
+  } catch (const Error& error) {  // an incomplete stamp is ignored when it is read
+    log(LogLevel::debug, "cannot write the stamp, so the next run hashes the source again: {}", error.message());
+  }
 }
 
 }  // namespace frugal

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/file.h"
 #include "model/format/checkpoint.h"
 
 namespace frugal {
@@ -45,7 +46,7 @@ SourceHash hash_sources(std::vector<SourceFile> files, const std::filesystem::pa
 /// Throws Error(bad_input) if a file is not in the state in which it was listed: replaced, rewritten or touched.
 void require_unchanged(std::span<const SourceFile> files);
 
-/// Writes the digests to `stamp`, in place: the caller holds the lock on that file. Ignores a failure to write.
-void write_stamp(const SourceHash& hash, const std::filesystem::path& stamp);
+/// Writes the digests to `stamp`, the locked file itself. Ignores a failure to write.
+void write_stamp(const SourceHash& hash, FileLock& stamp);
 
 }  // namespace frugal

@@ -50,8 +50,11 @@ std::optional<std::string> read_secret(const std::filesystem::path& file) {
 
 // Publishes a new secret, unless another process did so first. False if the file cannot be written.
 bool make_secret(const std::filesystem::path& file) {
-  std::error_code ignored;
-  std::filesystem::create_directories(file.parent_path(), ignored);
+  try {
+    create_private_folders(file.parent_path());
+  } catch (const Error&) {
+    return false;
+  }
   std::string temporary = file.native() + ".tmp.XXXXXX";
   const FileDescriptor fd(::mkostemp(temporary.data(), O_CLOEXEC));  // 0600
   if (!fd) return false;

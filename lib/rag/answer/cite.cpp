@@ -30,6 +30,9 @@ std::string problem_of(const Citation& citation, std::string_view text) {
 // Compares the citations of one file with it, document by document: a record of a file of records is found by its hash.
 void compare(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget) {
   const FileKind kind = file_kind(path).value_or(FileKind::text);  // as rag-index reads what is named outright
+  std::error_code unreadable;                                      // then it cannot be opened either
+  if (std::filesystem::exists(path, unreadable) && !std::filesystem::is_regular_file(path, unreadable))
+    throw Error(Code::bad_input, fmt::format("'{}' is not a regular file", path));  // a FIFO would be waited for
   std::ifstream file(path, std::ios::binary);
   if (!file) throw io_error("open", path);
   // The file was indexed with a limit of the user's, which the citation does not record; its size now is as good, since

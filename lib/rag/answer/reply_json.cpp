@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
+#include "base/visible.h"
 #include "rag/text/language.h"
 
 namespace frugal {
@@ -185,7 +186,7 @@ Reply reply_of(const ordered_json& json) {
 }
 
 std::string dump(const ordered_json& json, int indent) {
-  return json.dump(indent, ' ', false, ordered_json::error_handler_t::replace);
+  return visible_json(json.dump(indent, ' ', false, ordered_json::error_handler_t::replace));
 }
 
 // --- citations of saved answers ---

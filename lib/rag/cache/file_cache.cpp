@@ -98,10 +98,7 @@ void FileCache::put(const std::string& hex, std::string_view content) const {
     const std::string file = wrap(content);
     if (file.size() > std::min<uint64_t>(kMaxEntryBytes, max_bytes_ / kFolders)) return;
     const std::filesystem::path path = path_of(hex);
-    std::error_code failed;
-    std::filesystem::create_directories(path.parent_path(), failed);
-    if (failed)
-      throw Error(Code::io, fmt::format("cannot create '{}': {}", path.parent_path().native(), failed.message()));
+    create_private_folders(path.parent_path());
     write_by_rename(path, file);
     make_room(path.parent_path());
   } catch (const Error& error) {

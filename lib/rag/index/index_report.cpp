@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/units.h"
+#include "base/visible.h"
 
 namespace frugal {
 namespace {
@@ -17,7 +18,7 @@ constexpr int kSchemaVersion = 1;
 constexpr size_t kMaxWarnings = 20;  // per list
 
 std::string document(const ordered_json& value) {
-  return value.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
+  return visible_json(value.dump(2, ' ', false, ordered_json::error_handler_t::replace)) + "\n";
 }
 
 ordered_json json_of(const std::vector<SkippedFile>& files, const char* reason_key) {
@@ -112,7 +113,7 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
   const bool embedded = !status.embedder_fingerprint.empty();
   std::string out;
   const auto line = std::back_inserter(out);
-  fmt::format_to(line, "index:      {} (generation {})\n", folder.native(), status.generation);
+  fmt::format_to(line, "index:      {} (generation {})\n", visible_line(folder.native()), status.generation);
   fmt::format_to(line, "documents:  {} in {} files, {} chunks\n", info.documents, status.files, info.chunks);
   if (embedded)
     fmt::format_to(line, "vectors:    {} of {} dimensions, {} chunks have none\n", info.vectors, info.dimension,
@@ -120,8 +121,9 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
   fmt::format_to(line, "embedder:   {}\n", embedded ? status.embedder_fingerprint : "none");
   fmt::format_to(line, "disk:       {} database, {} vectors\n", format_bytes(status.database_bytes),
                  format_bytes(status.vectors_bytes));
-  for (const std::string& root : status.roots) fmt::format_to(line, "root:       {}\n", root);
-  for (const SkippedFile& file : status.skipped) fmt::format_to(line, "skipped:    {}: {}\n", file.path, file.reason);
+  for (const std::string& root : status.roots) fmt::format_to(line, "root:       {}\n", visible_line(root));
+  for (const SkippedFile& file : status.skipped)
+    fmt::format_to(line, "skipped:    {}\n", visible_line(file.path + ": " + file.reason));
   return out;
 }
 
@@ -129,8 +131,9 @@ std::string render_check(const CheckReport& report, IndexFormat format) {
   if (format == IndexFormat::json) return document(json_of(report));
   std::string out;
   const auto line = std::back_inserter(out);
-  for (const std::string& problem : report.problems) fmt::format_to(line, "problem: {}\n", problem);
-  for (const SkippedFile& file : report.stale) fmt::format_to(line, "stale: {}: {}\n", file.path, file.reason);
+  for (const std::string& problem : report.problems) fmt::format_to(line, "problem: {}\n", visible_line(problem));
+  for (const SkippedFile& file : report.stale)
+    fmt::format_to(line, "stale: {}\n", visible_line(file.path + ": " + file.reason));
   fmt::format_to(line, "{} chunks and {} vectors checked\n", report.chunks_checked, report.vectors_checked);
   return out;
 }

@@ -1,12 +1,15 @@
 #include "rag/index/sqlite.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace frugal {
 namespace {
@@ -42,6 +45,17 @@ constexpr int kBusyTimeoutMs = 5000;
 bool file_exists(const std::filesystem::path& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0;
+}
+
+/// Creates an empty database for this user alone; SQLite would create it as the umask says, and gives the files beside
+/// it the permissions of the database. One that exists is not opened here: closing it would release SQLite's locks.
+void create_private(const std::filesystem::path& path) {
+  const FileDescriptor made(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!made && errno != EEXIST) throw io_error("create", path.native());
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
+    throw Error(Code::bad_input, fmt::format("'{}' is a link, or no file, and is not written", path.native()))
+        .hint("choose another folder with --index");
 }
 
 /// An immutable "file:" URI of a path, with the special characters of URIs escaped.
@@ -145,6 +159,10 @@ void Database::Close::operator()(sqlite3* connection) const {
 
 Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
   if (mode == Mode::read && !file_exists(path)) throw Error(Code::missing, fmt::format("no file '{}'", path.native()));
+  std::error_code unreadable;
+  if (mode == Mode::read && !std::filesystem::is_regular_file(path, unreadable))  // a FIFO would be waited for
+    throw Error(Code::mismatch, fmt::format("'{}' is not an index of rag-index", path.native()));
+  if (mode == Mode::write) create_private(path);
   const int flags = mode == Mode::read ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   open(path.native(), flags);
   try {

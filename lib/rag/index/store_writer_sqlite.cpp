@@ -31,11 +31,7 @@ namespace fs = std::filesystem;
 constexpr int64_t kMinChunksToOptimise = 256;
 
 fs::path create_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error || !fs::is_directory(folder))
-    throw Error(Code::io, fmt::format("cannot create the index folder '{}'{}{}", folder.native(), error ? ": " : "",
-                                      error ? error.message() : ""));
+  create_private_folders(folder);
   return folder;
 }
 

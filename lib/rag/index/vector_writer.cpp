@@ -68,8 +68,13 @@ void VectorWriter::start_file(int64_t number, int64_t dimension) {
 }
 
 VectorAppender& VectorWriter::appender() {
-  if (!appender_)
-    appender_.emplace(schema::vectors_path(folder_, file_number()), schema::vector_layout(database_), rows());
+  if (!appender_) {
+    const std::filesystem::path file = schema::vectors_path(folder_, file_number());
+    appender_.emplace(file, schema::vector_layout(database_), rows());
+    // A database that the user has opened to others stays of use to them.
+    std::error_code ignored;
+    std::filesystem::permissions(file, std::filesystem::status(database_.path(), ignored).permissions(), ignored);
+  }
   return *appender_;
 }
 

@@ -237,10 +237,13 @@ std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t 
 }
 
 VectorAppender::VectorAppender(const std::filesystem::path& path, const VectorLayout& layout, int64_t rows)
-    : path_(path), layout_(layout), rows_(rows), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
-  if (!fd_) throw io_error("open", path.native());
+    : path_(path),
+      layout_(layout),
+      rows_(rows),
+      fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600)) {
   struct stat info {};
-  if (::fstat(fd_.get(), &info) != 0) throw io_error("open", path.native());
+  if (!fd_ || ::fstat(fd_.get(), &info) != 0) throw io_error("open", path.native());
+  if (!S_ISREG(info.st_mode)) throw corrupt(path, "not a regular file");
   if (rows == 0) {
     // No row is valid yet, so the header of a killed writer is overwritten.
     const Header header = header_of(layout);

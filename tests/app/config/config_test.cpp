@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <array>
@@ -9,6 +10,7 @@
 #include <fstream>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/config/default_yaml.h"
@@ -65,6 +67,16 @@ struct Config {
     f("hyde.mode", hyde, {"auto, always, never"});
     f("memory.unload", unload, {"auto, at-once, late"});
     f("cache.max_bytes", cache_bytes, {"bytes on disk", {}, Unit::bytes});
+  }
+};
+
+struct Logging {
+  std::string file;
+  int64_t level = 0;
+  template <typename F>
+  void visit(F&& f) {
+    f("log.file", file, {"a file", {}, Unit::none, true});
+    f("log.level", level, {"a number"});
   }
 };
 
@@ -268,11 +280,82 @@ TEST_CASE("a named file that is missing or too large is an error") {
   CHECK(error_of([&] { load_config(SettingList(config), large); }).code() == Code::bad_input);
 }
 
+TEST_CASE("the project's file is not read, and this is said, if it or its folder belongs to another user") {
+  const TempHome home;
+  const std::filesystem::path file = home.write("frugal.yaml", "threads: 2\n");
+  const auto threads_and_warning = [](const std::filesystem::path& named = {}) {
+    Config config;
+    const std::string warning = load_config(SettingList(config), named);
+    return std::pair(config.threads, warning);
+  };
+  CHECK(threads_and_warning() == std::pair(int64_t(2), std::string()));
+  constexpr uid_t kOther = 4242;
+  if (::chown(file.c_str(), kOther, gid_t(-1)) != 0) {
+    MESSAGE("SKIP: only root can give a file away");
+    return;
+  }
+  CHECK(threads_and_warning().first == 0);
+  CHECK(threads_and_warning().second.find("read it with --config frugal.yaml") != std::string::npos);
+  CHECK(threads_and_warning("frugal.yaml").first == 2);
+  REQUIRE(::chown(file.c_str(), ::geteuid(), gid_t(-1)) == 0);
+  REQUIRE(::chown(".", kOther, gid_t(-1)) == 0);
+  CHECK(threads_and_warning().first == 0);
+  REQUIRE(::chown(".", ::geteuid(), gid_t(-1)) == 0);
+  CHECK(threads_and_warning().first == 2);
+  home.write("other/frugal.yaml", "threads: 3\n");
+  std::filesystem::remove(file);
+  std::filesystem::create_symlink("other/frugal.yaml", file);
+  CHECK(threads_and_warning().first == 3);
+  REQUIRE(::chown("other/frugal.yaml", kOther, gid_t(-1)) == 0);
+  CHECK(threads_and_warning().first == 0);
+}
+
+TEST_CASE("a key that names a file to write is the user's to set, not the project's") {
+  const TempHome home;
+  const auto load = [](const std::filesystem::path& named = {}) {
+    Logging settings;
+    load_config(SettingList(settings), named);
+    return settings.file;
+  };
+  home.write("XDG_CONFIG_HOME/frugal/config.yaml", "log: {file: mine}\n");
+  home.write("frugal.yaml", "log: {level: 2}\n");
+  CHECK(load() == "mine");
+  home.write("frugal.yaml", "log: {file: ../.bashrc}\n");
+  const Error error = error_of([&] { load(); });
+  CHECK(error.code() == Code::usage);
+  CHECK(error.message() == "frugal.yaml: 'log.file' names a file to write and is not taken from here");
+  CHECK(load("frugal.yaml") == "../.bashrc");
+}
+
+TEST_CASE("without an absolute HOME the home folder is the one of passwd, and never the current one") {
+  const TempHome home;
+  const char* before = std::getenv("HOME");
+  const std::string saved = before ? before : "";
+  for (const char* name : {"XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"}) ::unsetenv(name);
+  const passwd* entry = ::getpwuid(::geteuid());
+  const std::optional<std::filesystem::path> expected =
+      entry ? std::optional<std::filesystem::path>(entry->pw_dir) : std::nullopt;
+  const auto check_home = [&] {
+    CHECK(home_folder() == expected);
+    if (expected) CHECK(cache_home() == *expected / ".cache/frugal");
+    if (expected) CHECK(expand_home("~/x") == *expected / "x");
+  };
+  ::unsetenv("HOME");
+  check_home();
+  for (const char* value : {"", ".", "some/folder"}) {
+    ::setenv("HOME", value, 1);
+    check_home();
+  }
+  ::setenv("HOME", "/somewhere", 1);
+  CHECK(config_home() == "/somewhere/.config/frugal");
+  ::setenv("HOME", saved.c_str(), 1);
+}
+
 TEST_CASE("a model is found by path, with and without .pack, in FRUGAL_MODELS before ./models before the data folder") {
   const TempHome home;
   CHECK(error_of([] { find_model("m"); }).code() == Code::missing);
   home.write("XDG_DATA_HOME/frugal/models/m.pack", "data");
-  CHECK(find_model("m") == data_home() / "models/m.pack");
+  CHECK(find_model("m") == *data_home() / "models/m.pack");
   home.write("models/m.pack", "local");
   CHECK(find_model("m.pack") == "models/m.pack");
   home.write("elsewhere/m.pack", "env");
@@ -288,7 +371,7 @@ TEST_CASE("the index is the named one, the project's, or the only one of the use
   CHECK(find_index("some/where") == "some/where");
   CHECK(error_of([] { find_index(""); }).code() == Code::missing);
   home.write("XDG_DATA_HOME/frugal/indexes/laws/x", "");
-  CHECK(find_index("") == data_home() / "indexes/laws");
+  CHECK(find_index("") == *data_home() / "indexes/laws");
   home.write("XDG_DATA_HOME/frugal/indexes/notes/x", "");
   CHECK(error_of([] { find_index(""); }).code() == Code::usage);
   home.write(".frugal/index/x", "");

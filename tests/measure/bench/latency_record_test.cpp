@@ -36,7 +36,7 @@ std::string report(const std::string& times = "0.010, 0.020, 0.030", const std::
 
 LatencyRecord read(const std::string& text) {
   const TempFolder folder;
-  publish_file(folder.path() / "r.json", text);
+  testing::write_file(folder.path() / "r.json", text);
   return read_latency_record(folder.path() / "r.json");
 }
 

@@ -113,6 +113,18 @@ TEST_CASE("a stored prompt is restored by whole blocks, and never its last token
   }
 }
 
+TEST_CASE("a stored prompt is readable by its user alone, even in a folder that was open") {
+  const TempFolder folder;
+  std::filesystem::permissions(folder.path(), std::filesystem::perms(0755));
+  for (const std::filesystem::path& place : {folder.path(), folder.path() / "made/prefixes"}) {
+    const PrefixCache prefixes(place, 1 << 20, Budget::unlimited());
+    keep(prefixes, tokens(200), 5);
+    CHECK(std::filesystem::status(place).permissions() == std::filesystem::perms(0700));
+    for (const auto& entry : std::filesystem::directory_iterator(place))
+      if (entry.is_regular_file()) CHECK(entry.status().permissions() == std::filesystem::perms(0600));
+  }
+}
+
 TEST_CASE("a disk without room for a prompt is not written to, and nothing fails") {
   const TempFolder folder;
   if (::mount("tmpfs", folder.path().c_str(), "tmpfs", 0, "size=64k") != 0) {

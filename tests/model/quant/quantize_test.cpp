@@ -1,7 +1,10 @@
 #include "model/quant/quantize.h"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
 
+#include <future>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -175,8 +178,11 @@ TEST_CASE("temporary files of a killed run are removed, and no other file") {
   write_file(model.folder / "m.pack.tmp.Ab12Cd", "half");
   write_file(model.folder / "m.pack.full.tmp.Ab12Cd", "half");
   write_file(model.folder / "other.pack.tmp.Ab12Cd", "not ours");
+  write_file(model.folder / "m.pack.tmp.backup-of-mine", "not ours");
+  fs::create_directory(model.folder / "m.pack.tmp.folder");
   model.run();
-  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack", "other.pack.tmp.Ab12Cd"});
+  CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack", "m.pack.tmp.backup-of-mine",
+                                                         "m.pack.tmp.folder", "other.pack.tmp.Ab12Cd"});
 }
 
 TEST_CASE("a second writer of the same pack fails") {
@@ -188,21 +194,59 @@ TEST_CASE("a second writer of the same pack fails") {
 
 TEST_CASE("a file that is not a pack is replaced only with --force") {
   ModelCopy model("bert");
-  model.output = model.folder / "notes.txt";
-  write_file(model.output, "years of work, and more of it");
-  CHECK(contains(message_of([&] { model.run(); }), "exists and is not a pack"));
-  CHECK(read_file(model.output) == "years of work, and more of it");
+  for (const char* name : {"notes.txt", "notes.pack"}) {
+    model.output = model.folder / name;
+    write_file(model.output, "years of work, and more of it");
+    CHECK(contains(message_of([&] { model.run(); }), "exists and is not a pack"));
+    CHECK(read_file(model.output) == "years of work, and more of it");
+  }
   QuantizeOptions options = model.options();
   options.force = true;
   CHECK_FALSE(Quantizer(std::move(options)).run().up_to_date);
 }
 
+TEST_CASE("a link to a pack stays one, and a link at the place of the lock is not followed") {
+  ModelCopy model("bert");
+  fs::create_directory(model.folder / "packs");
+  fs::create_symlink("packs/real.pack", model.output);
+  model.run();
+  CHECK(fs::is_symlink(model.output));
+  CHECK(model.run().up_to_date);
+  CHECK_NOTHROW(Pack(model.folder / "packs/real.pack"));
+  model.output = model.folder / "other.pack";
+  write_file(model.folder / "victim", "precious");
+  fs::create_symlink("victim", lock_path(model.output));
+  CHECK(contains(message_of([&] { model.run(); }), "cannot lock"));
+  CHECK(read_file(model.folder / "victim") == "precious");
+}
+
+TEST_CASE("into a device or a FIFO a pack is copied whole, and nothing is left beside it") {
+  ModelCopy model("bert");
+  model.run();
+  const std::string pack = read_file(model.output);
+  const fs::path fifo = model.folder / "fifo";
+  REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
+  auto reader = std::async(std::launch::async, [&] {
+    const FileDescriptor fd(::open(fifo.c_str(), O_RDONLY));
+    return read_to_end(fd);
+  });
+  fs::remove(model.output);
+  fs::remove(lock_path(model.output));
+  model.output = fifo;
+  CHECK_FALSE(model.run().up_to_date);
+  CHECK(reader.get() == pack);
+  CHECK(fs::is_fifo(fifo));
+  CHECK(model.files_beside() == std::vector<std::string>{"fifo"});
+  model.output = "/dev/full";
+  CHECK(contains(message_of([&] { model.run(); }), "cannot write '/dev/full'"));
+}
+
 TEST_CASE("an output that cannot be written is refused before any work") {
   ModelCopy model("bert");
   model.output = model.folder / "absent/m.pack";
-  CHECK(contains(message_of([&] { model.run(); }), "does not exist"));
+  CHECK(contains(message_of([&] { model.run(); }), "there is no folder"));
   model.output = model.folder.path();
-  CHECK(contains(message_of([&] { model.run(); }), "is a folder"));
+  CHECK(contains(message_of([&] { model.run(); }), "it is a folder"));
 }
 
 TEST_CASE("a memory limit below the present use is refused, and no file is left") {
