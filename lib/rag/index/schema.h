@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "rag/index/sqlite.h"
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 
 namespace frugal::schema {
 

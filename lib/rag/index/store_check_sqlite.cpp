@@ -13,7 +13,7 @@
 #include "rag/index/schema.h"
 #include "rag/index/sqlite.h"
 #include "rag/index/store_kind.h"
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 
 namespace frugal {
 namespace {

@@ -27,7 +27,7 @@
 #include "rag/index/store.h"
 #include "rag/index/store_kind.h"
 #include "rag/index/terms.h"
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 #include "rag/text/language.h"
 
 namespace frugal {

@@ -13,7 +13,7 @@
 
 #include "rag/index/sqlite.h"
 #include "rag/index/store_writer.h"
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 
 namespace frugal {
 

@@ -10,7 +10,7 @@
 // Append. A block of 256 rows is allocated at once, so a full disk is an error before the row is written, and a mapping
 // never ends inside a block. The checksum of a row is seeded with its number and the id of the file, so that a row
 // which was swapped or copied from elsewhere does not match. Searches do not verify checksums; rag-index check does.
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

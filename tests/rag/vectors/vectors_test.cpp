@@ -1,5 +1,5 @@
 // Vectors that do not fit in the budget give the same hits, and their resident pages stay within it.
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 #include "memory/budget.h"
 
 #include <doctest/doctest.h>
