@@ -15,7 +15,7 @@
 #include "base/units.h"
 #include "memory/budget.h"
 #include "model/hub/models.h"
-#include "rag/index/index_report.h"
+#include "app/wiring/index_report.h"
 #include "rag/index/index_writer.h"
 
 namespace frugal {

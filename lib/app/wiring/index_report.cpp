@@ -1,4 +1,4 @@
-#include "rag/index/index_report.h"
+#include "app/wiring/index_report.h"
 
 #include <fmt/format.h>
 
