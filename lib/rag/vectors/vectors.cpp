@@ -82,6 +82,11 @@ void check_header(const std::filesystem::path& path, std::span<const std::byte> 
   if (header.file_id != wanted.file_id) throw corrupt(path, "belongs to another index (file id, offset 24)");
 }
 
+/// The number of rows comes from the database, and may be any.
+void check_rows(const std::filesystem::path& path, int64_t rows) {
+  if (rows < 0 || rows > VectorLayout::kMaxRows) throw corrupt(path, fmt::format("cannot have {} rows", rows));
+}
+
 uint32_t row_checksum(const VectorLayout& layout, int64_t row, std::span<const int8_t> codes, float scale) {
   const uint64_t seed = layout.file_id ^ static_cast<uint64_t>(row);
   const uint64_t of_scale = checksum64(std::as_bytes(std::span(&scale, 1)), seed);
@@ -156,6 +161,7 @@ uint64_t VectorLayout::file_bytes(int64_t rows) const {
 VectorFile::VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget& budget)
     : layout_(expected), rows_(rows), file_(path), budget_(budget) {
   check_header(path, file_.bytes(), layout_);
+  check_rows(path, rows);
   if (file_.bytes().size() < layout_.file_bytes(rows))
     throw corrupt(path, fmt::format("{} bytes, too short for its {} rows", file_.bytes().size(), rows));
   if (!budget_.limited()) return;
@@ -239,6 +245,7 @@ std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t 
 VectorAppender::VectorAppender(const std::filesystem::path& path, const VectorLayout& layout, int64_t rows)
     : path_(path), layout_(layout), rows_(rows), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (!fd_) throw io_error("open", path.native());
+  check_rows(path, rows);
   struct stat info {};
   if (::fstat(fd_.get(), &info) != 0) throw io_error("open", path.native());
   if (rows == 0) {

@@ -88,3 +88,15 @@ TEST_CASE_FIXTURE(ManyVectors, "a budget without room for a window is an error")
   }
   CHECK(budget.used_bytes() == 0);
 }
+
+TEST_CASE("a number of rows that no file can have is a damaged file, to a reader and to a writer") {
+  TempFolder folder;
+  const VectorLayout layout{384, 42};
+  VectorAppender(folder / "v", layout, 0).append(std::vector<float>(384, 0.05f));
+  for (const int64_t rows : {int64_t{1} << 61, int64_t{1} << 62, INT64_MAX, int64_t{-1}, int64_t{257}}) {
+    CAPTURE(rows);
+    CHECK_THROWS_AS(VectorFile(folder / "v", layout, rows, Budget::unlimited()), Error);
+    CHECK_THROWS_AS(VectorAppender(folder / "v", layout, rows), Error);
+  }
+  CHECK(VectorFile(folder / "v", layout, 1, Budget::unlimited()).intact(0));
+}
