@@ -211,12 +211,20 @@ std::string read_to_end(const FileDescriptor& fd) {
   }
 }
 
-FileLock::FileLock(const std::filesystem::path& path) : fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
+FileLock::FileLock(const std::filesystem::path& path)
+    : path_(path), fd_(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)) {
   if (!fd_) throw io_error("lock", path.native());
   if (::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0) return;
   if (errno != EWOULDBLOCK) throw io_error("lock", path.native());
   throw Error(Code::bad_input, fmt::format("'{}' is in use by another process", path.native()))
       .hint("wait for the other writer to finish; readers are not affected");
+}
+
+bool FileLock::is_current() const {
+  struct stat locked {
+  }, named{};
+  return ::fstat(fd_.get(), &locked) == 0 && ::stat(path_.c_str(), &named) == 0 && locked.st_dev == named.st_dev &&
+         locked.st_ino == named.st_ino;
 }
 
 }  // namespace frugal

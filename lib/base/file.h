@@ -112,7 +112,11 @@ class FileLock {
   /// Throws Error(io) if the file cannot be created, Error(bad_input) "in use by another process" if the lock is taken.
   explicit FileLock(const std::filesystem::path& path);
 
+  /// False if the path no longer names the locked file: another process can hold a lock at the same path.
+  bool is_current() const;
+
  private:
+  std::filesystem::path path_;
   FileDescriptor fd_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace frugal::schema {
@@ -49,6 +50,10 @@ std::filesystem::path lock_path(const std::filesystem::path& folder) {
 }
 std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t number) {
   return folder / fmt::format("vectors-{}.i8", number);
+}
+bool is_vectors_path(const std::filesystem::path& path) {
+  const std::string stem = path.stem().native();
+  return path.extension() == ".i8" && stem.starts_with("vectors-") && is_digits(stem.substr(8));
 }
 
 void create(Database& database) {

@@ -24,6 +24,8 @@ constexpr double kTitleWeight = 0.8;
 std::filesystem::path database_path(const std::filesystem::path& folder);
 std::filesystem::path lock_path(const std::filesystem::path& folder);
 std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t number);
+/// True for a path as vectors_path() makes them.
+bool is_vectors_path(const std::filesystem::path& path);
 
 /// Creates the tables if the database is empty; otherwise calls check_version().
 void create(Database& database);

@@ -72,6 +72,12 @@ class SqliteStoreWriter final : public StoreWriter {
         documents_(database_),
         vectors_(folder_, database_) {
     vectors_.remove_old_files();
+    if (vectors_.is_unusable()) {
+      open_batch();
+      vectors_.drop_all();
+      changed_ = true;
+      commit();
+    }
     if (schema::meta_text(database_, schema::kTerms) == TermMaker::fingerprint()) return;
     open_batch();
     documents_.rebuild_terms();
@@ -81,6 +87,7 @@ class SqliteStoreWriter final : public StoreWriter {
   void commit() override {
     FRUGAL_CHECK(!in_file_);
     if (!batch_) return;
+    check_lock();
     vectors_.flush();
     if (changed_)
       schema::set_meta(database_, schema::kGeneration, schema::meta_integer(database_, schema::kGeneration) + 1);
@@ -215,6 +222,7 @@ class SqliteStoreWriter final : public StoreWriter {
       changed_ = true;
       commit();
     }
+    check_lock();
     vectors_.remove_old_files();
     // If readers of older generations still use the log, a later run truncates it.
     database_.integer("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -230,7 +238,17 @@ class SqliteStoreWriter final : public StoreWriter {
 
  private:
   void open_batch() {
-    if (!batch_) batch_.emplace(database_, Transaction::Kind::write);
+    if (batch_) return;
+    check_lock();
+    batch_.emplace(database_, Transaction::Kind::write);
+  }
+
+  /// Files are named by their paths, so a folder that replaced ours would lose its own.
+  void check_lock() const {
+    if (lock_.is_current()) return;
+    throw Error(Code::io,
+                fmt::format("the index at '{}' was deleted or replaced while it was written", folder_.native()))
+        .hint("run the command again");
   }
 
   fs::path folder_;
