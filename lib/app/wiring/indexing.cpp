@@ -9,6 +9,7 @@
 
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
+#include "app/cli/signals.h"
 #include "app/config/paths.h"
 #include "app/wiring/known_laws.h"
 #include "base/hash.h"
@@ -22,6 +23,17 @@ IndexOptions index_options(const Settings& settings) {
   return options;
 }
 
+namespace {
+
+std::string interruption(const IndexProgress& progress) {
+  const std::string done = progress.stage == IndexProgress::Stage::reading
+                               ? fmt::format("{} files read", progress.done)
+                               : fmt::format("{} of {} chunks embedded", progress.done, progress.total);
+  return fmt::format("interrupted: {}; run the command again to continue", done);
+}
+
+}  // namespace
+
 std::function<void(const IndexProgress&)> index_progress_bars() {
   return
       [bar = std::shared_ptr<cli::Progress>(), drawn = IndexProgress::Stage::reading](const IndexProgress& p) mutable {
@@ -31,7 +43,13 @@ std::function<void(const IndexProgress&)> index_progress_bars() {
                                                 static_cast<uint64_t>(p.total));
           drawn = p.stage;
         }
-        bar->update(static_cast<uint64_t>(p.done));
+        try {
+          bar->update(static_cast<uint64_t>(p.done));
+        } catch (const cli::Interrupted&) {
+          bar.reset();
+          cli::print_message(interruption(p));
+          throw;
+        }
       };
 }
 
