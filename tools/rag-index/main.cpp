@@ -35,7 +35,7 @@ struct Flags {
   std::vector<std::string> paths;
   std::vector<std::string> exclude, no_exclude;
   std::string old_path, new_path;
-  bool no_embed = false, re_embed = false, strict = false, hidden = false, no_ignore = false;
+  bool no_embed = false, re_embed = false, strict = false, hidden = false, no_ignore = false, watch = false;
   std::string stdin_name = "stdin", max_file_size = "64MiB";
 };
 
@@ -59,6 +59,7 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   add.add_flag("--strict", flags.strict, "exit with 1 if a file was skipped");
   add.add_flag("--hidden", flags.hidden, "include files and folders whose names begin with '.'");
   add.add_flag("--no-ignore", flags.no_ignore, "include what .gitignore and .ignore leave out");
+  add.add_flag("--watch", flags.watch, "go on: update the index whenever files change, until Ctrl-C");
   for (CLI::Option* option :
        {add.add_option("--exclude", flags.exclude, "leave out files and folders, now and in later runs; repeatable"),
         add.add_option("--no-exclude", flags.no_exclude, "end such an exclusion; repeatable")})
@@ -107,6 +108,7 @@ int add(const cli::Tool& tool, const Settings& settings, const Flags& flags, con
   if (embedder) options.embedder_name = find_model(settings.models.embedder).filename().native();
   const IndexReport report = IndexWriter(folder, options).add(flags.paths);
   print_report(tool, report);
+  if (flags.watch) watch_index(folder, options, [&](const IndexReport& changes) { print_report(tool, changes); });
   return !report.unread_roots.empty() || (flags.strict && !report.skipped.empty()) ? 1 : 0;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,6 +14,9 @@
 #include "app/config/paths.h"
 #include "app/wiring/known_laws.h"
 #include "base/hash.h"
+#include "rag/index/index_status.h"
+#include "rag/scan/sources.h"
+#include "rag/scan/watch.h"
 
 namespace frugal {
 
@@ -24,6 +28,8 @@ IndexOptions index_options(const Settings& settings) {
 }
 
 namespace {
+
+constexpr auto kQuiet = std::chrono::milliseconds(500);  // an editor or a copy is done by then
 
 std::string interruption(const IndexProgress& progress) {
   const std::string done = progress.stage == IndexProgress::Stage::reading
@@ -51,6 +57,21 @@ std::function<void(const IndexProgress&)> index_progress_bars() {
           throw;
         }
       };
+}
+
+void watch_index(const std::filesystem::path& folder, IndexOptions options,
+                 const std::function<void(const IndexReport&)>& report) {
+  const cli::GracefulStop graceful;
+  options.re_embed = false;
+  options.exclude = options.no_exclude = {};
+  for (;;) {
+    // From here on no change is missed: one that came before is found by the update.
+    Watch watch(read_status(folder).coverage, normal_path(folder));
+    const IndexReport changes = IndexWriter(folder, options).add({});
+    if (changes.files_added + changes.files_changed + changes.files_removed > 0) report(changes);
+    cli::flush_output();
+    if (!watch.wait(kQuiet, cli::interrupted)) cli::throw_if_interrupted();
+  }
 }
 
 std::filesystem::path eval_index_folder(const Settings& settings, const EvalSet& set) {

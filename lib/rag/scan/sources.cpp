@@ -99,6 +99,7 @@ class Walk {
   void enter(const fs::path& folder, const struct stat& info) {
     // A link may lead back up, so visited folders are identified by device and inode, not by path.
     if (folder == index_folder_ || !entered_.insert({info.st_dev, info.st_ino}).second) return;
+    if (sink_.folder) sink_.folder(folder);
     std::error_code error;
     std::vector<fs::path> entries;
     for (fs::directory_iterator each(folder, error), end; !error && each != end; each.increment(error))

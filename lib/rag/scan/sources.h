@@ -23,6 +23,8 @@ struct SourceSink {
   std::function<void(const std::filesystem::path& root)> empty_root;
   /// A file or folder that was left out, by a pattern or because it was removed.
   std::function<void(const std::filesystem::path& path)> excluded;
+  /// A folder, before its files; may be empty.
+  std::function<void(const std::filesystem::path& folder)> folder;
 };
 
 /// `path` made absolute, without "." and ".."; links are kept.
