@@ -83,6 +83,7 @@ std::filesystem::path eval_index_folder(const Settings& settings, const EvalSet&
 
 void index_eval_set(const Settings& settings, const EvalSet& set, const std::filesystem::path& folder, Models& models) {
   IndexOptions options = index_options(settings);
+  options.scan.ignore_files = false;  // a set's corpus is all of its files, wherever they lie
   const auto embedder = settings.pipeline.dense ? models.embedder() : nullptr;
   options.embedder = embedder.get();
   std::optional<cli::Progress> bar;
