@@ -238,7 +238,10 @@ class IndexWriter::Run {
     report_.chunks_added = counts.chunks_added;
     report_.chunks_removed = counts.chunks_removed;
     report_.vectors_reused = counts.vectors_reused;
-    std::erase_if(report_.unread_roots, [&](const std::string& path) {
+    std::vector<std::string>& unread = report_.unread_roots;
+    std::sort(unread.begin(), unread.end());
+    unread.erase(std::unique(unread.begin(), unread.end()), unread.end());
+    std::erase_if(unread, [&](const std::string& path) {
       return !coverage_.roots.contains(path) && path != options_.stdin_name;
     });
     return std::move(report_);
