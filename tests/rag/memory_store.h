@@ -40,7 +40,7 @@ struct MemoryGeneration {
   std::string embedder;
   int64_t dimension = 0;
   LawTable laws;
-  std::set<std::string> roots;
+  Coverage coverage;
   std::map<std::string, std::string> skipped;
   std::map<std::string, IndexedFile> files;  // by path
   std::map<int64_t, MemoryDocument> documents;
@@ -161,15 +161,16 @@ class MemoryStoreWriter : public StoreWriter {
     index_.newest = std::make_shared<MemoryGeneration>(batch_);
   }
 
-  std::vector<std::string> roots() override { return {batch_.roots.begin(), batch_.roots.end()}; }
-  void add_root(const std::string& path) override { batch_.roots.insert(path); }
+  Coverage coverage() override { return batch_.coverage; }
+  void set_coverage(const Coverage& coverage) override { batch_.coverage = coverage; }
+  std::vector<SkippedFile> skipped_under(const std::string& path) override {
+    std::vector<SkippedFile> skipped;
+    for (const auto& [each, reason] : batch_.skipped)
+      if (is_under(each, path)) skipped.push_back({each, reason});
+    return skipped;
+  }
   void add_skipped(const std::string& path, const std::string& reason) override { batch_.skipped[path] = reason; }
-  void forget_skipped_under(const std::string& path) override {
-    std::erase_if(batch_.skipped, [&](const auto& each) { return is_under(each.first, path); });
-  }
-  void forget_roots_under(const std::string& path) override {
-    std::erase_if(batch_.roots, [&](const std::string& each) { return is_under(each, path); });
-  }
+  void forget_skipped(const std::string& path) override { batch_.skipped.erase(path); }
 
   std::optional<IndexedFile> find_file(const std::string& path) override {
     const auto found = batch_.files.find(path);
@@ -180,6 +181,26 @@ class MemoryStoreWriter : public StoreWriter {
     for (const auto& [name, file] : batch_.files)
       if (is_under(name, path)) ids.push_back(file.id);
     return ids;
+  }
+  void relocate(const std::string& from, const std::string& to) override {
+    std::map<std::string, IndexedFile> files;
+    for (const auto& [path, file] : batch_.files) {
+      IndexedFile& moved = files[relocated(path, from, to)] = file;
+      if (!is_under(path, from)) continue;
+      if (path == from && std::filesystem::path(from).filename() != std::filesystem::path(to).filename())
+        moved.recipe.clear();
+      for (auto& [id, document] : batch_.documents)
+        if (document.file == file.id) document.name = to + document.name.substr(from.size());
+    }
+    batch_.files = std::move(files);
+    std::map<std::string, std::string> skipped;
+    for (const auto& [path, reason] : batch_.skipped) skipped[relocated(path, from, to)] = reason;
+    batch_.skipped = std::move(skipped);
+    for (auto& [id, each] : batch_.chunks) {
+      each.chunk.path = relocated(each.chunk.path, from, to);
+      each.chunk.document = batch_.documents.at(each.document).name;
+    }
+    changed_ = true;
   }
   void remove_file(int64_t id) override {
     remove_documents(id, {});
@@ -240,6 +261,7 @@ class MemoryStoreWriter : public StoreWriter {
     for (auto& [id, chunk] : batch_.chunks) chunk.has_vector = false;
     changed_ = true;
   }
+  void set_embedder_name(const std::string&) override {}
   std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) override {
     std::vector<PendingChunk> pending;
     for (const auto& [id, each] : batch_.chunks)
@@ -276,10 +298,6 @@ class MemoryStoreWriter : public StoreWriter {
     MemoryGeneration batch_before;
     Counts counts_before;
   };
-
-  static bool is_under(const std::string& each, const std::string& path) {
-    return each == path || each.starts_with(path + "/");
-  }
 
   int64_t document_id(int64_t file, const std::string& name) {
     for (const auto& [id, document] : batch_.documents)

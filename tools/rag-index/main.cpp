@@ -8,6 +8,7 @@
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
 #include "app/config/paths.h"
+#include "app/wiring/index_report.h"
 #include "app/wiring/indexing.h"
 #include "app/wiring/open_models.h"
 #include "app/wiring/settings.h"
@@ -15,7 +16,6 @@
 #include "base/units.h"
 #include "memory/budget.h"
 #include "model/hub/models.h"
-#include "rag/index/index_report.h"
 #include "rag/index/index_writer.h"
 
 namespace frugal {
@@ -25,18 +25,22 @@ constexpr const char* kExamples =
     "  rag-index add docs notes.md --index kb     index a folder and a file; later runs read only changed files\n"
     "  rag-index add --index kb                   update everything that was added before\n"
     "  cat page.html | rag-index add - --stdin-name page.html --index kb\n"
-    "  rag-index remove docs/old --index kb       remove files from the index\n"
+    "  rag-index add docs --exclude '*.tmp' --index kb   leave files out, now and later\n"
+    "  rag-index remove docs/old --index kb       remove files from the index, until they are added by name\n"
+    "  rag-index relocate docs texts --index kb   follow a folder that was moved\n"
     "  rag-index status --index kb                show its contents and the skipped files\n"
     "  rag-index check --index kb                 verify the index, and compare it with its files";
 
 struct Flags {
   std::vector<std::string> paths;
-  bool no_embed = false, re_embed = false, strict = false, hidden = false;
+  std::vector<std::string> exclude, no_exclude;
+  std::string old_path, new_path;
+  bool no_embed = false, re_embed = false, strict = false, hidden = false, no_ignore = false, watch = false;
   std::string stdin_name = "stdin", max_file_size = "64MiB";
 };
 
 struct Commands {
-  CLI::App *add, *remove, *status, *check;
+  CLI::App *add, *remove, *relocate, *status, *check;
 };
 
 // Returns what is wrong with it, as CLI11 asks for.
@@ -48,6 +52,7 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   CLI::App& app = tool.app();
   Commands commands{app.add_subcommand("add", "add files, folders and patterns to the index, or update them"),
                     app.add_subcommand("remove", "remove files and folders from the index"),
+                    app.add_subcommand("relocate", "follow files and folders that were moved, without reading them"),
                     app.add_subcommand("status", "show the contents of the index"),
                     app.add_subcommand("check", "verify the index, and compare it with its files")};
   app.require_subcommand(1);
@@ -59,6 +64,12 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   add.add_flag("--re-embed", flags.re_embed, "replace all vectors by those of the current embedder");
   add.add_flag("--strict", flags.strict, "exit with 1 if a file was skipped");
   add.add_flag("--hidden", flags.hidden, "include files and folders whose names begin with '.'");
+  add.add_flag("--no-ignore", flags.no_ignore, "include what .gitignore and .ignore leave out");
+  add.add_flag("--watch", flags.watch, "go on: update the index whenever files change, until Ctrl-C");
+  for (CLI::Option* option :
+       {add.add_option("--exclude", flags.exclude, "leave out files and folders, now and in later runs; repeatable"),
+        add.add_option("--no-exclude", flags.no_exclude, "end such an exclusion; repeatable")})
+    option->type_name("GLOB")->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   add.add_option("--stdin-name", flags.stdin_name, "name of standard input; its extension determines the format")
       ->type_name("NAME");
   add.add_option("--max-file-size", flags.max_file_size, "skip larger files; csv and jsonl have no limit")
@@ -67,7 +78,9 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   tool.key("--chunk-tokens", "chunking.max_tokens", &add);
   tool.key("--overlap-tokens", "chunking.overlap_tokens", &add);
   commands.remove->add_option("PATH", flags.paths, "files and folders")->required()->check(is_path);
-  for (CLI::App* command : {commands.add, commands.remove, commands.status, commands.check})
+  commands.relocate->add_option("OLD", flags.old_path, "the path that the index knows")->required();
+  commands.relocate->add_option("NEW", flags.new_path, "the path of today")->required();
+  for (CLI::App* command : {commands.add, commands.remove, commands.relocate, commands.status, commands.check})
     tool.key("--index", "index", command);
   return commands;
 }
@@ -84,8 +97,11 @@ void print_report(const cli::Tool& tool, const IndexReport& report) {
 
 int add(const cli::Tool& tool, const Settings& settings, const Flags& flags, const std::filesystem::path& folder) {
   if (flags.re_embed && flags.no_embed) throw Error(Code::usage, "--re-embed and --no-embed exclude each other");
+  if (flags.paths.empty()) require_index(folder);  // updating must not create an index
   IndexOptions options = index_options(settings);
-  options.hidden = flags.hidden;
+  options.scan = {flags.hidden, !flags.no_ignore};
+  options.exclude = flags.exclude;
+  options.no_exclude = flags.no_exclude;
   options.re_embed = flags.re_embed;
   options.extract.max_file_bytes = parse_bytes(flags.max_file_size, "--max-file-size");
   options.stdin_name = flags.stdin_name;
@@ -95,17 +111,25 @@ int add(const cli::Tool& tool, const Settings& settings, const Flags& flags, con
   const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::aggressive));
   const auto embedder = flags.no_embed ? nullptr : models->embedder();
   options.embedder = embedder.get();
-  const IndexReport report = IndexWriter(folder, std::move(options)).add(flags.paths);
+  if (embedder) options.embedder_name = find_model(settings.models.embedder).filename().native();
+  const IndexReport report = IndexWriter(folder, options).add(flags.paths);
   print_report(tool, report);
-  return flags.strict && !report.skipped.empty() ? 1 : 0;
+  if (flags.watch) watch_index(folder, options, [&](const IndexReport& changes) { print_report(tool, changes); });
+  return !report.unread_roots.empty() || (flags.strict && !report.skipped.empty()) ? 1 : 0;
 }
 
 int remove(const cli::Tool& tool, const Settings& settings, const Flags& flags, const std::filesystem::path& folder) {
-  read_status(folder);  // throws if there is no index: removing must not create one
+  require_index(folder);  // removing must not create an index
   IndexOptions options = index_options(settings);
   options.stdin_name = flags.paths.empty() ? "stdin" : flags.paths.front();
   const IndexReport report = IndexWriter(folder, std::move(options)).remove(flags.paths);
   print_report(tool, report);
+  return 0;
+}
+
+int relocate(const cli::Tool& tool, const Settings& settings, const Flags& flags, const std::filesystem::path& folder) {
+  require_index(folder);
+  print_report(tool, IndexWriter(folder, index_options(settings)).relocate(flags.old_path, flags.new_path));
   return 0;
 }
 
@@ -126,6 +150,7 @@ int run(cli::Tool& tool, const Settings& settings) {
     return add(tool, settings, flags, settings.index.empty() ? default_index() : expand_home(settings.index));
   const std::filesystem::path folder = find_index(settings.index);
   if (*commands.remove) return remove(tool, settings, flags, folder);
+  if (*commands.relocate) return relocate(tool, settings, flags, folder);
   if (*commands.check) return check(tool, folder);
   cli::print(render_status(read_status(folder), folder, index_format(tool)));
   return 0;

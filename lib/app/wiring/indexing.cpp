@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -9,11 +10,15 @@
 
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
+#include "app/cli/signals.h"
 #include "app/config/paths.h"
 #include "app/wiring/known_laws.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "rag/index/index_status.h"
+#include "rag/scan/sources.h"
+#include "rag/scan/watch.h"
 
 namespace frugal {
 
@@ -24,6 +29,19 @@ IndexOptions index_options(const Settings& settings) {
   return options;
 }
 
+namespace {
+
+constexpr auto kQuiet = std::chrono::milliseconds(500);  // an editor or a copy is done by then
+
+std::string interruption(const IndexProgress& progress) {
+  const std::string done = progress.stage == IndexProgress::Stage::reading
+                               ? fmt::format("{} files read", progress.done)
+                               : fmt::format("{} of {} chunks embedded", progress.done, progress.total);
+  return fmt::format("interrupted: {}; run the command again to continue", done);
+}
+
+}  // namespace
+
 std::function<void(const IndexProgress&)> index_progress_bars() {
   return
       [bar = std::shared_ptr<cli::Progress>(), drawn = IndexProgress::Stage::reading](const IndexProgress& p) mutable {
@@ -33,8 +51,29 @@ std::function<void(const IndexProgress&)> index_progress_bars() {
                                                 static_cast<uint64_t>(p.total));
           drawn = p.stage;
         }
-        bar->update(static_cast<uint64_t>(p.done));
+        try {
+          bar->update(static_cast<uint64_t>(p.done));
+        } catch (const cli::Interrupted&) {
+          bar.reset();
+          cli::print_message(interruption(p));
+          throw;
+        }
       };
+}
+
+void watch_index(const std::filesystem::path& folder, IndexOptions options,
+                 const std::function<void(const IndexReport&)>& report) {
+  const cli::GracefulStop graceful;
+  options.re_embed = false;
+  options.exclude = options.no_exclude = {};
+  for (;;) {
+    // From here on no change is missed: one that came before is found by the update.
+    Watch watch(read_status(folder).coverage, normal_path(folder));
+    const IndexReport changes = IndexWriter(folder, options).add({});
+    if (changes.files_added + changes.files_changed + changes.files_removed > 0) report(changes);
+    cli::flush_output();
+    if (!watch.wait(kQuiet, cli::interrupted)) cli::throw_if_interrupted();
+  }
 }
 
 std::filesystem::path eval_index_folder(const Settings& settings, const EvalSet& set) {
@@ -49,6 +88,7 @@ std::filesystem::path eval_index_folder(const Settings& settings, const EvalSet&
 
 void index_eval_set(const Settings& settings, const EvalSet& set, const std::filesystem::path& folder, Models& models) {
   IndexOptions options = index_options(settings);
+  options.scan.ignore_files = false;  // a set's corpus is all of its files, wherever they lie
   const auto embedder = settings.pipeline.dense ? models.embedder() : nullptr;
   options.embedder = embedder.get();
   std::optional<cli::Progress> bar;

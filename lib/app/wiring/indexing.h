@@ -18,6 +18,11 @@ IndexOptions index_options(const Settings& settings);
 /// A callback for IndexOptions::progress that draws a progress line for each stage.
 std::function<void(const IndexProgress&)> index_progress_bars();
 
+/// Updates the index whenever files that it covers have changed and then stayed the same for a while, and passes every
+/// update that changed it to `report`. Ends with cli::Interrupted.
+[[noreturn]] void watch_index(const std::filesystem::path& folder, IndexOptions options,
+                              const std::function<void(const IndexReport&)>& report);
+
 /// The folder of an evaluation set's index: the index of the settings or, if that is empty, a folder below cache_home()
 /// for each set and embedder.
 std::filesystem::path eval_index_folder(const Settings& settings, const EvalSet& set);

@@ -50,18 +50,24 @@ FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexR
 
 void FileIndexer::add(const fs::path& path, bool named) {
   const std::optional<FileKind> kind = file_kind(path);
-  if (!kind && unsupported_reason(path) == Unsupported::not_built_in) return skip(path, unsupported_message(path));
-  if (!kind && !named) return void(++report_.files_ignored);
+  if (!kind && unsupported_reason(path) == Unsupported::not_built_in)
+    return skip_unread(path, unsupported_message(path));
+  if (!kind && !named) return ignore(path);
   struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return skip(path, "vanished while the folder was read");
+  if (::stat(path.c_str(), &info) != 0) return skip_unread(path, "vanished while the folder was read");
   const IndexedFile::Stamp stamp{info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
   const std::optional<IndexedFile> known = store_.find_file(path.native());
   if (known && known->stamp == stamp && known->recipe == recipe_) {
     added_.push_back(known->id);
     ++report_.files_unchanged;
+    if (const auto skipped = remembered_.find(path.native()); skipped != remembered_.end())
+      skip(path, std::string(skipped->second));
   } else {
     std::ifstream input(path, std::ios::binary);
-    if (!input) return skip(path, "cannot be opened: permission denied or vanished");
+    if (!input) {
+      if (known) added_.push_back(known->id);  // it is still there: its documents stay
+      return skip_unread(path, "cannot be opened: permission denied or vanished");
+    }
     add_changed({input, kind.value_or(FileKind::text), path, stamp}, known);
   }
   count_read();
@@ -94,7 +100,7 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
     const bool files_fault = error.code() == Code::bad_input || (error.code() == Code::io && source.input.bad());
     if (!files_fault) throw;
     store_.abandon_file();
-    skip(source.path, error.message());
+    skip_unread(source.path, error.message());
     return std::nullopt;
   }
 }
@@ -122,7 +128,9 @@ void FileIndexer::count_added(const fs::path& path, const std::optional<IndexedF
   const bool unchanged = known && known->sha256 == extracted.sha256 && known->recipe == recipe_;
   ++(!known ? report_.files_added : unchanged ? report_.files_unchanged : report_.files_changed);
   if (!extracted.note.empty()) report_.notes.push_back({path.native(), extracted.note});
-  if (!extracted.skipped_records.empty()) skip(path, extracted.skipped_records);
+  if (!extracted.skipped_records.empty()) return skip(path, extracted.skipped_records);
+  // In the batch of the file itself: a run that is killed must not leave the reason with a file that has been mended.
+  if (remembered_.erase(path.native()) > 0) store_.forget_skipped(path.native());
 }
 
 void FileIndexer::count_read() {
@@ -136,9 +144,32 @@ void FileIndexer::remove(int64_t file) {
   commit_if_large();
 }
 
+void FileIndexer::ignore(const fs::path& path) {
+  std::string extension = path.extension().native();
+  for (char& c : extension) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  ++report_.ignored[extension];
+  ++report_.files_ignored;
+}
+
 void FileIndexer::skip(const fs::path& path, const std::string& reason) {
+  remembered_.erase(path.native());
   report_.skipped.push_back({path.native(), reason});
   store_.add_skipped(path.native(), reason);
+}
+
+void FileIndexer::skip_unread(const fs::path& path, const std::string& reason) {
+  skip(path, reason);
+  report_.unread_roots.push_back(path.native());  // those that are no roots are taken out at the end of the run
+}
+
+void FileIndexer::remember_skipped(const std::vector<SkippedFile>& skipped) {
+  for (const SkippedFile& file : skipped) remembered_[file.path] = file.reason;
+}
+
+std::vector<std::string> FileIndexer::take_remembered() {
+  std::vector<std::string> paths;
+  for (const auto& [path, reason] : std::exchange(remembered_, {})) paths.push_back(path);
+  return paths;
 }
 
 void FileIndexer::commit() {

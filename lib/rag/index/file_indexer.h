@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <istream>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,7 +27,14 @@ class FileIndexer {
   void add_stdin();
   void remove(int64_t file);
   void skip(const std::filesystem::path& path, const std::string& reason);
+  /// The same for a path of which nothing was read.
+  void skip_unread(const std::filesystem::path& path, const std::string& reason);
   void commit();
+
+  /// Files that earlier runs skipped. One of which add() finds the same bytes is skipped again.
+  void remember_skipped(const std::vector<SkippedFile>& skipped);
+  /// The remembered files that were not skipped since.
+  std::vector<std::string> take_remembered();
 
   /// The ids of files that add() read or found unchanged since the last call.
   std::vector<int64_t> take_added();
@@ -38,6 +46,7 @@ class FileIndexer {
     std::filesystem::path path;
     IndexedFile::Stamp stamp;
   };
+  void ignore(const std::filesystem::path& path);
   void add_changed(const Source& source, const std::optional<IndexedFile>& known);
   std::optional<Extracted> put_documents(const Source& source);
   void put_document(const std::filesystem::path& path, const Document& document);
@@ -54,6 +63,7 @@ class FileIndexer {
   ChunkOptions chunking_;
   std::string recipe_;
   std::vector<int64_t> added_;
+  std::map<std::string, std::string> remembered_;  // path → reason
   int64_t files_read_ = 0;
   int64_t files_in_batch_ = 0;
   int64_t chunks_at_commit_ = 0;

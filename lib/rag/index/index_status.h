@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "rag/index/store.h"
+#include "rag/scan/coverage.h"
 
 namespace frugal {
 
@@ -19,13 +20,16 @@ struct IndexStatus {
   StoreInfo info;
   uint64_t generation = 0;
   std::string embedder_fingerprint;  // empty: no vectors
+  std::string embedder_name;         // its pack; empty: unknown
   int64_t files = 0;
   int64_t chunks_without_vector = 0;
   uint64_t database_bytes = 0;
   uint64_t vectors_bytes = 0;
-  std::vector<std::string> roots;
+  Coverage coverage;
   std::vector<SkippedFile> skipped;
 };
+/// Throws Error(missing), with the name of the nearest index beside it, if there is no index at `folder`.
+void require_index(const std::filesystem::path& folder);
 /// Throws Error(missing) if there is no index.
 IndexStatus read_status(const std::filesystem::path& folder);
 

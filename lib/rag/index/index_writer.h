@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <functional>
 #include <istream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "rag/index/chunk.h"
 #include "rag/index/index_status.h"
 #include "rag/law/provision.h"
+#include "rag/scan/coverage.h"
 
 namespace frugal {
 
@@ -34,7 +36,10 @@ struct IndexOptions {
   LawTable laws;
   ExtractOptions extract;
   ChunkOptions chunks;                   // max_tokens is lowered to the embedder's limit; the writer sets tokenizer
-  bool hidden = false;                   // include files and folders whose names begin with '.'
+  std::string embedder_name;             // for status: the pack
+  RootOptions scan;                      // of the paths that are added
+  std::vector<std::string> exclude;      // patterns that the index excludes from now on, in the syntax of .gitignore
+  std::vector<std::string> no_exclude;   // patterns that it excludes no longer
   std::string stdin_name = "stdin";      // name of the document from "-"; its extension selects the format
   std::istream* stdin_stream = nullptr;  // borrowed
   /// Called after each file and each batch. An exception from it ends the run; everything committed so far is kept.
@@ -43,15 +48,19 @@ struct IndexOptions {
 
 struct IndexReport {
   int64_t files_added = 0, files_changed = 0, files_unchanged = 0, files_removed = 0;
-  int64_t files_ignored = 0;          // in folders, of unsupported kinds
-  int64_t documents = 0, chunks = 0;  // in the index now
+  int64_t files_relocated = 0;
+  int64_t files_ignored = 0;               // in folders, of unsupported kinds
+  std::map<std::string, int64_t> ignored;  // how many of each extension, in lower case with its dot; "" without one
+  int64_t paths_excluded = 0;              // files and folders left out by a pattern, or because they were removed
+  int64_t documents = 0, chunks = 0;       // in the index now
   int64_t chunks_added = 0, chunks_removed = 0;
   int64_t vectors_computed = 0, vectors_reused = 0;
   int64_t chunks_without_vector = 0;
   double reading_seconds = 0, embedding_seconds = 0;
   uint64_t generation = 0;
-  std::vector<SkippedFile> skipped;
-  std::vector<SkippedFile> notes;  // files that were read in an unusual way; reason: how
+  std::vector<SkippedFile> skipped;       // those of earlier runs that still hold included
+  std::vector<std::string> unread_roots;  // paths that were added and are absent or cannot be read
+  std::vector<SkippedFile> notes;         // files that were read in an unusual way; reason: how
 };
 
 class IndexWriter {
@@ -62,11 +71,16 @@ class IndexWriter {
   ~IndexWriter();
 
   /// Updates the index for files, folders and patterns ("-": standard input): reads new and changed files, removes
-  /// vanished ones. Without arguments: for every root added so far. Throws Error(bad_input) for an argument that
-  /// matches nothing.
+  /// vanished ones. Without arguments, or if exclusions change: for every root added so far. A root that is absent, or
+  /// an empty folder, keeps its documents. Throws Error(bad_input) for an argument that matches nothing, before
+  /// anything is changed.
   IndexReport add(const std::vector<std::string>& arguments);
-  /// Removes files and folders from the index. Throws Error(bad_input) for a path without indexed files.
+  /// Removes files and folders from the index, all at once, until they are added again by name. Throws
+  /// Error(bad_input) for a path that the index does not hold.
   IndexReport remove(const std::vector<std::string>& arguments);
+  /// Follows files or folders that were moved, without reading them. Throws Error(bad_input) if the index holds nothing
+  /// at `from`, or other files at `to`, or if there is nothing at `to`.
+  IndexReport relocate(const std::string& from, const std::string& to);
 
  private:
   class Run;

@@ -8,7 +8,8 @@
 namespace frugal {
 namespace {
 
-constexpr StoreKind kSqlite{open_sqlite_store, open_sqlite_writer, read_sqlite_status, check_sqlite_store};
+constexpr StoreKind kSqlite{open_sqlite_store, open_sqlite_writer, require_sqlite_index, read_sqlite_status,
+                            check_sqlite_store};
 
 /// Every folder is an SQLite store. Another kind of store gets a line here.
 const StoreKind& kind_of(const std::filesystem::path&) {
@@ -23,6 +24,10 @@ std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget& b
 
 std::unique_ptr<StoreWriter> open_store_writer(const std::filesystem::path& folder) {
   return kind_of(folder).open_writer(folder);
+}
+
+void require_index(const std::filesystem::path& folder) {
+  kind_of(folder).require(folder);
 }
 
 IndexStatus read_status(const std::filesystem::path& folder) {

@@ -2,6 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "base/ascii.h"
 #include "base/error.h"
 
 namespace frugal::schema {
@@ -39,6 +45,32 @@ CREATE INDEX references_by_chunk ON chunk_references(chunk_id);
 CREATE VIRTUAL TABLE terms USING fts5(stems, words, title, content='', tokenize="ascii tokenchars '-.,'");
 )sql";
 
+// Of the coverage, all but the paths of its roots. Kinds: see the constants below.
+constexpr const char* kCoverageTable =
+    "CREATE TABLE IF NOT EXISTS coverage(kind TEXT NOT NULL, value TEXT NOT NULL, position INTEGER NOT NULL, "
+    "PRIMARY KEY(kind, value)) WITHOUT ROWID;";
+constexpr std::string_view kExclude = "exclude";          // a pattern
+constexpr std::string_view kRemoved = "removed";          // a path
+constexpr std::string_view kHidden = "hidden";            // a root whose hidden files are included
+constexpr std::string_view kNoIgnoreFiles = "no-ignore";  // a root whose ignore files are not obeyed
+
+constexpr std::array kRequiredTables = {"meta",   "roots",   "skipped",          "files", "documents",
+                                        "chunks", "vectors", "chunk_references", "terms"};
+
+Error damaged(const Database& database, std::string_view what) {
+  Error error(Code::corrupt_file, fmt::format("'{}' {}", database.path().native(), what));
+  error.hint("delete the index folder and run rag-index add again");
+  return error;
+}
+
+std::vector<std::string> values_of(const Database& database, std::string_view kind) {
+  std::vector<std::string> values;
+  Statement row = database.prepare("SELECT value FROM coverage WHERE kind=?1 ORDER BY position", false);
+  row.bind(kind);
+  while (row.step()) values.push_back(row.string(0));
+  return values;
+}
+
 }  // namespace
 
 std::filesystem::path database_path(const std::filesystem::path& folder) {
@@ -50,13 +82,41 @@ std::filesystem::path lock_path(const std::filesystem::path& folder) {
 std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t number) {
   return folder / fmt::format("vectors-{}.i8", number);
 }
+bool is_vectors_path(const std::filesystem::path& path) {
+  const std::string stem = path.stem().native();
+  return path.extension() == ".i8" && stem.starts_with("vectors-") && is_digits(stem.substr(8));
+}
 
 void create(Database& database) {
-  if (database.integer("SELECT count(*) FROM sqlite_schema").value_or(0) > 0) return check_version(database);
+  if (!is_empty(database)) {
+    check_version(database);
+    check_tables(database);
+    return database.execute(kCoverageTable);
+  }
   Transaction transaction(database, Transaction::Kind::write);
   database.execute(kTables);
+  database.execute(kCoverageTable);
   database.execute(fmt::format("PRAGMA application_id={}; PRAGMA user_version={};", kApplicationId, kVersion));
   transaction.commit();
+}
+
+bool is_empty(const Database& database) {
+  return database.integer("SELECT count(*) FROM sqlite_schema").value_or(0) == 0;
+}
+
+void check_tables(const Database& database) {
+  std::set<std::string> tables;
+  Statement row = database.prepare("SELECT type, name, rootpage, sql FROM sqlite_schema", false);
+  while (row.step()) {
+    const std::string type = row.string(0), name = row.string(1);
+    const bool is_virtual = type == "table" && row.integer(2) == 0;
+    const bool is_ours = is_virtual ? row.text(3).starts_with("CREATE VIRTUAL TABLE terms USING fts5(")
+                                    : type == "table" || type == "index";
+    if (!is_ours) throw damaged(database, fmt::format("has a {} '{}', which an index never has", type, name));
+    if (type == "table") tables.insert(name);
+  }
+  for (const char* name : kRequiredTables)
+    if (!tables.contains(name)) throw damaged(database, fmt::format("has no table '{}'", name));
 }
 
 void check_version(const Database& database) {
@@ -89,13 +149,45 @@ void set_meta(Database& database, std::string_view key, int64_t value) {
   database.prepare("INSERT OR REPLACE INTO meta VALUES(?1, ?2)", false).run(key, value);
 }
 
+Coverage coverage(const Database& database) {
+  Coverage coverage;
+  Statement root = database.prepare("SELECT path FROM roots", false);
+  while (root.step()) coverage.roots[root.string(0)] = {};
+  if (database.integer("SELECT count(*) FROM sqlite_schema WHERE name='coverage'").value_or(0) == 0) return coverage;
+  for (const std::string& path : values_of(database, kHidden)) coverage.roots[path].hidden = true;
+  for (const std::string& path : values_of(database, kNoIgnoreFiles)) coverage.roots[path].ignore_files = false;
+  coverage.excludes = values_of(database, kExclude);
+  for (std::string& path : values_of(database, kRemoved)) coverage.removed.insert(std::move(path));
+  return coverage;
+}
+
+void set_coverage(Database& database, const Coverage& coverage) {
+  database.execute("DELETE FROM roots; DELETE FROM coverage;");
+  Statement root = database.prepare("INSERT INTO roots VALUES(?1)", false);
+  Statement value = database.prepare("INSERT INTO coverage VALUES(?1, ?2, ?3)", false);
+  for (const auto& [path, options] : coverage.roots) {
+    root.run(path);
+    if (options.hidden) value.run(kHidden, path, 0);
+    if (!options.ignore_files) value.run(kNoIgnoreFiles, path, 0);
+  }
+  for (size_t i = 0; i < coverage.excludes.size(); ++i) value.run(kExclude, coverage.excludes[i], i);
+  for (const std::string& path : coverage.removed) value.run(kRemoved, path, 0);
+}
+
+Statement under(const Database& database, std::string_view sql, const std::string& path) {
+  // The paths inside a folder are between "folder/" and "folder0": '0' follows '/'.
+  std::string begin = path.ends_with('/') ? path : path + '/', end = begin;
+  end.back() = '0';
+  Statement statement = database.prepare(fmt::format(fmt::runtime(sql), "(path=?1 OR (path>=?2 AND path<?3))"), false);
+  statement.bind(path, begin, end);
+  return statement;
+}
+
 VectorLayout vector_layout(const Database& database) {
   const VectorLayout layout{meta_integer(database, kDimension),
                             static_cast<uint64_t>(meta_integer(database, kVectorsId))};
   if (layout.dimension < 1 || layout.dimension > VectorLayout::kMaxDimension)
-    throw Error(Code::corrupt_file,
-                fmt::format("'{}': dimension {} (table meta)", database.path().native(), layout.dimension))
-        .hint("delete the index folder and run rag-index add again");
+    throw damaged(database, fmt::format("has dimension {} (table meta)", layout.dimension));
   return layout;
 }
 

@@ -9,7 +9,8 @@
 #include <string_view>
 
 #include "rag/index/sqlite.h"
-#include "rag/index/vectors.h"
+#include "rag/scan/coverage.h"
+#include "rag/vectors/vectors.h"
 
 namespace frugal::schema {
 
@@ -24,11 +25,18 @@ constexpr double kTitleWeight = 0.8;
 std::filesystem::path database_path(const std::filesystem::path& folder);
 std::filesystem::path lock_path(const std::filesystem::path& folder);
 std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t number);
+/// True for a path as vectors_path() makes them.
+bool is_vectors_path(const std::filesystem::path& path);
 
 /// Creates the tables if the database is empty; otherwise calls check_version().
 void create(Database& database);
+/// True if the database has no table yet: its index was never committed.
+bool is_empty(const Database& database);
 /// Throws Error(mismatch) if the database is not an index, or has another version.
 void check_version(const Database& database);
+/// Throws Error(corrupt_file) if a table is missing, or there are views, triggers or virtual tables that are not ours:
+/// a table that computes its rows could keep a question busy for ever.
+void check_tables(const Database& database);
 
 /// A value of the table `meta`; nullopt if it is absent.
 std::optional<std::string> meta_text(const Database& database, std::string_view key);
@@ -37,14 +45,22 @@ void set_meta(Database& database, std::string_view key, std::string_view value);
 void set_meta(Database& database, std::string_view key, int64_t value);
 
 // Keys of `meta`.
-constexpr std::string_view kGeneration = "generation";     // commits that changed documents, chunks or vectors
-constexpr std::string_view kTerms = "terms";               // TermMaker::fingerprint() of the word index
-constexpr std::string_view kLaws = "laws";                 // LawTable::serialise()
-constexpr std::string_view kEmbedder = "embedder";         // fingerprint; absent: no vectors
-constexpr std::string_view kDimension = "dimension";       // of the vectors
-constexpr std::string_view kVectorsFile = "vectors_file";  // N of the current vectors-N.i8
-constexpr std::string_view kVectorsId = "vectors_id";      // VectorLayout::file_id
-constexpr std::string_view kVectorRows = "vector_rows";    // number of valid rows in that file
+constexpr std::string_view kGeneration = "generation";       // commits that changed documents, chunks or vectors
+constexpr std::string_view kTerms = "terms";                 // TermMaker::fingerprint() of the word index
+constexpr std::string_view kLaws = "laws";                   // LawTable::serialise()
+constexpr std::string_view kEmbedder = "embedder";           // fingerprint; absent: no vectors
+constexpr std::string_view kEmbedderName = "embedder_name";  // of its pack
+constexpr std::string_view kDimension = "dimension";         // of the vectors
+constexpr std::string_view kVectorsFile = "vectors_file";    // N of the current vectors-N.i8
+constexpr std::string_view kVectorsId = "vectors_id";        // VectorLayout::file_id
+constexpr std::string_view kVectorRows = "vector_rows";      // number of valid rows in that file
+
+/// What the index covers. An index of before this was recorded has roots only.
+Coverage coverage(const Database& database);
+void set_coverage(Database& database, const Coverage& coverage);
+
+/// Prepares `sql`, in which {} stands for a condition on the column path: at or under `path`, ?1 to ?3.
+Statement under(const Database& database, std::string_view sql, const std::string& path);
 
 /// Throws Error(corrupt_file) if the dimension is out of range.
 VectorLayout vector_layout(const Database& database);

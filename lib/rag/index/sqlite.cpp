@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include "base/error.h"
@@ -16,13 +17,22 @@ namespace {
 
 constexpr int kBusyTimeoutMs = 5000;
 
+// Limits for a database that somebody else may have made. A document's longest text is 64 MiB; a statement over a
+// million chunks takes some fifteen million instructions, and the limit is reached in seconds.
+constexpr int kMaxValueBytes = 256 << 20;
+constexpr int64_t kMaxHeapBytes = int64_t(512) << 20;
+constexpr int kWorkUnit = 100'000;
+constexpr int64_t kMaxWork = 2'000;
+
 [[noreturn]] void fail(sqlite3* connection, int status, std::string_view path) {
   const std::string message =
       fmt::format("'{}': {}", path, connection ? sqlite3_errmsg(connection) : sqlite3_errstr(status));
   switch (status & 0xff) {
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_ERROR:  // the SQL is fixed, so a failure means unexpected tables
+    case SQLITE_NOMEM:
+      throw std::bad_alloc();
+    case SQLITE_MISUSE:
+      throw Error(Code::internal, message);
+    default:  // the SQL is fixed, so a failure means unexpected tables or values
       throw Error(Code::corrupt_file, message).hint("delete the index folder and run rag-index add again");
     case SQLITE_FULL:
       throw Error(Code::io, message).hint("free some disk space and run the command again; finished work is kept");
@@ -36,9 +46,10 @@ constexpr int kBusyTimeoutMs = 5000;
       throw Error(Code::io, message).hint("check the permissions of the folder and of the files in it");
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
-      throw Error(Code::io, message);
-    default:
-      throw Error(Code::internal, message);
+      throw Error(Code::io, message).hint("check the disk: is it full, or does it fail?");
+    case SQLITE_INTERRUPT:
+      throw Error(Code::corrupt_file, fmt::format("'{}': reading it does not come to an end", path))
+          .hint("delete the index folder and run rag-index add again");
   }
 }
 
@@ -56,6 +67,11 @@ void create_private(const std::filesystem::path& path) {
   if (::lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode))
     throw Error(Code::bad_input, fmt::format("'{}' is a link, or no file, and is not written", path.native()))
         .hint("choose another folder with --index");
+}
+
+bool has_bytes(const std::filesystem::path& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && info.st_size > 0;
 }
 
 /// An immutable "file:" URI of a path, with the special characters of URIs escaped.
@@ -76,8 +92,8 @@ void Statement::Finalize::operator()(sqlite3_stmt* statement) const {
   sqlite3_finalize(statement);
 }
 
-Statement::Statement(sqlite3* connection, std::string path, std::string_view sql, bool persistent)
-    : connection_(connection), path_(std::move(path)) {
+Statement::Statement(sqlite3* connection, StepLimit* limit, std::string path, std::string_view sql, bool persistent)
+    : connection_(connection), limit_(limit), path_(std::move(path)) {
   sqlite3_stmt* prepared = nullptr;
   const int status = sqlite3_prepare_v3(connection, sql.data(), static_cast<int>(sql.size()),
                                         persistent ? SQLITE_PREPARE_PERSISTENT : 0, &prepared, nullptr);
@@ -86,6 +102,7 @@ Statement::Statement(sqlite3* connection, std::string path, std::string_view sql
 }
 
 bool Statement::step() {
+  limit_->work = 0;
   const int status = sqlite3_step(statement_.get());
   if (status == SQLITE_ROW) return true;
   if (status == SQLITE_DONE) return false;
@@ -157,7 +174,7 @@ void Database::Close::operator()(sqlite3* connection) const {
   sqlite3_close_v2(connection);
 }
 
-Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
+Database::Database(const std::filesystem::path& path, Mode mode) : path_(path), limit_(std::make_unique<StepLimit>()) {
   if (mode == Mode::read && !file_exists(path)) throw Error(Code::missing, fmt::format("no file '{}'", path.native()));
   std::error_code unreadable;
   if (mode == Mode::read && !std::filesystem::is_regular_file(path, unreadable))  // a FIFO would be waited for
@@ -170,7 +187,7 @@ Database::Database(const std::filesystem::path& path, Mode mode) : path_(path) {
   } catch (const Error& error) {
     // With a write-ahead log, even a reader creates a file beside the database. If the folder is read-only and has no
     // log, no process can be writing, so the database is opened as immutable.
-    if (mode != Mode::read || error.code() != Code::io || file_exists(path.native() + "-wal")) throw;
+    if (mode != Mode::read || error.code() != Code::io || has_bytes(path.native() + "-wal")) throw;
     open(immutable_uri(path), flags | SQLITE_OPEN_URI);
     configure(mode);
   }
@@ -186,6 +203,9 @@ void Database::open(const std::string& name, int flags) {
 
 void Database::configure(Mode mode) {
   sqlite3_busy_timeout(handle(), kBusyTimeoutMs);
+  sqlite3_hard_heap_limit64(kMaxHeapBytes);
+  sqlite3_limit(handle(), SQLITE_LIMIT_LENGTH, kMaxValueBytes);
+  if (mode == Mode::read) sqlite3_progress_handler(handle(), kWorkUnit, count_work, limit_.get());
   sqlite3_db_config(handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   execute("PRAGMA cell_size_check=ON; PRAGMA mmap_size=268435456;");
@@ -194,13 +214,17 @@ void Database::configure(Mode mode) {
     integer("SELECT count(*) FROM sqlite_schema");  // so that a database that cannot be read fails here
 }
 
+int Database::count_work(void* limit) {
+  return ++static_cast<StepLimit*>(limit)->work > kMaxWork ? 1 : 0;
+}
+
 void Database::execute(const std::string& sql) {
   const int status = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
   if (status != SQLITE_OK) fail(handle(), status, path_.native());
 }
 
 Statement Database::prepare(std::string_view sql, bool persistent) const {
-  return Statement(handle(), path_.native(), sql, persistent);
+  return Statement(handle(), limit_.get(), path_.native(), sql, persistent);
 }
 
 std::optional<std::string> Database::text(std::string_view sql) const {

@@ -20,6 +20,11 @@ struct Blob {
   std::string_view bytes;
 };
 
+/// Ends a step that takes too long.
+struct StepLimit {
+  int64_t work = 0;  // of the current step, in units of kWorkUnit instructions
+};
+
 /// A prepared statement. Bind all parameters at once, then step through the rows; the next bind() resets it.
 class Statement {
  public:
@@ -58,7 +63,7 @@ class Statement {
   struct Finalize {
     void operator()(sqlite3_stmt* statement) const;
   };
-  Statement(sqlite3* connection, std::string path, std::string_view sql, bool persistent);
+  Statement(sqlite3* connection, StepLimit* limit, std::string path, std::string_view sql, bool persistent);
   template <std::integral Integer>
   void bind_one(int index, Integer value) {
     bind_integer(index, static_cast<int64_t>(value));
@@ -76,18 +81,21 @@ class Statement {
   void bind_integer(int index, int64_t value);
 
   sqlite3* connection_ = nullptr;
+  StepLimit* limit_ = nullptr;
   std::string path_;
   std::unique_ptr<sqlite3_stmt, Finalize> statement_;
 };
 
-/// A connection with trusted_schema off, defensive mode and checks of cell sizes. For one thread at a time.
+/// A connection with trusted_schema off, defensive mode, checks of cell sizes, and limits on what a hostile file can
+/// make it do: the bytes of a value, SQLite's heap (of the process) and, for reading, the work of one step. For one
+/// thread at a time.
 class Database {
  public:
   enum class Mode {
-    read,   // the file must exist; if its folder is read-only, it is opened as immutable
+    read,   // the file must exist; if nothing can be written beside it, it is opened as immutable
     write,  // created if missing; write-ahead log, synchronous NORMAL: a power failure loses the last commits at most
   };
-  /// Throws Error(missing) if mode is read and the file does not exist, Error(corrupt_file), Error(io).
+  /// Throws Error(missing) if mode is read and the file does not exist, Error(corrupt_file), Error(io), std::bad_alloc.
   Database(const std::filesystem::path& path, Mode mode);
   Database(Database&&) noexcept = default;
   Database& operator=(Database&&) noexcept = default;
@@ -109,8 +117,10 @@ class Database {
   };
   void open(const std::string& name, int flags);
   void configure(Mode mode);
+  static int count_work(void* limit);
 
   std::filesystem::path path_;
+  std::unique_ptr<StepLimit> limit_;
   std::unique_ptr<sqlite3, Close> connection_;
 };
 

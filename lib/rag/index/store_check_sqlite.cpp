@@ -13,7 +13,7 @@
 #include "rag/index/schema.h"
 #include "rag/index/sqlite.h"
 #include "rag/index/store_kind.h"
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 
 namespace frugal {
 namespace {
@@ -35,11 +35,13 @@ class IndexCheck {
       : folder_(folder),
         lock_(schema::lock_path(folder)),
         database_(schema::database_path(folder), Database::Mode::write) {
+    if (schema::is_empty(database_)) require_sqlite_index(folder);
     schema::check_version(database_);
   }
 
   CheckReport run() {
     try {
+      schema::check_tables(database_);
       check_database();
       check_terms();
       check_vectors();
@@ -91,7 +93,7 @@ class IndexCheck {
                                     "WHERE c.vector_row IS NOT NULL AND v.row IS NOT c.vector_row")
                                 .value_or(0);
     if (crossed > 0) problem(fmt::format("vectors: {} chunks have the vector of another text", crossed));
-    if (rows <= 0) return;
+    if (rows == 0) return;
     const VectorFile file(schema::vectors_path(folder_, schema::meta_integer(database_, schema::kVectorsFile)),
                           schema::vector_layout(database_), rows, Budget::unlimited());
     for (int64_t row = 0; row < rows; ++row)
@@ -187,15 +189,15 @@ IndexStatus read_sqlite_status(const fs::path& folder) {
   status.chunks_without_vector = status.info.chunks - status.info.vectors;
   status.database_bytes = bytes_of(path) + bytes_of(path.native() + "-wal");
   status.vectors_bytes = bytes_of(schema::vectors_path(folder, schema::meta_integer(database, schema::kVectorsFile)));
-  Statement root = database.prepare("SELECT path FROM roots ORDER BY path", false);
-  while (root.step()) status.roots.push_back(root.string(0));
+  status.embedder_name = schema::meta_text(database, schema::kEmbedderName).value_or("");
+  status.coverage = schema::coverage(database);
   status.skipped = read_skipped(database);
   return status;
 }
 
 CheckReport check_sqlite_store(const fs::path& folder) {
   // Only a missing index is left to the reader's error; a damaged one is described by the check.
-  if (!fs::exists(schema::database_path(folder))) open_sqlite_store(folder, Budget::unlimited());
+  if (bytes_of(schema::database_path(folder)) == 0) require_sqlite_index(folder);
   return IndexCheck(folder).run();
 }
 

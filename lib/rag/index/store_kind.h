@@ -15,6 +15,7 @@ namespace frugal {
 struct StoreKind {
   std::unique_ptr<Store> (*open)(const std::filesystem::path& folder, Budget& budget);
   std::unique_ptr<StoreWriter> (*open_writer)(const std::filesystem::path& folder);
+  void (*require)(const std::filesystem::path& folder);
   IndexStatus (*read_status)(const std::filesystem::path& folder);
   CheckReport (*check)(const std::filesystem::path& folder);
 };
@@ -22,6 +23,7 @@ struct StoreKind {
 /// A folder with an SQLite database and a file of vectors (docs/design/0012-index.md).
 std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& folder, Budget& budget);
 std::unique_ptr<StoreWriter> open_sqlite_writer(const std::filesystem::path& folder);
+void require_sqlite_index(const std::filesystem::path& folder);
 IndexStatus read_sqlite_status(const std::filesystem::path& folder);
 CheckReport check_sqlite_store(const std::filesystem::path& folder);
 

@@ -20,6 +20,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/suggest.h"
 #include "memory/budget.h"
 #include "rag/index/provision_score.h"
 #include "rag/index/schema.h"
@@ -27,8 +28,8 @@
 #include "rag/index/store.h"
 #include "rag/index/store_kind.h"
 #include "rag/index/terms.h"
-#include "rag/index/vectors.h"
 #include "rag/text/language.h"
+#include "rag/vectors/vectors.h"
 
 namespace frugal {
 namespace {
@@ -39,9 +40,27 @@ constexpr uint64_t kMaxMappedBytes = 256 << 20;  // mmap_size in sqlite.cpp
 constexpr uint64_t kSqliteCacheBytes = 2 << 20;  // SQLite's default
 constexpr uint64_t kMinBudgetPerMappedByte = 8;
 
+/// The index beside `folder` whose name is nearest to its name; empty if there is none.
+std::string nearest_index(const std::filesystem::path& folder) {
+  const std::filesystem::path whole = std::filesystem::absolute(folder).lexically_normal();
+  const std::filesystem::path path = whole.has_filename() ? whole : whole.parent_path();
+  std::vector<std::string> names;
+  std::error_code unreadable;
+  for (std::filesystem::directory_iterator each(path.parent_path(), unreadable), end; !unreadable && each != end;
+       each.increment(unreadable))
+    if (std::error_code ignored;
+        each->path() != path && std::filesystem::exists(schema::database_path(each->path()), ignored))
+      names.push_back(each->path().filename().native());
+  const std::string name = nearest_name(path.filename().native(), names);
+  return name.empty() ? name : (folder.parent_path() / name).native();
+}
+
 Error no_index(const std::filesystem::path& folder) {
+  const std::string nearest = nearest_index(folder);
   Error error(Code::missing, fmt::format("no index at '{}'", folder.native()));
-  error.hint("run rag-index add PATH --index " + folder.native());
+  error.hint(fmt::format("{}run rag-index add PATH --index {}",
+                         nearest.empty() ? "" : fmt::format("did you mean --index {}? If not, ", nearest),
+                         folder.native()));
   return error;
 }
 
@@ -58,11 +77,13 @@ class SqliteStore final : public Store {
  public:
   SqliteStore(const std::filesystem::path& folder, Budget& budget)
       : folder_(folder), database_(open_database(folder)), snapshot_(database_, Transaction::Kind::read) {
-    generation_ = static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration));
+    if (schema::is_empty(database_)) throw no_index(folder);  // its first commit is yet to come
     schema::check_version(database_);
+    schema::check_tables(database_);
+    generation_ = static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration));
     if (budget.limited()) reserve_pages(budget);
     const int64_t rows = schema::meta_integer(database_, schema::kVectorRows);
-    if (rows <= 0) return;
+    if (rows == 0) return;
     const int64_t number = schema::meta_integer(database_, schema::kVectorsFile);
     vectors_.emplace(schema::vectors_path(folder, number), schema::vector_layout(database_), rows, budget);
   }
@@ -241,6 +262,10 @@ class SqliteStore final : public Store {
 };
 
 }  // namespace
+
+void require_sqlite_index(const std::filesystem::path& folder) {
+  if (schema::is_empty(open_database(folder))) throw no_index(folder);
+}
 
 std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& folder, Budget& budget) {
   for (int attempt = 1;; ++attempt) {

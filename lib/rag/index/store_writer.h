@@ -20,7 +20,9 @@
 
 #include "rag/extract/extract.h"
 #include "rag/index/chunk.h"
+#include "rag/index/index_status.h"
 #include "rag/law/provision.h"
+#include "rag/scan/coverage.h"
 
 namespace frugal {
 
@@ -58,17 +60,21 @@ class StoreWriter {
   /// changed. Not allowed between begin_file() and end_file().
   virtual void commit() = 0;
 
-  // Roots are the paths that were added. Skipped files are files under them that could not be read.
-  virtual std::vector<std::string> roots() = 0;  // sorted
-  virtual void add_root(const std::string& path) = 0;
-  virtual void add_skipped(const std::string& path, const std::string& reason) = 0;
-  virtual void forget_skipped_under(const std::string& path) = 0;
-  virtual void forget_roots_under(const std::string& path) = 0;
+  /// What the index covers. Setting it makes no new generation.
+  virtual Coverage coverage() = 0;
+  virtual void set_coverage(const Coverage& coverage) = 0;
 
   // "Under" a path means the file at that path and, if it is a folder, every file in it.
+  // Skipped files are files that could not be read, or not all of them.
+  virtual std::vector<SkippedFile> skipped_under(const std::string& path) = 0;  // sorted by path
+  virtual void add_skipped(const std::string& path, const std::string& reason) = 0;
+  virtual void forget_skipped(const std::string& path) = 0;
   virtual std::optional<IndexedFile> find_file(const std::string& path) = 0;
   virtual std::vector<int64_t> files_under(const std::string& path) = 0;  // ids, ordered by path
   virtual void remove_file(int64_t id) = 0;
+  /// Renames the files and skipped files under `from` to paths under `to`, and their documents with them. A file whose
+  /// own name changes loses its recipe, because its title may come from its name. No other file may be under `to`.
+  virtual void relocate(const std::string& from, const std::string& to) = 0;
 
   /// Begins to write a new or known file and returns its permanent id. Documents of the file that are not put before
   /// end_file() are removed then. If `recipe` differs from the stored one, all its documents are chunked again.
@@ -90,6 +96,8 @@ class StoreWriter {
 
   /// Sets the embedder of the index. `replace` drops all vectors; without it, throws Error(mismatch) if it has another.
   virtual void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) = 0;
+  /// Sets a name of the embedder for people. Makes no new generation.
+  virtual void set_embedder_name(const std::string& name) = 0;
   /// Chunks without a vector and with ids above `after`, ordered by id, at most `limit`.
   virtual std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) = 0;
   virtual bool has_vector(std::string_view key) = 0;

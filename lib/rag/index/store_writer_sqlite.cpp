@@ -12,6 +12,9 @@
 // and truncates the write-ahead log. A lock on writer.lock excludes other writers while the object lives.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <utility>
+
 #include "base/error.h"
 #include "base/file.h"
 #include "rag/index/document_writer.h"
@@ -52,13 +55,6 @@ Database open_tables(const fs::path& folder) {
   return database;
 }
 
-/// Prepares `sql` for the rows at or under a path. A folder's are between "folder/" and "folder0" ('0' follows '/').
-Statement under(const Database& database, std::string_view sql, const std::string& path) {
-  Statement statement = database.prepare(fmt::format(fmt::runtime(sql), "(path=?1 OR (path>=?2 AND path<?3))"), false);
-  statement.bind(path, path + "/", path + "0");
-  return statement;
-}
-
 class SqliteStoreWriter final : public StoreWriter {
  public:
   explicit SqliteStoreWriter(const fs::path& folder)
@@ -68,6 +64,12 @@ class SqliteStoreWriter final : public StoreWriter {
         documents_(database_),
         vectors_(folder_, database_) {
     vectors_.remove_old_files();
+    if (vectors_.is_unusable()) {
+      open_batch();
+      vectors_.drop_all();
+      changed_ = true;
+      commit();
+    }
     if (schema::meta_text(database_, schema::kTerms) == TermMaker::fingerprint()) return;
     open_batch();
     documents_.rebuild_terms();
@@ -77,6 +79,7 @@ class SqliteStoreWriter final : public StoreWriter {
   void commit() override {
     FRUGAL_CHECK(!in_file_);
     if (!batch_) return;
+    check_lock();
     vectors_.flush();
     if (changed_)
       schema::set_meta(database_, schema::kGeneration, schema::meta_integer(database_, schema::kGeneration) + 1);
@@ -85,16 +88,19 @@ class SqliteStoreWriter final : public StoreWriter {
     changed_ = false;
   }
 
-  std::vector<std::string> roots() override {
-    std::vector<std::string> roots;
-    Statement row = database_.prepare("SELECT path FROM roots ORDER BY path", false);
-    while (row.step()) roots.push_back(row.string(0));
-    return roots;
+  Coverage coverage() override { return schema::coverage(database_); }
+
+  void set_coverage(const Coverage& coverage) override {
+    if (coverage == schema::coverage(database_)) return;
+    open_batch();
+    schema::set_coverage(database_, coverage);
   }
 
-  void add_root(const std::string& path) override {
-    open_batch();
-    database_.prepare("INSERT OR IGNORE INTO roots VALUES(?1)", false).run(path);
+  std::vector<SkippedFile> skipped_under(const std::string& path) override {
+    std::vector<SkippedFile> skipped;
+    Statement row = schema::under(database_, "SELECT path, reason FROM skipped WHERE {} ORDER BY path", path);
+    while (row.step()) skipped.push_back({row.string(0), row.string(1)});
+    return skipped;
   }
 
   void add_skipped(const std::string& path, const std::string& reason) override {
@@ -102,14 +108,9 @@ class SqliteStoreWriter final : public StoreWriter {
     database_.prepare("INSERT OR REPLACE INTO skipped VALUES(?1, ?2)", false).run(path, reason);
   }
 
-  void forget_skipped_under(const std::string& path) override {
+  void forget_skipped(const std::string& path) override {
     open_batch();
-    under(database_, "DELETE FROM skipped WHERE {}", path).run();
-  }
-
-  void forget_roots_under(const std::string& path) override {
-    open_batch();
-    under(database_, "DELETE FROM roots WHERE {}", path).run();
+    database_.prepare("DELETE FROM skipped WHERE path=?1", false).run(path);
   }
 
   std::optional<IndexedFile> find_file(const std::string& path) override {
@@ -124,7 +125,7 @@ class SqliteStoreWriter final : public StoreWriter {
 
   std::vector<int64_t> files_under(const std::string& path) override {
     std::vector<int64_t> ids;
-    Statement row = under(database_, "SELECT id FROM files WHERE {} ORDER BY path", path);
+    Statement row = schema::under(database_, "SELECT id FROM files WHERE {} ORDER BY path", path);
     while (row.step()) ids.push_back(row.integer(0));
     return ids;
   }
@@ -132,6 +133,15 @@ class SqliteStoreWriter final : public StoreWriter {
   void remove_file(int64_t id) override {
     open_batch();
     documents_.remove_file(id);
+    changed_ = true;
+  }
+
+  void relocate(const std::string& from, const std::string& to) override {
+    open_batch();
+    relocate_files(from, to);
+    const std::vector<SkippedFile> skipped = skipped_under(from);
+    for (const SkippedFile& file : skipped) forget_skipped(file.path);
+    for (const SkippedFile& file : skipped) add_skipped(relocated(file.path, from, to), file.reason);
     changed_ = true;
   }
 
@@ -183,6 +193,12 @@ class SqliteStoreWriter final : public StoreWriter {
     changed_ = true;
   }
 
+  void set_embedder_name(const std::string& name) override {
+    if (schema::meta_text(database_, schema::kEmbedderName) == name) return;
+    open_batch();
+    schema::set_meta(database_, schema::kEmbedderName, name);
+  }
+
   std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) override {
     return vectors_.pending_chunks(after, limit);
   }
@@ -211,6 +227,7 @@ class SqliteStoreWriter final : public StoreWriter {
       changed_ = true;
       commit();
     }
+    check_lock();
     vectors_.remove_old_files();
     // If readers of older generations still use the log, a later run truncates it.
     database_.integer("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -226,7 +243,42 @@ class SqliteStoreWriter final : public StoreWriter {
 
  private:
   void open_batch() {
-    if (!batch_) batch_.emplace(database_, Transaction::Kind::write);
+    if (batch_) return;
+    check_lock();
+    batch_.emplace(database_, Transaction::Kind::write);
+  }
+
+  /// Files are named by their paths, so a folder that replaced ours would lose its own.
+  void check_lock() const {
+    if (lock_.is_current()) return;
+    throw Error(Code::io,
+                fmt::format("the index at '{}' was deleted or replaced while it was written", folder_.native()))
+        .hint("run the command again");
+  }
+
+  void relocate_files(const std::string& from, const std::string& to) {
+    std::vector<std::pair<int64_t, std::string>> files;
+    Statement row = schema::under(database_, "SELECT id, path FROM files WHERE {}", from);
+    while (row.step()) files.emplace_back(row.integer(0), row.string(1));
+    Statement rename = database_.prepare("UPDATE files SET path=?2 WHERE id=?1");
+    // First to paths that no file has: a new path may be the old one of a file that is yet to be renamed.
+    for (const auto& [id, path] : files) rename.run(id, fmt::format("relocating:{}", id));
+    for (const auto& [id, path] : files) {
+      rename.run(id, relocated(path, from, to));
+      relocate_documents(id, from, to);
+    }
+    if (fs::path(from).filename() != fs::path(to).filename())
+      database_.prepare("UPDATE files SET recipe='' WHERE path=?1", false).run(to);
+  }
+
+  /// The name of a document begins with the path of its file.
+  void relocate_documents(int64_t file, const std::string& from, const std::string& to) {
+    std::vector<std::pair<int64_t, std::string>> documents;
+    Statement row = database_.prepare("SELECT id, name FROM documents WHERE file_id=?1", false);
+    row.bind(file);
+    while (row.step()) documents.emplace_back(row.integer(0), row.string(1));
+    Statement rename = database_.prepare("UPDATE documents SET name=?2 WHERE id=?1", false);
+    for (const auto& [id, name] : documents) rename.run(id, to + name.substr(std::min(from.size(), name.size())));
   }
 
   fs::path folder_;

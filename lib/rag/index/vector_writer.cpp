@@ -9,6 +9,7 @@
 
 #include <random>
 
+#include "base/error.h"
 #include "base/log.h"
 #include "memory/budget.h"
 #include "rag/index/schema.h"
@@ -52,8 +53,30 @@ std::optional<std::string> VectorWriter::embedder() const {
 }
 
 void VectorWriter::replace_embedder(const std::string& fingerprint, int64_t dimension) {
-  database_.execute("DELETE FROM vectors; UPDATE chunks SET vector_row=NULL WHERE vector_row IS NOT NULL;");
   schema::set_meta(database_, schema::kEmbedder, fingerprint);
+  drop_all(dimension);
+}
+
+bool VectorWriter::is_unusable() const {
+  if (rows() == 0) return false;
+  const std::filesystem::path path = schema::vectors_path(folder_, file_number());
+  try {
+    const VectorFile readable(path, schema::vector_layout(database_), rows(), Budget::unlimited());
+    return false;
+  } catch (const Error& error) {
+    // Neither a full table of open files nor a refused permission says anything about the rows.
+    if (error.code() != Code::corrupt_file && std::filesystem::exists(path)) throw;
+    log(LogLevel::warn, "{}; its vectors are computed again", error.message());
+    return true;
+  }
+}
+
+void VectorWriter::drop_all() {
+  drop_all(schema::vector_layout(database_).dimension);
+}
+
+void VectorWriter::drop_all(int64_t dimension) {
+  database_.execute("DELETE FROM vectors; UPDATE chunks SET vector_row=NULL WHERE vector_row IS NOT NULL;");
   start_file(file_number() + 1, dimension);
 }
 
@@ -148,9 +171,8 @@ void VectorWriter::remove_old_files() const {
   const std::filesystem::path current = schema::vectors_path(folder_, file_number());
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
-    const std::string name = entry.path().filename().native();
-    const bool is_vectors = name.starts_with("vectors-") && name.ends_with(".i8");
-    if (is_vectors && entry.path() != current) std::filesystem::remove(entry.path(), ignored);
+    if (schema::is_vectors_path(entry.path()) && entry.path() != current)
+      std::filesystem::remove(entry.path(), ignored);
   }
 }
 

@@ -13,7 +13,7 @@
 
 #include "rag/index/sqlite.h"
 #include "rag/index/store_writer.h"
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 
 namespace frugal {
 
@@ -24,6 +24,11 @@ class VectorWriter {
   std::optional<std::string> embedder() const;
   /// Drops all vectors and starts a file for those of another embedder.
   void replace_embedder(const std::string& fingerprint, int64_t dimension);
+  /// True, with a warning, if the rows that the database counts are not in the vectors file: it was deleted, cut short,
+  /// or belongs to another index.
+  bool is_unusable() const;
+  /// Drops all vectors and starts a new file for the same embedder.
+  void drop_all();
 
   int64_t chunks_without_vector() const;
   std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit);
@@ -41,6 +46,7 @@ class VectorWriter {
   void remove_old_files() const;
 
  private:
+  void drop_all(int64_t dimension);
   void start_file(int64_t number, int64_t dimension);
   VectorAppender& appender();
   int64_t file_number() const;

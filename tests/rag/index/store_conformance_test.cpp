@@ -392,7 +392,8 @@ STORE_CASE("a commit that does not change search results makes no generation") {
   writer->commit();
   put(*writer, {"/a", {{"zaga"}}});
   writer->commit();
-  writer->add_root("/a");
+  writer->set_coverage({{{"/a", {}}}, {}, {}});
+  writer->set_embedder_name("a.pack");
   writer->add_skipped("/c", "unreadable");
   LawTable laws;
   laws.add({"law", "The Law", {"Law"}, {}});
@@ -518,11 +519,64 @@ STORE_CASE("the files under a folder exclude those of a folder whose name begins
   CHECK(writer->files_under("/d/b").empty());
   CHECK(writer->find_file("/e")->id == ids["/e"]);
   CHECK_FALSE(writer->find_file("/d"));
-  for (const char* root : {"/d/a", "/d/a/x", "/d/ab"}) writer->add_root(root);
-  writer->add_root("/d/ab");
-  CHECK(writer->roots() == std::vector<std::string>{"/d/a", "/d/a/x", "/d/ab"});
-  writer->forget_roots_under("/d/a");
-  CHECK(writer->roots() == std::vector<std::string>{"/d/ab"});
+  CHECK(writer->files_under("/").size() == 7);
+}
+
+STORE_CASE("what the index covers is kept as it was set") {
+  Coverage coverage;
+  coverage.roots = {{"/d", {true, true}}, {"/d/a", {}}, {"/e", {false, false}}};
+  coverage.excludes = {"*.log", "!b.log", "a/"};
+  coverage.removed = {"/d/x", "/d/a/y"};
+  {
+    const auto writer = place.writer();
+    CHECK(writer->coverage() == Coverage{});
+    writer->set_coverage(coverage);
+    CHECK(writer->coverage() == coverage);
+    writer->commit();
+  }
+  const auto writer = place.writer();
+  CHECK(writer->coverage() == coverage);
+  coverage.excludes.pop_back();
+  coverage.roots.erase("/d");
+  writer->set_coverage(coverage);
+  writer->commit();
+  CHECK(writer->coverage() == coverage);
+}
+
+STORE_CASE("skipped files are kept by path, with their last reason") {
+  const auto writer = place.writer();
+  for (const char* path : {"/d/b", "/d/a", "/e"}) writer->add_skipped(path, "unreadable");
+  writer->add_skipped("/d/a", "too large");
+  const auto skipped = writer->skipped_under("/d");
+  REQUIRE(skipped.size() == 2);
+  CHECK(skipped[0].path == "/d/a");
+  CHECK(skipped[0].reason == "too large");
+  writer->forget_skipped("/d/a");
+  writer->forget_skipped("/nowhere");
+  CHECK(writer->skipped_under("/d").size() == 1);
+  CHECK(writer->skipped_under("/").size() == 2);
+}
+
+STORE_CASE("relocated files keep their ids and chunks under another path, also one inside the old path") {
+  write(place, {{"/d/a", {{"zaga"}}}, {"/d/d/a", {{"mobu"}}}, {"/dd", {{"kepo"}}}});
+  const auto writer = place.writer();
+  const int64_t a = writer->find_file("/d/a")->id;
+  const std::string recipe = writer->find_file("/d/a")->recipe;
+  writer->add_skipped("/d/s", "unreadable");
+  writer->relocate("/d", "/d/d");
+  writer->commit();
+  CHECK(writer->find_file("/d/d/a")->id == a);
+  CHECK(writer->find_file("/d/d/a")->recipe == recipe);
+  CHECK_FALSE(writer->find_file("/d/a"));
+  CHECK(writer->skipped_under("/d").at(0).path == "/d/d/s");
+  const auto store = place.reader();
+  const Chunk chunk = store->fetch(std::vector{id_of(*store, "mobu")}).at(0);
+  CHECK(chunk.path == "/d/d/d/a");
+  CHECK(chunk.document == "/d/d/d/a");
+  CHECK(store->fetch(std::vector{id_of(*store, "kepo")}).at(0).path == "/dd");
+  CHECK(writer->counts().chunks_added == 0);
+  writer->relocate("/d/d/a", "/d/d/b");
+  CHECK(writer->find_file("/d/d/b")->recipe.empty());  // its title may have been its name
 }
 
 STORE_CASE("a removed file is found by no search") {
@@ -654,8 +708,8 @@ class WriterCalls {
     const File a{"/d/a", {{"zaga mobu", {five}}, {"kepo"}}}, b{"/d/b", {{"mobu"}, {"tirel"}}};
     const File longer{"/d/a", {{"zaga mobu", {five}}, {"vunda"}, {"sorim"}}};
     step([](StoreWriter& writer) { writer.use_embedder("model", kDimension, false); });
-    step([](StoreWriter& writer) { writer.add_root("/d"); });
-    step([](StoreWriter& writer) { writer.forget_skipped_under("/d"); });
+    step([](StoreWriter& writer) { writer.set_coverage({{{"/d", {}}}, {}, {}}); });
+    step([](StoreWriter& writer) { writer.forget_skipped("/d"); });
     put(a);
     put(b);
     commit();

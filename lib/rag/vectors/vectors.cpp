@@ -10,7 +10,7 @@
 // Append. A block of 256 rows is allocated at once, so a full disk is an error before the row is written, and a mapping
 // never ends inside a block. The checksum of a row is seeded with its number and the id of the file, so that a row
 // which was swapped or copied from elsewhere does not match. Searches do not verify checksums; rag-index check does.
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -80,6 +80,11 @@ void check_header(const std::filesystem::path& path, std::span<const std::byte> 
   if (header.stride != wanted.stride || header.rows_per_block != wanted.rows_per_block)
     throw corrupt(path, "an unknown layout (offset 12)");
   if (header.file_id != wanted.file_id) throw corrupt(path, "belongs to another index (file id, offset 24)");
+}
+
+/// The number of rows comes from the database, and may be any.
+void check_rows(const std::filesystem::path& path, int64_t rows) {
+  if (rows < 0 || rows > VectorLayout::kMaxRows) throw corrupt(path, fmt::format("cannot have {} rows", rows));
 }
 
 uint32_t row_checksum(const VectorLayout& layout, int64_t row, std::span<const int8_t> codes, float scale) {
@@ -156,6 +161,7 @@ uint64_t VectorLayout::file_bytes(int64_t rows) const {
 VectorFile::VectorFile(const std::filesystem::path& path, const VectorLayout& expected, int64_t rows, Budget& budget)
     : layout_(expected), rows_(rows), file_(path), budget_(budget) {
   check_header(path, file_.bytes(), layout_);
+  check_rows(path, rows);
   if (file_.bytes().size() < layout_.file_bytes(rows))
     throw corrupt(path, fmt::format("{} bytes, too short for its {} rows", file_.bytes().size(), rows));
   if (!budget_.limited()) return;
@@ -244,6 +250,7 @@ VectorAppender::VectorAppender(const std::filesystem::path& path, const VectorLa
   struct stat info {};
   if (!fd_ || ::fstat(fd_.get(), &info) != 0) throw io_error("open", path.native());
   if (!S_ISREG(info.st_mode)) throw corrupt(path, "not a regular file");
+  check_rows(path, rows);
   if (rows == 0) {
     // No row is valid yet, so the header of a killed writer is overwritten.
     const Header header = header_of(layout);

@@ -1,5 +1,5 @@
 // Vectors that do not fit in the budget give the same hits, and their resident pages stay within it.
-#include "rag/index/vectors.h"
+#include "rag/vectors/vectors.h"
 #include "memory/budget.h"
 
 #include <doctest/doctest.h>
@@ -87,4 +87,16 @@ TEST_CASE_FIXTURE(ManyVectors, "a budget without room for a window is an error")
     CHECK(error.code() == Code::over_budget);
   }
   CHECK(budget.used_bytes() == 0);
+}
+
+TEST_CASE("a number of rows that no file can have is a damaged file, to a reader and to a writer") {
+  TempFolder folder;
+  const VectorLayout layout{384, 42};
+  VectorAppender(folder / "v", layout, 0).append(std::vector<float>(384, 0.05f));
+  for (const int64_t rows : {int64_t{1} << 61, int64_t{1} << 62, INT64_MAX, int64_t{-1}, int64_t{257}}) {
+    CAPTURE(rows);
+    CHECK_THROWS_AS(VectorFile(folder / "v", layout, rows, Budget::unlimited()), Error);
+    CHECK_THROWS_AS(VectorAppender(folder / "v", layout, rows), Error);
+  }
+  CHECK(VectorFile(folder / "v", layout, 1, Budget::unlimited()).intact(0));
 }

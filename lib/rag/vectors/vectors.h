@@ -25,6 +25,7 @@ struct VectorLayout {
   static constexpr int64_t kRowsPerBlock = 256;
   static constexpr uint64_t kHeaderBytes = 64;
   static constexpr int64_t kMaxDimension = 1 << 16;
+  static constexpr int64_t kMaxRows = int64_t(1) << 40;  // the bytes of as many rows still fit 63 bits
 
   int64_t stride() const { return (dimension + 31) / 32 * 32; }
   uint64_t block_bytes() const;

@@ -1,4 +1,4 @@
-#include "rag/index/index_report.h"
+#include "app/wiring/index_report.h"
 
 #include <fmt/format.h>
 
@@ -16,6 +16,7 @@ using nlohmann::ordered_json;
 
 constexpr int kSchemaVersion = 1;
 constexpr size_t kMaxWarnings = 20;  // per list
+constexpr size_t kMaxExtensions = 12;
 
 std::string document(const ordered_json& value) {
   return visible_json(value.dump(2, ' ', false, ordered_json::error_handler_t::replace)) + "\n";
@@ -37,7 +38,10 @@ ordered_json json_of(const IndexReport& report) {
           {"files_changed", report.files_changed},
           {"files_unchanged", report.files_unchanged},
           {"files_removed", report.files_removed},
+          {"files_relocated", report.files_relocated},
           {"files_ignored", report.files_ignored},
+          {"ignored", report.ignored},
+          {"paths_excluded", report.paths_excluded},
           {"documents", report.documents},
           {"chunks", report.chunks},
           {"chunks_added", report.chunks_added},
@@ -50,7 +54,14 @@ ordered_json json_of(const IndexReport& report) {
           {"embedding_ms", report.embedding_seconds * 1e3},
           {"chunks_embedded_per_s", rate(report.vectors_computed, report.embedding_seconds)},
           {"skipped", json_of(report.skipped, "reason")},
+          {"unread_roots", report.unread_roots},
           {"notes", json_of(report.notes, "note")}};
+}
+
+std::vector<std::string> root_paths(const Coverage& coverage) {
+  std::vector<std::string> paths;
+  for (const auto& [path, options] : coverage.roots) paths.push_back(path);
+  return paths;
 }
 
 ordered_json json_of(const IndexStatus& status, const std::filesystem::path& folder) {
@@ -64,10 +75,13 @@ ordered_json json_of(const IndexStatus& status, const std::filesystem::path& fol
           {"chunks", info.chunks},
           {"chunks_without_vector", status.chunks_without_vector},
           {"embedder", embedded ? ordered_json(status.embedder_fingerprint) : ordered_json(nullptr)},
+          {"embedder_name", status.embedder_name.empty() ? ordered_json(nullptr) : ordered_json(status.embedder_name)},
           {"dimension", embedded ? ordered_json(info.dimension) : ordered_json(nullptr)},
           {"database_bytes", status.database_bytes},
           {"vectors_bytes", status.vectors_bytes},
-          {"roots", status.roots},
+          {"roots", root_paths(status.coverage)},
+          {"excludes", status.coverage.excludes},
+          {"removed", status.coverage.removed},
           {"skipped", json_of(status.skipped, "reason")}};
 }
 
@@ -86,6 +100,23 @@ void append_warnings(const std::vector<SkippedFile>& files, std::string_view lab
   if (files.size() > kMaxWarnings) lines.push_back(fmt::format("{}: and {} more", label, files.size() - kMaxWarnings));
 }
 
+/// "12 .py, 3 without extension": the most frequent first.
+std::string by_extension(const std::map<std::string, int64_t>& ignored) {
+  std::vector<std::pair<int64_t, std::string>> counts;
+  for (const auto& [extension, count] : ignored)
+    counts.emplace_back(-count, extension.empty() ? "without extension" : extension);
+  std::sort(counts.begin(), counts.end());
+  std::string text;
+  for (size_t i = 0; i < std::min(counts.size(), kMaxExtensions); ++i)
+    text += fmt::format("{}{} {}", i > 0 ? ", " : "", -counts[i].first, counts[i].second);
+  return counts.size() > kMaxExtensions ? text + ", and others" : text;
+}
+
+std::string describe(const RootOptions& options) {
+  return fmt::format("{}{}", options.hidden ? " (with hidden files)" : "",
+                     options.ignore_files ? "" : " (ignore files not obeyed)");
+}
+
 }  // namespace
 
 std::string render_report(const IndexReport& report, IndexFormat format) {
@@ -94,6 +125,7 @@ std::string render_report(const IndexReport& report, IndexFormat format) {
   const auto line = std::back_inserter(out);
   fmt::format_to(line, "files: {} added, {} changed, {} unchanged, {} removed, {} skipped\n", report.files_added,
                  report.files_changed, report.files_unchanged, report.files_removed, report.skipped.size());
+  if (report.files_relocated > 0) fmt::format_to(line, "files: {} relocated\n", report.files_relocated);
   fmt::format_to(line, "index: {} documents, {} chunks, generation {}\n", report.documents, report.chunks,
                  report.generation);
   if (report.vectors_computed > 0)
@@ -118,10 +150,15 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
   if (embedded)
     fmt::format_to(line, "vectors:    {} of {} dimensions, {} chunks have none\n", info.vectors, info.dimension,
                    status.chunks_without_vector);
-  fmt::format_to(line, "embedder:   {}\n", embedded ? status.embedder_fingerprint : "none");
+  fmt::format_to(line, "embedder:   {}{}\n", status.embedder_name.empty() ? "" : status.embedder_name + ", ",
+                 embedded ? status.embedder_fingerprint : "none");
   fmt::format_to(line, "disk:       {} database, {} vectors\n", format_bytes(status.database_bytes),
                  format_bytes(status.vectors_bytes));
-  for (const std::string& root : status.roots) fmt::format_to(line, "root:       {}\n", visible_line(root));
+  for (const auto& [root, options] : status.coverage.roots)
+    fmt::format_to(line, "root:       {}{}\n", visible_line(root), describe(options));
+  for (const std::string& pattern : status.coverage.excludes)
+    fmt::format_to(line, "exclude:    {}\n", visible_line(pattern));
+  for (const std::string& path : status.coverage.removed) fmt::format_to(line, "removed:    {}\n", visible_line(path));
   for (const SkippedFile& file : status.skipped)
     fmt::format_to(line, "skipped:    {}\n", visible_line(file.path + ": " + file.reason));
   return out;
@@ -142,6 +179,11 @@ std::vector<std::string> render_warnings(const IndexReport& report) {
   std::vector<std::string> lines;
   append_warnings(report.skipped, "skipped", lines);
   append_warnings(report.notes, "note", lines);
+  if (!report.ignored.empty())
+    lines.push_back(fmt::format("ignored: {}; name a file itself to read it as text", by_extension(report.ignored)));
+  if (report.paths_excluded > 0)
+    lines.push_back(fmt::format("excluded: {} files and folders, by --exclude, ignore files or rag-index remove",
+                                report.paths_excluded));
   return lines;
 }
 
