@@ -7,10 +7,11 @@
 #include <istream>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
-#include "rag/index/chunk.h"
 #include "rag/index/index_writer.h"
 #include "rag/index/store_writer.h"
 
