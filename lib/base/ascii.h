@@ -19,6 +19,9 @@ constexpr bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
 }
 
+/// The first `max_bytes` of a UTF-8 text, fewer where a character would be cut.
+std::string_view first_bytes(std::string_view text, size_t max_bytes);
+
 /// `text` without spaces, tabs and line breaks at its ends.
 std::string_view trim(std::string_view text);
 

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "fuzz/expect.h"
+#include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
-#include "rag/index/chunk.h"
 
 namespace {
 

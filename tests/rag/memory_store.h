@@ -349,6 +349,9 @@ class MemoryStoreWriter : public StoreWriter {
     result.start_byte = chunk.begin;
     result.end_byte = chunk.end;
     result.line = chunk.line;
+    if (document.source)
+      result.source = document.source->slice(chunk.begin, chunk.end)
+                          .moved(document.source->source_begin(), document.source->line());
     result.sha256 = stored.sha256;
     result.language = chunk.language;
     result.references.assign(references.begin(), references.end());

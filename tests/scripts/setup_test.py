@@ -46,11 +46,11 @@ class Setup(unittest.TestCase):
         self.assertEqual(self.apt_calls(), [])
 
     def test_a_user_who_may_not_install_is_told_the_command(self):
-        self.installed([package for package in self.packages if package not in ("cmake", "libgumbo-dev")])
+        self.installed([package for package in self.packages if package not in ("cmake", "libutf8proc-dev")])
         self.user(1000, sudo=False)
         done = self.setup_script()
         self.assertEqual(done.returncode, 3)
-        self.assertIn("hint: run: sudo apt-get install --no-install-recommends cmake libgumbo-dev\n", done.stderr)
+        self.assertIn("hint: run: sudo apt-get install --no-install-recommends cmake libutf8proc-dev\n", done.stderr)
         self.assertEqual(self.apt_calls(), [])
 
     def test_root_and_sudo_install_exactly_what_is_missing_without_questions(self):

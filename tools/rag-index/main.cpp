@@ -108,6 +108,7 @@ int add(const cli::Tool& tool, const Settings& settings, const Flags& flags, con
   options.stdin_stream = &std::cin;
   options.progress = index_progress_bars();
   Budget budget(tool.budget_limits());
+  options.extract.budget = budget;
   const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::aggressive));
   const auto embedder = flags.no_embed ? nullptr : models->embedder();
   options.embedder = embedder.get();

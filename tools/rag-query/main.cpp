@@ -1,6 +1,8 @@
 // rag-query: answers questions from an index, with citations that can be verified (docs/tools/rag-query.md).
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <iostream>
 #include <string>
@@ -16,6 +18,7 @@
 #include "memory/budget.h"
 #include "rag/answer/batch.h"
 #include "rag/answer/cite.h"
+#include "rag/answer/question.h"
 #include "rag/answer/render.h"
 
 namespace frugal {
@@ -62,23 +65,29 @@ void declare(cli::Tool& tool, Flags& flags) {
   check->add_option("ANSWER", flags.answer_file, "JSON answer of rag-query; - for standard input")->required();
 }
 
-std::string read_input(const std::string& file) {
-  if (file != "-") return read_file(file, uint64_t(256) << 20);
-  return {std::istreambuf_iterator<char>(std::cin), {}};
+// At most one byte more than the limit.
+std::string read_stdin(size_t limit) {
+  std::string text;
+  std::array<char, 4096> block;
+  while (text.size() <= limit && (std::cin.read(block.data(), block.size()) || std::cin.gcount() > 0))
+    text.append(block.data(), std::min(static_cast<size_t>(std::cin.gcount()), limit + 1 - text.size()));
+  return text;
 }
 
-int check_answer(const std::string& file, Budget& budget) {
-  int64_t failed = 0;
-  const std::vector<CitationCheck> checks = check_citations(read_input(file), budget);
-  for (const CitationCheck& check : checks) {
-    failed += !check.holds;
-    cli::print("[{}] {} bytes {}-{}: {}\n", check.citation.n, visible_line(check.citation.path),
-               check.citation.start_byte, check.citation.end_byte, check.holds ? "ok" : check.problem);
-  }
-  if (failed > 0)
-    throw Error(Code::verify_failed, fmt::format("{} of {} citations do not match their files", failed, checks.size()))
-        .hint("update the index with rag-index add, and ask again");
-  return 0;
+int check_answer(const cli::Tool& tool, const std::string& file) {
+  constexpr size_t kMaxAnswerBytes = size_t(256) << 20;
+  Budget budget(tool.budget_limits());
+  const std::string answer = file == "-" ? read_stdin(kMaxAnswerBytes) : read_file(file, kMaxAnswerBytes);
+  if (answer.size() > kMaxAnswerBytes) throw Error(Code::bad_input, "the answer is larger than 256 MiB");
+  const AnswerCheck check = check_citations(answer, budget);
+  cli::print(render_check(check, tool.format().starts_with("json")));
+  if (check.holds()) return 0;
+  const auto failed =
+      std::count_if(check.citations.begin(), check.citations.end(), [](const auto& c) { return !c.holds; });
+  throw Error(Code::verify_failed,
+              failed > 0 ? fmt::format("{} of {} citations do not match their files", failed, check.citations.size())
+                         : fmt::format("{} answers are not what they cite", check.problems.size()))
+      .hint("update the index with rag-index add, and ask again");
 }
 
 int ask_batch(Pipeline& pipeline, const Flags& flags, Trace trace) {
@@ -98,7 +107,7 @@ int ask_batch(Pipeline& pipeline, const Flags& flags, Trace trace) {
 
 int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, Trace trace) {
   RenderOptions render{parse_reply_format(format), flags.explain, false};
-  Query query{{}, flags.question == "-" ? read_input("-") : flags.question};
+  Query query{{}, flags.question == "-" ? read_stdin(kMaxQuestionBytes) : flags.question};
   TokenSink stream;
   if (render.format == ReplyFormat::text && cli::stdout_is_terminal())
     stream = [&](std::string_view text) {
@@ -121,10 +130,7 @@ int run(cli::Tool& tool, const Settings& settings) {
   Flags flags;
   declare(tool, flags);
   tool.parse();
-  if (!flags.answer_file.empty()) {
-    Budget budget(tool.budget_limits());
-    return check_answer(flags.answer_file, budget);
-  }
+  if (!flags.answer_file.empty()) return check_answer(tool, flags.answer_file);
   if (flags.question.empty() == flags.batch.empty())
     throw Error(Code::usage, flags.batch.empty() ? "no question" : "both a question and --batch")
         .hint("rag-query \"QUESTION\", or rag-query --batch FILE; rag-query --help shows more");

@@ -14,7 +14,7 @@
 #include "model/tokenize/chat.h"
 #include "rag/answer/answer_cache.h"
 #include "rag/answer/pipeline.h"
-#include "rag/index/chunk.h"
+#include "rag/chunk/chunk.h"
 
 namespace frugal {
 

@@ -1,29 +1,46 @@
 #include "rag/answer/cite.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <span>
+#include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/utf8.h"
+#include "rag/answer/prompt.h"
 #include "rag/answer/reply_json.h"
 #include "rag/extract/extract.h"
 
 namespace frugal {
 namespace {
 
-// Of a document while it is read: a string that grows, and its decoded text.
-constexpr uint64_t kCopiesWhileRead = 3;
+bool is_white_space(char32_t c) {
+  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
+         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+constexpr char32_t kByteOrderMark = 0xFEFF;
 
-std::string problem_of(const Citation& citation, std::string_view text) {
-  if (citation.start_byte > citation.end_byte || citation.end_byte > text.size())
-    return fmt::format("bytes {} to {} are beyond the text's {}", citation.start_byte, citation.end_byte, text.size());
-  if (text.substr(citation.start_byte, citation.end_byte - citation.start_byte) != citation.quote)
+std::string problem_of(const Citation& citation, const Document& document) {
+  const std::string_view text = document.text;
+  if (citation.quote.empty()) return "the quote is empty";
+  if (citation.text_begin > citation.text_end || citation.text_end > text.size())
+    return fmt::format("bytes {} to {} are beyond the text's {}", citation.text_begin, citation.text_end, text.size());
+  if (text.substr(citation.text_begin, citation.text_end - citation.text_begin) != citation.quote)
     return "the quote is not what the file says there";
+  SourceMap::Place place{citation.text_begin, citation.text_end, citation.line};
+  if (citation.in_file && document.source)
+    place = document.source->find(citation.text_begin, citation.text_end);
+  else if (citation.in_file)
+    place.line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(citation.text_begin), '\n');
+  if (place.begin != citation.start_byte || place.end != citation.end_byte || place.line != citation.line)
+    return fmt::format("the quote is at bytes {} to {}, line {}", place.begin, place.end, place.line);
   return {};
 }
 
@@ -39,16 +56,53 @@ void compare(const std::string& path, std::span<CitationCheck* const> checks, Bu
   // a file that holds more than was indexed has another hash.
   ExtractOptions options;
   options.max_file_bytes = std::filesystem::file_size(path);
-  const bool has_records = kind == FileKind::csv || kind == FileKind::jsonl;
-  const uint64_t longest = std::min(options.max_file_bytes, has_records ? options.max_record_bytes : ~uint64_t(0));
-  const Reservation reading =
-      budget.reserve(MemoryTag::io, kCopiesWhileRead * longest, fmt::format("reading '{}' again", path));
+  options.budget = budget;
   for (CitationCheck* check : checks) check->problem = "the file has changed since: no text in it has the cited hash";
   extract(file, kind, path, options, [&](const Document& document) {
     const std::string hash = sha256_hex(document.text);
     for (CitationCheck* check : checks)
-      if (check->citation.sha256 == hash) check->problem = problem_of(check->citation, document.text);
+      if (check->citation.sha256 == hash && !check->holds) {
+        check->problem = problem_of(check->citation, document);
+        check->holds = check->problem.empty();  // of two records with one text, the cited one
+      }
   });
+}
+
+// The path of a file is absolute in an index; standard input has the name that it was given.
+bool was_standard_input(const std::string& path) {
+  std::error_code ignored;
+  return !std::filesystem::path(path).is_absolute() && !std::filesystem::exists(path, ignored);
+}
+
+void check_file(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget) {
+  std::string problem;
+  try {
+    if (was_standard_input(path))
+      problem = "it was read from standard input: there is no file to compare with";
+    else
+      compare(path, checks, budget);
+  } catch (const Error& error) {
+    if (error.code() == Code::over_budget) throw;
+    problem = error.message();
+  } catch (const std::filesystem::filesystem_error& error) {
+    problem = error.code().message();
+  }
+  if (problem.empty()) return;
+  for (CitationCheck* check : checks) {
+    check->problem = problem;
+    check->holds = false;
+  }
+}
+
+// What an answer says beyond its citations; empty if nothing is wrong.
+std::string problem_of(const SavedAnswer& answer) {
+  if (!answer.text) return {};
+  if (answer.citations.empty()) return "it has no citation";
+  const bool is_quote = answer.mode == to_string(AnswerMode::extract);
+  if (is_quote && *answer.text != text_of_quote(answer.citations.front().quote) &&
+      *answer.text != collapse_spaces(answer.citations.front().quote))  // as it was written until version 0.1
+    return "its text is not the quote that it cites";
+  return {};
 }
 
 }  // namespace
@@ -60,34 +114,87 @@ Citation cite(const Hit& hit, uint32_t begin, uint32_t end, int64_t n) {
   citation.n = n;
   citation.id = chunk.id;
   citation.path = chunk.path;
-  citation.start_byte = chunk.start_byte + begin;
-  citation.end_byte = chunk.start_byte + end;
-  // A record's line is that of its file, where its own line breaks may be escapes.
+  citation.record = chunk.external_id;
+  citation.text_begin = chunk.start_byte + begin;
+  citation.text_end = chunk.start_byte + end;
+  citation.in_file = chunk.in_file;
+  // Without a map, a record's line is that of the record: its own line breaks may be escapes.
   const bool is_record = !chunk.external_id.empty();
-  citation.line = chunk.line + (is_record ? 0 : std::count(text.begin(), text.begin() + begin, '\n'));
+  const SourceMap::Place same{citation.text_begin, citation.text_end,
+                              chunk.line + (is_record ? 0 : std::count(text.begin(), text.begin() + begin, '\n'))};
+  const SourceMap::Place place = chunk.source ? chunk.source->find(begin, end) : same;
+  citation.start_byte = place.begin;
+  citation.end_byte = place.end;
+  citation.line = place.line;
+  citation.file_bytes = chunk.file_bytes;
+  citation.file_mtime_ns = chunk.file_mtime_ns;
   citation.page = chunk.page;
   citation.sha256 = chunk.sha256;
   citation.quote = text.substr(begin, end - begin);
   return citation;
 }
 
-std::vector<CitationCheck> check_citations(std::string_view answer_json, Budget& budget) {
-  std::vector<CitationCheck> checks;
-  for (Citation& citation : citations_from_json(answer_json)) checks.push_back({std::move(citation), false, {}});
-  std::map<std::string, std::vector<CitationCheck*>> by_file;
-  for (CitationCheck& check : checks) by_file[check.citation.path].push_back(&check);
-  for (const auto& [path, of_file] : by_file) {
-    try {
-      compare(path, of_file, budget);
-    } catch (const Error& error) {
-      if (error.code() == Code::over_budget) throw;
-      for (CitationCheck* check : of_file) check->problem = error.message();
-    } catch (const std::filesystem::filesystem_error& error) {
-      for (CitationCheck* check : of_file) check->problem = error.code().message();
+std::string text_of_quote(std::string_view quote) {
+  std::string text;
+  bool space_due = false;
+  for (size_t at = 0; at < quote.size();) {
+    const CodePoint point = decode_utf8(quote, at);
+    const std::string_view bytes = quote.substr(at, point.num_bytes);
+    at += point.num_bytes;
+    if (point.value == kByteOrderMark) continue;
+    if (is_white_space(point.value)) {
+      space_due = !text.empty();
+      continue;
     }
+    if (std::exchange(space_due, false)) text += ' ';
+    text += bytes;
   }
-  for (CitationCheck& check : checks) check.holds = check.problem.empty();
-  return checks;
+  return text;
+}
+
+void look_at_sources(std::span<Citation> citations) {
+  std::map<std::string_view, SourceState> states;
+  for (Citation& citation : citations) {
+    if (citation.file_bytes < 0) continue;
+    const auto [known, is_new] = states.try_emplace(citation.path, SourceState::gone);
+    struct stat info {};
+    if (is_new && ::stat(citation.path.c_str(), &info) == 0) {
+      const int64_t mtime_ns = int64_t(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+      const bool same = info.st_size == citation.file_bytes && mtime_ns == citation.file_mtime_ns;
+      known->second = same ? SourceState::unchanged : SourceState::changed;
+    }
+    citation.source = known->second;
+  }
+}
+
+bool AnswerCheck::holds() const {
+  return problems.empty() &&
+         std::all_of(citations.begin(), citations.end(), [](const CitationCheck& each) { return each.holds; });
+}
+
+AnswerCheck check_citations(std::string_view answer_json, Budget& budget) {
+  AnswerCheck result;
+  for (SavedAnswer& answer : answers_from_json(answer_json)) {
+    result.answers += answer.text.has_value();
+    if (const std::string problem = problem_of(answer); !problem.empty())
+      result.problems.push_back(fmt::format("{}: {}", answer.name, problem));
+    for (Citation& citation : answer.citations) result.citations.push_back({std::move(citation), false, {}});
+  }
+  std::map<std::string, std::vector<CitationCheck*>> by_file;
+  for (CitationCheck& check : result.citations) by_file[check.citation.path].push_back(&check);
+  for (const auto& [path, checks] : by_file) check_file(path, checks, budget);
+  return result;
+}
+
+std::string render_check(const AnswerCheck& check, bool as_json) {
+  if (as_json) return check_to_json(check);
+  std::string out;
+  for (const CitationCheck& each : check.citations)
+    out += fmt::format("[{}] {} bytes {}-{}: {}\n", each.citation.n, plain_text(each.citation.path),
+                       each.citation.start_byte, each.citation.end_byte, each.holds ? "ok" : each.problem);
+  for (const std::string& problem : check.problems) out += plain_text(problem) + "\n";
+  if (check.citations.empty() && check.answers == 0) out += "no answer, no citations: nothing to check\n";
+  return out;
 }
 
 }  // namespace frugal

@@ -19,6 +19,7 @@
 #include <fmt/format.h>
 
 #include "base/units.h"
+#include "rag/answer/cite.h"
 #include "rag/answer/memory_peak.h"
 #include "rag/answer/prompt.h"
 #include "rag/answer/stages/stage_list.h"
@@ -97,6 +98,7 @@ Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const Tok
   Asking state(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
                options_.deadline_ms);
   run_stages(state);
+  look_at_sources(state.reply.citations);  // of an answer from the cache, too
   state.embedder.reset();
   resources_.models.unload_idle();
   state.reply.memory = memory_peak(state.trace, options_.measure_pss);

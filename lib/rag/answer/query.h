@@ -57,17 +57,34 @@ constexpr std::array<Named<AnswerMode>, 4> names_of(AnswerMode) {
            {AnswerMode::none, "none"}}};
 }
 
-/// The source of a statement: `quote` is the bytes [start_byte, end_byte) of the document's extracted text.
+/// How a file is now, compared with the file that was indexed. `unknown`: there is none, or nobody looked.
+enum class SourceState { unknown, unchanged, changed, gone };
+constexpr std::array<Named<SourceState>, 4> names_of(SourceState) {
+  return {{{SourceState::unknown, "unknown"},
+           {SourceState::unchanged, "unchanged"},
+           {SourceState::changed, "changed"},
+           {SourceState::gone, "gone"}}};
+}
+
+/// The source of a statement: `quote` is the bytes [text_begin, text_end) of the document's extracted text.
 struct Citation {
   int64_t n = 0;   // the number in the answer's mark "[n]"
   int64_t id = 0;  // of the chunk
   std::string path;
+  std::string record;  // id of a record in the file; empty: the document is the whole file
+  /// Where the quote is: bytes of the file, with what stands between its words there, or without `in_file` of the text.
   uint64_t start_byte = 0;
   uint64_t end_byte = 0;
+  bool in_file = false;
+  uint64_t text_begin = 0;
+  uint64_t text_end = 0;
   int64_t line = 0;    // of the quote's first byte, from 1
   int64_t page = 0;    // from 1; 0: the format has no pages
   std::string sha256;  // of the document's extracted text
   std::string quote;
+  int64_t file_bytes = -1;  // of the file that was indexed; -1: unknown
+  int64_t file_mtime_ns = 0;
+  SourceState source = SourceState::unknown;
 };
 
 struct Answer {

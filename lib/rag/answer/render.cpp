@@ -38,6 +38,12 @@ std::string place(const std::string& path, int64_t line, int64_t page) {
   return line > 0 ? fmt::format("{}:{}", text, line) : text;
 }
 
+std::string place(const Citation& c) {
+  const std::string at = place(c.path, c.line, c.page);
+  if (c.source == SourceState::changed) return at + " (changed since it was indexed)";
+  return c.source == SourceState::gone ? at + " (no longer there)" : at;
+}
+
 std::string heading_of(const Chunk& chunk) {
   if (chunk.title.empty() || chunk.heading.starts_with(chunk.title)) return snippet(chunk.heading, 160);
   return snippet(chunk.heading.empty() ? chunk.title : chunk.title + " › " + chunk.heading, 160);
@@ -66,7 +72,7 @@ std::string answer_line(const Reply& reply) {
 std::string sources_as_text(const Reply& reply) {
   std::string out;
   for (const Citation& c : reply.citations) {
-    out += fmt::format("[{}] {}\n", c.n, place(c.path, c.line, c.page));
+    out += fmt::format("[{}] {}\n", c.n, place(c));
     if (reply.answer.mode == AnswerMode::generate) out += fmt::format("    “{}”\n", snippet(c.quote, 240));
   }
   return out;
@@ -131,7 +137,7 @@ std::string as_markdown(const Reply& reply, const RenderOptions& options) {
     const bool quoted = reply.answer.mode == AnswerMode::extract;
     out += fmt::format("{}{}{}\n\n", quoted ? "> " : "", plain_text(*reply.answer.text), quoted ? " [1]" : "");
   }
-  for (const Citation& c : reply.citations) out += fmt::format("- [{}] `{}`\n", c.n, place(c.path, c.line, c.page));
+  for (const Citation& c : reply.citations) out += fmt::format("- [{}] `{}`\n", c.n, place(c));
   if (!reply.citations.empty()) out += "\n";
   out += "| rank | score | source | text |\n|---:|---:|---|---|\n";
   for (size_t i = 0; i < reply.hits.size(); ++i) {

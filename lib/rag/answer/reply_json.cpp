@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/utf8.h"
 #include "base/visible.h"
+#include "rag/answer/cite.h"
 #include "rag/text/language.h"
 
 namespace frugal {
@@ -39,16 +42,64 @@ std::string utf8(std::string_view text) {
   return is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
 }
 
-ordered_json citation_json(const Citation& c) {
-  return {{"n", c.n},
-          {"id", c.id},
-          {"path", utf8(c.path)},
-          {"start_byte", c.start_byte},
-          {"end_byte", c.end_byte},
-          {"line", c.line},
-          {"page", c.page > 0 ? ordered_json(c.page) : ordered_json(nullptr)},
-          {"sha256", c.sha256},
-          {"quote", utf8(c.quote)}};
+// A name that is not UTF-8 cannot be written as a string; its URI can.
+std::string uri_of(std::string_view path) {
+  std::string uri = "file://";
+  for (const char c : path) {
+    const bool plain =
+        std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-._~/").find(c) != std::string::npos;
+    uri += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return uri;
+}
+
+std::string path_of_uri(std::string_view uri) {
+  std::string path;
+  for (size_t at = std::string_view("file://").size(); at < uri.size(); ++at) {
+    if (uri[at] != '%' || at + 2 >= uri.size()) {
+      path += uri[at];
+    } else {
+      path += static_cast<char>(std::strtoul(std::string(uri.substr(at + 1, 2)).c_str(), nullptr, 16));
+      at += 2;
+    }
+  }
+  return path;
+}
+
+void put_path_uri(ordered_json& json, std::string_view path) {
+  if (!is_valid_utf8(path)) json["path_uri"] = uri_of(path);
+}
+std::string path_of(const ordered_json& json) {
+  return json.contains("path_uri") ? path_of_uri(json.at("path_uri").get<std::string>())
+                                   : json.at("path").get<std::string>();
+}
+
+constexpr std::string_view offsets_name(bool in_file) {
+  return in_file ? "file" : "extracted";
+}
+
+ordered_json text_or_null(std::string_view text) {
+  return text.empty() ? ordered_json(nullptr) : ordered_json(utf8(text));
+}
+
+ordered_json citation_json(const Citation& c, ReplyDetail detail) {
+  ordered_json json{
+      {"n", c.n},
+      {"id", c.id},
+      {"path", utf8(c.path)},
+      {"start_byte", c.start_byte},
+      {"end_byte", c.end_byte},
+      {"line", c.line},
+      {"page", c.page > 0 ? ordered_json(c.page) : ordered_json(nullptr)},
+      {"sha256", c.sha256},
+      {"quote", utf8(c.quote)},
+      {"offsets", offsets_name(c.in_file)},
+      {"extracted", {{"start_byte", c.text_begin}, {"end_byte", c.text_end}}},
+      {"record", text_or_null(c.record)},
+      {"source", c.source == SourceState::unknown ? ordered_json(nullptr) : ordered_json(to_string(c.source))}};
+  put_path_uri(json, c.path);
+  if (detail == ReplyDetail::stored) json["file"] = {{"bytes", c.file_bytes}, {"mtime_ns", c.file_mtime_ns}};
+  return json;
 }
 
 ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
@@ -64,11 +115,15 @@ ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
                     {"sparse_score", rounded(hit.sparse_score)},
                     {"rerank_score", rounded(hit.rerank_score)}};
   if (detail != ReplyDetail::contract) json["reference_score"] = rounded(hit.reference_score);
+  json["start_byte"] = hit.chunk.place.begin;
+  json["end_byte"] = hit.chunk.place.end;
+  json["line"] = hit.chunk.line;
+  json["offsets"] = offsets_name(hit.chunk.in_file);
+  json["record"] = text_or_null(hit.chunk.external_id);
+  put_path_uri(json, hit.chunk.path);
   if (detail == ReplyDetail::stored) {
-    json["line"] = hit.chunk.line;
     json["page"] = hit.chunk.page;
     json["heading"] = utf8(hit.chunk.heading);
-    json["external_id"] = utf8(hit.chunk.external_id);
   }
   return json;
 }
@@ -114,30 +169,51 @@ std::optional<T> optional_of(const ordered_json& json, const char* key) {
   return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
 }
 
+// A negative number would wrap.
+uint64_t offset_of(const ordered_json& json, const char* key) {
+  const ordered_json& value = json.at(key);
+  return value.is_number_integer() && value.get<int64_t>() < 0 ? ~uint64_t(0) >> 1 : value.get<uint64_t>();
+}
+
+std::string text_of(const ordered_json& json, const char* key) {
+  return json.at(key).is_null() ? std::string() : json.at(key).get<std::string>();
+}
+
+// Of an answer of before: its offsets are of the extracted text, which for text and Markdown is the file.
 Citation citation_of(const ordered_json& json) {
   Citation c;
   c.n = json.at("n");
   c.id = json.at("id");
-  c.path = json.at("path");
-  c.start_byte = json.at("start_byte");
-  c.end_byte = json.at("end_byte");
+  c.path = path_of(json);
+  c.start_byte = c.text_begin = offset_of(json, "start_byte");
+  c.end_byte = c.text_end = offset_of(json, "end_byte");
   c.line = json.at("line");
   c.page = optional_of<int64_t>(json, "page").value_or(0);
   c.sha256 = json.at("sha256");
   c.quote = json.at("quote");
+  if (!json.contains("offsets")) return c;
+  c.in_file = json.at("offsets") == offsets_name(true);
+  c.text_begin = offset_of(json.at("extracted"), "start_byte");
+  c.text_end = offset_of(json.at("extracted"), "end_byte");
+  c.record = text_of(json, "record");
+  if (!json.contains("file")) return c;
+  c.file_bytes = json.at("file").at("bytes");
+  c.file_mtime_ns = json.at("file").at("mtime_ns");
   return c;
 }
 
 Hit hit_of(const ordered_json& json) {
   Hit hit;
   hit.chunk.id = json.at("id");
-  hit.chunk.path = json.at("path");
+  hit.chunk.path = path_of(json);
   hit.chunk.title = json.at("title");
   hit.chunk.text = json.at("text");
   hit.chunk.line = json.at("line");
   hit.chunk.page = json.at("page");
   hit.chunk.heading = json.at("heading");
-  hit.chunk.external_id = json.at("external_id");
+  hit.chunk.external_id = text_of(json, "record");
+  hit.chunk.place = {json.at("start_byte"), json.at("end_byte"), hit.chunk.line};
+  hit.chunk.in_file = json.at("offsets") == offsets_name(true);
   hit.score = json.at("score");
   hit.dense_rank = optional_of<int64_t>(json, "dense_rank");
   hit.sparse_rank = optional_of<int64_t>(json, "sparse_rank");
@@ -196,17 +272,21 @@ Error not_an_answer(std::string_view why) {
       .hint("save one with rag-query … --format json > answer.json");
 }
 
-void append_citations(const ordered_json& answer, std::vector<Citation>& citations) {
+SavedAnswer saved_answer(const ordered_json& json, std::string name) {
   try {
-    for (const ordered_json& citation : answer.at("citations")) citations.push_back(citation_of(citation));
+    SavedAnswer saved{std::move(name), std::nullopt, "", {}};
+    for (const ordered_json& citation : json.at("citations")) saved.citations.push_back(citation_of(citation));
+    if (!json.contains("answer")) return saved;
+    saved.text = optional_of<std::string>(json.at("answer"), "text");
+    saved.mode = json.at("answer").at("mode");
+    return saved;
   } catch (const nlohmann::json::exception& error) {
     throw not_an_answer(error.what());
   }
 }
 
-// An error object of a batch has no citations.
-std::vector<Citation> citations_of_lines(std::string_view text) {
-  std::vector<Citation> citations;
+std::vector<SavedAnswer> answers_of_lines(std::string_view text) {
+  std::vector<SavedAnswer> answers;
   int64_t number = 0;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
@@ -216,10 +296,10 @@ std::vector<Citation> citations_of_lines(std::string_view text) {
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const auto object = ordered_json::parse(line, nullptr, false);
     if (!object.is_object()) throw not_an_answer(fmt::format("line {} is not a JSON object", number));
-    if (!object.contains("error")) append_citations(object, citations);
+    if (!object.contains("error")) answers.push_back(saved_answer(object, fmt::format("line {}", number)));
   }
   if (number == 0) throw not_an_answer("it is empty");
-  return citations;
+  return answers;
 }
 
 }  // namespace
@@ -233,7 +313,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
                     {"abstained", reply.answer.abstained},
                     {"confidence", rounded(reply.answer.confidence)}};
   json["citations"] = ordered_json::array();
-  for (const Citation& citation : reply.citations) json["citations"].push_back(citation_json(citation));
+  for (const Citation& citation : reply.citations) json["citations"].push_back(citation_json(citation, detail));
   json["hits"] = ordered_json::array();
   for (size_t i = 0; i < reply.hits.size(); ++i) json["hits"].push_back(hit_json(reply.hits[i], i + 1, detail));
   json["cache"] = {{"status", to_string(reply.cache)}, {"similarity", rounded(reply.cache_similarity)}};
@@ -256,12 +336,29 @@ Reply reply_from_json(std::string_view text) {
   }
 }
 
-std::vector<Citation> citations_from_json(std::string_view answers) {
+std::vector<SavedAnswer> answers_from_json(std::string_view answers) {
   const auto whole = ordered_json::parse(answers, nullptr, false);
-  if (!whole.is_object()) return citations_of_lines(answers);
-  std::vector<Citation> citations;
-  append_citations(whole, citations);
-  return citations;
+  if (!whole.is_object()) return answers_of_lines(answers);
+  std::vector<SavedAnswer> one;
+  one.push_back(saved_answer(whole, "answer"));
+  return one;
+}
+
+std::string check_to_json(const AnswerCheck& check) {
+  ordered_json json{{"schema_version", kSchemaVersion},
+                    {"holds", check.holds()},
+                    {"answers", check.answers},
+                    {"problems", ordered_json::array()},
+                    {"citations", ordered_json::array()}};
+  for (const std::string& problem : check.problems) json["problems"].push_back(utf8(problem));
+  for (const CitationCheck& each : check.citations)
+    json["citations"].push_back({{"n", each.citation.n},
+                                 {"path", utf8(each.citation.path)},
+                                 {"start_byte", each.citation.start_byte},
+                                 {"end_byte", each.citation.end_byte},
+                                 {"holds", each.holds},
+                                 {"problem", text_or_null(each.problem)}});
+  return dump(json, 2) + "\n";
 }
 
 std::string error_to_json(const Query& query, const Error& error) {

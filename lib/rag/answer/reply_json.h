@@ -1,6 +1,7 @@
 // A reply as JSON, as docs/tools/rag-query.md fixes it, and back. What is unknown is null, never 0.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,9 +23,20 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent = -
 /// Reads what ReplyDetail::stored wrote. Throws Error(corrupt_file).
 Reply reply_from_json(std::string_view json);
 
-/// The citations of saved answers: one object, or one object a line (a batch). Throws Error(bad_input) for anything
-/// else.
-std::vector<Citation> citations_from_json(std::string_view answers);
+/// An answer as it was saved, for checking.
+struct SavedAnswer {
+  std::string name;  // "answer", or of a batch "line 7"
+  std::optional<std::string> text;
+  std::string mode;
+  std::vector<Citation> citations;
+};
+/// Reads saved answers: one object, or one object per line (a batch). Lines with an error have none. Throws
+/// Error(bad_input) for any other text.
+std::vector<SavedAnswer> answers_from_json(std::string_view answers);
+
+struct AnswerCheck;
+/// What cite-check found, as one object.
+std::string check_to_json(const AnswerCheck& check);
 
 /// What a line of a batch that failed answers: {schema_version, id, query, error: {code, message, hint}}.
 std::string error_to_json(const Query& query, const Error& error);

@@ -19,77 +19,110 @@ constexpr std::array<char16_t, 32> kWindows1252 = {0x20AC, 0x81,   0x201A, 0x192
                                                    0x90,   0x2018, 0x2019, 0x201C, 0x201D, 0x2022, 0x2013, 0x2014,
                                                    0x2DC,  0x2122, 0x161,  0x203A, 0x153,  0x9D,   0x17E,  0x178};
 
-void append_code_point(std::string& out, uint32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out += static_cast<char>(0xC0 | c >> 6);
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | c >> 12);
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
-  } else {
-    out += static_cast<char>(0xF0 | c >> 18);
-    out += static_cast<char>(0x80 | (c >> 12 & 0x3F));
-    out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
-    out += static_cast<char>(0x80 | (c & 0x3F));
+/// The decoded text and its map, character by character.
+class Decoded {
+ public:
+  explicit Decoded(uint64_t bytes) { text_.reserve(bytes + bytes / 8); }
+  void append(char32_t character, uint64_t source_bytes) {
+    const size_t before = text_.size();
+    append_utf8(text_, character);
+    source_.append(text_.size() - before, source_bytes, character == '\n' ? 1 : 0);
   }
+  void skip(uint64_t source_bytes) { source_.append(0, source_bytes); }
+  DecodedText take(std::string note) { return {std::move(text_), std::move(note), std::move(source_)}; }
+
+ private:
+  std::string text_;
+  SourceMap source_;
+};
+
+DecodedText from_windows_1252(std::string_view bytes) {
+  Decoded decoded(bytes.size());
+  for (const char byte : bytes) decoded.append(windows_1252_character(static_cast<unsigned char>(byte)), 1);
+  return decoded.take("not UTF-8: read as Windows-1252");
 }
 
-std::string from_windows_1252(std::string_view bytes) {
-  std::string text;
-  text.reserve(bytes.size() + bytes.size() / 8);
-  for (const char byte : bytes) {
-    const auto c = static_cast<unsigned char>(byte);
-    append_code_point(text, c >= 0x80 && c < 0xA0 ? kWindows1252[c - 0x80u] : c);
-  }
-  return text;
+uint32_t read_unit(std::string_view bytes, size_t at, size_t width, bool big_endian) {
+  uint32_t unit = 0;
+  for (size_t i = 0; i < width; ++i)
+    unit = unit << 8 | static_cast<unsigned char>(bytes[at + (big_endian ? i : width - 1 - i)]);
+  return unit;
+}
+
+bool is_surrogate(uint32_t unit) {
+  return unit >= 0xD800 && unit <= 0xDFFF;
 }
 
 /// Unpaired surrogates and an odd last byte become U+FFFD.
-std::string from_utf16(std::string_view bytes, bool big_endian) {
-  const auto unit = [&](size_t at) {
-    const auto first = static_cast<unsigned char>(bytes[at]), second = static_cast<unsigned char>(bytes[at + 1]);
-    return static_cast<uint32_t>(big_endian ? first << 8 | second : second << 8 | first);
-  };
-  std::string text;
+DecodedText from_utf16(std::string_view bytes, bool big_endian) {
+  Decoded decoded(bytes.size());
+  decoded.skip(2);
   for (size_t at = 2; at + 1 < bytes.size(); at += 2) {
-    const uint32_t high = unit(at);
-    if (high < 0xD800 || high > 0xDFFF) {
-      append_code_point(text, high);
+    const uint32_t high = read_unit(bytes, at, 2, big_endian);
+    if (!is_surrogate(high)) {
+      decoded.append(high, 2);
       continue;
     }
-    const uint32_t low = at + 3 < bytes.size() ? unit(at + 2) : 0;
+    const uint32_t low = at + 3 < bytes.size() ? read_unit(bytes, at + 2, 2, big_endian) : 0;
     const bool paired = high < 0xDC00 && low >= 0xDC00 && low <= 0xDFFF;
-    append_code_point(text, paired ? 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00) : 0xFFFD);
+    decoded.append(paired ? 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00) : kReplacement, paired ? 4 : 2);
     if (paired) at += 2;
   }
-  if (bytes.size() % 2 != 0) append_code_point(text, 0xFFFD);
-  return text;
+  if (bytes.size() % 2 != 0) decoded.append(kReplacement, 1);
+  return decoded.take("read as UTF-16");
+}
+
+/// What is no character and the last bytes of a file cut short become U+FFFD.
+DecodedText from_utf32(std::string_view bytes, bool big_endian) {
+  Decoded decoded(bytes.size() / 4);
+  decoded.skip(4);
+  size_t at = 4;
+  for (; at + 3 < bytes.size(); at += 4) {
+    const uint32_t unit = read_unit(bytes, at, 4, big_endian);
+    decoded.append(is_surrogate(unit) || unit > 0x10FFFF ? kReplacement : unit, 4);
+  }
+  if (at < bytes.size()) decoded.append(kReplacement, bytes.size() - at);
+  return decoded.take("read as UTF-32");
+}
+
+DecodedText from_damaged_utf8(std::string_view bytes) {
+  Decoded decoded(bytes.size());
+  for (size_t at = 0; at < bytes.size();) {
+    const CodePoint point = decode_utf8(bytes, at);
+    decoded.append(point.value, point.num_bytes);
+    at += point.num_bytes;
+  }
+  return decoded.take("damaged UTF-8: bad bytes replaced");
 }
 
 /// Damaged UTF-8 has many well-formed sequences and few ill-formed bytes; Latin-1 has the reverse.
-bool is_damaged_utf8(std::string_view bytes, std::string_view repaired) {
+bool is_damaged_utf8(std::string_view bytes) {
   size_t replaced = 0, multibyte = 0;
-  for (size_t at = 0; at < repaired.size(); ++at) {
-    if (repaired.substr(at).starts_with("\xEF\xBF\xBD")) ++replaced;
-    if ((static_cast<unsigned char>(repaired[at]) & 0xC0) == 0xC0) ++multibyte;
+  for (size_t at = 0; at < bytes.size();) {
+    const CodePoint point = decode_utf8(bytes, at);
+    replaced += point.value == kReplacement;
+    multibyte += point.num_bytes > 1 || point.value == kReplacement;
+    at += point.num_bytes;
   }
-  return bytes.size() > 0 && multibyte > replaced && (multibyte - replaced) > 10 * replaced;
+  return multibyte > replaced && (multibyte - replaced) > 10 * replaced;
 }
 
 }  // namespace
 
 DecodedText decode_text(std::string bytes) {
-  if (bytes.starts_with("\xFF\xFE")) return {from_utf16(bytes, false), "read as UTF-16"};
-  if (bytes.starts_with("\xFE\xFF")) return {from_utf16(bytes, true), "read as UTF-16"};
+  using std::string_view_literals::operator""sv;
+  if (bytes.starts_with("\xFF\xFE\0\0"sv)) return from_utf32(bytes, false);
+  if (bytes.starts_with("\0\0\xFE\xFF"sv)) return from_utf32(bytes, true);
+  if (bytes.starts_with("\xFF\xFE")) return from_utf16(bytes, false);
+  if (bytes.starts_with("\xFE\xFF")) return from_utf16(bytes, true);
   if (const size_t zero = bytes.find('\0'); zero != std::string::npos)
     throw Error(Code::bad_input, fmt::format("binary data (a NUL byte at offset {})", zero));
-  if (is_valid_utf8(bytes)) return {std::move(bytes), ""};
-  std::string repaired = repair_utf8(bytes);
-  if (is_damaged_utf8(bytes, repaired)) return {std::move(repaired), "damaged UTF-8: bad bytes replaced"};
-  return {from_windows_1252(bytes), "not UTF-8: read as Windows-1252"};
+  if (is_valid_utf8(bytes)) return {std::move(bytes), "", std::nullopt};
+  return is_damaged_utf8(bytes) ? from_damaged_utf8(bytes) : from_windows_1252(bytes);
+}
+
+char32_t windows_1252_character(char32_t code) {
+  return code >= 0x80 && code < 0xA0 ? kWindows1252[code - 0x80u] : code;
 }
 
 std::string_view without_mark(std::string_view text) {

@@ -8,6 +8,7 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "base/utf8.h"
 #include "rag/extract/encoding.h"
 #include "rag/extract/extract_formats.h"
 
@@ -25,7 +26,16 @@ constexpr Extension kExtensions[] = {
     {".jsonl", FileKind::jsonl},       {".ndjson", FileKind::jsonl},
 };
 constexpr std::string_view kPlanned[] = {".pdf", ".docx"};
-constexpr size_t kMaxTitleBytes = 200;
+constexpr size_t kMaxTitleLineBytes = 200;  // of a text's first line that is taken as its title
+// A title stands in the index once for each chunk, so a page or a record cannot have one of a megabyte.
+constexpr size_t kMaxTitleBytes = 1000;
+
+// Peak memory while a document is read, in multiples of its bytes: what was read, the text, its map, and what a parser
+// of records makes of it. Upper bounds over texts that are made to be costly; prose needs half of it.
+constexpr uint64_t kTextCopies = 2;
+constexpr uint64_t kHtmlCopies = 6;
+constexpr uint64_t kCsvCopies = 10;
+constexpr uint64_t kJsonlCopies = 16;
 
 std::string lower_extension(const std::filesystem::path& path) {
   std::string extension = path.extension().native();
@@ -34,14 +44,31 @@ std::string lower_extension(const std::filesystem::path& path) {
   return extension;
 }
 
-std::string read_whole(std::istream& input, Sha256& hash, uint64_t limit) {
+/// Bytes from here to the end; 0 where that is not known.
+uint64_t bytes_left(std::istream& input) {
+  const auto here = input.tellg();
+  input.seekg(0, std::ios::end);
+  const auto end = input.tellg();
+  input.clear();
+  if (here < 0 || end < here) return 0;
+  input.seekg(here);
+  return static_cast<uint64_t>(end - here);
+}
+
+std::string read_whole(std::istream& input, Sha256& hash, uint64_t limit, DocumentMemory& memory) {
   std::string content;
+  if (const uint64_t bytes = bytes_left(input); bytes <= limit) {
+    memory.hold(bytes);
+    content.reserve(bytes);
+  }
   std::array<char, 1 << 16> buffer;
   while (input.read(buffer.data(), buffer.size()) || input.gcount() > 0) {
-    content.append(buffer.data(), static_cast<size_t>(input.gcount()));
-    if (content.size() > limit)
+    const auto got = static_cast<size_t>(input.gcount());
+    if (content.size() + got > limit)
       throw Error(Code::bad_input, fmt::format("larger than {}", format_bytes(limit)))
           .hint("raise --max-file-size, or split the file");
+    memory.hold(content.size() + got);
+    content.append(buffer.data(), got);
   }
   if (input.bad()) throw Error(Code::io, "reading failed");
   hash.update(content);
@@ -60,14 +87,14 @@ std::string title_of(std::string_view text, bool is_markdown) {
     if (line.empty()) continue;
     if (!is_markdown) {
       const bool sentence = std::string_view(".;:,").find(line.back()) != std::string_view::npos;
-      return line.size() > kMaxTitleBytes || sentence ? std::string() : std::string(line);
+      return line.size() > kMaxTitleLineBytes || sentence ? std::string() : std::string(line);
     }
     if (line.starts_with("```") || line.starts_with("~~~")) in_fence = !in_fence;
     const size_t level = std::min(line.find_first_not_of('#'), line.size());
     if (in_fence || level == 0 || level > 6 || level == line.size() || line[level] != ' ') continue;
     std::string_view heading = trim(line.substr(level));
     while (heading.ends_with('#')) heading = trim(heading.substr(0, heading.size() - 1));
-    if (heading.size() > kMaxTitleBytes) continue;
+    if (heading.size() > kMaxTitleLineBytes) continue;
     if (level == 1) return std::string(heading);
     if (any_heading.empty()) any_heading = heading;
   }
@@ -77,14 +104,19 @@ std::string title_of(std::string_view text, bool is_markdown) {
 Extracted extract_whole(std::istream& input, FileKind kind, const std::filesystem::path& name,
                         const ExtractOptions& options, const DocumentSink& sink) {
   Sha256 hash;
-  DecodedText decoded = decode_text(read_whole(input, hash, options.max_file_bytes));
+  DocumentMemory memory(options.budget, kind == FileKind::html ? kHtmlCopies : kTextCopies, name);
+  std::string content = read_whole(input, hash, options.max_file_bytes, memory);
+  if (!is_valid_utf8(content)) memory.hold(2 * content.size());  // what is decoded, and its map
+  DecodedText decoded = decode_text(std::move(content));
   Document document;
   if (kind == FileKind::html) {
     document = document_of_html(decoded.text);
+    if (decoded.source) document.source = document.source->through(*decoded.source);
   } else {
     document.is_markdown = kind == FileKind::markdown;
     document.title = title_of(without_mark(decoded.text), document.is_markdown);
     document.text = std::move(decoded.text);
+    document.source = std::move(decoded.source);
   }
   if (document.title.empty()) document.title = name.stem().native();
   sink(std::move(document));
@@ -138,15 +170,27 @@ std::string unsupported_message(const std::filesystem::path& path) {
 
 Extracted extract(std::istream& input, FileKind kind, const std::filesystem::path& name, const ExtractOptions& options,
                   const DocumentSink& sink) {
-  if (kind != FileKind::csv && kind != FileKind::jsonl) return extract_whole(input, kind, name, options, sink);
+  const DocumentSink bounded = [&](Document document) {
+    document.title.resize(first_bytes(document.title, kMaxTitleBytes).size());
+    sink(std::move(document));
+  };
+  if (kind != FileKind::csv && kind != FileKind::jsonl) return extract_whole(input, kind, name, options, bounded);
   Sha256 hash;
-  LineReader lines(input, hash, options.max_record_bytes);
-  Extracted extracted = kind == FileKind::jsonl ? extract_jsonl(lines, sink) : extract_csv(lines, options, sink);
+  DocumentMemory memory(options.budget, kind == FileKind::jsonl ? kJsonlCopies : kCsvCopies, name);
+  LineReader lines(input, hash, options.max_record_bytes, memory);
+  Extracted extracted = kind == FileKind::jsonl ? extract_jsonl(lines, bounded) : extract_csv(lines, options, bounded);
   extracted.sha256 = hash.hex();
   return extracted;
 }
 
+void DocumentMemory::hold(uint64_t bytes) {
+  const uint64_t needed = copies_ * bytes;
+  if (needed <= held_.bytes()) return;
+  held_.absorb(budget_.reserve(MemoryTag::io, needed - held_.bytes(), fmt::format("reading '{}'", name_.native())));
+}
+
 bool LineReader::fill() {
+  buffer_offset_ += at_;
   buffer_.erase(0, at_);
   at_ = 0;
   std::array<char, 1 << 16> block;
@@ -161,11 +205,15 @@ bool LineReader::fill() {
 bool LineReader::next(std::string& line) {
   line.clear();
   too_long_ = false;
+  offset_ = buffer_offset_ + at_;
   for (bool more = true;;) {
     const size_t end = buffer_.find('\n', at_);
     const size_t stop = std::min(end, buffer_.size());
     too_long_ |= line.size() + (stop - at_) > max_line_bytes_;
-    if (!too_long_) line.append(buffer_, at_, stop - at_);
+    if (!too_long_) {
+      memory_.hold(line.size() + (stop - at_));
+      line.append(buffer_, at_, stop - at_);
+    }
     at_ = end == std::string::npos ? buffer_.size() : end + 1;
     if (end != std::string::npos) break;
     more = fill();

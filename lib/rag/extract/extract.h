@@ -10,6 +10,9 @@
 #include <string>
 #include <string_view>
 
+#include "memory/budget.h"
+#include "rag/extract/source_map.h"
+
 namespace frugal {
 
 enum class FileKind { text, markdown, html, csv, jsonl };
@@ -26,15 +29,18 @@ std::string unsupported_message(const std::filesystem::path& path);
 struct Document {
   std::string external_id;  // a record's _id, or its number from 1; empty for a whole file
   std::string title;
-  std::string text;          // UTF-8
-  int64_t line = 1;          // the line where a record begins, from 1
-  bool is_record = false;    // one of several in its file: stays one chunk if it fits
-  bool is_markdown = false;  // headings are lines that begin with '#'
+  std::string text;                 // UTF-8
+  std::optional<SourceMap> source;  // where the text's bytes are in the file; absent: they are the file's bytes
+  int64_t line = 1;                 // the line where a record begins, from 1
+  bool is_record = false;           // one of several in its file: stays one chunk if it fits
+  bool is_markdown = false;         // headings are lines that begin with '#'
 };
 
 struct ExtractOptions {
   uint64_t max_file_bytes = uint64_t(64) << 20;    // a file that is one document; files of records have no limit
   uint64_t max_record_bytes = uint64_t(16) << 20;  // one line of jsonl, one record of csv
+  /// Memory for a document is reserved here before it is read, and kept until `sink` returns.
+  std::reference_wrapper<Budget> budget = Budget::unlimited();
 };
 
 struct Extracted {

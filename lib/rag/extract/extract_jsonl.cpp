@@ -3,8 +3,12 @@
 #include <simdjson.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <optional>
 #include <set>
+#include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "rag/extract/encoding.h"
 #include "rag/extract/extract_formats.h"
@@ -16,6 +20,7 @@ constexpr std::string_view kIdKeys[] = {"_id", "id", "doc_id"};
 constexpr std::string_view kTitleKeys[] = {"title", "titulo"};
 constexpr std::string_view kTextKeys[] = {"text", "contents", "content", "body", "texto"};
 constexpr size_t kMaxNamedKeys = 8;
+constexpr size_t kMaxKeyBytes = 100;  // of a key that is named
 
 template <typename Keys>
 bool is_one_of(std::string_view key, const Keys& keys) {
@@ -28,6 +33,87 @@ std::optional<std::string> scalar_text(const simdjson::dom::element& value) {
   if (value.get(text) == simdjson::SUCCESS) return std::string(text);
   if (value.is_int64() || value.is_uint64() || value.is_double()) return simdjson::minify(value);
   return std::nullopt;
+}
+
+/// Reads an object that is known to be well-formed: where its values are.
+class JsonPlaces {
+ public:
+  explicit JsonPlaces(std::string_view json) : json_(json) {}
+
+  /// The bytes of the value of member `index`, from 0, quotes included.
+  std::pair<size_t, size_t> value(size_t index) {
+    at_ = json_.find('{') + 1;
+    for (;; ++index_) {
+      skip_value();  // the key
+      skip_blanks();
+      ++at_;  // ':'
+      skip_blanks();
+      const size_t begin = at_;
+      skip_value();
+      if (index_ == index || at_ >= json_.size()) return {begin, at_};
+      skip_blanks();
+      ++at_;  // ','
+    }
+  }
+
+ private:
+  void skip_blanks() {
+    while (at_ < json_.size() && std::string_view(" \t\r\n").find(json_[at_]) != std::string_view::npos) ++at_;
+  }
+  void skip_string() {
+    for (++at_; at_ < json_.size() && json_[at_] != '"'; ++at_) at_ += json_[at_] == '\\';
+    ++at_;
+  }
+  void skip_value() {
+    skip_blanks();
+    for (int64_t depth = 0; at_ < json_.size();) {
+      const char c = json_[at_];
+      if (c == '"') {
+        skip_string();
+        if (depth == 0) return;
+        continue;
+      }
+      if (depth == 0 && (c == ',' || c == '}' || c == ']')) return;
+      depth += c == '{' || c == '[';
+      depth -= c == '}' || c == ']';
+      ++at_;
+      if (depth == 0 && (c == '}' || c == ']')) return;
+    }
+  }
+
+  std::string_view json_;
+  size_t at_ = 0;
+  size_t index_ = 0;
+};
+
+/// Of a string between quotes: an escape is a unit.
+void append_string(SourceMap& map, std::string_view json) {
+  for (size_t at = 0; at < json.size();) {
+    const size_t escape = std::min(json.find('\\', at), json.size());
+    map.append(escape - at, escape - at);
+    if (escape + 1 >= json.size()) return;
+    size_t text_bytes = 1, source_bytes = 2;
+    if (json[escape + 1] == 'u') {
+      const auto code = std::strtoul(std::string(json.substr(escape + 2, 4)).c_str(), nullptr, 16);
+      const bool is_pair = code >= 0xD800 && code < 0xDC00;
+      text_bytes = is_pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+      source_bytes = is_pair ? 12 : 6;
+    }
+    map.append(text_bytes, source_bytes);
+    at = escape + source_bytes;
+  }
+}
+
+/// Of the member `index` of `json`, whose value is read as `text`.
+SourceMap source_of_value(std::string_view json, size_t index, std::string_view text) {
+  const auto [begin, end] = JsonPlaces(json).value(index);
+  const bool is_string = begin < json.size() && json[begin] == '"' && end - begin >= 2;
+  SourceMap map(begin + is_string, 0);
+  if (is_string) append_string(map, json.substr(begin + 1, end - begin - 2));
+  if (map.text_bytes() == text.size()) return map;
+  SourceMap whole(begin, 0);  // a number that is written otherwise than it reads
+  whole.append(text.size(), end - begin);
+  return whole;
 }
 
 class JsonlReader {
@@ -59,34 +145,51 @@ class JsonlReader {
     DecodedText decoded = decode_text(std::move(line));
     if (!decoded.note.empty()) note_ = decoded.note;
     simdjson::dom::object object;
-    const simdjson::padded_string padded(without_mark(decoded.text));
+    const std::string_view json = without_mark(decoded.text);
+    const simdjson::padded_string padded(json);
     if (parser_.parse(padded).get(object) != simdjson::SUCCESS)
       return skipped_.add("not a JSON object", lines_.number());
-    read_record(object);
+    std::optional<Document> document = read_record(object, json);
+    if (!document) return skipped_.add("no text (key \"text\")", lines_.number());
+    document->source = document->source->moved(decoded.text.size() - json.size(), 0);
+    if (decoded.source) document->source = document->source->through(*decoded.source);
+    document->source = document->source->moved(lines_.offset(), lines_.number());
+    ++documents_;
+    sink_(std::move(*document));
   }
 
-  void read_record(const simdjson::dom::object& object) {
+  /// Its `source` maps to the line. Nothing if there is no text.
+  std::optional<Document> read_record(const simdjson::dom::object& object, std::string_view json) {
     Document document;
     document.is_record = true;
     document.line = lines_.number();
+    size_t index = 0, text_index = 0, title_index = 0;
     for (const auto& [key, value] : object) {
       std::string* field = is_one_of(key, kIdKeys)      ? &document.external_id
                            : is_one_of(key, kTitleKeys) ? &document.title
                            : is_one_of(key, kTextKeys)  ? &document.text
                                                         : nullptr;
       const std::optional<std::string> text = field ? scalar_text(value) : std::nullopt;
-      if (text && field->empty())
+      if (text && field->empty()) {
         *field = *text;
-      else if (ignored_keys_.size() < kMaxNamedKeys)
-        ignored_keys_.insert(std::string(key));
+        if (field == &document.text) text_index = index;
+        if (field == &document.title) title_index = index;
+      } else if (ignored_keys_.size() < kMaxNamedKeys) {
+        ignored_keys_.insert(std::string(first_bytes(key, kMaxKeyBytes)));
+      }
+      ++index;
     }
-    if (document.text.find_first_not_of(" \t\r\n") == std::string::npos) std::swap(document.text, document.title);
-    if (document.text.find_first_not_of(" \t\r\n") == std::string::npos)
-      return skipped_.add("no text (key \"text\")", lines_.number());
+    if (is_blank(document.text)) {
+      std::swap(document.text, document.title);
+      std::swap(text_index, title_index);
+    }
+    if (is_blank(document.text)) return std::nullopt;
+    document.source = source_of_value(json, text_index, document.text);
     if (document.external_id.empty()) document.external_id = std::to_string(lines_.number());
-    ++documents_;
-    sink_(std::move(document));
+    return document;
   }
+
+  static bool is_blank(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 
   LineReader& lines_;
   const DocumentSink& sink_;

@@ -39,6 +39,7 @@ std::string_view text_of(const Document& document, const TextChunk& chunk) {
 
 DocumentWriter::DocumentWriter(Database& database)
     : database_(database),
+      places_(database),
       pass_(database.integer("SELECT max(pass) FROM documents").value_or(0)),
       find_file_(database.prepare("SELECT id, sha256, recipe FROM files WHERE path=?1")),
       insert_file_(database.prepare("INSERT INTO files VALUES(NULL, ?1, -1, 0, 0, '', '', '')")),
@@ -114,18 +115,19 @@ bool DocumentWriter::put(const std::string& name, const Document& document,
   if (stored && stored->pass == pass_) return false;
   const std::string sha256 = sha256_hex(document.text);
   if (!stored) {
-    put_chunks(insert_document(name, document, sha256), document, chunk());
+    const int64_t id = insert_document(name, document, sha256);
+    put_chunks(id, document, chunk());
+    places_.put(id, document, false);
     return true;
   }
   const bool same_title = stored->title == document.title;
   if (!same_title)
     for (const StoredChunk& each : stored_chunks(stored->id)) remove_chunk(each, stored->title);
   update_document_.run(stored->id, document.title, sha256, pass_);
-  if (same_title && stored->sha256 == sha256 && !file_.chunks_are_stale) {
-    if (document.is_record) move_record_.run(stored->id, document.line);
-  } else {
-    put_chunks(stored->id, document, chunk());
-  }
+  const bool chunks_stay = same_title && stored->sha256 == sha256 && !file_.chunks_are_stale;
+  if (!chunks_stay) put_chunks(stored->id, document, chunk());
+  if (chunks_stay && document.is_record) move_record_.run(stored->id, document.line);
+  places_.put(stored->id, document, chunks_stay);
   return true;
 }
 
@@ -203,6 +205,7 @@ void DocumentWriter::remove_chunk(const StoredChunk& chunk, std::string_view tit
   const IndexTerms terms = terms_.index_terms(chunk.text, title_and_heading(title, chunk.heading), chunk.language);
   delete_terms_.run(chunk.id, terms.stems, terms.words, terms.title);
   delete_references_.run(chunk.id);
+  places_.remove_chunk(chunk.id);
   delete_chunk_.run(chunk.id);
   ++counts_.chunks_removed;
 }
@@ -212,6 +215,7 @@ void DocumentWriter::remove_document(int64_t document_id) {
   const std::string title = title_of_document_.string(0);
   title_of_document_.reset();
   for (const StoredChunk& chunk : stored_chunks(document_id)) remove_chunk(chunk, title);
+  places_.remove_document(document_id);
   delete_document_.run(document_id);
 }
 

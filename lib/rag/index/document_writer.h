@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "rag/index/source_places.h"
 #include "rag/index/sqlite.h"
 #include "rag/index/store_writer.h"
 #include "rag/index/terms.h"
@@ -67,6 +68,7 @@ class DocumentWriter {
   void remove_stale_documents(int64_t file_id, int64_t pass);
 
   Database& database_;
+  SourcePlaces places_;
   TermMaker terms_;
   StoreWriter::Counts counts_;
   OpenFile file_;

@@ -21,6 +21,9 @@ namespace fs = std::filesystem;
 constexpr int64_t kChunksPerCommit = 512;
 constexpr int64_t kFilesPerCommit = 256;
 constexpr int64_t kMinChunkTokens = 8;
+// Peak memory of splitting and storing a text, in multiples of its bytes: blocks, tokens, sentences, chunks, and the
+// chunks that were stored before. An upper bound over texts of single letters and signs; prose needs a quarter of it.
+constexpr uint64_t kSplitCopies = 8;
 
 int64_t nanoseconds(const timespec& time) {
   return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
@@ -48,6 +51,11 @@ FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexR
       chunking_(chunking_of(options)),
       recipe_(fmt::format("{} laws={}", chunking_.recipe(), sha256_hex(options.laws.serialise()).substr(0, 16))) {}
 
+/// Files whose text is not their bytes are read again if the index was made before places in them were stored.
+std::string FileIndexer::recipe(FileKind kind) const {
+  return kind == FileKind::text || kind == FileKind::markdown ? recipe_ : recipe_ + " places-1";
+}
+
 void FileIndexer::add(const fs::path& path, bool named) {
   const std::optional<FileKind> kind = file_kind(path);
   if (!kind && unsupported_reason(path) == Unsupported::not_built_in)
@@ -57,7 +65,8 @@ void FileIndexer::add(const fs::path& path, bool named) {
   if (::stat(path.c_str(), &info) != 0) return skip_unread(path, "vanished while the folder was read");
   const IndexedFile::Stamp stamp{info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
   const std::optional<IndexedFile> known = store_.find_file(path.native());
-  if (known && known->stamp == stamp && known->recipe == recipe_) {
+  const FileKind read_as = kind.value_or(FileKind::text);
+  if (known && known->stamp == stamp && known->recipe == recipe(read_as)) {
     added_.push_back(known->id);
     ++report_.files_unchanged;
     if (const auto skipped = remembered_.find(path.native()); skipped != remembered_.end())
@@ -68,7 +77,7 @@ void FileIndexer::add(const fs::path& path, bool named) {
       if (known) added_.push_back(known->id);  // it is still there: its documents stay
       return skip_unread(path, "cannot be opened: permission denied or vanished");
     }
-    add_changed({input, kind.value_or(FileKind::text), path, stamp}, known);
+    add_changed({input, read_as, path, stamp}, known);
   }
   count_read();
 }
@@ -82,11 +91,12 @@ void FileIndexer::add_stdin() {
 }
 
 void FileIndexer::add_changed(const Source& source, const std::optional<IndexedFile>& known) {
-  const int64_t id = store_.begin_file(source.path.native(), recipe_);
+  const int64_t id = store_.begin_file(source.path.native(), recipe(source.kind));
+  copies_.clear();
   const std::optional<Extracted> extracted = put_documents(source);
   if (!extracted) return;
   store_.end_file(source.stamp, extracted->sha256, extracted->note);
-  count_added(source.path, known, *extracted);
+  count_added(source, known, *extracted);
   commit_if_large();
   added_.push_back(id);
 }
@@ -97,10 +107,11 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
     return extract(source.input, source.kind, source.path, options_.extract,
                    [&](const Document& document) { put_document(source.path, document); });
   } catch (const Error& error) {
+    const bool too_large = error.code() == Code::over_budget;
     const bool files_fault = error.code() == Code::bad_input || (error.code() == Code::io && source.input.bad());
-    if (!files_fault) throw;
+    if (!files_fault && !too_large) throw;
     store_.abandon_file();
-    skip_unread(source.path, error.message());
+    skip_unread(source.path, too_large ? fmt::format("{}; {}", error.message(), error.hint()) : error.message());
     return std::nullopt;
   }
 }
@@ -109,8 +120,12 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
 void FileIndexer::put_document(const fs::path& path, const Document& document) {
   const std::string base = document.is_record ? path.native() + "#" + document.external_id : path.native();
   const auto chunk = [&] { return chunks_of(path, document); };
-  std::string name = base;
-  for (int64_t copy = 2; !store_.put_document(name, document, chunk); ++copy) name = fmt::format("{}~{}", base, copy);
+  const Reservation splitting = options_.extract.budget.get().reserve(
+      MemoryTag::io, kSplitCopies * document.text.size(), fmt::format("splitting '{}'", path.native()));
+  if (store_.put_document(base, document, chunk)) return;
+  int64_t& copy = copies_.try_emplace(base, 1).first->second;
+  do ++copy;
+  while (!store_.put_document(fmt::format("{}~{}", base, copy), document, chunk));
 }
 
 std::vector<NewChunk> FileIndexer::chunks_of(const fs::path& path, const Document& document) const {
@@ -122,15 +137,15 @@ std::vector<NewChunk> FileIndexer::chunks_of(const fs::path& path, const Documen
   return chunks;
 }
 
-void FileIndexer::count_added(const fs::path& path, const std::optional<IndexedFile>& known,
+void FileIndexer::count_added(const Source& source, const std::optional<IndexedFile>& known,
                               const Extracted& extracted) {
   ++files_in_batch_;
-  const bool unchanged = known && known->sha256 == extracted.sha256 && known->recipe == recipe_;
+  const bool unchanged = known && known->sha256 == extracted.sha256 && known->recipe == recipe(source.kind);
   ++(!known ? report_.files_added : unchanged ? report_.files_unchanged : report_.files_changed);
-  if (!extracted.note.empty()) report_.notes.push_back({path.native(), extracted.note});
-  if (!extracted.skipped_records.empty()) return skip(path, extracted.skipped_records);
+  if (!extracted.note.empty()) report_.notes.push_back({source.path.native(), extracted.note});
+  if (!extracted.skipped_records.empty()) return skip(source.path, extracted.skipped_records);
   // In the batch of the file itself: a run that is killed must not leave the reason with a file that has been mended.
-  if (remembered_.erase(path.native()) > 0) store_.forget_skipped(path.native());
+  if (remembered_.erase(source.path.native()) > 0) store_.forget_skipped(source.path.native());
 }
 
 void FileIndexer::count_read() {

@@ -8,10 +8,11 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
+#include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
-#include "rag/index/chunk.h"
 #include "rag/index/index_writer.h"
 #include "rag/index/store_writer.h"
 
@@ -51,8 +52,8 @@ class FileIndexer {
   std::optional<Extracted> put_documents(const Source& source);
   void put_document(const std::filesystem::path& path, const Document& document);
   std::vector<NewChunk> chunks_of(const std::filesystem::path& path, const Document& document) const;
-  void count_added(const std::filesystem::path& path, const std::optional<IndexedFile>& known,
-                   const Extracted& extracted);
+  void count_added(const Source& source, const std::optional<IndexedFile>& known, const Extracted& extracted);
+  std::string recipe(FileKind kind) const;
   void count_read();
   void commit_if_large();
   int64_t chunks_touched() const;
@@ -62,6 +63,7 @@ class FileIndexer {
   IndexReport& report_;
   ChunkOptions chunking_;
   std::string recipe_;
+  std::unordered_map<std::string, int64_t> copies_;  // in this file: by name, the last number behind a repeated one
   std::vector<int64_t> added_;
   std::map<std::string, std::string> remembered_;  // path → reason
   int64_t files_read_ = 0;

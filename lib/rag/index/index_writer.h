@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "model/nn/embedder.h"
+#include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
-#include "rag/index/chunk.h"
 #include "rag/index/index_status.h"
 #include "rag/law/provision.h"
 #include "rag/scan/coverage.h"

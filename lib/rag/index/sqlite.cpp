@@ -208,7 +208,9 @@ void Database::configure(Mode mode) {
   if (mode == Mode::read) sqlite3_progress_handler(handle(), kWorkUnit, count_work, limit_.get());
   sqlite3_db_config(handle(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-  execute("PRAGMA cell_size_check=ON; PRAGMA mmap_size=268435456;");
+  execute("PRAGMA cell_size_check=ON");
+  // A writer maps nothing: what it has touched of an index would stay resident, outside every budget.
+  if (mode == Mode::read) execute("PRAGMA mmap_size=268435456");
   if (mode == Mode::write) execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;");
   if (mode == Mode::read)
     integer("SELECT count(*) FROM sqlite_schema");  // so that a database that cannot be read fails here

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "memory/budget.h"
+#include "rag/extract/source_map.h"
 #include "rag/law/provision.h"
 #include "rag/text/language.h"
 
@@ -29,6 +30,13 @@ struct Chunk {
   std::string text;
   uint64_t start_byte = 0;
   uint64_t end_byte = 0;
+  /// Where the text is in the file: bytes and line, by `source` if it is set, else as they are. If `in_file` is false
+  /// there are no such bytes, or the index does not know them: the place is one in the extracted text.
+  SourceMap::Place place;
+  bool in_file = false;
+  std::optional<SourceMap> source;  // of each byte of the text
+  int64_t file_bytes = -1;          // size of the file when it was indexed; -1: it was standard input
+  int64_t file_mtime_ns = 0;
   int64_t line = 0;    // first line, from 1
   int64_t page = 0;    // from 1; 0 if the format has none
   std::string sha256;  // of the document's extracted text

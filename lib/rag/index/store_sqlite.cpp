@@ -22,8 +22,10 @@
 #include "base/error.h"
 #include "base/suggest.h"
 #include "memory/budget.h"
+#include "rag/extract/extract.h"
 #include "rag/index/provision_score.h"
 #include "rag/index/schema.h"
+#include "rag/index/source_places.h"
 #include "rag/index/sqlite.h"
 #include "rag/index/store.h"
 #include "rag/index/store_kind.h"
@@ -185,7 +187,8 @@ class SqliteStore final : public Store {
       "WHERE r.article=?1 AND (?2='' OR r.law=?2) ORDER BY c.document_id, c.start_byte, c.id";
   static constexpr std::string_view kFetchSql =
       "SELECT d.name, d.external_id, f.path, d.title, c.heading, c.text, c.start_byte, c.end_byte, c.line, c.page, "
-      "d.sha256, c.language FROM chunks c JOIN documents d ON d.id=c.document_id JOIN files f ON f.id=d.file_id "
+      "d.sha256, c.language, f.bytes, f.mtime_ns, f.note FROM chunks c JOIN documents d ON d.id=c.document_id JOIN "
+      "files f ON f.id=d.file_id "
       "WHERE c.id=?1";
 
   Statement& prepared(std::optional<Statement>& slot, std::string_view sql) {
@@ -221,9 +224,24 @@ class SqliteStore final : public Store {
     chunk.page = row.integer(9);
     chunk.sha256 = row.string(10);
     chunk.language = static_cast<Language>(std::clamp<int64_t>(row.integer(11), 0, kLanguages - 1));
+    chunk.file_bytes = row.integer(12);
+    chunk.file_mtime_ns = row.integer(13);
+    const bool was_converted = !row.text(14).empty();
     row.reset();
+    place(chunk, was_converted);
     chunk.references = references_of(id);
     return chunk;
+  }
+
+  void place(Chunk& chunk, bool was_converted) {
+    if (!places_) places_.emplace(database_);
+    const FileKind kind = file_kind(chunk.path).value_or(FileKind::text);
+    const bool is_file_text = (kind == FileKind::text || kind == FileKind::markdown) && !was_converted;
+    if (chunk.file_bytes >= 0 && !is_file_text) chunk.source = places_->find(chunk.id);
+    chunk.in_file = chunk.file_bytes >= 0 && (is_file_text || chunk.source);
+    chunk.place = chunk.source ? chunk.source->find(0, chunk.text.size())
+                               : SourceMap::Place{chunk.start_byte, chunk.end_byte, chunk.line};
+    chunk.line = chunk.place.line;
   }
 
   std::vector<Provision> references_of(int64_t id) {
@@ -254,6 +272,7 @@ class SqliteStore final : public Store {
   Transaction snapshot_;
   uint64_t generation_ = 0;
   std::optional<VectorFile> vectors_;
+  std::optional<SourcePlaceReader> places_;
   TermMaker term_maker_;
   mutable std::optional<LawTable> laws_;
   mutable std::optional<int64_t> chunk_count_;

@@ -18,8 +18,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
-#include "rag/index/chunk.h"
 #include "rag/index/index_status.h"
 #include "rag/law/provision.h"
 #include "rag/scan/coverage.h"

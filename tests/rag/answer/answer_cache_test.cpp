@@ -32,11 +32,30 @@ Reply sample_reply(const std::string& text) {
   reply.answer.mode = AnswerMode::extract;
   reply.answer.confidence = 0.75f;
   reply.answer.note = "a note";
-  reply.citations = {{1, 42, "a.md", 3, 9, 2, 0, "ab12", "quoted"}};
+  Citation citation;
+  citation.n = 1;
+  citation.id = 42;
+  citation.path =
+      "\xFF"
+      "a.md";  // names need not be UTF-8
+  citation.start_byte = 3;
+  citation.end_byte = 9;
+  citation.in_file = true;
+  citation.text_begin = 1;
+  citation.text_end = 7;
+  citation.line = 2;
+  citation.sha256 = "ab12";
+  citation.quote = "quoted";
+  citation.file_bytes = 100;
+  citation.file_mtime_ns = 7;
+  reply.citations = {citation};
   Hit hit;
   hit.chunk.id = 42;
   hit.chunk.path = "a.md";
   hit.chunk.text = "so quoted";
+  hit.chunk.external_id = "r";
+  hit.chunk.place = {3, 12, 2};
+  hit.chunk.in_file = true;
   hit.chunk.line = 2;
   hit.score = 0.5f;
   hit.sparse_rank = 1;
@@ -72,6 +91,7 @@ TEST_CASE("a cached reply is returned as it was stored, without timings") {
   const auto found = cache.find(key_of("who?"));
   REQUIRE(found);
   CHECK(reply_to_json(*found, ReplyDetail::stored) == reply_to_json(reply, ReplyDetail::stored));
+  CHECK(found->citations.at(0).path == reply.citations.at(0).path);
   CHECK(found->timings.total_ms == 0);
   CHECK(found->hits[0].dense_rank == std::nullopt);
   CHECK(found->citations[0].quote == "quoted");

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -76,7 +77,7 @@ TEST_CASE("citations hold while the file is unchanged, and fail if its hash, the
   wrong_quote.quote[0] = 'B';
   beyond.end_byte = 1 << 20;
   gone.path = (folder.path / "gone.txt").native();
-  const auto checks = check_citations(answer_with({good, wrong_quote, beyond, gone}), Budget::unlimited());
+  const auto checks = check_citations(answer_with({good, wrong_quote, beyond, gone}), Budget::unlimited()).citations;
   REQUIRE(checks.size() == 4);
   CHECK(checks[0].holds);
   for (size_t i = 1; i < 4; ++i) {
@@ -84,7 +85,7 @@ TEST_CASE("citations hold while the file is unchanged, and fail if its hash, the
     CHECK(!checks[i].problem.empty());
   }
   std::ofstream(file, std::ios::binary | std::ios::app) << "one more line\n";
-  CHECK_FALSE(check_citations(answer_with({good}), Budget::unlimited())[0].holds);
+  CHECK_FALSE(check_citations(answer_with({good}), Budget::unlimited()).citations[0].holds);
 }
 
 TEST_CASE("a file larger than the usual limit of indexing is checked, within the memory budget") {
@@ -93,13 +94,13 @@ TEST_CASE("a file larger than the usual limit of indexing is checked, within the
   const std::string text = std::string(kText) + std::string(ExtractOptions().max_file_bytes, '\n');
   std::ofstream(file, std::ios::binary) << text;
   const std::string answer = answer_with({cite(hit_in(file, text, 9, kText.size()), 0, 26, 1)});
-  const auto checks = check_citations(answer, Budget::unlimited());
+  const auto checks = check_citations(answer, Budget::unlimited()).citations;
   REQUIRE(checks.size() == 1);
   INFO(checks[0].problem);
   CHECK(checks[0].holds);
 
   Budget small(16 * kMiB), large(kGiB);
-  CHECK(check_citations(answer, large)[0].holds);
+  CHECK(check_citations(answer, large).citations[0].holds);
   CHECK(large.used_bytes() == 0);
   try {
     check_citations(answer, small);
@@ -115,7 +116,8 @@ TEST_CASE("a file of unknown type, which was indexed because it was named, is ch
   const fs::path file = folder.path / "NOTES.org";
   std::ofstream(file, std::ios::binary) << kText;
   const auto checks =
-      check_citations(answer_with({cite(hit_in(file, kText, 9, kText.size()), 0, 26, 1)}), Budget::unlimited());
+      check_citations(answer_with({cite(hit_in(file, kText, 9, kText.size()), 0, 26, 1)}), Budget::unlimited())
+          .citations;
   REQUIRE(checks.size() == 1);
   INFO(checks[0].problem);
   CHECK(checks[0].holds);
@@ -129,10 +131,101 @@ TEST_CASE("a record in a file of records is found by its content") {
                          R"({"_id":"b","title":"","text":"second record"})"
                          "\n";
   const Citation citation = cite(hit_in(file, "second record", 0, 13), 7, 13, 1);
-  const auto checks = check_citations(answer_with({citation}), Budget::unlimited());
+  const auto checks = check_citations(answer_with({citation}), Budget::unlimited()).citations;
   REQUIRE(checks.size() == 1);
   INFO(checks[0].problem);
   CHECK(checks[0].holds);
+}
+
+TEST_CASE("an extracted answer must be its quote, and an answer without citations does not hold") {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path / "a.txt";
+  std::ofstream(file, std::ios::binary) << kText;
+  Reply reply;
+  reply.query.text = "q";
+  reply.answer.mode = AnswerMode::extract;
+  reply.citations = {cite(hit_in(file, kText, 9, kText.size()), 0, 26, 1)};
+  const auto check = [&] {
+    const AnswerCheck result = check_citations(reply_to_json(reply, ReplyDetail::contract), Budget::unlimited());
+    CHECK(render_check(result, true).find(result.holds() ? "\"holds\": true" : "\"holds\": false") !=
+          std::string::npos);
+    return result;
+  };
+  reply.answer.text = text_of_quote(reply.citations[0].quote);
+  CHECK(check().holds());
+  reply.answer.text = "invented";
+  CHECK_FALSE(check().holds());
+  CHECK(check().citations.at(0).holds);
+  reply.citations.clear();
+  CHECK_FALSE(check().holds());
+  reply.answer.text.reset();
+  reply.answer.abstained = true;
+  CHECK(check().holds());
+  CHECK(render_check(check(), false).find("nothing to check") != std::string::npos);
+  reply.answer.abstained = false;
+  reply.citations = {cite(hit_in(file, kText, 9, kText.size()), 3, 3, 1)};
+  CHECK_FALSE(check().holds());
+}
+
+TEST_CASE("a quote from standard input is told apart from one of a file that is gone") {
+  const Citation citation = cite(hit_in("page.html", kText, 9, kText.size()), 0, 26, 1);
+  const AnswerCheck check = check_citations(answer_with({citation}), Budget::unlimited());
+  REQUIRE(check.citations.size() == 1);
+  CHECK_FALSE(check.holds());
+  CHECK(check.citations[0].problem.find("standard input") != std::string::npos);
+}
+
+TEST_CASE("a citation of a converted text names its bytes in the file, and cite-check compares them") {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path / "\xFFpage.html";
+  const std::string html = "<p>x</p>\n<p>The <b>lamp</b> is lit.</p>\n";
+  std::ofstream(file, std::ios::binary) << html;
+  std::ifstream input(file, std::ios::binary);
+  Hit hit;
+  extract(input, FileKind::html, file, {}, [&](const Document& document) {
+    hit = hit_in(file, document.text, 3, document.text.size());
+    hit.chunk.source = document.source->slice(3, document.text.size()).moved(0, 1);
+    hit.chunk.in_file = true;
+  });
+  Citation citation = cite(hit, 0, 16, 1);
+  CHECK(citation.quote == "The lamp is lit.");
+  CHECK(html.substr(citation.start_byte, citation.end_byte - citation.start_byte) == "The <b>lamp</b> is lit.");
+  CHECK(citation.line == 2);
+  const auto problem = [&] {
+    return check_citations(answer_with({citation}), Budget::unlimited()).citations.at(0).problem;
+  };
+  CHECK(problem() == "");
+  --citation.start_byte;
+  CHECK(problem().find("bytes 12 to 35") != std::string::npos);
+  ++citation.start_byte;
+  citation.line = 1;
+  CHECK(problem().find("line 2") != std::string::npos);
+}
+
+TEST_CASE("a quote's text has single spaces for white space of any kind, and no byte-order mark") {
+  CHECK(text_of_quote("\uFEFF\u2003\u2003Art. 1º\n \tSão\u00A0livres. ") == "Art. 1º São livres.");
+}
+
+TEST_CASE("a source that changed or went since it was indexed is marked") {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path / "a.txt";
+  std::ofstream(file, std::ios::binary) << kText;
+  struct stat info {};
+  REQUIRE(::stat(file.c_str(), &info) == 0);
+  Hit hit = hit_in(file, kText, 9, kText.size());
+  hit.chunk.file_bytes = info.st_size;
+  hit.chunk.file_mtime_ns = int64_t(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+  std::vector<Citation> citations = {cite(hit, 0, 26, 1), cite(hit, 0, 5, 2)};
+  const auto state = [&] {
+    look_at_sources(citations);
+    CHECK(citations[0].source == citations[1].source);
+    return citations[0].source;
+  };
+  CHECK(state() == SourceState::unchanged);
+  std::ofstream(file, std::ios::app) << "more";
+  CHECK(state() == SourceState::changed);
+  fs::remove(file);
+  CHECK(state() == SourceState::gone);
 }
 
 TEST_CASE("answers of a batch are checked line by line, and text that is not an answer is refused") {
@@ -141,7 +234,7 @@ TEST_CASE("answers of a batch are checked line by line, and text that is not an 
   const std::string line = reply_to_json(reply, ReplyDetail::contract);
   CHECK(check_citations(line + "\n\n" + error_to_json({"x", "y"}, Error(Code::bad_input, "no")) + "\n",
                         Budget::unlimited())
-            .empty());
+            .citations.empty());
   for (const char* text :
        {"", "plain", "[]", "{}", "{\"citations\": [{\"n\": \"one\"}]}", "{\"citations\": []}\nplain"}) {
     INFO(text);

@@ -295,9 +295,11 @@ TEST_CASE("the JSON of a reply has the keys of its contract, in order") {
   };
   CHECK(keys(json) == "schema_version query answer citations hits cache hyde timings_ms memory ");
   CHECK(keys(json["answer"]) == "text mode abstained confidence ");
-  CHECK(keys(json["citations"][0]) == "n id path start_byte end_byte line page sha256 quote ");
+  CHECK(keys(json["citations"][0]) ==
+        "n id path start_byte end_byte line page sha256 quote offsets extracted record source ");
   CHECK(keys(json["hits"][0]) ==
-        "rank id path title text score dense_rank sparse_rank dense_score sparse_score rerank_score ");
+        "rank id path title text score dense_rank sparse_rank dense_score sparse_score rerank_score start_byte "
+        "end_byte line offsets record ");
   CHECK(keys(json["cache"]) == "status similarity ");
   CHECK(keys(json["hyde"]) == "ran reason ");
   CHECK(keys(json["timings_ms"]) == "total startup cache hyde embed retrieve rerank answer other ");

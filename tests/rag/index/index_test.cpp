@@ -215,6 +215,94 @@ TEST_CASE("the line of a record is right after lines before it were added or rem
   CHECK(line_of("b") == 1);
 }
 
+// Quadratic in the number of records, this would take minutes.
+TEST_CASE("thousands of records with one id are all indexed") {
+  TempFolder folder;
+  std::string csv = "id,name\n";
+  for (int i = 0; i < 5000; ++i) csv += "7,anna\n";
+  write_file(folder / "docs/people.csv", csv);
+  CHECK(add(folder, nullptr).documents == 5000);
+  CHECK(add(folder, nullptr).files_unchanged == 1);
+}
+
+TEST_CASE("a file that does not fit the memory budget is skipped, with what would do, and the others are read") {
+  TempFolder folder;
+  write_file(folder / "docs/large.txt", std::string(2'000'000, 'x'));
+  write_file(folder / "docs/small.txt", "The lamp is lit.");
+  Budget budget(4 * kMiB);
+  IndexOptions options = options_with(nullptr);
+  options.extract.budget = budget;
+  const IndexReport report = IndexWriter(folder / "index", std::move(options)).add({(folder / "docs").native()});
+  CHECK(report.documents == 1);
+  REQUIRE(report.skipped.size() == 1);
+  CHECK(report.skipped[0].reason.find("--memory-budget") != std::string::npos);
+  CHECK(budget.peak_bytes() <= 4 * kMiB);
+  CHECK(budget.used_bytes() == 0);
+}
+
+namespace {
+
+Chunk chunk_with(const TempFolder& folder, const std::string& word) {
+  const auto store = open_store(folder / "index", Budget::unlimited());
+  const std::vector<ScoredChunk> hits = store->search_sparse({word, Language::english}, 1);
+  REQUIRE(!hits.empty());
+  const std::vector<int64_t> ids = {hits[0].id};
+  return store->fetch(ids).at(0);
+}
+
+/// "LINE:BYTES" of the file that `quote` in the chunk with `word` stands for.
+std::string in_file(const TempFolder& folder, const std::string& word, std::string_view quote) {
+  const Chunk chunk = chunk_with(folder, word);
+  const size_t at = chunk.text.find(quote);
+  REQUIRE(at != std::string::npos);
+  CHECK(chunk.in_file);
+  const SourceMap::Place place =
+      chunk.source ? chunk.source->find(at, at + quote.size())
+                   : SourceMap::Place{chunk.start_byte + at, chunk.start_byte + at + quote.size(), chunk.line};
+  return std::to_string(place.line) + ":" + read_file(chunk.path).substr(place.begin, place.end - place.begin);
+}
+
+}  // namespace
+
+TEST_CASE("a chunk knows its bytes in files of every kind, also when its record moves") {
+  TempFolder folder;
+  write_file(folder / "docs/a.txt", "\n\nAnchors are heavy.");
+  write_file(folder / "docs/b.html", "<p>x</p>\n<h2>Boats</h2>\n<p>Boats <b>float</b>.</p>\n");
+  write_file(folder / "docs/c.csv", "name,text\nx,y\nC,\"cranes \"\"lift\"\"\"\n");
+  write_file(folder / "docs/d.jsonl", "{\"_id\": \"d\", \"text\": \"docks \\u0026 piers\"}\n");
+  write_file(folder / "docs/e.txt", "\xE9\nElevators are caf\xE9s.");
+  add(folder, nullptr);
+  CHECK(in_file(folder, "anchors", "Anchors are") == "3:Anchors are");
+  CHECK(in_file(folder, "float", "Boats float.") == "3:Boats <b>float</b>.");
+  CHECK(in_file(folder, "cranes", "cranes \"lift\"") == "3:cranes \"\"lift\"\"");
+  CHECK(in_file(folder, "docks", "docks & piers") == "1:docks \\u0026 piers");
+  CHECK(in_file(folder, "elevators", "cafés.") == "2:caf\xE9s.");
+  CHECK(is_clean(folder));
+
+  const int64_t id = chunk_with(folder, "docks").id;
+  write_file(folder / "docs/c.csv", "name,text\nC,\"cranes \"\"lift\"\"\"\n");
+  write_file(folder / "docs/d.jsonl", "\n{\"_id\": \"d\", \"text\": \"docks & piers\"}\n");
+  add(folder, nullptr);
+  CHECK(in_file(folder, "cranes", "lift") == "2:lift");
+  CHECK(in_file(folder, "docks", "docks & piers") == "2:docks & piers");
+  CHECK(chunk_with(folder, "docks").id == id);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "an index from before places were stored answers, and says that it does not know them") {
+  write_file(*this / "docs/page.html", "<p>Harbours <i>are</i> busy.</p>");
+  add(*this, nullptr);
+  {
+    Database database(schema::database_path(*this / "index"), Database::Mode::write);
+    database.execute("DROP TABLE chunk_places; DROP TABLE document_places; UPDATE files SET recipe='of before'");
+  }
+  const Chunk page = chunk_with(*this, "harbours");
+  CHECK_FALSE(page.in_file);
+  CHECK(page.place.begin == page.start_byte);
+  CHECK(chunk_with(*this, "penguins").in_file);
+  add(*this, nullptr);
+  CHECK(chunk_with(*this, "harbours").in_file);
+}
+
 TEST_CASE_FIXTURE(TwoFiles, "a damaged vectors file is an error, and the check names the row") {
   CountingEmbedder embedder;
   add(*this, &embedder);

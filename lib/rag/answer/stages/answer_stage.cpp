@@ -21,7 +21,6 @@
 #include <algorithm>
 #include <optional>
 
-#include "base/ascii.h"
 #include "base/units.h"
 #include "rag/answer/answer_generate.h"
 #include "rag/answer/boundary.h"
@@ -104,7 +103,7 @@ class AnswerWriter {
     if (!quote) return abstain("no source holds a sentence to quote");
     reply_.answer.mode = AnswerMode::extract;
     reply_.citations = {cite(reply_.hits[quote->hit], quote->begin, quote->end, 1)};
-    reply_.answer.text = collapse_spaces(reply_.citations.front().quote);
+    reply_.answer.text = text_of_quote(reply_.citations.front().quote);
   }
 
   // False if a quote must be extracted instead; an abstention of the generator is final.

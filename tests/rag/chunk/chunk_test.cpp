@@ -1,4 +1,4 @@
-#include "rag/index/chunk.h"
+#include "rag/chunk/chunk.h"
 
 #include <doctest/doctest.h>
 
@@ -69,6 +69,26 @@ TEST_CASE("short paragraphs under one heading are one chunk; a heading begins a 
   CHECK(text_of(document, chunks[0]) == "# A\n\none two\n\nthree four");
   CHECK(chunks[1].heading == "A › B");
   CHECK(chunks[1].line == 7);
+}
+
+TEST_CASE("a paragraph that is tokenized in several windows gives the chunks of its sentences") {
+  const std::string sentence = "Uma frase com exatamente oito palavras no total. ";
+  std::string prose;
+  while (prose.size() < 200'000) prose += sentence;
+  const Document document = markdown(prose);
+  const std::vector<TextChunk> chunks = chunks_of(document, 8, 0);
+  CHECK(chunks.size() == prose.size() / sentence.size());
+  for (const TextChunk& chunk : chunks) CHECK(text_of(document, chunk) == sentence.substr(0, sentence.size() - 1));
+}
+
+TEST_CASE("a heading of a megabyte is not stored with every chunk below it") {
+  std::string text = "# " + std::string(1'000'000, 'H') + "\n\n";
+  for (int level = 2; level < 7; ++level) text += std::string(level, '#') + " " + std::string(5000, 'h') + "\n\n";
+  for (int i = 0; i < 50; ++i) text += "word one two three.\n\n";
+  size_t bytes = 0;
+  const std::vector<TextChunk> chunks = chunks_of(markdown(text), 1000);
+  for (const TextChunk& chunk : chunks) bytes += chunk.heading.size();
+  CHECK(bytes <= 1000 * chunks.size());
 }
 
 TEST_CASE("a record that fits is one chunk, whatever its headings") {

@@ -26,7 +26,7 @@
 // position in the law is carried over from earlier marks; a heading in between ends the article. The law is the one
 // that the headings name (a collection of laws), else the law of the document: by its title, by a name or number at the
 // start of a line before the first article, or by its file name.
-#include "rag/index/chunk.h"
+#include "rag/chunk/chunk.h"
 
 #include <fmt/format.h>
 
@@ -50,6 +50,11 @@ constexpr int64_t kEstimatedTokenBytes = 6;  // within a word, without a tokeniz
 constexpr size_t kFrontBytes = 1500;         // the head of a text, where it may name its law
 constexpr size_t kLanguageSampleBytes = 4096;
 constexpr size_t kMaxTitleLineBytes = 120;
+// A chunk's path of headings is stored with each chunk, so a heading of a megabyte cannot stand in it whole.
+constexpr size_t kMaxHeadingBytes = 300;
+constexpr size_t kMaxHeadingPathBytes = 1000;
+// A text is tokenized in windows of about this size, since its tokens take several times its bytes.
+constexpr size_t kTokenWindowBytes = 1 << 16;
 
 bool is_blank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
@@ -81,13 +86,15 @@ class TokenStarts {
       return;
     }
     uint32_t reached = range.begin;  // a piece counts once per kMaxTokenBytes
-    for (const Tokenizer::Piece& piece : tokenizer->encode_pieces(part, false)) {
-      const uint32_t begin = range.begin + piece.begin, end = range.begin + piece.end;
-      for (uint32_t at = std::max(begin, reached); at < std::max(end, begin + 1); at += kMaxTokenBytes) {
-        starts_.push_back(character_begin(text, at));
-        reached = at + 1;
+    for_each_window(part, [&](std::string_view window, uint32_t offset) {
+      for (const Tokenizer::Piece& piece : tokenizer->encode_pieces(window, false)) {
+        const uint32_t begin = range.begin + offset + piece.begin, end = range.begin + offset + piece.end;
+        for (uint32_t at = std::max(begin, reached); at < std::max(end, begin + 1); at += kMaxTokenBytes) {
+          starts_.push_back(character_begin(text, at));
+          reached = at + 1;
+        }
       }
-    }
+    });
   }
 
   int64_t count(uint32_t begin, uint32_t end) const {
@@ -106,10 +113,24 @@ class TokenStarts {
     while (at > 0 && at < text.size() && is_continuation(text[at])) --at;
     return at;
   }
+  /// Calls `f` for pieces of `text` that begin at white space, or in a word that is as long as a window.
+  template <typename F>
+  static void for_each_window(std::string_view text, F&& f) {
+    for (size_t begin = 0; begin < text.size();) {
+      size_t end = std::min(begin + kTokenWindowBytes, text.size());
+      const size_t last = std::min(end + kTokenWindowBytes, text.size());
+      while (end < last && (!is_blank(text[end]) || is_blank(text[end - 1]))) ++end;
+      while (end < text.size() && is_continuation(text[end])) ++end;
+      f(text.substr(begin, end - begin), static_cast<uint32_t>(begin));
+      begin = end;
+    }
+  }
   void estimate(std::string_view part, uint32_t offset) {
-    for (const Word& word : split_words(part))
-      for (uint32_t at = word.begin; at < word.end; at += kEstimatedTokenBytes)
-        starts_.push_back(offset + character_begin(part, at));
+    for_each_window(part, [&](std::string_view window, uint32_t window_begin) {
+      for (const Word& word : split_words(window))
+        for (uint32_t at = window_begin + word.begin; at < window_begin + word.end; at += kEstimatedTokenBytes)
+          starts_.push_back(offset + character_begin(part, at));
+    });
     // Punctuation adds about one token per sign between words; half of all signs approximates those.
     const auto signs =
         std::count_if(part.begin(), part.end(), [](char c) { return std::ispunct(static_cast<unsigned char>(c)); });
@@ -326,7 +347,8 @@ class Chunker {
   void enter_heading(const Block& block) {
     if (has_body_) flush();
     while (!headings_.empty() && headings_.back().level >= block.heading_level) headings_.pop_back();
-    headings_.push_back({block.heading_level, std::string(heading_text(text_of(block.range)))});
+    const std::string_view heading = heading_text(text_of(block.range));
+    headings_.push_back({block.heading_level, std::string(first_bytes(heading, kMaxHeadingBytes))});
     heading_begins_.push_back(block.range.begin);
     add_units(units_of(block.range));
     has_body_ = false;  // a heading stays with the text below it
@@ -429,7 +451,7 @@ class Chunker {
       TextChunk chunk;
       chunk.begin = units_.front().range.begin;
       chunk.end = units_.back().range.end;
-      chunk.line = document_.is_record ? document_.line : line_of(chunk.begin);
+      chunk.line = line_of(chunk.begin);
       chunk.heading = heading_path();
       chunk.language = detect_language(text_of({chunk.begin, chunk.end}));
       if (chunk.language == Language::unknown) chunk.language = document_language_;
@@ -443,6 +465,8 @@ class Chunker {
 
   /// Counts on from the previous call: chunks are in order, and an overlap goes back by less than a chunk.
   int64_t line_of(uint32_t offset) {
+    if (document_.source) return document_.source->find(offset, offset + 1).line;
+    if (document_.is_record) return document_.line;
     if (offset < counted_to_) {
       counted_line_ -= std::count(text_.begin() + offset, text_.begin() + counted_to_, '\n');
     } else {
@@ -459,6 +483,7 @@ class Chunker {
       if (!path.empty()) path += " › ";
       path += heading.text;
     }
+    path.resize(first_bytes(path, kMaxHeadingPathBytes).size());
     return path;
   }
 
