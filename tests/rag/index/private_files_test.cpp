@@ -9,8 +9,8 @@
 #include "base/file.h"
 #include "rag/index/index_writer.h"
 #include "rag/index/store.h"
-#include "rag/index/vectors.h"
 #include "rag/index_fakes.h"
+#include "rag/vectors/vectors.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
