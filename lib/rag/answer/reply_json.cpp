@@ -169,10 +169,15 @@ std::optional<T> optional_of(const ordered_json& json, const char* key) {
   return value.is_null() ? std::nullopt : std::optional<T>(value.get<T>());
 }
 
-// A negative number would wrap.
+Error not_an_answer(std::string_view why) {
+  return Error(Code::bad_input, fmt::format("not an answer of rag-query: {}", why))
+      .hint("save one with rag-query … --format json > answer.json");
+}
+
 uint64_t offset_of(const ordered_json& json, const char* key) {
   const ordered_json& value = json.at(key);
-  return value.is_number_integer() && value.get<int64_t>() < 0 ? ~uint64_t(0) >> 1 : value.get<uint64_t>();
+  if (!value.is_number_unsigned()) throw not_an_answer(fmt::format("\"{}\" is no offset", key));
+  return value;
 }
 
 std::string text_of(const ordered_json& json, const char* key) {
@@ -266,11 +271,6 @@ std::string dump(const ordered_json& json, int indent) {
 }
 
 // --- citations of saved answers ---
-
-Error not_an_answer(std::string_view why) {
-  return Error(Code::bad_input, fmt::format("not an answer of rag-query: {}", why))
-      .hint("save one with rag-query … --format json > answer.json");
-}
 
 SavedAnswer saved_answer(const ordered_json& json, std::string name) {
   try {

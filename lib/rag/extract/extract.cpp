@@ -32,10 +32,20 @@ constexpr size_t kMaxTitleBytes = 1000;
 
 // Peak memory while a document is read, in multiples of its bytes: what was read, the text, its map, and what a parser
 // of records makes of it. Upper bounds over texts that are made to be costly; prose needs half of it.
-constexpr uint64_t kTextCopies = 2;
-constexpr uint64_t kHtmlCopies = 6;
-constexpr uint64_t kCsvCopies = 10;
-constexpr uint64_t kJsonlCopies = 16;
+uint64_t copies_of(FileKind kind) {
+  switch (kind) {
+    case FileKind::text:
+    case FileKind::markdown:
+      return 2;
+    case FileKind::html:
+      return 6;
+    case FileKind::csv:
+      return 10;
+    case FileKind::jsonl:
+      return 16;
+  }
+  return 16;
+}
 
 std::string lower_extension(const std::filesystem::path& path) {
   std::string extension = path.extension().native();
@@ -104,7 +114,7 @@ std::string title_of(std::string_view text, bool is_markdown) {
 Extracted extract_whole(std::istream& input, FileKind kind, const std::filesystem::path& name,
                         const ExtractOptions& options, const DocumentSink& sink) {
   Sha256 hash;
-  DocumentMemory memory(options.budget, kind == FileKind::html ? kHtmlCopies : kTextCopies, name);
+  DocumentMemory memory(options.budget, copies_of(kind) + options.sink_copies, name);
   std::string content = read_whole(input, hash, options.max_file_bytes, memory);
   if (!is_valid_utf8(content)) memory.hold(2 * content.size());  // what is decoded, and its map
   DecodedText decoded = decode_text(std::move(content));
@@ -176,7 +186,7 @@ Extracted extract(std::istream& input, FileKind kind, const std::filesystem::pat
   };
   if (kind != FileKind::csv && kind != FileKind::jsonl) return extract_whole(input, kind, name, options, bounded);
   Sha256 hash;
-  DocumentMemory memory(options.budget, kind == FileKind::jsonl ? kJsonlCopies : kCsvCopies, name);
+  DocumentMemory memory(options.budget, copies_of(kind) + options.sink_copies, name);
   LineReader lines(input, hash, options.max_record_bytes, memory);
   Extracted extracted = kind == FileKind::jsonl ? extract_jsonl(lines, bounded) : extract_csv(lines, options, bounded);
   extracted.sha256 = hash.hex();

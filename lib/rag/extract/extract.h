@@ -41,6 +41,7 @@ struct ExtractOptions {
   uint64_t max_record_bytes = uint64_t(16) << 20;  // one line of jsonl, one record of csv
   /// Memory for a document is reserved here before it is read, and kept until `sink` returns.
   std::reference_wrapper<Budget> budget = Budget::unlimited();
+  uint64_t sink_copies = 0;  // memory that `sink` needs for a text, in multiples of its bytes: reserved with the rest
 };
 
 struct Extracted {

@@ -22,8 +22,8 @@ constexpr int64_t kChunksPerCommit = 512;
 constexpr int64_t kFilesPerCommit = 256;
 constexpr int64_t kMinChunkTokens = 8;
 // Peak memory of splitting and storing a text, in multiples of its bytes: blocks, tokens, sentences, chunks, and the
-// chunks that were stored before. An upper bound over texts of single letters and signs; prose needs a quarter of it.
-constexpr uint64_t kSplitCopies = 8;
+// chunks that were stored before. An upper bound over texts of single letters and signs; prose needs a third of it.
+constexpr uint64_t kSplitCopies = 6;
 
 int64_t nanoseconds(const timespec& time) {
   return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
@@ -104,7 +104,9 @@ void FileIndexer::add_changed(const Source& source, const std::optional<IndexedF
 /// Puts the documents of the file that was begun. If the file cannot be read, abandons it and returns nullopt.
 std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
   try {
-    return extract(source.input, source.kind, source.path, options_.extract,
+    ExtractOptions options = options_.extract;
+    options.sink_copies = kSplitCopies;
+    return extract(source.input, source.kind, source.path, options,
                    [&](const Document& document) { put_document(source.path, document); });
   } catch (const Error& error) {
     const bool too_large = error.code() == Code::over_budget;
@@ -120,8 +122,6 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
 void FileIndexer::put_document(const fs::path& path, const Document& document) {
   const std::string base = document.is_record ? path.native() + "#" + document.external_id : path.native();
   const auto chunk = [&] { return chunks_of(path, document); };
-  const Reservation splitting = options_.extract.budget.get().reserve(
-      MemoryTag::io, kSplitCopies * document.text.size(), fmt::format("splitting '{}'", path.native()));
   if (store_.put_document(base, document, chunk)) return;
   int64_t& copy = copies_.try_emplace(base, 1).first->second;
   do ++copy;

@@ -234,10 +234,12 @@ class SqliteStore final : public Store {
   }
 
   void place(Chunk& chunk, bool was_converted) {
-    if (!places_) places_.emplace(database_);
     const FileKind kind = file_kind(chunk.path).value_or(FileKind::text);
     const bool is_file_text = (kind == FileKind::text || kind == FileKind::markdown) && !was_converted;
-    if (chunk.file_bytes >= 0 && !is_file_text) chunk.source = places_->find(chunk.id);
+    if (chunk.file_bytes >= 0 && !is_file_text) {
+      if (!places_) places_.emplace(database_);
+      chunk.source = places_->find(chunk.id);
+    }
     chunk.in_file = chunk.file_bytes >= 0 && (is_file_text || chunk.source);
     chunk.place = chunk.source ? chunk.source->find(0, chunk.text.size())
                                : SourceMap::Place{chunk.start_byte, chunk.end_byte, chunk.line};

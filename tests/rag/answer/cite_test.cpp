@@ -235,8 +235,8 @@ TEST_CASE("answers of a batch are checked line by line, and text that is not an 
   CHECK(check_citations(line + "\n\n" + error_to_json({"x", "y"}, Error(Code::bad_input, "no")) + "\n",
                         Budget::unlimited())
             .citations.empty());
-  for (const char* text :
-       {"", "plain", "[]", "{}", "{\"citations\": [{\"n\": \"one\"}]}", "{\"citations\": []}\nplain"}) {
+  for (const char* text : {"", "plain", "[]", "{}", "{\"citations\": [{\"n\": \"one\"}]}", "{\"citations\": []}\nplain",
+                           R"({"citations": [{"n": 1, "id": 1, "path": "a", "start_byte": -1, "end_byte": 3}]})"}) {
     INFO(text);
     CHECK_THROWS_AS(check_citations(text, Budget::unlimited()), Error);
   }
