@@ -83,7 +83,7 @@ Row row_of(const RowPlan& plan, const Pipeline& pipeline) {
   for (const Stage& stage : pipeline.stages())
     if ((!plan.running.empty() && !contains(plan.running, stage.name)) || contains(kAfterRanking, stage.name))
       switch_off(row.stages, stage.name);
-  row.running = names_that_run(row.stages);
+  row.running = running_stage_names(row.stages);
   row.embeds = stage_named(row.stages, "embed").off.empty();
   return row;
 }

@@ -30,20 +30,20 @@ namespace {
 using StageIterator = std::span<const Stage>::iterator;
 
 // True if the stage does not run; then the reply and the trace say why.
-bool skip_if_off_or_late(const Stage& stage, Asking& state) {
+bool skip_if_off_or_late(const Stage& stage, QuestionState& state) {
   if (stage.off.empty()) return !stage.deadline_group.empty() && state.skip_if_late(stage.deadline_group);
   state.skip(stage);
   return true;
 }
 
 // The first stage that runs, from `stage` on.
-StageIterator next_to_run(StageIterator stage, Asking& state) {
+StageIterator next_to_run(StageIterator stage, QuestionState& state) {
   if (state.answered) return state.stages.end();
   while (stage != state.stages.end() && skip_if_off_or_late(*stage, state)) ++stage;
   return stage;
 }
 
-void run_stages(Asking& state) {
+void run_stages(QuestionState& state) {
   const StageIterator end = state.stages.end();
   StageIterator stage = next_to_run(state.stages.begin(), state);
   while (stage != end) {
@@ -95,8 +95,8 @@ Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineO
       stages_(all_stages(resources_)) {}
 
 Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const TokenSink& stream, Trace trace) {
-  Asking state(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
-               options_.deadline_ms);
+  QuestionState state(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
+                      options_.deadline_ms);
   run_stages(state);
   look_at_sources(state.reply.citations);  // of an answer from the cache, too
   state.embedder.reset();

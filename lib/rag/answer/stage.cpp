@@ -33,7 +33,7 @@ void switch_off(std::vector<Stage>& stages, std::string_view name, std::string_v
   if (stage.off.empty()) stage.off = why;
 }
 
-std::string names_that_run(std::span<const Stage> stages) {
+std::string running_stage_names(std::span<const Stage> stages) {
   std::string names;
   for (const Stage& stage : stages)
     if (stage.off.empty()) names += fmt::format("{}{}", names.empty() ? "" : " ", stage.name);
@@ -51,8 +51,8 @@ std::string dense_off_reason(const Resources& resources) {
   return resources.store.embedder_fingerprint().empty() ? "the index has no vectors" : "";
 }
 
-Asking::Asking(Question parsed, const Query& query, std::span<const Stage> stage_list, const TokenSink& sink,
-               Trace&& started_trace, int64_t deadline_ms)
+QuestionState::QuestionState(Question parsed, const Query& query, std::span<const Stage> stage_list,
+                             const TokenSink& sink, Trace&& started_trace, int64_t deadline_ms)
     : question(std::move(parsed)),
       stages(stage_list),
       stream(sink),
@@ -61,17 +61,17 @@ Asking::Asking(Question parsed, const Query& query, std::span<const Stage> stage
   reply.query = query;
 }
 
-bool Asking::runs(std::string_view stage) const {
+bool QuestionState::runs(std::string_view stage) const {
   return std::any_of(stages.begin(), stages.end(),
                      [&](const Stage& each) { return each.name == stage && each.off.empty(); });
 }
 
-void Asking::skip(const Stage& stage) {
+void QuestionState::skip(const Stage& stage) {
   trace.skip(stage.name, stage.off);
   stage.report_off(reply, stage);
 }
 
-bool Asking::skip_if_late(std::string_view group) {
+bool QuestionState::skip_if_late(std::string_view group) {
   if (group == last_group_) return last_was_late_;
   last_group_ = group;
   last_was_late_ = deadline_ms_ > 0 && trace.now() - began_ >= std::chrono::milliseconds(deadline_ms_);
@@ -83,7 +83,7 @@ bool Asking::skip_if_late(std::string_view group) {
   return last_was_late_;
 }
 
-int64_t Asking::remaining_ms() const {
+int64_t QuestionState::remaining_ms() const {
   if (deadline_ms_ <= 0) return 0;
   const auto spent = std::chrono::duration_cast<std::chrono::milliseconds>(trace.now() - began_).count();
   return std::max<int64_t>(1, deadline_ms_ - spent);

@@ -23,7 +23,7 @@
 namespace frugal {
 
 struct PipelineOptions;
-struct Asking;
+struct QuestionState;
 struct Stage;
 
 /// The two ways in which a reply reports a stage that is off: as "NAME: REASON" in Reply::skipped; or elsewhere, in a
@@ -33,7 +33,7 @@ void reported_elsewhere(Reply& reply, const Stage& stage);
 
 struct Stage {
   std::string_view name;
-  std::function<void(Asking&)> run;
+  std::function<void(QuestionState&)> run;
   std::string off = {};  // why it does not run; empty: it runs
   /// Name in the trace and in Timings. Adjacent stages with the same record are timed together; empty: not timed.
   std::string_view record = name;
@@ -48,7 +48,7 @@ void switch_off(std::vector<Stage>& stages, std::string_view name, std::string_v
 /// Throws Error(internal) if `name` is not in the list.
 const Stage& stage_named(std::span<const Stage> stages, std::string_view name);
 /// The names of the stages that run, in order, separated by spaces.
-std::string names_that_run(std::span<const Stage> stages);
+std::string running_stage_names(std::span<const Stage> stages);
 
 /// What all stages of a pipeline share, borrowed for its lifetime.
 struct Resources {
@@ -68,9 +68,9 @@ AnswerMode answer_mode(const Resources& resources);
 std::string dense_off_reason(const Resources& resources);
 
 /// The state of one question while it passes through the stages, and its deadline. Not thread-safe.
-struct Asking {
-  Asking(Question parsed, const Query& query, std::span<const Stage> stage_list, const TokenSink& sink,
-         Trace&& started_trace, int64_t deadline_ms);
+struct QuestionState {
+  QuestionState(Question parsed, const Query& query, std::span<const Stage> stage_list, const TokenSink& sink,
+                Trace&& started_trace, int64_t deadline_ms);
 
   /// True if the stage is in the list and not off.
   bool runs(std::string_view stage) const;

@@ -49,7 +49,7 @@ std::vector<Stage>::iterator place(std::vector<Stage>& stages, std::string_view 
 
 Stage backwards(std::string_view name) {
   return {.name = name,
-          .run = [](Asking& asking) { std::reverse(asking.reply.ranking.begin(), asking.reply.ranking.end()); }};
+          .run = [](QuestionState& state) { std::reverse(state.reply.ranking.begin(), state.reply.ranking.end()); }};
 }
 
 std::vector<int64_t> ids(const Reply& reply) {
@@ -117,18 +117,18 @@ TEST_CASE("every stage borrows one reading of the question") {
   const Question* seen = nullptr;
   int stages_that_ran = 0;
   for (Stage& stage : stages) {
-    stage.run = [&, run = stage.run](Asking& asking) {
-      if (!seen) seen = &asking.question;
-      CHECK(&asking.question == seen);
-      CHECK(asking.question.language == Language::english);
-      CHECK(asking.question.words.size() == 7);
+    stage.run = [&, run = stage.run](QuestionState& state) {
+      if (!seen) seen = &state.question;
+      CHECK(&state.question == seen);
+      CHECK(state.question.language == Language::english);
+      CHECK(state.question.words.size() == 7);
       ++stages_that_ran;
-      run(asking);
+      run(state);
     };
   }
   bridges.run(stages);
   CHECK(stages_that_ran == 8);  // embed, dense, sparse, fuse, references, texts, answer, show
-  CHECK(names_that_run(stages) == "embed dense sparse fuse references texts answer show");
+  CHECK(running_stage_names(stages) == "embed dense sparse fuse references texts answer show");
 }
 
 TEST_CASE("a deadline that is over leaves out what can be left out, on record, and nothing else") {
@@ -138,7 +138,7 @@ TEST_CASE("a deadline that is over leaves out what can be left out, on record, a
   Bridges bridges(options);
   FakeClock clock;
   std::vector<Stage> stages = bridges.pipeline->stages();
-  stages.insert(stages.begin(), {.name = "slow", .run = [&](Asking&) { clock.spend_ms(1000); }});
+  stages.insert(stages.begin(), {.name = "slow", .run = [&](QuestionState&) { clock.spend_ms(1000); }});
   const Reply reply = bridges.run(stages, clock);
   CHECK(reply.cut_short);
   CHECK(reply.skipped == std::vector<std::string>{"embed: deadline of 1000 ms", "rerank: no reranker configured",
@@ -156,7 +156,7 @@ TEST_CASE("hyde and embed are left out together or not at all") {
   Bridges bridges(options);
   FakeClock clock;
   std::vector<Stage> stages = bridges.pipeline->stages();
-  place(stages, "hyde")->run = [&](Asking&) { clock.spend_ms(1001); };
+  place(stages, "hyde")->run = [&](QuestionState&) { clock.spend_ms(1001); };
   const Reply reply = bridges.run(stages, clock);
   CHECK(bridges.models.embedder_opened == 1);  // what hyde took, embed is not made to pay for
   CHECK(bridges.store.dense_searches == 1);
@@ -167,7 +167,7 @@ TEST_CASE("the time of a stage counts under its record, and one without a record
   FakeClock clock;
   Bridges bridges;
   std::vector<Stage> stages = bridges.without({"answer"});
-  const auto spend = [&](int ms) { return [&clock, ms](Asking&) { clock.spend_ms(ms); }; };
+  const auto spend = [&](int ms) { return [&clock, ms](QuestionState&) { clock.spend_ms(ms); }; };
   stages.insert(place(stages, "fuse"), {.name = "a", .run = spend(5), .record = "retrieve"});
   stages.insert(place(stages, "texts"), {.name = "b", .run = spend(30), .record = "rerank"});
   stages.insert(place(stages, "show"), {.name = "c", .run = spend(200), .record = {}});

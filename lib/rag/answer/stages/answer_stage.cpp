@@ -38,7 +38,7 @@ constexpr float kNamedReferenceConfidence = 0.99f;
 class AnswerWriter {
  public:
   /// `boundaries` is filled for the first prompt of the pipeline.
-  AnswerWriter(Asking& state, const Resources& resources, std::optional<BoundaryKey>& boundaries)
+  AnswerWriter(QuestionState& state, const Resources& resources, std::optional<BoundaryKey>& boundaries)
       : state_(state),
         reply_(state.reply),
         options_(resources.options),
@@ -154,7 +154,7 @@ class AnswerWriter {
     return true;
   }
 
-  Asking& state_;
+  QuestionState& state_;
   Reply& reply_;
   const PipelineOptions& options_;
   const Resources& resources_;
@@ -166,7 +166,7 @@ class AnswerWriter {
 Stage answer_stage(const Resources& resources) {
   return {.name = "answer",
           .run = [&resources, boundaries = std::optional<BoundaryKey>()](
-                     Asking& state) mutable { AnswerWriter(state, resources, boundaries).run(); },
+                     QuestionState& state) mutable { AnswerWriter(state, resources, boundaries).run(); },
           .off = resources.options.answer == AnswerMode::none ? "no answer is asked for" : "",
           .deadline_group = "answer",
           .report_off = reported_elsewhere};  // Answer::mode

@@ -8,7 +8,7 @@ namespace frugal {
 Stage dense_stage(const Resources& resources) {
   return {.name = "dense",
           .run =
-              [&resources](Asking& state) {
+              [&resources](QuestionState& state) {
                 if (state.vector.empty()) return;
                 state.dense = resources.store.search_dense(state.vector, resources.options.retrieve.candidates);
               },

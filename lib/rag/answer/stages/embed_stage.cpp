@@ -20,7 +20,7 @@ std::vector<float> embed_text(Embedder& embedder, const std::string& text, const
   return vector;
 }
 
-void embed(Asking& state, const Resources& resources) {
+void embed(QuestionState& state, const Resources& resources) {
   state.embedder = embedder_for(resources.store, resources.models, resources.index_name);
   state.vector = embed_text(*state.embedder, state.question.text, resources.vectors);
   if (!state.passage.empty())
@@ -30,7 +30,7 @@ void embed(Asking& state, const Resources& resources) {
 }
 
 // The memory that an answer takes is known only with its prompt, but it is more than the search takes.
-void embed_with_hint(Asking& state, const Resources& resources) {
+void embed_with_hint(QuestionState& state, const Resources& resources) {
   try {
     embed(state, resources);
   } catch (Error& error) {
@@ -57,7 +57,7 @@ std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::
 
 Stage embed_stage(const Resources& resources) {
   return {.name = "embed",
-          .run = [&resources](Asking& state) { embed_with_hint(state, resources); },
+          .run = [&resources](QuestionState& state) { embed_with_hint(state, resources); },
           .off = dense_off_reason(resources),
           .deadline_group = "embed",
           .report_off = reported_elsewhere};  // the line of `dense`

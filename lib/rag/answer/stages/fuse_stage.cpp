@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kVotes = 5;
 
 // A short question often has no language ("art. 5º CF"): then its first hits vote.
-Language language_of(const Asking& state, Store& store) {
+Language language_of(const QuestionState& state, Store& store) {
   if (state.question.language != Language::unknown) return state.question.language;
   const std::vector<ScoredChunk>& list = state.sparse.empty() ? state.dense : state.sparse;
   std::vector<int64_t> voters;
@@ -23,7 +23,7 @@ Language language_of(const Asking& state, Store& store) {
   return static_cast<Language>(std::max_element(votes.begin(), votes.end()) - votes.begin());
 }
 
-FusionNote note_of(const Asking& state, const Resources& resources) {
+FusionNote note_of(const QuestionState& state, const Resources& resources) {
   const RetrieveOptions& options = resources.options.retrieve;
   FusionNote note;
   note.fusion = options.fusion;
@@ -36,7 +36,7 @@ FusionNote note_of(const Asking& state, const Resources& resources) {
   return note;
 }
 
-std::vector<ScoredChunk> fused(const Asking& state, const RetrieveOptions& options) {
+std::vector<ScoredChunk> fused(const QuestionState& state, const RetrieveOptions& options) {
   const float weight = state.reply.fusion.dense_weight;
   // A sparse list shorter than the limit contains every match: other chunks score 0.
   const bool all_matches = static_cast<int64_t>(state.sparse.size()) < options.candidates;
@@ -46,7 +46,7 @@ std::vector<ScoredChunk> fused(const Asking& state, const RetrieveOptions& optio
 }
 
 // The candidates of the ranking, each with its rank and score in both lists.
-std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, const Asking& state) {
+std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, const QuestionState& state) {
   std::vector<Candidate> candidates;
   std::unordered_map<int64_t, size_t> place;
   for (const ScoredChunk& hit : ranked) {
@@ -71,7 +71,7 @@ std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, con
 Stage fuse_stage(const Resources& resources) {
   return {.name = "fuse",
           .run =
-              [&resources](Asking& state) {
+              [&resources](QuestionState& state) {
                 state.reply.fusion = note_of(state, resources);
                 state.reply.ranking = candidates_of(fused(state, resources.options.retrieve), state);
               },

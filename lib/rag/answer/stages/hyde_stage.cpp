@@ -29,7 +29,7 @@ void report(Reply& reply, const Stage& stage) {
     reply.hyde_reason = "skipped: " + stage.off;
 }
 
-void write_passage(Asking& state, const Resources& resources) {
+void write_passage(QuestionState& state, const Resources& resources) {
   HydeResult hyde = write_hyde(state.question.text, resources.options.hyde, resources.models, state.remaining_ms());
   state.reply.hyde_ran = hyde.ran;
   state.reply.hyde_reason = std::move(hyde.reason);
@@ -40,7 +40,7 @@ void write_passage(Asking& state, const Resources& resources) {
 
 Stage hyde_stage(const Resources& resources) {
   return {.name = "hyde",
-          .run = [&resources](Asking& state) { write_passage(state, resources); },
+          .run = [&resources](QuestionState& state) { write_passage(state, resources); },
           .off = off_reason(resources),
           .deadline_group = "embed",
           .report_off = report};

@@ -7,7 +7,7 @@ Stage keep_stage(const Resources& resources) {
   // A reply that the deadline cut short is not stored: the same question with more time has a better one.
   return {.name = "keep",
           .run =
-              [&resources](Asking& state) {
+              [&resources](QuestionState& state) {
                 if (!state.reply.cut_short) resources.answers->put(state.key, state.reply);
               },
           .off = resources.answers ? "" : "no cache",

@@ -8,15 +8,15 @@
 namespace frugal {
 namespace {
 
-CacheKey key_of(const Asking& state, const Resources& resources) {
+CacheKey key_of(const QuestionState& state, const Resources& resources) {
   return {collapse_spaces(state.question.text),
-          fmt::format("{} stages {}", resources.options.key(), names_that_run(state.stages)),
+          fmt::format("{} stages {}", resources.options.key(), running_stage_names(state.stages)),
           fmt::format("{} generation {} chunks {} embedder {}", resources.index_name, resources.store.generation(),
                       resources.store.chunk_count(), resources.store.embedder_fingerprint()),
           resources.models.identity()};
 }
 
-void recall(Asking& state, const Resources& resources) {
+void recall(QuestionState& state, const Resources& resources) {
   state.key = key_of(state, resources);
   std::optional<Reply> kept = resources.answers->find(state.key);
   state.reply.cache = CacheStatus::miss;
@@ -32,7 +32,7 @@ void recall(Asking& state, const Resources& resources) {
 
 Stage recall_stage(const Resources& resources) {
   return {.name = "recall",
-          .run = [&resources](Asking& state) { recall(state, resources); },
+          .run = [&resources](QuestionState& state) { recall(state, resources); },
           .off = resources.answers ? "" : "no cache",
           .record = "cache",
           .report_off = reported_elsewhere};  // Reply::cache

@@ -64,7 +64,7 @@ void drop_other_articles(std::span<const Provision> asked, std::vector<Candidate
   std::erase_if(ranking, [&](const Candidate& candidate) { return others.contains(candidate.id); });
 }
 
-void route_to_articles(Asking& state, Store& store) {
+void route_to_articles(QuestionState& state, Store& store) {
   const std::vector<Provision> asked = named_articles(state.question.provisions);
   if (asked.empty()) return;
   FusionNote& note = state.reply.fusion;
@@ -79,7 +79,7 @@ void route_to_articles(Asking& state, Store& store) {
 
 Stage references_stage(const Resources& resources) {
   return {.name = "references",
-          .run = [&resources](Asking& state) { route_to_articles(state, resources.store); },
+          .run = [&resources](QuestionState& state) { route_to_articles(state, resources.store); },
           .off = resources.options.retrieve.references ? "" : "switched off",
           .record = "retrieve"};
 }

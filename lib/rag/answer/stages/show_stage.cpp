@@ -9,7 +9,7 @@ namespace frugal {
 Stage show_stage(const Resources& resources) {
   return {.name = "show",
           .run =
-              [&resources](Asking& state) {
+              [&resources](QuestionState& state) {
                 std::vector<Hit>& hits = state.reply.hits;
                 hits.resize(std::min(hits.size(), static_cast<size_t>(resources.options.top_k)));
               },

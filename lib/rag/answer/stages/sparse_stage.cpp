@@ -7,7 +7,7 @@ namespace frugal {
 Stage sparse_stage(const Resources& resources) {
   return {.name = "sparse",
           .run =
-              [&resources](Asking& state) {
+              [&resources](QuestionState& state) {
                 state.sparse = resources.store.search_sparse({state.question.text, state.question.language},
                                                              resources.options.retrieve.candidates);
               },

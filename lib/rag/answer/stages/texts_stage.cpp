@@ -46,7 +46,7 @@ std::vector<Hit> fetch(const std::vector<Candidate>& ranking, int64_t count, flo
 Stage texts_stage(const Resources& resources) {
   return {.name = "texts",
           .run =
-              [&resources](Asking& state) {
+              [&resources](QuestionState& state) {
                 const PipelineOptions& options = resources.options;
                 const int64_t read = state.runs("answer") ? options.extract.hits_read : 0;
                 state.reply.hits =
