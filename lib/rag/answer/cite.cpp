@@ -14,7 +14,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/utf8.h"
-#include "rag/answer/prompt.h"
+#include "base/visible.h"
 #include "rag/answer/reply_json.h"
 #include "rag/extract/extract.h"
 
@@ -190,9 +190,10 @@ std::string render_check(const AnswerCheck& check, bool as_json) {
   if (as_json) return check_to_json(check);
   std::string out;
   for (const CitationCheck& each : check.citations)
-    out += fmt::format("[{}] {} bytes {}-{}: {}\n", each.citation.n, plain_text(each.citation.path),
-                       each.citation.start_byte, each.citation.end_byte, each.holds ? "ok" : each.problem);
-  for (const std::string& problem : check.problems) out += plain_text(problem) + "\n";
+    out +=
+        fmt::format("[{}] {} bytes {}-{}: {}\n", each.citation.n, visible_line(each.citation.path),
+                    each.citation.start_byte, each.citation.end_byte, each.holds ? "ok" : visible_line(each.problem));
+  for (const std::string& problem : check.problems) out += visible_line(problem) + "\n";
   if (check.citations.empty() && check.answers == 0) out += "no answer, no citations: nothing to check\n";
   return out;
 }
