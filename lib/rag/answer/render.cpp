@@ -40,7 +40,7 @@ std::string place(const std::string& path, int64_t line, int64_t page) {
 
 std::string place(const Citation& c) {
   const std::string at = place(c.path, c.line, c.page);
-  if (c.source == SourceState::changed) return at + " (changed since it was indexed)";
+  if (c.source == SourceState::changed) return at + " (modified since it was indexed)";
   return c.source == SourceState::gone ? at + " (no longer there)" : at;
 }
 
