@@ -15,8 +15,6 @@
 namespace frugal {
 namespace {
 
-constexpr int kBusyTimeoutMs = 5000;
-
 // Limits for a database that somebody else may have made. A document's longest text is 64 MiB; a statement over a
 // million chunks takes some fifteen million instructions, and the limit is reached in seconds.
 constexpr int kMaxValueBytes = 256 << 20;

@@ -95,6 +95,8 @@ class Database {
     read,   // the file must exist; if nothing can be written beside it, it is opened as immutable
     write,  // created if missing; write-ahead log, synchronous NORMAL: a power failure loses the last commits at most
   };
+  static constexpr int kBusyTimeoutMs = 5000;  // for a lock of another process
+
   /// Throws Error(missing) if mode is read and the file does not exist, Error(corrupt_file), Error(io), std::bad_alloc.
   Database(const std::filesystem::path& path, Mode mode);
   Database(Database&&) noexcept = default;

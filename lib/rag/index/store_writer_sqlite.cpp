@@ -229,8 +229,10 @@ class SqliteStoreWriter final : public StoreWriter {
     }
     check_lock();
     vectors_.remove_old_files();
-    // If readers of older generations still use the log, a later run truncates it.
+    // If readers of older generations still use the log, a later run truncates it: none is waited for.
+    database_.execute("PRAGMA busy_timeout=0");
     database_.integer("PRAGMA wal_checkpoint(TRUNCATE)");
+    database_.execute(fmt::format("PRAGMA busy_timeout={}", Database::kBusyTimeoutMs));
   }
 
   Totals totals() override {
