@@ -78,8 +78,8 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   tool.key("--chunk-tokens", "chunking.max_tokens", &add);
   tool.key("--overlap-tokens", "chunking.overlap_tokens", &add);
   commands.remove->add_option("PATH", flags.paths, "files and folders")->required()->check(is_path);
-  commands.relocate->add_option("OLD", flags.old_path, "the path that the index knows")->required();
-  commands.relocate->add_option("NEW", flags.new_path, "the path of today")->required();
+  commands.relocate->add_option("OLD", flags.old_path, "the path that the index knows")->required()->check(is_path);
+  commands.relocate->add_option("NEW", flags.new_path, "the path of today")->required()->check(is_path);
   for (CLI::App* command : {commands.add, commands.remove, commands.relocate, commands.status, commands.check})
     tool.key("--index", "index", command);
   return commands;

@@ -190,8 +190,9 @@ std::string render_check(const AnswerCheck& check, bool as_json) {
   if (as_json) return check_to_json(check);
   std::string out;
   for (const CitationCheck& each : check.citations)
-    out += fmt::format("[{}] {} bytes {}-{}: {}\n", each.citation.n, visible_line(each.citation.path),
-                       each.citation.start_byte, each.citation.end_byte, each.holds ? "ok" : each.problem);
+    out +=
+        fmt::format("[{}] {} bytes {}-{}: {}\n", each.citation.n, visible_line(each.citation.path),
+                    each.citation.start_byte, each.citation.end_byte, each.holds ? "ok" : visible_line(each.problem));
   for (const std::string& problem : check.problems) out += visible_line(problem) + "\n";
   if (check.citations.empty() && check.answers == 0) out += "no answer, no citations: nothing to check\n";
   return out;

@@ -107,6 +107,9 @@ class IndexCheck {
       const fs::path path = file.string(1);
       if (file.integer(2) < 0) {
         check_chunk_lengths(file.integer(0));  // from standard input: there is no file to compare with
+      } else if (std::error_code unreadable; !fs::is_regular_file(path, unreadable)) {
+        report_.stale.push_back(
+            {path.native(), "vanished, or no regular file any more"});  // a FIFO would be waited for
       } else if (std::ifstream input(path, std::ios::binary); !input) {
         report_.stale.push_back({path.native(), "vanished or unreadable since it was indexed"});
       } else if (sha256_file(path) != file.text(3)) {

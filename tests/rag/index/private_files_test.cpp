@@ -77,6 +77,9 @@ TEST_CASE("a link at the place of an index's file is not written through") {
       if (!dangling) CHECK(read_file(small / "victim") == "precious");
     }
   }
+  fs::create_symlink(small / "victim", small / "link.i8");
+  CHECK(message_of([&] { VectorAppender(small / "link.i8", {8, 1}, 0); }) != "no error");
+  CHECK_FALSE(fs::exists(small / "victim"));
 }
 
 TEST_CASE("a FIFO at the place of an index's database is not waited for") {
