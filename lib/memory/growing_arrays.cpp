@@ -20,7 +20,7 @@
 
 namespace frugal {
 
-GrowingArrays::GrowingArrays(PagePool& pool, std::vector<uint64_t> capacities) {
+GrowingArrays::GrowingArrays(PagePool& pool, const std::vector<uint64_t>& capacities) {
   const uint64_t page = AddressSpace::page_bytes();
   uint64_t total = 0;
   for (const uint64_t capacity : capacities) {

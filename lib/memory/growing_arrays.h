@@ -19,7 +19,7 @@ class GrowingArrays {
  public:
   GrowingArrays() = default;
   /// Borrows `pool`. capacities: of each array, in bytes. Throws Error(over_budget) if the system lacks the addresses.
-  GrowingArrays(PagePool& pool, std::vector<uint64_t> capacities);
+  GrowingArrays(PagePool& pool, const std::vector<uint64_t>& capacities);
   GrowingArrays(GrowingArrays&& other) noexcept { *this = std::move(other); }
   GrowingArrays& operator=(GrowingArrays&& other) noexcept;
   ~GrowingArrays() { release(); }

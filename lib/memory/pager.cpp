@@ -201,7 +201,7 @@ void Pager::wait_for(Lock& lock, int32_t first, int32_t last) {
       Numbers victims, taken;
       make_room(bytes, -1, victims);  // may fail: over the limit then, until a pin ends
       for (; b < end; ++b) take(b, taken);
-      replace(lock, std::move(victims), std::move(taken));
+      replace(lock, std::move(victims), taken);
     } else if (!all_resident) {
       settled_.wait(lock);
     } else {
@@ -258,7 +258,7 @@ void Pager::drop(Lock& lock, Numbers victims) {
 }
 
 // Drops the pages of `victims`, then reads those of `taken`, both without the lock. Throws what reading throws.
-void Pager::replace(Lock& lock, Numbers victims, Numbers taken) {
+void Pager::replace(Lock& lock, Numbers victims, const Numbers& taken) {
   std::sort(victims.begin(), victims.end());
   const auto wanted = spans_of(taken);
   std::exception_ptr failure;
@@ -359,7 +359,7 @@ bool Pager::prefetch_request(Lock& lock) {
     b = whole ? -1 : next;
   }
   const bool read = !taken.empty();
-  replace(lock, std::move(victims), std::move(taken));
+  replace(lock, std::move(victims), taken);
   return read && (whole || waiting_ > 0);
 }
 

@@ -136,7 +136,7 @@ class Pager final : public Reclaimer, public MetricSource {
   bool choose_victims(uint64_t keep_bytes, int32_t replacement, Numbers& victims);
   void drop(Lock& lock, Numbers victims);
   void take(int32_t b, Numbers& taken);
-  void replace(Lock& lock, Numbers victims, Numbers taken);
+  void replace(Lock& lock, Numbers victims, const Numbers& taken);
   void begin_request();
   void end_request();
   void hand_over(const Numbers& victims, const Numbers& taken);

@@ -68,6 +68,7 @@ class SpawnActions {
 int spawn(const std::vector<std::string>& arguments, const SpawnActions& actions) {
   FRUGAL_CHECK(!arguments.empty());
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
   // We ignore SIGPIPE; a child must not inherit that.
@@ -250,7 +251,7 @@ std::string Conversation::ask(const std::string& line) {
   send(line + "\n");
   for (;;) {
     if (const size_t end = pending_.find('\n'); end != std::string::npos) {
-      const std::string answer = pending_.substr(0, end);
+      std::string answer = pending_.substr(0, end);
       pending_.erase(0, end + 1);
       return answer;
     }

@@ -95,6 +95,7 @@ int mem_profile(cli::Tool& tool, const Settings& settings, const std::vector<std
     throw Error(Code::usage, "give one of --pipeline FILE, --model PACK and -- COMMAND").hint("run mem-profile --help");
   request.json = tool.format() == "json";
   std::vector<LoadMode> modes;
+  modes.reserve(mode_names.size());
   for (const std::string& name : mode_names) modes.push_back(parse_load_mode(name));
   if (modes.size() > 1 && !(request.pictures.svg + request.pictures.html + request.pictures.trace).empty())
     throw Error(Code::usage, "a picture shows one load mode").hint("name one --load-mode at a time");

@@ -63,7 +63,7 @@ void write(std::string& out, const std::vector<Node>& nodes, size_t indentation)
     scalars = node.field != nullptr;
     if (node.field) {
       const std::string value = node.field->text();
-      write_documented(out, value.empty() ? key : key + " " + value, node.field->doc());
+      write_documented(out, value.empty() ? key : fmt::format("{} {}", key, value), node.field->doc());
     } else {
       out += key + "\n";
       write(out, node.members, indentation + 2);

@@ -41,7 +41,7 @@ LawEntry read_law(std::string_view origin, const YAML::Node& node) {
 }  // namespace
 
 std::vector<LawEntry> read_law_file(const std::filesystem::path& path) {
-  const std::string origin = path.native();
+  const std::string& origin = path.native();
   std::vector<LawEntry> laws;
   for_each_entry(origin, parse_yaml(read_file(path, kMaxFileBytes), origin),
                  [&](const std::string& key, const YAML::Node& where, const YAML::Node& value) {

@@ -129,7 +129,7 @@ std::vector<fs::path> hardware_profile_files() {
 }
 
 fs::path find_hardware_profile(const std::string& name) {
-  const fs::path given = expand_home(name);
+  fs::path given = expand_home(name);
   if (is_file(given)) return given;
   std::string known = "auto";
   for (const fs::path& file : hardware_profile_files()) {
@@ -163,6 +163,7 @@ fs::path find_model(const std::string& name) {
   const std::vector<fs::path> places = model_places(name);
   if (const std::optional<fs::path> file = first_pack(places)) return *file;
   std::vector<std::string> looked;
+  looked.reserve(places.size());
   for (const fs::path& place : places) looked.push_back(place.has_parent_path() ? place.parent_path().native() : ".");
   throw Error(Code::missing, fmt::format("no model '{}' (looked in {})", name, fmt::join(looked, ", ")))
       .hint(

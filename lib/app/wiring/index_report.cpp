@@ -103,6 +103,7 @@ void append_warnings(const std::vector<SkippedFile>& files, std::string_view lab
 /// "12 .py, 3 without extension": the most frequent first.
 std::string by_extension(const std::map<std::string, int64_t>& ignored) {
   std::vector<std::pair<int64_t, std::string>> counts;
+  counts.reserve(ignored.size());
   for (const auto& [extension, count] : ignored)
     counts.emplace_back(-count, extension.empty() ? "without extension" : extension);
   std::sort(counts.begin(), counts.end());

@@ -238,7 +238,7 @@ std::vector<Gate> run_gated(LatencyBench& bench, const GatePlan& plan) {
   for (;;) {
     const std::optional<MachineJudgement> here = judge_machine(bench.rows());
     const std::vector<RunSeries> now = series_of(bench.rows(), Side::measured);
-    const std::vector<Gate> gates =
+    std::vector<Gate> gates =
         plan.baseline ? judge_gates(now, plan.baseline->series, noisier(here, plan.baseline->machine), plan.limits)
                       : judge_gates(now, series_of(bench.rows(), Side::against), here, plan.limits);
     if (bench.rounds() >= plan.max_runs || !more_would_help(gates, bench.rounds(), here, plan)) return gates;

@@ -123,6 +123,7 @@ void check_schema(const Fields& root) {
 
 std::string describe(const std::vector<ModelIdentity>& models) {
   std::vector<std::string> names;
+  names.reserve(models.size());
   for (const ModelIdentity& model : models)
     names.push_back(fmt::format("{} {}", model.file, model.sha256.substr(0, 12)));
   return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));

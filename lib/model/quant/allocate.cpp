@@ -82,9 +82,9 @@ double total_loss(std::span<const AllocationOptions> tensors, std::span<const si
 }
 
 std::vector<size_t> minimise_cost(std::span<const AllocationOptions> tensors, double max_loss) {
-  const std::vector<size_t> best = minimise_each(tensors, [](const auto& o) { return std::pair(o.loss, o.cost); });
+  std::vector<size_t> best = minimise_each(tensors, [](const auto& o) { return std::pair(o.loss, o.cost); });
   if (total_loss(tensors, best) > max_loss) return best;
-  const std::vector<size_t> cheapest = minimise_each(tensors, [](const auto& o) { return std::pair(o.cost, o.loss); });
+  std::vector<size_t> cheapest = minimise_each(tensors, [](const auto& o) { return std::pair(o.cost, o.loss); });
   if (total_loss(tensors, cheapest) <= max_loss) return cheapest;
 
   const double unit = total_cost(tensors, best) / std::max(total_loss(tensors, cheapest), 1e-300);

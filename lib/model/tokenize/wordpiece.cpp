@@ -170,8 +170,10 @@ class WordPiece : public TableTokenizer {
       if (is_skipped(id, keep_special)) continue;
       std::string token(tables().token(id));
       if (!first) {
-        const bool continues = token.starts_with(kContinuation);
-        token = continues ? token.substr(kContinuation.size()) : " " + token;
+        if (token.starts_with(kContinuation))
+          token.erase(0, kContinuation.size());
+        else
+          token.insert(0, " ");
       }
       text += tables().has(kDecodeCleanup) ? clean_up(std::move(token)) : token;
       first = false;

@@ -25,7 +25,7 @@ constexpr std::array<std::pair<ReplyFormat, std::string_view>, 6> kFormats{{{Rep
 
 // Plain text on one line; text longer than `limit` bytes is cut at a character and ends with an ellipsis.
 std::string snippet(std::string_view text, size_t limit) {
-  const std::string line = collapse_spaces(plain_text(text));
+  std::string line = collapse_spaces(plain_text(text));
   if (line.size() <= limit) return line;
   size_t cut = limit;
   while (cut > 0 && is_continuation(line[cut])) --cut;
@@ -63,7 +63,7 @@ std::string rank_details(const Hit& hit) {
 std::string answer_line(const Reply& reply) {
   const Answer& answer = reply.answer;
   if (answer.abstained) return fmt::format("not in the sources ({})", answer.note);
-  const std::string text = plain_text(answer.text.value_or(""));
+  std::string text = plain_text(answer.text.value_or(""));
   if (answer.mode == AnswerMode::extract && !reply.citations.empty())
     return fmt::format("“{}” [{}]", text, reply.citations.front().n);
   return text;

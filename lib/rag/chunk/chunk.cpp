@@ -257,6 +257,7 @@ class StructureReader {
 std::optional<std::string> find_law_name(std::string_view text, const LawTable& laws, bool only_at_start) {
   const std::vector<Word> words = split_words(text);
   std::vector<std::string> folded;
+  folded.reserve(words.size());
   for (const Word& word : words) folded.push_back(word.folded);
   std::optional<LawTable::Match> best;
   for (size_t at = 0; at < words.size(); ++at) {

@@ -118,7 +118,7 @@ class NumberReader {
 
   std::optional<std::string> read_year() {
     if (gap() == "/" || gap() == "-") {
-      const std::optional<std::string> year = full_year(word());
+      std::optional<std::string> year = full_year(word());
       if (year) ++at_;
       return year;
     }

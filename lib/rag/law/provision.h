@@ -23,7 +23,7 @@ struct Provision {
   std::string item;       // inciso, in Arabic digits: "4", "4-A"
   std::string letter;     // alínea: "b"
   bool operator==(const Provision&) const = default;
-  auto operator<=>(const Provision&) const = default;
+  auto operator<=>(const Provision&) const = default;  // NOLINT(modernize-use-nullptr): a mistake of clang-tidy 14
 };
 /// "br/codigo-penal, art. 121-A, § 2, inciso 4, alínea b".
 std::string to_string(const Provision& reference);

@@ -92,7 +92,7 @@ bool matches_name(std::string_view pattern, std::string_view name) {
   return p == pattern.size();
 }
 
-IgnoreRules::IgnoreRules(std::filesystem::path base, std::string_view lines) : base_(std::move(base).native()) {
+IgnoreRules::IgnoreRules(const std::filesystem::path& base, std::string_view lines) : base_(base.native()) {
   if (!base_.ends_with('/')) base_ += '/';
   for (size_t at = 0; at < lines.size();) {
     const size_t end = std::min(lines.find('\n', at), lines.size());

@@ -13,7 +13,7 @@ namespace frugal {
 class IgnoreRules {
  public:
   /// lines: one pattern each; blank lines and comments (#) are no patterns. base: the folder that they are relative to.
-  IgnoreRules(std::filesystem::path base, std::string_view lines);
+  IgnoreRules(const std::filesystem::path& base, std::string_view lines);
 
   /// True if the last matching pattern ignores `path`, false if it is negated (!), nullopt if no pattern matches.
   /// path: below the base.

@@ -57,6 +57,7 @@ void put_first(Scores scores, std::vector<Candidate>& ranking) {
 
 void drop_other_articles(std::span<const Provision> asked, std::vector<Candidate>& ranking, Store& store) {
   std::vector<int64_t> ids;
+  ids.reserve(ranking.size());
   for (const Candidate& candidate : ranking) ids.push_back(candidate.id);
   std::unordered_set<int64_t> others;
   for (const Chunk& chunk : store.fetch(ids))
