@@ -8,6 +8,7 @@
 
 #include "base/units.h"
 #include "base/visible.h"
+#include "measure/report/json.h"
 
 namespace frugal {
 namespace {
@@ -17,10 +18,6 @@ using nlohmann::ordered_json;
 constexpr int kSchemaVersion = 1;
 constexpr size_t kMaxWarnings = 20;  // per list
 constexpr size_t kMaxExtensions = 12;
-
-std::string document(const ordered_json& value) {
-  return visible_json(value.dump(2, ' ', false, ordered_json::error_handler_t::replace)) + "\n";
-}
 
 ordered_json json_of(const std::vector<SkippedFile>& files, const char* reason_key) {
   ordered_json list = ordered_json::array();
@@ -121,7 +118,7 @@ std::string describe(const RootOptions& options) {
 }  // namespace
 
 std::string render_report(const IndexReport& report, IndexFormat format) {
-  if (format == IndexFormat::json) return document(json_of(report));
+  if (format == IndexFormat::json) return json_document(json_of(report));
   std::string out;
   const auto line = std::back_inserter(out);
   fmt::format_to(line, "files: {} added, {} changed, {} unchanged, {} removed, {} skipped\n", report.files_added,
@@ -141,7 +138,7 @@ std::string render_report(const IndexReport& report, IndexFormat format) {
 }
 
 std::string render_status(const IndexStatus& status, const std::filesystem::path& folder, IndexFormat format) {
-  if (format == IndexFormat::json) return document(json_of(status, folder));
+  if (format == IndexFormat::json) return json_document(json_of(status, folder));
   const StoreInfo& info = status.info;
   const bool embedded = !status.embedder_fingerprint.empty();
   std::string out;
@@ -166,7 +163,7 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
 }
 
 std::string render_check(const CheckReport& report, IndexFormat format) {
-  if (format == IndexFormat::json) return document(json_of(report));
+  if (format == IndexFormat::json) return json_document(json_of(report));
   std::string out;
   const auto line = std::back_inserter(out);
   for (const std::string& problem : report.problems) fmt::format_to(line, "problem: {}\n", visible_line(problem));
