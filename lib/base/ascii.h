@@ -14,6 +14,11 @@ constexpr bool is_digit(char32_t c) {
 /// True if `text` has at least one digit and nothing else.
 bool is_digits(std::string_view text);
 
+/// 'a' for 'A'; any other byte as it is.
+constexpr char ascii_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
 /// True for a UTF-8 continuation byte: a text must not be cut before it.
 constexpr bool is_continuation(char byte) {
   return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;

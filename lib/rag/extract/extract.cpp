@@ -49,8 +49,7 @@ uint64_t copies_of(FileKind kind) {
 
 std::string lower_extension(const std::filesystem::path& path) {
   std::string extension = path.extension().native();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(extension.begin(), extension.end(), extension.begin(), ascii_lower);
   return extension;
 }
 

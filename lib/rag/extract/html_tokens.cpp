@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/utf8.h"
 #include "rag/extract/encoding.h"
 #include "rag/extract/html_entities.h"
@@ -22,9 +23,6 @@ bool is_alphanumeric(char c) {
 }
 bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f';
-}
-char lower(char c) {
-  return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
 
 /// UTF-8 of "C6" or "226B+20D2".
@@ -64,12 +62,12 @@ std::string_view codes_of(std::string_view name) {
 /// "&#233;", "&#xE9;": the semicolon may lack. Nothing if there is no digit.
 HtmlCharacter read_number(std::string_view html, size_t at) {
   size_t end = at + 2;
-  const bool is_hex = end < html.size() && lower(html[end]) == 'x';
+  const bool is_hex = end < html.size() && ascii_lower(html[end]) == 'x';
   if (is_hex) ++end;
   const size_t digits = end;
   uint32_t code = 0;
   for (; end < html.size(); ++end) {
-    const char c = lower(html[end]);
+    const char c = ascii_lower(html[end]);
     const int digit = c >= '0' && c <= '9' ? c - '0' : is_hex && c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
     if (digit < 0) break;
     code = std::min<uint32_t>(code * (is_hex ? 16 : 10) + static_cast<uint32_t>(digit), 0x110000);
@@ -143,7 +141,7 @@ bool HtmlTokens::read_tag(HtmlToken& token) {
   }
   token = {closing ? HtmlToken::Kind::end_tag : HtmlToken::Kind::start_tag, "", false, false, begin, begin};
   for (; at_ < html_.size() && !is_space(html_[at_]) && html_[at_] != '/' && html_[at_] != '>'; ++at_)
-    token.name += lower(html_[at_]);
+    token.name += ascii_lower(html_[at_]);
   while (at_ < html_.size() && html_[at_] != '>') {
     token.self_closing = html_[at_] == '/';
     if (is_space(html_[at_]) || html_[at_] == '/')
@@ -200,7 +198,8 @@ size_t HtmlTokens::find_end_tag(std::string_view name) const {
   for (size_t at = html_.find("</", at_); at != std::string_view::npos; at = html_.find("</", at + 2)) {
     const std::string_view rest = html_.substr(at + 2);
     if (rest.size() <= name.size()) break;
-    const bool same = std::equal(name.begin(), name.end(), rest.begin(), [](char a, char b) { return a == lower(b); });
+    const bool same =
+        std::equal(name.begin(), name.end(), rest.begin(), [](char a, char b) { return a == ascii_lower(b); });
     const char next = rest[name.size()];
     if (same && (is_space(next) || next == '/' || next == '>')) return at;
   }
