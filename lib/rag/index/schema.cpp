@@ -45,10 +45,15 @@ CREATE INDEX references_by_chunk ON chunk_references(chunk_id);
 CREATE VIRTUAL TABLE terms USING fts5(stems, words, title, content='', tokenize="ascii tokenchars '-.,'");
 )sql";
 
-// Of the coverage, all but the paths of its roots. Kinds: see the constants below.
-constexpr const char* kCoverageTable =
-    "CREATE TABLE IF NOT EXISTS coverage(kind TEXT NOT NULL, value TEXT NOT NULL, position INTEGER NOT NULL, "
-    "PRIMARY KEY(kind, value)) WITHOUT ROWID;";
+// Tables that an index made before lacks until its next writer adds them; readers do without. `coverage` has all but
+// the paths of the roots, by kinds: see the constants below. Places: see source_places.h.
+constexpr const char* kLaterTables = R"sql(
+CREATE TABLE IF NOT EXISTS coverage(
+  kind TEXT NOT NULL, value TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY(kind, value)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS document_places(
+  document_id INTEGER PRIMARY KEY, start_byte INTEGER NOT NULL, line INTEGER NOT NULL, digest INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS chunk_places(chunk_id INTEGER PRIMARY KEY, map BLOB NOT NULL);
+)sql";
 constexpr std::string_view kExclude = "exclude";          // a pattern
 constexpr std::string_view kRemoved = "removed";          // a path
 constexpr std::string_view kHidden = "hidden";            // a root whose hidden files are included
@@ -91,17 +96,22 @@ void create(Database& database) {
   if (!is_empty(database)) {
     check_version(database);
     check_tables(database);
-    return database.execute(kCoverageTable);
+    return database.execute(kLaterTables);
   }
   Transaction transaction(database, Transaction::Kind::write);
   database.execute(kTables);
-  database.execute(kCoverageTable);
+  database.execute(kLaterTables);
   database.execute(fmt::format("PRAGMA application_id={}; PRAGMA user_version={};", kApplicationId, kVersion));
   transaction.commit();
 }
 
 bool is_empty(const Database& database) {
   return database.integer("SELECT count(*) FROM sqlite_schema").value_or(0) == 0;
+}
+
+bool has_table(const Database& database, std::string_view name) {
+  Statement row = database.prepare("SELECT 1 FROM sqlite_schema WHERE type='table' AND name=?1", false);
+  return row.bind(name).step();
 }
 
 void check_tables(const Database& database) {
@@ -153,7 +163,7 @@ Coverage coverage(const Database& database) {
   Coverage coverage;
   Statement root = database.prepare("SELECT path FROM roots", false);
   while (root.step()) coverage.roots[root.string(0)] = {};
-  if (database.integer("SELECT count(*) FROM sqlite_schema WHERE name='coverage'").value_or(0) == 0) return coverage;
+  if (!has_table(database, "coverage")) return coverage;
   for (const std::string& path : values_of(database, kHidden)) coverage.roots[path].hidden = true;
   for (const std::string& path : values_of(database, kNoIgnoreFiles)) coverage.roots[path].ignore_files = false;
   coverage.excludes = values_of(database, kExclude);

@@ -28,10 +28,12 @@ std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t 
 /// True for a path as vectors_path() makes them.
 bool is_vectors_path(const std::filesystem::path& path);
 
-/// Creates the tables if the database is empty; otherwise calls check_version().
+/// Creates the tables if the database is empty; otherwise checks version and tables, and adds those of later programs.
 void create(Database& database);
 /// True if the database has no table yet: its index was never committed.
 bool is_empty(const Database& database);
+/// For tables that an index made before lacks.
+bool has_table(const Database& database, std::string_view name);
 /// Throws Error(mismatch) if the database is not an index, or has another version.
 void check_version(const Database& database);
 /// Throws Error(corrupt_file) if a table is missing, or there are views, triggers or virtual tables that are not ours:

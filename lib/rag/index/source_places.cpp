@@ -3,20 +3,10 @@
 #include <span>
 
 #include "base/hash.h"
+#include "rag/index/schema.h"
 
 namespace frugal {
 namespace {
-
-constexpr const char* kTables = R"sql(
-CREATE TABLE IF NOT EXISTS document_places(
-  document_id INTEGER PRIMARY KEY, start_byte INTEGER NOT NULL, line INTEGER NOT NULL, digest INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS chunk_places(chunk_id INTEGER PRIMARY KEY, map BLOB NOT NULL);
-)sql";
-
-Database& with_tables(Database& database) {
-  database.execute(kTables);
-  return database;
-}
 
 /// Changes with the map, but not with the place in the file where it begins.
 int64_t digest_of(const SourceMap& map) {
@@ -27,8 +17,7 @@ int64_t digest_of(const SourceMap& map) {
 }  // namespace
 
 SourcePlaces::SourcePlaces(Database& database)
-    : find_document_(
-          with_tables(database).prepare("SELECT start_byte, line, digest FROM document_places WHERE document_id=?1")),
+    : find_document_(database.prepare("SELECT start_byte, line, digest FROM document_places WHERE document_id=?1")),
       put_document_(database.prepare("INSERT OR REPLACE INTO document_places VALUES(?1, ?2, ?3, ?4)")),
       move_document_(database.prepare("UPDATE document_places SET start_byte=?2, line=?3 WHERE document_id=?1")),
       delete_document_(database.prepare("DELETE FROM document_places WHERE document_id=?1")),
@@ -76,8 +65,7 @@ SourcePlaceReader::SourcePlaceReader(const Database& database) {
   constexpr std::string_view kFind =
       "SELECT p.map, d.start_byte, d.line FROM chunk_places p JOIN chunks c ON c.id=p.chunk_id "
       "JOIN document_places d ON d.document_id=c.document_id WHERE p.chunk_id=?1";
-  if (database.integer("SELECT count(*) FROM sqlite_schema WHERE type='table' AND name='chunk_places'").value_or(0) > 0)
-    find_.emplace(database.prepare(kFind));
+  if (schema::has_table(database, "chunk_places")) find_.emplace(database.prepare(kFind));
 }
 
 std::optional<SourceMap> SourcePlaceReader::find(int64_t chunk_id) {

@@ -12,7 +12,6 @@ namespace frugal {
 
 class SourcePlaces {
  public:
-  /// Creates the tables if they are missing.
   explicit SourcePlaces(Database& database);
 
   /// Stores the places of a document whose chunks are stored. `chunks_stay`: they and their ranges are as before.
