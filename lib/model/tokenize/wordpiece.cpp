@@ -173,7 +173,7 @@ class WordPiece : public TableTokenizer {
         if (token.starts_with(kContinuation))
           token.erase(0, kContinuation.size());
         else
-          token.insert(0, " ");
+          token.insert(token.begin(), ' ');
       }
       text += tables().has(kDecodeCleanup) ? clean_up(std::move(token)) : token;
       first = false;
