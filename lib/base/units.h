@@ -1,6 +1,8 @@
 // Sizes and times between programs and people: parses "64MiB" or "1.5G", prints "64.0 MiB".
 #pragma once
 
+#include <time.h>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,6 +18,11 @@ constexpr uint64_t kGiB = 1024 * kMiB;
 uint64_t parse_bytes(std::string_view text, std::string_view what = "size");
 
 std::string format_bytes(uint64_t bytes);
+
+/// The nanoseconds of a time as the system gives it.
+constexpr int64_t nanoseconds(const timespec& time) {
+  return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
+}
 
 constexpr double to_milliseconds(int64_t ns) {
   return static_cast<double>(ns) / 1e6;

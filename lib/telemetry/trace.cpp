@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/units.h"
 #include "telemetry/pseudo_file.h"
 
 namespace frugal {
@@ -59,14 +60,14 @@ int64_t process_age_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_BOOTTIME, &now);
   const int64_t tick_ns = 1'000'000'000 / ::sysconf(_SC_CLK_TCK);
-  return int64_t(now.tv_sec) * 1'000'000'000 + now.tv_nsec - static_cast<int64_t>(start_ticks) * tick_ns;
+  return nanoseconds(now) - static_cast<int64_t>(start_ticks) * tick_ns;
 }
 
 int64_t startup_ns() {
   timespec used{};
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
   const int64_t tick_ns = 1'000'000'000 / ::sysconf(_SC_CLK_TCK);
-  return std::max(int64_t(used.tv_sec) * 1'000'000'000 + used.tv_nsec, process_age_ns() - tick_ns);
+  return std::max(nanoseconds(used), process_age_ns() - tick_ns);
 }
 
 }  // namespace frugal

@@ -13,18 +13,16 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/units.h"
 #include "base/utf8.h"
 #include "base/visible.h"
+#include "model/tokenize/unicode.h"
 #include "rag/answer/reply_json.h"
 #include "rag/extract/extract.h"
 
 namespace frugal {
 namespace {
 
-bool is_white_space(char32_t c) {
-  return (c >= 0x09 && c <= 0x0D) || c == 0x20 || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
-}
 constexpr char32_t kByteOrderMark = 0xFEFF;
 
 std::string problem_of(const Citation& citation, const Document& document) {
@@ -142,7 +140,7 @@ std::string text_of_quote(std::string_view quote) {
     const std::string_view bytes = quote.substr(at, point.num_bytes);
     at += point.num_bytes;
     if (point.value == kByteOrderMark) continue;
-    if (is_white_space(point.value)) {
+    if (unicode::is_space(point.value)) {
       space_due = !text.empty();
       continue;
     }
@@ -159,7 +157,7 @@ void look_at_sources(std::span<Citation> citations) {
     const auto [known, is_new] = states.try_emplace(citation.path, SourceState::gone);
     struct stat info {};
     if (is_new && ::stat(citation.path.c_str(), &info) == 0) {
-      const int64_t mtime_ns = int64_t(info.st_mtim.tv_sec) * 1'000'000'000 + info.st_mtim.tv_nsec;
+      const int64_t mtime_ns = nanoseconds(info.st_mtim);
       const bool same = info.st_size == citation.file_bytes && mtime_ns == citation.file_mtime_ns;
       known->second = same ? SourceState::unchanged : SourceState::changed;
     }

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/units.h"
 #include "rag/index/embed_chunks.h"
 
 namespace frugal {
@@ -24,10 +25,6 @@ constexpr int64_t kMinChunkTokens = 8;
 // Peak memory of splitting and storing a text, in multiples of its bytes: blocks, tokens, sentences, chunks, and the
 // chunks that were stored before. An upper bound over texts of single letters and signs; prose needs a third of it.
 constexpr uint64_t kSplitCopies = 6;
-
-int64_t nanoseconds(const timespec& time) {
-  return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
-}
 
 ChunkOptions chunking_of(const IndexOptions& options) {
   ChunkOptions chunking = options.chunks;
