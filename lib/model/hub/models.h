@@ -51,7 +51,8 @@ struct ModelPaths {
 struct GeneratorMemory {
   KvType kv_type = KvType::automatic;
   bool prefix_cache = true;
-  uint64_t prefix_max_bytes = uint64_t(1) << 30;
+  /// Four prompts of 2,600 tokens of SmolLM2-135M (docs/design/0016).
+  uint64_t prefix_max_bytes = uint64_t(256) << 20;
   std::filesystem::path prefix_folder;  // empty: nothing is stored
 
   template <typename F>
@@ -60,7 +61,9 @@ struct GeneratorMemory {
     f("generate.prefix_cache.enabled", prefix_cache,
       {"keep the KV cache of prompts on disk, so that a known beginning of a prompt is not processed again"});
     f("generate.prefix_cache.max_bytes", prefix_max_bytes,
-      {"maximum bytes on disk, also written like 1GiB; the least recently used entries are evicted", {}, Unit::bytes});
+      {"maximum bytes on disk, also written like 256MiB; the least recently used entries are evicted",
+       {},
+       Unit::bytes});
   }
 };
 
