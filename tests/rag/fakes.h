@@ -109,6 +109,7 @@ class FakeModels : public Models {
   }
   std::shared_ptr<Generator> generator() override {
     ++generator_opened;
+    if (generator_damaged) throw Error(Code::corrupt_file, "pack 'fake': damaged");
     return {std::shared_ptr<void>(), &fake_generator};
   }
   void unload_idle() override {
@@ -116,14 +117,17 @@ class FakeModels : public Models {
   }
   static constexpr int kUnloadIdleMs = 5;
   void prefetch_embedder() override { embedder_opened_when_expected = embedder_opened; }
-  int64_t generator_parameters() override { return parameters; }
+  GeneratorSize generator_size(int64_t min_parameters) override {
+    if (parameters == 0) return GeneratorSize::none;
+    return parameters >= min_parameters ? GeneratorSize::sufficient : GeneratorSize::small;
+  }
   std::string identity() override { return "fakes"; }
   FakeEmbedder fake_embedder;
   FakeGenerator fake_generator;
   int64_t parameters = 0;
   int embedder_opened = 0, generator_opened = 0;
   std::optional<int> embedder_opened_when_expected;
-  bool embedder_refused = false;
+  bool embedder_refused = false, generator_damaged = false;
 };
 
 /// A store of chunks that a test adds one by one. Each is a document of its own, with its bag of words as its vector.

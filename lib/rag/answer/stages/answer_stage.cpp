@@ -35,6 +35,21 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
+// Why answer.mode auto does not generate.
+std::string_view auto_note(GeneratorSize size) {
+  switch (size) {
+    case GeneratorSize::none:
+      return "auto: no generator, so quoted";
+    case GeneratorSize::unreadable:
+      return "auto: the generator's pack cannot be read, so quoted";
+    case GeneratorSize::small:
+      return "auto: the generator is too small, so quoted";
+    case GeneratorSize::sufficient:
+      break;
+  }
+  return "";
+}
+
 class AnswerWriter {
  public:
   /// `boundaries` is filled for the first prompt of the pipeline.
@@ -48,10 +63,8 @@ class AnswerWriter {
   void run() {
     const AnswerMode mode = answer_mode(resources_);
     reply_.answer.mode = mode;
-    if (options_.answer == AnswerMode::automatic && mode == AnswerMode::extract)
-      reply_.answer.note = resources_.models.generator_parameters() == 0
-                               ? "auto: no generator, so quoted"
-                               : "auto: the generator is too small, so quoted";
+    if (options_.answer == AnswerMode::automatic)
+      reply_.answer.note = auto_note(resources_.models.generator_size(options_.min_generator_parameters));
     if (reply_.hits.empty()) return abstain("nothing was found");
     const Evidence evidence(state_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
     reply_.answer.confidence = confidence(evidence);
