@@ -73,7 +73,7 @@ class FakeEmbedder : public Embedder {
   FakeClock* clock = nullptr;
 };
 
-/// Writes the text that a test sets; a token is a word.
+/// Writes the text that a test sets, until the sink wants no more; a token is a word.
 class FakeGenerator : public Generator {
  public:
   std::string identity() const override { return "fake"; }
@@ -88,8 +88,18 @@ class FakeGenerator : public Generator {
     ++calls;
     if (clock) clock->spend_ms(kChatMs);
     seen.assign(messages.begin(), messages.end());
-    if (sink) sink(says);
-    return {says, 0, 0, finish, 0, 0};
+    Generation written;
+    written.finish = finish;
+    while (written.text.size() < says.size()) {
+      const size_t begin = written.text.size();
+      const std::string token = says.substr(begin, says.find(' ', begin + 1) - begin);
+      written.text += token;
+      ++written.new_tokens;
+      if (!sink || sink(token)) continue;
+      written.finish = Finish::cancelled;
+      break;
+    }
+    return written;
   }
   std::string says;
   Finish finish = Finish::stop;

@@ -105,8 +105,7 @@ int ask_batch(Pipeline& pipeline, const Flags& flags, Trace trace) {
   return result.failed > 0 ? exit_code(Code::negative) : 0;
 }
 
-int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, Trace trace) {
-  RenderOptions render{parse_reply_format(format), flags.explain, false};
+int ask_one(Pipeline& pipeline, const Flags& flags, RenderOptions render, const PipelineOptions& asked, Trace trace) {
   Query query{{}, flags.question == "-" ? read_stdin(kMaxQuestionBytes) : flags.question};
   TokenSink stream;
   if (render.format == ReplyFormat::text && cli::stdout_is_terminal())
@@ -120,8 +119,10 @@ int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, T
   if (render.streamed) cli::print("\n");
   cli::print(render_reply(reply, render));
   cli::flush_output();
+  if (asked.answer != AnswerMode::none && !reply.answer.text && !reply.answer.abstained)
+    cli::print_message(fmt::format("no answer within the deadline of {} ms (--deadline-ms)", asked.deadline_ms));
   if (flags.timings) cli::print_messages(render_timings(reply) + metrics_summary(metric_registry().collect()));
-  return reply.answer.abstained ? exit_code(Code::negative) : 0;
+  return is_as_asked(reply, asked.answer) ? 0 : exit_code(Code::negative);
 }
 
 int run(cli::Tool& tool, const Settings& settings) {
@@ -142,7 +143,8 @@ int run(cli::Tool& tool, const Settings& settings) {
   Trace trace(true);
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());
   if (!flags.batch.empty()) return ask_batch(session.pipeline(), flags, std::move(trace));
-  return ask_one(session.pipeline(), flags, tool.format(), std::move(trace));
+  const RenderOptions render{parse_reply_format(tool.format()), flags.explain, false};
+  return ask_one(session.pipeline(), flags, render, settings.pipeline, std::move(trace));
 }
 
 }  // namespace

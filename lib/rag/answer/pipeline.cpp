@@ -106,4 +106,9 @@ Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const Tok
   return std::move(state.reply);
 }
 
+bool is_as_asked(const Reply& reply, AnswerMode asked) {
+  if (asked == AnswerMode::none) return !reply.hits.empty();
+  return reply.answer.text && (asked == AnswerMode::automatic || asked == reply.answer.mode);
+}
+
 }  // namespace frugal

@@ -112,6 +112,7 @@ bool has_answer(const Reply& reply) {
 std::string as_text(const Reply& reply, const RenderOptions& options) {
   std::string out;
   if (has_answer(reply) && !options.streamed) out += answer_line(reply) + "\n";
+  if (reply.answer.quoted_instead) out += fmt::format("note: {}\n", snippet(reply.answer.note, 400));
   if (!reply.citations.empty()) out += "\n" + sources_as_text(reply);
   if (!has_answer(reply) || options.explain) {
     if (!out.empty()) out += "\n";
@@ -137,6 +138,8 @@ std::string as_markdown(const Reply& reply, const RenderOptions& options) {
     const bool quoted = reply.answer.mode == AnswerMode::extract;
     out += fmt::format("{}{}{}\n\n", quoted ? "> " : "", plain_text(*reply.answer.text), quoted ? " [1]" : "");
   }
+  if (reply.answer.quoted_instead)
+    out += fmt::format("*Note:* {}\n\n", markdown_escaped(snippet(reply.answer.note, 400)));
   for (const Citation& c : reply.citations) out += fmt::format("- [{}] `{}`\n", c.n, place(c));
   if (!reply.citations.empty()) out += "\n";
   out += "| rank | score | source | text |\n|---:|---:|---|---|\n";

@@ -137,8 +137,7 @@ ordered_json explain_json(const Reply& reply) {
           {"sparse_hits", note.sparse_hits},
           {"reference_hits", note.reference_hits},
           {"references", note.references},
-          {"missing_references", note.missing},
-          {"answer_note", reply.answer.note}};
+          {"missing_references", note.missing}};
 }
 
 ordered_json timings_json(const Timings& t) {
@@ -256,7 +255,8 @@ Reply reply_of(const ordered_json& json) {
   reply.answer.mode = parse_named<AnswerMode>("answer mode", answer.at("mode").get<std::string>());
   reply.answer.abstained = answer.at("abstained");
   reply.answer.confidence = optional_of<float>(answer, "confidence");
-  reply.answer.note = json.at("explain").at("answer_note");
+  reply.answer.quoted_instead = answer.at("quoted_instead");
+  reply.answer.note = text_of(answer, "note");
   for (const ordered_json& citation : json.at("citations")) reply.citations.push_back(citation_of(citation));
   for (const ordered_json& hit : json.at("hits")) reply.hits.push_back(hit_of(hit));
   reply.hyde_ran = json.at("hyde").at("ran");
@@ -311,7 +311,9 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   json["answer"] = {{"text", reply.answer.text ? ordered_json(utf8(*reply.answer.text)) : ordered_json(nullptr)},
                     {"mode", to_string(reply.answer.mode)},
                     {"abstained", reply.answer.abstained},
-                    {"confidence", rounded(reply.answer.confidence)}};
+                    {"confidence", rounded(reply.answer.confidence)},
+                    {"quoted_instead", reply.answer.quoted_instead},
+                    {"note", text_or_null(reply.answer.note)}};
   json["citations"] = ordered_json::array();
   for (const Citation& citation : reply.citations) json["citations"].push_back(citation_json(citation, detail));
   json["hits"] = ordered_json::array();
