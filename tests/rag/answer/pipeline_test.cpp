@@ -236,6 +236,21 @@ TEST_CASE("a damaged generator is an error if it is asked for outright, and does
   CHECK_THROWS_AS(town.ask("When was the bridge at Aldersby finished?", with_answer(AnswerMode::generate)), Error);
 }
 
+TEST_CASE("an abstention has a confidence only if it was decided by it") {
+  Town town;
+  const Reply low = town.ask("What is the boiling temperature of tungsten?");
+  REQUIRE(low.answer.abstained);
+  REQUIRE(low.answer.confidence.has_value());
+  CHECK(*low.answer.confidence < PipelineOptions().abstain_below);
+  const Reply missing = town.ask("O que diz o art. 14 do Código de Posturas sobre a multa em caso de reincidência?");
+  REQUIRE(missing.answer.abstained);
+  CHECK_FALSE(missing.answer.confidence.has_value());
+  town.models.fake_generator.says = "Not in the sources.";
+  const Reply declined = town.ask("When was the bridge at Aldersby finished?", with_answer(AnswerMode::generate));
+  REQUIRE(declined.answer.abstained);
+  CHECK_FALSE(declined.answer.confidence.has_value());
+}
+
 TEST_CASE("a search that does not fit the memory budget hints that generating takes more") {
   Town town;
   town.models.embedder_refused = true;

@@ -71,10 +71,15 @@ class AnswerWriter {
       reply_.answer.note = auto_note(resources_.models.generator_size(options_.min_generator_parameters));
     if (reply_.hits.empty()) return abstain("nothing was found");
     const Evidence evidence(state_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
-    reply_.answer.confidence = confidence(evidence);
+    const float found = confidence(evidence);
     if (all_named_articles_missing())
       return abstain(fmt::format("the index does not hold {}", fmt::join(reply_.fusion.missing, ", ")));
-    if (*reply_.answer.confidence < options_.abstain_below) return abstain("no source supports an answer");
+    if (found < options_.abstain_below) {
+      abstain("no source supports an answer");
+      reply_.answer.confidence = found;
+      return;
+    }
+    reply_.answer.confidence = found;
     if (mode == AnswerMode::generate && generate()) return;
     if (!reply_.answer.abstained) extract(evidence);
   }
