@@ -78,7 +78,7 @@ struct PipelineOptions {
 class Pipeline {
  public:
   /// Borrows its arguments; `answers` and `vectors` may be null: no cache. `index_name` is the folder of the index, for
-  /// messages and for the keys of cached answers.
+  /// messages and for the keys of cached answers. Throws Error(usage) if neither of the two searches would run.
   Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, const AnswerCache* answers,
            std::string index_name, const QuestionVectors* vectors = nullptr);
   Pipeline(const Pipeline&) = delete;  // the stages hold references to its options

@@ -251,6 +251,22 @@ TEST_CASE("an abstention has a confidence only if it was decided by it") {
   CHECK_FALSE(declined.answer.confidence.has_value());
 }
 
+TEST_CASE("a pipeline that would search neither by vectors nor by words is refused") {
+  Town town;
+  PipelineOptions options;
+  options.retrieve.sparse = false;
+  CHECK(town.ask("When was the bridge at Aldersby finished?", options).answer.text);
+  const auto refused = [&] {
+    const auto error = error_of([&] { town.ask("When was the bridge at Aldersby finished?", options); });
+    return error && error->code() == Code::usage && !error->hint().empty();
+  };
+  options.dense = false;
+  CHECK(refused());
+  options.dense = true;
+  town.store.fingerprint = "";  // no vectors
+  CHECK(refused());
+}
+
 TEST_CASE("a search that does not fit the memory budget hints that generating takes more") {
   Town town;
   town.models.embedder_refused = true;
