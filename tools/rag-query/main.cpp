@@ -2,11 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
-#include <iostream>
 #include <string>
 
+#include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
 #include "app/wiring/query_session.h"
@@ -65,19 +63,10 @@ void declare(cli::Tool& tool, Flags& flags) {
   check->add_option("ANSWER", flags.answer_file, "JSON answer of rag-query; - for standard input")->required();
 }
 
-// At most one byte more than the limit.
-std::string read_stdin(size_t limit) {
-  std::string text;
-  std::array<char, 4096> block;
-  while (text.size() <= limit && (std::cin.read(block.data(), block.size()) || std::cin.gcount() > 0))
-    text.append(block.data(), std::min(static_cast<size_t>(std::cin.gcount()), limit + 1 - text.size()));
-  return text;
-}
-
 int check_answer(const cli::Tool& tool, const std::string& file) {
   constexpr size_t kMaxAnswerBytes = size_t(256) << 20;
   Budget budget(tool.budget_limits());
-  const std::string answer = file == "-" ? read_stdin(kMaxAnswerBytes) : read_file(file, kMaxAnswerBytes);
+  const std::string answer = file == "-" ? cli::read_standard_input(kMaxAnswerBytes) : read_file(file, kMaxAnswerBytes);
   if (answer.size() > kMaxAnswerBytes) throw Error(Code::bad_input, "the answer is larger than 256 MiB");
   const AnswerCheck check = check_citations(answer, budget);
   cli::print(render_check(check, tool.format().starts_with("json")));
@@ -91,22 +80,19 @@ int check_answer(const cli::Tool& tool, const std::string& file) {
 }
 
 int ask_batch(Pipeline& pipeline, const Flags& flags, Trace trace) {
-  std::ifstream file;
-  if (flags.batch != "-") {
-    file.open(flags.batch, std::ios::binary);
-    if (!file) throw io_error("open", flags.batch);
-  }
-  const BatchResult result = answer_batch(pipeline, flags.batch == "-" ? std::cin : file, flags.explain,
-                                          std::move(trace), [](const std::string& json) {
-                                            cli::print(json);
-                                            cli::print("\n");
-                                            cli::flush_output();
-                                          });
+  const auto emit = [](const std::string& json) {
+    cli::print(json + "\n");
+    cli::flush_output();
+  };
+  BatchResult result;
+  cli::read_input(flags.batch, [&](std::istream& lines) {
+    result = answer_batch(pipeline, lines, flags.explain, std::move(trace), emit);
+  });
   return result.failed > 0 ? exit_code(Code::negative) : 0;
 }
 
 int ask_one(Pipeline& pipeline, const Flags& flags, RenderOptions render, const PipelineOptions& asked, Trace trace) {
-  Query query{{}, flags.question == "-" ? read_stdin(kMaxQuestionBytes) : flags.question};
+  Query query{{}, flags.question == "-" ? cli::read_standard_input(kMaxQuestionBytes) : flags.question};
   TokenSink stream;
   if (render.format == ReplyFormat::text && cli::stdout_is_terminal())
     stream = [&](std::string_view text) {

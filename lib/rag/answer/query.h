@@ -16,7 +16,7 @@
 namespace frugal {
 
 struct Query {
-  std::string id;  // the "id" of a line of a batch; else empty
+  std::string id;  // the "id" of a line of a batch, as JSON; else empty
   std::string text;
 };
 

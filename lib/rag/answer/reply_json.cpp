@@ -82,6 +82,10 @@ ordered_json text_or_null(std::string_view text) {
   return text.empty() ? ordered_json(nullptr) : ordered_json(utf8(text));
 }
 
+void put_id(ordered_json& json, const Query& query) {
+  if (!query.id.empty()) json["id"] = ordered_json::parse(query.id);
+}
+
 ordered_json citation_json(const Citation& c, ReplyDetail detail) {
   ordered_json json{
       {"n", c.n},
@@ -306,7 +310,7 @@ std::vector<SavedAnswer> answers_of_lines(std::string_view text) {
 
 std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   ordered_json json{{"schema_version", kSchemaVersion}};
-  if (!reply.query.id.empty() && detail != ReplyDetail::stored) json["id"] = utf8(reply.query.id);
+  if (detail != ReplyDetail::stored) put_id(json, reply.query);
   json["query"] = reply.query.text;
   json["answer"] = {{"text", reply.answer.text ? ordered_json(utf8(*reply.answer.text)) : ordered_json(nullptr)},
                     {"mode", to_string(reply.answer.mode)},
@@ -365,7 +369,7 @@ std::string check_to_json(const AnswerCheck& check) {
 
 std::string error_to_json(const Query& query, const Error& error) {
   ordered_json json{{"schema_version", kSchemaVersion}};
-  if (!query.id.empty()) json["id"] = utf8(query.id);
+  put_id(json, query);
   json["query"] = utf8(query.text);
   json["error"] = {{"code", to_string(error.code())},
                    {"message", utf8(error.message())},

@@ -440,7 +440,7 @@ TEST_CASE("a batch answers every line in order, errors included") {
   Town town;
   Pipeline pipeline(town.store, town.models, town.laws, {}, nullptr, "town");
   std::istringstream lines(
-      "When was the bridge at Aldersby finished?\n\n"
+      "\xEF\xBB\xBF{\"query\": \"When was the bridge at Aldersby finished?\"}\n\n"
       "{\"id\": \"b\", \"query\": \"Who drew the plans of the bridge at Aldersby?\"}\r\n"
       "{\"id\": \"c\"\n"
       "{\"id\": 4, \"query\": \"?\"}\n"
@@ -455,9 +455,35 @@ TEST_CASE("a batch answers every line in order, errors included") {
   CHECK(!out[0].contains("id"));
   CHECK(out[1]["id"] == "b");
   CHECK(out[2]["error"]["code"] == "bad_input");
-  CHECK(out[3]["id"] == "4");
+  CHECK(out[2]["id"] == "c");
+  CHECK(out[3]["id"] == 4);
   CHECK(out[3]["error"]["hint"].is_string());
   CHECK(out[4]["answer"]["abstained"] == true);
+}
+
+TEST_CASE("a line of a batch keeps its id and the type of it, also if it fails") {
+  Town town;
+  Pipeline pipeline(town.store, town.models, town.laws, {}, nullptr, "town");
+  const auto id_of = [&](const std::string& line) {
+    std::istringstream lines(line);
+    nlohmann::json out;
+    answer_batch(pipeline, lines, false, Trace(true),
+                 [&](const std::string& json) { out = nlohmann::json::parse(json); });
+    return out.contains("id") ? out["id"].dump() : "none";
+  };
+  const std::string query = ", \"query\": \"When was the bridge at Aldersby finished?\"}";
+  for (const std::string id : {"7", "\"7\"", "null", "1.5", "[1,{\"id\":2}]", "{\"a\":1}"}) {
+    CHECK(id_of("{\"id\": " + id + query) == id);
+    CHECK(id_of("  {\"id\": " + id + "}") == id);                                                  // no query
+    CHECK(id_of("{\"id\": " + id + ", \"query\": \"?\"}") == id);                                  // no word
+    CHECK(id_of("{\"id\": " + id + ", \"query\": \"" + std::string(1 << 20, 'a') + "\"}") == id);  // too long
+    CHECK(id_of("{\"id\": " + id + ", \"query\"") == id);                                          // broken
+    CHECK(id_of("{\"_id\": " + id + query) == id);
+  }
+  CHECK(id_of("{\"_id\": 1, \"id\": 2" + query) == "2");
+  CHECK(id_of("{\"id\": 2, \"_id\": 1" + query) == "2");
+  CHECK(id_of("{\"other\": {\"id\": 1}" + query) == "none");
+  CHECK(id_of("When was the bridge at Aldersby finished?") == "none");
 }
 
 TEST_CASE("printed text carries no escape sequence of a document") {
