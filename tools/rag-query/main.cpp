@@ -33,6 +33,7 @@ struct Flags {
   bool explain = false;
   bool timings = false;
   bool naive = false;
+  bool end_with_nul = false;
 };
 
 void declare(cli::Tool& tool, Flags& flags) {
@@ -43,6 +44,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   app.add_flag("--explain", flags.explain, "show the hits of each list, their weights and the skipped stages");
   app.add_flag("--timings", flags.timings, "print time and memory by stage on standard error (json always has them)");
   app.add_flag("--naive", flags.naive, "for comparison: load all models in full precision through libtorch");
+  app.add_flag("-0,--null", flags.end_with_nul, "with --format files: end each path with a zero byte, for xargs -0");
   tool.key("--index", "index");
   tool.key("-n,--top-k", "retrieval.top_k");
   tool.key("-C,--candidates", "retrieval.candidates");
@@ -122,15 +124,24 @@ int run(cli::Tool& tool, const Settings& settings) {
     throw Error(Code::usage, flags.batch.empty() ? "no question" : "both a question and --batch")
         .hint("rag-query \"QUESTION\", or rag-query --batch FILE; rag-query --help shows more");
   if (flags.batch.empty() && flags.question != "-") check_question(flags.question);
+  const RenderOptions render{parse_reply_format(tool.format()), flags.explain, false, flags.end_with_nul ? '\0' : '\n'};
+  const bool as_files = render.format == ReplyFormat::files;
+  if (flags.end_with_nul && !as_files)
+    throw Error(Code::usage, "--null is for --format files").hint("add --format files, or leave --null out");
+  const bool is_no_json = render.format == ReplyFormat::markdown || render.format == ReplyFormat::csv || as_files;
+  if (!flags.batch.empty() && is_no_json)
+    throw Error(Code::usage, fmt::format("--batch has no format {}: it prints a JSON object per line", tool.format()))
+        .hint("leave --format out, or ask each question by itself");
 
   const bool measure_pss = flags.timings || tool.format().starts_with("json");
-  QuerySession session(tool, settings, {!flags.batch.empty(), flags.naive, measure_pss});
+  Settings asked = settings;
+  if (as_files) asked.pipeline.answer = AnswerMode::none;  // files prints no answer
+  QuerySession session(tool, asked, {!flags.batch.empty(), flags.naive, measure_pss});
   // "startup" covers everything before the question, with the opening of the index and of models that load at once.
   Trace trace(true);
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());
   if (!flags.batch.empty()) return ask_batch(session.pipeline(), flags, std::move(trace));
-  const RenderOptions render{parse_reply_format(tool.format()), flags.explain, false};
-  return ask_one(session.pipeline(), flags, render, settings.pipeline, std::move(trace));
+  return ask_one(session.pipeline(), flags, render, asked.pipeline, std::move(trace));
 }
 
 }  // namespace

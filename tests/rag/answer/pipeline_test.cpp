@@ -503,9 +503,38 @@ TEST_CASE("every format shows the hits, and files lists each path once") {
   const Reply reply = town.ask("art. 12 do Código de Posturas: multa", with_answer(AnswerMode::none));
   CHECK(render_reply(reply, {ReplyFormat::files, false, false}).find("codigo.txt\n") != std::string::npos);
   const std::string csv = render_reply(reply, {ReplyFormat::csv, false, false});
-  CHECK(csv.starts_with("rank,id,score,path,line,title,text\n1,4,"));
+  CHECK(csv.starts_with("kind,rank,id,score,path,line,title,text,record,start_byte,end_byte,offsets\nhit,1,4,"));
   CHECK(csv.find("\"Art. 12. É proibido lançar lixo nas ruas de Vila Alta, sob pena de multa de cem reais.\"") !=
         std::string::npos);
   CHECK(render_reply(reply, {ReplyFormat::text, false, false}).find("codigo.txt:1") != std::string::npos);
+  const std::string files = render_reply(reply, {ReplyFormat::files, false, false, '\0'});
+  CHECK(files.find(std::string("codigo.txt") + '\0') != std::string::npos);
+  CHECK(files.find('\n') == std::string::npos);
   CHECK_THROWS_AS(parse_reply_format("yaml"), Error);
+}
+
+TEST_CASE("csv has the answer and its citations before the hits, in the same columns") {
+  Town town;
+  const auto lines_of = [](const std::string& text) {
+    std::vector<std::string> lines;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) lines.push_back(line);
+    return lines;
+  };
+  const auto as_csv = [&](const Reply& reply) {
+    return lines_of(render_reply(reply, {ReplyFormat::csv, false, false}));
+  };
+  const auto answered = as_csv(town.ask("When was the bridge at Aldersby finished?"));
+  REQUIRE(answered.size() > 3);
+  CHECK(answered[1].starts_with("answer,,,0."));
+  CHECK(answered[1].ends_with(",,,,The bridge at Aldersby was finished in 1932.,,,,"));
+  CHECK(answered[2] == "citation,1,2,,bridge.md,1,,The bridge at Aldersby was finished in 1932.,,0,44,extracted");
+  CHECK(answered[3].starts_with("hit,1,2,"));
+  const auto abstained = as_csv(town.ask("What is the boiling temperature of tungsten?"));
+  CHECK(abstained.at(1).starts_with("abstained,,,0."));
+  CHECK(abstained.at(1).ends_with(",no source supports an answer,,,,"));
+  town.models.fake_generator.says = "Robots painted everything in 1875.";
+  const auto quoted = as_csv(town.ask("When was the bridge at Aldersby finished?", with_answer(AnswerMode::generate)));
+  CHECK(quoted.at(1).starts_with("answer,"));
+  CHECK(quoted.at(2).starts_with("note,,,,,,,\"no source bears out"));
 }
