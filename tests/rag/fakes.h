@@ -73,7 +73,7 @@ class FakeEmbedder : public Embedder {
   FakeClock* clock = nullptr;
 };
 
-/// Writes the text that a test sets; a token is a word.
+/// Writes the text that a test sets, until the sink wants no more; a token is a word.
 class FakeGenerator : public Generator {
  public:
   std::string identity() const override { return "fake"; }
@@ -88,8 +88,18 @@ class FakeGenerator : public Generator {
     ++calls;
     if (clock) clock->spend_ms(kChatMs);
     seen.assign(messages.begin(), messages.end());
-    if (sink) sink(says);
-    return {says, 0, 0, finish, 0, 0};
+    Generation written;
+    written.finish = finish;
+    while (written.text.size() < says.size()) {
+      const size_t begin = written.text.size();
+      const std::string token = says.substr(begin, says.find(' ', begin + 1) - begin);
+      written.text += token;
+      ++written.new_tokens;
+      if (!sink || sink(token)) continue;
+      written.finish = Finish::cancelled;
+      break;
+    }
+    return written;
   }
   std::string says;
   Finish finish = Finish::stop;
@@ -109,6 +119,7 @@ class FakeModels : public Models {
   }
   std::shared_ptr<Generator> generator() override {
     ++generator_opened;
+    if (generator_damaged) throw Error(Code::corrupt_file, "pack 'fake': damaged");
     return {std::shared_ptr<void>(), &fake_generator};
   }
   void unload_idle() override {
@@ -116,14 +127,17 @@ class FakeModels : public Models {
   }
   static constexpr int kUnloadIdleMs = 5;
   void prefetch_embedder() override { embedder_opened_when_expected = embedder_opened; }
-  int64_t generator_parameters() override { return parameters; }
+  GeneratorSize generator_size(int64_t min_parameters) override {
+    if (parameters == 0) return GeneratorSize::none;
+    return parameters >= min_parameters ? GeneratorSize::sufficient : GeneratorSize::small;
+  }
   std::string identity() override { return "fakes"; }
   FakeEmbedder fake_embedder;
   FakeGenerator fake_generator;
   int64_t parameters = 0;
   int embedder_opened = 0, generator_opened = 0;
   std::optional<int> embedder_opened_when_expected;
-  bool embedder_refused = false;
+  bool embedder_refused = false, generator_damaged = false;
 };
 
 /// A store of chunks that a test adds one by one. Each is a document of its own, with its bag of words as its vector.

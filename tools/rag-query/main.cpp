@@ -2,11 +2,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
-#include <iostream>
 #include <string>
 
+#include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
 #include "app/wiring/query_session.h"
@@ -35,6 +33,7 @@ struct Flags {
   bool explain = false;
   bool timings = false;
   bool naive = false;
+  bool end_with_nul = false;
 };
 
 void declare(cli::Tool& tool, Flags& flags) {
@@ -45,6 +44,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   app.add_flag("--explain", flags.explain, "show the hits of each list, their weights and the skipped stages");
   app.add_flag("--timings", flags.timings, "print time and memory by stage on standard error (json always has them)");
   app.add_flag("--naive", flags.naive, "for comparison: load all models in full precision through libtorch");
+  app.add_flag("-0,--null", flags.end_with_nul, "with --format files: end each path with a zero byte, for xargs -0");
   tool.key("--index", "index");
   tool.key("-n,--top-k", "retrieval.top_k");
   tool.key("-C,--candidates", "retrieval.candidates");
@@ -65,19 +65,10 @@ void declare(cli::Tool& tool, Flags& flags) {
   check->add_option("ANSWER", flags.answer_file, "JSON answer of rag-query; - for standard input")->required();
 }
 
-// At most one byte more than the limit.
-std::string read_stdin(size_t limit) {
-  std::string text;
-  std::array<char, 4096> block;
-  while (text.size() <= limit && (std::cin.read(block.data(), block.size()) || std::cin.gcount() > 0))
-    text.append(block.data(), std::min(static_cast<size_t>(std::cin.gcount()), limit + 1 - text.size()));
-  return text;
-}
-
 int check_answer(const cli::Tool& tool, const std::string& file) {
   constexpr size_t kMaxAnswerBytes = size_t(256) << 20;
   Budget budget(tool.budget_limits());
-  const std::string answer = file == "-" ? read_stdin(kMaxAnswerBytes) : read_file(file, kMaxAnswerBytes);
+  const std::string answer = file == "-" ? cli::read_standard_input(kMaxAnswerBytes) : read_file(file, kMaxAnswerBytes);
   if (answer.size() > kMaxAnswerBytes) throw Error(Code::bad_input, "the answer is larger than 256 MiB");
   const AnswerCheck check = check_citations(answer, budget);
   cli::print(render_check(check, tool.format().starts_with("json")));
@@ -91,23 +82,19 @@ int check_answer(const cli::Tool& tool, const std::string& file) {
 }
 
 int ask_batch(Pipeline& pipeline, const Flags& flags, Trace trace) {
-  std::ifstream file;
-  if (flags.batch != "-") {
-    file.open(flags.batch, std::ios::binary);
-    if (!file) throw io_error("open", flags.batch);
-  }
-  const BatchResult result = answer_batch(pipeline, flags.batch == "-" ? std::cin : file, flags.explain,
-                                          std::move(trace), [](const std::string& json) {
-                                            cli::print(json);
-                                            cli::print("\n");
-                                            cli::flush_output();
-                                          });
+  const auto emit = [](const std::string& json) {
+    cli::print(json + "\n");
+    cli::flush_output();
+  };
+  BatchResult result;
+  cli::read_input(flags.batch, [&](std::istream& lines) {
+    result = answer_batch(pipeline, lines, flags.explain, std::move(trace), emit);
+  });
   return result.failed > 0 ? exit_code(Code::negative) : 0;
 }
 
-int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, Trace trace) {
-  RenderOptions render{parse_reply_format(format), flags.explain, false};
-  Query query{{}, flags.question == "-" ? read_stdin(kMaxQuestionBytes) : flags.question};
+int ask_one(Pipeline& pipeline, const Flags& flags, RenderOptions render, const PipelineOptions& asked, Trace trace) {
+  Query query{{}, flags.question == "-" ? cli::read_standard_input(kMaxQuestionBytes) : flags.question};
   TokenSink stream;
   if (render.format == ReplyFormat::text && cli::stdout_is_terminal())
     stream = [&](std::string_view text) {
@@ -120,8 +107,10 @@ int ask_one(Pipeline& pipeline, const Flags& flags, const std::string& format, T
   if (render.streamed) cli::print("\n");
   cli::print(render_reply(reply, render));
   cli::flush_output();
+  if (asked.answer != AnswerMode::none && !reply.answer.text && !reply.answer.abstained)
+    cli::print_message(fmt::format("no answer within the deadline of {} ms (--deadline-ms)", asked.deadline_ms));
   if (flags.timings) cli::print_messages(render_timings(reply) + metrics_summary(metric_registry().collect()));
-  return reply.answer.abstained ? exit_code(Code::negative) : 0;
+  return is_as_asked(reply, asked.answer) ? 0 : exit_code(Code::negative);
 }
 
 int run(cli::Tool& tool, const Settings& settings) {
@@ -135,14 +124,24 @@ int run(cli::Tool& tool, const Settings& settings) {
     throw Error(Code::usage, flags.batch.empty() ? "no question" : "both a question and --batch")
         .hint("rag-query \"QUESTION\", or rag-query --batch FILE; rag-query --help shows more");
   if (flags.batch.empty() && flags.question != "-") check_question(flags.question);
+  const RenderOptions render{parse_reply_format(tool.format()), flags.explain, false, flags.end_with_nul ? '\0' : '\n'};
+  const bool as_files = render.format == ReplyFormat::files;
+  if (flags.end_with_nul && !as_files)
+    throw Error(Code::usage, "--null is for --format files").hint("add --format files, or leave --null out");
+  const bool is_no_json = render.format == ReplyFormat::markdown || render.format == ReplyFormat::csv || as_files;
+  if (!flags.batch.empty() && is_no_json)
+    throw Error(Code::usage, fmt::format("--batch has no format {}: it prints a JSON object per line", tool.format()))
+        .hint("leave --format out, or ask each question by itself");
 
   const bool measure_pss = flags.timings || tool.format().starts_with("json");
-  QuerySession session(tool, settings, {!flags.batch.empty(), flags.naive, measure_pss});
+  Settings asked = settings;
+  if (as_files) asked.pipeline.answer = AnswerMode::none;  // files prints no answer
+  QuerySession session(tool, asked, {!flags.batch.empty(), flags.naive, measure_pss});
   // "startup" covers everything before the question, with the opening of the index and of models that load at once.
   Trace trace(true);
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());
   if (!flags.batch.empty()) return ask_batch(session.pipeline(), flags, std::move(trace));
-  return ask_one(session.pipeline(), flags, tool.format(), std::move(trace));
+  return ask_one(session.pipeline(), flags, render, asked.pipeline, std::move(trace));
 }
 
 }  // namespace

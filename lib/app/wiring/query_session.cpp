@@ -2,6 +2,7 @@
 
 #include "app/config/paths.h"
 #include "app/wiring/open_models.h"
+#include "base/log.h"
 #include "memory/budget.h"
 
 namespace frugal {
@@ -13,6 +14,15 @@ std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& s
   ModelOptions options = model_options(tool, settings, budget, auto_mode);
   if (const auto cache = cache_home()) options.generator.prefix_folder = *cache / "prefixes";
   return open_models(settings, options);
+}
+
+void warn_of_small_generator(const PipelineOptions& options, Models& models) {
+  if (options.answer != AnswerMode::generate) return;
+  if (models.generator_size(options.min_generator_parameters) == GeneratorSize::small)
+    log(LogLevel::warn,
+        "the generator has fewer than {} weights (answer.min_generator_parameters): small ones invent facts and repeat "
+        "themselves; --answer extract quotes the sources",
+        options.min_generator_parameters);
 }
 
 }  // namespace
@@ -34,6 +44,7 @@ QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, cons
     // Native vectors only: those of another backend may differ in their last bits.
     if (!use.naive && tool.backend().native()) probes_.emplace(*cache / "probes", settings.cache.max_bytes / 4);
   }
+  warn_of_small_generator(settings.pipeline, *models_);
   PipelineOptions options = pipeline_options(settings);
   options.measure_pss = use.measure_pss;
   pipeline_.emplace(*store_, *models_, store_->laws(), options, answers_ ? &*answers_ : nullptr,

@@ -9,7 +9,7 @@ namespace {
 
 double abstention_rate(Pipeline& pipeline, std::span<const EvalQuery> queries) {
   double count = 0;
-  for (const EvalQuery& query : queries) count += pipeline.ask({query.id, query.text}).answer.abstained;
+  for (const EvalQuery& query : queries) count += pipeline.ask({{}, query.text}).answer.abstained;
   return count / static_cast<double>(queries.size());
 }
 
@@ -19,7 +19,7 @@ AnswerQuality answer_quality(Pipeline& pipeline, std::span<const EvalQuery> quer
                              std::span<const EvalQuery> foreign) {
   std::vector<double> exact, f1, contained, abstained;
   for (const EvalQuery& query : queries) {
-    const Reply reply = pipeline.ask({query.id, query.text});
+    const Reply reply = pipeline.ask({{}, query.text});
     abstained.push_back(reply.answer.abstained);
     if (query.answers.empty()) continue;
     const std::string text = reply.answer.text.value_or("");

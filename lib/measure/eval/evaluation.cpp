@@ -152,7 +152,7 @@ class Ablation {
   }
 
   void ask_one(Row& row, const EvalQuery& query, double embed_ms) {
-    const Reply reply = pipeline_.run(row.stages, {query.id, query.text}, {}, Trace());
+    const Reply reply = pipeline_.run(row.stages, {{}, query.text}, {}, Trace());
     const Timings& t = reply.timings;
     row.figures.total_ms += t.hyde_ms + t.embed_ms + t.retrieve_ms + t.rerank_ms + (row.embeds ? embed_ms : 0);
     const std::vector<std::string> ranked = names_.rank(reply.ranking, options_.ranking_depth);

@@ -7,11 +7,14 @@
 #include <fmt/format.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <mutex>
 #include <optional>
+#include <utility>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/thread_pool.h"
 #include "compute/ops/ops.h"
 #include "memory/budget.h"
@@ -68,6 +71,12 @@ struct OpenGenerator : OpenPack {
   std::unique_ptr<Generator> generator;
 };
 
+int64_t parameters_of(const Pack& pack) {
+  int64_t parameters = 0;
+  for (const PackTensor& tensor : pack.tensors()) parameters += tensor.shape.elements();
+  return parameters;
+}
+
 class PackModels : public Models {
  public:
   PackModels(ModelPaths paths, const ModelOptions& options)
@@ -95,9 +104,9 @@ class PackModels : public Models {
 
   void prefetch_embedder() override { manager_.prefetch("embedder"); }
 
-  int64_t generator_parameters() override {
-    if (parameters_ < 0) parameters_ = count_parameters();
-    return parameters_;
+  GeneratorSize generator_size(int64_t min_parameters) override {
+    if (!size_ || size_->first != min_parameters) size_ = {min_parameters, compare_size(min_parameters)};
+    return size_->second;
   }
 
   std::string identity() override {
@@ -121,15 +130,20 @@ class PackModels : public Models {
   static constexpr std::chrono::seconds kCheckInterval{1};
   static constexpr double kUnloadAbovePercent = 95;
 
-  int64_t count_parameters() const {
+  GeneratorSize compare_size(int64_t min_parameters) const {
+    constexpr uint64_t kMaxWeightsPerByte = 2;  // no type has fewer than 4 bits
     try {
-      int64_t parameters = 0;
-      const Pack pack(paths_.generator());
-      for (const PackTensor& tensor : pack.tensors()) parameters += tensor.shape.elements();
-      return parameters;
+      const std::filesystem::path file = paths_.generator();
+      struct stat info {};
+      if (::stat(file.c_str(), &info) != 0) return GeneratorSize::none;
+      const bool may_suffice = static_cast<uint64_t>(info.st_size) >=
+                               static_cast<uint64_t>(std::max<int64_t>(min_parameters, 0)) / kMaxWeightsPerByte;
+      if (!may_suffice) return GeneratorSize::small;
+      return parameters_of(Pack(file)) >= min_parameters ? GeneratorSize::sufficient : GeneratorSize::small;
     } catch (const Error& error) {
-      if (error.code() == Code::missing) return 0;
-      throw;
+      if (error.code() == Code::missing) return GeneratorSize::none;
+      log(LogLevel::info, "the generator cannot be read: {}", error.message());
+      return GeneratorSize::unreadable;
     }
   }
   // Not if the file exceeds the budget: its pages would not stay.
@@ -147,7 +161,7 @@ class PackModels : public Models {
   const ModelPaths paths_;
   const ModelOptions options_;
   std::optional<PrefixCache> prefixes_;
-  int64_t parameters_ = -1;
+  std::optional<std::pair<int64_t, GeneratorSize>> size_;  // the last answer of generator_size(), by its minimum
   std::chrono::steady_clock::time_point checked_at_ = std::chrono::steady_clock::now();
   std::once_flag pool_made_;
   std::unique_ptr<ThreadPool> pool_;

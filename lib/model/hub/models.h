@@ -21,6 +21,14 @@
 
 namespace frugal {
 
+/// Whether a generator has a number of weights, as far as its pack tells.
+enum class GeneratorSize {
+  none,        // there is no pack
+  unreadable,  // the pack is damaged, or is none
+  small,       // it has fewer
+  sufficient
+};
+
 class Models {
  public:
   virtual ~Models() = default;
@@ -30,8 +38,9 @@ class Models {
   virtual std::shared_ptr<Generator> generator() = 0;
   /// Starts to read the embedder's file in the background, because the embedder will be needed soon.
   virtual void prefetch_embedder() {}
-  /// The number of weights of the generator, from its pack's table of contents; 0 if there is no generator.
-  virtual int64_t generator_parameters() = 0;
+  /// Compares the generator's number of weights with a minimum. Loads no model, and opens no pack whose size shows that
+  /// it has fewer weights.
+  virtual GeneratorSize generator_size(int64_t min_parameters) = 0;
   /// Part of the key of cached answers: changes with the models, their settings and the backend. Loads no model.
   virtual std::string identity() = 0;
   /// Unloads unused models if memory is short. To be called between questions.
@@ -51,7 +60,8 @@ struct ModelPaths {
 struct GeneratorMemory {
   KvType kv_type = KvType::automatic;
   bool prefix_cache = true;
-  uint64_t prefix_max_bytes = uint64_t(1) << 30;
+  /// Four prompts of 2,600 tokens of SmolLM2-135M (docs/design/0016).
+  uint64_t prefix_max_bytes = uint64_t(256) << 20;
   std::filesystem::path prefix_folder;  // empty: nothing is stored
 
   template <typename F>
@@ -60,7 +70,9 @@ struct GeneratorMemory {
     f("generate.prefix_cache.enabled", prefix_cache,
       {"keep the KV cache of prompts on disk, so that a known beginning of a prompt is not processed again"});
     f("generate.prefix_cache.max_bytes", prefix_max_bytes,
-      {"maximum bytes on disk, also written like 1GiB; the least recently used entries are evicted", {}, Unit::bytes});
+      {"maximum bytes on disk, also written like 256MiB; the least recently used entries are evicted",
+       {},
+       Unit::bytes});
   }
 };
 

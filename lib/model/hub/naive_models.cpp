@@ -37,7 +37,10 @@ class NaiveModels final : public Models {
       throw Error(Code::missing, "there is no checkpoint of a generator").hint("run scripts/fetch-models");
     return generator_;
   }
-  int64_t generator_parameters() override { return parameters_; }
+  GeneratorSize generator_size(int64_t min_parameters) override {
+    if (!generator_) return GeneratorSize::none;
+    return parameters_ >= min_parameters ? GeneratorSize::sufficient : GeneratorSize::small;
+  }
   std::string identity() override {
     return fmt::format("naive {} {}\nembedder {}\nchat {}", ops_->name(), embedder_source_->path().native(),
                        embedder_source_->identity(), chat_family_ ? to_string(*chat_family_) : "auto");

@@ -1,16 +1,26 @@
 // How generated text is checked. The prompt asks for the number of a source, like "[1]", after every statement. Small
-// generators forget marks, cite sources that do not exist, and invent facts. So a statement counts only if the words of
-// a source support it, and a mark is no more than a hint which source that is:
+// generators forget marks, cite sources that do not exist, invent facts, and repeat themselves without end. So a
+// statement counts only if the words of a source support it, and a mark is no more than a hint which source that is:
 //
 // 1. Marks are removed, and the byte where each stood is remembered: a mark before or after a full stop would otherwise
 //    disturb the split into sentences.
-// 2. The text is split into sentences. A sentence gets the marks within it and those between it and the next sentence.
-// 3. Each sentence is compared with the sources. Its support by a source is the share of its distinct stems that the
-//    title and text of the source contain, or 0 if a number is missing there: a wrong year or amount is the worst
+// 2. The text is split into sentences. A sentence gets the marks within it and those between it and the next sentence,
+//    so it is complete when the next one has begun.
+// 3. A sentence is refused if it is a question or only announces something ("The reasons are:"), if it has no content
+//    words besides those that speak of the answer, if it was said before, or if words in it come three times in a row.
+// 4. Each other sentence is compared with the sources. Its support by a source is the share of its distinct stems that
+//    the title and text of the source contain, or 0 if a number is missing there: a wrong year or amount is the worst
 //    invention, and the easiest to find. The best of the cited sources is taken; if none reaches min_support, the first
-//    source that does, so that a wrong mark does not cost a right statement.
-// 4. ground() drops sentences without support. Each of the others gets a new mark for a citation, which quotes the
-//    sentence of its source that shares most stems with it.
+//    source that does, so that a wrong mark does not cost a right statement. Without support it is refused.
+// 5. A sentence that is not refused gets a new mark for a citation, which quotes the sentence of its source that shares
+//    most stems with it.
+//
+// The text ends where it loops: at words that come three times in a row, at a sentence that was said twice before, and
+// after 256 bytes without a word. A generator that has begun to repeat itself does not stop: with greedy sampling the
+// same context gives the same words.
+//
+// The sentences are split again with every piece, from the first. A split depends on what follows only within the last
+// sentence, which is not judged yet, so what was judged stays as it was.
 //
 // Only words are compared: a sentence that negates its source, or exchanges subject and object, passes.
 #include "rag/answer/answer_generate.h"
@@ -18,9 +28,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <optional>
-#include <unordered_set>
 
 #include "base/ascii.h"
 #include "rag/answer/cite.h"
@@ -34,6 +44,10 @@
 namespace frugal {
 namespace {
 
+using MarkedSentence = GroundedText::MarkedSentence;
+
+constexpr size_t kMaxMarkBytes = 64;
+
 // A mark such as "[3]" or "[1, 2]".
 struct Mark {
   std::vector<int64_t> numbers;
@@ -42,7 +56,7 @@ struct Mark {
 // Parses a mark at the start of `text`; nullopt for any other bracket.
 std::optional<Mark> parse_mark(std::string_view text) {
   if (text.empty() || text[0] != '[') return std::nullopt;
-  const size_t close = text.substr(0, 64).find(']');
+  const size_t close = text.substr(0, kMaxMarkBytes).find(']');
   if (close == std::string_view::npos) return std::nullopt;
   Mark mark;
   mark.bytes = close + 1;
@@ -61,13 +75,15 @@ bool has_digit(std::string_view word) {
   return std::any_of(word.begin(), word.end(), is_digit);
 }
 
-std::unordered_set<std::string> stem_set(std::string_view text, Language language, const Stemmer& stemmer) {
+using StemSet = std::unordered_set<std::string>;
+
+StemSet stem_set(std::string_view text, Language language, const Stemmer& stemmer) {
   const std::vector<std::string> stems = content_stems(text, language, stemmer);
   return {stems.begin(), stems.end()};
 }
 
 // The share of `stems` that `source` contains; 0 if a stem with a digit is missing.
-float support_of(const std::unordered_set<std::string>& stems, const std::unordered_set<std::string>& source) {
+float support_of(const StemSet& stems, const StemSet& source) {
   if (stems.empty()) return 0;
   size_t held = 0;
   for (const std::string& stem : stems) {
@@ -79,12 +95,6 @@ float support_of(const std::unordered_set<std::string>& stems, const std::unorde
   }
   return static_cast<float>(held) / static_cast<float>(stems.size());
 }
-
-// A sentence without its marks, and the numbers of the sources that they cite.
-struct MarkedSentence {
-  std::string text;
-  std::vector<int64_t> cited;
-};
 
 void add_unique(std::vector<int64_t>& numbers, int64_t number) {
   if (std::find(numbers.begin(), numbers.end(), number) == numbers.end()) numbers.push_back(number);
@@ -130,9 +140,33 @@ std::vector<MarkedSentence> split_marked_sentences(std::string_view generated, s
   return result;
 }
 
-// Cites the sentence of `hit` that shares most stems with `statement`, or the whole text if none shares any.
-Citation best_quote(const Hit& hit, std::string_view statement, Language language, const Stemmer& stemmer, int64_t n) {
-  const auto wanted = stem_set(statement, language, stemmer);
+// Folded words that speak of the answer and not of its subject.
+constexpr std::array kAboutTheAnswer =
+    std::to_array<std::string_view>({"answer", "answers", "question", "questions", "source", "sources", "resposta",
+                                     "respostas", "pergunta", "perguntas", "fonte", "fontes"});
+
+bool says_something(std::span<const Word> words, Language language) {
+  return std::any_of(words.begin(), words.end(), [&](const Word& word) {
+    return !is_stop_word(word.folded, language) &&
+           std::find(kAboutTheAnswer.begin(), kAboutTheAnswer.end(), word.folded) == kAboutTheAnswer.end();
+  });
+}
+
+// True if up to 64 words come three times in a row ("o que o que o que"); a single word must come six times.
+bool repeats_words(std::span<const Word> words) {
+  constexpr size_t kMaxPeriod = 64, kTimes = 3, kMinWords = 6;
+  for (size_t period = 1; period <= kMaxPeriod && kTimes * period <= words.size(); ++period) {
+    const size_t needed = std::max((kTimes - 1) * period, kMinWords - period);
+    size_t same = 0;  // words in a row that equal the one a period before
+    for (size_t i = period; i < words.size() && same < needed; ++i)
+      same = words[i].folded == words[i - period].folded ? same + 1 : 0;
+    if (same >= needed) return true;
+  }
+  return false;
+}
+
+// Cites the sentence of `hit` that shares most stems with a statement, or the whole text if none shares any.
+Citation best_quote(const Hit& hit, const StemSet& wanted, Language language, const Stemmer& stemmer, int64_t n) {
   const std::string_view text = hit.chunk.text;
   Sentence best{0, static_cast<uint32_t>(text.size())};
   size_t best_shared = 0;
@@ -147,57 +181,124 @@ Citation best_quote(const Hit& hit, std::string_view statement, Language languag
   return cite(hit, best.begin, best.end, n);
 }
 
-}  // namespace
-
-std::vector<CheckedSentence> check_sentences(std::string_view generated, std::span<const Hit> sources,
-                                             Language language, float min_support) {
-  const Stemmer stemmer(language);
-  std::vector<std::unordered_set<std::string>> held;
-  for (const Hit& hit : sources) held.push_back(stem_set(hit.chunk.title + "\n" + hit.chunk.text, language, stemmer));
-  std::vector<CheckedSentence> checked;
-  for (MarkedSentence& marked : split_marked_sentences(plain_text(generated), sources.size())) {
-    CheckedSentence sentence{std::move(marked.text), std::move(marked.cited), 0, 0};
-    const auto stems = stem_set(sentence.text, language, stemmer);
-    const auto consider = [&](int64_t source) {
-      const float support = support_of(stems, held[static_cast<size_t>(source - 1)]);
-      if (support < min_support || support <= sentence.support) return;
-      sentence.source = source;
-      sentence.support = support;
-    };
-    for (const int64_t source : sentence.cited) consider(source);
-    for (int64_t source = 1; sentence.source == 0 && source <= static_cast<int64_t>(sources.size()); ++source)
-      consider(source);
-    checked.push_back(std::move(sentence));
-  }
-  return checked;
+// The text without a bracket at its end that may yet become a mark.
+std::string_view without_open_mark(std::string_view text) {
+  const size_t bracket = text.rfind('[');
+  if (bracket == std::string_view::npos || text.size() - bracket >= kMaxMarkBytes) return text;
+  return text.find(']', bracket) == std::string_view::npos ? text.substr(0, bracket) : text;
 }
 
-GroundedText ground(const std::vector<CheckedSentence>& sentences, std::span<const Hit> sources, Language language) {
-  const Stemmer stemmer(language);
-  GroundedText grounded;
-  for (const CheckedSentence& sentence : sentences) {
-    if (sentence.source == 0) {
-      ++grounded.dropped;
-      continue;
-    }
-    const Hit& hit = sources[static_cast<size_t>(sentence.source - 1)];
-    Citation citation =
-        best_quote(hit, sentence.text, language, stemmer, static_cast<int64_t>(grounded.citations.size()) + 1);
-    const auto same = std::find_if(grounded.citations.begin(), grounded.citations.end(), [&](const Citation& earlier) {
-      return earlier.id == citation.id && earlier.start_byte == citation.start_byte &&
-             earlier.end_byte == citation.end_byte;
-    });
-    const int64_t n = same != grounded.citations.end() ? same->n : citation.n;
-    if (same == grounded.citations.end()) grounded.citations.push_back(std::move(citation));
-    grounded.text += fmt::format("{}{} [{}]", grounded.text.empty() ? "" : " ", sentence.text, n);
+// An abstention begins within this many bytes of the folded text; one that says so later has answered something first.
+constexpr size_t kMaxAbstentionOffset = 80;
+constexpr std::string_view kAbstentions[] = {"not in the sources", "nao esta nas fontes"};
+
+// False as long as more text may make an abstention of it.
+bool is_decided(std::string_view generated) {
+  constexpr size_t kLongestAbstention = 20, kReadBytes = 512;
+  return fold(first_bytes(generated, kReadBytes)).size() >= kMaxAbstentionOffset + kLongestAbstention;
+}
+
+}  // namespace
+
+GroundedText::GroundedText(std::span<const Hit> sources, Language language, float min_support)
+    : sources_(sources), language_(language), min_support_(min_support), stemmer_(language) {
+  for (const Hit& hit : sources) held_.push_back(stem_set(hit.chunk.title + "\n" + hit.chunk.text, language, stemmer_));
+}
+
+std::string GroundedText::add(std::string_view generated) {
+  written_ += generated;
+  if (ended_ || !is_decided(written_)) return {};
+  if (is_abstention(written_)) {
+    ended_ = true;
+    return {};
   }
-  return grounded;
+  return judge_written(false);
+}
+
+std::string GroundedText::finish() {
+  if (loops_ || is_abstention(written_)) return {};
+  return judge_written(true);
+}
+
+bool GroundedText::abstains() const {
+  return is_abstention(written_);
+}
+
+std::string GroundedText::judge_written(bool is_whole) {
+  const size_t before = text_.size();
+  const std::string plain = plain_text(is_whole ? written_ : without_open_mark(written_));
+  const std::vector<MarkedSentence> sentences = split_marked_sentences(plain, sources_.size());
+  const size_t complete = is_whole || sentences.empty() ? sentences.size() : sentences.size() - 1;
+  for (; judged_ < complete && !loops_; ++judged_) judge(sentences[judged_]);
+  if (!is_whole && !loops_) watch_for_end(complete < sentences.size() ? sentences.back().text : "");
+  ended_ = ended_ || loops_;
+  return text_.substr(before);
+}
+
+void GroundedText::judge(const MarkedSentence& sentence) {
+  const std::vector<Word> words = split_words(sentence.text);
+  std::string said;
+  for (const Word& word : words) said += word.folded + " ";
+  const int times = ++said_[said];
+  loops_ = repeats_words(words) || (times >= 3 && !words.empty());
+  const bool is_statement =
+      !sentence.text.ends_with('?') && !sentence.text.ends_with(':') && says_something(words, language_);
+  if (loops_ || times > 1 || !is_statement) {
+    ++dropped_;
+    return;
+  }
+  const StemSet stems = stem_set(sentence.text, language_, stemmer_);
+  if (const int64_t source = supporting_source(sentence, stems); source > 0)
+    keep(sentence.text, stems, source);
+  else
+    ++dropped_;
+}
+
+// `open`: the last sentence, which is not complete yet.
+void GroundedText::watch_for_end(std::string_view open) {
+  constexpr size_t kMaxWordlessBytes = 256;
+  const std::vector<Word> words = split_words(open);
+  if (judged_ != watched_sentence_ || words.size() != watched_words_) {
+    watched_sentence_ = judged_;
+    watched_words_ = words.size();
+    last_word_byte_ = written_.size();
+  }
+  loops_ = repeats_words(words);
+  dropped_ += loops_;
+  ended_ = written_.size() - last_word_byte_ > kMaxWordlessBytes;
+}
+
+// The number of the source; 0: none supports it.
+int64_t GroundedText::supporting_source(const MarkedSentence& sentence, const StemSet& stems) const {
+  int64_t best = 0;
+  float best_support = 0;
+  const auto consider = [&](int64_t source) {
+    const float support = support_of(stems, held_[static_cast<size_t>(source - 1)]);
+    if (support < min_support_ || support <= best_support) return;
+    best = source;
+    best_support = support;
+  };
+  for (const int64_t source : sentence.cited) consider(source);
+  for (int64_t source = 1; best == 0 && source <= static_cast<int64_t>(sources_.size()); ++source) consider(source);
+  return best;
+}
+
+void GroundedText::keep(std::string_view statement, const StemSet& stems, int64_t source) {
+  const Hit& hit = sources_[static_cast<size_t>(source - 1)];
+  Citation citation = best_quote(hit, stems, language_, stemmer_, static_cast<int64_t>(citations_.size()) + 1);
+  const auto same = std::find_if(citations_.begin(), citations_.end(), [&](const Citation& earlier) {
+    return earlier.id == citation.id && earlier.start_byte == citation.start_byte &&
+           earlier.end_byte == citation.end_byte;
+  });
+  const int64_t n = same != citations_.end() ? same->n : citation.n;
+  if (same == citations_.end()) citations_.push_back(std::move(citation));
+  text_ += fmt::format("{}{} [{}]", text_.empty() ? "" : " ", statement, n);
 }
 
 bool is_abstention(std::string_view generated) {
   const std::string folded = fold(generated);
-  constexpr size_t kMaxOffset = 80;  // a text that says so later has answered something first
-  return folded.find("not in the sources") < kMaxOffset || folded.find("nao esta nas fontes") < kMaxOffset;
+  return std::any_of(std::begin(kAbstentions), std::end(kAbstentions),
+                     [&](std::string_view abstention) { return folded.find(abstention) < kMaxAbstentionOffset; });
 }
 
 }  // namespace frugal

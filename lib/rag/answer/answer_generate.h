@@ -1,40 +1,81 @@
-// Checks generated text against its sources: keeps the sentences that a source supports, and turns their marks, such as
-// "[1]", into citations. It compares words and numbers, not meanings: it catches inventions, not subtle errors.
+// Checks generated text against its sources while it is written: keeps the statements that a source supports, turns
+// their marks, such as "[1]", into citations, and ends a text that repeats itself. It compares words and numbers, not
+// meanings: it catches inventions, not subtle errors.
 #pragma once
 
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "rag/answer/query.h"
 #include "rag/text/language.h"
+#include "rag/text/stemmer.h"
 
 namespace frugal {
 
-/// A sentence of a generated answer, without its marks.
-struct CheckedSentence {
-  std::string text;
-  std::vector<int64_t> cited;  // numbers of the sources in its marks, from 1, in order
-  int64_t source = 0;          // number of the supporting source: the best of those cited, else the first; 0: none
-  float support = 0;           // share of its content words that this source contains, 0…1
-};
+/// The checked part of a generated text, which it takes piece by piece. Not thread-safe.
+///
+/// A source supports a sentence if it contains every number in it and at least `min_support` (0…1) of its content
+/// words. Sentences that no source supports, questions, repetitions and sentences that say nothing are dropped, and so
+/// are marks of sources that do not exist.
+class GroundedText {
+ public:
+  /// Borrows `sources`, which are numbered from 1.
+  GroundedText(std::span<const Hit> sources, Language language, float min_support);
 
-/// Splits `generated` into sentences and compares each with the sources, which are numbered from 1. A source supports a
-/// sentence if it contains every number in it and at least `min_support` (0…1) of its content words. Marks of sources
-/// that do not exist are dropped.
-std::vector<CheckedSentence> check_sentences(std::string_view generated, std::span<const Hit> sources,
-                                             Language language, float min_support);
+  /// Takes the next piece of the generated text, valid UTF-8. Returns what it adds to text(): statements that are
+  /// complete and supported. Nothing is returned before it is clear that the text is no abstention.
+  std::string add(std::string_view generated);
+  /// To be called after the last piece. Returns as add().
+  std::string finish();
 
-struct GroundedText {
-  std::string text;                 // the supported sentences, each followed by its mark; empty: there are none
-  std::vector<Citation> citations;  // one per distinct mark, numbered from 1 in order of appearance
-  int64_t dropped = 0;              // sentences that no source supports
+  /// True if no more text is needed: it loops or abstains, or has no more words.
+  bool ended() const { return ended_; }
+  /// True if the text repeats itself.
+  bool loops() const { return loops_; }
+  /// is_abstention() of the generated text.
+  bool abstains() const;
+
+  /// The supported statements, each followed by its mark; empty: there are none.
+  const std::string& text() const { return text_; }
+  /// One per distinct mark, numbered from 1 in order of appearance. A citation quotes the sentence of the source that
+  /// shares most content words with the statement; statements with the same quote share a citation.
+  const std::vector<Citation>& citations() const { return citations_; }
+  int64_t dropped() const { return dropped_; }  // sentences
+
+  /// A sentence without its marks, and the numbers of the sources that they cite, in order.
+  struct MarkedSentence {
+    std::string text;
+    std::vector<int64_t> cited;
+  };
+
+ private:
+  using StemSet = std::unordered_set<std::string>;
+  std::string judge_written(bool is_whole);
+  void judge(const MarkedSentence& sentence);
+  void watch_for_end(std::string_view open);
+  int64_t supporting_source(const MarkedSentence& sentence, const StemSet& stems) const;
+  void keep(std::string_view statement, const StemSet& stems, int64_t source);
+
+  std::span<const Hit> sources_;
+  Language language_;
+  float min_support_;
+  Stemmer stemmer_;
+  std::vector<StemSet> held_;  // stems of each source
+  std::string written_;
+  size_t judged_ = 0;                          // sentences
+  std::unordered_map<std::string, int> said_;  // the folded words of a judged sentence → how often it came
+  // The last sentence when a word was last added to it, for watch_for_end().
+  size_t watched_sentence_ = 0, watched_words_ = 0, last_word_byte_ = 0;
+  bool ended_ = false, loops_ = false;
+  std::string text_;
+  std::vector<Citation> citations_;
+  int64_t dropped_ = 0;
 };
-/// Joins the supported sentences. A citation quotes the sentence of the source that shares most content words with the
-/// generated one; sentences with the same quote share a citation. `sources` as for check_sentences().
-GroundedText ground(const std::vector<CheckedSentence>& sentences, std::span<const Hit> sources, Language language);
 
 /// True if the generator declined to answer, in the words that the prompt asks for, in English or Portuguese.
 bool is_abstention(std::string_view generated);

@@ -6,6 +6,7 @@
 #include <streambuf>
 #include <utility>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "rag/answer/question.h"
 #include "rag/answer/reply_json.h"
@@ -13,8 +14,8 @@
 namespace frugal {
 namespace {
 
-std::string text_field(const nlohmann::json& object, const char* name, const char* other_name) {
-  const auto field = object.contains(name) ? object.find(name) : object.find(other_name);
+std::string question_of(const nlohmann::json& object) {
+  const auto field = object.contains("query") ? object.find("query") : object.find("text");
   if (field == object.end()) return {};
   if (field->is_string()) return field->get<std::string>();
   if (field->is_number()) return field->dump();
@@ -29,8 +30,31 @@ std::string excerpt(std::string_view line) {
 // Longer than any question with its id, even if each byte of it is written as an escape.
 constexpr size_t kMaxLineBytes = 8 * kMaxQuestionBytes;
 
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+// Parses a line, which may be broken or cut: discarded then. `id` gets the JSON of the "id", or else of the "_id", as
+// soon as it is read.
+nlohmann::json parse_object(std::string_view line, std::string& id) {
+  using Event = nlohmann::json::parse_event_t;
+  std::string key;
+  bool has_id = false;
+  return nlohmann::json::parse(
+      line,
+      [&](int depth, Event event, nlohmann::json& parsed) {
+        if (depth != 1) return true;
+        if (event == Event::key) key = parsed.get<std::string>();
+        const bool is_value = event == Event::value || event == Event::object_end || event == Event::array_end;
+        if (is_value && (key == "id" || (key == "_id" && !has_id))) {
+          id = parsed.dump();
+          has_id = has_id || key == "id";
+        }
+        return true;
+      },
+      false);
+}
+
 // Reads a line, of which at most one byte more than the limit is kept; false at the end.
-bool read_line(std::istream& lines, std::string& line) {
+bool read_line(std::istream& lines, std::string& line) try {
   line.clear();
   std::streambuf& buffer = *lines.rdbuf();
   int c = buffer.sbumpc();
@@ -38,20 +62,24 @@ bool read_line(std::istream& lines, std::string& line) {
   for (; c != std::char_traits<char>::eof() && c != '\n'; c = buffer.sbumpc())
     if (line.size() <= kMaxLineBytes) line += static_cast<char>(c);
   return true;
+} catch (const std::ios_base::failure&) {
+  throw io_error("read", "the questions");
 }
 
 }  // namespace
 
-Query parse_batch_line(std::string_view line) {
-  if (!line.starts_with('{')) return {{}, std::string(line)};
-  const auto object = nlohmann::json::parse(line, nullptr, false);
+void parse_batch_line(std::string_view line, Query& query) {
+  const bool is_object = trim(line).starts_with('{');
+  const nlohmann::json object = is_object ? parse_object(line, query.id) : nlohmann::json();
+  if (line.size() > kMaxLineBytes)
+    throw Error(Code::bad_input, fmt::format("batch line: longer than {} bytes", kMaxLineBytes))
+        .hint("a question has at most 16 KiB");
   if (object.is_discarded())
     throw Error(Code::bad_input, "batch line: not a JSON object")
         .hint("write {\"id\": …, \"query\": …}, or plain text");
-  Query query{text_field(object, "id", "_id"), text_field(object, "query", "text")};
+  query.text = is_object ? question_of(object) : std::string(line);
   if (query.text.empty())
     throw Error(Code::bad_input, "batch line: no \"query\"").hint("write {\"id\": …, \"query\": …}, or plain text");
-  return query;
 }
 
 BatchResult answer_batch(Pipeline& pipeline, std::istream& lines, bool explain, Trace first,
@@ -59,16 +87,15 @@ BatchResult answer_batch(Pipeline& pipeline, std::istream& lines, bool explain, 
   const ReplyDetail detail = explain ? ReplyDetail::explain : ReplyDetail::contract;
   BatchResult result;
   Trace trace = std::move(first);
+  bool is_first = true;
   for (std::string line; read_line(lines, line); trace = Trace(true)) {
+    if (std::exchange(is_first, false) && line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (line.find_first_not_of(" \t") == std::string::npos) continue;
     ++result.asked;
     Query query{{}, excerpt(line)};
     try {
-      if (line.size() > kMaxLineBytes)
-        throw Error(Code::bad_input, fmt::format("batch line: longer than {} bytes", kMaxLineBytes))
-            .hint("a question has at most 16 KiB");
-      query = parse_batch_line(line);
+      parse_batch_line(line, query);
       const Reply reply = pipeline.ask(query, {}, std::move(trace));
       result.abstained += reply.answer.abstained;
       emit(reply_to_json(reply, detail));

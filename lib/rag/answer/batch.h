@@ -11,9 +11,10 @@
 
 namespace frugal {
 
-/// Parses a line: a JSON object with "query" (or "text") and, optionally, "id" (or "_id"); any other line is itself the
-/// question. Throws Error(bad_input) for an object that is broken or has no question.
-Query parse_batch_line(std::string_view line);
+/// Parses a line into `query`: a JSON object with "query" (or "text") and, optionally, "id" (or "_id"), which may be
+/// any JSON value; any other line is itself the question. Throws Error(bad_input) for a line that is too long, and for
+/// an object that is broken or has no question; `query` then has the id, if it could be read.
+void parse_batch_line(std::string_view line, Query& query);
 
 struct BatchResult {
   int64_t asked = 0;   // lines that are not blank
@@ -21,10 +22,11 @@ struct BatchResult {
   int64_t abstained = 0;
 };
 
-/// Answers every line that is not blank. `emit` gets one JSON object per line, without a line feed, as soon as it is
-/// ready; a question that fails gives an error object. explain: as ReplyDetail::explain. `first` is the trace of the
-/// first question, which may have begun with the process. Throws Error(missing) and Error(mismatch): a model or an
-/// index that cannot be used fails every line.
+/// Answers every line that is not blank; a byte-order mark before the first is skipped. `emit` gets one JSON object per
+/// line, without a line feed, as soon as it is ready; a question that fails gives an error object. explain: as
+/// ReplyDetail::explain. `first` is the trace of the first question, which may have begun with the process. Throws
+/// Error(missing) and Error(mismatch): a model or an index that cannot be used fails every line. Throws Error(io) if
+/// `lines` cannot be read.
 BatchResult answer_batch(Pipeline& pipeline, std::istream& lines, bool explain, Trace first,
                          const std::function<void(const std::string& json)>& emit);
 

@@ -18,6 +18,7 @@
 
 #include <fmt/format.h>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "rag/answer/cite.h"
 #include "rag/answer/memory_peak.h"
@@ -92,7 +93,12 @@ Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineO
                    const AnswerCache* answers, std::string index_name, const QuestionVectors* vectors)
     : options_(std::move(options)),
       resources_{store, models, laws, options_, answers, vectors, std::move(index_name)},
-      stages_(all_stages(resources_)) {}
+      stages_(all_stages(resources_)) {
+  if (const std::string why = dense_off_reason(resources_); !why.empty() && !options_.retrieve.sparse)
+    throw Error(Code::usage,
+                fmt::format("nothing to search with: sparse search is switched off, dense search: {}", why))
+        .hint("leave --no-sparse or --no-dense out; rag-index add without --no-embed makes vectors");
+}
 
 Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const TokenSink& stream, Trace trace) {
   QuestionState state(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
@@ -104,6 +110,11 @@ Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const Tok
   state.reply.memory = memory_peak(state.trace, options_.measure_pss);
   state.reply.timings = timings_of(state.trace);
   return std::move(state.reply);
+}
+
+bool is_as_asked(const Reply& reply, AnswerMode asked) {
+  if (asked == AnswerMode::none) return !reply.hits.empty();
+  return reply.answer.text && (asked == AnswerMode::automatic || asked == reply.answer.mode);
 }
 
 }  // namespace frugal

@@ -78,16 +78,17 @@ struct PipelineOptions {
 class Pipeline {
  public:
   /// Borrows its arguments; `answers` and `vectors` may be null: no cache. `index_name` is the folder of the index, for
-  /// messages and for the keys of cached answers.
+  /// messages and for the keys of cached answers. Throws Error(usage) if neither of the two searches would run.
   Pipeline(Store& store, Models& models, const LawTable& laws, PipelineOptions options, const AnswerCache* answers,
            std::string index_name, const QuestionVectors* vectors = nullptr);
   Pipeline(const Pipeline&) = delete;  // the stages hold references to its options
   Pipeline& operator=(const Pipeline&) = delete;
 
-  /// Answers a question by stages(). A generated answer also goes to `stream` while it is written; an extracted one
-  /// does not. A `trace` that began with the process makes the timings of the reply begin there. An abstention is a
-  /// reply, not an error. Throws Error(bad_input) if the question is empty, too long or not UTF-8, Error(mismatch) if
-  /// the index was made with another embedder, Error(missing) if a model is missing, Error(over_budget).
+  /// Answers a question by stages(). A generated answer also goes to `stream` while it is written, each statement when
+  /// it has been checked; an extracted one does not. A `trace` that began with the process makes the timings of the
+  /// reply begin there. An abstention is a reply, not an error. Throws Error(bad_input) if the question is empty, too
+  /// long or not UTF-8, Error(mismatch) if the index was made with another embedder, Error(missing) if a model is
+  /// missing, Error(over_budget).
   Reply ask(const Query& query, const TokenSink& stream = {}, Trace trace = Trace(true)) {
     return run(stages_, query, stream, std::move(trace));
   }
@@ -102,6 +103,9 @@ class Pipeline {
   const Resources resources_;
   const std::vector<Stage> stages_;
 };
+
+/// Whether the reply has what was asked for: an answer of that kind or, if none was asked for, at least one hit.
+bool is_as_asked(const Reply& reply, AnswerMode asked);
 
 /// Opens the embedder of `models`, which must be the one that the index was made with. Throws Error(mismatch) with a
 /// hint how to repair that, and what opening a model throws.

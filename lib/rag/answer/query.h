@@ -16,7 +16,7 @@
 namespace frugal {
 
 struct Query {
-  std::string id;  // the "id" of a line of a batch; else empty
+  std::string id;  // the "id" of a line of a batch, as JSON; else empty
   std::string text;
 };
 
@@ -91,7 +91,8 @@ struct Answer {
   std::optional<std::string> text;  // nullopt: no answer was requested, or it abstained
   AnswerMode mode = AnswerMode::none;
   bool abstained = false;
-  std::optional<float> confidence;  // 0…1; nullopt: no answer was requested
+  std::optional<float> confidence;  // 0…1; nullopt: no answer was requested, or it abstained for another reason
+  bool quoted_instead = false;      // a quote, because the generator's text was refused or it could not write
   std::string note;                 // why it abstained, or extracted instead of generating; else empty
 };
 

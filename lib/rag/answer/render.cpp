@@ -112,6 +112,7 @@ bool has_answer(const Reply& reply) {
 std::string as_text(const Reply& reply, const RenderOptions& options) {
   std::string out;
   if (has_answer(reply) && !options.streamed) out += answer_line(reply) + "\n";
+  if (reply.answer.quoted_instead) out += fmt::format("note: {}\n", snippet(reply.answer.note, 400));
   if (!reply.citations.empty()) out += "\n" + sources_as_text(reply);
   if (!has_answer(reply) || options.explain) {
     if (!out.empty()) out += "\n";
@@ -137,6 +138,8 @@ std::string as_markdown(const Reply& reply, const RenderOptions& options) {
     const bool quoted = reply.answer.mode == AnswerMode::extract;
     out += fmt::format("{}{}{}\n\n", quoted ? "> " : "", plain_text(*reply.answer.text), quoted ? " [1]" : "");
   }
+  if (reply.answer.quoted_instead)
+    out += fmt::format("*Note:* {}\n\n", markdown_escaped(snippet(reply.answer.note, 400)));
   for (const Citation& c : reply.citations) out += fmt::format("- [{}] `{}`\n", c.n, place(c));
   if (!reply.citations.empty()) out += "\n";
   out += "| rank | score | source | text |\n|---:|---:|---|---|\n";
@@ -158,25 +161,42 @@ std::string csv_field(std::string_view text) {
   return out + '"';
 }
 
+std::string_view offsets_of(bool in_file) {
+  return in_file ? "file" : "extracted";
+}
+
+// Columns are only ever added, at the end (docs/tools/rag-query.md).
 std::string as_csv(const Reply& reply) {
-  std::string out = "rank,id,score,path,line,title,text\n";
+  std::string out = "kind,rank,id,score,path,line,title,text,record,start_byte,end_byte,offsets\n";
+  const Answer& answer = reply.answer;
+  const std::string confidence = answer.confidence ? fmt::format("{:.6g}", *answer.confidence) : "";
+  const auto remark = [&](std::string_view kind, std::string_view score, std::string_view text) {
+    out += fmt::format("{},,,{},,,,{},,,,\n", kind, score, csv_field(text));
+  };
+  if (answer.abstained) remark("abstained", confidence, answer.note);
+  if (answer.text) remark("answer", confidence, *answer.text);
+  if (answer.quoted_instead) remark("note", "", answer.note);
+  for (const Citation& c : reply.citations)
+    out += fmt::format("citation,{},{},,{},{},,{},{},{},{},{}\n", c.n, c.id, csv_field(c.path), c.line,
+                       csv_field(c.quote), csv_field(c.record), c.start_byte, c.end_byte, offsets_of(c.in_file));
   for (size_t i = 0; i < reply.hits.size(); ++i) {
-    const Hit& hit = reply.hits[i];
-    out += fmt::format("{},{},{:.6g},{},{},{},{}\n", i + 1, hit.chunk.id, hit.score, csv_field(hit.chunk.path),
-                       hit.chunk.line, csv_field(hit.chunk.title), csv_field(hit.chunk.text));
+    const Chunk& chunk = reply.hits[i].chunk;
+    out += fmt::format("hit,{},{},{:.6g},{},{},{},{},{},{},{},{}\n", i + 1, chunk.id, reply.hits[i].score,
+                       csv_field(chunk.path), chunk.line, csv_field(chunk.title), csv_field(chunk.text),
+                       csv_field(chunk.external_id), chunk.place.begin, chunk.place.end, offsets_of(chunk.in_file));
   }
   return out;
 }
 
-// Every path once, best first, one per line.
-std::string as_files(const Reply& reply) {
+// Every path once, best first.
+std::string as_files(const Reply& reply, char end) {
   std::vector<std::string_view> seen;
   std::string out;
   for (const Hit& hit : reply.hits) {
     const std::string_view path = hit.chunk.path;
     if (std::find(seen.begin(), seen.end(), path) != seen.end()) continue;
     seen.push_back(path);
-    out += fmt::format("{}\n", path);
+    out.append(path) += end;
   }
   return out;
 }
@@ -204,7 +224,7 @@ std::string render_reply(const Reply& reply, const RenderOptions& options) {
     case ReplyFormat::csv:
       return as_csv(reply);
     case ReplyFormat::files:
-      return as_files(reply);
+      return as_files(reply, options.path_end);
   }
   return {};
 }

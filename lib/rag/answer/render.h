@@ -18,6 +18,7 @@ struct RenderOptions {
   ReplyFormat format = ReplyFormat::text;
   bool explain = false;   // also how the ranking was made, in text, markdown and JSON
   bool streamed = false;  // the text of the answer is on the screen already: the format text omits it
+  char path_end = '\n';   // after each path of the format files
 };
 
 /// The whole output for one reply, ending in a line feed; csv has its header.

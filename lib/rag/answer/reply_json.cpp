@@ -82,6 +82,10 @@ ordered_json text_or_null(std::string_view text) {
   return text.empty() ? ordered_json(nullptr) : ordered_json(utf8(text));
 }
 
+void put_id(ordered_json& json, const Query& query) {
+  if (!query.id.empty()) json["id"] = ordered_json::parse(query.id);
+}
+
 ordered_json citation_json(const Citation& c, ReplyDetail detail) {
   ordered_json json{
       {"n", c.n},
@@ -137,8 +141,7 @@ ordered_json explain_json(const Reply& reply) {
           {"sparse_hits", note.sparse_hits},
           {"reference_hits", note.reference_hits},
           {"references", note.references},
-          {"missing_references", note.missing},
-          {"answer_note", reply.answer.note}};
+          {"missing_references", note.missing}};
 }
 
 ordered_json timings_json(const Timings& t) {
@@ -256,7 +259,8 @@ Reply reply_of(const ordered_json& json) {
   reply.answer.mode = parse_named<AnswerMode>("answer mode", answer.at("mode").get<std::string>());
   reply.answer.abstained = answer.at("abstained");
   reply.answer.confidence = optional_of<float>(answer, "confidence");
-  reply.answer.note = json.at("explain").at("answer_note");
+  reply.answer.quoted_instead = answer.at("quoted_instead");
+  reply.answer.note = text_of(answer, "note");
   for (const ordered_json& citation : json.at("citations")) reply.citations.push_back(citation_of(citation));
   for (const ordered_json& hit : json.at("hits")) reply.hits.push_back(hit_of(hit));
   reply.hyde_ran = json.at("hyde").at("ran");
@@ -306,12 +310,14 @@ std::vector<SavedAnswer> answers_of_lines(std::string_view text) {
 
 std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   ordered_json json{{"schema_version", kSchemaVersion}};
-  if (!reply.query.id.empty() && detail != ReplyDetail::stored) json["id"] = utf8(reply.query.id);
+  if (detail != ReplyDetail::stored) put_id(json, reply.query);
   json["query"] = reply.query.text;
   json["answer"] = {{"text", reply.answer.text ? ordered_json(utf8(*reply.answer.text)) : ordered_json(nullptr)},
                     {"mode", to_string(reply.answer.mode)},
                     {"abstained", reply.answer.abstained},
-                    {"confidence", rounded(reply.answer.confidence)}};
+                    {"confidence", rounded(reply.answer.confidence)},
+                    {"quoted_instead", reply.answer.quoted_instead},
+                    {"note", text_or_null(reply.answer.note)}};
   json["citations"] = ordered_json::array();
   for (const Citation& citation : reply.citations) json["citations"].push_back(citation_json(citation, detail));
   json["hits"] = ordered_json::array();
@@ -363,7 +369,7 @@ std::string check_to_json(const AnswerCheck& check) {
 
 std::string error_to_json(const Query& query, const Error& error) {
   ordered_json json{{"schema_version", kSchemaVersion}};
-  if (!query.id.empty()) json["id"] = utf8(query.id);
+  put_id(json, query);
   json["query"] = utf8(query.text);
   json["error"] = {{"code", to_string(error.code())},
                    {"message", utf8(error.message())},

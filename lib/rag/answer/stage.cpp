@@ -42,8 +42,8 @@ std::string running_stage_names(std::span<const Stage> stages) {
 
 AnswerMode answer_mode(const Resources& resources) {
   if (resources.options.answer != AnswerMode::automatic) return resources.options.answer;
-  return resources.models.generator_parameters() >= resources.options.min_generator_parameters ? AnswerMode::generate
-                                                                                               : AnswerMode::extract;
+  const GeneratorSize size = resources.models.generator_size(resources.options.min_generator_parameters);
+  return size == GeneratorSize::sufficient ? AnswerMode::generate : AnswerMode::extract;
 }
 
 std::string dense_off_reason(const Resources& resources) {

@@ -61,8 +61,7 @@ struct Resources {
   std::string index_name;          // for messages and keys of cached answers
 };
 
-/// PipelineOptions::answer, with `automatic` resolved for these models. Opens no model: it reads the number of weights
-/// from the generator's pack.
+/// PipelineOptions::answer, with `automatic` resolved for these models. Loads no model.
 AnswerMode answer_mode(const Resources& resources);
 /// Why the stages embed and dense are off; empty: they run.
 std::string dense_off_reason(const Resources& resources);

@@ -89,7 +89,7 @@ TEST_CASE("the fused row measures the ranking of the pipeline, and the TREC run 
   Pipeline pipeline(harbour.store, harbour.models, harbour.store.laws(), {}, nullptr, "harbour");
   for (const EvalQuery& query : harbour.set.queries) {
     std::vector<ScoredChunk> ranked;
-    for (const Hit& hit : pipeline.ask({query.id, query.text}).hits) ranked.push_back({hit.chunk.id, hit.score});
+    for (const Hit& hit : pipeline.ask({{}, query.text}).hits) ranked.push_back({hit.chunk.id, hit.score});
     gain += ndcg_of(ranked, query.judged) / 3;
     for (size_t i = 0; i < ranked.size(); ++i)
       expected += query.id + " Q0 " + document(ranked[i].id) + " " + std::to_string(i + 1) + " " +

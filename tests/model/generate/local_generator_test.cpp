@@ -87,6 +87,34 @@ TEST_CASE("a budget that runs out during an answer is an error, and the same tok
   CHECK(refusals == 1);
 }
 
+TEST_CASE("keys and values are reserved for the prompt and the new tokens, not for the whole context") {
+  const TemporaryPack made(kRoot / "tests/golden/llama", Precision::int8);
+  const Pack pack(made.path);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
+  const auto model = open_decoder(pack, *ops);
+  const ChatMessage question{"user", "x"};
+  GenerateOptions options;
+  options.max_new_tokens = 4;
+  const auto peak_of = [&](auto&& use) {
+    Budget budget;
+    use(budget);
+    return budget.peak_bytes();
+  };
+  const int64_t prompt = make_local_generator(*model, Budget::unlimited())->count_tokens(std::span(&question, 1));
+  const uint64_t generated = peak_of([&](Budget& budget) {
+    make_local_generator(*model, budget, {}, nullptr, KvType::f32)->chat(std::span(&question, 1), options);
+  });
+  const uint64_t needed = peak_of([&](Budget& budget) {
+    model->make_cache(prompt + options.max_new_tokens, budget, KvType::f32).extend(prompt + options.max_new_tokens);
+  });
+  const uint64_t whole = peak_of([&](Budget& budget) {
+    model->make_cache(model->context_tokens(), budget, KvType::f32).extend(model->context_tokens());
+  });
+  CHECK(generated <= needed);
+  CHECK(needed < whole);
+}
+
 TEST_CASE("a prompt that does not fit the context is refused with a hint") {
   const TemporaryPack made(kRoot / "tests/golden/llama", Precision::fp32);
   const Pack pack(made.path);

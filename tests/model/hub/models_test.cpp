@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "memory/budget.h"
+#include "model/format/pack.h"
 #include "support/errors.h"
 #include "support/golden.h"
 
@@ -58,4 +59,26 @@ TEST_CASE("the chat family in the options overrides the one of the pack") {
   };
   CHECK(tokens_with({}) == tokens_with(ChatFamily::chatml));  // the family that the pack names
   CHECK(tokens_with(ChatFamily::none) < tokens_with(ChatFamily::chatml));
+}
+
+TEST_CASE("a generator's size is compared without opening a pack that is too small, and a damaged pack is no error") {
+  const TempFolder folder;
+  const auto size_of = [&](const std::filesystem::path& path, int64_t min_parameters) {
+    const auto models =
+        open_pack_models({[&] { return path; }, [&] { return path; }}, ModelOptions(Budget::unlimited()));
+    return models->generator_size(min_parameters);
+  };
+  const TemporaryPack pack(kRoot / "tests/golden/llama", Precision::int8);
+  CHECK(size_of(pack.path, 1) == GeneratorSize::sufficient);
+  CHECK(size_of(pack.path, 1'000'000'000) == GeneratorSize::small);
+  int64_t parameters = 0;
+  const Pack opened(pack.path);
+  for (const PackTensor& tensor : opened.tensors()) parameters += tensor.shape.elements();
+  CHECK(size_of(pack.path, parameters) == GeneratorSize::sufficient);
+  CHECK(size_of(pack.path, parameters + 1) == GeneratorSize::small);
+
+  write_file(folder / "damaged.pack", "no pack");
+  CHECK(size_of(folder / "damaged.pack", 1'000'000'000) == GeneratorSize::small);  // it is not opened
+  CHECK(size_of(folder / "damaged.pack", 1) == GeneratorSize::unreadable);
+  CHECK(size_of(folder / "missing.pack", 1) == GeneratorSize::none);
 }

@@ -32,6 +32,13 @@ std::string quoted(const std::optional<Quote>& quote, const std::vector<Hit>& hi
   return hits[quote->hit].chunk.text.substr(quote->begin, quote->end - quote->begin);
 }
 
+GroundedText grounded_in(const std::vector<Hit>& sources, std::string_view generated) {
+  GroundedText grounded(sources, Language::english, 0.6f);
+  grounded.add(generated);
+  grounded.finish();
+  return grounded;
+}
+
 }  // namespace
 
 TEST_CASE("the quote is the sentence that covers the question best, byte for byte") {
@@ -118,25 +125,17 @@ TEST_CASE("sentences are compared with their sources; marks of sources that do n
   store.add("a.md", "The bridge opened in 1932. It is 503 metres long.");
   store.add("b.md", "The river floods every spring.");
   const auto hits = hits_of(store, {1, 2});
-  const auto checked = check_sentences(
+  // The mark of the second sentence is wrong, but another source supports it; no source has the number of the third.
+  const GroundedText grounded = grounded_in(
+      hits,
       "The bridge opened in 1932 [1]. The river floods every spring [7]. The bridge is 999 metres long [1]. "
-      "Elephants designed everything there [2].",
-      hits, Language::english, 0.6f);
-  REQUIRE(checked.size() == 4);
-  CHECK(checked[0].source == 1);
-  CHECK(checked[0].text == "The bridge opened in 1932.");
-  CHECK(checked[1].cited.empty());
-  CHECK(checked[1].source == 2);  // the mark is wrong, but another source supports the sentence
-  CHECK(checked[2].source == 0);  // a number that no source contains
-  CHECK(checked[3].source == 0);
-
-  const GroundedText grounded = ground(checked, hits, Language::english);
-  CHECK(grounded.text == "The bridge opened in 1932. [1] The river floods every spring. [2]");
-  CHECK(grounded.dropped == 2);
-  REQUIRE(grounded.citations.size() == 2);
-  CHECK(grounded.citations[0].quote == "The bridge opened in 1932.");
-  CHECK(grounded.citations[1].path == "b.md");
-  for (const Citation& citation : grounded.citations) {
+      "Elephants designed everything there [2].");
+  CHECK(grounded.text() == "The bridge opened in 1932. [1] The river floods every spring. [2]");
+  CHECK(grounded.dropped() == 2);
+  REQUIRE(grounded.citations().size() == 2);
+  CHECK(grounded.citations()[0].quote == "The bridge opened in 1932.");
+  CHECK(grounded.citations()[1].path == "b.md");
+  for (const Citation& citation : grounded.citations()) {
     const std::string& text = hits[citation.id == 1 ? 0 : 1].chunk.text;
     CHECK(text.substr(citation.start_byte, citation.end_byte - citation.start_byte) == citation.quote);
   }
@@ -145,14 +144,108 @@ TEST_CASE("sentences are compared with their sources; marks of sources that do n
 TEST_CASE("two statements from one sentence share a citation, and lists of numbers in a mark are parsed") {
   FakeStore store;
   store.add("a.md", "The bridge opened in 1932 and is painted green.");
+  const GroundedText grounded =
+      grounded_in(hits_of(store, {1}), "The bridge is painted green [1, 3]. The bridge opened in 1932 [1][1].");
+  CHECK(grounded.citations().size() == 1);
+  CHECK(grounded.text() == "The bridge is painted green. [1] The bridge opened in 1932. [1]");
+}
+
+TEST_CASE("of the sources that support a statement, one that it cites is taken") {
+  FakeStore store;
+  store.add("a.md", "The bridge opened in 1932.");
+  store.add("b.md", "In 1932 the bridge opened, and the mayor spoke.");
+  CHECK(grounded_in(hits_of(store, {1, 2}), "The bridge opened in 1932. [2]").citations().at(0).path == "b.md");
+  CHECK(grounded_in(hits_of(store, {1, 2}), "The bridge opened in 1932.").citations().at(0).path == "a.md");
+}
+
+TEST_CASE("a checked text is the same in whatever pieces it comes, and nothing is taken back") {
+  FakeStore store;
+  store.add("a.md", "The bridge opened in 1932. It is 503 metres long. Art. 5 of the town's code names it.");
   const auto hits = hits_of(store, {1});
-  const auto checked = check_sentences("The bridge is painted green [1, 3]. The bridge opened in 1932 [1][1].", hits,
-                                       Language::english, 0.6f);
-  REQUIRE(checked.size() == 2);
-  CHECK(checked[0].cited == std::vector<int64_t>{1});
-  const GroundedText grounded = ground(checked, hits, Language::english);
-  CHECK(grounded.citations.size() == 1);
-  CHECK(grounded.text == "The bridge is painted green. [1] The bridge opened in 1932. [1]");
+  const std::string written =
+      "The bridge opened in 1932. [1] Robots painted it [1].\nIt is 503 metres long [1, 2]. By Art. 5 of the town's "
+      "code it has a name. [see] [1]";
+  const GroundedText whole = grounded_in(hits, written);
+  CHECK(whole.text().starts_with("The bridge opened in 1932. [1] It is 503 metres long. [2]"));
+  for (size_t size = 1; size < 12; ++size) {
+    GroundedText pieces(hits, Language::english, 0.6f);
+    std::string shown;
+    for (size_t at = 0; at < written.size(); at += size) {
+      shown += pieces.add(written.substr(at, size));
+      CHECK(pieces.text() == shown);
+      CHECK(whole.text().starts_with(shown));
+    }
+    shown += pieces.finish();
+    CHECK(shown == whole.text());
+    CHECK(pieces.citations().size() == whole.citations().size());
+  }
+}
+
+TEST_CASE("a text that loops is ended where it begins to, and what it said before is kept") {
+  FakeStore store;
+  store.add("a.md", "The bridge opened in 1932. The answer is in the town hall, and the plugins are there.");
+  const auto hits = hits_of(store, {1});
+  const auto repeated = [](const std::string& text, int times) {
+    std::string out;
+    for (int i = 0; i < times; ++i) out += text;
+    return out;
+  };
+  const std::string said = "The bridge opened in 1932 [1]. ";
+  for (const std::string& loop :
+       {repeated("The answer is: [1] ", 43), repeated("O que ", 100), repeated("1932 ", 100),
+        repeated("The bridge opened in 1932 [1]. ", 40), repeated("Plugins are there. ", 40)}) {
+    GroundedText grounded(hits, Language::english, 0.6f);
+    const std::string written = said + loop;
+    size_t read = 0;
+    while (read < written.size() && !grounded.ended()) grounded.add(written.substr(read++, 1));
+    grounded.finish();
+    INFO(loop);
+    CHECK(grounded.loops());
+    CHECK(read < 200);
+    CHECK(grounded.text().starts_with("The bridge opened in 1932. [1]"));
+    CHECK(grounded.text().find("answer is") == std::string::npos);
+    CHECK(grounded.text().find("que") == std::string::npos);
+    CHECK(grounded.text().find("1932") == grounded.text().rfind("1932"));
+  }
+  CHECK(grounded_in(hits, repeated("The answer is: [1] ", 43)).text().empty());
+}
+
+TEST_CASE("a text without words is ended, and a mark after mark is no statement") {
+  FakeStore store;
+  store.add("a.md", "The bridge opened in 1932.");
+  const auto hits = hits_of(store, {1});
+  GroundedText grounded(hits, Language::english, 0.6f);
+  grounded.add("The bridge opened in 1932 [1].");
+  int marks = 0;
+  for (; marks < 1000 && !grounded.ended(); ++marks) grounded.add(" [1]");
+  grounded.finish();
+  CHECK(marks < 100);
+  CHECK(grounded.text() == "The bridge opened in 1932. [1]");
+}
+
+TEST_CASE("sentences that say nothing are dropped: questions, words about the answer, repetitions") {
+  FakeStore store;
+  store.add("a.md", "What is the answer? The answer to the question is in the source. The bridge opened in 1932.");
+  const GroundedText grounded = grounded_in(
+      hits_of(store, {1}),
+      "The answer is in the source [1]. When was it opened? The bridge opened in 1932 [1]. What is the answer [1]? "
+      "The bridge opened in 1932 [1]. The bridge opened in [1]:");
+  CHECK(grounded.text() == "The bridge opened in 1932. [1]");
+  CHECK(grounded.dropped() == 5);
+  CHECK_FALSE(grounded.loops());
+}
+
+TEST_CASE("nothing of an abstention is returned, in whatever pieces it comes") {
+  FakeStore store;
+  store.add("a.md", "The bridge opened in 1932.");
+  const auto hits = hits_of(store, {1});
+  GroundedText grounded(hits, Language::english, 0.6f);
+  for (const char* piece : {"The bridge opened in 1932 [1].", " The colour is not", " in the sour", "ces. The bridge",
+                            " opened in 1932 [1]. And so on, and so forth, until there is enough of it."})
+    CHECK(grounded.add(piece).empty());
+  CHECK(grounded.finish().empty());
+  CHECK(grounded.abstains());
+  CHECK(grounded.ended());
 }
 
 TEST_CASE("an abstention of the generator is recognised in both languages") {

@@ -232,7 +232,7 @@ TEST_CASE("answers of a batch are checked line by line, and text that is not an 
   Reply reply;
   reply.query.text = "q";
   const std::string line = reply_to_json(reply, ReplyDetail::contract);
-  CHECK(check_citations(line + "\n\n" + error_to_json({"x", "y"}, Error(Code::bad_input, "no")) + "\n",
+  CHECK(check_citations(line + "\n\n" + error_to_json({"\"x\"", "y"}, Error(Code::bad_input, "no")) + "\n",
                         Budget::unlimited())
             .citations.empty());
   for (const char* text : {"", "plain", "[]", "{}", "{\"citations\": [{\"n\": \"one\"}]}", "{\"citations\": []}\nplain",

@@ -7,12 +7,15 @@
 //    article is a wrong answer that looks right.
 // 4. If the confidence is below answer.abstain_below, it abstains.
 // 5. In mode generate, unless the deadline has passed, the generator writes an answer from the hits, which is checked
-//    against them (answer_generate.h). It may abstain, too. If none of its sentences is supported, extraction follows.
+//    against them sentence by sentence (answer_generate.h), and stopped if it repeats itself. It may abstain, too. If
+//    none of its sentences is supported, extraction follows.
 // 6. A sentence is quoted (answer_extract.h).
 //
-// The generator is opened in step 5 only, so the abstentions before it never load it. The hits that fit the prompt are
-// its sources, numbered by their places. Text is streamed as it is written, before the check: only the reply has the
-// checked text.
+// The generator is opened in step 5 only, so the abstentions before it never load it. If it cannot be opened, mode auto
+// quotes, and mode generate fails. The hits that fit the prompt are its sources, numbered by their places. The stream
+// gets each statement when it has been checked, with its mark: together they are the text of the reply.
+//
+// Answer::confidence is what step 2 found. An abstention has it only if it was decided by it, in step 4.
 //
 // Answer::note says why it abstained or why it quotes instead of generating.
 #include <fmt/format.h>
@@ -21,6 +24,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "base/error.h"
 #include "base/units.h"
 #include "rag/answer/answer_generate.h"
 #include "rag/answer/boundary.h"
@@ -35,6 +39,21 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
+// Why answer.mode auto does not generate.
+std::string_view auto_note(GeneratorSize size) {
+  switch (size) {
+    case GeneratorSize::none:
+      return "auto: no generator, so quoted";
+    case GeneratorSize::unreadable:
+      return "auto: the generator's pack cannot be read, so quoted";
+    case GeneratorSize::small:
+      return "auto: the generator is too small, so quoted";
+    case GeneratorSize::sufficient:
+      break;
+  }
+  return "";
+}
+
 class AnswerWriter {
  public:
   /// `boundaries` is filled for the first prompt of the pipeline.
@@ -48,16 +67,19 @@ class AnswerWriter {
   void run() {
     const AnswerMode mode = answer_mode(resources_);
     reply_.answer.mode = mode;
-    if (options_.answer == AnswerMode::automatic && mode == AnswerMode::extract)
-      reply_.answer.note = resources_.models.generator_parameters() == 0
-                               ? "auto: no generator, so quoted"
-                               : "auto: the generator is too small, so quoted";
+    if (options_.answer == AnswerMode::automatic)
+      reply_.answer.note = auto_note(resources_.models.generator_size(options_.min_generator_parameters));
     if (reply_.hits.empty()) return abstain("nothing was found");
     const Evidence evidence(state_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
-    reply_.answer.confidence = confidence(evidence);
+    const float found = confidence(evidence);
     if (all_named_articles_missing())
       return abstain(fmt::format("the index does not hold {}", fmt::join(reply_.fusion.missing, ", ")));
-    if (*reply_.answer.confidence < options_.abstain_below) return abstain("no source supports an answer");
+    if (found < options_.abstain_below) {
+      abstain("no source supports an answer");
+      reply_.answer.confidence = found;
+      return;
+    }
+    reply_.answer.confidence = found;
     if (mode == AnswerMode::generate && generate()) return;
     if (!reply_.answer.abstained) extract(evidence);
   }
@@ -93,6 +115,8 @@ class AnswerWriter {
   void abstain(std::string why) {
     reply_.answer.abstained = true;
     reply_.answer.text.reset();
+    reply_.answer.confidence.reset();
+    reply_.answer.quoted_instead = false;
     reply_.answer.note = std::move(why);
     reply_.citations.clear();
   }
@@ -108,50 +132,75 @@ class AnswerWriter {
 
   // False if a quote must be extracted instead; an abstention of the generator is final.
   bool generate() {
-    if (state_.skip_if_late("generate")) return false;
-    size_t sources_read = 0;
-    const Generation written = write(sources_read);
+    if (state_.skip_if_late("generate")) return quote_instead("the deadline passed before an answer was generated");
+    const std::shared_ptr<Generator> generator = open_generator();
+    if (!generator) return false;
+    const GroundedPrompt prompt = prompt_for(*generator);
+    GroundedText grounded(std::span(reply_.hits).first(prompt.sources), reply_.fusion.language, options_.min_support);
+    const Generation written = write(*generator, prompt, grounded);
     reply_.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
                                       to_milliseconds(written.prefill_ns), to_milliseconds(written.decode_ns)};
     if (written.finish == Finish::deadline) {
       reply_.skipped.push_back("generate: cut short by the deadline");
       reply_.cut_short = true;
     }
-    if (is_abstention(written.text)) {
+    if (grounded.abstains()) {
       abstain("the generator found no answer in the sources");
       return true;
     }
-    return keep_supported_sentences(written.text, std::span(reply_.hits).first(sources_read));
+    return keep(grounded);
   }
 
-  Generation write(size_t& sources_read) {
-    const std::shared_ptr<Generator> generator = resources_.models.generator();
-    GenerateOptions options = options_.generate;
-    options.deadline_ms = state_.remaining_ms();
-    const auto count = [&](std::span<const ChatMessage> messages) { return generator->count_tokens(messages); };
+  // Null if mode auto cannot open it.
+  std::shared_ptr<Generator> open_generator() {
+    try {
+      return resources_.models.generator();
+    } catch (const Error& error) {
+      const bool unusable = error.code() == Code::missing || error.code() == Code::corrupt_file ||
+                            error.code() == Code::mismatch || error.code() == Code::io;
+      if (options_.answer != AnswerMode::automatic || !unusable) throw;
+      quote_instead(fmt::format("auto: the generator cannot be used ({}), so a source is quoted", error.message()));
+      return nullptr;
+    }
+  }
+
+  GroundedPrompt prompt_for(const Generator& generator) {
+    const auto count = [&](std::span<const ChatMessage> messages) { return generator.count_tokens(messages); };
     if (!boundaries_) boundaries_ = options_.boundary_key.empty() ? BoundaryKey() : BoundaryKey(options_.boundary_key);
     const auto boundary_of = [&](std::string_view source) { return boundaries_->boundary(source); };
-    const GroundedPrompt prompt = grounded_prompt(state_.question.text, reply_.hits, boundary_of,
-                                                  generator->context_tokens() - options.max_new_tokens, count);
-    sources_read = prompt.sources;
-    TokenSink plain_stream;
-    if (state_.stream) plain_stream = [&](std::string_view text) { return state_.stream(plain_text(text)); };
-    return generator->chat(prompt.messages, options, plain_stream);
+    return grounded_prompt(state_.question.text, reply_.hits, boundary_of,
+                           generator.context_tokens() - options_.generate.max_new_tokens, count);
   }
 
-  bool keep_supported_sentences(std::string_view written, std::span<const Hit> sources) {
-    const Language language = reply_.fusion.language;
-    GroundedText grounded =
-        ground(check_sentences(written, sources, language, options_.min_support), sources, language);
-    if (grounded.text.empty()) {
-      reply_.answer.note = "no source bears out what the generator wrote, so a source is quoted";
-      return false;
-    }
-    if (grounded.dropped > 0)
-      reply_.answer.note = fmt::format("{} sentences that no source bears out were dropped", grounded.dropped);
-    reply_.answer.text = std::move(grounded.text);
-    reply_.citations = std::move(grounded.citations);
+  Generation write(Generator& generator, const GroundedPrompt& prompt, GroundedText& grounded) {
+    GenerateOptions options = options_.generate;
+    options.deadline_ms = state_.remaining_ms();
+    const auto stream = [&](const std::string& checked) {
+      return checked.empty() || !state_.stream || state_.stream(checked);
+    };
+    Generation written = generator.chat(prompt.messages, options, [&](std::string_view text) {
+      return stream(grounded.add(text)) && !grounded.ended();
+    });
+    stream(grounded.finish());
+    return written;
+  }
+
+  bool keep(const GroundedText& grounded) {
+    if (grounded.text().empty())
+      return quote_instead(grounded.loops() ? "the generator repeated itself, so a source is quoted"
+                                            : "no source bears out what the generator wrote, so a source is quoted");
+    if (grounded.dropped() > 0)
+      reply_.answer.note =
+          fmt::format("{} sentences that no source bears out, or that add nothing, were dropped", grounded.dropped());
+    reply_.answer.text = grounded.text();
+    reply_.citations = grounded.citations();
     return true;
+  }
+
+  bool quote_instead(std::string why) {
+    reply_.answer.quoted_instead = true;
+    reply_.answer.note = std::move(why);
+    return false;
   }
 
   QuestionState& state_;
