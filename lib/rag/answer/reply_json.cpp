@@ -257,6 +257,7 @@ Reply reply_of(const ordered_json& json) {
   reply.answer.abstained = answer.at("abstained");
   reply.answer.confidence = optional_of<float>(answer, "confidence");
   reply.answer.note = json.at("explain").at("answer_note");
+  reply.answer.remark = answer.value("remark", std::string());
   for (const ordered_json& citation : json.at("citations")) reply.citations.push_back(citation_of(citation));
   for (const ordered_json& hit : json.at("hits")) reply.hits.push_back(hit_of(hit));
   reply.hyde_ran = json.at("hyde").at("ran");
@@ -312,6 +313,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
                     {"mode", to_string(reply.answer.mode)},
                     {"abstained", reply.answer.abstained},
                     {"confidence", rounded(reply.answer.confidence)}};
+  if (!reply.answer.remark.empty()) json["answer"]["remark"] = utf8(reply.answer.remark);
   json["citations"] = ordered_json::array();
   for (const Citation& citation : reply.citations) json["citations"].push_back(citation_json(citation, detail));
   json["hits"] = ordered_json::array();
