@@ -396,8 +396,7 @@ int run_guarded(const std::function<int()>& body) {
     print_error(error.message(), error.hint());
     return exit_code(error.code());
   } catch (const std::bad_alloc&) {
-    print_error("out of memory", "free memory, or use a smaller model or batch");
-    return exit_code(Code::over_budget);
+    return end_out_of_memory();
   } catch (const std::system_error& refusal) {
     const Error error = as_error(refusal);
     print_error(error.message(), error.hint());
@@ -427,13 +426,17 @@ int finish_output(int code) {
 int run_tool(int argc, char** argv, ToolInfo info, const SettingList& settings, const CommonSettings& common,
              const std::function<int(Tool&)>& body) {
   install_signal_handlers();
-  const int code = finish_output(run_guarded([&] {
-    Tool tool(argc, argv, std::move(info), settings, common);
-    return run_with_metrics(tool, body);
-  }));
-  Progress::hide_line();
-  set_log_sink({}, LogLevel::error);
-  return code;
+  try {
+    const int code = finish_output(run_guarded([&] {
+      Tool tool(argc, argv, std::move(info), settings, common);
+      return run_with_metrics(tool, body);
+    }));
+    Progress::hide_line();
+    set_log_sink({}, LogLevel::error);
+    return code;
+  } catch (const std::bad_alloc&) {  // a message was being made of an error
+    return end_out_of_memory();
+  }
 }
 
 }  // namespace frugal::cli
