@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/folder.h"
 #include "telemetry/pseudo_file.h"
 
 namespace frugal {
@@ -70,9 +71,8 @@ int parent_of(int pid) {
 
 std::vector<int> all_processes() {
   std::vector<int> pids;
-  std::error_code gone;
-  for (const fs::directory_entry& entry : fs::directory_iterator("/proc", gone))
-    if (const int pid = std::atoi(entry.path().filename().c_str())) pids.push_back(pid);
+  for (const fs::path& entry : folder_entries("/proc"))
+    if (const int pid = std::atoi(entry.filename().c_str())) pids.push_back(pid);
   return pids;
 }
 

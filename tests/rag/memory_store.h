@@ -70,6 +70,9 @@ class MemoryStore : public Store {
     for (const Word& word : split_words(query.text))
       if (!is_stop_word(word.folded, language)) wanted.insert(word.folded);
     return best(limit, [&](const MemoryChunk& each) -> std::optional<float> {
+      const bool in_law = std::any_of(each.chunk.references.begin(), each.chunk.references.end(),
+                                      [&](const Provision& held) { return held.law == query.law; });
+      if (!query.law.empty() && !in_law) return std::nullopt;
       std::set<std::string> held;
       for (const Word& word : split_words(each.chunk.title + " " + each.chunk.heading + " " + each.chunk.text))
         if (wanted.contains(word.folded)) held.insert(word.folded);

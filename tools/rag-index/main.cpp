@@ -148,7 +148,7 @@ int run(cli::Tool& tool, const Settings& settings) {
   const Commands commands = declare(tool, flags);
   tool.parse();
   if (*commands.add)
-    return add(tool, settings, flags, settings.index.empty() ? default_index() : expand_home(settings.index));
+    return add(tool, settings, flags, settings.index.empty() ? default_index() : find_index(settings.index));
   const std::filesystem::path folder = find_index(settings.index);
   if (*commands.remove) return remove(tool, settings, flags, folder);
   if (*commands.relocate) return relocate(tool, settings, flags, folder);

@@ -4,6 +4,9 @@
 
 #include <atomic>
 #include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <new>
 #include <string_view>
 
 #include "base/error.h"
@@ -25,13 +28,31 @@ constexpr std::string_view kTruncatedFile =
     "error: a file was cut short while it was in use\n"
     "hint: packs and indexes must be replaced, not rewritten in place; make the file again, or copy it again\n";
 
+constexpr std::string_view kOutOfMemory =
+    "error: out of memory\n"
+    "hint: free memory, or use a smaller model or batch\n";
+
+void write_constant(std::string_view text) {
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+[[noreturn]] void on_terminate() {
+  try {
+    if (std::current_exception()) throw;
+  } catch (const std::bad_alloc&) {
+    ::_exit(end_out_of_memory());
+  } catch (...) {  // a bug: the core shows where
+  }
+  std::abort();
+}
+
 void on_bus_error(int, siginfo_t* info, void*) {
   if (info->si_code != BUS_ADRERR) {  // not an access past the end of a file: broken memory, or a bug
     std::signal(SIGBUS, SIG_DFL);
     std::raise(SIGBUS);
     return;
   }
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kTruncatedFile.data(), kTruncatedFile.size());
+  write_constant(kTruncatedFile);
   ::_exit(exit_code(Code::corrupt_file));
 }
 
@@ -52,7 +73,13 @@ void throw_if_interrupted() {
   if (const int signal = stop_signal()) throw Interrupted{signal};
 }
 
+int end_out_of_memory() {
+  write_constant(kOutOfMemory);
+  return exit_code(Code::over_budget);
+}
+
 void install_signal_handlers() {
+  std::set_terminate(on_terminate);
   struct sigaction action {};
   action.sa_handler = on_signal;
   ::sigemptyset(&action.sa_mask);

@@ -19,6 +19,7 @@
 #include <fmt/ranges.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -29,7 +30,9 @@
 #include <filesystem>
 #include <memory>
 #include <new>
+#include <nlohmann/json.hpp>
 #include <span>
+#include <sstream>
 #include <system_error>
 
 #include "app/cli/machine.h"
@@ -37,6 +40,7 @@
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
 #include "app/cli/signals.h"
+#include "app/cli/variables.h"
 #include "app/config/load.h"
 #include "app/config/paths.h"
 #include "base/cpu.h"
@@ -55,12 +59,6 @@ namespace {
 struct Finished {
   int exit_code;
 };
-
-std::string environment_name(const std::string& flag) {
-  std::string name = "FRUGAL_";
-  for (char c : flag) name += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return name;
-}
 
 std::string long_flag(const CLI::Option& option) {
   return option.get_lnames().empty() ? option.get_name() : "--" + option.get_lnames().front();
@@ -109,9 +107,19 @@ Error unknown_argument(const std::string& tool, const CLI::App& app, std::span<c
                                     : fmt::format("did you mean '{}'?", nearest));
 }
 
-// CLI11's message in our form. The hint names the environment variable if the wrong value came from one.
+// CLI11's message in our form.
+std::string message_of(const CLI::ParseError& failure) {
+  constexpr std::string_view kConversion = "Could not convert: ", kIs = " = ";
+  const std::string message = failure.what();
+  const size_t is = message.find(kIs);
+  if (!message.starts_with(kConversion) || is == std::string::npos) return message;
+  return fmt::format("{}: '{}' is not a number, or too large",
+                     message.substr(kConversion.size(), is - kConversion.size()), message.substr(is + kIs.size()));
+}
+
+// The hint names the environment variable if the wrong value came from one.
 Error usage_error(const std::string& tool, const CLI::App& app, const CLI::ParseError& failure) {
-  std::string message = failure.what();
+  std::string message = message_of(failure);
   if (!message.empty() && !(message.size() > 1 && std::isupper(static_cast<unsigned char>(message[1]))))
     message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
   Error error(Code::usage, message);
@@ -123,10 +131,31 @@ Error usage_error(const std::string& tool, const CLI::App& app, const CLI::Parse
   return error.hint(fmt::format("run {}", help_command(tool, app)));
 }
 
-std::string help_footer(const ToolInfo& info) {
+// The examples of a subcommand; all, if none is of it.
+std::string examples_of(const ToolInfo& info, const std::string& subcommand) {
+  const std::string command = info.name + " " + subcommand;
+  std::string chosen;
+  std::istringstream lines(info.examples);
+  for (std::string line; std::getline(lines, line);) {
+    const size_t at = line.find(command);
+    const size_t end = at + command.size();
+    const bool named = at != std::string::npos && (end == line.size() || line[end] == ' ');
+    if (named) chosen += (chosen.empty() ? "" : "\n") + line;
+  }
+  return chosen.empty() ? info.examples : chosen;
+}
+
+std::string help_footer(const std::string& examples) {
   std::string footer = "Each long flag can also be set in the environment: --log-level as FRUGAL_LOG_LEVEL.";
-  if (!info.examples.empty()) footer += "\n\nExamples:\n" + info.examples;
+  if (!examples.empty()) footer += "\n\nExamples:\n" + examples;
   return footer;
+}
+
+// Lets a command line be complete without what the work itself would need.
+void require_nothing(CLI::App& app) {
+  app.require_subcommand(0);
+  for (CLI::Option* option : app.get_options()) option->required(false);
+  for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) require_nothing(*sub);
 }
 
 std::string_view prefix(LogLevel level) {
@@ -194,12 +223,15 @@ void Tool::add_common_flags() {
   key("--log-file", "log.file")->type_name("FILE");
   output_file("--metrics", metrics_file_, "write the metrics at the end, as Prometheus text; FILE.json: as JSON");
   app_.add_flag("--no-progress", no_progress_, "draw no progress line");
+  app_.add_flag("--print-config", print_config_, "show every setting, and where its value comes from");
   app_.option_defaults()->group("Options");
 }
 
 CLI::Option* Tool::key(const std::string& flags, const std::string& key, CLI::App* subcommand) {
   const SettingField* field = settings_.find(key);
   FRUGAL_CHECK(field);
+  if (key == "index" && !app_.get_option_no_throw("--list-indexes"))
+    app_.add_flag("--list-indexes", list_indexes_, "show the indexes that --index finds by name")->group("Common");
   std::string text(field->doc());
   if (const std::string value = field->text(); !value.empty()) text += fmt::format(" (default {})", value);
   // CLI11 takes any text here: set_key() checks the value, as it does for files and the environment.
@@ -231,17 +263,59 @@ void Tool::bind_environment(CLI::App& app, bool enabled) {
     const bool is_key = std::any_of(keys_.begin(), keys_.end(), [&](const KeyOption& k) { return k.option == option; });
     if (is_key || option->get_lnames().empty()) continue;
     const std::string& name = option->get_lnames().front();
-    if (name != "help" && name != "version" && name != "set") option->envname(enabled ? environment_name(name) : "");
+    const auto is = [&](std::string_view other) { return name == other; };
+    const bool answers_and_ends = is("help") || is("version") || is("print-config") || is("list-indexes");
+    if (!answers_and_ends && !is("set")) option->envname(enabled ? environment_name(name) : "");
   }
   for (CLI::App* sub : app.get_subcommands([](CLI::App*) { return true; })) bind_environment(*sub, enabled);
 }
 
+// CLI11's help of a subcommand lacks what the tool itself has: the common flags, the note on the environment, examples.
+std::string Tool::help() const {
+  const auto chosen = app_.get_subcommands();
+  if (chosen.empty()) return app_.help();
+  const auto common = app_.get_options([](const CLI::Option* option) { return option->get_group() == "Common"; });
+  std::string text = app_.help();
+  while (text.ends_with('\n')) text.pop_back();
+  return text + "\n" + CLI::Formatter().make_group("Common", false, common) + "\n" +
+         help_footer(examples_of(info_, chosen.front()->get_name())) + "\n";
+}
+
+void Tool::print_config() const {
+  if (format_.starts_with("json")) {
+    nlohmann::ordered_json json{{"schema_version", 1}, {"settings", nlohmann::ordered_json::array()}};
+    for (const SettingField& field : settings_.fields())
+      json["settings"].push_back({{"key", field.key()}, {"value", field.text()}, {"origin", field.origin()}});
+    return print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  }
+  for (const SettingField& field : settings_.fields())
+    print("{:<50} # {}\n", fmt::format("{}={}", field.key(), field.text()), field.origin());
+}
+
+void Tool::print_indexes() const {
+  std::vector<std::filesystem::path> indexes = named_indexes();
+  if (format_.starts_with("json")) {
+    nlohmann::ordered_json json{{"schema_version", 1}, {"indexes", nlohmann::ordered_json::array()}};
+    for (const std::filesystem::path& index : indexes)
+      json["indexes"].push_back({{"name", index.filename().native()}, {"path", index.native()}});
+    return print("{}\n", json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+  }
+  for (const std::filesystem::path& index : indexes) print("{}\t{}\n", index.filename().native(), index.native());
+  if (!indexes.empty()) return;
+  const std::optional<std::filesystem::path> data = data_home();
+  print_message(data ? fmt::format("no index in '{}'", (*data / "indexes").native()) : "there is no home folder");
+}
+
 void Tool::parse_arguments() {
+  const std::vector<std::string_view> arguments(argv_, argv_ + argc_);
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  for (const std::string_view question : {"--print-config", "--list-indexes"})
+    if (std::find(arguments.begin(), dashes, question) != dashes) require_nothing(app_);
   try {
     app_.parse(argc_, argv_);
   } catch (const CLI::CallForHelp&) {
     bind_environment(app_, false);  // the footer says it once for all flags
-    print(app_.help());
+    print(help());
     throw Finished{0};
   } catch (const CLI::CallForVersion& request) {
     print("{}\n", request.what());
@@ -308,12 +382,17 @@ void Tool::start_log() {
       },
       level);
   if (!config_warning_.empty()) log(LogLevel::warn, "{}", config_warning_);
+  for (const std::string& unknown : unknown_variables(environ)) log(LogLevel::warn, "{}", unknown);
 }
 
 void Tool::parse() {
   bind_environment(app_, true);
-  app_.footer(help_footer(info_));
+  app_.footer(help_footer(info_.examples));
   parse_arguments();
+  if (list_indexes_) {
+    print_indexes();
+    throw Finished{0};
+  }
   check_output_files();
   read_configuration("");
   start_log();
@@ -323,6 +402,9 @@ void Tool::parse() {
   backend_ = parse_backend(common_.backend);
   backend_.device_bytes = device_bytes(common_.memory);
   parse_budget(common_.memory.budget);
+  if (!print_config_) return;
+  print_config();
+  throw Finished{0};
 }
 
 void Tool::read_configuration(const std::string& profile) {
@@ -396,8 +478,7 @@ int run_guarded(const std::function<int()>& body) {
     print_error(error.message(), error.hint());
     return exit_code(error.code());
   } catch (const std::bad_alloc&) {
-    print_error("out of memory", "free memory, or use a smaller model or batch");
-    return exit_code(Code::over_budget);
+    return end_out_of_memory();
   } catch (const std::system_error& refusal) {
     const Error error = as_error(refusal);
     print_error(error.message(), error.hint());
@@ -427,13 +508,17 @@ int finish_output(int code) {
 int run_tool(int argc, char** argv, ToolInfo info, const SettingList& settings, const CommonSettings& common,
              const std::function<int(Tool&)>& body) {
   install_signal_handlers();
-  const int code = finish_output(run_guarded([&] {
-    Tool tool(argc, argv, std::move(info), settings, common);
-    return run_with_metrics(tool, body);
-  }));
-  Progress::hide_line();
-  set_log_sink({}, LogLevel::error);
-  return code;
+  try {
+    const int code = finish_output(run_guarded([&] {
+      Tool tool(argc, argv, std::move(info), settings, common);
+      return run_with_metrics(tool, body);
+    }));
+    Progress::hide_line();
+    set_log_sink({}, LogLevel::error);
+    return code;
+  } catch (const std::bad_alloc&) {  // a message was being made of an error
+    return end_out_of_memory();
+  }
 }
 
 }  // namespace frugal::cli

@@ -59,8 +59,8 @@ class Tool {
   /// settings.
   void take_from_set(std::function<bool(const std::string& value)> is_own) { is_own_set_value_ = std::move(is_own); }
 
-  /// Reads the command line, the environment and the configuration files, and starts the log. --help and --version
-  /// print and end the tool. Throws Error(usage).
+  /// Reads the command line, the environment and the configuration files, and starts the log. --help, --version,
+  /// --print-config and --list-indexes print and end the tool. Throws Error(usage).
   void parse();
 
   // --- valid after parse() ---
@@ -83,6 +83,9 @@ class Tool {
   void add_common_flags();
   void bind_environment(CLI::App& app, bool enabled);
   void parse_arguments();
+  std::string help() const;
+  void print_config() const;
+  void print_indexes() const;
   void check_output_files() const;
   void apply_environment();
   void apply_flags();
@@ -104,6 +107,7 @@ class Tool {
   std::string format_;
   std::string metrics_file_;
   bool no_progress_ = false;
+  bool print_config_ = false, list_indexes_ = false;
   int verbosity_ = 0;
   Backend backend_;
 };

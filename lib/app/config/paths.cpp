@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/folder.h"
 
 namespace frugal {
 namespace {
@@ -46,13 +47,10 @@ fs::path tool_folder() {
   return fs::read_symlink("/proc/self/exe", unreadable).parent_path();
 }
 
-std::vector<std::string> folders_in(const fs::path& parent) {
-  std::vector<std::string> names;
-  std::error_code unreadable;
-  for (const fs::directory_entry& entry : fs::directory_iterator(parent, unreadable))
-    if (is_folder(entry.path())) names.push_back(entry.path().native());
-  std::sort(names.begin(), names.end());
-  return names;
+std::vector<fs::path> sorted_entries(const fs::path& folder) {
+  std::vector<fs::path> entries = folder_entries(folder);
+  std::sort(entries.begin(), entries.end());
+  return entries;
 }
 
 }  // namespace
@@ -109,9 +107,8 @@ std::vector<fs::path> project_files(const char* variable, const std::string& nam
   for (const fs::path& folder :
        {expand_home(environment(variable)), tool / "../../../configs" / name, tool / "../share/frugal" / name}) {
     if (!is_folder(folder)) continue;
-    std::error_code unreadable;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder, unreadable))
-      if (entry.path().extension() == ".yaml") files.push_back(entry.path().lexically_normal());
+    for (const fs::path& entry : sorted_entries(folder))
+      if (entry.extension() == ".yaml") files.push_back(entry.lexically_normal());
     break;
   }
   std::sort(files.begin(), files.end());
@@ -176,8 +173,8 @@ fs::path find_checkpoint(const std::string& name) {
   for (const fs::path& folder : model_places(stem)) {
     if (!is_folder(folder)) continue;
     std::vector<fs::path> ggufs;
-    for (const auto& entry : fs::directory_iterator(folder))
-      if (entry.path().extension() == ".gguf") ggufs.push_back(entry.path());
+    for (const fs::path& entry : sorted_entries(folder))
+      if (entry.extension() == ".gguf") ggufs.push_back(entry);
     return ggufs.size() == 1 ? ggufs.front() : folder;
   }
   throw Error(Code::missing, fmt::format("no checkpoint '{}'", stem))
@@ -196,11 +193,25 @@ fs::path default_index() {
   return ".frugal/index";
 }
 
-fs::path find_index(const std::string& named) {
-  if (!named.empty()) return expand_home(named);
-  if (is_folder(default_index())) return default_index();
+std::vector<fs::path> named_indexes() {
   const std::optional<fs::path> data = data_home();
-  const std::vector<std::string> indexes = data ? folders_in(*data / "indexes") : std::vector<std::string>();
+  std::vector<fs::path> indexes = data ? sorted_entries(*data / "indexes") : std::vector<fs::path>();
+  std::erase_if(indexes, [](const fs::path& entry) { return !is_folder(entry); });
+  return indexes;
+}
+
+fs::path find_index(const std::string& named) {
+  if (!named.empty()) {
+    const fs::path given = expand_home(named);
+    std::error_code unreadable;
+    if (fs::exists(given, unreadable)) return given;
+    for (const fs::path& index : named_indexes())
+      if (index.filename() == given) return index;
+    return given;
+  }
+  if (is_folder(default_index())) return default_index();
+  std::vector<std::string> indexes;
+  for (const fs::path& each : named_indexes()) indexes.push_back(each.native());
   if (indexes.size() == 1) return indexes.front();
   if (indexes.empty())
     throw Error(Code::missing, "no index here").hint("run rag-index add PATH…, or name an index with --index DIR");

@@ -68,8 +68,11 @@ std::vector<std::filesystem::path> existing_packs(const ModelNames& models);
 
 /// The folder in which an index is created if none is named: ./.frugal/index.
 std::filesystem::path default_index();
-/// The index to read: `named` unless it is empty, else default_index() if it exists, else the only folder in
-/// data_home()/indexes. Throws Error(missing) if there is none, Error(usage) listing them if there are several.
+/// The folders in data_home()/indexes, sorted: indexes that can be named without a path.
+std::vector<std::filesystem::path> named_indexes();
+/// The index that `named` refers to: a path, or if nothing exists there the name of one of named_indexes(). If `named`
+/// is empty, default_index() if it exists, else the only one of named_indexes(). Throws Error(missing) if there is
+/// none, Error(usage) listing them if there are several.
 std::filesystem::path find_index(const std::string& named);
 
 }  // namespace frugal

@@ -67,6 +67,7 @@ void SettingField::set(std::string_view text, std::string_view origin) const {
         choice.set(text);
       }};
   std::visit(assign, value_);
+  *origin_ = origin;
 }
 
 std::string SettingField::text() const {
@@ -95,6 +96,11 @@ std::vector<std::string> SettingList::texts() const {
 void SettingList::restore(std::span<const std::string> texts) const {
   FRUGAL_CHECK(texts.size() == fields_.size());
   for (size_t i = 0; i < texts.size(); ++i) fields_[i].set(texts[i], "restore");
+}
+
+void SettingList::reset() const {
+  restore(defaults_);
+  for (const SettingField& field : fields_) *field.origin_ = SettingField::kDefault;
 }
 
 void SettingList::add(std::string_view key, SettingField::Value value, const About& about) {

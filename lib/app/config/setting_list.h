@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -29,7 +30,12 @@ class SettingField {
   using Value = std::variant<bool*, int64_t*, uint64_t*, float*, std::string*, Choice>;
 
   SettingField(std::string key, Value value, const About& about)
-      : key_(std::move(key)), value_(std::move(value)), about_(about) {}
+      : key_(std::move(key)),
+        value_(std::move(value)),
+        about_(about),
+        origin_(std::make_shared<std::string>(kDefault)) {}
+
+  static constexpr std::string_view kDefault = "default";
 
   const std::string& key() const { return key_; }
   std::string_view doc() const { return about_.doc; }
@@ -38,6 +44,8 @@ class SettingField {
   std::vector<std::string_view> choices() const;
   /// The value as text: sizes in bytes, strings without quotes.
   std::string text() const;
+  /// Where the value comes from: the `origin` of the last set(), or "default".
+  const std::string& origin() const { return *origin_; }
   /// Parses `text` and sets the value. Throws Error(usage), whose message begins with `origin`, for a text of the wrong
   /// type or out of range; the value is then unchanged.
   void set(std::string_view text, std::string_view origin) const;
@@ -50,6 +58,8 @@ class SettingField {
   std::string key_;
   Value value_;
   About about_;
+  std::shared_ptr<std::string> origin_;  // of the value, which copies of the field share
+  friend class SettingList;
 };
 
 class SettingList {
@@ -72,7 +82,7 @@ class SettingList {
   /// Sets all values to the result of an earlier texts().
   void restore(std::span<const std::string> texts) const;
   /// Sets all values to their defaults.
-  void reset() const { restore(defaults_); }
+  void reset() const;
 
   // --- called by a struct's visit() ---
   template <typename Value>

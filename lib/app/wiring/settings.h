@@ -33,7 +33,8 @@ struct Settings {
   void visit(F&& f) {
     f(models);
     f("index", index,
-      {"folder of the index; empty: ./.frugal/index, else the only index in ~/.local/share/frugal/indexes"});
+      {"folder of the index, or a name in ~/.local/share/frugal/indexes; empty: ./.frugal/index, else the only index "
+       "there"});
     f(common);
     f(chunks);
     f("references.paths", law_files, {"more tables of laws, files like configs/references/br.yaml, separated by ':'"});

@@ -38,6 +38,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/units.h"
@@ -111,14 +112,13 @@ std::vector<Entry> list_entries(const std::filesystem::path& folder) {
   std::vector<Entry> entries;
   std::error_code ignored;
   const time_t now = ::time(nullptr);
-  for (const auto& file : std::filesystem::directory_iterator(folder, ignored)) {
+  for (const std::filesystem::path& file : folder_entries(folder)) {
     struct stat info {};
-    if (::lstat(file.path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
-    if (file.path().extension() == kSuffix)
-      entries.push_back({file.path(), info.st_mtim, static_cast<uint64_t>(info.st_size)});
-    else if (file.path().native().find(".kv.tmp.") != std::string::npos &&
-             info.st_mtim.tv_sec + kAbandonedSeconds < now)
-      std::filesystem::remove(file.path(), ignored);
+    if (::lstat(file.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    if (file.extension() == kSuffix)
+      entries.push_back({file, info.st_mtim, static_cast<uint64_t>(info.st_size)});
+    else if (file.native().find(".kv.tmp.") != std::string::npos && info.st_mtim.tv_sec + kAbandonedSeconds < now)
+      std::filesystem::remove(file, ignored);
   }
   return entries;
 }

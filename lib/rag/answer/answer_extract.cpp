@@ -9,7 +9,8 @@
 // 3. With an embedder, the best few candidates also get the cosine of their vector and the question's. Embedding takes
 //    most of the time of an extracted answer, so the leader is embedded first, and of the others only those that can
 //    still overtake it: a cosine is at most 1.
-// 4. A question that names an article and asks for nothing else ("art. 5º CF") is answered by the start of the article.
+// 4. A question that names an article and asks for nothing else ("art. 5º CF") is answered by the start of the article;
+//    one that names several, by the start of each; one that names an inciso, by the caput and the inciso.
 //
 // A quote is a range of bytes of one chunk, never ends inside a character, and is at most max_quote_bytes long. Among
 // equal candidates the first sentence of the better hit wins, so a quote is the same on every run.
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include "base/ascii.h"
+#include "rag/law/provision_text.h"
 #include "rag/text/sentences.h"
 
 namespace frugal {
@@ -38,6 +40,9 @@ constexpr float kCosineWeight = 0.5f;
 // If the best sentence of a named article covers less of the question than this, the question asks for the article
 // itself.
 constexpr float kMinSentenceCoverage = 0.5f;
+// Up to this many articles are quoted at full length; of more, each gets its share, at least kMinArticleBytes.
+constexpr uint32_t kWholeArticles = 4;
+constexpr uint32_t kMinArticleBytes = 300;
 
 struct ScoredSentence {
   Quote quote;
@@ -134,17 +139,65 @@ Quote quote_from_start(std::span<const Hit> hits, size_t hit, const QuoteOptions
   return quote;
 }
 
+// True if a sentence of the named articles covers enough of the question: then that sentence is the answer.
+bool asks_for_more(const Evidence& evidence, std::span<const ScoredSentence> sentences, std::span<const Hit> hits) {
+  return evidence.coverage(text_of(sentences.front().quote, hits)) >= kMinSentenceCoverage;
+}
+
+// The words that an inciso or alínea stands below, and itself; empty if the hits do not show where it begins.
+std::vector<Quote> quote_part(std::span<const Hit> hits, const FoundArticle& article, const QuoteOptions& options) {
+  std::vector<Quote> quotes;
+  const auto append = [&](const Provision& provision, bool with_parts) {
+    for (size_t h = 0; h < hits.size(); ++h) {
+      const Chunk& chunk = hits[h].chunk;
+      if (std::find(article.chunks.begin(), article.chunks.end(), chunk.id) == article.chunks.end()) continue;
+      const ProvisionText text(chunk.text, chunk.references);
+      const auto range = with_parts ? text.whole(provision) : text.head(provision);
+      if (!range) continue;
+      const bool follows =
+          !quotes.empty() && quotes.back().hit == h && quotes.back().end <= range->begin &&
+          trim(std::string_view(chunk.text).substr(quotes.back().end, range->begin - quotes.back().end)).empty();
+      if (!follows) quotes.push_back({h, range->begin, range->begin});
+      quotes.back().end = bounded_end(chunk.text, quotes.back().begin, range->end, options.max_quote_bytes);
+      return true;
+    }
+    return false;
+  };
+  for (const Provision& above : provisions_above(article.asked)) append(above, false);
+  return append(article.asked, true) ? quotes : std::vector<Quote>();
+}
+
 }  // namespace
+
+std::vector<Quote> quote_articles(const Evidence& evidence, std::span<const Hit> hits,
+                                  std::span<const FoundArticle> articles, const QuoteOptions& options) {
+  if (articles.empty() || hits.empty()) return {};
+  if (articles.size() == 1 && provisions_above(articles.front().asked).empty()) return {};
+  const std::vector<ScoredSentence> sentences = score_by_words(evidence, hits, options);
+  if (sentences.empty() || asks_for_more(evidence, sentences, hits)) return {};
+  QuoteOptions each = options;  // many articles are quoted by their first sentences
+  each.max_quote_bytes =
+      std::max(kMinArticleBytes, options.max_quote_bytes * kWholeArticles / uint32_t(articles.size()));
+  each.max_quote_bytes = std::min(each.max_quote_bytes, options.max_quote_bytes);
+  std::vector<Quote> quotes;
+  for (const FoundArticle& article : articles) {
+    std::vector<Quote> part = quote_part(hits, article, each);
+    const auto begins =
+        std::find_if(hits.begin(), hits.end(), [&](const Hit& hit) { return hit.chunk.id == article.chunks.front(); });
+    if (part.empty() && begins != hits.end())
+      part.push_back(quote_from_start(hits, static_cast<size_t>(begins - hits.begin()), each));
+    quotes.insert(quotes.end(), part.begin(), part.end());
+  }
+  return quotes;
+}
 
 std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
                                    std::span<const float> query_vector, const QuoteOptions& options) {
   if (hits.empty()) return std::nullopt;
   std::vector<ScoredSentence> sentences = score_by_words(evidence, hits, options);
   if (sentences.empty()) return std::nullopt;
-  if (hits.front().reference_score) {
-    const bool asks_for_more = evidence.coverage(text_of(sentences.front().quote, hits)) >= kMinSentenceCoverage;
-    if (!asks_for_more) return quote_from_start(hits, 0, options);
-  }
+  if (hits.front().reference_score && !asks_for_more(evidence, sentences, hits))
+    return quote_from_start(hits, 0, options);
   if (embedder && !query_vector.empty() && sentences.size() > 1 && options.sentences_embedded > 1)
     return best_by_meaning(std::move(sentences), hits, *embedder, query_vector, options);
   return sentences.front().quote;

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "base/setting.h"
 #include "model/nn/embedder.h"
@@ -39,5 +40,11 @@ struct Quote {
 /// null: then only words count. query_vector: [dimension], or empty for the same effect.
 std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
                                    std::span<const float> query_vector, const QuoteOptions& options = {});
+
+/// The beginnings of the articles that the question names, one quote or more for each, if it asks for nothing else. Of
+/// an inciso or alínea, the words that it stands below and then itself, from its label on. Empty if the question asks
+/// for more, or names a single article whole: extract_quote() answers those.
+std::vector<Quote> quote_articles(const Evidence& evidence, std::span<const Hit> hits,
+                                  std::span<const FoundArticle> articles, const QuoteOptions& options = {});
 
 }  // namespace frugal

@@ -97,7 +97,7 @@ std::string problem_of(const SavedAnswer& answer) {
   if (!answer.text) return {};
   if (answer.citations.empty()) return "it has no citation";
   const bool is_quote = answer.mode == to_string(AnswerMode::extract);
-  if (is_quote && *answer.text != text_of_quote(answer.citations.front().quote) &&
+  if (is_quote && *answer.text != text_of_quotes(answer.citations) &&
       *answer.text != collapse_spaces(answer.citations.front().quote))  // as it was written until version 0.1
     return "its text is not the quote that it cites";
   return {};
@@ -147,6 +147,12 @@ std::string text_of_quote(std::string_view quote) {
     if (std::exchange(space_due, false)) text += ' ';
     text += bytes;
   }
+  return text;
+}
+
+std::string text_of_quotes(std::span<const Citation> citations) {
+  std::string text;
+  for (const Citation& citation : citations) text += (text.empty() ? "" : "\n") + text_of_quote(citation.quote);
   return text;
 }
 

@@ -94,6 +94,16 @@ struct Answer {
   std::optional<float> confidence;  // 0…1; nullopt: no answer was requested, or it abstained for another reason
   bool quoted_instead = false;      // a quote, because the generator's text was refused or it could not write
   std::string note;                 // why it abstained, or extracted instead of generating; else empty
+  std::string remark;               // an article that several laws have, or that the index lacks; else empty
+};
+
+/// An article that the question names, as one law of the index has it, or one file if its law is unknown.
+struct FoundArticle {
+  Provision asked;  // as the question names it
+  std::string law;  // the title of the law, or of the document
+  /// The chunks to quote it from. First the one where it begins; of an inciso or alínea, also those with the words that
+  /// it stands below.
+  std::vector<int64_t> chunks;
 };
 
 enum class CacheStatus { off, miss, exact, semantic };

@@ -10,6 +10,7 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "rag/answer/cite.h"
 #include "rag/answer/prompt.h"
 #include "rag/answer/reply_json.h"
 
@@ -63,10 +64,13 @@ std::string rank_details(const Hit& hit) {
 std::string answer_line(const Reply& reply) {
   const Answer& answer = reply.answer;
   if (answer.abstained) return fmt::format("not in the sources ({})", answer.note);
-  std::string text = plain_text(answer.text.value_or(""));
-  if (answer.mode == AnswerMode::extract && !reply.citations.empty())
-    return fmt::format("“{}” [{}]", text, reply.citations.front().n);
-  return text;
+  const std::string remark = answer.remark.empty() ? "" : plain_text(answer.remark) + "\n";
+  if (answer.mode != AnswerMode::extract || reply.citations.empty())
+    return remark + plain_text(answer.text.value_or(""));
+  std::string quotes;
+  for (const Citation& c : reply.citations)
+    quotes += fmt::format("{}“{}” [{}]", quotes.empty() ? "" : "\n", plain_text(text_of_quote(c.quote)), c.n);
+  return remark + quotes;
 }
 
 std::string sources_as_text(const Reply& reply) {
@@ -135,8 +139,11 @@ std::string as_markdown(const Reply& reply, const RenderOptions& options) {
   std::string out = fmt::format("## {}\n\n", markdown_escaped(snippet(reply.query.text, 400)));
   if (reply.answer.abstained) out += fmt::format("*Not in the sources:* {}\n\n", markdown_escaped(reply.answer.note));
   if (reply.answer.text) {
-    const bool quoted = reply.answer.mode == AnswerMode::extract;
-    out += fmt::format("{}{}{}\n\n", quoted ? "> " : "", plain_text(*reply.answer.text), quoted ? " [1]" : "");
+    if (!reply.answer.remark.empty()) out += markdown_escaped(plain_text(reply.answer.remark)) + "\n\n";
+    const bool quoted = reply.answer.mode == AnswerMode::extract && !reply.citations.empty();
+    if (!quoted) out += plain_text(*reply.answer.text) + "\n\n";
+    for (const Citation& c : reply.citations)
+      if (quoted) out += fmt::format("> {} [{}]\n\n", plain_text(text_of_quote(c.quote)), c.n);
   }
   if (reply.answer.quoted_instead)
     out += fmt::format("*Note:* {}\n\n", markdown_escaped(snippet(reply.answer.note, 400)));

@@ -261,6 +261,7 @@ Reply reply_of(const ordered_json& json) {
   reply.answer.confidence = optional_of<float>(answer, "confidence");
   reply.answer.quoted_instead = answer.at("quoted_instead");
   reply.answer.note = text_of(answer, "note");
+  reply.answer.remark = answer.value("remark", std::string());
   for (const ordered_json& citation : json.at("citations")) reply.citations.push_back(citation_of(citation));
   for (const ordered_json& hit : json.at("hits")) reply.hits.push_back(hit_of(hit));
   reply.hyde_ran = json.at("hyde").at("ran");
@@ -318,6 +319,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
                     {"confidence", rounded(reply.answer.confidence)},
                     {"quoted_instead", reply.answer.quoted_instead},
                     {"note", text_or_null(reply.answer.note)}};
+  if (!reply.answer.remark.empty()) json["answer"]["remark"] = utf8(reply.answer.remark);
   json["citations"] = ordered_json::array();
   for (const Citation& citation : reply.citations) json["citations"].push_back(citation_json(citation, detail));
   json["hits"] = ordered_json::array();

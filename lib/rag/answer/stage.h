@@ -92,6 +92,7 @@ struct QuestionState {
   std::shared_ptr<Embedder> embedder;      // held from its first use to its last
   std::vector<float> vector;               // to search with: [dimension], unit length; empty: no dense search
   std::vector<ScoredChunk> dense, sparse;  // the lists, best first
+  std::vector<FoundArticle> articles;      // in the order of the question, then of the ranking
 
  private:
   int64_t deadline_ms_;

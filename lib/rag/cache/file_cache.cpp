@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/folder.h"
 #include "base/hash.h"
 #include "base/log.h"
 
@@ -115,10 +116,10 @@ void FileCache::make_room(const std::filesystem::path& folder) const {
   std::vector<Entry> entries;
   uint64_t total = 0;
   std::error_code ignored;
-  for (const auto& file : std::filesystem::directory_iterator(folder, ignored)) {
+  for (const std::filesystem::path& file : folder_entries(folder)) {
     struct stat info {};
-    if (::stat(file.path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
-    entries.push_back({file.path(), info.st_mtim, static_cast<uint64_t>(info.st_size)});
+    if (::stat(file.c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    entries.push_back({file, info.st_mtim, static_cast<uint64_t>(info.st_size)});
     total += entries.back().bytes;
   }
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <new>
 #include <optional>
 #include <set>
 #include <utility>
@@ -147,8 +148,10 @@ class JsonlReader {
     simdjson::dom::object object;
     const std::string_view json = without_mark(decoded.text);
     const simdjson::padded_string padded(json);
-    if (parser_.parse(padded).get(object) != simdjson::SUCCESS)
-      return skipped_.add("not a JSON object", lines_.number());
+    if (padded.size() != json.size()) throw std::bad_alloc();
+    const simdjson::error_code status = parser_.parse(padded).get(object);
+    if (status == simdjson::MEMALLOC) throw std::bad_alloc();  // the record is not to blame
+    if (status != simdjson::SUCCESS) return skipped_.add("not a JSON object", lines_.number());
     std::optional<Document> document = read_record(object, json);
     if (!document) return skipped_.add("no text (key \"text\")", lines_.number());
     document->source = document->source->moved(decoded.text.size() - json.size(), 0);

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/units.h"
 #include "rag/index/embed_chunks.h"
 
@@ -32,9 +33,16 @@ ChunkOptions chunking_of(const IndexOptions& options) {
     const Tokenizer& tokenizer = options.embedder->tokenizer();
     const auto template_tokens = static_cast<int64_t>(tokenizer.prefix().size() + tokenizer.suffix().size());
     chunking.tokenizer = &tokenizer;
-    chunking.max_tokens = std::min(chunking.max_tokens, options.embedder->max_tokens() - template_tokens);
+    const int64_t most = options.embedder->max_tokens() - template_tokens;
+    if (chunking.max_tokens > most)
+      log(LogLevel::warn, "chunks have at most {} tokens, not {}: the embedder reads no more", most,
+          chunking.max_tokens);
+    chunking.max_tokens = std::min(chunking.max_tokens, most);
   }
   chunking.max_tokens = std::max(chunking.max_tokens, kMinChunkTokens);
+  if (chunking.overlap_tokens > chunking.max_tokens)
+    log(LogLevel::warn, "chunks overlap by {} tokens, not {}: half of a chunk of {}", chunking.max_tokens / 2,
+        chunking.overlap_tokens, chunking.max_tokens);
   chunking.overlap_tokens = std::clamp<int64_t>(chunking.overlap_tokens, 0, chunking.max_tokens / 2);
   return chunking;
 }

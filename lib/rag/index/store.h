@@ -61,6 +61,7 @@ struct StoreInfo {
 struct SparseQuery {
   std::string text;
   Language language = Language::unknown;  // unknown: detected from the text
+  std::string law = {};                   // only chunks with a provision of this law; empty: all chunks
 };
 
 /// One generation of an index, unchanged by later writes. There may be any number of readers in any number of

@@ -71,6 +71,7 @@ class IndexCheck {
     try {
       database_.execute("INSERT INTO terms(terms) VALUES('integrity-check')");
     } catch (const Error& error) {
+      if (error.code() == Code::over_budget) throw;
       problem("word index: " + error.message());
     }
     const int64_t unindexed =

@@ -114,8 +114,12 @@ class SqliteStore final : public Store {
   std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) override {
     const std::string expression = term_maker_.match_expression(query);
     if (expression.empty() || limit <= 0) return {};
-    Statement& statement = prepared(search_sparse_, kSparseSql);
-    statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit);
+    const bool in_law = !query.law.empty();
+    Statement& statement = in_law ? prepared(search_law_, kSparseInLawSql) : prepared(search_sparse_, kSparseSql);
+    if (in_law)
+      statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit, query.law);
+    else
+      statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit);
     std::vector<ScoredChunk> found;
     while (statement.step()) found.push_back({statement.integer(0), static_cast<float>(-statement.real(1))});
     return found;
@@ -181,6 +185,9 @@ class SqliteStore final : public Store {
  private:
   static constexpr std::string_view kSparseSql =
       "SELECT rowid, bm25(terms, ?2, ?3, ?4) AS score FROM terms WHERE terms MATCH ?1 ORDER BY score, rowid LIMIT ?5";
+  static constexpr std::string_view kSparseInLawSql =
+      "SELECT rowid, bm25(terms, ?2, ?3, ?4) AS score FROM terms WHERE terms MATCH ?1 AND rowid IN (SELECT chunk_id "
+      "FROM chunk_references WHERE law=?6) ORDER BY score, rowid LIMIT ?5";
   static constexpr std::string_view kReferenceSql =
       "SELECT r.chunk_id, r.law, r.paragraph, r.item, r.letter FROM chunk_references r JOIN chunks c ON "
       "c.id=r.chunk_id "
@@ -279,7 +286,8 @@ class SqliteStore final : public Store {
   mutable std::optional<LawTable> laws_;
   mutable std::optional<int64_t> chunk_count_;
   mutable std::optional<std::string> embedder_;
-  std::optional<Statement> search_sparse_, count_chunks_, chunks_of_row_, search_reference_, fetch_, references_;
+  std::optional<Statement> search_sparse_, search_law_, count_chunks_, chunks_of_row_, search_reference_, fetch_,
+      references_;
 };
 
 }  // namespace

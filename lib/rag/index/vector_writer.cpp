@@ -10,6 +10,7 @@
 #include <random>
 
 #include "base/error.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "memory/budget.h"
 #include "rag/index/schema.h"
@@ -170,10 +171,8 @@ void VectorWriter::compact() {
 void VectorWriter::remove_old_files() const {
   const std::filesystem::path current = schema::vectors_path(folder_, file_number());
   std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder_, ignored)) {
-    if (schema::is_vectors_path(entry.path()) && entry.path() != current)
-      std::filesystem::remove(entry.path(), ignored);
-  }
+  for (const std::filesystem::path& entry : folder_entries(folder_))
+    if (schema::is_vectors_path(entry) && entry != current) std::filesystem::remove(entry, ignored);
 }
 
 }  // namespace frugal

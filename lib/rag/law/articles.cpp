@@ -26,6 +26,15 @@ std::vector<Provision> named_articles(std::span<const FoundProvision> found) {
   return named;
 }
 
+std::vector<std::string> named_laws(std::span<const FoundProvision> found) {
+  std::vector<std::string> laws;
+  for (const FoundProvision& one : found)
+    if (one.reference.article.empty() && !one.reference.law.empty() &&
+        std::find(laws.begin(), laws.end(), one.reference.law) == laws.end())
+      laws.push_back(one.reference.law);
+  return laws;
+}
+
 bool is_same_article(const Provision& asked, const Provision& other) {
   return !asked.article.empty() && asked.article == other.article && same_law(asked, other);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,9 @@ namespace frugal {
 
 /// The distinct articles in `found`, in order. Laws named without an article are skipped.
 std::vector<Provision> named_articles(std::span<const FoundProvision> found);
+
+/// The distinct laws in `found` that are named without an article, in order.
+std::vector<std::string> named_laws(std::span<const FoundProvision> found);
 
 /// True if `other` is the article `asked` of the same law. An empty law in `asked` matches every law.
 bool is_same_article(const Provision& asked, const Provision& other);

@@ -26,6 +26,7 @@
 #include "base/ascii.h"
 #include "rag/law/law_number.h"
 #include "rag/law/legal.h"
+#include "rag/law/number_words.h"
 #include "rag/law/provision.h"
 #include "rag/text/words.h"
 
@@ -39,8 +40,6 @@ constexpr std::array<std::string_view, 5> kParagraphWords = {"paragrafo", "parag
                                                              "paragraphs"};
 constexpr std::array<std::string_view, 4> kItemWords = {"inciso", "incisos", "inc", "incs"};
 constexpr std::array<std::string_view, 5> kLetterWords = {"alinea", "alineas", "al", "letra", "letras"};
-constexpr std::array<std::string_view, 10> kOrdinals = {"primeiro", "segundo", "terceiro", "quarto", "quinto",
-                                                        "sexto",    "setimo",  "oitavo",   "nono",   "decimo"};
 // Words that may stand inside a clause.
 constexpr std::array<std::string_view, 22> kConnectors = {"de", "do",  "da",  "dos",       "das", "e",   "ou", "no",
                                                           "na", "nos", "nas", "of",        "the", "and", "or", "caput",
@@ -108,12 +107,25 @@ class ReferenceReader {
     return sentence && last_ != Part::none && !names_law(at);
   }
 
+  /// A number in words: "quinto", "cento e vinte e um". "Um" and "one" are numbers only where nothing follows that they
+  /// could be the article of: "o artigo um do Código", not "o artigo um tanto confuso".
+  std::optional<std::string> read_spelled(size_t& at) const {
+    const std::optional<SpelledNumber> number = read_spelled_number(folded_, at);
+    if (!number) return std::nullopt;
+    const size_t next = at + number->words;
+    const bool alone = number->words == 1 && (word(at) == "um" || word(at) == "one");
+    const bool ends = next >= words_.size() || is_one_of(word(next), kConnectors) ||
+                      gap(next).find_first_not_of(" \n\t\r") != std::string_view::npos;
+    if (alone && !ends) return std::nullopt;
+    at = next;
+    return std::to_string(number->value);
+  }
+
+  bool ends_in_words(size_t next) const { return read_spelled_number(folded_, next - 1).has_value(); }
+
   /// Parses a number such as "121-A" or "quinto" at `at`, and moves `at` past it.
   std::optional<std::string> read_number(size_t& at) const {
-    if (is_one_of(word(at), kOrdinals)) {
-      const auto ordinal = std::find(kOrdinals.begin(), kOrdinals.end(), word(at++)) - kOrdinals.begin() + 1;
-      return std::to_string(ordinal);
-    }
+    if (auto spelled = read_spelled(at)) return spelled;
     const std::string_view number = word(at);
     const size_t digits = std::min(number.find_first_not_of("0123456789"), number.size());
     if (digits == 0 || digits > 6 || (digits < number.size() && number[digits] != '-')) return std::nullopt;
@@ -125,11 +137,11 @@ class ReferenceReader {
     return value;
   }
 
-  /// A Roman numeral in capitals; with any_case (after the word "inciso") also in lower case, or digits.
+  /// A Roman numeral in capitals; with any_case (after the word "inciso") also in lower case, in digits or in words.
   std::optional<std::string> read_item_number(size_t& at, bool any_case) const {
     if (is_digits(word(at))) return any_case ? read_number(at) : std::nullopt;
     const std::optional<int> value = roman_value(any_case ? upper(written(at)) : std::string(written(at)));
-    if (!value) return std::nullopt;
+    if (!value) return any_case ? read_spelled(at) : std::nullopt;
     ++at;
     std::string number = std::to_string(*value);
     if (gap(at) == "-" && written(at).size() == 1 && written(at)[0] >= 'A' && written(at)[0] <= 'Z')
@@ -154,6 +166,7 @@ class ReferenceReader {
     if (has_pending_) found.begin = std::min(found.begin, pending_begin_);
     found.reference.article = number;
     found.reference.law = lead_law_;
+    last_in_words_ = ends_in_words(next);
     lead_used_ = true;
     pending_ = {};
     has_pending_ = false;
@@ -176,6 +189,7 @@ class ReferenceReader {
     if (!number) return false;
     const size_t sign_at = sign ? gap(at_).find("§") + (at_ == 0 ? 0 : words_[at_ - 1].end) : words_[at_].begin;
     plural_ = gap_has(at_, "§§") || word(at_) == "paragrafos";
+    last_in_words_ = ends_in_words(next);
     add_part(Part::paragraph, *number, static_cast<uint32_t>(sign_at), next);
     return true;
   }
@@ -206,13 +220,15 @@ class ReferenceReader {
         add_part(Part::item, *item, words_[at_].begin, next);
         return true;
       }
-      const auto number = read_number(next);
+      // In words only after a number in words: "artigos dezoito e dezenove", not "arts. 5º e 6º, dois dos quais".
+      const bool in_words = last_in_words_ && word(at_) != "um" && word(at_) != "one";
+      const auto number = in_words || is_digits(word(at_).substr(0, 1)) ? read_number(next) : std::nullopt;
       const bool article_list = number && (plural_ || (last_ == Part::article && is_one_of(word(next), kOfWords)));
       if (article_list && last_ == Part::paragraph && plural_) {
         add_part(Part::paragraph, *number, words_[at_].begin, next);
         return true;
       }
-      if (article_list && is_digits(word(at_).substr(0, 1))) {
+      if (article_list) {
         add_article(*number, words_[at_].begin, next);
         return true;
       }
@@ -368,8 +384,9 @@ class ReferenceReader {
   // The clause being read.
   std::vector<FoundProvision> clause_;  // its articles; their law may follow
   Part last_ = Part::none;
-  bool plural_ = false;  // after "arts." or "§§": numbers without a label continue the list
-  Provision pending_;    // parts of an article that follows
+  bool plural_ = false;         // after "arts." or "§§": numbers without a label continue the list
+  bool last_in_words_ = false;  // so was the number of the last article or paragraph
+  Provision pending_;           // parts of an article that follows
   bool has_pending_ = false;
   uint32_t pending_begin_ = 0;
   std::string lead_law_;                    // the law at the beginning of the clause

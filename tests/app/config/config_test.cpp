@@ -175,6 +175,21 @@ TEST_CASE("reset() restores the defaults, and restore() the values of an earlier
   CHECK(config.generator.empty());
 }
 
+TEST_CASE("every value knows where it comes from") {
+  Config config;
+  const SettingList list(config);
+  const auto origin = [&](const char* key) { return list.find(key)->origin(); };
+  CHECK(origin("models.generator") == "default");
+  apply_yaml(list, "# a comment\nmodels: {generator: x}\n", "mine.yaml");
+  set_assignment(list, "retrieval.dense_weight.en=0.3");
+  CHECK(origin("models.generator") == "mine.yaml:2");
+  CHECK(origin("retrieval.dense_weight.en") == "--set");
+  CHECK_THROWS_AS(set_key(list, "retrieval.dense_weight.en", "many", "FRUGAL_X"), Error);
+  CHECK(origin("retrieval.dense_weight.en") == "--set");
+  list.reset();
+  CHECK(origin("models.generator") == "default");
+}
+
 TEST_CASE("an internal field is not a key") {
   Config config;
   CHECK(error_of([&] { set_assignment(SettingList(config), "retrieval.unset=5"); }).message() ==
@@ -373,6 +388,14 @@ TEST_CASE("the index is the named one, the project's, or the only one of the use
   home.write("XDG_DATA_HOME/frugal/indexes/laws/x", "");
   CHECK(find_index("") == *data_home() / "indexes/laws");
   home.write("XDG_DATA_HOME/frugal/indexes/notes/x", "");
+  home.write("XDG_DATA_HOME/frugal/indexes/file", "");
+  CHECK(named_indexes() ==
+        std::vector<std::filesystem::path>{*data_home() / "indexes/laws", *data_home() / "indexes/notes"});
+  CHECK(find_index("notes") == *data_home() / "indexes/notes");
+  CHECK(find_index("letters") == "letters");
+  CHECK(find_index("./notes") == "./notes");
+  home.write("notes/x", "");
+  CHECK(find_index("notes") == "notes");
   CHECK(error_of([] { find_index(""); }).code() == Code::usage);
   home.write(".frugal/index/x", "");
   CHECK(find_index("") == ".frugal/index");

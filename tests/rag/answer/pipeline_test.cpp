@@ -98,6 +98,48 @@ TEST_CASE("a named article is quoted, and a missing one is not replaced by its n
   for (const Hit& hit : missing.hits) CHECK(hit.chunk.path != "codigo.txt");
 }
 
+TEST_CASE("every article that a question names is quoted, and an article of several laws is said to be one") {
+  Town town;
+  town.laws.add({"br/porto", "Código do Porto", {}, {}});
+  town.store.add("porto.txt", "Art. 12. Os navios atracam ao norte.", {{"br/porto", "12", {}, {}, {}}});
+  const Reply both = town.ask("arts. 12 e 13 do Código de Posturas");
+  REQUIRE(both.citations.size() == 2);
+  CHECK(both.answer.text == both.citations[0].quote + "\n" + both.citations[1].quote);
+  CHECK(both.citations[0].quote.starts_with("Art. 12. É proibido"));
+  CHECK(both.citations[1].quote.starts_with("Art. 13."));
+  CHECK(both.answer.remark.empty());
+  const std::string text = render_reply(both, {});
+  CHECK(text.find("cem reais.” [1]\n“Art. 13.") != std::string::npos);
+  CHECK(render_reply(both, {ReplyFormat::markdown}).find("reincidência. [2]") != std::string::npos);
+
+  const Reply open = town.ask("art. 12");
+  CHECK(open.citations.size() == 2);
+  CHECK(open.answer.remark.starts_with("art. 12 is in 2 laws: "));
+  CHECK(open.answer.remark.find("Código do Porto") != std::string::npos);
+  CHECK(render_reply(open, {}).starts_with("art. 12 is in 2 laws"));
+  CHECK(nlohmann::json::parse(reply_to_json(open, ReplyDetail::contract)).at("answer").contains("remark"));
+  CHECK(reply_from_json(reply_to_json(open, ReplyDetail::stored)).answer.remark == open.answer.remark);
+  CHECK_FALSE(nlohmann::json::parse(reply_to_json(both, ReplyDetail::contract)).at("answer").contains("remark"));
+
+  const Reply half = town.ask("arts. 13 e 99 do Código de Posturas");
+  CHECK(half.citations.size() == 1);
+  CHECK(half.answer.remark.find("the index does not hold br/vila, art. 99") != std::string::npos);
+}
+
+TEST_CASE("an inciso is quoted from its label, below the words of its caput") {
+  Town town;
+  const auto part = [](std::string item) { return Provision{"br/vila", "20", {}, std::move(item), {}}; };
+  town.store.add("codigo.txt", "Art. 20. São deveres do morador:\nI – varrer a calçada;", {part(""), part("1")});
+  town.store.add("codigo.txt", "VIII – podar as árvores;\nIX – pintar o muro;", {part("8"), part("9")});
+  const Reply reply = town.ask("art. 20, IX, do Código de Posturas");
+  REQUIRE(reply.citations.size() == 2);
+  CHECK(reply.citations[0].quote == "Art. 20. São deveres do morador:");
+  CHECK(reply.citations[1].quote == "IX – pintar o muro;");
+  const Reply first = town.ask("art. 20, I, do Código de Posturas");
+  REQUIRE(first.citations.size() == 1);  // one follows the other
+  CHECK(first.citations[0].quote == "Art. 20. São deveres do morador:\nI – varrer a calçada;");
+}
+
 TEST_CASE("a stage that is off loads nothing") {
   Town town;
   PipelineOptions options = with_answer(AnswerMode::extract);

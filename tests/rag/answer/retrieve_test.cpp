@@ -1,6 +1,8 @@
 // Tests the stages that search (dense, sparse, fuse, references, texts) through the pipeline.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "rag/answer/pipeline.h"
 #include "rag/fakes.h"
 
@@ -81,6 +83,52 @@ TEST_CASE("an article without a law is found in every law, before all other arti
   const auto found = ids(ask(store, laws, "art. 72", by_words()));
   REQUIRE(found.size() >= 2);
   CHECK(found[0] + found[1] == 1 + 3);
+}
+
+TEST_CASE("an article without a law is one of the law that the question names elsewhere") {
+  FakeStore store;
+  add_articles(store);
+  const LawTable laws = two_codes();
+  const Reply reply = ask(store, laws, "No CDC, o que diz o art. 72?", by_words());
+  CHECK(reply.ranking.at(0).id == 1);
+  CHECK(reply.fusion.references == std::vector<std::string>{"br/cdc, art. 72"});
+  CHECK(reply.fusion.reference_hits == 1);
+  CHECK(ask(store, laws, "No Código Penal, o que diz o art. 75?", by_words()).fusion.missing.size() == 1);
+}
+
+TEST_CASE("each of several articles comes before the rest of any, in the order of the question") {
+  FakeStore store;
+  for (int i = 0; i < 12; ++i) store.add("cdc.txt", "Art. 80. Continua a lista de crimes.", {article("br/cdc", "80")});
+  add_articles(store);
+  const LawTable laws = two_codes();
+  PipelineOptions options = by_words();
+  options.top_k = 3;
+  const auto hits = ask(store, laws, "arts. 75, 80 e 72 do CDC", options).hits;
+  REQUIRE(hits.size() == 3);
+  CHECK(hits[0].chunk.text.starts_with("Art. 75"));
+  CHECK(hits[1].chunk.text.starts_with("Art. 80"));
+  CHECK(hits[2].chunk.text.starts_with("Art. 72"));
+}
+
+TEST_CASE("a law that is named without an article weighs, even if its best chunks are behind the list") {
+  FakeStore store;
+  store.add("cp.txt", "O valor máximo da multa.", {article("br/cp", "49")});
+  for (int i = 0; i < 20; ++i) store.add("cp.txt", "O valor da multa.", {article("br/cp", "50")});
+  store.add("cdc.txt", "Art. 57. A multa será graduada.", {article("br/cdc", "57")});
+  const LawTable laws = two_codes();
+  PipelineOptions options = by_words();
+  options.retrieve.candidates = 10;
+  CHECK(ask(store, laws, "Qual o valor máximo da multa?", options).hits.at(0).chunk.path == "cp.txt");
+  for (const Fusion fusion : {Fusion::weighted, Fusion::rrf}) {
+    options.retrieve.fusion = fusion;
+    const Reply reply = ask(store, laws, "Qual o valor máximo da multa no CDC?", options);
+    const auto found =
+        std::find_if(reply.hits.begin(), reply.hits.end(), [](const Hit& hit) { return hit.chunk.path == "cdc.txt"; });
+    CHECK(found - reply.hits.begin() <= 1);
+  }
+  options.retrieve.references = false;
+  const Reply off = ask(store, laws, "Qual o valor máximo da multa no CDC?", options);
+  CHECK(std::all_of(off.hits.begin(), off.hits.end(), [](const Hit& hit) { return hit.chunk.path == "cp.txt"; }));
 }
 
 TEST_CASE("an article that the index does not hold is reported as missing, and no other article is retrieved instead") {

@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <new>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -11,6 +13,21 @@
 #include "base/hash.h"
 
 using namespace frugal;
+
+namespace {
+int64_t allocations_granted = -1;  // how many more that may fail without an exception succeed; -1: all
+}
+
+// simdjson allocates with std::nothrow.
+void* operator new[](std::size_t bytes, const std::nothrow_t&) noexcept {
+  if (allocations_granted == 0) return nullptr;
+  if (allocations_granted > 0) --allocations_granted;
+  try {
+    return ::operator new[](bytes);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 
 namespace {
 
@@ -244,4 +261,21 @@ TEST_CASE("an unsupported file has a reason and a message") {
   CHECK(unsupported_reason("photo.raw") == Unsupported::unknown_extension);
   CHECK(unsupported_reason("Makefile") == Unsupported::no_extension);
   CHECK(unsupported_message("report.PDF") == "pdf: not built in yet");
+}
+
+TEST_CASE("memory that runs out while a record is parsed is not the record's fault") {
+  int64_t refused = 0;
+  for (int64_t granted = 0; granted < 8; ++granted) {
+    allocations_granted = granted;
+    try {
+      const Result result = read("{\"text\": \"a sound record\"}\n", FileKind::jsonl);
+      CHECK(result.documents.size() == 1);
+      CHECK(result.extracted.skipped_records.empty());
+    } catch (const std::bad_alloc&) {
+      ++refused;
+    }
+    allocations_granted = -1;
+  }
+  CHECK(refused > 1);
+  CHECK(read("{\"text\": \"a sound record\"}\n", FileKind::jsonl).documents.size() == 1);
 }

@@ -226,6 +226,26 @@ STORE_CASE("titles and headings are searched too") {
   CHECK(store->search_sparse({"kepo", Language::unknown}, kAll).size() == 1);
 }
 
+STORE_CASE("a search in a law finds only chunks with a provision of it") {
+  write(place, {{"/a", {{"zaga", {{"law", "5", "", "", ""}, {"law", "6", "", "", ""}}}, {"zaga mobu"}}},
+                {"/b", {{"zaga", {{"other", "5", "", "", ""}}}, {"kepo", {{"law", "7", "", "", ""}}}}}});
+  const auto store = place.reader();
+  const auto texts = [&](const std::string& words, const std::string& law, int64_t limit) {
+    std::vector<std::string> found;
+    for (const ScoredChunk& hit : store->search_sparse({words, Language::unknown, law}, limit))
+      found.push_back(store->fetch(std::vector{hit.id}).at(0).path + " " +
+                      store->fetch(std::vector{hit.id}).at(0).text);
+    return found;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(texts("zaga", "law", kAll) == Texts{"/a zaga"});
+  CHECK(texts("zaga", "other", kAll) == Texts{"/b zaga"});
+  CHECK(texts("mobu", "law", kAll).empty());
+  CHECK(texts("zaga", "nowhere", kAll).empty());
+  CHECK(texts("zaga kepo", "law", 1).size() == 1);
+  CHECK(texts("zaga", "", kAll).size() == 3);
+}
+
 STORE_CASE("queries without words find nothing, and queries of any bytes are valid") {
   write(place, {{"/a", {{"zaga mobu"}}}});
   const auto store = place.reader();

@@ -27,6 +27,15 @@ TEST_CASE("named_articles gives each article of a question once, and skips a law
   CHECK(named_articles(find_provisions("o Código Penal", testing::few_laws())).empty());
 }
 
+TEST_CASE("named_laws gives each law that is named without an article once") {
+  const auto laws = [](std::string_view question) {
+    return named_laws(find_provisions(question, testing::few_laws()));
+  };
+  CHECK(laws("O CDC, a LGPD e de novo o CDC") == std::vector<std::string>{kCdc, "br/lgpd"});
+  CHECK(laws("art. 72 do CP").empty());
+  CHECK(laws("No CDC, o que diz o art. 18?") == std::vector<std::string>{kCdc});
+}
+
 TEST_CASE("articles are compared by number and law, not by their parts; an empty law matches any law") {
   CHECK(is_same_article(article(kCp, "72", "1"), article(kCp, "72", "2")));
   CHECK(is_same_article(article("", "72"), article(kCp, "72")));

@@ -44,6 +44,13 @@ TEST_CASE("a reference is parsed completely in any spelling") {
       {"what does Section 3 say?", {"", "3", "", "", ""}},
       {"art. 7º da Lei 99.999/2031", {"lei/99999/2031", "7", "", "", ""}},
       {"artigo quinto da Constituição Federal", {kCf, "5", "", "", ""}},
+      {"artigo cento e vinte e um do Código Penal", {kCp, "121", "", "", ""}},
+      {"artigo vigésimo quinto da Constituição", {kCf, "25", "", "", ""}},
+      {"o artigo mil duzentos e trinta do CP", {kCp, "1230", "", "", ""}},
+      {"Section one hundred and twenty-one", {"", "121", "", "", ""}},
+      {"Article twenty one of the GDPR", {"eu/gdpr", "21", "", "", ""}},
+      {"o artigo um do CP", {kCp, "1", "", "", ""}},
+      {"inciso quatro do parágrafo segundo do artigo cento e vinte e um do CP", {kCp, "121", "2", "4", ""}},
   };
   for (const auto& [asked, expected] : cases) {
     const std::string_view text = asked;  // Clang 14 captures no structured binding
@@ -62,6 +69,9 @@ TEST_CASE("lists and ranges give every article") {
   };
   CHECK(articles("Arts. 5º e 6º da CF") == "br/constituicao:5 br/constituicao:6 ");
   CHECK(articles("artigos 1 a 3 do CP") == "br/codigo-penal:1 br/codigo-penal:2 br/codigo-penal:3 ");
+  CHECK(articles("artigos dezoito e dezenove do CP") == "br/codigo-penal:18 br/codigo-penal:19 ");
+  CHECK(articles("artigos vinte e um e trinta do CP") == "br/codigo-penal:21 br/codigo-penal:30 ");
+  CHECK(articles("arts. 5º e 6º do CP, dois dos quais caíram") == "br/codigo-penal:5 br/codigo-penal:6 ");
   CHECK(articles("art. 5º da CF e art. 10 do CP") == "br/constituicao:5 br/codigo-penal:10 ");
   CHECK(articles("nos termos dos arts. 5º, inciso XXXII, 170, inciso V, da Constituição Federal") ==
         "br/constituicao:5 br/constituicao:170 ");
@@ -72,6 +82,8 @@ TEST_CASE("a law without an article is found; everyday words that look like a la
   CHECK(read("send it to me and cc the team").empty());
   CHECK(read("art. 5º da Constituição do Estado de São Paulo").at(0).law == "");
   CHECK(read("the article was 5 pages long").empty());
+  CHECK(read("o artigo um tanto confuso").empty());
+  CHECK(read("the article one reads first").empty());
   CHECK(read("").empty());
 }
 

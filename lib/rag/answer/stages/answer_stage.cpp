@@ -80,6 +80,7 @@ class AnswerWriter {
       return;
     }
     reply_.answer.confidence = found;
+    reply_.answer.remark = remark();
     if (mode == AnswerMode::generate && generate()) return;
     if (!reply_.answer.abstained) extract(evidence);
   }
@@ -117,17 +118,45 @@ class AnswerWriter {
     reply_.answer.text.reset();
     reply_.answer.confidence.reset();
     reply_.answer.quoted_instead = false;
+    reply_.answer.remark.clear();
     reply_.answer.note = std::move(why);
     reply_.citations.clear();
   }
 
   void extract(const Evidence& evidence) {
-    if (!state_.vector.empty() && !state_.embedder) state_.embedder = resources_.models.embedder();
-    const auto quote = extract_quote(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
-    if (!quote) return abstain("no source holds a sentence to quote");
+    std::vector<Quote> quotes = quote_articles(evidence, reply_.hits, state_.articles, options_.extract);
+    if (quotes.empty()) {
+      if (!state_.vector.empty() && !state_.embedder) state_.embedder = resources_.models.embedder();
+      const auto quote = extract_quote(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
+      if (!quote) return abstain("no source holds a sentence to quote");
+      quotes.push_back(*quote);
+    }
     reply_.answer.mode = AnswerMode::extract;
-    reply_.citations = {cite(reply_.hits[quote->hit], quote->begin, quote->end, 1)};
-    reply_.answer.text = text_of_quote(reply_.citations.front().quote);
+    reply_.citations.clear();
+    for (const Quote& quote : quotes)
+      reply_.citations.push_back(
+          cite(reply_.hits[quote.hit], quote.begin, quote.end, static_cast<int64_t>(reply_.citations.size()) + 1));
+    reply_.answer.text = text_of_quotes(reply_.citations);
+  }
+
+  // What the question leaves open about the articles that it names.
+  std::string remark() const {
+    std::string said;
+    const std::vector<FoundArticle>& articles = state_.articles;
+    for (auto begin = articles.begin(); begin != articles.end();) {
+      const auto end =
+          std::find_if(begin, articles.end(), [&](const auto& each) { return each.asked != begin->asked; });
+      std::vector<std::string_view> laws;
+      for (auto each = begin; each != end; ++each) laws.push_back(each->law);
+      if (laws.size() > 1)
+        said += fmt::format("{}{} is in {} laws: {}", said.empty() ? "" : "; ", to_string(begin->asked), laws.size(),
+                            fmt::join(laws, ", "));
+      begin = end;
+    }
+    if (!articles.empty() && !reply_.fusion.missing.empty())
+      said +=
+          fmt::format("{}the index does not hold {}", said.empty() ? "" : "; ", fmt::join(reply_.fusion.missing, ", "));
+    return said;
   }
 
   // False if a quote must be extracted instead; an abstention of the generator is final.

@@ -1,4 +1,4 @@
-// Fetches the texts of the first candidates: as many as are shown or, if more, as the answer reads.
+// Fetches the texts of the first candidates: as many as are shown or, if more, as the answer reads or quotes.
 #include <algorithm>
 #include <unordered_map>
 
@@ -49,8 +49,11 @@ Stage texts_stage(const Resources& resources) {
               [&resources](QuestionState& state) {
                 const PipelineOptions& options = resources.options;
                 const int64_t read = state.runs("answer") ? options.extract.hits_read : 0;
-                state.reply.hits =
-                    fetch(state.reply.ranking, std::max(options.top_k, read), options.min_score, resources.store);
+                int64_t quoted = 0;  // the articles that the question names are quoted, however many there are
+                for (const FoundArticle& article : state.articles)
+                  quoted += static_cast<int64_t>(article.chunks.size());
+                state.reply.hits = fetch(state.reply.ranking, std::max({options.top_k, read, quoted}),
+                                         options.min_score, resources.store);
               },
           .record = "retrieve"};
 }
