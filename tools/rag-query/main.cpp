@@ -15,9 +15,9 @@
 #include "measure/report/metrics_report.h"
 #include "memory/budget.h"
 #include "rag/answer/batch.h"
-#include "rag/answer/cite.h"
 #include "rag/answer/question.h"
-#include "rag/answer/render.h"
+#include "rag/reply/cite.h"
+#include "rag/reply/render.h"
 
 namespace frugal {
 namespace {

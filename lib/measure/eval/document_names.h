@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "rag/answer/query.h"
 #include "rag/index/store.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 

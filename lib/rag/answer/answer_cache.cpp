@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
-#include "rag/answer/reply_json.h"
+#include "rag/reply/reply_json.h"
 
 namespace frugal {
 namespace {

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "base/setting.h"
-#include "rag/answer/query.h"
 #include "rag/cache/file_cache.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 

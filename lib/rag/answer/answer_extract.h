@@ -11,7 +11,7 @@
 #include "base/setting.h"
 #include "model/nn/embedder.h"
 #include "rag/answer/evidence.h"
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 

@@ -33,10 +33,11 @@
 #include <optional>
 
 #include "base/ascii.h"
-#include "rag/answer/cite.h"
 #include "rag/answer/evidence.h"
 #include "rag/answer/prompt.h"
+#include "rag/reply/cite.h"
 #include "rag/text/language.h"
+#include "rag/text/plain_text.h"
 #include "rag/text/sentences.h"
 #include "rag/text/stemmer.h"
 #include "rag/text/words.h"

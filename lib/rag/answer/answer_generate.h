@@ -11,7 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 #include "rag/text/language.h"
 #include "rag/text/stemmer.h"
 

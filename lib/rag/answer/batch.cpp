@@ -9,7 +9,7 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "rag/answer/question.h"
-#include "rag/answer/reply_json.h"
+#include "rag/reply/reply_json.h"
 
 namespace frugal {
 namespace {

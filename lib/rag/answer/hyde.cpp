@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "rag/answer/prompt.h"
+#include "rag/text/plain_text.h"
 
 namespace frugal {
 

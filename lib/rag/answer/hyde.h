@@ -11,7 +11,7 @@
 
 #include "base/setting.h"
 #include "model/hub/models.h"
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 

@@ -1,7 +1,7 @@
 // The peak memory of a question, from readings at the beginning and end of its stages.
 #pragma once
 
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 #include "telemetry/trace.h"
 
 namespace frugal {

@@ -20,10 +20,10 @@
 
 #include "base/error.h"
 #include "base/units.h"
-#include "rag/answer/cite.h"
 #include "rag/answer/memory_peak.h"
 #include "rag/answer/prompt.h"
 #include "rag/answer/stages/stage_list.h"
+#include "rag/reply/cite.h"
 
 namespace frugal {
 namespace {

@@ -17,10 +17,10 @@
 #include "rag/answer/answer_cache.h"
 #include "rag/answer/answer_extract.h"
 #include "rag/answer/hyde.h"
-#include "rag/answer/query.h"
 #include "rag/answer/question.h"
 #include "rag/answer/retrieve.h"
 #include "rag/answer/stage.h"
+#include "rag/reply/reply.h"
 #include "telemetry/trace.h"
 
 namespace frugal {

@@ -11,16 +11,12 @@
 #include <vector>
 
 #include "model/tokenize/chat.h"
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 
 /// The version of the prompt's wording, part of the keys of cached answers: must change with every change of the words.
 inline constexpr std::string_view kPromptTemplate = "grounded/2";
-
-/// Removes escape sequences, control characters except line feed and tab, bidirectional controls, invisible operators
-/// and tag characters from `text`, and replaces invalid UTF-8 by U+FFFD. All other characters stay as they are.
-std::string plain_text(std::string_view text);
 
 struct GroundedPrompt {
   std::vector<ChatMessage> messages;

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "base/setting.h"
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 #include "rag/text/language.h"
 
 namespace frugal {

@@ -15,9 +15,9 @@
 #include "model/generate/generator.h"
 #include "model/hub/models.h"
 #include "rag/answer/answer_cache.h"
-#include "rag/answer/query.h"
 #include "rag/answer/question.h"
 #include "rag/index/store.h"
+#include "rag/reply/reply.h"
 #include "telemetry/trace.h"
 
 namespace frugal {

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "rag/answer/reply_json.h"
+#include "rag/reply/reply_json.h"
 #include "rag/text/language.h"
 
 using namespace frugal;

@@ -9,9 +9,9 @@
 
 #include "base/error.h"
 #include "rag/answer/batch.h"
-#include "rag/answer/render.h"
-#include "rag/answer/reply_json.h"
 #include "rag/fakes.h"
+#include "rag/reply/render.h"
+#include "rag/reply/reply_json.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 #include "telemetry/process_memory.h"

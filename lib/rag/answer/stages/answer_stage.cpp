@@ -28,11 +28,11 @@
 #include "base/units.h"
 #include "rag/answer/answer_generate.h"
 #include "rag/answer/boundary.h"
-#include "rag/answer/cite.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/prompt.h"
 #include "rag/answer/stages/stage_list.h"
 #include "rag/law/articles.h"
+#include "rag/reply/cite.h"
 
 namespace frugal {
 namespace {

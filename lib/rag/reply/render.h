@@ -1,12 +1,12 @@
 // Formats a reply for people and programs. It returns text and prints nothing. In the formats text and markdown all
-// text of documents passes through plain_text() (prompt.h), so that a document cannot send escape sequences to a
-// terminal.
+// text of documents passes through plain_text() (rag/text/plain_text.h), so that a document cannot send escape
+// sequences to a terminal.
 #pragma once
 
 #include <string>
 #include <string_view>
 
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 

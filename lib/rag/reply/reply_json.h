@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 

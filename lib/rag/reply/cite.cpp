@@ -1,4 +1,4 @@
-#include "rag/answer/cite.h"
+#include "rag/reply/cite.h"
 
 #include <fmt/format.h>
 #include <sys/stat.h>
@@ -17,8 +17,8 @@
 #include "base/utf8.h"
 #include "base/visible.h"
 #include "model/tokenize/unicode.h"
-#include "rag/answer/reply_json.h"
 #include "rag/extract/extract.h"
+#include "rag/reply/reply_json.h"
 
 namespace frugal {
 namespace {

@@ -1,4 +1,4 @@
-#include "rag/answer/render.h"
+#include "rag/reply/render.h"
 
 #include <fmt/format.h>
 
@@ -10,9 +10,9 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "rag/answer/cite.h"
-#include "rag/answer/prompt.h"
-#include "rag/answer/reply_json.h"
+#include "rag/reply/cite.h"
+#include "rag/reply/reply_json.h"
+#include "rag/text/plain_text.h"
 
 namespace frugal {
 namespace {

@@ -1,4 +1,4 @@
-#include "rag/answer/reply_json.h"
+#include "rag/reply/reply_json.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 
 #include "base/utf8.h"
 #include "base/visible.h"
-#include "rag/answer/cite.h"
+#include "rag/reply/cite.h"
 #include "rag/text/language.h"
 
 namespace frugal {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "memory/budget.h"
-#include "rag/answer/query.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 

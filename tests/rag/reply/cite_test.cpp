@@ -1,4 +1,4 @@
-#include "rag/answer/cite.h"
+#include "rag/reply/cite.h"
 #include "memory/budget.h"
 
 #include <doctest/doctest.h>
@@ -12,8 +12,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/units.h"
-#include "rag/answer/reply_json.h"
 #include "rag/extract/extract.h"
+#include "rag/reply/reply_json.h"
 
 using namespace frugal;
 namespace fs = std::filesystem;
