@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "app/config/paths.h"
@@ -38,7 +39,8 @@ void LatencyFlags::declare(Tool& tool) {
   app.add_option("--modes", modes, "modes to measure: naive, cold-disk, cold, warm (default cold,warm)")
       ->delimiter(',');
   app.add_option("--question", question, "a single question")->type_name("TEXT");
-  app.add_option("--queries", queries, "file of questions: a line each, or queries.jsonl of a BEIR set")
+  app.add_option("--queries", queries,
+                 "file of questions: a line each, as rag-query --batch takes it, or queries.jsonl of a BEIR set")
       ->type_name("FILE");
   app.add_option("--limit", limit, "use only the first N questions (default: as many as runs)")->check(count);
   app.add_option("-n,--runs", gate.runs, "runs of each mode (default 40)")->check(count);
@@ -47,7 +49,8 @@ void LatencyFlags::declare(Tool& tool) {
   app.add_option("--warmup", warmup_runs, "uncounted runs of each mode before the others (default 1)")
       ->check(CLI::Range(0, 1000));
   app.add_option("--timeout", timeout_s, "limit on the time of an answer, in seconds (default 600)")->check(count);
-  app.add_option("--seed", seed, "seed of the order of modes within a round (default 1)");
+  app.add_option("--seed", seed, "seed of the order of modes within a round (default 1)")
+      ->check(CLI::Range(uint64_t{0}, std::numeric_limits<uint64_t>::max()));
   tool.key("--index", "index")->type_name("DIR");
   app.add_option("--rag-query", rag_query, "rag-query to measure (default: the one beside this tool)")
       ->type_name("PATH");
