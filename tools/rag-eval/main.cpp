@@ -38,6 +38,7 @@ struct Flags {
 
 void declare(cli::Tool& tool, Flags& flags) {
   CLI::App& app = tool.app();
+  const CLI::Range count(0, 1'000'000'000);
   // Here --set names the set of questions; KEY=VALUE still sets a key of the configuration, as in every tool. A value
   // that is an existing folder is a set, even if it contains '='.
   tool.take_from_set(
@@ -46,13 +47,13 @@ void declare(cli::Tool& tool, Flags& flags) {
       ->description("folder with corpus.jsonl, queries.jsonl and qrels.tsv; or a key to set")
       ->type_name("DIR|KEY=VALUE")
       ->group("Options");
-  app.add_option("--limit", flags.limit, "use only the first N queries; 0: all")->check(CLI::NonNegativeNumber);
+  app.add_option("--limit", flags.limit, "use only the first N queries; 0: all")->check(count);
   tool.output_file("--out-run", flags.out_run, "write the fused ranking in TREC's run format");
   app.add_flag("--answers", flags.answers, "also extract answers and report EM, F1 and abstention (slower)");
   app.add_option("--foreign", flags.foreign, "queries that the set cannot answer: measures how often they are refused")
       ->type_name("FILE");
   app.add_option("--foreign-limit", flags.foreign_limit, "use only the first N of --foreign (default 500)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(count);
   tool.key("--index", "index")
       ->description("folder of the set's index; default: in the cache folder, by set and embedder");
   tool.key("--fusion", "retrieval.fusion");
@@ -72,6 +73,8 @@ int run(cli::Tool& tool, const Settings& settings) {
   Flags flags;
   declare(tool, flags);
   tool.parse();
+  if (!flags.foreign.empty() && !flags.answers)
+    throw Error(Code::usage, "--foreign measures answers, which are not asked for").hint("pass --answers as well");
   const EvalSet set = read_eval_set(set_folder(tool), flags.limit);
   Budget budget(tool.budget_limits());
   const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::cache));
