@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "rag/index/embed_chunks.h"
 
 namespace frugal {
@@ -29,6 +30,17 @@ int64_t nanoseconds(const timespec& time) {
   return int64_t(time.tv_sec) * 1'000'000'000 + time.tv_nsec;
 }
 
+// A word about a request that cannot be granted; the defaults fit themselves to any embedder without one.
+void warn_of_limits(const ChunkOptions& requested, const ChunkOptions& used) {
+  const ChunkOptions defaults;
+  if (requested.max_tokens != defaults.max_tokens && used.max_tokens < requested.max_tokens)
+    log(LogLevel::warn, "chunks have at most {} tokens, not {}: the embedder reads no more", used.max_tokens,
+        requested.max_tokens);
+  if (requested.overlap_tokens != defaults.overlap_tokens && used.overlap_tokens < requested.overlap_tokens)
+    log(LogLevel::warn, "chunks overlap by at most {} tokens, not {}: half of a chunk", used.overlap_tokens,
+        requested.overlap_tokens);
+}
+
 ChunkOptions chunking_of(const IndexOptions& options) {
   ChunkOptions chunking = options.chunks;
   if (options.embedder) {
@@ -39,6 +51,7 @@ ChunkOptions chunking_of(const IndexOptions& options) {
   }
   chunking.max_tokens = std::max(chunking.max_tokens, kMinChunkTokens);
   chunking.overlap_tokens = std::clamp<int64_t>(chunking.overlap_tokens, 0, chunking.max_tokens / 2);
+  warn_of_limits(options.chunks, chunking);
   return chunking;
 }
 
