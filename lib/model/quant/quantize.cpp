@@ -34,6 +34,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/naming.h"
 #include "base/units.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
@@ -167,9 +168,10 @@ Quantizer::Quantizer(QuantizeOptions options)
     : options_(std::move(options)),
       checkpoint_(open_checkpoint(options_.input)),
       sources_(list_sources(*checkpoint_)),
-      model_(plan_model(*checkpoint_)) {
+      model_(naming_file(options_.input, [&] { return plan_model(*checkpoint_); })) {
   recipe_ = resolve(*checkpoint_, model_, options_);
-  tensors_ = plan_tensors(*checkpoint_, model_, recipe_, options_.allow_requantize);
+  tensors_ = naming_file(options_.input,
+                         [&] { return plan_tensors(*checkpoint_, model_, recipe_, options_.allow_requantize); });
 }
 
 Quantizer::~Quantizer() = default;
@@ -197,8 +199,12 @@ uint64_t Quantizer::max_ram_bytes() const {
 uint64_t Quantizer::predicted_peak_bytes() const {
   const auto threads = static_cast<uint64_t>(options_.threads);
   const uint64_t buffers = threads * std::max(min_work_bytes(tensors_), kUsefulBytesPerThread);
-  const std::string blob = build_tokenizer_blob(checkpoint_->tokenizer());  // in memory while the tensors stream
+  const std::string blob = make_tokenizer_blob();  // in memory while the tensors stream
   return std::min(read_memory().anon_bytes + buffers + kHeadroomBytes, max_ram_bytes());
+}
+
+std::string Quantizer::make_tokenizer_blob() const {
+  return naming_file(options_.input, [&] { return build_tokenizer_blob(checkpoint_->tokenizer()); });
 }
 
 // One attempt to make the pack.
@@ -289,6 +295,7 @@ class Quantizer::Run {
 
   SelectorOptions selector_options() {
     SelectorOptions selector;
+    selector.input = options_.input;
     selector.output = options_.output;
     selector.allow_requantize = options_.allow_requantize;
     selector.threads = options_.threads;
@@ -352,7 +359,7 @@ class Quantizer::Run {
                         std::string_view stage) {
     std::map<std::string, std::string> blobs{{"tokenizer", tokenizer_blob()}};
     PackWriter writer(path, writer_plan(plan), config(identity), std::move(blobs));
-    write_tensors(*q_.checkpoint_, plan, writer, write_options(stage));
+    naming_file(options_.input, [&] { write_tensors(*q_.checkpoint_, plan, writer, write_options(stage)); });
     result_.pack_bytes = writer.file_bytes();
     return writer;
   }
@@ -360,7 +367,7 @@ class Quantizer::Run {
   // Built once in a run. Construction holds the vocabulary in several forms at once, and its peak counts too.
   const std::string& tokenizer_blob() {
     if (!tokenizer_blob_.empty()) return tokenizer_blob_;
-    tokenizer_blob_ = build_tokenizer_blob(q_.checkpoint_->tokenizer());
+    tokenizer_blob_ = q_.make_tokenizer_blob();
     note_memory();
     require_within_limit(result_.peak_anon_bytes);
     release_free_heap();  // so that the buffers can use the whole rest of the limit

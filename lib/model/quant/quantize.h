@@ -62,7 +62,7 @@ struct QuantizeResult {
 
 class Quantizer {
  public:
-  /// Reads headers and configuration, and plans. Does not touch the output.
+  /// Reads headers and configuration, and plans. Does not touch the output. Errors about the checkpoint name it.
   /// Throws Error(usage | bad_input | corrupt_file | missing | io).
   explicit Quantizer(QuantizeOptions options);
   ~Quantizer();
@@ -87,6 +87,7 @@ class Quantizer {
 
  private:
   class Run;
+  std::string make_tokenizer_blob() const;
   QuantizeResult run_beside_output();
   QuantizeResult run_into(const OutputFile& stream);
   QuantizeOptions options_;

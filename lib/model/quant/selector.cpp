@@ -33,6 +33,7 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/naming.h"
 #include "base/thread_pool.h"
 #include "base/units.h"
 #include "model/nn/model_source.h"
@@ -214,7 +215,7 @@ void CompressionSelector::write_candidates() {
   write.threads = options_.threads;
   write.work_bytes = options_.work_bytes;
   write.progress = [&](uint64_t done) { report_progress("writing candidates", double(done) / double(total)); };
-  write_tensors(checkpoint_, plan, *whole_writer_, write);
+  naming_file(options_.input, [&] { write_tensors(checkpoint_, plan, *whole_writer_, write); });
   whole_.emplace(whole_writer_->seal());
   const std::vector<TensorError> errors =
       measure_errors(checkpoint_, plan, *whole_, options_.threads,

@@ -26,6 +26,7 @@ inline constexpr double kLossTarget = 0.005;
 inline constexpr double kLossCeiling = 0.02;
 
 struct SelectorOptions {
+  std::filesystem::path input;   // named by errors about the checkpoint
   std::filesystem::path output;  // temporary files are written beside it
   bool allow_requantize = false;
   int threads = 1;

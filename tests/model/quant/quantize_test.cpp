@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <future>
@@ -349,6 +350,39 @@ TEST_CASE("the report has every tensor with its error, and null for unknown figu
   const std::string html = report_html(quantizer, &result);
   CHECK(contains(html, "embeddings.word"));
   CHECK_FALSE(contains(html, "http"));  // needs no other file
+}
+
+TEST_CASE("every error about a checkpoint names it") {
+  struct Damage {
+    const char *file, *from, *to, *message;
+  };
+  for (const auto& [file, from, to, message] :
+       {Damage{"config.json", "\"model_type\": \"bert\"", "\"model_type\": \"tree\"", "unknown architecture 'tree'"},
+        {"config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"odd\"", "unknown activation 'odd'"},
+        {"config.json", "\"num_attention_heads\"", "\"heads\"", "the configuration lacks 'num_attention_heads'"},
+        {"config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "the checkpoint has no tensor"},
+        {"vocab.txt", "[UNK]", "[NUK]", "tokenizer: "}}) {
+    const ModelCopy model("bert");
+    std::string text = read_file(model.source / file);
+    const size_t at = text.find(from);
+    REQUIRE_MESSAGE(at != text.npos, from);
+    text.replace(at, std::string_view(from).size(), to);
+    write_file(model.source / file, text);
+    const auto error = error_of([&] { model.run(); });
+    REQUIRE_MESSAGE(error, message);
+    CHECK(contains(error->message(), fmt::format("'{}'", model.source.native())));
+    CHECK(contains(error->message(), message));
+  }
+  for (const std::optional<Precision> precision : {std::optional<Precision>(), {Precision::automatic}}) {
+    const ModelCopy model("bert");
+    std::string weights = read_file(model.source / "model.safetensors");
+    weights.replace(weights.size() - 4, 4, "\x00\x00\xc0\x7f", 4);  // NaN
+    write_file(model.source / "model.safetensors", weights);
+    const auto error = error_of([&] { model.run(precision); });
+    REQUIRE(error);
+    CHECK(error->message().starts_with(fmt::format("'{}': tensor '", model.source.native())));
+    CHECK(contains(error->message(), "not a finite number"));
+  }
 }
 
 TEST_CASE("a report has errors of a pack that is up to date, and they are those of the run that wrote it") {
