@@ -84,7 +84,9 @@ int spawn(const std::vector<std::string>& arguments, const SpawnActions& actions
   ::posix_spawnattr_destroy(&attributes);
   if (status == 0) return pid;
   errno = status;
-  throw Error(Code::bad_input, io_error("run", arguments[0]).message()).hint("check the command's name and path");
+  CannotStart error(io_error("run", arguments[0]).message(), status == ENOENT ? 127 : 126);
+  error.hint("check the command's name and path");
+  throw error;
 }
 
 int exit_code_of(int status) {
@@ -125,8 +127,8 @@ bool kill_after(int pid, std::chrono::milliseconds timeout) {
 class TreeMemory {
  public:
   explicit TreeMemory(int pid) : pids_{pid} {}
-  MemoryReading light() const { return read_resident(pids_); }
-  ProcessMemory detailed() {
+  std::optional<MemoryReading> light() const { return read_resident(pids_); }
+  std::optional<ProcessMemory> detailed() {
     pids_ = descendants(::getpid());
     return read_processes(pids_);
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -18,7 +19,7 @@ namespace frugal {
 struct CommandOptions {
   bool capture_output = false;  // otherwise standard output goes to our standard error
   bool capture_errors = false;  // otherwise standard error goes to ours
-  bool sample_memory = false;   // costs some 2 % of a core, so not while time is measured
+  bool sample_memory = false;   // costs 2 to 10 % of a core, so not while time is measured
   /// The command is killed after this time, unless its memory is sampled; 0: never.
   std::chrono::milliseconds timeout{0};
   /// Called while sampling; the command is ended with SIGTERM if it returns true.
@@ -36,7 +37,19 @@ struct CommandResult {
   std::vector<MemoryPoint> series;  // the same over time
 };
 
-/// arguments[0] is looked up in PATH. Throws Error(bad_input) if it cannot be started.
+/// A command that cannot be started.
+class CannotStart : public Error {
+ public:
+  CannotStart(std::string message, int shell_exit_code)
+      : Error(Code::bad_input, std::move(message)), shell_exit_code_(shell_exit_code) {}
+  /// As a shell gives it: 127 if there is no such command, else 126.
+  int shell_exit_code() const { return shell_exit_code_; }
+
+ private:
+  int shell_exit_code_;
+};
+
+/// arguments[0] is looked up in PATH. Throws CannotStart.
 CommandResult run_command(const std::vector<std::string>& arguments, const CommandOptions& options = {});
 
 /// The message of a tool that failed: the last "error: …" of its standard error with the "hint: …" after it, otherwise

@@ -95,6 +95,7 @@ std::optional<MemoryReading> read_memory_of(int pid) {
   char status[4096], stat[1024];
   if (read_proc((folder + "/status").c_str(), status, sizeof status) == 0) return std::nullopt;
   if (read_proc((folder + "/stat").c_str(), stat, sizeof stat) == 0) return std::nullopt;
+  if (!std::strstr(status, "RssAnon:")) return std::nullopt;  // it has ended and was not waited for
   MemoryReading reading = parse_status(status);
   reading.minor_faults = stat_field(stat, 10);
   reading.major_faults = stat_field(stat, 12);
@@ -110,22 +111,28 @@ std::optional<ProcessMemory> read_process(int pid) {
   return memory;
 }
 
-MemoryReading read_resident(std::span<const int> pids) {
-  MemoryReading total;
+std::optional<MemoryReading> read_resident(std::span<const int> pids) {
+  std::optional<MemoryReading> total;
   for (int pid : pids)
-    if (const std::optional<MemoryReading> reading = read_memory_of(pid)) add(total, *reading);
+    if (const std::optional<MemoryReading> reading = read_memory_of(pid)) {
+      if (!total) total.emplace();
+      add(*total, *reading);
+    }
   return total;
 }
 
-ProcessMemory read_processes(std::span<const int> pids) {
-  ProcessMemory total;
-  total.pss_bytes = total.uss_bytes = 0;
+std::optional<ProcessMemory> read_processes(std::span<const int> pids) {
+  std::optional<ProcessMemory> total;
   for (int pid : pids) {
     const std::optional<ProcessMemory> memory = read_process(pid);
     if (!memory) continue;
-    add(total.resident, memory->resident);
-    total.pss_bytes = sum(total.pss_bytes, memory->pss_bytes);
-    total.uss_bytes = sum(total.uss_bytes, memory->uss_bytes);
+    if (!total) {
+      total = memory;
+      continue;
+    }
+    add(total->resident, memory->resident);
+    total->pss_bytes = sum(total->pss_bytes, memory->pss_bytes);
+    total->uss_bytes = sum(total->uss_bytes, memory->uss_bytes);
   }
   return total;
 }

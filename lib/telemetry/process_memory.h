@@ -24,7 +24,7 @@ struct MemoryReading {
 
 /// Of this process: one read of /proc/self/status and getrusage, some 30 µs.
 MemoryReading read_memory();
-/// Of any process, from /proc/PID; nullopt if it has ended or may not be read. pid 0: this process.
+/// Of any process, from /proc/PID; nullopt if it has ended, waited for or not, or may not be read. pid 0: this process.
 std::optional<MemoryReading> read_memory_of(int pid);
 
 /// Memory of one process or the sum over several. Proportional and unique set size come from smaps_rollup, which walks
@@ -37,9 +37,9 @@ struct ProcessMemory {
 };
 /// nullopt if the process has ended. pid 0: this process.
 std::optional<ProcessMemory> read_process(int pid = 0);
-/// Sums over the living of `pids`; PSS is unknown if it is for any of them.
-MemoryReading read_resident(std::span<const int> pids);
-ProcessMemory read_processes(std::span<const int> pids);
+/// Sums over the living of `pids`, nullopt if none lives; PSS is unknown if it is for any of them.
+std::optional<MemoryReading> read_resident(std::span<const int> pids);
+std::optional<ProcessMemory> read_processes(std::span<const int> pids);
 /// Every process below `pid`, at any depth, in no order; `pid` itself is not among them.
 std::vector<int> descendants(int pid);
 

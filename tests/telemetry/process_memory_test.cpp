@@ -81,13 +81,17 @@ TEST_CASE("a page shared with a child is split between the two in PSS and counte
   const auto tree = descendants(::getpid());
   CHECK(std::find(tree.begin(), tree.end(), child) != tree.end());
   const int both[] = {::getpid(), child};
-  const ProcessMemory sum = read_processes(both), alone = *read_process();
+  const ProcessMemory sum = *read_processes(both), alone = *read_process();
   ::kill(child, SIGKILL);
+  siginfo_t ended;
+  ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
+  CHECK_FALSE(read_process(child).has_value());  // it has ended, and its entry in /proc is still there
   ::waitpid(child, nullptr, 0);
   CHECK(sum.rss_bytes() >= alone.rss_bytes() + 32 * kMiB);
   if (sum.pss_bytes) CHECK(*sum.pss_bytes < sum.rss_bytes() - 30 * kMiB);
   CHECK_FALSE(read_process(child).has_value());
-  CHECK(read_processes(std::span(&child, 1)).rss_bytes() == 0);
+  CHECK_FALSE(read_processes(std::span(&child, 1)).has_value());
+  CHECK_FALSE(read_resident(std::span(&child, 1)).has_value());
 }
 
 TEST_CASE("the high-water mark can be set back, so that each stage has its own") {

@@ -11,7 +11,7 @@
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/units.h"
-#include "model/format/pack.h"
+#include "model/quant/pack_check.h"
 #include "model/quant/quantize.h"
 #include "model/quant/quantize_report.h"
 
@@ -111,12 +111,12 @@ QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool, const S
   return options;
 }
 
-int check_pack(const Arguments& args) {
-  const Pack pack(args.input);
-  pack.verify();
-  cli::print("{}: {} tensors, {}, every checksum matches\n", args.input, pack.tensors().size(),
-             format_bytes(pack.file_bytes()));
-  return 0;
+int check(const Arguments& args, const cli::Tool& tool) {
+  const PackCheck check = check_pack(args.input);
+  const bool json = tool.format() == "json";
+  if (json || check.problem.empty()) cli::print(json ? check_json(check) : check_text(check));
+  if (check.problem.empty()) return 0;
+  throw Error(Code::verify_failed, check.problem).hint(check.hint);
 }
 
 int quantize(const Arguments& args, const cli::Tool& tool, const Settings& settings) {
@@ -146,6 +146,6 @@ int main(int argc, char** argv) {
                     declare(tool, args);
                     tool.parse();
                     check_arguments(args);
-                    return args.check ? check_pack(args) : quantize(args, tool, settings);
+                    return args.check ? check(args, tool) : quantize(args, tool, settings);
                   });
 }

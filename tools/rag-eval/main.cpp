@@ -13,7 +13,6 @@
 #include "app/wiring/open_models.h"
 #include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
-#include "base/ascii.h"
 #include "base/error.h"
 #include "base/output_file.h"
 #include "measure/eval/evaluation.h"
@@ -37,13 +36,9 @@ struct Flags {
   int64_t foreign_limit = 500;
 };
 
-// Returns what is wrong with it, as CLI11 asks for.
-std::string is_count(const std::string& text) {
-  return is_digits(text) ? "" : fmt::format("'{}' is not a whole number, at least 0", text);
-}
-
 void declare(cli::Tool& tool, Flags& flags) {
   CLI::App& app = tool.app();
+  const CLI::Range count(0, 1'000'000'000);
   // Here --set names the set of questions; KEY=VALUE still sets a key of the configuration, as in every tool. A value
   // that is an existing folder is a set, even if it contains '='.
   tool.take_from_set(
@@ -52,13 +47,13 @@ void declare(cli::Tool& tool, Flags& flags) {
       ->description("folder with corpus.jsonl, queries.jsonl and qrels.tsv; or a key to set")
       ->type_name("DIR|KEY=VALUE")
       ->group("Options");
-  app.add_option("--limit", flags.limit, "use only the first N queries; 0: all")->check(is_count);
+  app.add_option("--limit", flags.limit, "use only the first N queries; 0: all")->check(count);
   tool.output_file("--out-run", flags.out_run, "write the fused ranking in TREC's run format");
   app.add_flag("--answers", flags.answers, "also extract answers and report EM, F1 and abstention (slower)");
   app.add_option("--foreign", flags.foreign, "queries that the set cannot answer: measures how often they are refused")
       ->type_name("FILE");
   app.add_option("--foreign-limit", flags.foreign_limit, "use only the first N of --foreign (default 500)")
-      ->check(is_count);
+      ->check(count);
   tool.key("--index", "index")
       ->description("folder of the set's index; default: in the cache folder, by set and embedder");
   tool.key("--fusion", "retrieval.fusion");

@@ -38,7 +38,8 @@ void LatencyFlags::declare(Tool& tool) {
   app.add_option("--modes", modes, "modes to measure: naive, cold-disk, cold, warm (default cold,warm)")
       ->delimiter(',');
   app.add_option("--question", question, "a single question")->type_name("TEXT");
-  app.add_option("--queries", queries, "file of questions: a line each, or queries.jsonl of a BEIR set")
+  app.add_option("--queries", queries,
+                 "file of questions: a line each, as rag-query --batch takes it, or queries.jsonl of a BEIR set")
       ->type_name("FILE");
   app.add_option("--limit", limit, "use only the first N questions (default: as many as runs)")->check(count);
   app.add_option("-n,--runs", gate.runs, "runs of each mode (default 40)")->check(count);

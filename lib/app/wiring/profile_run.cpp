@@ -60,7 +60,13 @@ int profile_command(const std::vector<std::string>& command, const ProfileReques
   CommandOptions options;
   options.sample_memory = true;
   options.cancelled = interrupted;
-  const CommandResult result = run_command(command, options);
+  CommandResult result;
+  try {
+    result = run_command(command, options);
+  } catch (const CannotStart& error) {
+    print_error(error.message(), error.hint());
+    return error.shell_exit_code();
+  }
   const nlohmann::ordered_json line = command_json(command, result.exit_code, result.elapsed_ns, *result.peak);
   print(request.json ? json_line(line) : command_text(result.elapsed_ns, *result.peak));
   const bool alerted = report_alerts(request, line, *result.peak, metric_registry().collect());

@@ -22,7 +22,7 @@ struct ProfileRequest {
 /// and running models.
 int profile_scenario(const Scenario& pipeline, const ProfileOptions& options, const ProfileRequest& request);
 /// Measures a command together with its child processes. Returns the command's exit code or, if that is 0, 1 if a limit
-/// was exceeded.
+/// was exceeded. A command that cannot be started is an error message and, as in a shell, 127 or 126.
 int profile_command(const std::vector<std::string>& command, const ProfileRequest& request);
 
 }  // namespace frugal::cli

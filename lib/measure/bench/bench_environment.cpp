@@ -23,6 +23,7 @@ Json environment_json(const Environment& environment, const std::optional<CpuSha
           {"memory_bytes", environment.memory_bytes},
           {"busy_percent", load ? Json(load->busy) : Json(nullptr)},
           {"steal_percent", load ? Json(load->steal) : Json(nullptr)},
+          {"others_percent", load ? Json(load->others) : Json(nullptr)},
           {"version", version()},
           {"commit", commit()},
           {"models", models}};
@@ -32,7 +33,9 @@ std::string environment_text(const Environment& environment, const std::optional
   std::string text =
       fmt::format("{} · {} · {} cpus · {} · governor {} · frugal {} ({})\n", environment.cpu, environment.isa,
                   environment.cpus, environment.kernel, environment.governor.value_or("none"), version(), commit());
-  if (load) text += fmt::format("machine busy {:.0f} %, stolen {:.1f} % while this ran\n", load->busy, load->steal);
+  if (load)
+    text += fmt::format("machine busy {:.0f} %, by other programs {:.0f} %, stolen {:.1f} % while this ran\n",
+                        load->busy, load->others, load->steal);
   for (const ModelIdentity& model : environment.models)
     text += fmt::format("{} · {} · sha256 {}\n", model.file, format_bytes(model.bytes), model.sha256.substr(0, 16));
   return text;

@@ -9,7 +9,8 @@
 
 namespace frugal {
 
-/// {cpu, isa, cpus, kernel, governor, memory_bytes, busy_percent, steal_percent, version, commit, models}.
+/// {cpu, isa, cpus, kernel, governor, memory_bytes, busy_percent, steal_percent, others_percent, version, commit,
+/// models}.
 nlohmann::ordered_json environment_json(const Environment& environment, const std::optional<CpuShare::Percent>& load);
 /// One line for the machine, one for its load, one for each model.
 std::string environment_text(const Environment& environment, const std::optional<CpuShare::Percent>& load);

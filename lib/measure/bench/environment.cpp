@@ -1,7 +1,10 @@
 #include "measure/bench/environment.h"
 
+#include <sys/resource.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "base/cpu.h"
@@ -21,6 +24,17 @@ std::optional<std::string> read_line(const char* path) {
   } catch (const Error&) {
     return std::nullopt;
   }
+}
+
+double own_seconds() {
+  double seconds = 0;
+  for (const int whose : {RUSAGE_SELF, RUSAGE_CHILDREN}) {
+    rusage usage{};
+    ::getrusage(whose, &usage);
+    for (const timeval& time : {usage.ru_utime, usage.ru_stime})
+      seconds += static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
+  }
+  return seconds;
 }
 
 }  // namespace
@@ -54,6 +68,7 @@ std::optional<CpuShare::Ticks> CpuShare::read() {
     if (field == 3 || field == 4) ticks.idle += value;
     if (field == 7) ticks.steal = value;
   }
+  ticks.own = own_seconds() * static_cast<double>(::sysconf(_SC_CLK_TCK));
   return ticks;
 }
 
@@ -62,7 +77,8 @@ std::optional<CpuShare::Percent> CpuShare::since() const {
   if (!begin_ || !now || now->total <= begin_->total) return std::nullopt;
   const double total = static_cast<double>(now->total - begin_->total);
   const double idle = static_cast<double>(now->idle - begin_->idle);
-  return Percent{100 * (1 - idle / total), 100 * static_cast<double>(now->steal - begin_->steal) / total};
+  const double busy = 100 * (1 - idle / total), own = 100 * (now->own - begin_->own) / total;
+  return Percent{busy, 100 * static_cast<double>(now->steal - begin_->steal) / total, std::max(0.0, busy - own)};
 }
 
 }  // namespace frugal

@@ -31,8 +31,9 @@ class CpuShare {
  public:
   CpuShare();
   struct Percent {
-    double busy = 0;   // by all processes, this one included
-    double steal = 0;  // by the host, for other guests
+    double busy = 0;    // by all processes, this one included
+    double steal = 0;   // by the host, for other guests
+    double others = 0;  // by all but this process and its children that have ended; steal included
   };
   /// nullopt where /proc/stat is not available.
   std::optional<Percent> since() const;
@@ -40,6 +41,7 @@ class CpuShare {
  private:
   struct Ticks {
     uint64_t total = 0, idle = 0, steal = 0;
+    double own = 0;  // of this process and of children that were waited for
   };
   static std::optional<Ticks> read();
   std::optional<Ticks> begin_;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "measure/bench/environment.h"
 
 namespace frugal {
 namespace {
@@ -50,6 +51,9 @@ Gate missing(Gate gate, Verdict verdict, std::string reason) {
 }
 
 std::string noise_of(const MachineJudgement& machine) {
+  if (!machine.noisy())
+    return fmt::format("the machine was busy: other programs used {:.0f} % of its processors, more than {:.0f} %",
+                       *machine.others_percent, kBusyFrom);
   return fmt::format("the machine is noisy: {} against itself was {:.3f} ({:.3f}–{:.3f}), more than {:.0f} % off",
                      to_string(machine.mode), machine.itself.ratio.value, machine.itself.ratio.ci95.low,
                      machine.itself.ratio.ci95.high, 100 * kNoisyFrom);
@@ -80,7 +84,7 @@ Gate judge_wall(Gate gate, const RunSeries& now, const RunSeries& before,
         gate, Verdict::inconclusive,
         fmt::format("{} runs of the same questions on both sides; a gate needs {}", wall.runs, kMinGateRuns));
   if (!machine) return missing(gate, Verdict::inconclusive, "the machine was not measured against itself");
-  if (machine->noisy()) return missing(gate, Verdict::inconclusive, noise_of(*machine));
+  if (machine->noisy() || machine->busy()) return missing(gate, Verdict::inconclusive, noise_of(*machine));
   gate.verdict = judge_ratio(*gate.ci95, gate.max_ratio);
   gate.reason = explain(gate);
   return gate;
@@ -109,10 +113,11 @@ Gate judge_mode(const Gate& limit, const RunSeries& now, std::span<const RunSeri
 }
 
 // Runs beyond those of the baseline have no partner, but they may still show that the machine is quiet. More runs
-// cannot help if the baseline itself was taken on a noisy machine.
+// cannot help if the baseline itself was taken on a noisy or busy machine, or if this one is busy.
 bool more_would_help(std::span<const Gate> gates, int64_t rounds, const std::optional<MachineJudgement>& here,
                      const GatePlan& plan) {
-  if (!here || (plan.baseline && (!plan.baseline->machine || plan.baseline->machine->noisy()))) return false;
+  if (!here || here->busy()) return false;
+  if (plan.baseline && (!plan.baseline->machine || plan.baseline->machine->verdict() != "quiet")) return false;
   return std::any_of(gates.begin(), gates.end(), [&](const Gate& gate) {
     return gate.verdict == Verdict::inconclusive && gate.ci95 && (here->noisy() || gate.runs >= rounds);
   });
@@ -171,12 +176,21 @@ bool MachineJudgement::noisy() const {
   return std::fabs(itself.ratio.value - 1) > kNoisyFrom;
 }
 
-std::optional<MachineJudgement> judge_machine(std::span<const LatencyRow> rows) {
+bool MachineJudgement::busy() const {
+  return others_percent.value_or(0) > kBusyFrom;
+}
+
+std::string_view MachineJudgement::verdict() const {
+  if (noisy()) return "noisy";
+  return busy() ? "busy" : "quiet";
+}
+
+std::optional<MachineJudgement> judge_machine(std::span<const LatencyRow> rows, std::optional<double> others_percent) {
   for (const LatencyRow& again : rows) {
     if (again.side != Side::itself || static_cast<int64_t>(again.samples.size()) < kMinGateRuns) continue;
     for (const LatencyRow& row : rows)
       if (row.side == Side::measured && row.mode == again.mode && !row.samples.empty())
-        return MachineJudgement{row.mode, wall_ratio(series_of(again), series_of(row))};
+        return MachineJudgement{row.mode, wall_ratio(series_of(again), series_of(row)), others_percent};
   }
   return std::nullopt;
 }
@@ -185,7 +199,9 @@ std::optional<MachineJudgement> noisier(const std::optional<MachineJudgement>& a
                                         const std::optional<MachineJudgement>& b) {
   if (!a || !b) return std::nullopt;
   const auto off = [](const MachineJudgement& machine) { return std::fabs(machine.itself.ratio.value - 1); };
-  return off(*a) < off(*b) ? b : a;
+  MachineJudgement both = off(*a) < off(*b) ? *b : *a;
+  both.others_percent = std::max(a->others_percent, b->others_percent);  // nullopt is less than any
+  return both;
 }
 
 std::string_view to_string(Verdict verdict) {
@@ -234,9 +250,12 @@ int gates_exit_code(std::span<const Gate> gates, bool strict) {
 }
 
 std::vector<Gate> run_gated(LatencyBench& bench, const GatePlan& plan) {
+  const CpuShare share;
   bench.run(plan.runs);
   for (;;) {
-    const std::optional<MachineJudgement> here = judge_machine(bench.rows());
+    const std::optional<CpuShare::Percent> load = plan.baseline ? share.since() : std::nullopt;
+    const std::optional<MachineJudgement> here =
+        judge_machine(bench.rows(), load ? std::optional(load->others) : std::nullopt);
     const std::vector<RunSeries> now = series_of(bench.rows(), Side::measured);
     std::vector<Gate> gates =
         plan.baseline ? judge_gates(now, plan.baseline->series, noisier(here, plan.baseline->machine), plan.limits)

@@ -12,7 +12,9 @@
 // - Interval. The ratio is exp of the 20 % trimmed mean of the log ratios, with a 95 % bootstrap interval over pairs
 //   (paired_ratio in base/statistics.h).
 // - A/A. The first mode is also measured against itself. If this ratio, which should be 1, is further than kNoisyFrom
-//   from 1, the machine disturbs the runs by more than a gate looks for, and no time is judged at all.
+//   from 1, the machine disturbs the runs by more than a gate looks for, and no time is judged at all. A load that
+//   stays the same throughout passes this test. It slows both sides of an A/B in turns, but not an earlier run, so runs
+//   of other moments are compared only if other programs used no more than kBusyFrom of the processors in both.
 // - Three verdicts. fail: the whole interval is above the limit. pass: none of it is above. inconclusive: the limit
 //   lies inside. run_gated() doubles the runs while that could decide, up to max_runs; the interval shrinks with the
 //   square root of the runs.
@@ -38,6 +40,8 @@ namespace frugal {
 constexpr int64_t kMinGateRuns = 10;
 /// A machine whose A/A ratio is further from 1 is noisy.
 constexpr double kNoisyFrom = 0.03;
+/// A machine of whose processors' time other programs used more percent than this is busy.
+constexpr double kBusyFrom = 10;
 
 /// The runs of one mode, from this process or from a report.
 struct RunSeries {
@@ -66,16 +70,22 @@ std::optional<double> memory_ratio(const RunSeries& now, const RunSeries& before
 /// True if both gave the same answers; nullopt if unknown, or if they asked different questions.
 std::optional<bool> same_answers(const RunSeries& now, const RunSeries& before);
 
-/// The A/A measurement: the first mode against itself.
+/// The A/A measurement, the first mode against itself, and the load.
 struct MachineJudgement {
   LatencyMode mode = LatencyMode::cold;
   WallRatio itself;
+  std::optional<double> others_percent;  // of the processors' time, used by other programs (CpuShare); nullopt: unknown
   bool noisy() const;
+  bool busy() const;
+  /// "noisy", "busy" or "quiet", which is neither.
+  std::string_view verdict() const;
 };
-/// nullopt without A/A runs, or with fewer than kMinGateRuns.
-std::optional<MachineJudgement> judge_machine(std::span<const LatencyRow> rows);
+/// nullopt without A/A runs, or with fewer than kMinGateRuns. `others_percent` nullopt: the load does not matter, since
+/// the runs are compared with each other.
+std::optional<MachineJudgement> judge_machine(std::span<const LatencyRow> rows,
+                                              std::optional<double> others_percent = {});
 
-/// The judgement for two runs together: the noisier one; nullopt if one of them was not judged.
+/// The judgement for two runs together: the noisier one, with the larger load; nullopt if one of them was not judged.
 std::optional<MachineJudgement> noisier(const std::optional<MachineJudgement>& a,
                                         const std::optional<MachineJudgement>& b);
 
@@ -106,7 +116,7 @@ struct Gate {
 };
 
 /// One gate for each mode of `now` and each limit. A mode that ran before and fails now fails its gates. A mode that
-/// did not run before is inconclusive, and so is the time of every mode on a noisy machine.
+/// did not run before is inconclusive, and so is the time of every mode on a noisy or busy machine.
 std::vector<Gate> judge_gates(std::span<const RunSeries> now, std::span<const RunSeries> before,
                               const std::optional<MachineJudgement>& machine, const GateLimits& limits);
 bool any(std::span<const Gate> gates, Verdict verdict);

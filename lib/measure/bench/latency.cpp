@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <sstream>
@@ -18,7 +19,6 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/suggest.h"
-#include "measure/eval/dataset.h"
 
 namespace frugal {
 namespace {
@@ -32,6 +32,17 @@ std::optional<uint64_t> largest(const LatencyRow& row, std::optional<uint64_t> L
   for (const LatencySample& sample : row.samples)
     if (sample.*figure) largest = std::max(largest.value_or(0), *(sample.*figure));
   return largest;
+}
+
+// nullopt if the line is not an object with a text.
+std::optional<std::string> text_of_object(const std::string& line) {
+  if (!line.starts_with('{')) return std::nullopt;
+  const auto object = nlohmann::json::parse(line, nullptr, false);
+  if (!object.is_object()) return std::nullopt;
+  for (const char* key : {"query", "text"})
+    if (const auto value = object.find(key); value != object.end() && value->is_string())
+      return value->get<std::string>();
+  return std::nullopt;
 }
 
 // The middle half of the samples by wall time: without the lowest and the highest quarter.
@@ -111,16 +122,20 @@ LatencySummary summarize(const LatencyRow& row) {
 
 std::vector<std::string> read_texts(const fs::path& file) {
   std::vector<std::string> texts;
-  if (file.extension() == ".jsonl") {
-    for (EvalQuery& query : read_eval_queries(file)) texts.push_back(std::move(query.text));
-  } else {
-    std::istringstream lines(read_file(file));
-    for (std::string line; std::getline(lines, line);)
-      if (line.find_first_not_of(" \t\r") != std::string::npos) texts.push_back(line);
+  std::istringstream lines(read_file(file));
+  int64_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+    std::optional<std::string> text = text_of_object(line);
+    if (!text && file.extension() == ".jsonl")
+      throw Error(Code::bad_input, fmt::format("{}:{}: needs \"query\" or \"text\"", file.native(), number))
+          .hint("write {\"id\": …, \"query\": …} as for rag-query --batch, or the lines of a BEIR set");
+    texts.push_back(text ? std::move(*text) : line);
   }
   if (texts.empty())
     throw Error(Code::bad_input, fmt::format("'{}' contains no texts", file.native()))
-        .hint("write one text per line, or a .jsonl with a \"text\" on each line");
+        .hint("write one text per line, or a .jsonl with a \"query\" or \"text\" on each line");
   return texts;
 }
 

@@ -82,8 +82,10 @@ struct LatencySummary {
 };
 LatencySummary summarize(const LatencyRow& row);
 
-/// The non-blank lines of a text file, or the texts of a .jsonl in BEIR's format. Throws Error(bad_input) if there are
-/// none, Error(io).
+/// The texts of a file, one on each line that is not blank: plain text, or an object as rag-query --batch and BEIR have
+/// it,
+/// {"query": …} or {"text": …}. In a .jsonl every line must be an object. Throws Error(bad_input) naming the line if it
+/// is not, and if there are no texts; Error(io).
 std::vector<std::string> read_texts(const std::filesystem::path& file);
 
 /// Measures in rounds: each round asks every row the same question, in an order shuffled by the seed. cold_disk has its

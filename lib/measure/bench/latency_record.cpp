@@ -110,6 +110,7 @@ std::optional<MachineJudgement> read_machine(const Fields& root) {
   machine.itself.ratio = {root.get<double>("machine/aa_ratio"),
                           {root.get<double>("machine/aa_low"), root.get<double>("machine/aa_high")}};
   machine.itself.runs = root.get<int64_t>("machine/runs");
+  machine.others_percent = root.find<double>("environment/others_percent");
   return machine;
 }
 

@@ -126,7 +126,7 @@ Json machine_json(const std::optional<MachineJudgement>& machine) {
           {"aa_low", machine->itself.ratio.ci95.low},
           {"aa_high", machine->itself.ratio.ci95.high},
           {"runs", machine->itself.runs},
-          {"verdict", machine->noisy() ? "noisy" : "quiet"}};
+          {"verdict", machine->verdict()}};
 }
 
 std::string size(std::optional<uint64_t> bytes) {
@@ -243,12 +243,14 @@ std::string ratio_text(const Ratio& ratio) {
 
 std::string machine_text(const std::optional<MachineJudgement>& machine) {
   if (!machine) return fmt::format("machine: not judged, {} runs against itself are needed\n", kMinGateRuns);
-  return fmt::format(
-      "machine: {} against itself {} in {} runs: {}\n", to_string(machine->mode), ratio_text(machine->itself.ratio),
-      machine->itself.runs,
-      machine->noisy()
-          ? fmt::format("noisy, more than {:.0f} % from 1: no time taken here can be judged", 100 * kNoisyFrom)
-          : std::string("quiet"));
+  std::string verdict(machine->verdict());
+  if (machine->noisy())
+    verdict += fmt::format(", more than {:.0f} % from 1: no time taken here can be judged", 100 * kNoisyFrom);
+  else if (machine->busy())
+    verdict += fmt::format(", other programs used {:.0f} % of its processors: compare only programs that run in turns",
+                           *machine->others_percent);
+  return fmt::format("machine: {} against itself {} in {} runs: {}\n", to_string(machine->mode),
+                     ratio_text(machine->itself.ratio), machine->itself.runs, verdict);
 }
 
 Table gate_table(const std::vector<Gate>& gates) {
@@ -298,9 +300,10 @@ LatencyReport::LatencyReport(const LatencyOptions& options, std::vector<std::str
   record.environment = std::move(environment);
 }
 
-void LatencyReport::take(std::vector<LatencyRow> measured) {
+void LatencyReport::take(std::vector<LatencyRow> measured, std::optional<CpuShare::Percent> load_meanwhile) {
   rows = std::move(measured);
-  record.machine = judge_machine(rows);
+  load = load_meanwhile;
+  record.machine = judge_machine(rows, load ? std::optional(load->others) : std::nullopt);
 }
 
 std::vector<LatencyResult> LatencyReport::results() const {

@@ -32,8 +32,8 @@ struct LatencyResult {
 
 struct LatencyReport {
   LatencyReport(const LatencyOptions& options, std::vector<std::string> flags, Environment environment);
-  /// Takes the measured rows and judges the machine by them.
-  void take(std::vector<LatencyRow> measured);
+  /// Takes the measured rows and the load while they ran, and judges the machine by them.
+  void take(std::vector<LatencyRow> measured, std::optional<CpuShare::Percent> load_meanwhile);
 
   std::vector<std::string> command, against;  // rag-query with its flags
   LatencyRecord record;                       // flags, questions, environment, machine

@@ -98,7 +98,7 @@ Throughput measure_embedder(LoadedModel& model, int threads, const std::vector<s
   return result;
 }
 
-Throughput measure_prefill(LoadedModel& model, int threads, int64_t tokens, int repetitions) {
+Throughput measure_prefill(LoadedModel& model, int threads, int64_t tokens, int repetitions, Budget& budget) {
   Decoder& decoder = model.decoder();
   check_context(decoder, tokens);
   Throughput result;
@@ -108,7 +108,7 @@ Throughput measure_prefill(LoadedModel& model, int threads, int64_t tokens, int 
   result.products_per_token = products_per_token(model.pack(), decoder.vocab_size(), 1 / static_cast<double>(tokens));
   const std::vector<TokenId> ids = some_tokens(tokens, decoder.vocab_size());
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
-  KvCache cache = decoder.make_cache(tokens, Budget::unlimited(), KvType::automatic);
+  KvCache cache = decoder.make_cache(tokens, budget, KvType::automatic);
   time_repetitions(result, repetitions, [&] {
     cache.truncate(0);
     decoder.forward(ids, cache, logits);
@@ -116,7 +116,7 @@ Throughput measure_prefill(LoadedModel& model, int threads, int64_t tokens, int 
   return result;
 }
 
-Throughput measure_decode(LoadedModel& model, int threads, int64_t tokens, int repetitions) {
+Throughput measure_decode(LoadedModel& model, int threads, int64_t tokens, int repetitions, Budget& budget) {
   Decoder& decoder = model.decoder();
   check_context(decoder, tokens + 1);
   Throughput result;
@@ -127,7 +127,7 @@ Throughput measure_decode(LoadedModel& model, int threads, int64_t tokens, int r
   result.bytes_per_token = weight_bytes(model.pack());
   const std::vector<TokenId> ids = some_tokens(tokens + 1, decoder.vocab_size());
   std::vector<float> logits(static_cast<size_t>(decoder.vocab_size()));
-  KvCache cache = decoder.make_cache(tokens + 1, Budget::unlimited(), KvType::automatic);
+  KvCache cache = decoder.make_cache(tokens + 1, budget, KvType::automatic);
   time_repetitions(result, repetitions, [&] {
     cache.truncate(0);
     for (const TokenId& id : ids) decoder.forward(std::span(&id, 1), cache, logits);
@@ -146,41 +146,59 @@ double Throughput::texts_per_second() const {
   return static_cast<double>(texts) / median(seconds);
 }
 
-std::vector<Throughput> measure_throughput(LoadedModel& model, int threads, const ThroughputPlan& plan) {
+std::vector<Throughput> measure_throughput(LoadedModel& model, int threads, const ThroughputPlan& plan,
+                                           Budget& budget) {
   std::vector<Throughput> rows;
   if (!plan.texts.empty()) {
     rows.push_back(measure_embedder(model, threads, plan.texts, plan.batch, plan.repetitions));
     return rows;
   }
-  if (plan.prompt_tokens > 0) rows.push_back(measure_prefill(model, threads, plan.prompt_tokens, plan.repetitions));
-  if (plan.new_tokens > 0) rows.push_back(measure_decode(model, threads, plan.new_tokens, plan.repetitions));
+  if (plan.prompt_tokens > 0)
+    rows.push_back(measure_prefill(model, threads, plan.prompt_tokens, plan.repetitions, budget));
+  if (plan.new_tokens > 0) rows.push_back(measure_decode(model, threads, plan.new_tokens, plan.repetitions, budget));
   return rows;
 }
 
-MachinePeak measure_peak(ThreadPool& threads) {
+void MachinePeak::raise(const MachinePeak& other) {
+  int8_products_per_second = std::max(int8_products_per_second, other.int8_products_per_second);
+  read_bytes_per_second = std::max(read_bytes_per_second, other.read_bytes_per_second);  // nullopt is less than any
+}
+
+void MachinePeak::raise(const Throughput& test) {
+  const double rate = static_cast<double>(test.tokens) / *std::min_element(test.seconds.begin(), test.seconds.end());
+  int8_products_per_second = std::max(int8_products_per_second, rate * test.products_per_token);
+  if (read_bytes_per_second) read_bytes_per_second = std::max(*read_bytes_per_second, rate * test.bytes_per_token);
+}
+
+MachinePeak measure_peak(ThreadPool& threads, Budget& budget) {
   constexpr int64_t kSteps = 1 << 20;
   constexpr int64_t kFloats = 16 << 20;  // 64 MiB a thread: beyond the caches
   constexpr int kTries = 5;
   const kernels::KernelTable& table = kernels::active();
   const int64_t count = threads.threads();
-  const std::vector<float> memory(static_cast<size_t>(kFloats * count), 1.0f);
-  double products = 0, compute_s = 1e9, read_s = 1e9;
+  const uint64_t read_bytes = static_cast<uint64_t>(kFloats * count) * sizeof(float);
+  const Reservation room = budget.reserve_up_to(MemoryTag::activations, read_bytes, Budget::Reclaim::no);
+  const std::vector<float> memory(room.bytes() == read_bytes ? static_cast<size_t>(kFloats * count) : 0, 1.0f);
+  MachinePeak peak;
   for (int i = 0; i < kTries; ++i) {
     std::vector<int64_t> done(static_cast<size_t>(count));
-    compute_s = std::min(compute_s, seconds_of([&] {
-                           threads.parallel_for(count, 1, [&](int64_t begin, int64_t) {
-                             done[static_cast<size_t>(begin)] = table.peak_int8_products(kSteps);
-                           });
-                         }));
-    products = 0;
+    const double compute_s = seconds_of([&] {
+      threads.parallel_for(count, 1, [&](int64_t begin, int64_t) {
+        done[static_cast<size_t>(begin)] = table.peak_int8_products(kSteps);
+      });
+    });
+    double products = 0;
     for (int64_t part : done) products += static_cast<double>(part);
-    read_s = std::min(read_s, seconds_of([&] {
-                        threads.parallel_for(count, 1, [&](int64_t begin, int64_t) {
-                          table.peak_read(&memory[static_cast<size_t>(begin * kFloats)], kFloats);
-                        });
-                      }));
+    peak.raise(MachinePeak{products / compute_s, std::nullopt});
+    if (memory.empty()) continue;
+    const double read_s = seconds_of([&] {
+      threads.parallel_for(count, 1, [&](int64_t begin, int64_t) {
+        table.peak_read(&memory[static_cast<size_t>(begin * kFloats)], kFloats);
+      });
+    });
+    peak.raise(MachinePeak{0, static_cast<double>(read_bytes) / read_s});
   }
-  return {products / compute_s, static_cast<double>(memory.size() * sizeof(float)) / read_s};
+  return peak;
 }
 
 }  // namespace frugal

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,15 +36,21 @@ struct ThroughputPlan {
 
 /// A generator's speed does not depend on which tokens it reads and writes, so arbitrary ones are used. Throws
 /// Error(bad_input) if they do not fit its context, Error(mismatch) for texts with a generator, or none with an
-/// embedder.
-std::vector<Throughput> measure_throughput(LoadedModel& model, int threads, const ThroughputPlan& plan);
+/// embedder, and Error(over_budget) for a KV cache that `budget` refuses.
+std::vector<Throughput> measure_throughput(LoadedModel& model, int threads, const ThroughputPlan& plan, Budget& budget);
 
-/// Peak rates of the kernels of the chosen ISA on `threads` threads: products on registers alone, and reads whose
-/// values nothing uses.
+/// Peak rates of the machine, as far as they were seen.
 struct MachinePeak {
   double int8_products_per_second = 0;
-  double read_bytes_per_second = 0;
+  std::optional<double> read_bytes_per_second;  // nullopt: not measured
+
+  /// Takes the higher rate of each.
+  void raise(const MachinePeak& other);
+  /// Takes the rates that the fastest repetition of a test reached, if they are higher: the machine can do no less.
+  void raise(const Throughput& test);
 };
-MachinePeak measure_peak(ThreadPool& threads);
+/// The rates of the kernels of the chosen ISA on `threads` threads: products on registers alone, and reads whose values
+/// nothing uses. Reads need 64 MiB a thread, and are not measured if `budget` does not have them free.
+MachinePeak measure_peak(ThreadPool& threads, Budget& budget);
 
 }  // namespace frugal

@@ -20,7 +20,9 @@ constexpr auto kRight = Table::Align::right;
 std::string bound_by(const Throughput& row, const MachinePeak& peak) {
   const double rate = row.tokens_per_second();
   if (row.bytes_per_token > 0)
-    return fmt::format("{:.0f}% of read", 100 * rate * row.bytes_per_token / peak.read_bytes_per_second);
+    return peak.read_bytes_per_second
+               ? fmt::format("{:.0f}% of read", 100 * rate * row.bytes_per_token / *peak.read_bytes_per_second)
+               : "? of read";
   return fmt::format("{:.0f}% of int8", 100 * rate * row.products_per_token / peak.int8_products_per_second);
 }
 
@@ -40,28 +42,35 @@ Json nanoseconds(const std::vector<double>& seconds) {
 Json row_json(const Throughput& row, const MachinePeak& peak, const Environment& environment) {
   const double rate = row.tokens_per_second();
   const std::vector<double> rates = rates_of(row);
-  const bool one_by_one = row.bytes_per_token > 0;
-  return {{"model_filename", environment.models.empty() ? Json(nullptr) : Json(environment.models[0].file)},
-          {"model_size", environment.models.empty() ? Json(nullptr) : Json(environment.models[0].bytes)},
-          {"test", row.test},
-          {"threads", row.threads},
-          {"tokens", row.tokens},
-          {"texts", row.texts > 0 ? Json(row.texts) : Json(nullptr)},
-          {"avg_ts", mean(rates)},
-          {"stddev_ts", standard_deviation(rates)},
-          {"samples_ts", rates},
-          {"samples_ns", nanoseconds(row.seconds)},
-          {"tokens_per_second", rate},
-          {"texts_per_second", row.texts > 0 ? Json(row.texts_per_second()) : Json(nullptr)},
-          {"share_of_int8_peak", rate * row.products_per_token / peak.int8_products_per_second},
-          {"share_of_read_bandwidth",
-           one_by_one ? Json(rate * row.bytes_per_token / peak.read_bytes_per_second) : Json(nullptr)},
-          {"machine_int8_products_per_second", peak.int8_products_per_second},
-          {"machine_read_bytes_per_second", peak.read_bytes_per_second},
-          {"peak_anon_bytes", row.peak_anon_bytes}};
+  const bool reads_are_known = row.bytes_per_token > 0 && peak.read_bytes_per_second;
+  return {
+      {"model_filename", environment.models.empty() ? Json(nullptr) : Json(environment.models[0].file)},
+      {"model_size", environment.models.empty() ? Json(nullptr) : Json(environment.models[0].bytes)},
+      {"test", row.test},
+      {"threads", row.threads},
+      {"tokens", row.tokens},
+      {"texts", row.texts > 0 ? Json(row.texts) : Json(nullptr)},
+      {"avg_ts", mean(rates)},
+      {"stddev_ts", standard_deviation(rates)},
+      {"samples_ts", rates},
+      {"samples_ns", nanoseconds(row.seconds)},
+      {"tokens_per_second", rate},
+      {"texts_per_second", row.texts > 0 ? Json(row.texts_per_second()) : Json(nullptr)},
+      {"share_of_int8_peak", rate * row.products_per_token / peak.int8_products_per_second},
+      {"share_of_read_bandwidth",
+       reads_are_known ? Json(rate * row.bytes_per_token / *peak.read_bytes_per_second) : Json(nullptr)},
+      {"machine_int8_products_per_second", peak.int8_products_per_second},
+      {"machine_read_bytes_per_second", peak.read_bytes_per_second ? Json(*peak.read_bytes_per_second) : Json(nullptr)},
+      {"peak_anon_bytes", row.peak_anon_bytes}};
 }
 
 }  // namespace
+
+void ThroughputReport::add(std::vector<Throughput> tests, MachinePeak peak) {
+  for (const Throughput& test : tests) peak.raise(test);
+  for (Throughput& test : tests) rows.push_back(std::move(test));
+  peaks.resize(rows.size(), peak);
+}
 
 // The columns of llama-bench, and ours after them.
 Table ThroughputReport::table() const {

@@ -14,6 +14,10 @@
 namespace frugal {
 
 struct ThroughputReport {
+  /// Adds tests that ran on the same threads, and the peak of the machine there, raised to what they reached: no test
+  /// has more than 100 % of it.
+  void add(std::vector<Throughput> tests, MachinePeak peak);
+
   std::vector<Throughput> rows;
   std::vector<MachinePeak> peaks;  // one per row
   Environment environment;

@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::string_view kAvailable = "available", kPressure = "pressure", kHitRate = "hit_rate",
                            kFragmentation = "fragmentation";
+// Besides the figures of a stage's record.
+constexpr std::string_view kOwnFigures[] = {kAvailable, kPressure, kHitRate, kFragmentation};
 
 bool in_percent(std::string_view figure) {
   return figure == kPressure || figure == kHitRate || figure == kFragmentation;
@@ -48,7 +50,9 @@ std::string value_text(const std::string& figure, double value) {
 
 std::vector<AlertRule> parse_alert(std::string_view text) {
   const std::string_view figure = text.substr(0, text.find('='));
-  if (figure.size() == text.size() || (figure != kAvailable && !in_percent(figure))) return figure_rules(text);
+  const bool own = std::find(std::begin(kOwnFigures), std::end(kOwnFigures), figure) != std::end(kOwnFigures);
+  if (!own && find_metrics(figure).empty()) throw unknown_figure(figure, kOwnFigures);
+  if (!own || figure.size() == text.size()) return figure_rules(text);
   const std::string limit(text.substr(figure.size() + 1));
   // Percentages are parsed like times: a plain number.
   const double value = figure == kAvailable ? static_cast<double>(parse_bytes(limit, text))

@@ -1,6 +1,7 @@
 #include "measure/profile/memory_record.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <simdjson.h>
 
 #include <map>
@@ -87,7 +88,7 @@ std::optional<StageRecordLine> read_line(json::parser& parser, std::string_view 
   if (line.at_pointer("/event").get(event) == simdjson::SUCCESS) return std::nullopt;
   std::string_view stage;
   if (line.at_pointer("/stage").get(stage) != simdjson::SUCCESS || !number(line, "/elapsed_ms") ||
-      !number(line, "/memory_usage_peak/anon_with_swap_bytes"))
+      line.at_pointer("/memory_usage_peak/anon_with_swap_bytes").error() != simdjson::SUCCESS)
     throw wrong_line(origin, number_of_line,
                      "not a stage of mem-profile: stage, elapsed_ms or memory_usage_peak is missing");
   return read_stage(line, stage);
@@ -107,17 +108,28 @@ std::string format_metric(MemoryMetric metric, double value) {
   return in_bytes(metric) ? format_bytes(static_cast<uint64_t>(value)) : fmt::format("{:.1f} ms", value);
 }
 
-std::vector<MemoryMetric> parse_metrics(std::string_view name) {
+std::vector<MemoryMetric> find_metrics(std::string_view name) {
   std::vector<MemoryMetric> found;
   for (int i = 0; i < kMemoryMetrics; ++i)
     if (const auto metric = static_cast<MemoryMetric>(i); to_string(metric) == name || family_of(metric) == name)
       found.push_back(metric);
-  if (!found.empty()) return found;
+  return found;
+}
+
+std::vector<MemoryMetric> parse_metrics(std::string_view name) {
+  std::vector<MemoryMetric> found = find_metrics(name);
+  if (found.empty()) throw unknown_figure(name, {});
+  return found;
+}
+
+Error unknown_figure(std::string_view name, std::span<const std::string_view> others) {
   std::vector<std::string> known(std::begin(kFamilies), std::end(kFamilies));
   known.insert(known.end(), std::begin(kNames), std::end(kNames));
+  known.insert(known.end(), others.begin(), others.end());
   const std::string nearest = nearest_name(std::string(name), known);
-  throw Error(Code::usage, fmt::format("unknown figure '{}'", name))
-      .hint(nearest.empty() ? "known: anon, pss, file, rss, gpu, elapsed, and peak_… or held_… of them"
+  const std::string more = others.empty() ? "" : fmt::format(", {}", fmt::join(others, ", "));
+  return Error(Code::usage, fmt::format("unknown figure '{}'", name))
+      .hint(nearest.empty() ? fmt::format("known: anon, pss, file, rss, gpu, elapsed, peak_… or held_… of them{}", more)
                             : fmt::format("did you mean '{}'?", nearest));
 }
 

@@ -5,9 +5,12 @@
 #include <array>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "base/error.h"
 
 namespace frugal {
 
@@ -31,9 +34,12 @@ bool in_bytes(MemoryMetric metric);
 /// A value for people: "1.5 MiB", "12.3 ms".
 std::string format_metric(MemoryMetric metric, double value);
 
-/// The metric `name`, or all metrics of a family: "anon" is peak_anon and held_anon. Throws Error(usage) that suggests
-/// the nearest name.
+/// The metric `name`, or all metrics of a family: "anon" is peak_anon and held_anon. Empty for another name.
+std::vector<MemoryMetric> find_metrics(std::string_view name);
+/// The same; throws unknown_figure() for another name.
 std::vector<MemoryMetric> parse_metrics(std::string_view name);
+/// Error(usage): `name` is neither a metric nor one of `others`. The hint suggests the nearest name, or lists all.
+Error unknown_figure(std::string_view name, std::span<const std::string_view> others);
 
 struct StageRecordLine {
   std::string stage;  // "run embedder"; the second of that name is "run embedder #2"

@@ -77,6 +77,8 @@ Json peak_json(const SampledPeak& peak, std::optional<uint64_t> high_water_bytes
   Json json = process_json(peak.memory);
   json.erase("rss_gb");  // its parts need not peak at the same moment
   json["anon_with_swap_bytes"] = peak.anon_with_swap_bytes;
+  if (peak.samples == 0)
+    for (Json& value : json) value = nullptr;
   json["high_water_mark_bytes"] = or_null(high_water_bytes);
   json["least_available_bytes"] = peak.least_available_bytes;
   add_gpu(json, gpu.peak_bytes, gpu.reserved_bytes);
@@ -84,8 +86,10 @@ Json peak_json(const SampledPeak& peak, std::optional<uint64_t> high_water_bytes
 }
 
 Json sampler_json(const SampledPeak& peak) {
-  return {
-      {"samples", peak.samples}, {"mean_interval_ms", peak.mean_interval_ms}, {"longest_gap_ms", peak.longest_gap_ms}};
+  const bool known = peak.samples > 0;
+  return {{"samples", peak.samples},
+          {"mean_interval_ms", known ? Json(peak.mean_interval_ms) : Json(nullptr)},
+          {"longest_gap_ms", known ? Json(peak.longest_gap_ms) : Json(nullptr)}};
 }
 
 Json compared_json(uint64_t estimated, std::optional<uint64_t> measured) {
@@ -204,10 +208,17 @@ std::string command_text(int64_t elapsed_ns, const SampledPeak& peak) {
                {"swap peak", right},
                {"major faults", right},
                {"sampled every ms", right}});
-  table.add({fmt::format("{:.1f}", to_milliseconds(elapsed_ns)), size(peak.anon_with_swap_bytes),
-             size(resident.file_bytes), size(resident.shared_bytes), size(peak.memory.pss_bytes),
-             size(peak.memory.uss_bytes), size(resident.swap_bytes), fmt::format("{}", resident.major_faults),
-             fmt::format("{:.1f}", peak.mean_interval_ms)});
+  std::vector<std::string> row = {size(peak.anon_with_swap_bytes),
+                                  size(resident.file_bytes),
+                                  size(resident.shared_bytes),
+                                  size(peak.memory.pss_bytes),
+                                  size(peak.memory.uss_bytes),
+                                  size(resident.swap_bytes),
+                                  fmt::format("{}", resident.major_faults),
+                                  fmt::format("{:.1f}", peak.mean_interval_ms)};
+  if (peak.samples == 0) row.assign(row.size(), size(std::nullopt));
+  row.insert(row.begin(), fmt::format("{:.1f}", to_milliseconds(elapsed_ns)));
+  table.add(std::move(row));
   return table.text();
 }
 

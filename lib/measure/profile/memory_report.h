@@ -36,7 +36,7 @@ std::string estimate_table(const std::vector<StageProfile>& stages,
                            const std::vector<std::optional<MemoryEstimate>>& estimates);
 
 /// The figures of a command with its children: {schema_version, stage, command, exit_code, elapsed_ms,
-/// memory_usage_peak, sampler}.
+/// memory_usage_peak, sampler}. They are unknown if the command ended before it was read.
 nlohmann::ordered_json command_json(const std::vector<std::string>& command, int exit_code, int64_t elapsed_ns,
                                     const SampledPeak& peak);
 std::string command_text(int64_t elapsed_ns, const SampledPeak& peak);

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 
 #include "base/error.h"
+#include "model/arch/source_tokenizer.h"
 #include "model/nn/architecture.h"
 #include "model/nn/blocks.h"
 #include "model/nn/config_reader.h"
@@ -98,7 +100,8 @@ class BertEmbedder final : public Embedder {
   BertEmbedder(const ModelSource& source, Ops& ops)
       : ops_(ops),
         config_(kHyper.read(source.config())),
-        tokenizer_(Tokenizer::open(source.tokenizer())),
+        file_(source.path()),
+        tokenizer_(open_tokenizer(source)),
         pooling_(read_pooling(source.config(), config_.positions)),
         fingerprint_(fmt::format("bert/{}/{}/{}", pooling_.name, pooling_.max_tokens, source.identity())) {
     if (config_.hidden % config_.heads != 0) source.config().fail("bert.hidden is not a multiple of bert.heads");
@@ -163,8 +166,8 @@ class BertEmbedder final : public Embedder {
   void check_ids(std::span<const TokenId> ids) const {
     for (const TokenId id : ids)
       if (id < 0 || id >= config_.vocab)
-        throw Error(Code::corrupt_file,
-                    fmt::format("token id {} is outside the model's vocabulary of {}", id, config_.vocab));
+        throw Error(Code::corrupt_file, fmt::format("'{}': token id {} is outside the model's vocabulary of {}",
+                                                    file_.native(), id, config_.vocab));
     if (ids.empty() || int64_t(ids.size()) > config_.positions)
       throw Error(Code::bad_input,
                   fmt::format("the input has {} tokens, the model takes 1 to {}", ids.size(), config_.positions));
@@ -201,6 +204,7 @@ class BertEmbedder final : public Embedder {
 
   Ops& ops_;
   BertConfig config_;
+  std::filesystem::path file_;  // for errors
   std::unique_ptr<Tokenizer> tokenizer_;
   PoolingConfig pooling_;
   std::string fingerprint_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/naming.h"
 #include "model/arch/registry.h"
 #include "model/nn/model_source.h"
 #include "model/tokenize/tokenizer.h"
@@ -40,9 +41,9 @@ class CheckpointSource final : public ModelSource {
       : path_(path),
         identity_(std::move(identity)),
         checkpoint_(open_checkpoint(path)),
-        plan_(plan_model(*checkpoint_)),
+        plan_(naming_file(path, [&] { return plan_model(*checkpoint_); })),
         config_(plan_.config, path),
-        tokenizer_(build_tokenizer_blob(checkpoint_->tokenizer())) {}
+        tokenizer_(naming_file(path, [&] { return build_tokenizer_blob(checkpoint_->tokenizer()); })) {}
 
   const std::filesystem::path& path() const override { return path_; }
   const ModelConfig& config() const override { return config_; }

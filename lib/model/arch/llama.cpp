@@ -4,10 +4,12 @@
 
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <numeric>
 
 #include "base/error.h"
 #include "memory/budget.h"
+#include "model/arch/source_tokenizer.h"
 #include "model/nn/architecture.h"
 #include "model/nn/blocks.h"
 #include "model/nn/chat_config.h"
@@ -143,7 +145,8 @@ class LlamaDecoder final : public Decoder {
   LlamaDecoder(const ModelSource& source, Ops& ops)
       : ops_(ops),
         config_(read_config(source.config())),
-        tokenizer_(Tokenizer::open(source.tokenizer())),
+        file_(source.path()),
+        tokenizer_(open_tokenizer(source)),
         tied_(source.config().require_text("llama.tied") == "true"),
         rope_(read_rope(source, "llama", config_.head_dim)),
         chat_(source.config()),
@@ -190,8 +193,8 @@ class LlamaDecoder final : public Decoder {
     FRUGAL_CHECK(!ids.empty());
     for (const TokenId id : ids)
       if (id < 0 || id >= config_.vocab)
-        throw Error(Code::corrupt_file,
-                    fmt::format("token id {} is outside the model's vocabulary of {}", id, config_.vocab));
+        throw Error(Code::corrupt_file, fmt::format("'{}': token id {} is outside the model's vocabulary of {}",
+                                                    file_.native(), id, config_.vocab));
     cache.extend(int64_t(ids.size()));
     while (!ids.empty()) {
       const size_t tokens = std::min<size_t>(ids.size(), kTokensPerForward);
@@ -226,6 +229,7 @@ class LlamaDecoder final : public Decoder {
 
   Ops& ops_;
   LlamaConfig config_;
+  std::filesystem::path file_;  // for errors
   std::unique_ptr<Tokenizer> tokenizer_;
   bool tied_;  // the output layer uses the embeddings as its weight
   RopeTable rope_;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/naming.h"
+
 namespace frugal {
 
 // Each is defined in its own file, which needs no header.
@@ -60,13 +62,14 @@ ModelKind model_kind(const ModelConfig& config) {
 }
 
 std::unique_ptr<Model> open_model(const ModelSource& source, Ops& ops) {
-  return require_named(source.config()).open(source, ops);
+  return naming_file(source.path(), [&] { return require_named(source.config()).open(source, ops); });
 }
 
 std::unique_ptr<Model> open_model(const ModelSource& source, Ops& ops, const ModelKindWords& wanted) {
   const std::string_view name = source.config().require_text("model.architecture");
   const Architecture* architecture = named(name);
-  if (architecture && architecture->kind == wanted.kind) return architecture->open(source, ops);
+  if (architecture && architecture->kind == wanted.kind)
+    return naming_file(source.path(), [&] { return architecture->open(source, ops); });
   throw Error(Code::mismatch, fmt::format("{}: a '{}' model {}", source.path().native(), name, wanted.refusal))
       .hint(std::string(wanted.hint));
 }

@@ -31,7 +31,7 @@ ModelKind model_kind(const ModelConfig& config);
 /// Opens the checkpoint at `path` (open_checkpoint) as a source in fp32. `identity` becomes the identity of its models.
 std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity);
 
-/// Opens a model of any kind. Borrows `source` and `ops`. Throws as model_kind().
+/// Opens a model of any kind. Borrows `source` and `ops`. Errors name the source's file. Throws as model_kind().
 std::unique_ptr<Model> open_model(const ModelSource& source, Ops& ops);
 /// Opens a model of kind `wanted`. Throws Error(mismatch), in the words of `wanted`, if the model is of another kind or
 /// its architecture is unknown.

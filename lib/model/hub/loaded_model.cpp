@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/naming.h"
 #include "model/arch/registry.h"
 #include "model/generate/generator.h"
 #include "model/nn/architecture.h"
@@ -17,6 +18,7 @@ namespace frugal {
 namespace {
 
 struct Input {
+  const std::filesystem::path& file;
   std::string_view text;
   int64_t max_new_tokens;
   std::optional<ChatFamily> chat_family;
@@ -34,7 +36,8 @@ std::string answer(Model& model, const Input& input) {
   const std::vector<ChatMessage> messages = {{"user", std::string(input.text)}};
   GenerateOptions options;
   options.max_new_tokens = input.max_new_tokens;
-  const auto generator = make_local_generator(dynamic_cast<Decoder&>(model), input.budget, input.chat_family);
+  const auto generator = naming_file(
+      input.file, [&] { return make_local_generator(dynamic_cast<Decoder&>(model), input.budget, input.chat_family); });
   const Generation generation = generator->chat(messages, options);
   return fmt::format("read {} tokens, wrote {}", generation.prompt_tokens, generation.new_tokens);
 }
@@ -96,15 +99,18 @@ PluginOps* LoadedModel::device() const {
   return dynamic_cast<PluginOps*>(ops_.get());
 }
 
+const std::filesystem::path& LoadedModel::path() const {
+  return pack_ ? pack_->path() : checkpoint_->path();
+}
+
 Error LoadedModel::wrong_kind(std::string_view noun) const {
-  const std::filesystem::path& path = pack_ ? pack_->path() : checkpoint_->path();
   const ModelConfig& config = pack_ ? static_cast<const ModelConfig&>(*pack_) : checkpoint_->config();
-  return Error(Code::mismatch, fmt::format("{}: a '{}' model is no {}", path.native(),
+  return Error(Code::mismatch, fmt::format("{}: a '{}' model is no {}", path().native(),
                                            config.require_text("model.architecture"), noun));
 }
 
 std::string LoadedModel::run(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family) {
-  std::string note = use_of(model_->kind())(*model_, {text, max_new_tokens, chat_family, budget_});
+  std::string note = use_of(model_->kind())(*model_, {path(), text, max_new_tokens, chat_family, budget_});
   release_free_heap();
   return note;
 }

@@ -66,6 +66,7 @@ class LoadedModel {
     throw wrong_kind(Interface::kKind.noun);
   }
   Error wrong_kind(std::string_view noun) const;
+  const std::filesystem::path& path() const;
 
   std::optional<Pack> pack_;
   std::unique_ptr<ModelSource> checkpoint_;

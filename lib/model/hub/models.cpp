@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/naming.h"
 #include "base/thread_pool.h"
 #include "compute/ops/ops.h"
 #include "memory/budget.h"
@@ -63,10 +64,10 @@ struct OpenEmbedder : OpenPack {
 struct OpenGenerator : OpenPack {
   OpenGenerator(const std::filesystem::path& file, const ModelOptions& options, ThreadPool& threads,
                 const PrefixCache* prefixes)
-      : OpenPack(file, options, threads),
-        decoder(open_decoder(pack, *ops)),
-        generator(
-            make_local_generator(*decoder, options.budget, options.chat_family, prefixes, options.generator.kv_type)) {}
+      : OpenPack(file, options, threads), decoder(open_decoder(pack, *ops)), generator(naming_file(file, [&] {
+          return make_local_generator(*decoder, options.budget, options.chat_family, prefixes,
+                                      options.generator.kv_type);
+        })) {}
   std::unique_ptr<Decoder> decoder;
   std::unique_ptr<Generator> generator;
 };

@@ -4,12 +4,14 @@
 //    for each tensor. No weight is read.
 // 2. Hash. The SHA-256 of the source comes from the stamp if the files are unchanged, else it is computed.
 // 3. Look for the pack. It is up to date if its identity and tokenizer match and every checksum holds. Then it is at
-//    most verified, and the run ends.
+//    most verified and its errors measured, and the run ends.
 // 4. Lock. The hidden file beside the output is locked, so that a second writer fails, and the temporary files of
 //    killed runs are removed.
 // 5. Write. Weights stream through small buffers to a temporary file (tensor_writer.h, PackWriter). With an automatic
 //    precision, the selector first chooses the types.
-// 6. Verify. The sealed but unpublished file is compared with full precision, if that is asked for.
+// 6. Verify. The sealed but unpublished file is compared with full precision, and the errors of its tensors are
+// measured,
+//    if that is asked for.
 // 7. Publish. The temporary file is renamed to the output, then the stamp is written. An error or a kill before the
 //    rename leaves the old pack as it was; a kill after it costs the next run one hash of the source.
 //
@@ -32,6 +34,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/naming.h"
 #include "base/units.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
@@ -49,7 +52,7 @@ namespace {
 // Increased when the same source and recipe give other bytes than before. Packs of older programs are then out of date.
 constexpr int kQuantizerRevision = 1;
 // The same for a change of the selector's choice.
-constexpr int kSelectorRevision = 1;
+constexpr int kSelectorRevision = 2;
 
 // The part of the limit that is not used for buffers: unused heap pages, stacks, tables of the writer.
 constexpr uint64_t kHeadroomBytes = 4 * kMiB;
@@ -165,9 +168,10 @@ Quantizer::Quantizer(QuantizeOptions options)
     : options_(std::move(options)),
       checkpoint_(open_checkpoint(options_.input)),
       sources_(list_sources(*checkpoint_)),
-      model_(plan_model(*checkpoint_)) {
+      model_(naming_file(options_.input, [&] { return plan_model(*checkpoint_); })) {
   recipe_ = resolve(*checkpoint_, model_, options_);
-  tensors_ = plan_tensors(*checkpoint_, model_, recipe_, options_.allow_requantize);
+  tensors_ = naming_file(options_.input,
+                         [&] { return plan_tensors(*checkpoint_, model_, recipe_, options_.allow_requantize); });
 }
 
 Quantizer::~Quantizer() = default;
@@ -194,9 +198,13 @@ uint64_t Quantizer::max_ram_bytes() const {
 
 uint64_t Quantizer::predicted_peak_bytes() const {
   const auto threads = static_cast<uint64_t>(options_.threads);
-  const uint64_t buffers = threads * std::max(min_work_bytes(tensors_, options_.measure_error), kUsefulBytesPerThread);
-  const std::string blob = build_tokenizer_blob(checkpoint_->tokenizer());  // in memory while the tensors stream
+  const uint64_t buffers = threads * std::max(min_work_bytes(tensors_), kUsefulBytesPerThread);
+  const std::string blob = make_tokenizer_blob();  // in memory while the tensors stream
   return std::min(read_memory().anon_bytes + buffers + kHeadroomBytes, max_ram_bytes());
+}
+
+std::string Quantizer::make_tokenizer_blob() const {
+  return naming_file(options_.input, [&] { return build_tokenizer_blob(checkpoint_->tokenizer()); });
 }
 
 // One attempt to make the pack.
@@ -217,6 +225,7 @@ class Quantizer::Run {
         verify_existing();
       else if (!hash_.from_stamp)
         try_write_stamp();
+      if (options_.measure_error) measure_tensors(Pack(options_.output));
       return finish();
     }
     FileLock lock(lock_path(options_.output));
@@ -225,6 +234,7 @@ class Quantizer::Run {
         automatic() ? select_and_write() : write_pack(options_.output, q_.tensors_, result_.identity, "quantising");
     end_stage("quantise");
     if (options_.verify && !automatic()) verify(Pack(writer.seal()));
+    if (options_.measure_error) measure_tensors(Pack(writer.seal()));
     require_unchanged(hash_.files);
     writer.finish();
     end_stage("publish");
@@ -274,8 +284,18 @@ class Quantizer::Run {
     return writer;
   }
 
+  void measure_tensors(const Pack& pack) {
+    const uint64_t total = q_.source_bytes();
+    result_.errors = measure_errors(*q_.checkpoint_, q_.tensors_, pack, options_.threads, [&](uint64_t done) {
+      note_memory();
+      if (options_.progress) options_.progress("measuring errors", done, total);
+    });
+    end_stage("measure errors");
+  }
+
   SelectorOptions selector_options() {
     SelectorOptions selector;
+    selector.input = options_.input;
     selector.output = options_.output;
     selector.allow_requantize = options_.allow_requantize;
     selector.threads = options_.threads;
@@ -329,7 +349,8 @@ class Quantizer::Run {
     config["provenance.source_sha256"] = hash_.sha256();
     config["provenance.sources"] = hash_.listing();
     config["provenance.recipe"] = q_.recipe_.to_string();
-    if (automatic()) config[std::string(kActivationScalesKey)] = "grouped";
+    if (result_.selection && result_.selection->grouped_activations)
+      config[std::string(kActivationScalesKey)] = "grouped";
     config["provenance.quantizer_revision"] = std::to_string(kQuantizerRevision);
     return config;
   }
@@ -338,7 +359,7 @@ class Quantizer::Run {
                         std::string_view stage) {
     std::map<std::string, std::string> blobs{{"tokenizer", tokenizer_blob()}};
     PackWriter writer(path, writer_plan(plan), config(identity), std::move(blobs));
-    result_.errors = write_tensors(*q_.checkpoint_, plan, writer, write_options(stage));
+    naming_file(options_.input, [&] { write_tensors(*q_.checkpoint_, plan, writer, write_options(stage)); });
     result_.pack_bytes = writer.file_bytes();
     return writer;
   }
@@ -346,7 +367,7 @@ class Quantizer::Run {
   // Built once in a run. Construction holds the vocabulary in several forms at once, and its peak counts too.
   const std::string& tokenizer_blob() {
     if (!tokenizer_blob_.empty()) return tokenizer_blob_;
-    tokenizer_blob_ = build_tokenizer_blob(q_.checkpoint_->tokenizer());
+    tokenizer_blob_ = q_.make_tokenizer_blob();
     note_memory();
     require_within_limit(result_.peak_anon_bytes);
     release_free_heap();  // so that the buffers can use the whole rest of the limit
@@ -365,7 +386,6 @@ class Quantizer::Run {
     WriteOptions write;
     write.threads = options_.threads;
     write.work_bytes = work_bytes();
-    write.measure_error = options_.measure_error;
     write.progress = [this, total, stage](uint64_t done) {
       note_memory();
       if (options_.progress) options_.progress(stage, done, total);
@@ -377,7 +397,7 @@ class Quantizer::Run {
     note_memory();
     const uint64_t limit = q_.max_ram_bytes();
     const uint64_t held = read_memory().anon_bytes + kHeadroomBytes;
-    const uint64_t least = min_work_bytes(q_.tensors_, options_.measure_error);
+    const uint64_t least = min_work_bytes(q_.tensors_);
     require_within_limit(held + least);
     return std::min(limit - held, static_cast<uint64_t>(options_.threads) * std::max(least, kUsefulBytesPerThread));
   }
@@ -388,10 +408,8 @@ class Quantizer::Run {
     full.precision = Precision::fp32;
     const TensorPlan plan = plan_tensors(*q_.checkpoint_, q_.model_, full, true);
     const std::filesystem::path path = options_.output.native() + ".full";
-    const std::vector<TensorError> errors = std::move(result_.errors);
     const uint64_t pack_bytes = result_.pack_bytes;
     PackWriter writer = write_pack(path, plan, result_.identity + " in full precision", "writing fp32 to compare with");
-    result_.errors = errors;
     result_.pack_bytes = pack_bytes;
     return writer;
   }

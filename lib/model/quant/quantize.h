@@ -18,8 +18,8 @@
 #include "model/quant/recipe.h"
 #include "model/quant/selector.h"
 #include "model/quant/source_hash.h"
+#include "model/quant/tensor_errors.h"
 #include "model/quant/tensor_plan.h"
-#include "model/quant/tensor_writer.h"
 #include "model/verify/verify.h"
 
 namespace frugal {
@@ -52,7 +52,7 @@ struct QuantizeResult {
   bool source_hashed = false;  // the source was read for its SHA-256; false: the stamp had it
   uint64_t pack_bytes = 0;
   std::string identity;
-  std::vector<TensorError> errors;  // one for each job of the plan; empty if not measured
+  std::vector<TensorError> errors;  // of the pack, old or new: one for each job of the plan; empty if not measured
   std::optional<Verification> verification;
   /// Set if an automatic precision made a choice in this run. Borrows from the Quantizer's checkpoint.
   std::optional<Selection> selection;
@@ -62,7 +62,7 @@ struct QuantizeResult {
 
 class Quantizer {
  public:
-  /// Reads headers and configuration, and plans. Does not touch the output.
+  /// Reads headers and configuration, and plans. Does not touch the output. Errors about the checkpoint name it.
   /// Throws Error(usage | bad_input | corrupt_file | missing | io).
   explicit Quantizer(QuantizeOptions options);
   ~Quantizer();
@@ -87,6 +87,7 @@ class Quantizer {
 
  private:
   class Run;
+  std::string make_tokenizer_blob() const;
   QuantizeResult run_beside_output();
   QuantizeResult run_into(const OutputFile& stream);
   QuantizeOptions options_;

@@ -34,6 +34,20 @@ std::string selection_text(const Selection& s) {
                      s.summary);
 }
 
+// Why the plan is not the one that a run will follow; empty if it is. An automatic precision chooses when it has
+// measured, and its provisional plan has the types of another precision (plan_tensors).
+std::string provisional_note(const Quantizer& quantizer, const QuantizeResult* result) {
+  const Recipe& recipe = quantizer.recipe();
+  if (result || recipe.precision != Precision::automatic) return {};
+  const bool keeps = is_quantized(quantizer.checkpoint(), quantizer.model());
+  std::string bound = "; the choice may take more bytes or fewer";
+  if (!keeps && recipe.target == AutoTarget::size)
+    bound = fmt::format(", the most that target size takes unless int8 itself loses more than {}", kLossTarget);
+  if (!keeps && recipe.target == AutoTarget::quality) bound = ", the most bytes that target quality takes";
+  return fmt::format("provisional: auto chooses when it has measured; these are the types of {}{}",
+                     keeps ? "keep" : "int8", bound);
+}
+
 Json tensor_json(const TensorJob& job, const TensorError* error) {
   return {{"name", job.spec.name},
           {"role", to_string(job.spec.role)},
@@ -92,6 +106,7 @@ Json selection_json(const QuantizeResult* result) {
   }
   return {{"target", to_string(s.target)},
           {"summary", s.summary},
+          {"grouped_activations", s.grouped_activations},
           {"loss_limit", s.loss_limit},
           {"loss_ceiling", kLossCeiling},
           {"rounds", s.rounds},
@@ -146,7 +161,8 @@ std::string escaped(std::string_view text) {
 constexpr std::string_view kStyle =
     "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:72em;padding:0 1em;color:#222;background:#fff}"
     "table{border-collapse:collapse;width:100%}td,th{padding:.2em .6em;border-bottom:1px solid #ddd;text-align:left}"
-    "tr.c{font-weight:600}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}.bar{background:#4a7ebb;height:."
+    "tr.c{font-weight:600}td.b{width:20%;min-width:8em}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}."
+    "bar{background:#4a7ebb;height:."
     "7em;display:block}"
     "@media(prefers-color-scheme:dark){body{color:#ddd;background:#181818}td,th{border-color:#444}}";
 
@@ -160,6 +176,7 @@ std::string summary_rows(const Quantizer& quantizer, const QuantizeResult* resul
   add("recipe", quantizer.recipe().to_string());
   add("source tensors", format_bytes(quantizer.source_bytes()));
   add("pack tensors", format_bytes(quantizer.tensor_bytes()));
+  if (const std::string note = provisional_note(quantizer, result); !note.empty()) add("plan", note);
   for (const std::string& note : quantizer.tensors().notes) add("note", note);
   if (!result) return rows;
   add("identity", result->identity);
@@ -199,7 +216,8 @@ std::string selection_html(const QuantizeResult* result) {
 std::string tensor_row(const TensorJob& job, const TensorError* error, uint64_t largest) {
   const double width = largest > 0 ? 100.0 * static_cast<double>(job.bytes) / static_cast<double>(largest) : 0;
   return fmt::format(
-      "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=n>{}</td><td><span class=bar style=\"width:{:.1f}%\">"
+      "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=n>{}</td><td class=b><span class=bar "
+      "style=\"width:{:.1f}%\">"
       "</span></td><td class=n>{}</td><td class=n>{}</td></tr>\n",
       escaped(job.spec.name), job.spec.shape.to_string(), to_string(job.source->type), to_string(job.dtype),
       format_bytes(job.bytes), width, error ? fmt::format("{:.3g}", error->relative_rms) : "–",
@@ -212,6 +230,7 @@ std::string report_json(const Quantizer& quantizer, const QuantizeResult* result
   Json tensors = Json::array();
   for (size_t i = 0; i < quantizer.tensors().jobs.size(); ++i)
     tensors.push_back(tensor_json(quantizer.tensors().jobs[i], error_of(result, i)));
+  const std::string provisional = provisional_note(quantizer, result);
   const Json report{
       {"schema_version", kSchemaVersion},
       {"status", status_of(result)},
@@ -224,8 +243,9 @@ std::string report_json(const Quantizer& quantizer, const QuantizeResult* result
       {"tensor_bytes", quantizer.tensor_bytes()},
       {"pack_bytes", result ? Json(result->pack_bytes) : Json()},
       {"max_ram_bytes", quantizer.max_ram_bytes()},
-      {"predicted_peak_anon_bytes", result ? Json() : Json(quantizer.predicted_peak_bytes())},
+      {"predicted_peak_anon_bytes", result || !provisional.empty() ? Json() : Json(quantizer.predicted_peak_bytes())},
       {"peak_anon_bytes", result ? Json(result->peak_anon_bytes) : Json()},
+      {"provisional", provisional.empty() ? Json() : Json(provisional)},
       {"notes", quantizer.tensors().notes},
       {"verification", result && result->verification ? verification_json(*result->verification) : Json()},
       {"selection", selection_json(result)},
@@ -262,8 +282,11 @@ std::string plan_text(const Quantizer& quantizer) {
   const std::string size = format_bytes(quantizer.tensor_bytes());
   text += fmt::format("\n{} tensors: {} → {} ({})\n", quantizer.tensors().jobs.size(),
                       format_bytes(quantizer.source_bytes()), size, quantizer.recipe().to_string());
+  const std::string limit = format_bytes(quantizer.max_ram_bytes());
+  if (const std::string note = provisional_note(quantizer, nullptr); !note.empty())
+    return text + fmt::format("{}\nanonymous memory to make it: limit {}\n", note, limit);
   text += fmt::format("anonymous memory to make it: {} expected, limit {}\n",
-                      format_bytes(quantizer.predicted_peak_bytes()), format_bytes(quantizer.max_ram_bytes()));
+                      format_bytes(quantizer.predicted_peak_bytes()), limit);
   return text + fmt::format("memory to load it: {} of mapped file, shared between processes\n", size);
 }
 

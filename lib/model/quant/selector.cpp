@@ -15,6 +15,9 @@
 // 6. choose_within() minimises the cost within a limit on the sum of predicted losses (model/quant/allocate.h), and
 //    measures the assembled model. Predictions rank the tensors well but their sum is off, so that limit is scaled by
 //    the measured loss and the step repeated, until kMaxRounds models were measured.
+// 7. prefer_int8() takes int8 for every tensor if the choice costs more than that and int8 keeps the limit, too: with
+//    activations in groups, else exactly as --dtype int8 stores the model. The search may miss it, since predictions
+//    are off, and since it tries only activations in groups.
 //
 // The target `quality` goes from int8 directly to the sensitivities, and minimises the predicted loss in int8's bytes.
 // A choice counts as within the limit only if the assembled model was measured. Times are reported but decide nothing,
@@ -30,12 +33,14 @@
 #include <mutex>
 
 #include "base/error.h"
+#include "base/naming.h"
 #include "base/thread_pool.h"
 #include "base/units.h"
 #include "model/nn/model_source.h"
 #include "model/quant/allocate.h"
 #include "model/quant/calibration.h"
 #include "model/quant/structure.h"
+#include "model/quant/tensor_errors.h"
 #include "model/quant/tensor_writer.h"
 
 namespace frugal {
@@ -114,14 +119,15 @@ EligibleOptions eligible_options(std::span<const TensorCandidates> tensors, Cost
   return result;
 }
 
-double bytes_cost(const StorageOption& candidate, const TensorSpec&) {
-  return double(candidate.bytes);
+// The cost that a target minimises: bytes, or picoseconds.
+double target_cost(AutoTarget target, const StorageOption& candidate, const TensorSpec& spec,
+                   const QuantizedKind& kind) {
+  return target == AutoTarget::speed ? nominal_cost(candidate, spec, kind) : double(candidate.bytes);
 }
 
 EligibleOptions options_for(AutoTarget target, std::span<const TensorCandidates> tensors, const QuantizedKind& kind) {
-  if (target == AutoTarget::size) return eligible_options(tensors, bytes_cost);
-  return eligible_options(tensors,
-                          [&](const auto& candidate, const auto& spec) { return nominal_cost(candidate, spec, kind); });
+  return eligible_options(
+      tensors, [&](const auto& candidate, const auto& spec) { return target_cost(target, candidate, spec, kind); });
 }
 
 std::vector<CandidateKind> kinds_of(std::span<const TensorCandidates> tensors, std::span<const size_t> chosen) {
@@ -208,13 +214,15 @@ void CompressionSelector::write_candidates() {
   WriteOptions write;
   write.threads = options_.threads;
   write.work_bytes = options_.work_bytes;
-  write.measure_error = true;
   write.progress = [&](uint64_t done) { report_progress("writing candidates", double(done) / double(total)); };
-  const std::vector<TensorError> errors = write_tensors(checkpoint_, plan, *whole_writer_, write);
+  naming_file(options_.input, [&] { write_tensors(checkpoint_, plan, *whole_writer_, write); });
+  whole_.emplace(whole_writer_->seal());
+  const std::vector<TensorError> errors =
+      measure_errors(checkpoint_, plan, *whole_, options_.threads,
+                     [&](uint64_t done) { report_progress("measuring weights", double(done) / double(total)); });
   size_t job = 0;
   for (TensorCandidates& tensor : selection_.tensors)
     for (StorageOption& candidate : tensor.candidates) candidate.weight_error = errors[job++].relative_rms;
-  whole_.emplace(whole_writer_->seal());
 }
 
 // Each thread evaluates one tensor. As many threads run as the memory limit allows for the largest tensor.
@@ -312,10 +320,20 @@ std::vector<size_t> CompressionSelector::int8_where_eligible() const {
   return chosen;
 }
 
-double CompressionSelector::measure_choice(const std::vector<size_t>& chosen) {
+double CompressionSelector::cost_of(const std::vector<size_t>& chosen) const {
+  double cost = 0;
+  for (size_t t = 0; t < chosen.size(); ++t) {
+    const TensorCandidates& tensor = selection_.tensors[t];
+    cost += target_cost(selection_.target, tensor.candidates[chosen[t]], tensor.spec, quantized_kind(model_.kind));
+  }
+  return cost;
+}
+
+double CompressionSelector::measure_choice(const std::vector<size_t>& chosen, bool grouped_activations) {
   const std::string stage = fmt::format("measuring choice {}", ++selection_.rounds);
-  selection_.chosen = meter_->measure(assemble(kinds_of(selection_.tensors, chosen), true), VerifyLevel::selected,
-                                      [&](double share) { report_progress(stage, share); });
+  selection_.grouped_activations = grouped_activations;
+  selection_.chosen = meter_->measure(assemble(kinds_of(selection_.tensors, chosen), grouped_activations),
+                                      VerifyLevel::selected, [&](double share) { report_progress(stage, share); });
   for (size_t t = 0; t < chosen.size(); ++t) selection_.tensors[t].chosen = chosen[t];
   return std::max(selection_.chosen.loss, kMinLoss);
 }
@@ -338,13 +356,29 @@ void CompressionSelector::choose() {
     selection_.summary = "the cheapest candidate of every tensor keeps the limit";
     return;
   }
-  // The lossless form of a quantised source is a candidate, and coarser forms would save little.
-  if (const auto exact = lossless_choice(); exact && measure_choice(*exact) <= selection_.loss_limit) {
+  // The lossless form of a quantised source is a candidate, and coarser forms would save little. That of a source in
+  // fp16 is not: it is larger than int8.
+  const std::vector<size_t> int8_choice = int8_where_eligible();
+  if (const auto exact = lossless_choice();
+      exact && cost_of(*exact) <= cost_of(int8_choice) && measure_choice(*exact) <= selection_.loss_limit) {
     selection_.summary = "every weight is stored in the smallest form that holds its quantised source without loss";
     return;
   }
   measure_sensitivities();
   choose_within(selection_.loss_limit);
+  prefer_int8(int8_choice);
+}
+
+void CompressionSelector::prefer_int8(const std::vector<size_t>& int8) {
+  std::vector<size_t> searched;
+  for (const TensorCandidates& tensor : selection_.tensors) searched.push_back(tensor.chosen);
+  if (cost_of(searched) <= cost_of(int8)) return;
+  for (const bool grouped : {true, false}) {
+    if (measure_choice(int8, grouped) > selection_.loss_limit) continue;
+    selection_.summary = "int8, since no choice that was found within the limit costs less";
+    return;
+  }
+  measure_choice(searched);
 }
 
 std::optional<std::vector<size_t>> CompressionSelector::lossless_choice() const {
@@ -411,7 +445,7 @@ void CompressionSelector::choose_best_in_int8_bytes() {
   measure_sensitivities();
   selection_.loss_limit = kLossCeiling;
   selection_.summary = "the most accurate choice found in no more bytes than int8 takes";
-  const EligibleOptions eligible = eligible_options(selection_.tensors, bytes_cost);
+  const EligibleOptions eligible = options_for(AutoTarget::quality, selection_.tensors, quantized_kind(model_.kind));
   const std::vector<size_t> best = minimise_loss(eligible.options, double(selection_.int8_tensor_bytes));
   if (measure_choice(eligible.candidates_of(best)) <= selection_.int8.loss) return;
   // The prediction may be wrong: int8 for every tensor is as small, and is taken if its measured loss is smaller.

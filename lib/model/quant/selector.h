@@ -26,6 +26,7 @@ inline constexpr double kLossTarget = 0.005;
 inline constexpr double kLossCeiling = 0.02;
 
 struct SelectorOptions {
+  std::filesystem::path input;   // named by errors about the checkpoint
   std::filesystem::path output;  // temporary files are written beside it
   bool allow_requantize = false;
   int threads = 1;
@@ -43,8 +44,10 @@ struct Selection {
   double loss_limit = 0;  // the limit on the assembled model's loss
   uint64_t tensor_bytes = 0, int8_tensor_bytes = 0;
   Verification chosen, int8;  // the chosen model, and the one of --dtype int8, on the same text
-  int rounds = 0;             // number of assembled models that were measured
-  std::string summary;        // how the choice was made, in one sentence
+  /// Activations of the chosen model have a scale for each group of inputs; false: one for each token, as with int8.
+  bool grouped_activations = true;
+  int rounds = 0;       // number of assembled models that were measured
+  std::string summary;  // how the choice was made, in one sentence
   std::vector<TensorCandidates> tensors;
 };
 
@@ -80,7 +83,9 @@ class CompressionSelector {
   AssembledSource assemble(std::vector<CandidateKind> kinds, bool grouped) const;
   std::vector<CandidateKind> int8_kinds() const;
   std::vector<size_t> int8_where_eligible() const;
-  double measure_choice(const std::vector<size_t>& chosen);
+  double cost_of(const std::vector<size_t>& chosen) const;
+  double measure_choice(const std::vector<size_t>& chosen, bool grouped_activations = true);
+  void prefer_int8(const std::vector<size_t>& int8);
   void report_progress(std::string_view stage, double share) const;
 
   const Checkpoint& checkpoint_;

@@ -147,6 +147,11 @@ void require_rules_to_match(const Recipe& recipe, const std::vector<TensorJob>& 
 
 }  // namespace
 
+SourceMatrix source_matrix(const TensorSpec& spec) {
+  if (spec.shape.rank() == 1 && spec.unpermute_heads > 0) return {spec.shape[0], 1};
+  return {spec.shape.rows(), spec.shape.cols()};
+}
+
 bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model) {
   return std::any_of(model.tensors.begin(), model.tensors.end(), [&](const TensorSpec& spec) {
     const SourceTensor* source = find_source(checkpoint, spec);

@@ -29,6 +29,13 @@ struct TensorPlan {
   std::vector<std::string> notes;
 };
 
+/// A tensor of a checkpoint as rows and columns. A vector is one row, unless its elements are permuted like the rows of
+/// a matrix (TensorSpec::unpermute_heads).
+struct SourceMatrix {
+  int64_t rows, cols;
+};
+SourceMatrix source_matrix(const TensorSpec& spec);
+
 /// True if any weight of the checkpoint is quantised; norms and biases do not count.
 bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model);
 

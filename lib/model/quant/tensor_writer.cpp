@@ -4,8 +4,8 @@
 // on the number of threads nor on their order.
 //
 // Within a range, a thread works in chunks. For each unit it reads the source rows as fp32, checks that the values are
-// finite and fit the type, encodes them, and, if errors are measured, decodes the result row by row and compares. The
-// encoded chunk is written with one call, and the source pages behind it are released.
+// finite and fit the type, and encodes them. The encoded chunk is written with one call, and the source pages behind it
+// are released.
 //
 // If the pack has the form of the source (TensorJob::keeps_groups), groups are copied instead: codes and scales stay as
 // they are, except that the scales of Q4_K are products and are rounded to fp16.
@@ -33,29 +33,19 @@ namespace {
 constexpr uint64_t kChunkBytes = 1 * kMiB;
 constexpr float kMaxF16 = 65504.0f;
 
-// A vector is one row, unless its elements are permuted like the rows of a matrix.
-struct Matrix {
-  int64_t rows, cols;
-};
-Matrix matrix_of(const TensorSpec& spec) {
-  if (spec.shape.rank() == 1 && spec.unpermute_heads > 0) return {spec.shape[0], 1};
-  return {spec.shape.rows(), spec.shape.cols()};
-}
-
 int64_t rows_per_unit(DType dtype) {
   return is_linear(dtype) ? kOutputBlock : 1;
 }
 
 uint64_t encoded_unit_bytes(const TensorJob& job) {
-  const auto cols = static_cast<uint64_t>(matrix_of(job.spec).cols);
+  const auto cols = static_cast<uint64_t>(source_matrix(job.spec).cols);
   return is_linear(job.dtype) ? packed_block_bytes(job.dtype, job.spec.shape.cols()) : cols * element_bytes(job.dtype);
 }
 
-uint64_t unit_work_bytes(const TensorJob& job, bool measure_error) {
-  const auto floats = static_cast<uint64_t>(rows_per_unit(job.dtype) * matrix_of(job.spec).cols) * sizeof(float);
+uint64_t unit_work_bytes(const TensorJob& job) {
+  const auto floats = static_cast<uint64_t>(rows_per_unit(job.dtype) * source_matrix(job.spec).cols) * sizeof(float);
   const uint64_t rows = static_cast<uint64_t>(rows_per_unit(job.dtype)) * sizeof(float);
-  return floats + encoded_unit_bytes(job) + rows +
-         (measure_error ? floats / static_cast<uint64_t>(rows_per_unit(job.dtype)) : 0);
+  return floats + encoded_unit_bytes(job) + rows;
 }
 
 // True for types whose values or scales are fp16.
@@ -74,34 +64,6 @@ float encode_row_i8(std::span<const float> row, std::byte* codes) {
   return scale;
 }
 
-struct ErrorSums {
-  double abs_error = 0, max_error = 0, squared_error = 0, squared_source = 0;
-  int64_t count = 0;
-
-  void add(std::span<const float> source, std::span<const float> stored) {
-    for (size_t i = 0; i < source.size(); ++i) {
-      const double error = std::fabs(double(source[i]) - double(stored[i]));
-      abs_error += error;
-      max_error = std::max(max_error, error);
-      squared_error += error * error;
-      squared_source += double(source[i]) * double(source[i]);
-    }
-    count += static_cast<int64_t>(source.size());
-  }
-  void add(const ErrorSums& other) {
-    abs_error += other.abs_error;
-    max_error = std::max(max_error, other.max_error);
-    squared_error += other.squared_error;
-    squared_source += other.squared_source;
-    count += other.count;
-  }
-  TensorError result() const {
-    if (count == 0) return {};
-    return {abs_error / static_cast<double>(count), max_error,
-            squared_source > 0 ? std::sqrt(squared_error / squared_source) : 0};
-  }
-};
-
 // Converts one tensor. run() may be called from several threads, for disjoint ranges of units.
 class TensorStream {
  public:
@@ -113,7 +75,7 @@ class TensorStream {
         writer_(writer),
         options_(options),
         done_bytes_(done_bytes),
-        matrix_(matrix_of(job.spec)),
+        matrix_(source_matrix(job.spec)),
         source_(*job.source),
         unit_rows_(rows_per_unit(job.dtype)),
         unit_bytes_(encoded_unit_bytes(job)) {
@@ -127,26 +89,22 @@ class TensorStream {
     for (int64_t unit = begin; unit < end; unit += chunk_units) write_chunk(unit, std::min(unit + chunk_units, end));
   }
 
-  TensorError error() const { return sums_.result(); }
-
  private:
   void write_chunk(int64_t begin, int64_t end) {
     const auto count = static_cast<size_t>(end - begin);
     std::vector<std::byte> encoded(count * unit_bytes_);
     std::vector<float> scales(count * static_cast<size_t>(unit_rows_));
     std::vector<float> rows(static_cast<size_t>(unit_rows_ * matrix_.cols));
-    ErrorSums sums;
     for (int64_t unit = begin; unit < end; ++unit) {
       const auto at = static_cast<size_t>(unit - begin);
       std::byte* data = encoded.data() + at * unit_bytes_;
       float* unit_scales = scales.data() + at * static_cast<size_t>(unit_rows_);
       encode_unit(unit, rows, data, unit_scales);
-      if (options_.measure_error) measure(unit, rows, data, unit_scales, sums);
     }
     writer_.write_data(index_, static_cast<uint64_t>(begin) * unit_bytes_, encoded);
     if (job_.dtype == DType::linear_i8 || job_.dtype == DType::i8)
       writer_.write_scales(index_, static_cast<uint64_t>(begin * unit_rows_), scales);
-    finish_chunk(begin, end, sums);
+    finish_chunk(begin, end);
   }
 
   void encode_unit(int64_t unit, std::span<float> buffer, std::byte* data, float* scales) {
@@ -212,36 +170,7 @@ class TensorStream {
         .hint("fetch the checkpoint again, or store this tensor with --tensor-type REGEX=fp32");
   }
 
-  // Decodes one row at a time, so that measuring needs memory for a row and not for a block.
-  void measure(int64_t unit, std::span<float> buffer, const std::byte* data, const float* scales,
-               ErrorSums& sums) const {
-    const std::span<const float> rows = read_rows(unit, buffer);
-    std::vector<float> stored(static_cast<size_t>(matrix_.cols));
-    for (size_t r = 0; r * stored.size() < rows.size(); ++r) {
-      decode_row(static_cast<int64_t>(r), data, scales, stored);
-      sums.add(rows.subspan(r * stored.size(), stored.size()), stored);
-    }
-  }
-
-  void decode_row(int64_t row, const std::byte* data, const float* scales, std::span<float> out) const {
-    if (is_linear(job_.dtype)) {
-      const PackedWeight block{job_.dtype, kOutputBlock, matrix_.cols, data, scales};
-      return unpack_output(block, row, out);
-    }
-    for (size_t i = 0; i < out.size(); ++i) {
-      if (job_.dtype == DType::i8) {
-        out[i] = *scales * static_cast<float>(static_cast<int8_t>(data[i]));
-      } else if (job_.dtype == DType::f16) {
-        uint16_t half;
-        std::memcpy(&half, data + i * sizeof half, sizeof half);
-        out[i] = f16_to_f32(half);
-      } else {
-        std::memcpy(&out[i], data + i * sizeof(float), sizeof(float));
-      }
-    }
-  }
-
-  void finish_chunk(int64_t begin, int64_t end, const ErrorSums& sums) {
+  void finish_chunk(int64_t begin, int64_t end) {
     const uint64_t row_bytes = source_.data.size() / static_cast<uint64_t>(matrix_.rows);
     const auto first = static_cast<uint64_t>(begin * unit_rows_);
     const auto last = static_cast<uint64_t>(std::min(end * unit_rows_, matrix_.rows));
@@ -249,7 +178,6 @@ class TensorStream {
     if (job_.spec.unpermute_heads == 0)
       checkpoint_.release(source_.data.subspan(first * row_bytes, (last - first) * row_bytes));
     std::lock_guard lock(mutex_);
-    sums_.add(sums);
     done_bytes_ += (last - first) * row_bytes;
     if (options_.progress) options_.progress(done_bytes_);
   }
@@ -260,25 +188,24 @@ class TensorStream {
   PackWriter& writer_;
   const WriteOptions& options_;
   uint64_t& done_bytes_;  // of all tensors so far; mutex_ suffices, since tensors are converted one after the other
-  const Matrix matrix_;
+  const SourceMatrix matrix_;
   SourceTensor source_;
   const int64_t unit_rows_;
   const uint64_t unit_bytes_;
   std::mutex mutex_;
-  ErrorSums sums_;
 };
 
 }  // namespace
 
-uint64_t min_work_bytes(const TensorPlan& plan, bool measure_error) {
+uint64_t min_work_bytes(const TensorPlan& plan) {
   uint64_t most = 0;
-  for (const TensorJob& job : plan.jobs) most = std::max(most, unit_work_bytes(job, measure_error));
+  for (const TensorJob& job : plan.jobs) most = std::max(most, unit_work_bytes(job));
   return most;
 }
 
-std::vector<TensorError> write_tensors(const Checkpoint& checkpoint, const TensorPlan& plan, PackWriter& writer,
-                                       const WriteOptions& options) {
-  const uint64_t unit_bytes = min_work_bytes(plan, options.measure_error);
+void write_tensors(const Checkpoint& checkpoint, const TensorPlan& plan, PackWriter& writer,
+                   const WriteOptions& options) {
+  const uint64_t unit_bytes = min_work_bytes(plan);
   if (options.work_bytes < unit_bytes)
     throw Error(Code::over_budget, fmt::format("quantising a block of 16 rows needs buffers of {}, the limit leaves {}",
                                                format_bytes(unit_bytes), format_bytes(options.work_bytes)))
@@ -287,19 +214,15 @@ std::vector<TensorError> write_tensors(const Checkpoint& checkpoint, const Tenso
   ThreadPool pool(std::clamp(options.threads, 1, fitting));
   const uint64_t thread_bytes = std::min(options.work_bytes / static_cast<uint64_t>(pool.threads()), kChunkBytes);
 
-  std::vector<TensorError> errors;
   uint64_t done_bytes = 0;
   for (size_t i = 0; i < plan.jobs.size(); ++i) {
     const TensorJob& job = plan.jobs[i];
     TensorStream stream(checkpoint, job, i, writer, options, done_bytes);
-    const auto chunk_units =
-        static_cast<int64_t>(std::max<uint64_t>(thread_bytes / unit_work_bytes(job, options.measure_error), 1));
+    const auto chunk_units = static_cast<int64_t>(std::max<uint64_t>(thread_bytes / unit_work_bytes(job), 1));
     pool.parallel_for(stream.units(), chunk_units,
                       [&](int64_t begin, int64_t end) { stream.run(begin, end, chunk_units); });
     checkpoint.release(job.source->data);
-    if (options.measure_error) errors.push_back(stream.error());
   }
-  return errors;
 }
 
 }  // namespace frugal

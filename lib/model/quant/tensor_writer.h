@@ -13,32 +13,22 @@
 
 namespace frugal {
 
-/// The rounding error of one stored tensor, compared with its source as fp32.
-struct TensorError {
-  double mean_abs = 0;
-  double max_abs = 0;
-  /// sqrt(Σ error² / Σ source²); 0 for an all-zero tensor.
-  double relative_rms = 0;
-};
-
 /// Called with the source bytes that are done so far; from any thread, one call at a time. An exception stops the work.
 using ByteProgress = std::function<void(uint64_t done_bytes)>;
 
 struct WriteOptions {
   int threads = 1;
   uint64_t work_bytes = 0;  // limit on the buffers of all threads together
-  bool measure_error = false;
   ByteProgress progress;
 };
 
 /// The minimum of WriteOptions::work_bytes: the buffers of one thread for the largest block of the plan's tensors.
-uint64_t min_work_bytes(const TensorPlan& plan, bool measure_error);
+uint64_t min_work_bytes(const TensorPlan& plan);
 
 /// Writes every tensor of `plan` to `writer`, which must have been made for the same tensors in the same order. The
-/// written bytes do not depend on the options. Returns one error for each tensor if measure_error, else none. Throws
-/// Error(over_budget) if work_bytes is below min_work_bytes(), Error(bad_input) for weights that are not finite or, if
-/// the type needs it, outside the range of fp16, and Error(io).
-std::vector<TensorError> write_tensors(const Checkpoint& checkpoint, const TensorPlan& plan, PackWriter& writer,
-                                       const WriteOptions& options);
+/// written bytes do not depend on the options. Throws Error(over_budget) if work_bytes is below min_work_bytes(),
+/// Error(bad_input) for weights that are not finite or, if the type needs it, outside the range of fp16, and Error(io).
+void write_tensors(const Checkpoint& checkpoint, const TensorPlan& plan, PackWriter& writer,
+                   const WriteOptions& options);
 
 }  // namespace frugal

@@ -27,23 +27,28 @@ constexpr int64_t kMinChunkTokens = 8;
 // chunks that were stored before. An upper bound over texts of single letters and signs; prose needs a third of it.
 constexpr uint64_t kSplitCopies = 6;
 
+// A word about a request that cannot be granted; the defaults fit themselves to any embedder without one.
+void warn_of_limits(const ChunkOptions& requested, const ChunkOptions& used) {
+  const ChunkOptions defaults;
+  if (requested.max_tokens != defaults.max_tokens && used.max_tokens < requested.max_tokens)
+    log(LogLevel::warn, "chunks have at most {} tokens, not {}: the embedder reads no more", used.max_tokens,
+        requested.max_tokens);
+  if (requested.overlap_tokens != defaults.overlap_tokens && used.overlap_tokens < requested.overlap_tokens)
+    log(LogLevel::warn, "chunks overlap by at most {} tokens, not {}: half of a chunk", used.overlap_tokens,
+        requested.overlap_tokens);
+}
+
 ChunkOptions chunking_of(const IndexOptions& options) {
   ChunkOptions chunking = options.chunks;
   if (options.embedder) {
     const Tokenizer& tokenizer = options.embedder->tokenizer();
     const auto template_tokens = static_cast<int64_t>(tokenizer.prefix().size() + tokenizer.suffix().size());
     chunking.tokenizer = &tokenizer;
-    const int64_t most = options.embedder->max_tokens() - template_tokens;
-    if (chunking.max_tokens > most)
-      log(LogLevel::warn, "chunks have at most {} tokens, not {}: the embedder reads no more", most,
-          chunking.max_tokens);
-    chunking.max_tokens = std::min(chunking.max_tokens, most);
+    chunking.max_tokens = std::min(chunking.max_tokens, options.embedder->max_tokens() - template_tokens);
   }
   chunking.max_tokens = std::max(chunking.max_tokens, kMinChunkTokens);
-  if (chunking.overlap_tokens > chunking.max_tokens)
-    log(LogLevel::warn, "chunks overlap by {} tokens, not {}: half of a chunk of {}", chunking.max_tokens / 2,
-        chunking.overlap_tokens, chunking.max_tokens);
   chunking.overlap_tokens = std::clamp<int64_t>(chunking.overlap_tokens, 0, chunking.max_tokens / 2);
+  warn_of_limits(options.chunks, chunking);
   return chunking;
 }
 

@@ -87,6 +87,25 @@ TEST_CASE("on a noisy machine, or one that was not judged, time is inconclusive 
   CHECK(judge_gates(std::vector{now}, std::vector{series(1)}, machine(1), limits)[1].verdict == Verdict::inconclusive);
 }
 
+TEST_CASE("times of other moments are inconclusive on a busy machine, and a machine is quiet only without load") {
+  MachineJudgement loaded = machine(1.01);
+  CHECK(loaded.verdict() == "quiet");
+  loaded.others_percent = kBusyFrom;
+  CHECK(loaded.verdict() == "quiet");
+  loaded.others_percent = 35;
+  CHECK(loaded.verdict() == "busy");
+  const Gate gate = only_gate(series(2), series(1), loaded);
+  CHECK(gate.verdict == Verdict::inconclusive);
+  CHECK(gate.reason == "the machine was busy: other programs used 35 % of its processors, more than 10 %");
+  CHECK(noisier(machine(1.02), loaded)->verdict() == "busy");
+  CHECK(noisier(loaded, machine(1.02))->verdict() == "busy");
+  loaded.itself.ratio.value = 1.04;
+  CHECK(loaded.verdict() == "noisy");
+  const std::vector<LatencyRow> rows = {row(Side::measured, 1, 10), row(Side::itself, 1, 10)};
+  CHECK(judge_machine(rows, 35)->verdict() == "busy");
+  CHECK(judge_machine(rows)->verdict() == "quiet");
+}
+
 TEST_CASE("runs are paired by question, the k-th with the k-th, and what is left over is not used") {
   RunSeries now, before;
   now.questions = {0, 1, 0, 2};

@@ -34,6 +34,21 @@ TEST_CASE("available memory is held to no less, pressure to no more") {
   CHECK(raised("pressure=10", 0, kGiB, 10.5) == 1);
 }
 
+TEST_CASE("an unknown figure is answered by all that there are, or by the nearest") {
+  const auto hint_of = [](const char* rule) {
+    try {
+      parse_alert(rule);
+    } catch (const Error& error) {
+      return error.hint();
+    }
+    return std::string("no error");
+  };
+  for (const char* figure : {"anon", "elapsed", "peak_", "available", "pressure", "hit_rate", "fragmentation"})
+    CHECK(hint_of("xyzzy=1").find(figure) != std::string::npos);
+  CHECK(hint_of("presure=1") == "did you mean 'pressure'?");
+  CHECK(hint_of("peak_anom=1") == "did you mean 'peak_anon'?");
+}
+
 TEST_CASE("what is not known raises nothing") {
   CHECK(raised("held_anon=1", 1e9) == 0);
   CHECK(raised("gpu=1", 1e9) == 0);

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <future>
@@ -9,6 +10,7 @@
 
 #include "base/file.h"
 #include "model/format/pack.h"
+#include "model/quant/pack_check.h"
 #include "model/quant/quantize_report.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
@@ -348,6 +350,78 @@ TEST_CASE("the report has every tensor with its error, and null for unknown figu
   const std::string html = report_html(quantizer, &result);
   CHECK(contains(html, "embeddings.word"));
   CHECK_FALSE(contains(html, "http"));  // needs no other file
+}
+
+TEST_CASE("every error about a checkpoint names it") {
+  struct Damage {
+    const char *file, *from, *to, *message;
+  };
+  for (const auto& [file, from, to, message] :
+       {Damage{"config.json", "\"model_type\": \"bert\"", "\"model_type\": \"tree\"", "unknown architecture 'tree'"},
+        {"config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"odd\"", "unknown activation 'odd'"},
+        {"config.json", "\"num_attention_heads\"", "\"heads\"", "the configuration lacks 'num_attention_heads'"},
+        {"config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "the checkpoint has no tensor"},
+        {"vocab.txt", "[UNK]", "[NUK]", "tokenizer: "}}) {
+    const ModelCopy model("bert");
+    std::string text = read_file(model.source / file);
+    const size_t at = text.find(from);
+    REQUIRE_MESSAGE(at != text.npos, from);
+    text.replace(at, std::string_view(from).size(), to);
+    write_file(model.source / file, text);
+    const auto error = error_of([&] { model.run(); });
+    REQUIRE_MESSAGE(error, message);
+    CHECK(contains(error->message(), fmt::format("'{}'", model.source.native())));
+    CHECK(contains(error->message(), message));
+  }
+  for (const std::optional<Precision> precision : {std::optional<Precision>(), {Precision::automatic}}) {
+    const ModelCopy model("bert");
+    std::string weights = read_file(model.source / "model.safetensors");
+    weights.replace(weights.size() - 4, 4, "\x00\x00\xc0\x7f", 4);  // NaN
+    write_file(model.source / "model.safetensors", weights);
+    const auto error = error_of([&] { model.run(precision); });
+    REQUIRE(error);
+    CHECK(error->message().starts_with(fmt::format("'{}': tensor '", model.source.native())));
+    CHECK(contains(error->message(), "not a finite number"));
+  }
+}
+
+TEST_CASE("a report has errors of a pack that is up to date, and they are those of the run that wrote it") {
+  const ModelCopy model("bert");
+  const auto run = [&] {
+    QuantizeOptions options = model.options();
+    options.measure_error = true;
+    return Quantizer(std::move(options)).run();
+  };
+  const QuantizeResult written = run(), found = run();
+  CHECK(found.up_to_date);
+  REQUIRE(found.errors.size() == written.errors.size());
+  for (size_t i = 0; i < found.errors.size(); ++i) {
+    CHECK(found.errors[i].max_abs == written.errors[i].max_abs);
+    CHECK(found.errors[i].relative_rms == written.errors[i].relative_rms);
+  }
+}
+
+TEST_CASE("a check tells a sound pack from one that is cut, has a damaged header or is another file") {
+  const ModelCopy model("bert");
+  model.run();
+  const PackCheck sound = check_pack(model.output);
+  CHECK(sound.problem.empty());
+  CHECK(sound.tensors == 37);
+  CHECK(nlohmann::json::parse(check_json(sound))["sound"] == true);
+  const std::string bytes = read_file(model.output);
+  const auto problem_of = [&](const std::string& content) {
+    write_file(model.output, content);
+    const PackCheck check = check_pack(model.output);
+    const auto json = nlohmann::json::parse(check_json(check));
+    CHECK(json["sound"] == false);
+    CHECK(json["problem"] == check.problem);
+    return check.problem;
+  };
+  CHECK(contains(problem_of(bytes.substr(0, 3000)), "the file has 3000"));
+  CHECK(contains(problem_of("X" + bytes.substr(1)), "is not a pack"));
+  CHECK(contains(problem_of("A text."), "is not a pack"));
+  CHECK(error_of([&] { check_pack(model.source); })->code() == Code::bad_input);
+  CHECK(error_of([&] { check_pack(model.folder / "absent"); })->code() == Code::missing);
 }
 
 TEST_CASE("an unknown architecture is an error that lists the known ones") {

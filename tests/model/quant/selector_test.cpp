@@ -5,6 +5,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 #include <random>
 
@@ -113,6 +115,25 @@ void write_thin_encoder(const fs::path& folder, int rank) {
   write_file(folder / "config.json", config.dump());
 }
 
+// Rounds every weight of a safetensors file in fp32 to one that fp16 holds exactly.
+void make_exact_in_f16(const fs::path& file) {
+  constexpr uint32_t kBitsOfF16 = 0xffffe000;
+  constexpr float kSmallestNormal = 6.2e-5f;
+  std::string bytes = read_file(file);
+  uint64_t header_bytes;
+  std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
+  for (size_t at = sizeof header_bytes + header_bytes; at < bytes.size(); at += sizeof(float)) {
+    uint32_t bits;
+    std::memcpy(&bits, &bytes[at], sizeof bits);
+    bits &= kBitsOfF16;
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    if (std::fabs(value) < kSmallestNormal) value = 0;
+    std::memcpy(&bytes[at], &value, sizeof value);
+  }
+  write_file(file, bytes);
+}
+
 TEST_CASE("the selector's pack keeps the limit, and its report has every candidate with its figures and a verdict") {
   const ModelCopy model("bert");
   QuantizeOptions options = model.options();
@@ -137,6 +158,45 @@ TEST_CASE("the selector's pack keeps the limit, and its report has every candida
     CHECK(chosen == 1);
   }
   CHECK(contains(report_html(quantizer, &result), "low_rank"));
+}
+
+TEST_CASE("a choice is never larger than int8 if int8 keeps the limit on the loss") {
+  const ModelCopy model("bert");
+  const QuantizeResult result = model.run();
+  REQUIRE(result.selection->int8.loss <= kLossTarget);
+  CHECK(result.selection->tensor_bytes <= result.selection->int8_tensor_bytes);
+  CHECK(result.selection->chosen.loss <= result.selection->loss_limit);
+  CHECK(result.verification->loss == result.selection->chosen.loss);
+}
+
+TEST_CASE("a source in fp16 is not kept as it is only because that is without loss") {
+  const ModelCopy model("bert");
+  make_exact_in_f16(model.source / "model.safetensors");
+  const QuantizeResult result = model.run();
+  CHECK(tensor_of(*result.selection, "layers.0.q.weight").find(CandidateKind::fp16)->weight_error == 0.0);
+  CHECK(result.selection->tensor_bytes <= result.selection->int8_tensor_bytes);
+}
+
+TEST_CASE("the report has the error of every tensor that the selector chose") {
+  const ModelCopy model("bert");
+  QuantizeOptions options = model.options();
+  options.measure_error = true;
+  Quantizer quantizer(std::move(options));
+  const QuantizeResult result = quantizer.run();
+  REQUIRE(result.errors.size() == quantizer.tensors().jobs.size());
+  for (const TensorCandidates& tensor : result.selection->tensors)
+    for (size_t i = 0; i < result.errors.size(); ++i)
+      if (quantizer.tensors().jobs[i].spec.name == tensor.spec.name)
+        CHECK(result.errors[i].relative_rms == tensor.choice().weight_error.value());
+}
+
+TEST_CASE("a plan says that it is provisional until the selector has measured") {
+  const ModelCopy model("bert");
+  Quantizer quantizer(model.options());
+  CHECK(contains(plan_text(quantizer), "provisional: auto chooses when it has measured; these are the types of int8"));
+  CHECK(nlohmann::json::parse(report_json(quantizer, nullptr))["provisional"].is_string());
+  const QuantizeResult result = quantizer.run();
+  CHECK(nlohmann::json::parse(report_json(quantizer, &result))["provisional"].is_null());
 }
 
 TEST_CASE("a layer's measured error follows its precision") {

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "model/format/pack.h"
+#include "model/quant/tensor_errors.h"
 #include "model/quant/tensor_writer.h"
 #include "support/errors.h"
 #include "support/model_files.h"
@@ -117,7 +118,7 @@ TEST_CASE("the bytes do not depend on threads or on the memory limit") {
   for (const Precision precision : {Precision::int8, Precision::int4, Precision::fp16, Precision::fp32}) {
     const OneWeight source = full_precision();
     const TensorPlan plan = plan_tensors(*source.checkpoint, source.model, recipe_of(precision), false);
-    const uint64_t least = min_work_bytes(plan, false);
+    const uint64_t least = min_work_bytes(plan);
     const std::string once = source.write(plan, 1, kPlenty);
     CHECK(source.write(plan, 1, least) == once);
     CHECK(source.write(plan, 3, least * 3) == once);
@@ -134,12 +135,9 @@ TEST_CASE("the measured error is that of the stored weights") {
                                          {Precision::int4, 1.0 / 15 / 2 * 1.05},
                                          {Precision::fp32, 0.0}}) {
     const TensorPlan plan = plan_tensors(*source.checkpoint, source.model, recipe_of(precision), false);
-    PackWriter writer(source.folder / "e.pack", {{"w", plan.jobs[0].dtype, Shape{kRows, kCols}, TensorRole::linear}},
-                      {}, {});
-    WriteOptions options;
-    options.work_bytes = kPlenty;
-    options.measure_error = true;
-    const std::vector<TensorError> errors = write_tensors(*source.checkpoint, plan, writer, options);
+    source.write(plan, 1, kPlenty);
+    const Pack pack(source.folder / "m.pack");
+    const std::vector<TensorError> errors = measure_errors(*source.checkpoint, plan, pack, 2, {});
     REQUIRE(errors.size() == 1);
     CHECK(errors[0].max_abs <= bound);  // half a step of the coarsest possible scale
     CHECK(errors[0].mean_abs <= errors[0].max_abs);
