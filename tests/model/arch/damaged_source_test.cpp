@@ -42,7 +42,7 @@ class DamagedSource final : public ModelSource {
     std::optional<std::string_view> text(std::string_view name) const override {
       return name == key ? std::optional<std::string_view>(value) : pack.text(name);
     }
-    [[noreturn]] void fail(std::string_view what) const override { pack.fail(what); }
+    [[noreturn]] void fail(std::string_view what) const override { pack.Pack::fail(what); }
     const Pack& pack;
     std::string key, value;
   };
