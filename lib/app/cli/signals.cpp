@@ -89,7 +89,9 @@ void install_signal_handlers() {
   bus_error.sa_flags = SA_SIGINFO;
   ::sigemptyset(&bus_error.sa_mask);
   ::sigaction(SIGBUS, &bus_error, nullptr);
+  // Both become errors of the write that caused them; a cache that may not grow is no reason to lose the answer.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
 }
 
 }  // namespace frugal::cli
