@@ -31,8 +31,9 @@ void throw_if_interrupted();
 /// Prints that memory is out and returns the exit code for it. Needs no memory itself: one write() of a constant.
 int end_out_of_memory();
 
-/// Installs the handlers and ignores SIGPIPE and SIGXFSZ; called by run_tool(). A std::bad_alloc that no handler catches
-/// (one thrown in a destructor or at the start of a thread) ends the tool by end_out_of_memory() instead of SIGABRT.
+/// Installs the handlers and ignores SIGPIPE and SIGXFSZ; called by run_tool(). A std::bad_alloc that no handler
+/// catches (one thrown in a destructor or at the start of a thread) ends the tool by end_out_of_memory() instead of
+/// SIGABRT.
 void install_signal_handlers();
 
 }  // namespace frugal::cli

@@ -356,22 +356,22 @@ TEST_CASE("every error about a checkpoint names it") {
   struct Damage {
     const char *file, *from, *to, *message;
   };
-  for (const auto& [file, from, to, message] :
+  for (const Damage& damage :
        {Damage{"config.json", "\"model_type\": \"bert\"", "\"model_type\": \"tree\"", "unknown architecture 'tree'"},
         {"config.json", "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"odd\"", "unknown activation 'odd'"},
         {"config.json", "\"num_attention_heads\"", "\"heads\"", "the configuration lacks 'num_attention_heads'"},
         {"config.json", "\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "the checkpoint has no tensor"},
         {"vocab.txt", "[UNK]", "[NUK]", "tokenizer: "}}) {
     const ModelCopy model("bert");
-    std::string text = read_file(model.source / file);
-    const size_t at = text.find(from);
-    REQUIRE_MESSAGE(at != text.npos, from);
-    text.replace(at, std::string_view(from).size(), to);
-    write_file(model.source / file, text);
+    std::string text = read_file(model.source / damage.file);
+    const size_t at = text.find(damage.from);
+    REQUIRE_MESSAGE(at != text.npos, damage.from);
+    text.replace(at, std::string_view(damage.from).size(), damage.to);
+    write_file(model.source / damage.file, text);
     const auto error = error_of([&] { model.run(); });
-    REQUIRE_MESSAGE(error, message);
+    REQUIRE_MESSAGE(error, damage.message);
     CHECK(contains(error->message(), fmt::format("'{}'", model.source.native())));
-    CHECK(contains(error->message(), message));
+    CHECK(contains(error->message(), damage.message));
   }
   for (const std::optional<Precision> precision : {std::optional<Precision>(), {Precision::automatic}}) {
     const ModelCopy model("bert");
