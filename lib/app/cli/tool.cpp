@@ -110,7 +110,7 @@ Error unknown_argument(const std::string& tool, const CLI::App& app, std::span<c
 // CLI11's message in our form.
 std::string message_of(const CLI::ParseError& failure) {
   constexpr std::string_view kConversion = "Could not convert: ", kIs = " = ";
-  const std::string message = failure.what();
+  std::string message = failure.what();
   const size_t is = message.find(kIs);
   if (!message.starts_with(kConversion) || is == std::string::npos) return message;
   return fmt::format("{}: '{}' is not a number, or too large",

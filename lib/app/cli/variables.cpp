@@ -143,6 +143,7 @@ std::vector<std::string> unknown_variables(const char* const* environment) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
     // The prefix, which all share, would make every name near.
     std::vector<std::string> endings;
+    endings.reserve(known.size());
     for (const std::string& each : known) endings.push_back(each.substr(kPrefix.size()));
     const std::string nearest = nearest_name(name.substr(kPrefix.size()), endings);
     lines.push_back(fmt::format("'{}' in the environment sets nothing and is ignored{}", name,

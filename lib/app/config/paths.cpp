@@ -202,7 +202,7 @@ std::vector<fs::path> named_indexes() {
 
 fs::path find_index(const std::string& named) {
   if (!named.empty()) {
-    const fs::path given = expand_home(named);
+    fs::path given = expand_home(named);
     std::error_code unreadable;
     if (fs::exists(given, unreadable)) return given;
     for (const fs::path& index : named_indexes())
