@@ -44,6 +44,7 @@ void linear_quantized(const PackedWeight& weight, const QuantizedRows& x, int64_
 #if FRUGAL_WIDENS
   if (worth_widening(weight, x, row_end - row_begin)) return multiply_widened(weight, x, range, output);
 #endif
+  if (weight.dtype == DType::linear_i4 && !x.grouped) return multiply_grouped<FormatI4Rows>(weight, x, range, output);
   if (weight.dtype == DType::linear_i4) return multiply_grouped<FormatI4>(weight, x, range, output);
   if (weight.dtype == DType::linear_i8g) return multiply_grouped<FormatI8g>(weight, x, range, output);
   if (x.grouped) return multiply_grouped<FormatI8>(weight, x, range, output);

@@ -23,7 +23,9 @@
 //
 // Scales. With one scale a row and an output (linear_i8 under an encoder) a tile multiplies once at its end
 // (row_scaled_tile). Otherwise each group of 32 inputs has its own scales: the integer sum of a group is converted and
-// added to a float total (group_scaled_tile).
+// added to a float total (group_scaled_tile). linear_i4 under an encoder has scales by group and one scale a row, which
+// is multiplied once at the end; its codes are centred, value = d · (code − 8) + (m + 8 d), so that the second part is
+// zero for weights from Q4_0 and need not be computed (docs/design/0029).
 //
 // An instruction set describes an integer product by a type with
 //   Input                        element type of the activations' codes
@@ -44,13 +46,15 @@ constexpr int64_t kPrefetchBytes = 2048;
 
 // --- quantised rows ---
 
-// Quantised rows are stored in three planes: { scales f32[groups], scaled sums f32[groups], sums i32[groups + 1] } of
-// every row; the i8 codes of every row; their i16 codes (if kWideInputs). Without groups, every group repeats the scale
-// of the row. scaled sum = scale · Σ codes of the group; the last entry of the sums is the sum of the whole row.
+// Quantised rows are stored in three planes: { scales f32[groups], minimum factors f32[groups], offsets i32[groups + 1]
+// } of every row; the i8 codes of every row; their i16 codes (if kWideInputs). Without groups, every group repeats the
+// scale of the row. minimum factor: what a group's minimum is multiplied by, Σ codes of the group, and that times the
+// scale if there are groups. offset = −8 · Σ codes of the group, the last one that of the whole row: an integer product
+// that starts there has its 4-bit codes centred, and one that starts at 16 times it its 8-bit codes.
 struct RowLayout {
   int64_t groups;
-  int64_t scaled_sums;  // byte offsets in a row's part of the first plane
-  int64_t sums;
+  int64_t minimum_factors;  // byte offsets in a row's part of the first plane
+  int64_t offsets;
   int64_t sums_bytes;  // of one row, in the first plane
   int64_t codes;       // offsets of the planes
   int64_t wide_codes;
@@ -58,9 +62,9 @@ struct RowLayout {
 
   RowLayout(int64_t rows, int64_t cols) {
     groups = (cols + kInputGroup - 1) / kInputGroup;
-    scaled_sums = groups * 4;
-    sums = scaled_sums + groups * 4;
-    sums_bytes = (sums + (groups + 1) * 4 + 63) / 64 * 64;
+    minimum_factors = groups * 4;
+    offsets = minimum_factors + groups * 4;
+    sums_bytes = (offsets + (groups + 1) * 4 + 63) / 64 * 64;
     codes = rows * sums_bytes;
     wide_codes = codes + (rows * groups * kInputGroup + 63) / 64 * 64;
     bytes = wide_codes + (kWideInputs ? rows * groups * kInputGroup * 2 : 0);
@@ -69,15 +73,15 @@ struct RowLayout {
 
 struct RowOfCodes {
   float* scales;
-  float* scaled_sums;
-  int32_t* sums;
+  float* minimum_factors;
+  int32_t* offsets;
   int8_t* codes;
   int16_t* wide_codes;
 
   FRUGAL_INLINE RowOfCodes(std::byte* data, const RowLayout& layout, int64_t row)
       : scales(reinterpret_cast<float*>(data + row * layout.sums_bytes)),
-        scaled_sums(reinterpret_cast<float*>(data + row * layout.sums_bytes + layout.scaled_sums)),
-        sums(reinterpret_cast<int32_t*>(data + row * layout.sums_bytes + layout.sums)),
+        minimum_factors(reinterpret_cast<float*>(data + row * layout.sums_bytes + layout.minimum_factors)),
+        offsets(reinterpret_cast<int32_t*>(data + row * layout.sums_bytes + layout.offsets)),
         codes(reinterpret_cast<int8_t*>(data + layout.codes) + row * layout.groups * kInputGroup),
         wide_codes(reinterpret_cast<int16_t*>(data + layout.wide_codes) + row * layout.groups * kInputGroup) {}
 };
@@ -97,11 +101,11 @@ void quantize_row(const float* x, int64_t cols, bool grouped, const RowLayout& l
     const int32_t sum = count == kInputGroup ? quantize_group(x + at, s.inverse, row.codes + at, wide)
                                              : quantize_tail(x + at, count, s.inverse, row.codes + at, wide);
     row.scales[g] = s.scale;
-    row.scaled_sums[g] = s.scale * float(sum);
-    row.sums[g] = sum;
+    row.minimum_factors[g] = grouped ? s.scale * float(sum) : float(sum);
+    row.offsets[g] = -8 * sum;
     total += sum;
   }
-  row.sums[layout.groups] = total;
+  row.offsets[layout.groups] = -8 * total;
 }
 
 void quantize_rows(const float* x, int64_t x_stride, int64_t row_begin, int64_t row_end, const QuantizedRows& out) {
@@ -112,9 +116,11 @@ void quantize_rows(const float* x, int64_t x_stride, int64_t row_begin, int64_t 
 
 // --- weight formats ---
 
-// kScales, kMinima: byte offset of a group's d and m in its record; 0 if the format has none.
+// kScales, kMinima: byte offset of a group's d and m in its record; 0 if the format has none. kRowScaled: the
+// activations have one scale per row, applied at the end of the sums.
 struct FormatI8 {
   using Dot = ByteDot;
+  static constexpr bool kRowScaled = false;
   static constexpr int64_t kGroupBytes = kInputGroup * kOutputBlock;
   static constexpr int64_t kScales = 0;
   static constexpr int64_t kMinima = 0;
@@ -122,6 +128,7 @@ struct FormatI8 {
 };
 struct FormatI8g {
   using Dot = ByteDot;
+  static constexpr bool kRowScaled = false;
   static constexpr int64_t kGroupBytes = kRecordBytesI8g;
   static constexpr int64_t kScales = kInputGroup * kOutputBlock;
   static constexpr int64_t kMinima = 0;
@@ -129,11 +136,23 @@ struct FormatI8g {
 };
 struct FormatI4 {
   using Dot = NibbleDot;
+  static constexpr bool kRowScaled = false;
   static constexpr int64_t kGroupBytes = kRecordBytesI4;
   static constexpr int64_t kScales = kInputGroup * kOutputBlock / 2;
   static constexpr int64_t kMinima = kScales + 2 * kOutputBlock;
   static constexpr int kStrips = kNibbleStrips;
 };
+// linear_i4 under activations with one scale per row.
+struct FormatI4Rows : FormatI4 {
+  static constexpr bool kRowScaled = true;
+};
+
+// Where the integer product of a group starts.
+template <class Format>
+FRUGAL_INLINE int32_t group_offset(const RowOfCodes& row, int64_t g) {
+  if constexpr (Format::kRowScaled) return row.offsets[g];
+  return Format::kMinima ? 0 : 16 * row.offsets[g];
+}
 
 // kLanes neighbouring outputs: the block that holds them, and the first of them in it.
 struct Strip {
@@ -148,6 +167,20 @@ struct Strip {
 
 FRUGAL_INLINE Strip strip_of(const PackedWeight& weight, int64_t block_bytes, int64_t strip) {
   return {weight.data + strip / kStripsPerBlock * block_bytes, strip % kStripsPerBlock * kLanes};
+}
+
+// The scales of a group of one strip, as far as the format has them: d of the products, m of the minimum factors.
+struct GroupScales {
+  VecF d, m;
+};
+
+template <class Format>
+FRUGAL_INLINE GroupScales group_scales(const Strip& strip, int64_t g) {
+  GroupScales scales{};
+  if constexpr (Format::kScales) scales.d = load_halves(strip.halves(g * Format::kGroupBytes + Format::kScales));
+  if constexpr (Format::kMinima) scales.m = load_halves(strip.halves(g * Format::kGroupBytes + Format::kMinima));
+  if constexpr (Format::kRowScaled) scales.m = mul_add(splat(8.0f), scales.d, scales.m);
+  return scales;
 }
 
 // --- integer tiles ---
@@ -209,7 +242,7 @@ void row_scaled_tile(const QuantizedTile& tile) {
     x[r] = input_codes<typename Dot::Input>(row);
     scale[r] = row.scales[0];
     FRUGAL_UNROLL
-    for (int c = 0; c < C; ++c) acc[r][c] = Dot::start(-128 * row.sums[tile.layout.groups]);
+    for (int c = 0; c < C; ++c) acc[r][c] = Dot::start(16 * row.offsets[tile.layout.groups]);
   }
   FRUGAL_UNROLL
   for (int c = 0; c < C; ++c) codes[c] = tile.strips[c].codes();
@@ -228,24 +261,23 @@ void row_scaled_tile(const QuantizedTile& tile) {
   }
 }
 
-// total[r][c] += acc[r][c] of group `g`, scaled.
+// total[r][c] += acc[r][c] of group `g`, scaled. scales: of the group's strips.
 template <class Format, class Dot, int R, int C>
 FRUGAL_INLINE void scale_group(VecF (&total)[R][C], const typename Dot::Acc (&acc)[R][C], const QuantizedTile& tile,
-                               int64_t g) {
+                               int64_t g, const GroupScales (&scales)[C]) {
   FRUGAL_UNROLL
   for (int c = 0; c < C; ++c) {
-    [[maybe_unused]] VecF d, m;
-    if constexpr (Format::kScales) d = load_halves(tile.strips[c].halves(g * Format::kGroupBytes + Format::kScales));
-    if constexpr (Format::kMinima) m = load_halves(tile.strips[c].halves(g * Format::kGroupBytes + Format::kMinima));
     FRUGAL_UNROLL
     for (int r = 0; r < R; ++r) {
       const RowOfCodes row = tile.row(r);
-      const VecF sum = to_float(Dot::finish(acc[r][c]));
-      if constexpr (Format::kScales)
-        total[r][c] = mul_add(sum * splat(row.scales[g]), d, total[r][c]);
-      else
+      VecF sum = to_float(Dot::finish(acc[r][c]));
+      if constexpr (Format::kScales) {
+        if constexpr (!Format::kRowScaled) sum = sum * splat(row.scales[g]);
+        total[r][c] = mul_add(sum, scales[c].d, total[r][c]);
+      } else {
         total[r][c] = mul_add(sum, splat(row.scales[g]), total[r][c]);
-      if constexpr (Format::kMinima) total[r][c] = mul_add(m, splat(row.scaled_sums[g]), total[r][c]);
+      }
+      if constexpr (Format::kMinima) total[r][c] = mul_add(scales[c].m, splat(row.minimum_factors[g]), total[r][c]);
     }
   }
 }
@@ -272,10 +304,13 @@ void group_scaled_tile(const QuantizedTile& tile) {
     for (int r = 0; r < R; ++r) {
       const RowOfCodes row = tile.row(r);
       FRUGAL_UNROLL
-      for (int c = 0; c < C; ++c) acc[r][c] = Dot::start(Format::kMinima ? 0 : -128 * row.sums[g]);
+      for (int c = 0; c < C; ++c) acc[r][c] = Dot::start(group_offset<Format>(row, g));
     }
     add_group<Dot, R, C>(acc, x, codes, g);
-    scale_group<Format, Dot, R, C>(total, acc, tile, g);
+    GroupScales scales[C];
+    FRUGAL_UNROLL
+    for (int c = 0; c < C; ++c) scales[c] = group_scales<Format>(tile.strips[c], g);
+    scale_group<Format, Dot, R, C>(total, acc, tile, g, scales);
     FRUGAL_UNROLL
     for (int c = 0; c < C; ++c) codes[c] += Format::kGroupBytes;
   }
@@ -284,6 +319,7 @@ void group_scaled_tile(const QuantizedTile& tile) {
     FRUGAL_UNROLL
     for (int c = 0; c < C; ++c) {
       if constexpr (!Format::kScales) total[r][c] = total[r][c] * load(tile.scales + c * kLanes);
+      if constexpr (Format::kRowScaled) total[r][c] = total[r][c] * splat(tile.row(r).scales[0]);
       store(tile.sums + (r * C + c) * kLanes, total[r][c]);
     }
   }

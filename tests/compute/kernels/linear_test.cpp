@@ -117,9 +117,9 @@ void check_against_reference(std::span<const float> actual, std::span<const floa
 }
 
 // Below and above the rows from which weights are widened, more rows than a panel, more inputs than a chunk.
-const Problem kProblems[] = {{1, 1, 1},    {1, 32, 16},   {2, 31, 15},  {3, 33, 17},   {5, 64, 33},
-                             {6, 96, 48},  {7, 100, 70},  {13, 64, 16}, {12, 128, 64}, {25, 40, 24},
-                             {1, 384, 96}, {300, 33, 20}, {29, 70, 50}, {26, 1100, 40}};
+const Problem kProblems[] = {{1, 1, 1},    {1, 32, 16},   {2, 31, 15},  {3, 33, 17},    {5, 64, 33},
+                             {6, 96, 48},  {7, 100, 70},  {13, 64, 16}, {12, 128, 64},  {25, 40, 24},
+                             {1, 384, 96}, {300, 33, 20}, {29, 70, 50}, {26, 1100, 40}, {41, 1100, 40}};
 
 // Bytes of a packed weight written directly, so that codes reach values that packing never makes.
 void fill_extreme(Packed& weight) {
@@ -138,6 +138,20 @@ void fill_extreme(Packed& weight) {
         codes[i] = uint8_t(output % 3 == 0 ? highest : output % 3 == 1 ? 0 : (i % 2) * size_t(highest));
       put_group(dtype, weight.data.data() + uint64_t(output / 16) * block_bytes, group, output % 16, codes,
                 f32_to_f16(1.0f), f32_to_f16(-8.0f));
+    }
+}
+
+// Gives every group of the outputs from `from` on the minimum −8 d, as in Q4_0.
+void center(Packed& weight, int64_t from) {
+  const uint64_t block_bytes = packed_block_bytes(DType::linear_i4, weight.view.inputs);
+  for (int64_t output = from; output < weight.view.outputs; ++output)
+    for (int64_t group = 0; group < weight.view.padded_inputs() / 32; ++group) {
+      std::array<uint8_t, 32> codes;
+      for (size_t i = 0; i < 32; ++i) codes[i] = uint8_t((size_t(output) * 5 + size_t(group) * 3 + i * 7) % 16);
+      const float d = 0.01f * float(1 + (output + group) % 9);
+      const uint16_t half = f32_to_f16(d);
+      put_group(DType::linear_i4, weight.data.data() + uint64_t(output / 16) * block_bytes, group, output % 16, codes,
+                half, f32_to_f16(-8.0f * f16_to_f32(half)));
     }
 }
 
@@ -163,6 +177,47 @@ TEST_CASE("a quantised linear layer is the product of the dequantised weight and
   });
 }
 
+TEST_CASE("4-bit weights whose minima are those of Q4_0, all or some, give the product of what they say") {
+  for_each_isa([](const kernels::KernelTable& table) {
+    for (const int64_t rows : {1, 7, 50}) {
+      for (const int64_t from : {0, 16, 37}) {
+        for (const bool grouped : {false, true}) {
+          const Problem p{rows, 1100, 70};
+          const std::vector<float> x = random_floats(p.rows * p.inputs, 1);
+          Packed weight(DType::linear_i4, random_floats(p.outputs * p.inputs, 2), p.outputs, p.inputs);
+          center(weight, from);
+          CAPTURE(from);
+          check_against_reference(multiply(table, weight, x, p.rows, grouped),
+                                  quantized_and_back(x, p.rows, p.inputs, grouped), weight.unpacked(), p, 2e-6);
+        }
+      }
+    }
+  });
+}
+
+TEST_CASE("a row of a quantised layer has the same bits alone and among many rows") {
+  constexpr int64_t kRows = 80, kOutputs = 70;
+  for_each_isa([](const kernels::KernelTable& table) {
+    for (const int64_t inputs : {96, 1100}) {
+      const std::vector<float> x = random_floats(kRows * inputs, 1);
+      for (const DType dtype : kQuantized) {
+        for (const bool grouped : {false, true}) {
+          CAPTURE(int(dtype));
+          CAPTURE(grouped);
+          Packed weight(dtype, random_floats(kOutputs * inputs, 2), kOutputs, inputs);
+          if (dtype == DType::linear_i4) center(weight, 37);
+          const std::vector<float> all = multiply(table, weight, x, kRows, grouped);
+          for (const int64_t row : {0, 41, 79}) {
+            const std::span<const float> one = std::span(x).subspan(size_t(row * inputs), size_t(inputs));
+            const std::vector<float> alone = multiply(table, weight, one, 1, grouped);
+            REQUIRE(std::equal(alone.begin(), alone.end(), all.begin() + row * kOutputs));
+          }
+        }
+      }
+    }
+  });
+}
+
 TEST_CASE("a float linear layer matches the reference, for fp32 and fp16 weights") {
   for_each_isa([](const kernels::KernelTable& table) {
     for (const Problem& p : kProblems) {
@@ -177,7 +232,7 @@ TEST_CASE("a float linear layer matches the reference, for fp32 and fp16 weights
 
 TEST_CASE("extreme codes against extreme activations give exact sums: nothing saturates") {
   for_each_isa([](const kernels::KernelTable& table) {
-    for (const int64_t rows : {1, 6, 13, 24}) {
+    for (const int64_t rows : {1, 6, 13, 24, 40}) {
       for (const DType dtype : kQuantized) {
         for (const bool grouped : {false, true}) {
           constexpr int64_t kInputs = 96, kOutputs = 20;

@@ -18,6 +18,7 @@ using VecI = __m256i;
 constexpr int64_t kLanes = 8;
 constexpr bool kWideInputs = true;
 #define FRUGAL_WIDENS 1
+constexpr bool kWidensNibbles = false;  // they are multiplied as bytes where they lie
 // A strip of the byte product takes two accumulators a row, so 6 × 1 strips fill the registers.
 constexpr int kByteStrips = 1;
 constexpr int kByteGroupStrips = 1;
@@ -189,6 +190,7 @@ struct WideDot {
   using Inputs = __m256i;
   static constexpr int kInputsPerStep = 2;
   static constexpr int kUnrolledSteps = 4;
+  static constexpr bool kCentered = true;
   static FRUGAL_INLINE Acc start(int32_t offset) { return _mm256_set1_epi32(offset); }
   static FRUGAL_INLINE Weights load(const uint8_t* widened, int pair) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(widened) + pair * Strips);
@@ -225,7 +227,8 @@ FRUGAL_INLINE void widen_group(const uint8_t* codes, uint8_t* to, int64_t stride
   }
 }
 
-// Nibbles cannot saturate maddubs: a group's 8 steps of at most 2 · 15 · 127 add up to 30,480 in 16 bits.
+// Nibbles cannot saturate maddubs: a group's 8 steps of at most 2 · 15 · 127 add up to 30,480 in 16 bits. That also
+// bounds sums that start at half of −8 · Σx, for every order of the steps.
 struct NibbleDot {
   using Input = int8_t;
   using Acc = __m256i;
@@ -233,7 +236,8 @@ struct NibbleDot {
   using Inputs = __m256i;
   static constexpr int kInputsPerStep = 4;
   static constexpr int kUnrolledSteps = 8;
-  static FRUGAL_INLINE Acc start(int32_t) { return _mm256_setzero_si256(); }
+  // Every output has two partial sums.
+  static FRUGAL_INLINE Acc start(int32_t offset) { return _mm256_set1_epi16(static_cast<int16_t>(offset / 2)); }
   static FRUGAL_INLINE Weights load(const uint8_t* codes, int quad) {
     __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + quad % 4 * 64));
     if (quad >= 4) bytes = _mm256_srli_epi16(bytes, 4);

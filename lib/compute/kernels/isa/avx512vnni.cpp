@@ -19,6 +19,8 @@ using VecF = __m512;
 using VecI = __m512i;
 constexpr int64_t kLanes = 16;
 constexpr bool kWideInputs = false;
+#define FRUGAL_WIDENS 1
+constexpr bool kWidensNibbles = true;
 constexpr int kByteStrips = 4;       // 6 × 4 accumulators, 4 of weights; inputs are broadcast from memory
 constexpr int kByteGroupStrips = 2;  // 6 × 2 integer and 6 × 2 float accumulators
 constexpr int kNibbleStrips = 2;
@@ -135,6 +137,22 @@ struct NibbleDot : ByteDot {
     return _mm512_and_si512(bytes, _mm512_set1_epi8(15));
   }
 };
+
+// Product of weights that widen_group has unpacked to bytes, `Strips` strips side by side.
+template <int Strips>
+struct WideDot : ByteDot {
+  static constexpr int kUnrolledSteps = 8;
+  static constexpr bool kCentered = false;
+  static FRUGAL_INLINE Weights load(const uint8_t* widened, int quad) {
+    return _mm512_load_si512(widened + quad * Strips * 64);
+  }
+};
+
+// 32 inputs × 16 outputs of nibbles to bytes: [4 inputs][output][4], fours of inputs `stride` vectors apart.
+FRUGAL_INLINE void widen_group(const uint8_t* codes, uint8_t* to, int64_t stride) {
+  FRUGAL_UNROLL
+  for (int quad = 0; quad < 8; ++quad) _mm512_store_si512(to + quad * stride * 64, NibbleDot::load(codes, quad));
+}
 
 // vpdpbusd wants one side unsigned: b + 128, and what that adds is 128 · Σa.
 FRUGAL_INLINE int32_t dot_i8(const int8_t* a, const int8_t* b, int64_t count) {

@@ -16,7 +16,7 @@
 //   quantize_group                            32 floats to codes; returns their sum
 //   ByteDot, NibbleDot                        the integer products: see linear_tile-inl.h
 //   dot_i8                                    one exact int8 dot product
-//   WideDot, widen_group                      if FRUGAL_WIDENS is defined: see wide-inl.h
+//   WideDot, widen_group, kWidensNibbles      if FRUGAL_WIDENS is defined: see wide-inl.h
 //   kWideInputs, kByteStrips, …               tile shapes that fit its registers
 // clang-format on
 #pragma once
