@@ -14,6 +14,7 @@
 #include "app/wiring/indexing.h"
 #include "app/wiring/open_models.h"
 #include "app/wiring/query_session.h"
+#include "app/wiring/questions_command.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/output_file.h"
@@ -28,7 +29,9 @@ namespace fs = std::filesystem;
 constexpr const char* kExamples =
     "  rag-eval --set eval/squad-dev-b                          index the set once, then measure retrieval\n"
     "  rag-eval --set eval/cranfield --format json --limit 100  the first 100 queries, as JSON\n"
-    "  rag-eval --set A --answers --foreign B/queries.jsonl     also answers, and questions that A cannot answer";
+    "  rag-eval --set A --answers --foreign B/queries.jsonl     also answers, and questions that A cannot answer\n"
+    "  rag-eval questions mine.jsonl --index kb                 questions of your own, with the passages that answer "
+    "them";
 
 struct Flags {
   int64_t limit = 0;
@@ -77,7 +80,10 @@ fs::path set_folder(const cli::Tool& tool) {
 int run(cli::Tool& tool, const Settings& settings) {
   Flags flags;
   declare(tool, flags);
+  cli::QuestionsCommand questions;
+  const CLI::App* questions_command = cli::declare_questions(tool, questions);
   tool.parse();
+  if (questions_command->parsed()) return cli::measure_questions(questions, tool, settings);
   for (const auto& [flag, file] : {std::pair("--foreign", flags.foreign), {"--unanswerable", flags.unanswerable}})
     if (!file.empty() && !flags.answers)
       throw Error(Code::usage, fmt::format("{} needs --answers: it counts refused answers", flag))
