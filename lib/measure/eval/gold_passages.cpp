@@ -9,15 +9,29 @@
 namespace frugal {
 namespace {
 
-// "LAW/art-N" in the order in which texts cite it: "art-N LAW". Ids join words by hyphens.
-std::string as_cited(std::string_view id) {
+/// The two parts of an id of the form "WHERE/art-N", the second as texts cite it: "art N".
+struct ArticleId {
+  std::string where, article;
+};
+
+std::optional<ArticleId> read_article_id(std::string_view id) {
   const size_t slash = id.rfind('/');
-  if (slash == std::string_view::npos) return "";
-  std::string law(id.substr(0, slash)), article(id.substr(slash + 1));
-  std::replace(law.begin(), law.end(), '-', ' ');
+  if (slash == std::string_view::npos || slash == 0) return std::nullopt;
+  ArticleId read{std::string(id.substr(0, slash)), std::string(id.substr(slash + 1))};
   // Only the first: "art-121-A" is article 121-A.
-  if (const size_t hyphen = article.find('-'); hyphen != std::string::npos) article[hyphen] = ' ';
-  return article + " " + law;
+  if (const size_t hyphen = read.article.find('-'); hyphen != std::string::npos) read.article[hyphen] = ' ';
+  return read;
+}
+
+std::optional<Provision> first_article(std::string_view text, const LawTable& laws, bool with_law) {
+  for (const FoundProvision& found : find_provisions(text, laws))
+    if (!found.reference.article.empty() && found.reference.law.empty() != with_law) return found.reference;
+  return std::nullopt;
+}
+
+std::string_view without_extension(std::string_view path) {
+  const size_t dot = path.rfind('.');
+  return dot == std::string_view::npos || path.find('/', dot) != std::string_view::npos ? path : path.substr(0, dot);
 }
 
 bool ends_with_path(std::string_view path, std::string_view end) {
@@ -27,10 +41,11 @@ bool ends_with_path(std::string_view path, std::string_view end) {
 }  // namespace
 
 std::optional<Provision> gold_provision(std::string_view name, const LawTable& laws) {
-  for (const std::string& text : {std::string(name), as_cited(name)})
-    for (const FoundProvision& found : find_provisions(text, laws))
-      if (!found.reference.article.empty() && !found.reference.law.empty()) return found.reference;
-  return std::nullopt;
+  if (auto cited = first_article(name, laws, true)) return cited;
+  std::optional<ArticleId> id = read_article_id(name);
+  if (!id) return std::nullopt;
+  std::replace(id->where.begin(), id->where.end(), '-', ' ');  // ids join words by hyphens
+  return first_article(id->article + " " + id->where, laws, true);
 }
 
 bool GoldPassages::is_gold(const EvalQuery& query, int64_t chunk) {
@@ -73,12 +88,24 @@ void GoldPassages::fetch_unknown(std::span<const Candidate> chunks) {
   }
 }
 
+const GoldPassages::Meaning& GoldPassages::meaning(const std::string& name) {
+  const auto known = meanings_.find(name);
+  if (known != meanings_.end()) return known->second;
+  Meaning meaning{gold_provision(name, store_.laws()), {}, {}};
+  if (const auto id = read_article_id(name)) {
+    meaning.file = id->where;
+    meaning.of_file = first_article(id->article, store_.laws(), false);
+  }
+  return meanings_.emplace(name, std::move(meaning)).first->second;
+}
+
 bool GoldPassages::is_named(const Passage& passage, const std::string& name) {
   if (passage.external_id == name || ends_with_path(passage.document, name) || ends_with_path(passage.path, name))
     return true;
-  auto parsed = provisions_.find(name);
-  if (parsed == provisions_.end()) parsed = provisions_.emplace(name, gold_provision(name, store_.laws())).first;
-  return parsed->second && contains_article(passage.provisions, *parsed->second);
+  const Meaning& means = meaning(name);
+  if (means.of_law && contains_article(passage.provisions, *means.of_law)) return true;
+  return means.of_file && ends_with_path(without_extension(passage.path), means.file) &&
+         contains_article(passage.provisions, *means.of_file);
 }
 
 }  // namespace frugal

@@ -3,6 +3,7 @@
 //   - the id of a document, as the corpus has it: "cdc/art-49"
 //   - a file of the index, by its path or the end of it: "laws/cdc.txt"; of a record also "faq.jsonl#12"
 //   - an article of a law, as any text would cite it: "art. 49 do CDC", "Lei 8.078/1990, art. 49", "CDC/art-49"
+//   - an article of a file: "laws/cdc/art-49" is article 49 of laws/cdc.txt
 //
 // The same file therefore fits an index of articles and one of whole laws. Paragraphs and items are not compared.
 #pragma once
@@ -45,11 +46,18 @@ class GoldPassages {
   };
   const Passage* passage(int64_t chunk);
   void fetch_unknown(std::span<const Candidate> chunks);
+  /// What a name means, besides the id of a document or its path.
+  struct Meaning {
+    std::optional<Provision> of_law;   // an article of a law
+    std::string file;                  // an article of a file, without its extension; empty: none
+    std::optional<Provision> of_file;  // that article, of any law
+  };
+  const Meaning& meaning(const std::string& name);
   bool is_named(const Passage& passage, const std::string& name);
 
   Store& store_;
   std::unordered_map<int64_t, Passage> passages_;
-  std::map<std::string, std::optional<Provision>> provisions_;  // by name
+  std::map<std::string, Meaning> meanings_;  // by name
 };
 
 }  // namespace frugal

@@ -75,6 +75,21 @@ TEST_CASE("a gold passage is found by id, by record, by path or the end of it") 
   CHECK_FALSE(gold.is_gold(asked("?", {"returns"}), 99));  // no such chunk
 }
 
+TEST_CASE("a gold passage may be an article of a file, whatever its law") {
+  Shelf shelf;
+  shelf.store.add("laws/authors.txt", "Art. 41. Setenta anos.", {{"", "41", "", "", ""}});
+  shelf.store.add("laws/others.txt", "Art. 41. Dez anos.", {{"", "41", "", "", ""}});
+  GoldPassages gold(shelf.store);
+  for (const char* name : {"authors/art-41", "laws/authors/art-41"}) {
+    INFO(name);
+    CHECK(gold.is_gold(asked("?", {name}), 5));
+    CHECK_FALSE(gold.is_gold(asked("?", {name}), 6));
+  }
+  CHECK_FALSE(gold.is_gold(asked("?", {"authors/art-42"}), 5));
+  CHECK_FALSE(gold.is_gold(asked("?", {"authors/41"}), 5));
+  CHECK_FALSE(gold.is_gold(asked("?", {"/art-41"}), 5));
+}
+
 TEST_CASE("chunks of one article share a place in the ranking") {
   Shelf shelf;
   GoldPassages gold(shelf.store);
