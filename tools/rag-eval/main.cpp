@@ -83,7 +83,7 @@ int run(cli::Tool& tool, const Settings& settings) {
   cli::QuestionsCommand questions;
   const CLI::App* questions_command = cli::declare_questions(tool, questions);
   tool.parse();
-  if (questions_command->parsed()) return cli::measure_questions(questions, tool, settings);
+  if (questions_command->parsed()) return cli::measure_questions(questions, flags.limit, tool, settings);
   for (const auto& [flag, file] : {std::pair("--foreign", flags.foreign), {"--unanswerable", flags.unanswerable}})
     if (!file.empty() && !flags.answers)
       throw Error(Code::usage, fmt::format("{} needs --answers: it counts refused answers", flag))

@@ -21,7 +21,7 @@ namespace {
 
 // A subcommand accepts the flags of its tool: those that say how a set is measured mean nothing here.
 void refuse_flags_of_sets(Tool& tool) {
-  for (const char* flag : {"--limit", "--out-run", "--answers", "--unanswerable", "--foreign", "--foreign-limit"})
+  for (const char* flag : {"--out-run", "--answers", "--unanswerable", "--foreign", "--foreign-limit"})
     if (tool.app().get_option(flag)->count() > 0)
       throw Error(Code::usage, fmt::format("{} is for --set DIR, not for questions", flag))
           .hint("leave it out; rag-eval questions --help shows the flags");
@@ -36,15 +36,13 @@ CLI::App* declare_questions(Tool& tool, QuestionsCommand& command) {
       tool.app().add_subcommand("questions", "measure an index on hand-written questions with gold passages");
   sub->add_option("FILE", command.file, "a question a line: {\"_id\",\"text\",\"gold\":[…],\"answers\":[…]}")
       ->required();
-  sub->add_option("--limit", command.limit, "use only the first N questions; 0: all")
-      ->check(CLI::Range(0, 1'000'000'000));
   tool.key("--index", "index", sub);
   return sub;
 }
 
-int measure_questions(const QuestionsCommand& command, Tool& tool, const Settings& settings) {
+int measure_questions(const QuestionsCommand& command, int64_t limit, Tool& tool, const Settings& settings) {
   refuse_flags_of_sets(tool);
-  const std::vector<EvalQuery> questions = read_eval_queries(command.file, command.limit);
+  const std::vector<EvalQuery> questions = read_eval_queries(command.file, limit);
   if (questions.empty())
     throw Error(Code::bad_input, fmt::format("'{}' has no questions", command.file.native()))
         .hint("a question is a line: {\"_id\":\"1\",\"text\":\"…\",\"gold\":[\"…\"],\"answers\":[\"…\"]}");

@@ -12,14 +12,13 @@ namespace frugal::cli {
 /// Its arguments.
 struct QuestionsCommand {
   std::filesystem::path file;
-  int64_t limit = 0;
 };
 
 /// Declares the subcommand; it is asked for if the result is parsed(). Borrows `command`.
 CLI::App* declare_questions(Tool& tool, QuestionsCommand& command);
 
-/// Asks the questions and prints the report; returns exit code 0. Throws Error(usage) for a flag that only a set can
-/// use, Error(bad_input) for a file without questions, and what the pipeline throws.
-int measure_questions(const QuestionsCommand& command, Tool& tool, const Settings& settings);
+/// Asks the first `limit` questions, 0: all, and prints the report; returns exit code 0. Throws Error(usage) for a flag
+/// that only a set can use, Error(bad_input) for a file without questions, and what the pipeline throws.
+int measure_questions(const QuestionsCommand& command, int64_t limit, Tool& tool, const Settings& settings);
 
 }  // namespace frugal::cli
