@@ -4,6 +4,8 @@
 #include <optional>
 #include <sstream>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "app/cli/output.h"
@@ -12,6 +14,7 @@
 #include "app/wiring/indexing.h"
 #include "app/wiring/open_models.h"
 #include "app/wiring/query_session.h"
+#include "app/wiring/questions_command.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/output_file.h"
@@ -26,13 +29,15 @@ namespace fs = std::filesystem;
 constexpr const char* kExamples =
     "  rag-eval --set eval/squad-dev-b                          index the set once, then measure retrieval\n"
     "  rag-eval --set eval/cranfield --format json --limit 100  the first 100 queries, as JSON\n"
-    "  rag-eval --set A --answers --foreign B/queries.jsonl     also answers, and questions that A cannot answer";
+    "  rag-eval --set A --answers --foreign B/queries.jsonl     also answers, and questions that A cannot answer\n"
+    "  rag-eval questions mine.jsonl --index kb                 questions of your own, with the passages that answer "
+    "them";
 
 struct Flags {
   int64_t limit = 0;
   std::string out_run;
   bool answers = false;
-  fs::path foreign;
+  fs::path unanswerable, foreign;
   int64_t foreign_limit = 500;
 };
 
@@ -49,7 +54,10 @@ void declare(cli::Tool& tool, Flags& flags) {
       ->group("Options");
   app.add_option("--limit", flags.limit, "use only the first N queries; 0: all")->check(count);
   tool.output_file("--out-run", flags.out_run, "write the fused ranking in TREC's run format");
-  app.add_flag("--answers", flags.answers, "also extract answers and report EM, F1 and abstention (slower)");
+  app.add_flag("--answers", flags.answers, "also extract answers and measure them, and their confidence (slower)");
+  app.add_option("--unanswerable", flags.unanswerable,
+                 "questions that the set seems to answer and does not; default: unanswerable.jsonl in the set")
+      ->type_name("FILE");
   app.add_option("--foreign", flags.foreign, "queries that the set cannot answer: measures how often they are refused")
       ->type_name("FILE");
   app.add_option("--foreign-limit", flags.foreign_limit, "use only the first N of --foreign (default 500)")
@@ -72,9 +80,14 @@ fs::path set_folder(const cli::Tool& tool) {
 int run(cli::Tool& tool, const Settings& settings) {
   Flags flags;
   declare(tool, flags);
+  cli::QuestionsCommand questions;
+  const CLI::App* questions_command = cli::declare_questions(tool, questions);
   tool.parse();
-  if (!flags.foreign.empty() && !flags.answers)
-    throw Error(Code::usage, "--foreign needs --answers: it counts refused answers").hint("add --answers");
+  if (questions_command->parsed()) return cli::measure_questions(questions, flags.limit, tool, settings);
+  for (const auto& [flag, file] : {std::pair("--foreign", flags.foreign), {"--unanswerable", flags.unanswerable}})
+    if (!file.empty() && !flags.answers)
+      throw Error(Code::usage, fmt::format("{} needs --answers: it counts refused answers", flag))
+          .hint("add --answers");
   const EvalSet set = read_eval_set(set_folder(tool), flags.limit);
   Budget budget(tool.budget_limits());
   const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::cache));
@@ -86,9 +99,13 @@ int run(cli::Tool& tool, const Settings& settings) {
   options.pipeline = pipeline_options(settings);
   options.answers = flags.answers;
   if (!flags.foreign.empty()) options.foreign = read_eval_queries(flags.foreign, flags.foreign_limit);
+  const fs::path unanswerable = flags.unanswerable.empty() ? set.unanswerable : flags.unanswerable;
+  if (flags.answers && !unanswerable.empty()) options.unanswerable = read_eval_queries(unanswerable, flags.limit);
   std::optional<cli::Progress> bar;
-  bar.emplace("asking", "queries", set.queries.size());
-  options.progress = [&](int64_t done, int64_t) { bar->update(static_cast<uint64_t>(done)); };
+  options.progress = [&, drawn = std::string()](std::string_view doing, int64_t done, int64_t total) mutable {
+    if (drawn != doing) bar.emplace(drawn = doing, "questions", static_cast<uint64_t>(total));
+    bar->update(static_cast<uint64_t>(done));
+  };
   std::ostringstream trec_run;
   const EvalReport report = evaluate(set, *store, *models, options, flags.out_run.empty() ? nullptr : &trec_run);
   bar.reset();

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <fstream>
 #include <functional>
@@ -36,6 +38,40 @@ std::string string_or_number(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.is_number() ? value.dump() : std::string();
 }
 
+// "pt" and "pt-BR" are Portuguese; unknown for a language that the toolkit does not tell apart.
+Language parse_language(std::string_view code) {
+  for (const Language language : {Language::english, Language::portuguese})
+    if (code.substr(0, code.find_first_of("-_")) == to_string(language)) return language;
+  return Language::unknown;
+}
+
+// The strings and numbers of a field that is a list; none if it is absent. Throws if it is anything else.
+std::vector<std::string> strings_of(const nlohmann::json& json, const char* field, const fs::path& path,
+                                    int64_t number) {
+  std::vector<std::string> strings;
+  const auto list = json.value(field, nlohmann::json());
+  if (list.is_null()) return strings;
+  const auto is_text = [](const nlohmann::json& each) { return each.is_string() || each.is_number(); };
+  if (!list.is_array() || !std::all_of(list.begin(), list.end(), is_text))
+    throw bad_line(path, number, fmt::format("\"{}\" must be a list of texts", field));
+  for (const auto& each : list) strings.push_back(string_or_number(each));
+  return strings;
+}
+
+// Questions whose language neither the file nor their words tell get that of most others.
+void complete_languages(std::vector<EvalQuery>& queries) {
+  std::array<int64_t, kLanguages> count{};
+  for (EvalQuery& query : queries) {
+    if (query.language == Language::unknown) query.language = detect_language(query.text);
+    ++count[static_cast<size_t>(query.language)];
+  }
+  count[static_cast<size_t>(Language::unknown)] = 0;
+  const auto most = std::max_element(count.begin(), count.end());
+  if (*most == 0) return;
+  for (EvalQuery& query : queries)
+    if (query.language == Language::unknown) query.language = static_cast<Language>(most - count.begin());
+}
+
 EvalQuery parse_query(const fs::path& path, const std::string& line, int64_t number) {
   const auto json = nlohmann::json::parse(line, nullptr, false);
   if (!json.is_object()) throw bad_line(path, number, "not a JSON object");
@@ -43,8 +79,9 @@ EvalQuery parse_query(const fs::path& path, const std::string& line, int64_t num
   query.id = string_or_number(json.value("_id", nlohmann::json()));
   query.text = string_or_number(json.value("text", nlohmann::json()));
   if (query.id.empty() || query.text.empty()) throw bad_line(path, number, "needs \"_id\" and \"text\"");
-  for (const auto& answer : json.value("answers", nlohmann::json::array()))
-    if (answer.is_string()) query.answers.push_back(answer);
+  query.answers = strings_of(json, "answers", path, number);
+  query.gold = strings_of(json, "gold", path, number);
+  query.language = parse_language(string_or_number(json.value("language", nlohmann::json())));
   return query;
 }
 
@@ -94,6 +131,7 @@ std::vector<EvalQuery> read_eval_queries(const fs::path& queries_jsonl, int64_t 
     queries.push_back(parse_query(queries_jsonl, line, number));
     return limit == 0 || static_cast<int64_t>(queries.size()) < limit;
   });
+  complete_languages(queries);
   return queries;
 }
 
@@ -105,6 +143,7 @@ EvalSet read_eval_set(const fs::path& folder, int64_t limit) {
   if (!fs::exists(set.corpus))
     throw Error(Code::bad_input, fmt::format("no set at '{}': corpus.jsonl is missing", folder.native()))
         .hint("a set holds corpus.jsonl, queries.jsonl and qrels.tsv");
+  if (const fs::path file = folder / "unanswerable.jsonl"; fs::exists(file)) set.unanswerable = file;
   const fs::path flat = folder / "qrels.tsv";
   auto judged = read_qrels(fs::exists(flat) ? flat : folder / "qrels" / "test.tsv");
   for (EvalQuery& query : read_eval_queries(folder / "queries.jsonl")) {

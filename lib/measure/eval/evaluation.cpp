@@ -5,8 +5,11 @@
 // skipped with the stage's reason. Two rows with the same running stages give the same rankings: only the first of them
 // runs, and the other shows its figures. Until there is a reranker, `full` is `fused` under another name.
 //
-// The stages after the ranking are off in every row: judgements name documents, so no text is needed. A document has
-// the rank of its best chunk.
+// The rows come from the list of stages: each stage that changes the ranking and is not part of `fused` has a row of
+// its own, `fused` with that stage. A new stage thus gets its row when it is added to the pipeline.
+//
+// The stages after the ranking are off in every row: judgements name documents. Texts are fetched only if a stage that
+// ranks comes after them. A document has the rank of its best chunk.
 //
 // Queries are asked in batches. The vectors of a batch are computed together, once for all rows, and the pipeline finds
 // them through its cache of question vectors. A row that searches by vectors is charged an equal share of that time for
@@ -15,7 +18,7 @@
 // Confidence intervals are bootstrapped over queries. The gain of fusion is paired by query, against the better of the
 // two lists by their means.
 //
-// Answers are measured apart, by a pipeline of their own that extracts: the generator is not evaluated here.
+// Answers are measured apart, question by question, by a pipeline of their own (answer_quality.h).
 #include "measure/eval/evaluation.h"
 
 #include <fmt/format.h>
@@ -24,6 +27,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <numeric>
 
 #include "measure/eval/batch_vectors.h"
 #include "measure/eval/document_names.h"
@@ -36,26 +40,49 @@ namespace {
 // Enough to fill the embedder's batches, few enough that progress moves.
 constexpr size_t kQueriesPerBatch = 64;
 
+using StageNames = std::vector<std::string_view>;
+
 struct RowPlan {
   std::string_view name;
-  std::string_view stage;                 // the stage that the row shows
-  std::vector<std::string_view> running;  // the stages that run; empty: all that are on
+  std::string_view stage;  // the stage that the row shows
+  StageNames ranking;      // the stages that rank
 };
 
-const std::array<RowPlan, 6> kRows{{
-    {"sparse", "sparse", {"sparse", "fuse"}},
-    {"dense", "dense", {"embed", "dense", "fuse"}},
-    {"fused", "fuse", {"embed", "dense", "sparse", "fuse", "references"}},
-    {"rerank", "rerank", {"embed", "dense", "sparse", "fuse", "references", "rerank"}},
-    {"hyde", "hyde", {"hyde", "embed", "dense", "sparse", "fuse", "references"}},
-    {"full", "fuse", {}},
-}};
-const std::vector<std::string_view> kAfterRanking{"texts", "answer", "show"};
+const StageNames kFused{"embed", "dense", "sparse", "fuse", "references"};
+constexpr std::string_view kTexts = "texts";
+
+bool contains(const StageNames& names, std::string_view name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+// False for the stages that cache, fetch, answer and show.
+bool ranks(const Stage& stage) {
+  return !stage.record.empty() && stage.record != "cache" && stage.record != "answer" && stage.name != kTexts;
+}
+
+std::vector<RowPlan> rows_for(std::span<const Stage> stages) {
+  std::vector<RowPlan> rows{{"sparse", "sparse", {"sparse", "fuse"}},
+                            {"dense", "dense", {"embed", "dense", "fuse"}},
+                            {"fused", "fuse", kFused}};
+  StageNames all;
+  // From the last stage to the first: rerank, which all answers may pass, stands before what only some questions need.
+  for (auto stage = stages.rbegin(); stage != stages.rend(); ++stage) {
+    if (!ranks(*stage)) continue;
+    all.push_back(stage->name);
+    if (contains(kFused, stage->name)) continue;
+    rows.push_back({stage->name, stage->name, kFused});
+    rows.back().ranking.push_back(stage->name);
+  }
+  rows.push_back({"full", "fuse", all});
+  return rows;
+}
 
 /// The figures of one row, by query.
 struct Figures {
   std::vector<double> ndcg, mrr, recall_1, recall_5, recall_10;
   double total_ms = 0;
+  StageTimes times;
+  double hyde_ran = 0;  // queries
 
   void add(const std::vector<std::string>& ranked, const Judgements& judged) {
     ndcg.push_back(ndcg_at(ranked, judged, 10));
@@ -74,35 +101,51 @@ struct Row {
   bool embeds = false;
 };
 
-bool contains(const std::vector<std::string_view>& names, std::string_view name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 Row row_of(const RowPlan& plan, const Pipeline& pipeline) {
   Row row{std::string(plan.name), stage_named(pipeline.stages(), plan.stage).off, pipeline.stages(), {}, {}, false};
-  for (const Stage& stage : pipeline.stages())
-    if ((!plan.running.empty() && !contains(plan.running, stage.name)) || contains(kAfterRanking, stage.name))
-      switch_off(row.stages, stage.name);
+  // From the last stage to the first, as texts are needed only by those after them.
+  bool needs_texts = false;
+  for (auto stage = pipeline.stages().rbegin(); stage != pipeline.stages().rend(); ++stage) {
+    const bool runs = stage->name == kTexts ? needs_texts : contains(plan.ranking, stage->name);
+    if (!runs) switch_off(row.stages, stage->name);
+    needs_texts |= runs && stage->off.empty();
+  }
   row.running = running_stage_names(row.stages);
   row.embeds = stage_named(row.stages, "embed").off.empty();
   return row;
 }
 
-Measure measure(const std::vector<double>& values) {
-  return {mean(values), bootstrap(values, [](std::span<const double> sample) { return mean(sample); })};
+/// Of the queries with these indices, at least one.
+RankingMeasures measures_of(const Figures& figures, std::span<const size_t> queries) {
+  const auto over = [&](const std::vector<double>& all) {
+    std::vector<double> values;
+    for (const size_t query : queries) values.push_back(all[query]);
+    return *measure_of(values);
+  };
+  return {static_cast<int64_t>(queries.size()),
+          over(figures.ndcg),
+          over(figures.mrr),
+          over(figures.recall_1),
+          over(figures.recall_5),
+          over(figures.recall_10)};
 }
 
-EvalRun run_of(const Row& row) {
+EvalRun run_of(const Row& row, std::span<const EvalQuery> queries) {
   EvalRun run;
   run.name = row.name;
   run.skipped = row.skipped;
   if (!run.skipped.empty()) return run;
-  run.ndcg_at_10 = measure(row.figures.ndcg);
-  run.mrr_at_10 = measure(row.figures.mrr);
-  run.recall_at_1 = measure(row.figures.recall_1);
-  run.recall_at_5 = measure(row.figures.recall_5);
-  run.recall_at_10 = measure(row.figures.recall_10);
-  run.ms_per_query = row.figures.total_ms / static_cast<double>(row.figures.ndcg.size());
+  std::vector<size_t> all(queries.size());
+  std::iota(all.begin(), all.end(), size_t{0});
+  run.ranking = measures_of(row.figures, all);
+  std::map<Language, std::vector<size_t>> by_language;
+  for (const size_t query : all) by_language[queries[query].language].push_back(query);
+  for (const auto& [language, spoken] : by_language)
+    run.ranking_by_language[language] = measures_of(row.figures, spoken);
+  const auto count = static_cast<double>(queries.size());
+  run.ms_per_query = row.figures.total_ms / count;
+  run.stage_times = row.figures.times.summary();
+  if (stage_named(row.stages, "hyde").off.empty()) run.hyde_share = row.figures.hyde_ran / count;
   return run;
 }
 
@@ -114,7 +157,7 @@ class Ablation {
         names_(store),
         pipeline_(store, models, store.laws(), options.pipeline, nullptr, set.name, &vectors_),
         trec_run_(trec_run) {
-    for (const RowPlan& plan : kRows) rows_.push_back(row_of(plan, pipeline_));
+    for (const RowPlan& plan : rows_for(pipeline_.stages())) rows_.push_back(row_of(plan, pipeline_));
     if (stage_named(pipeline_.stages(), "embed").off.empty()) embedder_ = embedder_for(store, models, set.name);
   }
 
@@ -123,18 +166,21 @@ class Ablation {
       const size_t count = std::min(kQueriesPerBatch, set_.queries.size() - begin);
       ask(std::span(set_.queries).subspan(begin, count));
       if (options_.progress)
-        options_.progress(static_cast<int64_t>(begin + count), static_cast<int64_t>(set_.queries.size()));
+        options_.progress("ranking", static_cast<int64_t>(begin + count), static_cast<int64_t>(set_.queries.size()));
     }
   }
 
   /// `answers`: measured with all stages.
-  std::vector<EvalRun> runs(const AnswerQuality& answers) const {
+  std::vector<EvalRun> runs(const std::optional<AnswerQuality>& answers) const {
     std::vector<EvalRun> runs;
     for (const Row& row : rows_) {
-      runs.push_back(run_of(row.skipped.empty() ? measured_row(row) : row));
+      runs.push_back(run_of(row.skipped.empty() ? measured_row(row) : row, set_.queries));
       runs.back().name = row.name;
       if (!row.skipped.empty()) continue;
-      if (row.running == row_named("fused").running) runs.back().ndcg_gain = gain_over_best_list();
+      if (row.running == row_named("fused").running)
+        runs.back().ndcg_gain = gain_over_best_list();
+      else if (adds_to_fused(row))
+        runs.back().ndcg_gain_over_fused = gain(measured_row(row), measured_row(row_named("fused")));
       if (row.running == row_named("full").running) runs.back().answers = answers;
     }
     return runs;
@@ -154,7 +200,13 @@ class Ablation {
   void ask_one(Row& row, const EvalQuery& query, double embed_ms) {
     const Reply reply = pipeline_.run(row.stages, {{}, query.text}, {}, Trace());
     const Timings& t = reply.timings;
-    row.figures.total_ms += t.hyde_ms + t.embed_ms + t.retrieve_ms + t.rerank_ms + (row.embeds ? embed_ms : 0);
+    const double ranking_ms = t.hyde_ms + t.embed_ms + t.retrieve_ms + t.rerank_ms + (row.embeds ? embed_ms : 0);
+    row.figures.total_ms += ranking_ms;
+    Timings charged = t;
+    charged.embed_ms += row.embeds ? embed_ms : 0;
+    charged.total_ms = ranking_ms;
+    row.figures.times.add(charged);
+    row.figures.hyde_ran += reply.hyde_ran;
     const std::vector<std::string> ranked = names_.rank(reply.ranking, options_.ranking_depth);
     row.figures.add(ranked, query.judged);
     if (trec_run_ && row.name == "fused") write_run(query, ranked);
@@ -175,17 +227,24 @@ class Ablation {
                          [&](const Row& row) { return row.skipped.empty() && row.running == like.running; });
   }
 
+  // True if the stages of fused run in the row, and others.
+  bool adds_to_fused(const Row& row) const {
+    return row.name != "sparse" && row.name != "dense" && row_named("fused").skipped.empty();
+  }
+
+  static Measure gain(const Row& row, const Row& base) {
+    return {mean(row.figures.ndcg) - mean(base.figures.ndcg), paired_bootstrap(row.figures.ndcg, base.figures.ndcg)};
+  }
+
   std::optional<Measure> gain_over_best_list() const {
-    const std::vector<double>* best = nullptr;
+    const Row* best = nullptr;
     for (const std::string_view name : {"sparse", "dense"}) {
-      const Row& row = row_named(name);
-      if (!row.skipped.empty()) continue;
-      const std::vector<double>& ndcg = measured_row(row).figures.ndcg;
-      if (!best || mean(ndcg) > mean(*best)) best = &ndcg;
+      if (!row_named(name).skipped.empty()) continue;
+      const Row& row = measured_row(row_named(name));
+      if (!best || mean(row.figures.ndcg) > mean(best->figures.ndcg)) best = &row;
     }
     if (!best) return std::nullopt;
-    const std::vector<double>& fused = measured_row(row_named("fused")).figures.ndcg;
-    return Measure{mean(fused) - mean(*best), paired_bootstrap(fused, *best)};
+    return gain(measured_row(row_named("fused")), *best);
   }
 
   const EvalSet& set_;
@@ -198,12 +257,18 @@ class Ablation {
   std::vector<Row> rows_;
 };
 
-// Answers as rag-query does with --answer extract.
-AnswerQuality extraction_quality(const EvalSet& set, Store& store, Models& models, const EvalOptions& options) {
-  PipelineOptions pipeline_options = options.pipeline;
-  pipeline_options.answer = AnswerMode::extract;
-  Pipeline pipeline(store, models, store.laws(), pipeline_options, nullptr, set.name);
-  return answer_quality(pipeline, set.queries, options.foreign);
+AnswerQuality quality_on(const EvalSet& set, Store& store, Models& models, const EvalOptions& options) {
+  DocumentNames names(store);
+  const auto is_gold = [&](const EvalQuery& query, int64_t chunk) {
+    const std::vector<std::string> name = names.rank(std::array{Candidate{.id = chunk}}, 1);
+    const auto grade = name.empty() ? query.judged.end() : query.judged.find(name.front());
+    return grade != query.judged.end() && grade->second > 0;
+  };
+  AnswerJudge judge(store, models, options.pipeline, set.name, is_gold);
+  const auto progress = [&](int64_t done, int64_t total) {
+    if (options.progress) options.progress("answering", done, total);
+  };
+  return answer_quality(judge, {set.queries, options.unanswerable, options.foreign}, progress);
 }
 
 }  // namespace
@@ -218,7 +283,9 @@ EvalReport evaluate(const EvalSet& set, Store& store, Models& models, const Eval
   report.queries = static_cast<int64_t>(set.queries.size());
   Ablation ablation(set, store, models, options, trec_run);
   ablation.run();
-  report.runs = ablation.runs(options.answers ? extraction_quality(set, store, models, options) : AnswerQuality());
+  std::optional<AnswerQuality> answers;
+  if (options.answers) answers = quality_on(set, store, models, options);
+  report.runs = ablation.runs(answers);
   report.peak_anon_bytes = read_memory().anon_bytes;
   return report;
 }

@@ -1,6 +1,6 @@
-// An ablation of retrieval: asks the questions of a set by words only, by vectors only, by both, and by all stages, and
-// measures each ranking with confidence intervals. Every row is the pipeline of rag-query with some stages switched
-// off. A row whose stage is off anyway is skipped, with the reason of the stage.
+// An ablation of retrieval: asks the questions of a set by words only, by vectors only, by both, by both and one more
+// stage, and by all stages, and measures each ranking with confidence intervals. Every row is the pipeline of rag-query
+// with some stages switched off. A row whose stage is off anyway is skipped, with the reason of the stage.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +11,10 @@
 #include <string>
 #include <vector>
 
-#include "base/statistics.h"
 #include "measure/eval/answer_quality.h"
 #include "measure/eval/dataset.h"
+#include "measure/eval/measure.h"
+#include "measure/eval/stage_times.h"
 #include "model/hub/models.h"
 #include "rag/answer/pipeline.h"
 #include "rag/index/store.h"
@@ -25,26 +26,34 @@ struct EvalOptions {
   int64_t ranking_depth = 100;  // documents ranked per query, for the metrics and a TREC run
   /// Also answer every question by extraction, which embeds a few sentences for each.
   bool answers = false;
-  /// Questions that the index cannot answer, to measure true abstentions. Used only with `answers`.
-  std::vector<EvalQuery> foreign;
-  std::function<void(int64_t done, int64_t total)> progress;  // called after each batch of queries; may be empty
+  /// Questions that the index seems to answer and does not, and questions about something else, to measure abstention.
+  /// Used only with `answers`.
+  std::vector<EvalQuery> unanswerable, foreign;
+  /// Called while `doing` ("ranking", "answering") goes on; may be empty.
+  std::function<void(std::string_view doing, int64_t done, int64_t total)> progress;
 };
 
-/// A mean over the queries, with its confidence interval (bootstrap, 95 %).
-struct Measure {
-  double mean = 0;
-  Interval ci95;
+/// Means over queries.
+struct RankingMeasures {
+  int64_t queries = 0;
+  Measure ndcg_at_10, mrr_at_10, recall_at_1, recall_at_5, recall_at_10;
 };
 
 struct EvalRun {
-  std::string name;     // sparse, dense, fused, rerank, hyde, full
+  std::string name;     // sparse, dense, fused, a stage that is added to fused (rerank, hyde), full
   std::string skipped;  // why it did not run, with no other field set; empty: it ran
-  Measure ndcg_at_10, mrr_at_10, recall_at_1, recall_at_5, recall_at_10;
+  RankingMeasures ranking;
+  std::map<Language, RankingMeasures> ranking_by_language;
   /// nDCG@10 of this run minus that of the better of sparse and dense, paired by query. Only for the run fused and
   /// those with the same stages.
   std::optional<Measure> ndcg_gain;
-  double ms_per_query = 0;  // embedding (in batches), searching and ranking
-  AnswerQuality answers;    // if EvalOptions::answers, for the run full and those with the same stages
+  /// nDCG@10 of this run minus that of fused, paired by query; nullopt for sparse, dense and runs with the stages of
+  /// fused.
+  std::optional<Measure> ndcg_gain_over_fused;
+  std::optional<double> hyde_share;      // share of the queries for which HyDE ran; nullopt: its stage is off
+  double ms_per_query = 0;               // embedding (in batches), searching and ranking
+  std::vector<StageTime> stage_times;    // the same, by stage
+  std::optional<AnswerQuality> answers;  // if EvalOptions::answers, for the run full and those with the same stages
 };
 
 struct EvalReport {
@@ -62,7 +71,7 @@ EvalReport evaluate(const EvalSet& set, Store& store, Models& models, const Eval
 
 /// JSON as documented in docs/tools/rag-eval.md. indent: spaces per level; below 0: one line.
 std::string report_to_json(const EvalReport& report, int indent);
-/// A Markdown table, with a line about the gain of fusion and one about answers, if measured.
+/// Tables in Markdown, at most 100 columns wide: the rankings, the times, and the answers, if measured.
 std::string report_to_markdown(const EvalReport& report);
 
 }  // namespace frugal

@@ -1,6 +1,7 @@
 #include "measure/eval/ranking_metrics.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <vector>
 
@@ -44,6 +45,14 @@ std::vector<std::string> words_of(std::string_view normal) {
   return words;
 }
 
+bool is_article(std::string_view folded, Language language) {
+  constexpr std::array<std::string_view, 3> kEnglish{"a", "an", "the"};
+  constexpr std::array<std::string_view, 7> kPortuguese{"o", "os", "as", "um", "uma", "uns", "umas"};  // "a" is above
+  const auto is = [&](std::string_view article) { return article == folded; };
+  return std::any_of(kEnglish.begin(), kEnglish.end(), is) ||
+         (language == Language::portuguese && std::any_of(kPortuguese.begin(), kPortuguese.end(), is));
+}
+
 double f1_of(std::vector<std::string> a, std::vector<std::string> b) {
   if (a.empty() || b.empty()) return a.empty() && b.empty() ? 1 : 0;
   std::sort(a.begin(), a.end());
@@ -80,33 +89,35 @@ double recall_at(std::span<const std::string> ranked, const Judgements& judged, 
   return static_cast<double>(found) / static_cast<double>(relevant);
 }
 
-std::string normalise_answer(std::string_view answer) {
+std::string normalise_answer(std::string_view answer, Language language) {
   std::string folded = fold(answer);
   std::erase_if(folded, is_ascii_punctuation);
   std::replace_if(
       folded.begin(), folded.end(), [](char c) { return c == '\n' || c == '\t' || c == '\r'; }, ' ');
   std::string normal;
   for (const std::string& word : words_of(folded))
-    if (word != "a" && word != "an" && word != "the") normal += (normal.empty() ? "" : " ") + word;
+    if (!is_article(word, language)) normal += (normal.empty() ? "" : " ") + word;
   return normal;
 }
 
-double exact_match(std::string_view answer, std::span<const std::string> accepted) {
-  const std::string normal = normalise_answer(answer);
-  return std::any_of(accepted.begin(), accepted.end(), [&](const auto& a) { return normalise_answer(a) == normal; });
+double exact_match(std::string_view answer, std::span<const std::string> accepted, Language language) {
+  const std::string normal = normalise_answer(answer, language);
+  return std::any_of(accepted.begin(), accepted.end(),
+                     [&](const auto& a) { return normalise_answer(a, language) == normal; });
 }
 
-double answer_f1(std::string_view answer, std::span<const std::string> accepted) {
-  const auto words = words_of(normalise_answer(answer));
+double answer_f1(std::string_view answer, std::span<const std::string> accepted, Language language) {
+  const auto words = words_of(normalise_answer(answer, language));
   double best = 0;
-  for (const std::string& other : accepted) best = std::max(best, f1_of(words, words_of(normalise_answer(other))));
+  for (const std::string& other : accepted)
+    best = std::max(best, f1_of(words, words_of(normalise_answer(other, language))));
   return best;
 }
 
-double answer_contained(std::string_view answer, std::span<const std::string> accepted) {
-  const std::string padded = " " + normalise_answer(answer) + " ";
+double answer_contained(std::string_view answer, std::span<const std::string> accepted, Language language) {
+  const std::string padded = " " + normalise_answer(answer, language) + " ";
   return std::any_of(accepted.begin(), accepted.end(), [&](const std::string& a) {
-    const std::string normal = normalise_answer(a);
+    const std::string normal = normalise_answer(a, language);
     return !normal.empty() && padded.find(" " + normal + " ") != std::string::npos;
   });
 }

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "rag/text/language.h"
+
 namespace frugal {
 
 /// The grades of one query, by document. Above 0 is relevant; a document without a grade is not.
@@ -22,15 +24,17 @@ double reciprocal_rank_at(std::span<const std::string> ranked, const Judgements&
 double recall_at(std::span<const std::string> ranked, const Judgements& judged, size_t depth);
 
 /// SQuAD's normal form: lower case, without ASCII punctuation, English articles and extra spaces. Unlike SQuAD, it also
-/// folds accents.
-std::string normalise_answer(std::string_view answer);
+/// folds accents. In Portuguese it drops Portuguese articles, too.
+std::string normalise_answer(std::string_view answer, Language language = Language::english);
 /// 1 if `answer` and any of `accepted` have the same normal form, else 0.
-double exact_match(std::string_view answer, std::span<const std::string> accepted);
+double exact_match(std::string_view answer, std::span<const std::string> accepted,
+                   Language language = Language::english);
 /// The best F1 against any of `accepted`, 0…1: the harmonic mean of precision and recall over the words of the normal
 /// forms, counted with multiplicity.
-double answer_f1(std::string_view answer, std::span<const std::string> accepted);
+double answer_f1(std::string_view answer, std::span<const std::string> accepted, Language language = Language::english);
 /// 1 if the normal form of `answer` contains that of any of `accepted` as whole words, else 0. The metric for quoted
 /// sentences, which are longer than accepted answers.
-double answer_contained(std::string_view answer, std::span<const std::string> accepted);
+double answer_contained(std::string_view answer, std::span<const std::string> accepted,
+                        Language language = Language::english);
 
 }  // namespace frugal

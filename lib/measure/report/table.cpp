@@ -68,6 +68,28 @@ std::string Table::markdown() const {
   return head + "\n" + rule + "\n" + body;
 }
 
+std::string Table::aligned_markdown() const {
+  Table escaped(columns_);
+  for (Column& column : escaped.columns_) column.name = markdown_cell(column.name);
+  for (const auto& row : rows_) {
+    std::vector<std::string> cells;
+    for (const std::string& cell : row) cells.push_back(markdown_cell(cell));
+    escaped.add(std::move(cells));
+  }
+  const std::vector<size_t> width = escaped.widths();
+  const auto line = [&](auto cell_of) {
+    std::string line = "|";
+    for (size_t i = 0; i < columns_.size(); ++i) line += " " + escaped.padded(cell_of(i), i, width[i]) + " |";
+    return line + "\n";
+  };
+  std::string out = line([&](size_t i) { return escaped.columns_[i].name; }) + "|";
+  for (size_t i = 0; i < columns_.size(); ++i)
+    out += std::string(width[i] + 1, '-') + (columns_[i].align == Align::right ? ":|" : "-|");
+  out += "\n";
+  for (const auto& row : escaped.rows_) out += line([&](size_t i) { return row[i]; });
+  return out;
+}
+
 std::string Table::csv() const {
   std::string out;
   for (size_t i = 0; i < columns_.size(); ++i) out += (i ? "," : "") + csv_field(columns_[i].name);

@@ -22,6 +22,8 @@ class Table {
   /// Columns padded to their widest cell, two spaces apart.
   std::string text() const;
   std::string markdown() const;
+  /// Markdown whose columns are padded to their widest cell: readable as text, too.
+  std::string aligned_markdown() const;
   /// RFC 4180, with a header row.
   std::string csv() const;
 

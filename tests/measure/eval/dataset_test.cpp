@@ -75,6 +75,35 @@ TEST_CASE("an id in a judgement with tabs may hold spaces") {
   CHECK(set.queries[1].judged == Judgements{{"Part 2", 3}});
 }
 
+TEST_CASE("a question's language is as the file says, else detected, else that of most others") {
+  const TemporarySet folder;
+  folder.write("queries.jsonl", R"({"_id":"1","text":"Quem foi o autor da obra?"})"
+                                "\n"
+                                R"({"_id":"2","text":"Onde fica a cidade?","language":"en"})"
+                                "\n"
+                                R"({"_id":"3","text":"Xyz?","language":"pt-BR"})"
+                                "\n"
+                                R"({"_id":"4","text":"Xyz?"})"
+                                "\n");
+  std::vector<Language> languages;
+  for (const EvalQuery& query : read_eval_queries(folder.path / "queries.jsonl")) languages.push_back(query.language);
+  using enum Language;
+  CHECK(languages == std::vector{portuguese, english, portuguese, portuguese});
+}
+
+TEST_CASE("questions without an answer are found beside the others, and a question may name its passages") {
+  const TemporarySet folder;
+  CHECK(read_eval_set(folder.path).unanswerable.empty());
+  folder.write("unanswerable.jsonl", R"({"_id":"u","text":"who?","answers":[],"gold":["d1","art. 5"]})"
+                                     "\n");
+  const EvalSet set = read_eval_set(folder.path);
+  CHECK(set.unanswerable == folder.path / "unanswerable.jsonl");
+  const std::vector<EvalQuery> unanswerable = read_eval_queries(set.unanswerable);
+  REQUIRE(unanswerable.size() == 1);
+  CHECK(unanswerable[0].answers.empty());
+  CHECK(unanswerable[0].gold == std::vector<std::string>{"d1", "art. 5"});
+}
+
 TEST_CASE("errors in a set are reported with file and line") {
   const TemporarySet folder;
   folder.write("qrels.tsv", "query-id\tcorpus-id\tscore\nq1\td1\tmuch\n");
@@ -85,6 +114,8 @@ TEST_CASE("errors in a set are reported with file and line") {
   CHECK(error_of(folder.path).find("queries.jsonl:1:") != std::string::npos);
   folder.write("queries.jsonl", "{\"_id\":\"q1\",\n");
   CHECK(error_of(folder.path).find("queries.jsonl:1: not a JSON object") != std::string::npos);
+  folder.write("queries.jsonl", "{\"_id\":\"q1\",\"text\":\"what?\",\"answers\":\"x\"}\n");
+  CHECK(error_of(folder.path).find("queries.jsonl:1: \"answers\" must be a list of texts") != std::string::npos);
   fs::remove(folder.path / "corpus.jsonl");
   CHECK(error_of(folder.path).find("corpus.jsonl is missing") != std::string::npos);
 }

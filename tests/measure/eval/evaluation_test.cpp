@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
 
 #include "rag/fakes.h"
@@ -74,9 +76,9 @@ TEST_CASE("the rows sparse and dense measure the lists of the store") {
     first +=
         query.judged.contains(document(by_words.front().id)) ? 1.0 / static_cast<double>(query.judged.size()) / 3 : 0;
   }
-  CHECK(run_named(report, "sparse").ndcg_at_10.mean == doctest::Approx(sparse));
-  CHECK(run_named(report, "dense").ndcg_at_10.mean == doctest::Approx(dense));
-  CHECK(run_named(report, "sparse").recall_at_1.mean == doctest::Approx(first));
+  CHECK(run_named(report, "sparse").ranking.ndcg_at_10.mean == doctest::Approx(sparse));
+  CHECK(run_named(report, "dense").ranking.ndcg_at_10.mean == doctest::Approx(dense));
+  CHECK(run_named(report, "sparse").ranking.recall_at_1.mean == doctest::Approx(first));
   CHECK(sparse != doctest::Approx(dense));
 }
 
@@ -95,9 +97,10 @@ TEST_CASE("the fused row measures the ranking of the pipeline, and the TREC run 
       expected += query.id + " Q0 " + document(ranked[i].id) + " " + std::to_string(i + 1) + " " +
                   std::to_string(ranked.size() - i) + " frugal-fused\n";
   }
-  CHECK(run_named(report, "fused").ndcg_at_10.mean == doctest::Approx(gain));
+  CHECK(run_named(report, "fused").ranking.ndcg_at_10.mean == doctest::Approx(gain));
   CHECK(trec.str() == expected);
-  const double best = std::max(run_named(report, "sparse").ndcg_at_10.mean, run_named(report, "dense").ndcg_at_10.mean);
+  const double best =
+      std::max(run_named(report, "sparse").ranking.ndcg_at_10.mean, run_named(report, "dense").ranking.ndcg_at_10.mean);
   CHECK(run_named(report, "fused").ndcg_gain->mean == doctest::Approx(gain - best));
 }
 
@@ -106,7 +109,7 @@ TEST_CASE("a row whose stage is off has a reason; the same stages run once, and 
   const EvalReport report = harbour.evaluate();
   CHECK(run_named(report, "rerank").skipped == "no reranker configured");
   CHECK(run_named(report, "hyde").skipped == "not yet shown to help with these models");
-  CHECK(run_named(report, "full").ndcg_at_10.mean == run_named(report, "fused").ndcg_at_10.mean);
+  CHECK(run_named(report, "full").ranking.ndcg_at_10.mean == run_named(report, "fused").ranking.ndcg_at_10.mean);
   CHECK(run_named(report, "full").ms_per_query == run_named(report, "fused").ms_per_query);
   CHECK(harbour.store.sparse_searches == 2 * 3);  // sparse and fused
   CHECK(harbour.store.dense_searches == 2 * 3);
@@ -133,8 +136,8 @@ TEST_CASE("a stage that is switched on has a row of its own and runs in the full
   harbour.models.fake_generator.says = "fish market fish market of the harbour";
   const EvalReport report = harbour.evaluate(options);
   CHECK(run_named(report, "hyde").skipped.empty());
-  CHECK(run_named(report, "hyde").ndcg_at_10.mean != run_named(report, "fused").ndcg_at_10.mean);
-  CHECK(run_named(report, "full").ndcg_at_10.mean == run_named(report, "hyde").ndcg_at_10.mean);
+  CHECK(run_named(report, "hyde").ranking.ndcg_at_10.mean != run_named(report, "fused").ranking.ndcg_at_10.mean);
+  CHECK(run_named(report, "full").ranking.ndcg_at_10.mean == run_named(report, "hyde").ranking.ndcg_at_10.mean);
   CHECK_FALSE(run_named(report, "full").ndcg_gain.has_value());
   CHECK(harbour.models.fake_generator.calls == 3);
 }
@@ -146,10 +149,86 @@ TEST_CASE("answers are measured with all stages") {
   options.answers = true;
   options.foreign.push_back({"f", "boiling temperature of tungsten", {}, {}});
   const EvalReport report = harbour.evaluate(options);
-  CHECK(run_named(report, "full").answers.exact_match == 1.0);
-  CHECK(run_named(report, "fused").answers.exact_match == 1.0);
-  CHECK_FALSE(run_named(report, "sparse").answers.exact_match.has_value());
-  CHECK(run_named(report, "full").answers.true_abstention == 1.0);
+  CHECK(run_named(report, "full").answers->exact_match == 1.0);
+  CHECK(run_named(report, "fused").answers->exact_match == 1.0);
+  CHECK_FALSE(run_named(report, "sparse").answers.has_value());
+  CHECK(run_named(report, "full").answers->true_abstention == 1.0);
+}
+
+TEST_CASE("every stage that ranks is in the fused row or has a row of its own") {
+  Harbour harbour;
+  const EvalReport report = harbour.evaluate();
+  Pipeline pipeline(harbour.store, harbour.models, harbour.store.laws(), {}, nullptr, "harbour");
+  std::vector<std::string> expected{"sparse", "dense", "fused"};
+  for (auto stage = pipeline.stages().rbegin(); stage != pipeline.stages().rend(); ++stage)
+    if (!std::set<std::string_view>{"recall", "embed", "dense", "sparse", "fuse", "references", "texts", "answer",
+                                    "show", "keep"}
+             .contains(stage->name))
+      expected.emplace_back(stage->name);
+  expected.emplace_back("full");
+  std::vector<std::string> rows;
+  for (const EvalRun& run : report.runs) rows.push_back(run.name);
+  CHECK(rows == expected);
+}
+
+TEST_CASE("a row that adds a stage is compared with fused, question by question") {
+  Harbour harbour;
+  EvalOptions options;
+  options.pipeline.hyde.mode = HydeMode::always;
+  harbour.models.fake_generator.says = "fish market fish market of the harbour";
+  const EvalReport report = harbour.evaluate(options);
+  const EvalRun& hyde = run_named(report, "hyde");
+  REQUIRE(hyde.ndcg_gain_over_fused);
+  CHECK(hyde.ndcg_gain_over_fused->mean ==
+        doctest::Approx(hyde.ranking.ndcg_at_10.mean - run_named(report, "fused").ranking.ndcg_at_10.mean));
+  CHECK(hyde.hyde_share == 1.0);
+  CHECK_FALSE(run_named(report, "fused").hyde_share.has_value());
+  CHECK_FALSE(run_named(report, "fused").ndcg_gain_over_fused.has_value());
+  CHECK_FALSE(run_named(report, "sparse").ndcg_gain_over_fused.has_value());
+}
+
+TEST_CASE("rankings are measured by language, and times by stage") {
+  Harbour harbour;
+  harbour.set.queries[0].language = harbour.set.queries[1].language = Language::english;
+  harbour.set.queries[2].language = Language::portuguese;
+  const EvalReport report = harbour.evaluate();
+  const EvalRun& fused = run_named(report, "fused");
+  REQUIRE(fused.ranking_by_language.size() == 2);
+  const RankingMeasures& english = fused.ranking_by_language.at(Language::english);
+  const RankingMeasures& portuguese = fused.ranking_by_language.at(Language::portuguese);
+  CHECK(english.queries == 2);
+  CHECK(portuguese.queries == 1);
+  CHECK((2 * english.ndcg_at_10.mean + portuguese.ndcg_at_10.mean) / 3 ==
+        doctest::Approx(fused.ranking.ndcg_at_10.mean));
+  double sum = 0;
+  for (const StageTime& time : fused.stage_times) sum += time.stage == "total" ? -time.mean : time.mean;
+  CHECK(sum == doctest::Approx(0));
+  CHECK(fused.stage_times.back().mean == doctest::Approx(fused.ms_per_query));
+}
+
+TEST_CASE("questions that seem to have an answer are measured apart from foreign ones, and a page stays readable") {
+  Harbour harbour;
+  EvalOptions options;
+  options.answers = true;
+  options.unanswerable.push_back({"u", "who is the master of the harbour ships", {}, {}});
+  options.foreign.push_back({"f", "boiling temperature of tungsten", {}, {}});
+  const EvalReport report = harbour.evaluate(options);
+  const AnswerFigures& figures = run_named(report, "full").answers->all;
+  CHECK(figures.questions == std::array<int64_t, 3>{3, 1, 1});
+  CHECK(figures.gold_cited.has_value());
+  CHECK_FALSE(figures.f1.has_value());
+
+  const auto json = nlohmann::json::parse(report_to_json(report, -1));
+  const auto& full = json.at("runs").back();
+  CHECK(full.at("run") == "full");
+  CHECK(full.at("true_abstention") == 1.0);
+  CHECK(full.at("answers").at("abstained").at("foreign").at("mean") == 1.0);
+  CHECK(full.at("answers").at("confidence").at("all").at("answers") >= 3);
+  CHECK(full.at("stages_ms").at("rerank").is_null());
+  CHECK(full.at("by_language").size() == 1);
+  std::istringstream page(report_to_markdown(report));
+  for (std::string line; std::getline(page, line);)
+    CHECK(std::count_if(line.begin(), line.end(), [](char c) { return (c & 0xC0) != 0x80; }) <= 100);
 }
 
 TEST_CASE("a chunk that the store lacks counts as no document, and the others keep their order") {
@@ -163,5 +242,5 @@ TEST_CASE("a chunk that the store lacks counts as no document, and the others ke
   set.queries.push_back({"q", "harbour master ships", {}, {{"held", 1}}});
   const EvalReport report = evaluate(set, store, models, {});
   REQUIRE(report.runs.at(0).name == "sparse");
-  CHECK(report.runs[0].recall_at_1.mean == 1);
+  CHECK(report.runs[0].ranking.recall_at_1.mean == 1);
 }

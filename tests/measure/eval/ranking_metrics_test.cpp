@@ -62,6 +62,17 @@ TEST_CASE("ranking metrics agree with an independent implementation") {
   }
 }
 
+TEST_CASE("Portuguese articles are dropped in Portuguese only") {
+  const std::vector<std::string> accepted{"os Estados Unidos"};
+  CHECK(normalise_answer("A pena é de um a quatro anos.", Language::portuguese) == "pena e de quatro anos");
+  CHECK(normalise_answer("as soon as a ship") == "as soon as ship");
+  CHECK(exact_match("Estados Unidos", accepted, Language::portuguese) == 1);
+  CHECK(exact_match("Estados Unidos", accepted) == 0);
+  CHECK(answer_f1("uns Estados Unidos", accepted, Language::portuguese) == 1);
+  CHECK(answer_contained("Foi nos Estados Unidos, em 1932.", accepted, Language::portuguese) == 1);
+  CHECK(answer_contained("Foi nos Estados Unidos, em 1932.", accepted) == 0);
+}
+
 TEST_CASE("answer metrics agree with SQuAD's rules") {
   const nlohmann::json cases = golden().at("answers");
   for (const auto& one : cases) {

@@ -34,6 +34,14 @@ TEST_CASE("a Markdown table escapes bars and aligns numbers right") {
         "| a\\|b, \"c\" | 10 |\n");
 }
 
+TEST_CASE("an aligned Markdown table has columns of one width") {
+  CHECK(sample().aligned_markdown() ==
+        "| name      |  ms |\n"
+        "|-----------|----:|\n"
+        "| ação      | 1.5 |\n"
+        "| a\\|b, \"c\" |  10 |\n");
+}
+
 TEST_CASE("CSV quotes only the fields that need it, as RFC 4180 says") {
   CHECK(sample().csv() == "name,ms\r\nação,1.5\r\n\"a|b, \"\"c\"\"\",10\r\n");
   CHECK(csv_field("two\nlines") == "\"two\nlines\"");
