@@ -111,8 +111,8 @@ class FakeGenerator : public Generator {
   std::vector<ChatMessage> seen;
 };
 
-/// Words are its tokens, and a passage's relevance is the number of words that it shares with the question. The first
-/// half of the layers counts words of more than four letters alone, so that its order can differ.
+/// Words are its tokens, and numbers its answers. A passage's relevance is the number of words that it shares with the
+/// question. The first half of the layers counts words of more than four letters alone, so that its order can differ.
 class FakeReader : public Reader {
  public:
   std::string identity() const override { return "fake reader"; }
@@ -133,6 +133,7 @@ class FakeReader : public Reader {
     for (const ReaderPair& pair : pairs) {
       HalfRead half{shared(pair, kLongWords), pair.passage, pair.pieces.size(), {}};
       half.states.push_back(shared(pair, 0));
+      for (const Tokenizer::Piece& piece : pair.pieces) half.states.push_back(piece.id & kNumbers ? 5.0f : 0.0f);
       halves.push_back(std::move(half));
       spend();
     }
@@ -142,8 +143,8 @@ class FakeReader : public Reader {
   std::vector<Reading> read_rest(std::span<const HalfRead* const> halves) override {
     std::vector<Reading> readings;
     for (const HalfRead* half : halves) {
-      readings.push_back(
-          {half->states.front(), 0, 0, std::vector<float>(half->pieces), std::vector<float>(half->pieces)});
+      const std::vector<float> answers(half->states.begin() + 1, half->states.end());
+      readings.push_back({half->states.front(), 0, 0, answers, answers});
       spend();
     }
     read += halves.size();
@@ -154,16 +155,17 @@ class FakeReader : public Reader {
   FakeClock* clock = nullptr;
 
  private:
-  static constexpr TokenId kLongWords = 1 << 20;
+  static constexpr TokenId kLongWords = 1 << 20, kNumbers = 1 << 21;
   static TokenId id_of(std::string_view word) {
     const auto hash = static_cast<TokenId>(checksum64(std::as_bytes(std::span(word))) % kLongWords);
-    return word.size() > 4 ? hash + kLongWords : hash;
+    const bool is_number = word.find_first_of("0123456789") != word.npos;
+    return hash | (word.size() > 4 ? kLongWords : 0) | (is_number ? kNumbers : 0);
   }
-  static float shared(const ReaderPair& pair, TokenId from) {
+  static float shared(const ReaderPair& pair, TokenId kind) {
     const auto question = std::span(pair.ids).first(pair.passage);
     return static_cast<float>(std::count_if(question.begin(), question.end(), [&](TokenId id) {
-      return id >= from && std::find(pair.ids.begin() + static_cast<std::ptrdiff_t>(pair.passage), pair.ids.end(),
-                                     id) != pair.ids.end();
+      return (id & kind) == kind && std::find(pair.ids.begin() + static_cast<std::ptrdiff_t>(pair.passage),
+                                              pair.ids.end(), id) != pair.ids.end();
     }));
   }
   void spend() {

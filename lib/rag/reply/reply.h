@@ -90,6 +90,7 @@ struct Citation {
 
 struct Answer {
   std::optional<std::string> text;  // nullopt: no answer was requested, or it abstained
+  std::optional<std::string> span;  // the short answer within `text`, as the reader found it; nullopt: none read
   AnswerMode mode = AnswerMode::none;
   bool abstained = false;
   std::optional<float> confidence;  // 0…1; nullopt: no answer was requested, or it abstained for another reason

@@ -118,6 +118,25 @@ TEST_CASE("chunks that hold a named article stay in front, whatever the reader s
   CHECK(reply.hits[1].chunk.path == "late");
 }
 
+TEST_CASE("what the reader found is the answer: its span, and the sentence around it as the quote") {
+  PipelineOptions options = with({.candidates = 31, .read = 3});
+  options.answer = AnswerMode::extract;
+  options.dense = false;
+  Town town;
+  town.store.add("opened", "The ferry is gone. The bridge at Aldersby was finished, and opened, in 1932. It is red.");
+  town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+  const Reply reply = town.ask();
+  CHECK(reply.answer.span == "1932");
+  REQUIRE(reply.citations.size() == 1);
+  CHECK(reply.answer.text == reply.citations.front().quote);
+  CHECK(reply.answer.text->find("1932") != std::string::npos);
+  CHECK(reply.answer.text->find("It is red") == std::string::npos);
+
+  options.rerank.enabled = false;
+  town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+  CHECK_FALSE(town.ask().answer.span);
+}
+
 TEST_CASE("nothing is read if nothing was found, or if reranking is off") {
   Town town;
   CHECK(town.ask("zyzzyva").hits.empty());
