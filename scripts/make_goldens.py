@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Writes tests/golden/<name>/: tiny models with random weights, and the outputs of transformers for them.
 
-  make_goldens.py tiny                                   bert, llama, llama-scaled and llama-gguf (under 300 kB each)
+  make_goldens.py tiny                                   bert, bert-reader, llama, llama-scaled and llama-gguf (under 300 kB each)
+  make_goldens.py reader                                 bert-reader alone
   make_goldens.py minilm FOLDER                          outputs of the real all-MiniLM-L6-v2 (no weights)
   make_goldens.py smollm2 FILE.gguf                      outputs of the real SmolLM2-135M-Instruct (no weights)
 
@@ -16,7 +17,9 @@ import pathlib
 import numpy as np
 import torch
 import transformers
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, LlamaConfig, LlamaForCausalLM
+from safetensors.torch import save_file
+from transformers import (AutoModel, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, BertTokenizer, LlamaConfig,
+                          LlamaForCausalLM)
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"
 VERSIONS = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__}
@@ -38,6 +41,7 @@ def rounded(values):
 # integer types by their rounding.
 EMBEDDER_FLOORS = {"fp32": 0.99999, "fp16": 0.9999, "int8": 0.997, "int4": 0.9}
 DECODER_FLOORS = {"fp32": 0.99999, "fp16": 0.9999, "int8": 0.995, "int4": 0.8}
+READER_FLOORS = {"fp32": 0.99999, "fp16": 0.9999, "int8": 0.995, "int4": 0.8}
 
 
 def write(folder, outputs):
@@ -82,6 +86,45 @@ def tiny_bert():
         mean = hidden.mean(0)
         cases.append({"ids": ids, "hidden": rounded(hidden), "embedding": rounded(mean / mean.norm())})
     write(folder, {"kind": "embedder", "checkpoint": ".", "floors": EMBEDDER_FLOORS, "dimension": 32, "max_tokens": 48, "cases": cases})
+
+
+def tiny_reader():
+    """A reader: BERT whose heads are single linear layers, at an early exit and at the last layer (scripts/reader/model.py)."""
+    folder, hidden, first_exit = GOLDEN / "bert-reader", 32, 1
+    vocabulary = word_piece_vocabulary()
+    config = BertConfig(vocab_size=len(vocabulary), hidden_size=hidden, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64,
+                        max_position_embeddings=64, attn_implementation="eager")
+    model = randomise(BertModel(config, add_pooling_layer=False), 5)
+    heads = {"rank_first": 1, "rank_last": 1, "span": 2, "answerable": 1}
+    weights = {name: torch.randn(outputs, hidden) for name, outputs in heads.items()}
+    biases = {name: torch.randn(outputs) for name, outputs in heads.items()}
+    folder.mkdir(exist_ok=True)
+    tensors = dict(model.state_dict())
+    for name in heads:
+        tensors[f"{name}.weight"], tensors[f"{name}.bias"] = weights[name].flatten(), biases[name]
+    save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "model.safetensors", {"format": "pt"})
+    (folder / "config.json").write_text(json.dumps({**config.to_dict(), "model_type": "bert-reader", "architectures": ["BertReader"],
+                                                    "first_exit": first_exit, "max_question_tokens": 12, "max_pair_tokens": 48}, indent=1))
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": True, "tokenizer_class": "BertTokenizer"}))
+    tokenizer = BertTokenizer.from_pretrained(str(folder))
+    split = lambda text: tokenizer.encode(text, add_special_tokens=False)
+    cases = []
+    for question, passage in (("the law?", "art 5 of the law, the court answered."), ("x", "y"), ("what is the law of courts?", "z " * 60),
+                              ("a " * 30, "question answering of the court.")):
+        asked, read = split(question)[:12], split(passage)
+        read = read[: 48 - len(asked) - 3]
+        ids = [2, *asked, 3, *read, 3]
+        types = [0] * (len(asked) + 2) + [1] * (len(read) + 1)
+        with torch.inference_mode():
+            states = model(input_ids=torch.tensor([ids]), token_type_ids=torch.tensor([types]), output_hidden_states=True).hidden_states
+        head = lambda name, state: state @ weights[name].T + biases[name]
+        first, last = states[first_exit][0], states[-1][0]
+        span = head("span", last)
+        cases.append({"question": question, "passage": passage, "ids": ids, "first": head("rank_first", first[0]).item(),
+                      "relevance": head("rank_last", last[0]).item(), "answerable": head("answerable", last[0]).item(),
+                      "none": span[0].sum().item(), "begin": rounded(span[len(asked) + 2 : -1, 0]), "end": rounded(span[len(asked) + 2 : -1, 1])})
+    write(folder, {"kind": "reader", "checkpoint": ".", "floors": READER_FLOORS, "max_tokens": 48, "cases": cases})
 
 
 def byte_level_tokenizer():
@@ -183,6 +226,7 @@ def tiny_llama_gguf(model, tokenizer):
 
 def tiny():
     tiny_bert()
+    tiny_reader()
     model, tokenizer = tiny_llama("llama", 2, tie_word_embeddings=True)
     tiny_llama_gguf(model, tokenizer)
     tiny_llama("llama-scaled", 3, tie_word_embeddings=False, attention_bias=True, head_dim=16, rope_parameters={
@@ -224,10 +268,10 @@ def smollm2(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["tiny", "minilm", "smollm2"])
+    parser.add_argument("what", choices=["tiny", "reader", "minilm", "smollm2"])
     parser.add_argument("source", nargs="?")
     a = parser.parse_args()
-    {"tiny": lambda: tiny(), "minilm": lambda: minilm(a.source), "smollm2": lambda: smollm2(a.source)}[a.what]()
+    {"tiny": lambda: tiny(), "reader": lambda: tiny_reader(), "minilm": lambda: minilm(a.source), "smollm2": lambda: smollm2(a.source)}[a.what]()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-// An index, an embedder and a generator in memory, simple enough to verify by reading. The stages of a question are
-// always tested with these, and with real models where they have been fetched.
+// An index, an embedder, a reader and a generator in memory, simple enough to verify by reading. The stages of a
+// question are always tested with these, and with real models where they have been fetched.
 #pragma once
 
 #include <algorithm>
@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "model/generate/generator.h"
 #include "model/hub/models.h"
+#include "model/nn/reader.h"
 #include "rag/memory_store.h"
 #include "rag/text/language.h"
 #include "rag/text/words.h"
@@ -110,6 +111,68 @@ class FakeGenerator : public Generator {
   std::vector<ChatMessage> seen;
 };
 
+/// Words are its tokens, and numbers its answers. A passage's relevance is the number of words that it shares with the
+/// question. The first half of the layers counts words of more than four letters alone, so that its order can differ.
+class FakeReader : public Reader {
+ public:
+  std::string identity() const override { return "fake reader"; }
+  const Tokenizer& tokenizer() const override { throw Error(Code::internal, "no tokenizer"); }
+  int64_t max_tokens() const override { return 256; }
+  ReaderPair pair(std::string_view question, std::string_view passage) const override {
+    ReaderPair pair;
+    for (const Word& word : split_words(question)) pair.ids.push_back(id_of(word.folded));
+    pair.passage = pair.ids.size();
+    for (const Word& word : split_words(passage)) {
+      pair.pieces.push_back({id_of(word.folded), word.begin, word.end});
+      pair.ids.push_back(pair.pieces.back().id);
+    }
+    return pair;
+  }
+  std::vector<HalfRead> read_half(std::span<const ReaderPair> pairs) override {
+    std::vector<HalfRead> halves;
+    for (const ReaderPair& pair : pairs) {
+      HalfRead half{shared(pair, kLongWords), pair.passage, pair.pieces.size(), {}};
+      half.states.push_back(shared(pair, 0));
+      for (const Tokenizer::Piece& piece : pair.pieces) half.states.push_back(piece.id & kNumbers ? 5.0f : 0.0f);
+      halves.push_back(std::move(half));
+      spend();
+    }
+    ranked += pairs.size();
+    return halves;
+  }
+  std::vector<Reading> read_rest(std::span<const HalfRead* const> halves) override {
+    std::vector<Reading> readings;
+    for (const HalfRead* half : halves) {
+      const std::vector<float> answers(half->states.begin() + 1, half->states.end());
+      readings.push_back({half->states.front(), 0, 0, answers, answers});
+      spend();
+    }
+    read += halves.size();
+    return readings;
+  }
+  static constexpr int kPairMs = 10;
+  size_t ranked = 0, read = 0;
+  FakeClock* clock = nullptr;
+
+ private:
+  static constexpr TokenId kLongWords = 1 << 20, kNumbers = 1 << 21;
+  static TokenId id_of(std::string_view word) {
+    const auto hash = static_cast<TokenId>(checksum64(std::as_bytes(std::span(word))) % kLongWords);
+    const bool is_number = word.find_first_of("0123456789") != word.npos;
+    return hash | (word.size() > 4 ? kLongWords : 0) | (is_number ? kNumbers : 0);
+  }
+  static float shared(const ReaderPair& pair, TokenId kind) {
+    const auto question = std::span(pair.ids).first(pair.passage);
+    return static_cast<float>(std::count_if(question.begin(), question.end(), [&](TokenId id) {
+      return (id & kind) == kind && std::find(pair.ids.begin() + static_cast<std::ptrdiff_t>(pair.passage),
+                                              pair.ids.end(), id) != pair.ids.end();
+    }));
+  }
+  void spend() {
+    if (clock) clock->spend_ms(kPairMs);
+  }
+};
+
 class FakeModels : public Models {
  public:
   std::shared_ptr<Embedder> embedder() override {
@@ -122,6 +185,8 @@ class FakeModels : public Models {
     if (generator_damaged) throw Error(Code::corrupt_file, "pack 'fake': damaged");
     return {std::shared_ptr<void>(), &fake_generator};
   }
+  bool has_reader() const override { return fake_reader.has_value(); }
+  std::shared_ptr<Reader> reader() override { return {std::shared_ptr<void>(), &*fake_reader}; }
   void unload_idle() override {
     if (fake_embedder.clock) fake_embedder.clock->spend_ms(kUnloadIdleMs);
   }
@@ -134,6 +199,7 @@ class FakeModels : public Models {
   std::string identity() override { return "fakes"; }
   FakeEmbedder fake_embedder;
   FakeGenerator fake_generator;
+  std::optional<FakeReader> fake_reader;
   int64_t parameters = 0;
   int embedder_opened = 0, generator_opened = 0;
   std::optional<int> embedder_opened_when_expected;

@@ -54,6 +54,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--hyde", "hyde.mode");
   tool.key("--deadline-ms", "answer.deadline_ms");
   tool.key("--embedder", "models.embedder");
+  tool.key("--reader", "models.reader");
   tool.key("--generator", "models.generator");
   tool.key("--cache-type-kv", "generate.kv_dtype");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only");

@@ -183,7 +183,7 @@ fs::path find_checkpoint(const std::string& name) {
 
 std::vector<fs::path> existing_packs(const ModelNames& models) {
   std::vector<fs::path> packs;
-  for (const std::string& name : {models.embedder, models.generator})
+  for (const std::string& name : {models.embedder, models.reader, models.generator})
     if (const std::optional<fs::path> pack = name.empty() ? std::nullopt : first_pack(model_places(name)))
       packs.push_back(*pack);
   return packs;

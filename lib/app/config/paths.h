@@ -15,12 +15,14 @@ namespace frugal {
 struct ModelNames {
   std::string embedder = "all-minilm-l6-v2.pack";
   std::string generator = "smollm2-135m-instruct.pack";
+  std::string reader;
 
   template <typename F>
   void visit(F&& f) {
     f("models.embedder", embedder,
       {"pack of the embedder: a path, or a name to look up (docs/tools/common.md); an index works only with the "
        "embedder that made it"});
+    f("models.reader", reader, {"pack of the reader, which reranks passages and finds answers in them; empty: none"});
     f("models.generator", generator, {"pack of the generator, which writes answers and HyDE's passages"});
   }
 };

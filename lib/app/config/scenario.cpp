@@ -137,6 +137,7 @@ Scenario load_scenario(const std::filesystem::path& file) {
 std::string model_name(const std::string& model, const ModelNames& models) {
   std::string name = model;
   if (model == "embedder") name = models.embedder;
+  if (model == "reader") name = models.reader;
   if (model == "generator") name = models.generator;
   if (name.empty())
     throw Error(Code::usage, fmt::format("no {} is configured", model)).hint(fmt::format("set models.{}", model));

@@ -21,6 +21,7 @@ ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budg
 std::unique_ptr<Models> open_models(const Settings& settings, const ModelOptions& options) {
   ModelPaths paths;
   paths.embedder = [name = settings.models.embedder] { return find_model(name); };
+  if (!settings.models.reader.empty()) paths.reader = [name = settings.models.reader] { return find_model(name); };
   paths.generator = [name = settings.models.generator] { return find_model(name); };
   return open_pack_models(std::move(paths), options);
 }

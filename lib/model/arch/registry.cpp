@@ -9,12 +9,13 @@
 namespace frugal {
 
 // Each is defined in its own file, which needs no header.
-extern const Architecture kBertArchitecture, kLlamaArchitecture;
+extern const Architecture kBertArchitecture, kBertReaderArchitecture, kLlamaArchitecture;
 
 namespace {
 
 constexpr const Architecture* kArchitectures[] = {
     &kBertArchitecture,
+    &kBertReaderArchitecture,
     &kLlamaArchitecture,
 };
 

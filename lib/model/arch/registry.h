@@ -16,6 +16,7 @@
 #include "model/nn/decoder.h"
 #include "model/nn/embedder.h"
 #include "model/nn/model_source.h"
+#include "model/nn/reader.h"
 
 namespace frugal {
 
@@ -53,6 +54,9 @@ inline std::unique_ptr<Embedder> open_embedder(const ModelSource& source, Ops& o
 }
 inline std::unique_ptr<Embedder> open_embedder(const Pack& pack, Ops& ops) {
   return open_as<Embedder>(PackSource(pack), ops);
+}
+inline std::unique_ptr<Reader> open_reader(const ModelSource& source, Ops& ops) {
+  return open_as<Reader>(source, ops);
 }
 inline std::unique_ptr<Decoder> open_decoder(const ModelSource& source, Ops& ops) {
   return open_as<Decoder>(source, ops);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <vector>
 
@@ -42,12 +43,20 @@ std::string answer(Model& model, const Input& input) {
   return fmt::format("read {} tokens, wrote {}", generation.prompt_tokens, generation.new_tokens);
 }
 
+std::string read(Model& model, const Input& input) {
+  auto& reader = dynamic_cast<Reader&>(model);
+  const ReaderPair pair = reader.pair(input.text, input.text);
+  const std::vector<HalfRead> half = reader.read_half(std::span(&pair, 1));
+  reader.read_rest(std::array{&half.front()});
+  return fmt::format("read {} tokens", pair.ids.size());
+}
+
 // How a model of each kind is used once. Returns a note for the report.
 struct Use {
   ModelKind kind;
   std::string (*run)(Model& model, const Input& input);
 };
-constexpr Use kUses[] = {{ModelKind::embedder, embed}, {ModelKind::decoder, answer}};
+constexpr Use kUses[] = {{ModelKind::embedder, embed}, {ModelKind::decoder, answer}, {ModelKind::reader, read}};
 
 auto use_of(ModelKind kind) {
   const auto use = std::find_if(std::begin(kUses), std::end(kUses), [&](const Use& u) { return u.kind == kind; });

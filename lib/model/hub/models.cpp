@@ -1,5 +1,5 @@
 // A Manager owns the open models and decides how long each stays. Its loaders open a pack together with the backend
-// that runs it; its prefetch reads the embedder's file into the page cache. The pointers that embedder() and
+// that runs it; its prefetch reads the embedder's file into the page cache. The pointers that embedder(), reader() and
 // generator() return share ownership with the manager's, so a model counts as used while any of them lives. The thread
 // pool is made with the first model, so that a question that needs none starts no thread.
 #include "model/hub/models.h"
@@ -24,6 +24,7 @@
 #include "model/format/pack.h"
 #include "model/generate/prefix_cache.h"
 #include "model/nn/decoder.h"
+#include "model/nn/reader.h"
 #include "telemetry/page_cache.h"
 
 namespace frugal {
@@ -72,6 +73,12 @@ struct OpenGenerator : OpenPack {
   std::unique_ptr<Generator> generator;
 };
 
+struct OpenReader : OpenPack {
+  OpenReader(const std::filesystem::path& file, const ModelOptions& options, ThreadPool& threads)
+      : OpenPack(file, options, threads), reader(open_as<Reader>(PackSource(pack), *ops)) {}
+  std::unique_ptr<Reader> reader;
+};
+
 int64_t parameters_of(const Pack& pack) {
   int64_t parameters = 0;
   for (const PackTensor& tensor : pack.tensors()) parameters += tensor.shape.elements();
@@ -91,6 +98,9 @@ class PackModels : public Models {
     manager_.register_loader<OpenGenerator>("generator", [this] {
       return std::make_unique<OpenGenerator>(paths_.generator(), options_, pool(), prefixes_ ? &*prefixes_ : nullptr);
     });
+    if (paths_.reader)
+      manager_.register_loader<OpenReader>(
+          "reader", [this] { return std::make_unique<OpenReader>(paths_.reader(), options_, pool()); });
   }
 
   std::shared_ptr<Embedder> embedder() override {
@@ -103,6 +113,14 @@ class PackModels : public Models {
     return {open, open->generator.get()};
   }
 
+  bool has_reader() const override { return bool(paths_.reader); }
+
+  std::shared_ptr<Reader> reader() override {
+    FRUGAL_CHECK(has_reader());
+    const auto open = manager_.load<OpenReader>("reader");
+    return {open, open->reader.get()};
+  }
+
   void prefetch_embedder() override { manager_.prefetch("embedder"); }
 
   GeneratorSize generator_size(int64_t min_parameters) override {
@@ -111,7 +129,8 @@ class PackModels : public Models {
   }
 
   std::string identity() override {
-    return fmt::format("embedder {}\ngenerator {} {} chat {}\nbackend {} {} {}", file_identity(paths_.embedder),
+    return fmt::format("embedder {}\nreader {}\ngenerator {} {} chat {}\nbackend {} {} {}",
+                       file_identity(paths_.embedder), has_reader() ? file_identity(paths_.reader) : "none",
                        file_identity(paths_.generator), to_string(options_.generator.kv_type),
                        options_.chat_family ? to_string(*options_.chat_family) : "auto", options_.backend.plugin,
                        options_.backend.device, static_cast<int>(options_.backend.precision));

@@ -17,6 +17,7 @@
 #include "model/generate/generator.h"
 #include "model/nn/embedder.h"
 #include "model/nn/kv_cache.h"
+#include "model/nn/reader.h"
 #include "model/tokenize/chat.h"
 
 namespace frugal {
@@ -36,6 +37,10 @@ class Models {
   /// command that makes the pack, Error(mismatch) if the pack holds another kind of model, and Error(over_budget).
   virtual std::shared_ptr<Embedder> embedder() = 0;
   virtual std::shared_ptr<Generator> generator() = 0;
+  /// Only if has_reader().
+  virtual std::shared_ptr<Reader> reader() = 0;
+  /// True if a reader is configured. Opens no pack.
+  virtual bool has_reader() const = 0;
   /// Starts to read the embedder's file in the background, because the embedder will be needed soon.
   virtual void prefetch_embedder() {}
   /// Compares the generator's number of weights with a minimum. Loads no model, and opens no pack whose size shows that
@@ -54,6 +59,7 @@ class Models {
 struct ModelPaths {
   std::function<std::filesystem::path()> embedder;
   std::function<std::filesystem::path()> generator;
+  std::function<std::filesystem::path()> reader;  // null: none is configured
 };
 
 /// Settings of the generator's KV cache, and of the prompts that it stores on disk (model/generate/prefix_cache.h).

@@ -37,6 +37,9 @@ class NaiveModels final : public Models {
       throw Error(Code::missing, "there is no checkpoint of a generator").hint("run scripts/fetch-models");
     return generator_;
   }
+  // Readers are published as packs, so there is no checkpoint to be read in full precision.
+  bool has_reader() const override { return false; }
+  std::shared_ptr<Reader> reader() override { throw Error(Code::internal, "no reader"); }
   GeneratorSize generator_size(int64_t min_parameters) override {
     if (!generator_) return GeneratorSize::none;
     return parameters_ >= min_parameters ? GeneratorSize::sufficient : GeneratorSize::small;

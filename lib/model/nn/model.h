@@ -8,7 +8,7 @@
 namespace frugal {
 
 /// The purpose of a model, which decides its interface.
-enum class ModelKind { embedder, decoder };
+enum class ModelKind { embedder, decoder, reader };
 
 inline std::string_view to_string(ModelKind kind) {
   switch (kind) {
@@ -16,6 +16,8 @@ inline std::string_view to_string(ModelKind kind) {
       return "embedder";
     case ModelKind::decoder:
       return "decoder";
+    case ModelKind::reader:
+      return "reader";
   }
   return "unknown";
 }

@@ -38,6 +38,11 @@ void TensorTable::norm(const TensorNames& names, int64_t features, Bias bias) {
   add_bias(names, features, bias, 0);
 }
 
+void TensorTable::exact(const TensorNames& names, int64_t outputs, int64_t inputs) {
+  norm(names, outputs * inputs);
+  add_bias(names, outputs, Bias::required, 0);
+}
+
 void TensorTable::add_bias(const TensorNames& names, int64_t features, Bias bias, int64_t unpermute_heads) {
   if (bias == Bias::none) return;
   tensors_.push_back({layer_.pack + names.pack + ".bias", sources(names, ".bias"), TensorRole::vector, Shape{features},

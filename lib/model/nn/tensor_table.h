@@ -35,6 +35,8 @@ class TensorTable {
   void linear(const TensorNames& names, int64_t outputs, int64_t inputs, Bias bias, int64_t unpermute_heads = 0);
   /// Adds a weight [features] and a bias [features].
   void norm(const TensorNames& names, int64_t features, Bias bias = Bias::none);
+  /// Adds a weight [outputs · inputs] and a bias [outputs] that stay in fp32, for a head that is too small to quantise.
+  void exact(const TensorNames& names, int64_t outputs, int64_t inputs);
   /// Adds fp32 values [count] that a checkpoint may lack. In the pack their name has no suffix.
   void optional_vector(const TensorNames& names, int64_t count);
 

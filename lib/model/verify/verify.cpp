@@ -13,12 +13,12 @@
 
 namespace frugal {
 
-// Defined in verify_embedder.cpp and verify_decoder.cpp.
-extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder;
+// Each is defined in verify_KIND.cpp.
+extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder, kQuantizedReader;
 
 namespace {
 
-constexpr const QuantizedKind* kKinds[] = {&kQuantizedEmbedder, &kQuantizedDecoder};
+constexpr const QuantizedKind* kKinds[] = {&kQuantizedEmbedder, &kQuantizedDecoder, &kQuantizedReader};
 
 std::string to_text(const QualityFigure& figure) {
   const std::string_view side = figure.side == QualityFigure::Bound::at_least ? "at least" : "at most";

@@ -36,11 +36,11 @@ struct QualityFigure {
 /// The comparison of one model with full precision, in the figures of its kind.
 struct Verification {
   ModelKind kind = ModelKind::embedder;
-  std::string_view unit = "texts";  // unit of `compared`: "texts" or "tokens"
+  std::string_view unit = "texts";  // unit of `compared`: "texts", "tokens" or "passages"
   int64_t compared = 0;
   std::vector<QualityFigure> figures;
   /// The distance from full precision as one number. Embedders: 1 − mean cosine. Decoders: the mean KL divergence in
-  /// nats; the expected perplexity grows by a factor of exp(KL).
+  /// nats; the expected perplexity grows by a factor of exp(KL). Readers: 1 − the mean overlap.
   double loss = 0;
 
   /// True if there are figures and each is within its bound.

@@ -18,6 +18,7 @@
 #include "rag/answer/answer_extract.h"
 #include "rag/answer/hyde.h"
 #include "rag/answer/question.h"
+#include "rag/answer/rerank.h"
 #include "rag/answer/retrieve.h"
 #include "rag/answer/stage.h"
 #include "rag/reply/reply.h"
@@ -31,7 +32,7 @@ struct PipelineOptions {
   int64_t top_k = 10;
   float min_score = 0;
   HydeOptions hyde;
-  bool rerank = true;
+  RerankOptions rerank;
   AnswerMode answer = AnswerMode::automatic;
   QuoteOptions extract;
   GenerateOptions generate;
@@ -54,8 +55,7 @@ struct PipelineOptions {
     f(retrieve);
     f("retrieval.top_k", top_k, {"chunks to show", Range{1, 1e6}});
     f("retrieval.min_score", min_score, {"minimum fused score of a chunk that is shown, 0 to 1", Range{0, 1}});
-    f("rerank.enabled", rerank,
-      {"rerank the hits; no reranker exists yet, so the stage is skipped and --explain says why"});
+    f(rerank);
     f("answer.mode", answer,
       {"extract (quote a sentence), generate (the generator writes from the sources), auto (generate if the generator "
        "is large enough, else extract) or none (hits only)"});

@@ -10,10 +10,12 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "model/generate/generator.h"
 #include "model/hub/models.h"
+#include "model/nn/reader.h"
 #include "rag/answer/answer_cache.h"
 #include "rag/answer/question.h"
 #include "rag/index/store.h"
@@ -66,6 +68,12 @@ AnswerMode answer_mode(const Resources& resources);
 /// Why the stages embed and dense are off; empty: they run.
 std::string dense_off_reason(const Resources& resources);
 
+/// What the reader found in a chunk, and the tokens of the chunk's text that its logits belong to.
+struct ChunkReading {
+  Reading reading;
+  std::vector<Tokenizer::Piece> pieces;
+};
+
 /// The state of one question while it passes through the stages, and its deadline. Not thread-safe.
 struct QuestionState {
   QuestionState(Question parsed, const Query& query, std::span<const Stage> stage_list, const TokenSink& sink,
@@ -92,7 +100,8 @@ struct QuestionState {
   std::shared_ptr<Embedder> embedder;      // held from its first use to its last
   std::vector<float> vector;               // to search with: [dimension], unit length; empty: no dense search
   std::vector<ScoredChunk> dense, sparse;  // the lists, best first
-  std::vector<FoundArticle> articles;      // in the order of the question, then of the ranking
+  std::unordered_map<int64_t, ChunkReading> readings;  // by chunk, of those that the reader has read
+  std::vector<FoundArticle> articles;                  // in the order of the question, then of the ranking
 
  private:
   int64_t deadline_ms_;

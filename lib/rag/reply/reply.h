@@ -28,7 +28,7 @@ struct Hit {
   std::optional<float> dense_score;      // cosine
   std::optional<float> sparse_score;     // BM25
   std::optional<float> reference_score;  // share of the parts of the named provision that the chunk holds, 0…1
-  std::optional<float> rerank_score;
+  std::optional<float> rerank_score;     // the reader's probability of relevance
 };
 
 /// A retrieved chunk before its text is fetched. Ranks count from 1; 0: the list lacks the chunk.
@@ -37,7 +37,8 @@ struct Candidate {
   float score = 0;  // fused
   int64_t dense_rank = 0, sparse_rank = 0;
   float dense_score = 0, sparse_score = 0;
-  float reference_score = 0;  // above 0: the chunk holds a provision that the question names
+  float reference_score = 0;               // above 0: the chunk holds a provision that the question names
+  std::optional<float> rerank_score = {};  // the reader's probability of relevance; nullopt: it was not asked
 };
 
 enum class Fusion { weighted, rrf };
@@ -89,6 +90,7 @@ struct Citation {
 
 struct Answer {
   std::optional<std::string> text;  // nullopt: no answer was requested, or it abstained
+  std::optional<std::string> span;  // the short answer within `text`, as the reader found it; nullopt: none read
   AnswerMode mode = AnswerMode::none;
   bool abstained = false;
   std::optional<float> confidence;  // 0…1; nullopt: no answer was requested, or it abstained for another reason

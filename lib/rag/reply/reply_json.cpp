@@ -259,6 +259,7 @@ Reply reply_of(const ordered_json& json) {
   reply.answer.mode = parse_named<AnswerMode>("answer mode", answer.at("mode").get<std::string>());
   reply.answer.abstained = answer.at("abstained");
   reply.answer.confidence = optional_of<float>(answer, "confidence");
+  if (!answer.at("span").is_null()) reply.answer.span = answer.at("span").get<std::string>();
   reply.answer.quoted_instead = answer.at("quoted_instead");
   reply.answer.note = text_of(answer, "note");
   reply.answer.remark = answer.value("remark", std::string());
@@ -314,6 +315,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   if (detail != ReplyDetail::stored) put_id(json, reply.query);
   json["query"] = reply.query.text;
   json["answer"] = {{"text", reply.answer.text ? ordered_json(utf8(*reply.answer.text)) : ordered_json(nullptr)},
+                    {"span", reply.answer.span ? ordered_json(utf8(*reply.answer.span)) : ordered_json(nullptr)},
                     {"mode", to_string(reply.answer.mode)},
                     {"abstained", reply.answer.abstained},
                     {"confidence", rounded(reply.answer.confidence)},

@@ -18,6 +18,7 @@
 #include "model/nn/kv_cache.h"
 #include "model/nn/model.h"
 #include "model/nn/model_source.h"
+#include "model/nn/reader.h"
 #include "support/golden.h"
 
 using namespace frugal;
@@ -42,6 +43,12 @@ ForwardPass widest_pass(const Pack& pack, size_t tokens) {
   } else if (auto* decoder = dynamic_cast<Decoder*>(model.get())) {
     KvCache cache = decoder->make_cache(int64_t(tokens), Budget::unlimited());
     decoder->forward(std::vector<TokenId>(tokens, 1), cache, {});
+  } else if (auto* reader = dynamic_cast<Reader*>(model.get())) {
+    const ReaderPair pair = reader->pair("what the law says", "the law of the court and what it says of ships");
+    const std::vector<HalfRead> halves = reader->read_half(std::vector<ReaderPair>(20, pair));
+    std::vector<const HalfRead*> all;
+    for (const HalfRead& half : halves) all.push_back(&half);
+    reader->read_rest(all);
   } else {
     FAIL("no way to run a model of this kind");
   }

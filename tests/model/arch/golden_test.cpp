@@ -21,6 +21,7 @@
 #include "model/nn/embedder.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/model.h"
+#include "model/nn/reader.h"
 #include "support/backends.h"
 #include "support/golden.h"
 
@@ -69,10 +70,40 @@ void check_decoder(const GoldenModel& golden, const GoldenModel::Floor& floor, M
   }
 }
 
+// All figures of a reading, one after the other.
+std::vector<float> figures(float first, const Reading& reading) {
+  std::vector<float> all = {first, reading.relevance, reading.answerable, reading.none};
+  all.insert(all.end(), reading.begin.begin(), reading.begin.end());
+  all.insert(all.end(), reading.end.begin(), reading.end.end());
+  return all;
+}
+
+void check_reader(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
+  auto& model = dynamic_cast<Reader&>(opened);
+  Outputs outputs(golden.name);
+  CHECK(model.max_tokens() == int64_t(outputs.root()["max_tokens"]));
+  for (const auto expected : outputs.cases()) {
+    const ReaderPair pair = model.pair(std::string_view(expected["question"]), std::string_view(expected["passage"]));
+    CHECK(pair.ids == ids(expected["ids"]));
+    const std::vector<HalfRead> half = model.read_half(std::span(&pair, 1));
+    const HalfRead* only = &half.front();
+    const std::vector<Reading> reading = model.read_rest(std::span(&only, 1));
+    std::vector<float> want = {
+        static_cast<float>(double(expected["first"])), static_cast<float>(double(expected["relevance"])),
+        static_cast<float>(double(expected["answerable"])), static_cast<float>(double(expected["none"]))};
+    for (const char* part : {"begin", "end"})
+      for (const float value : floats(expected[part])) want.push_back(value);
+    const std::vector<float> got = figures(half.front().relevance, reading.front());
+    CHECK(cosine(got, want) > floor.cosine);
+    if (floor.precision == Precision::fp32) CHECK(max_difference(got, want) < kLargestLogitError);
+  }
+}
+
 // The outputs that a golden folder of each kind has.
 void check_as(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& model) {
   using Check = void (*)(const GoldenModel&, const GoldenModel::Floor&, Model&);
-  const std::map<std::string_view, Check> checks = {{"embedder", check_embedder}, {"decoder", check_decoder}};
+  const std::map<std::string_view, Check> checks = {
+      {"embedder", check_embedder}, {"decoder", check_decoder}, {"reader", check_reader}};
   REQUIRE(checks.count(golden.kind) == 1);
   checks.at(golden.kind)(golden, floor, model);
 }
@@ -148,6 +179,45 @@ TEST_CASE("many texts distributed over threads have the same vectors as alone") 
       CHECK(max_difference(std::span(together).subspan(i * 32, 32), one) < 1e-5);
     }
   }
+}
+
+TEST_CASE("a reading does not depend on the pairs beside it, nor on which were read to the end") {
+  const TemporaryPack made(kRoot / "tests/golden/bert-reader", Precision::int8);
+  const Pack pack(made.path);
+  ThreadPool threads(2);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
+  const auto model = open_as<Reader>(PackSource(pack), *ops);
+  std::vector<ReaderPair> pairs;
+  for (const std::string_view passage : {"the law of the court", "x", "", "question answering of the court."})
+    for (int i = 0; i < 12; ++i) pairs.push_back(model->pair(i % 2 ? "the law?" : "of courts", passage));
+  const std::vector<HalfRead> halves = model->read_half(pairs);
+  const std::vector<const HalfRead*> chosen = {&halves[40], &halves[3], &halves[13], &halves[25]};
+  const std::vector<Reading> together = model->read_rest(chosen);
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    const auto place = static_cast<size_t>(chosen[i] - halves.data());
+    const std::vector<HalfRead> half = model->read_half(std::span(&pairs[place], 1));
+    const HalfRead* only = &half.front();
+    const Reading alone = model->read_rest(std::span(&only, 1)).front();
+    CHECK(alone.begin.size() == pairs[place].pieces.size());
+    CHECK(max_difference(figures(half.front().relevance, alone), figures(halves[place].relevance, together[i])) < 1e-4);
+  }
+  CHECK(model->read_half({}).empty());
+  CHECK(model->read_rest({}).empty());
+}
+
+TEST_CASE("the pieces of a pair are the tokens of its passage, with their bytes") {
+  const TemporaryPack made(kRoot / "tests/golden/bert-reader", Precision::fp32);
+  const Pack pack(made.path);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
+  const auto model = open_as<Reader>(PackSource(pack), *ops);
+  const std::string passage = "The Law, the court";
+  const ReaderPair pair = model->pair("of?", passage);
+  std::vector<std::string> words;
+  for (const Tokenizer::Piece& piece : pair.pieces)
+    words.push_back(passage.substr(piece.begin, piece.end - piece.begin));
+  CHECK(words == std::vector<std::string>{"The", "Law", ",", "the", "court"});
+  for (size_t i = 0; i < pair.pieces.size(); ++i) CHECK(pair.ids[pair.passage + i] == pair.pieces[i].id);
 }
 
 TEST_CASE("the error for a pack of the wrong kind says which pack to give") {

@@ -64,7 +64,7 @@ Reply sample_reply(const std::string& text) {
   reply.hyde_reason = "never";
   reply.fusion.language = Language::portuguese;
   reply.fusion.missing = {"br/cdc art. 500"};
-  reply.skipped = {"rerank: no reranker configured"};
+  reply.skipped = {"rerank: no reader configured"};
   reply.timings.total_ms = 12;
   return reply;
 }

@@ -422,7 +422,7 @@ TEST_CASE("the JSON of a reply has the keys of its contract, in order") {
     return out;
   };
   CHECK(keys(json) == "schema_version query answer citations hits cache hyde timings_ms memory ");
-  CHECK(keys(json["answer"]) == "text mode abstained confidence quoted_instead note ");
+  CHECK(keys(json["answer"]) == "text span mode abstained confidence quoted_instead note ");
   CHECK(keys(json["citations"][0]) ==
         "n id path start_byte end_byte line page sha256 quote offsets extracted record source ");
   CHECK(keys(json["hits"][0]) ==

@@ -71,7 +71,7 @@ TEST_CASE("a stage that is switched off loads nothing and does nothing") {
   CHECK(bridges.store.sparse_searches == 1);
   CHECK(reply.answer.mode == AnswerMode::none);
   CHECK(reply.hyde_reason == "skipped: switched off");
-  CHECK(reply.skipped == std::vector<std::string>{"dense: switched off", "rerank: no reranker configured"});
+  CHECK(reply.skipped == std::vector<std::string>{"dense: switched off", "rerank: no reader configured"});
 
   bridges.run(bridges.without({"hyde", "sparse", "answer"}));
   CHECK(bridges.store.dense_searches == 1);
@@ -85,7 +85,7 @@ TEST_CASE("a stage that is off keeps its own reason, and one that is not there c
   Bridges bridges;
   std::vector<Stage> stages = bridges.pipeline->stages();
   switch_off(stages, "rerank", "an ablation");
-  CHECK(stage_named(stages, "rerank").off == "no reranker configured");
+  CHECK(stage_named(stages, "rerank").off == "no reader configured");
   switch_off(stages, "sparse", "an ablation");
   CHECK(bridges.run(stages).skipped.front() == "sparse: an ablation");
   const auto error = error_of([&] { switch_off(stages, "astrology"); });
@@ -141,7 +141,7 @@ TEST_CASE("a deadline that is over leaves out what can be left out, on record, a
   stages.insert(stages.begin(), {.name = "slow", .run = [&](QuestionState&) { clock.spend_ms(1000); }});
   const Reply reply = bridges.run(stages, clock);
   CHECK(reply.cut_short);
-  CHECK(reply.skipped == std::vector<std::string>{"embed: deadline of 1000 ms", "rerank: no reranker configured",
+  CHECK(reply.skipped == std::vector<std::string>{"embed: deadline of 1000 ms", "rerank: no reader configured",
                                                   "answer: deadline of 1000 ms"});
   CHECK(bridges.models.generator_opened == 0);
   CHECK(bridges.models.embedder_opened == 0);

@@ -27,6 +27,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "rag/answer/answer_generate.h"
+#include "rag/answer/answer_read.h"
 #include "rag/answer/boundary.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/prompt.h"
@@ -116,6 +117,7 @@ class AnswerWriter {
   void abstain(std::string why) {
     reply_.answer.abstained = true;
     reply_.answer.text.reset();
+    reply_.answer.span.reset();
     reply_.answer.confidence.reset();
     reply_.answer.quoted_instead = false;
     reply_.answer.remark.clear();
@@ -125,6 +127,8 @@ class AnswerWriter {
 
   void extract(const Evidence& evidence) {
     std::vector<Quote> quotes = quote_articles(evidence, reply_.hits, state_.articles, options_.extract);
+    const bool names_articles = !quotes.empty() || !state_.articles.empty();
+    if (!names_articles) quotes = quote_reading();
     if (quotes.empty()) {
       if (!state_.vector.empty() && !state_.embedder) state_.embedder = resources_.models.embedder();
       const auto quote = extract_quote(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
@@ -137,6 +141,16 @@ class AnswerWriter {
       reply_.citations.push_back(
           cite(reply_.hits[quote.hit], quote.begin, quote.end, static_cast<int64_t>(reply_.citations.size()) + 1));
     reply_.answer.text = text_of_quotes(reply_.citations);
+  }
+
+  // What the reader found, if it has read.
+  std::vector<Quote> quote_reading() {
+    const std::optional<AnswerSpan> found = read_answer(reply_.hits, state_.readings);
+    if (!found) return {};
+    const Quote& place = found->place;
+    reply_.answer.span =
+        text_of_quote(std::string_view(reply_.hits[place.hit].chunk.text).substr(place.begin, place.end - place.begin));
+    return quotes_around(reply_.hits, *found, options_.extract.max_quote_bytes);
   }
 
   // What the question leaves open about the articles that it names.

@@ -1,11 +1,165 @@
-// A placeholder for a reranking model: always off, with the reason that replies report.
+// Reorders the first candidates with a reader, as a cascade: half of its layers rank them all, all layers read the best
+// few. A candidate's score is the reader's logit of relevance plus its fused score in standard deviations: words and
+// vectors know what the reader, which sees a passage alone, does not. Chunks that hold a named article keep the places
+// in front that they have been given.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <span>
+#include <unordered_map>
+
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 
 namespace frugal {
+namespace {
+
+// Pairs between two looks at the clock: about a forward pass.
+constexpr size_t kPairsPerStep = 4;
+
+// A candidate while it is ranked.
+struct Ranked {
+  Candidate candidate;
+  float prior = 0;  // of the fused score, in logits
+  ReaderPair pair;
+  HalfRead half;
+  float score = 0;
+};
+
+float sigmoid(float logit) {
+  return 1 / (1 + std::exp(-logit));
+}
+
+// (score − mean) / deviation · weight of each fused score; all 0 if they are equal.
+std::vector<float> priors(std::span<const Candidate> candidates, float weight) {
+  double sum = 0, squares = 0;
+  for (const Candidate& candidate : candidates) sum += candidate.score;
+  const double mean = sum / double(candidates.size());
+  for (const Candidate& candidate : candidates) squares += (candidate.score - mean) * (candidate.score - mean);
+  const double deviation = std::sqrt(squares / double(candidates.size()));
+  std::vector<float> result;
+  for (const Candidate& candidate : candidates)
+    result.push_back(deviation > 0 ? static_cast<float>((candidate.score - mean) / deviation) * weight : 0.0f);
+  return result;
+}
+
+class Cascade {
+ public:
+  Cascade(QuestionState& state, const Resources& resources)
+      : state_(state),
+        options_(resources.options.rerank),
+        store_(resources.store),
+        reader_(resources.models.reader()) {}
+
+  void run() {
+    std::vector<Candidate>& ranking = state_.reply.ranking;
+    const auto first =
+        std::find_if(ranking.begin(), ranking.end(), [](const Candidate& c) { return c.reference_score == 0; });
+    const auto last = first + std::min<std::ptrdiff_t>(ranking.end() - first, options_.candidates);
+    std::vector<Ranked> list = open({first, last});
+    const size_t ranked = rank(list);
+    const size_t read = ranked == list.size() ? read_best(list) : 0;
+    if (ranked < list.size())
+      note(fmt::format("{} of {} hits ranked", ranked, list.size()));
+    else if (read < best_count(list))
+      note(fmt::format("{} of {} hits read", read, best_count(list)));
+    std::transform(list.begin(), list.end(), first, [](const Ranked& each) { return each.candidate; });
+  }
+
+ private:
+  size_t best_count(std::span<const Ranked> list) const {
+    return std::min(list.size(), static_cast<size_t>(options_.read));
+  }
+
+  bool is_late() const {
+    return options_.budget_ms > 0 && state_.trace.now() - began_ >= std::chrono::milliseconds(options_.budget_ms);
+  }
+
+  void note(const std::string& how_far) {
+    state_.reply.skipped.push_back(fmt::format("rerank: budget of {} ms, {}", options_.budget_ms, how_far));
+    state_.reply.cut_short = true;
+  }
+
+  std::vector<Ranked> open(std::span<const Candidate> candidates) {
+    std::vector<int64_t> ids;
+    ids.reserve(candidates.size());
+    for (const Candidate& candidate : candidates) ids.push_back(candidate.id);
+    std::unordered_map<int64_t, std::string> texts;
+    for (Chunk& chunk : store_.fetch(ids)) texts[chunk.id] = std::move(chunk.text);
+    const std::vector<float> prior = priors(candidates, options_.prior);
+    std::vector<Ranked> list;
+    for (size_t i = 0; i < candidates.size(); ++i)
+      list.push_back({candidates[i], prior[i], reader_->pair(state_.question.text, texts[candidates[i].id]), {}, 0});
+    return list;
+  }
+
+  // Ranks with half of the layers; returns how many it came to. The others keep their order, behind.
+  size_t rank(std::vector<Ranked>& list) {
+    size_t done = 0;
+    while (done < list.size() && !is_late()) {
+      const size_t count = std::min(kPairsPerStep, list.size() - done);
+      std::vector<ReaderPair> pairs;
+      for (size_t i = done; i < done + count; ++i) pairs.push_back(std::move(list[i].pair));
+      std::vector<HalfRead> halves = reader_->read_half(pairs);
+      for (size_t i = 0; i < count; ++i) {
+        Ranked& each = list[done + i];
+        each.pair = std::move(pairs[i]);
+        each.half = std::move(halves[i]);
+        each.score = each.half.relevance + each.prior;
+        each.candidate.rerank_score = sigmoid(each.half.relevance);
+      }
+      done += count;
+    }
+    sort(std::span(list).first(done));
+    return done;
+  }
+
+  // Reads the best with all layers; returns how many it came to.
+  size_t read_best(std::vector<Ranked>& list) {
+    const std::span<Ranked> best = std::span(list).first(best_count(list));
+    size_t done = 0;
+    while (done < best.size() && !is_late()) {
+      const size_t count = std::min(kPairsPerStep, best.size() - done);
+      std::vector<const HalfRead*> halves;
+      for (size_t i = done; i < done + count; ++i) halves.push_back(&best[i].half);
+      std::vector<Reading> readings = reader_->read_rest(halves);
+      for (size_t i = 0; i < count; ++i) {
+        Ranked& each = best[done + i];
+        each.score = readings[i].relevance + each.prior;
+        each.candidate.rerank_score = sigmoid(readings[i].relevance);
+        state_.readings[each.candidate.id] = {std::move(readings[i]), std::move(each.pair.pieces)};
+      }
+      done += count;
+    }
+    sort(best.first(done));
+    return done;
+  }
+
+  static void sort(std::span<Ranked> list) {
+    std::stable_sort(list.begin(), list.end(), [](const Ranked& a, const Ranked& b) { return a.score > b.score; });
+  }
+
+  QuestionState& state_;
+  const RerankOptions& options_;
+  Store& store_;
+  std::shared_ptr<Reader> reader_;
+  const Trace::Clock::time_point began_ = state_.trace.now();
+};
+
+}  // namespace
 
 Stage rerank_stage(const Resources& resources) {
-  return {.name = "rerank", .run = {}, .off = resources.options.rerank ? "no reranker configured" : "switched off"};
+  return {.name = "rerank",
+          .run =
+              [&resources](QuestionState& state) {
+                if (!state.reply.ranking.empty()) Cascade(state, resources).run();
+              },
+          .off = !resources.options.rerank.enabled ? "switched off"
+                 : !resources.models.has_reader()  ? "no reader configured"
+                                                   : "",
+          .deadline_group = "rerank"};
 }
 
 }  // namespace frugal

@@ -15,7 +15,7 @@
   STAGE(sparse)      /* searches by words */                                                                       \
   STAGE(fuse)        /* makes one ranking of both lists */                                                         \
   STAGE(references)  /* puts chunks of a named article first, or removes neighbouring articles */                  \
-  STAGE(rerank)      /* reorders the ranking by a model: not available yet */                                      \
+  STAGE(rerank)      /* reorders the first candidates by a model */                                                \
   STAGE(texts)       /* fetches the texts of the best candidates */                                                \
   STAGE(answer)      /* quotes, generates with citations, or abstains */                                           \
   STAGE(show)        /* keeps as many hits as were requested */                                                    \

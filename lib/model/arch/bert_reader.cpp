@@ -1,0 +1,205 @@
+// BERT as a reader: a first exit ranks, the last layer ranks and reads. The heads are single linear layers in fp32:
+// relevance from the first token at either exit; at the last layer also "answerable" from the first token, and begin
+// and end of the answer from every token, where the first token stands for "no answer" (Devlin et al. 2018, 4.3).
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "model/arch/bert_encoder.h"
+#include "model/arch/source_tokenizer.h"
+#include "model/nn/architecture.h"
+#include "model/nn/config_reader.h"
+#include "model/nn/reader.h"
+
+namespace frugal {
+namespace {
+
+// As in bert.cpp: enough rows to keep the kernels busy, few enough to stay near the caches.
+constexpr int64_t kTokensPerForward = 1024;
+
+struct ReaderConfig {
+  int64_t first_exit, separators, max_question, max_tokens;
+};
+
+using C = ReaderConfig;
+constexpr HyperField<C> kFields[] = {
+    {"first_exit", {"first_exit", ""}, &C::first_exit, {1, 1024}},
+    // How often the token that ends a text stands between question and passage: once in BERT, twice in XLM-R.
+    {"separators", {"separators", ""}, &C::separators, {1, 2}, 1.0},
+    {"max_question", {"max_question_tokens", ""}, &C::max_question, {1, 1 << 16}, 64.0},
+    {"max_tokens", {"max_pair_tokens", ""}, &C::max_tokens, {8, 1 << 16}, 256.0},
+};
+constexpr HyperTable<C> kHyper("reader", kFields);
+
+// outputs · hidden weights, and the biases.
+struct Head {
+  std::span<const float> weight, bias;
+
+  float operator()(std::span<const float> state, size_t output = 0) const {
+    const std::span<const float> row = weight.subspan(output * state.size(), state.size());
+    float sum = bias[output];
+    for (size_t i = 0; i < state.size(); ++i) sum += row[i] * state[i];
+    return sum;
+  }
+};
+
+class BertReader final : public Reader {
+ public:
+  BertReader(const ModelSource& source, Ops& ops)
+      : ops_(ops),
+        encoder_(source, ops),
+        config_(kHyper.read(source.config())),
+        hidden_(static_cast<size_t>(encoder_.config().hidden)),
+        tokenizer_(open_tokenizer(source)),
+        identity_(fmt::format("bert-reader/{}", source.identity())) {
+    const BertConfig& bert = encoder_.config();
+    if (config_.first_exit >= bert.layers) source.config().fail("reader.first_exit is not below bert.layers");
+    if (config_.max_tokens > bert.positions) source.config().fail("reader.max_tokens is above bert.positions");
+    if (bert.types < 2) source.config().fail("a reader needs two bert.types, for question and passage");
+    const auto fixed = int64_t(tokenizer_->prefix().size() + tokenizer_->suffix().size()) * (config_.separators + 1);
+    if (config_.max_question + fixed >= config_.max_tokens)
+      source.config().fail("reader.max_question leaves no room for a passage");
+    const auto head = [&](const std::string& name, int64_t outputs) {
+      return Head{source.vector(name + ".weight", outputs * bert.hidden), source.vector(name + ".bias", outputs)};
+    };
+    rank_first_ = head("heads.rank_first", 1);
+    rank_last_ = head("heads.rank_last", 1);
+    span_ = head("heads.span", 2);
+    answerable_ = head("heads.answerable", 1);
+  }
+
+  std::string identity() const override { return identity_; }
+  const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  int64_t max_tokens() const override { return config_.max_tokens; }
+
+  ReaderPair pair(std::string_view question, std::string_view passage) const override {
+    const std::span<const TokenId> prefix = tokenizer_->prefix(), suffix = tokenizer_->suffix();
+    std::vector<TokenId> asked = tokenizer_->encode(question, false);
+    asked.resize(std::min(asked.size(), static_cast<size_t>(config_.max_question)));
+    ReaderPair pair;
+    const auto put = [&](std::span<const TokenId> ids) { pair.ids.insert(pair.ids.end(), ids.begin(), ids.end()); };
+    put(prefix);
+    put(asked);
+    for (int64_t i = 0; i < config_.separators; ++i) put(suffix);
+    pair.passage = pair.ids.size();
+    pair.pieces = tokenizer_->encode_pieces(passage, false);
+    const size_t room = static_cast<size_t>(config_.max_tokens) - pair.ids.size() - suffix.size();
+    pair.pieces.resize(std::min(pair.pieces.size(), room));
+    for (const Tokenizer::Piece& piece : pair.pieces) pair.ids.push_back(piece.id);
+    put(suffix);
+    return pair;
+  }
+
+  std::vector<HalfRead> read_half(std::span<const ReaderPair> pairs) override {
+    std::vector<HalfRead> halves(pairs.size());
+    in_batches(
+        pairs.size(), [&](size_t i) { return pairs[i].ids.size(); },
+        [&](size_t first, size_t last) {
+          BertBatch batch;
+          for (size_t i = first; i < last; ++i) {
+            encoder_.check_ids(pairs[i].ids);
+            batch.append(pairs[i].ids, pairs[i].passage);
+          }
+          const Ops::Scope scope(ops_);
+          const View x = encoder_.embed(batch);
+          encoder_.run(batch.spans, x, 0, config_.first_exit);
+          std::vector<float> states(static_cast<size_t>(x.shape.elements()));
+          ops_.download(x, states);
+          std::span<const float> rest = states;
+          for (size_t i = first; i < last; ++i) {
+            const std::span<const float> own = rest.first(pairs[i].ids.size() * hidden_);
+            rest = rest.subspan(own.size());
+            halves[i] = {
+                rank_first_(own.first(hidden_)), pairs[i].passage, pairs[i].pieces.size(), {own.begin(), own.end()}};
+          }
+        });
+    return halves;
+  }
+
+  std::vector<Reading> read_rest(std::span<const HalfRead* const> halves) override {
+    std::vector<Reading> readings(halves.size());
+    in_batches(
+        halves.size(), [&](size_t i) { return halves[i]->states.size() / hidden_; },
+        [&](size_t first, size_t last) {
+          std::vector<float> states;
+          std::vector<AttentionSpan> spans;
+          for (size_t i = first; i < last; ++i) {
+            const auto begin = int64_t(states.size() / hidden_), tokens = int64_t(halves[i]->states.size() / hidden_);
+            spans.push_back({begin, tokens, begin, tokens});
+            states.insert(states.end(), halves[i]->states.begin(), halves[i]->states.end());
+          }
+          const Ops::Scope scope(ops_);
+          const View x = ops_.allocate(Shape{int64_t(states.size() / hidden_), encoder_.config().hidden});
+          ops_.upload(states, x);
+          encoder_.run(spans, x, config_.first_exit, encoder_.config().layers);
+          ops_.download(x, states);
+          for (size_t i = first; i < last; ++i)
+            readings[i] = reading_of(
+                *halves[i], std::span<const float>(states).subspan(
+                                static_cast<size_t>(spans[i - first].q_begin) * hidden_, halves[i]->states.size()));
+        });
+    return readings;
+  }
+
+ private:
+  // Calls run(first, last) for consecutive items that together have about kTokensPerForward tokens.
+  template <class Tokens, class Run>
+  static void in_batches(size_t count, const Tokens& tokens, const Run& run) {
+    for (size_t first = 0; first < count;) {
+      size_t last = first, sum = 0;
+      do sum += tokens(last++);
+      while (last < count && sum + tokens(last) <= static_cast<size_t>(kTokensPerForward));
+      run(first, last);
+      first = last;
+    }
+  }
+
+  // states: those of the last layer, [ids, hidden].
+  Reading reading_of(const HalfRead& half, std::span<const float> states) const {
+    const std::span<const float> start = states.first(hidden_);
+    Reading reading;
+    reading.relevance = rank_last_(start);
+    reading.answerable = answerable_(start);
+    reading.none = span_(start, 0) + span_(start, 1);
+    for (size_t i = 0; i < half.pieces; ++i) {
+      const std::span<const float> state = states.subspan((half.passage + i) * hidden_, hidden_);
+      reading.begin.push_back(span_(state, 0));
+      reading.end.push_back(span_(state, 1));
+    }
+    return reading;
+  }
+
+  Ops& ops_;
+  BertEncoder encoder_;
+  ReaderConfig config_;
+  size_t hidden_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  std::string identity_;
+  Head rank_first_, rank_last_, span_, answerable_;
+};
+
+ModelPlan plan(const Checkpoint& checkpoint) {
+  ModelPlan plan;
+  TensorTable table = bert_names();
+  const BertConfig bert = plan_bert_encoder(checkpoint, table, plan.config);
+  kHyper.write(kHyper.read(ConfigReader(checkpoint)), plan.config);
+  for (const auto& [name, outputs] :
+       {std::pair("rank_first", 1), std::pair("rank_last", 1), std::pair("span", 2), std::pair("answerable", 1)})
+    table.exact({fmt::format("heads.{}", name), name, ""}, outputs, bert.hidden);
+  plan.tensors = std::move(table).take();
+  return plan;
+}
+
+std::unique_ptr<Model> open(const ModelSource& source, Ops& ops) {
+  return std::make_unique<BertReader>(source, ops);
+}
+
+constexpr std::string_view kAliases[] = {"bert-reader"};
+
+}  // namespace
+
+extern const Architecture kBertReaderArchitecture{"bert-reader", kAliases, ModelKind::reader, plan, open};
+
+}  // namespace frugal

@@ -1,0 +1,137 @@
+// Compares a reader with full precision: each text is asked of itself and of the texts after it. The figures are the
+// share of passages that both readers put in the same order, and the overlap of their distributions over the places
+// where the answer may begin and end.
+#include <algorithm>
+#include <cmath>
+#include <string_view>
+#include <vector>
+
+#include "compute/ops/ops.h"
+#include "memory/budget.h"
+#include "model/arch/registry.h"
+#include "model/nn/reader.h"
+#include "model/verify/verify.h"
+
+namespace frugal {
+namespace {
+
+constexpr size_t kPassages = 6;  // of a question
+
+struct Bounds {
+  double order, overlap;
+};
+
+// Well below the figures of good packs and well above those of broken ones (docs/tools/quantize-model.md has both).
+Bounds bounds_of(VerifyLevel level) {
+  switch (level) {
+    case VerifyLevel::fp16:
+      return {0.99, 0.99};
+    case VerifyLevel::int8:
+      return {0.93, 0.93};
+    case VerifyLevel::int4:
+      return {0.85, 0.80};
+    case VerifyLevel::selected:
+      return {0.90, 0.90};
+  }
+  return {};
+}
+
+std::vector<double> softmax(std::span<const float> logits) {
+  const double most = *std::max_element(logits.begin(), logits.end());
+  std::vector<double> shares;
+  double sum = 0;
+  for (const float logit : logits) sum += shares.emplace_back(std::exp(double(logit) - most));
+  for (double& share : shares) share /= sum;
+  return shares;
+}
+
+// The mass that two distributions have in common, 0 to 1.
+double overlap(std::span<const float> a, std::span<const float> b) {
+  if (a.empty()) return 1;
+  const std::vector<double> p = softmax(a), q = softmax(b);
+  double common = 0;
+  for (size_t i = 0; i < p.size(); ++i) common += std::min(p[i], q[i]);
+  return common;
+}
+
+// A question with its passages, read to the end.
+std::vector<Reading> read(Reader& reader, std::span<const std::string_view> texts, size_t question) {
+  std::vector<ReaderPair> pairs;
+  for (size_t i = 0; i < std::min(kPassages, texts.size()); ++i)
+    pairs.push_back(reader.pair(texts[question], texts[(question + i) % texts.size()]));
+  const std::vector<HalfRead> halves = reader.read_half(pairs);
+  std::vector<const HalfRead*> all;
+  for (const HalfRead& half : halves) all.push_back(&half);
+  return reader.read_rest(all);
+}
+
+class ReaderComparison final : public Comparison {
+ public:
+  ReaderComparison(const ModelSource& full_precision, std::span<const std::string_view> texts, ThreadPool& threads,
+                   Ops& reference)
+      : texts_(texts.begin(), texts.end()), threads_(threads), reference_(open_reader(full_precision, reference)) {}
+
+  Verification measure(const ModelSource& model, VerifyLevel level,
+                       const std::function<void(double)>& progress) override {
+    const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
+    const auto reader = open_reader(model, *ops);
+    double common = 0;
+    int64_t readings = 0, agreed = 0, compared = 0;
+    for (size_t question = 0; question < texts_.size(); ++question) {
+      const std::vector<Reading> got = read(*reader, texts_, question);
+      const std::vector<Reading>& want = expected(question);
+      for (size_t i = 0; i < want.size(); ++i) {
+        common += (overlap(got[i].begin, want[i].begin) + overlap(got[i].end, want[i].end)) / 2;
+        ++readings;
+        for (size_t j = 0; j < i; ++j, ++compared)
+          agreed += (got[i].relevance > got[j].relevance) == (want[i].relevance > want[j].relevance);
+      }
+      if (progress) progress(double(question + 1) / double(texts_.size()));
+    }
+    using enum QualityFigure::Bound;
+    const Bounds bounds = bounds_of(level);
+    const double order = compared ? double(agreed) / double(compared) : 1, overlapping = common / double(readings);
+    return {ModelKind::reader,
+            "passages",
+            readings,
+            {{"same order", "rank_agreement", "rank_agreement_floor", at_least, order, bounds.order, true},
+             {"overlap of answers", "span_overlap", "span_overlap_floor", at_least, overlapping, bounds.overlap}},
+            1 - overlapping};
+  }
+
+ private:
+  const std::vector<Reading>& expected(size_t question) {
+    if (question == expected_.size()) expected_.push_back(read(*reference_, texts_, question));
+    return expected_.at(question);
+  }
+
+  std::vector<std::string_view> texts_;
+  ThreadPool& threads_;
+  std::unique_ptr<Reader> reference_;
+  std::vector<std::vector<Reading>> expected_;  // of the first questions
+};
+
+std::unique_ptr<Comparison> compare_with(const ModelSource& full_precision, std::span<const std::string_view> texts,
+                                         int64_t, ThreadPool& threads, Ops& reference) {
+  return std::make_unique<ReaderComparison>(full_precision, texts, threads, reference);
+}
+
+void run(const ModelSource& source, Ops& ops, std::span<const std::string_view> texts, int64_t max_tokens,
+         const std::function<void(double)>& progress) {
+  const auto reader = open_reader(source, ops);
+  int64_t tokens = 0;
+  for (size_t i = 0; i < texts.size() && tokens < max_tokens; ++i) {
+    const ReaderPair pair = reader->pair(texts[i], texts[(i + 1) % texts.size()]);
+    const std::vector<HalfRead> half = reader->read_half(std::span(&pair, 1));
+    const HalfRead* only = &half.front();
+    reader->read_rest(std::span(&only, 1));
+    tokens += int64_t(pair.ids.size());
+    progress(std::min(1.0, double(tokens) / double(max_tokens)));
+  }
+}
+
+}  // namespace
+
+extern const QuantizedKind kQuantizedReader{ModelKind::reader, compare_with, run, false};
+
+}  // namespace frugal

@@ -1,0 +1,30 @@
+// Options of the stage that reorders the first candidates with a reader (stages/rerank_stage.cpp).
+#pragma once
+
+#include <cstdint>
+
+#include "base/setting.h"
+
+namespace frugal {
+
+struct RerankOptions {
+  bool enabled = true;
+  int64_t candidates = 20;
+  int64_t read = 5;
+  int64_t budget_ms = 0;
+  /// Weight of a candidate's fused score, in logits of relevance for each standard deviation.
+  float prior = 1;
+
+  template <typename F>
+  void visit(F&& f) {
+    f("rerank.enabled", enabled, {"reorder the first hits with the reader, if models.reader names one"});
+    f("rerank.candidates", candidates, {"hits that the reader ranks, with half of its layers", Range{1, 1000}});
+    f("rerank.read", read, {"hits, best first, that the reader then reads with all of its layers", Range{1, 1000}});
+    f("rerank.budget_ms", budget_ms,
+      {"time limit of reranking in milliseconds: hits that are not read by then keep their order; 0: none",
+       Range{0, 1e9}});
+    f("rerank.prior", prior, kInternal);
+  }
+};
+
+}  // namespace frugal

@@ -1,0 +1,144 @@
+// The stage that reorders with a reader: a cascade, a budget of time, and places that it leaves alone.
+#include "rag/answer/rerank.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rag/answer/pipeline.h"
+#include "rag/fakes.h"
+
+using namespace frugal;
+using frugal::testing::FakeClock;
+using frugal::testing::FakeModels;
+using frugal::testing::FakeReader;
+using frugal::testing::FakeStore;
+
+namespace {
+
+constexpr const char* kQuestion = "when was the bridge at Aldersby finished";
+
+// Many chunks that match the question a little, and few that the reader finds relevant.
+struct Town {
+  explicit Town(PipelineOptions options = {}) {
+    options.answer = AnswerMode::none;
+    options.dense = false;
+    options.top_k = 50;
+    models.fake_reader.emplace();
+    for (int i = 0; i < 30; ++i)
+      store.add("a" + std::to_string(i), "Aldersby, Aldersby, Aldersby " + std::to_string(i));
+    store.add("late", "The bridge at Aldersby was finished in 1932, when the ferry at last could be laid up for good.");
+    pipeline.emplace(store, models, laws, options, nullptr, "town");
+  }
+  Reply ask(const std::string& question = kQuestion) {
+    return pipeline->run(pipeline->stages(), {{}, question}, {}, Trace(false, [this] { return clock.now(); }));
+  }
+  FakeStore store;
+  FakeModels models;
+  LawTable laws;
+  FakeClock clock;
+  std::optional<Pipeline> pipeline;
+};
+
+PipelineOptions with(RerankOptions rerank) {
+  PipelineOptions options;
+  options.rerank = rerank;
+  return options;
+}
+
+std::vector<std::string> paths(const Reply& reply) {
+  std::vector<std::string> out;
+  for (const Hit& hit : reply.hits) out.push_back(hit.chunk.path);
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a reader ranks the first candidates, reads the best of them, and leaves the rest as they are") {
+  Town town(with({.candidates = 12, .read = 3, .prior = 0}));
+  const Reply reply = town.ask();
+  REQUIRE(reply.hits.size() == 31);
+  CHECK(town.models.fake_reader->ranked == 12);
+  CHECK(town.models.fake_reader->read == 3);
+  CHECK(reply.skipped == std::vector<std::string>{"dense: switched off"});
+  CHECK_FALSE(reply.cut_short);
+  size_t with_score = 0;
+  for (const Hit& hit : reply.hits) with_score += hit.rerank_score.has_value();
+  CHECK(with_score == 12);
+
+  PipelineOptions plain = with({.enabled = false});
+  Town unranked(plain);
+  const Reply before = unranked.ask();
+  CHECK(unranked.models.fake_reader->ranked == 0);
+  CHECK(std::equal(reply.hits.begin() + 12, reply.hits.end(), before.hits.begin() + 12,
+                   [](const Hit& a, const Hit& b) { return a.chunk.id == b.chunk.id; }));
+}
+
+TEST_CASE("the reader's relevance decides, and the fused score among equals") {
+  Town town(with({.candidates = 31, .read = 3, .prior = 0.01f}));
+  const Reply reply = town.ask();
+  CHECK(reply.hits.front().chunk.path == "late");
+  CHECK(reply.hits.front().rerank_score.value() > reply.hits[1].rerank_score.value());
+  for (size_t i = 2; i < reply.hits.size(); ++i) CHECK(reply.hits[i - 1].score >= reply.hits[i].score);
+
+  Town fused(with({.candidates = 31, .read = 3, .prior = 1000}));
+  Town plain(with({.enabled = false}));
+  CHECK(paths(fused.ask()) == paths(plain.ask()));
+}
+
+TEST_CASE("a budget of time ends the reranking: what is not ranked by then keeps its order, and the reply says so") {
+  Town town(with({.candidates = 31, .read = 3, .budget_ms = 35, .prior = 0}));
+  town.models.fake_reader->clock = &town.clock;
+  const Reply reply = town.ask();
+  CHECK(town.models.fake_reader->ranked == 4);
+  CHECK(town.models.fake_reader->read == 0);
+  CHECK(reply.cut_short);
+  CHECK(reply.skipped.back() == "rerank: budget of 35 ms, 4 of 31 hits ranked");
+  Town plain(with({.enabled = false}));
+  const std::vector<std::string> before = paths(plain.ask()), after = paths(reply);
+  REQUIRE(after.size() == before.size());
+  CHECK(std::vector<std::string>(after.begin() + 4, after.end()) ==
+        std::vector<std::string>(before.begin() + 4, before.end()));
+
+  Town enough_to_rank(with({.candidates = 8, .read = 6, .budget_ms = 115, .prior = 0}));
+  enough_to_rank.models.fake_reader->clock = &enough_to_rank.clock;
+  CHECK(enough_to_rank.ask().skipped.back() == "rerank: budget of 115 ms, 4 of 6 hits read");
+}
+
+TEST_CASE("chunks that hold a named article stay in front, whatever the reader says") {
+  Town town(with({.candidates = 31, .read = 3, .prior = 0}));
+  town.store.add("code", "Art. 72. Aldersby.",
+                 {{.law = {}, .article = "72", .paragraph = {}, .item = {}, .letter = {}}});
+  const Reply reply = town.ask("art. 72: when was the bridge at Aldersby finished");
+  REQUIRE(!reply.hits.empty());
+  CHECK(reply.hits.front().chunk.path == "code");
+  CHECK_FALSE(reply.hits.front().rerank_score.has_value());
+  CHECK(reply.hits[1].chunk.path == "late");
+}
+
+TEST_CASE("what the reader found is the answer: its span, and the sentence around it as the quote") {
+  PipelineOptions options = with({.candidates = 31, .read = 3});
+  options.answer = AnswerMode::extract;
+  options.dense = false;
+  Town town;
+  town.store.add("opened", "The ferry is gone. The bridge at Aldersby was finished, and opened, in 1932. It is red.");
+  town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+  const Reply reply = town.ask();
+  CHECK(reply.answer.span == "1932");
+  REQUIRE(reply.citations.size() == 1);
+  CHECK(reply.answer.text == reply.citations.front().quote);
+  CHECK(reply.answer.text->find("1932") != std::string::npos);
+  CHECK(reply.answer.text->find("It is red") == std::string::npos);
+
+  options.rerank.enabled = false;
+  town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+  CHECK_FALSE(town.ask().answer.span);
+}
+
+TEST_CASE("nothing is read if nothing was found, or if reranking is off") {
+  Town town;
+  CHECK(town.ask("zyzzyva").hits.empty());
+  CHECK(town.models.fake_reader->ranked == 0);
+}
