@@ -65,7 +65,8 @@ def read_e5s1(path):
     pieces = [(blob[offsets[i] : offsets[i + 1]].decode(), float(scores[i])) for i in range(count)]
     cursor.at += blob_bytes
     cursor.read("i")
-    cursor.at += cursor.read("I")
+    table_bytes = cursor.read("I")  # the normalisation table, which tokenizer_of() has as rules
+    cursor.at += table_bytes
     tensors = {}
     for _ in range(cursor.read("i")):
         name_bytes = cursor.read("H")

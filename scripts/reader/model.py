@@ -15,7 +15,7 @@ class Encoder(nn.Module):
         self.word = nn.Embedding(file.vocabulary, h)
         self.word.weight.requires_grad = False  # stays as the embedder's pack has it, in 4 bits
         self.position = nn.Embedding(file.positions, h)
-        self.type = nn.Embedding(2, h)
+        self.segment = nn.Embedding(2, h)
         self.norm = nn.LayerNorm(h, eps=self.epsilon)
         self.layers = nn.ModuleList(
             nn.ModuleDict({"qkv": nn.Linear(h, 3 * h), "out": nn.Linear(h, h), "norm1": nn.LayerNorm(h, eps=self.epsilon),
@@ -28,7 +28,7 @@ class Encoder(nn.Module):
         with torch.no_grad():
             self.word.weight.copy_(t["emb.word"].view_as(self.word.weight))
             self.position.weight.copy_(t["emb.pos"].view_as(self.position.weight))
-            self.type.weight.copy_(t["emb.type"].view(-1, file.hidden)[0].expand_as(self.type.weight))
+            self.segment.weight.copy_(t["emb.type"].view(-1, file.hidden)[0].expand_as(self.segment.weight))
             self._set(self.norm, t["emb.ln.w"], t["emb.ln.b"])
             for i, layer in enumerate(self.layers):
                 at = f"l{i}."
@@ -48,7 +48,7 @@ class Encoder(nn.Module):
         ids = torch.tensor([i for row, _ in rows for i in row])
         types = torch.tensor([i for _, row in rows for i in row])
         places = torch.cat([torch.arange(n) for n in lengths])
-        x = self.norm(self.word(ids) + self.position(places) + self.type(types))
+        x = self.norm(self.word(ids) + self.position(places) + self.segment(types))
         width = max(lengths)
         slot = places + torch.repeat_interleave(torch.arange(len(rows)) * width, torch.tensor(lengths))
         mask = (torch.arange(width)[None] < torch.tensor(lengths)[:, None])[:, None, None, :]
