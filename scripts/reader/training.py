@@ -1,5 +1,6 @@
 """Trains the reader. Every state that matters is in the checkpoint, so a run that was killed goes on where it was."""
 
+import concurrent.futures
 import os
 import pathlib
 import random
@@ -11,19 +12,21 @@ import torch.nn.functional as F
 from .sources import SHARES
 from .text import span_tokens
 
-QUESTIONS, NEGATIVES = 8, 3  # of a step
+QUESTIONS, NEGATIVES = 8, 3  # of a step that ranks and reads
+# From this step on every second one only reads, and sees four times as many answers for the same time.
+READING_BEGINS, READ_QUESTIONS = 3400, 32
 BODY_RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 5e-4, 200, 0.01
 AVERAGE = 0.999  # of the weights, over steps
 
 
-def draw_epoch(sources, seed):
+def draw_epoch(sources, seed, only_reading=False):
     """The examples of one pass, in random order, each source by its share."""
     chance = random.Random(seed)
     drawn = []
     for name, examples in sources.items():
         share = SHARES[name]
         for example in examples:
-            if example.held_out:
+            if example.held_out or (only_reading and not example.reads):
                 continue
             copies = int(share) + (chance.random() < share - int(share))
             drawn += [example] * copies
@@ -31,9 +34,18 @@ def draw_epoch(sources, seed):
     return drawn
 
 
-def rows_of(example, pairs, chance):
-    """The tokenised rows of an example, its passage first, and the answer's tokens in the first row: None if unknown,
-    (0, 0) if there is none."""
+def choose_negatives(example, chance, count):
+    if count == 0:
+        return []
+    hard, rest = example.negatives[:6], example.negatives[6:]
+    chosen = chance.sample(hard, min(2, len(hard)))
+    chosen += chance.sample(rest, min(count - len(chosen), len(rest)))
+    return chosen + [chance.choice(example.negatives) for _ in range(count - len(chosen))]
+
+
+def rows_of(example, pairs, chance, negatives):
+    """The tokenised rows of an example, its passage first, the answer's tokens in the first row (None if unknown, (0, 0) if
+    there is none), and the place of the passage in that row."""
     first = 0
     if example.begin >= 0:
         # A long passage is cut around the answer, which otherwise would always be near its beginning.
@@ -46,12 +58,8 @@ def rows_of(example, pairs, chance):
     if example.begin >= 0:
         span = span_tokens(offsets, example.begin, example.end)
         span = (at + span[0], at + span[1]) if span else None
-    hard, rest = example.negatives[:6], example.negatives[6:]
-    chosen = chance.sample(hard, min(2, len(hard)))
-    chosen += chance.sample(rest, min(NEGATIVES - len(chosen), len(rest)))
-    chosen += [chance.choice(example.negatives) for _ in range(NEGATIVES - len(chosen))]
     rows = [(ids, types)]
-    for passage in chosen:
+    for passage in choose_negatives(example, chance, negatives):
         row, row_types, _, _ = pairs.encode(example.question, passage)
         rows.append((row, row_types))
     return rows, span, at
@@ -74,45 +82,44 @@ def span_loss(logits, rows, targets, weights):
     return total / max(mass, 1e-6)
 
 
-def loss_of(model, batch, pairs, chance):
-    rows, targets, weights, reads, answered, importance = [], [], [], [], [], []
-    for example in batch:
-        own, span, at = rows_of(example, pairs, chance)
-        rows += own
-        first = span or (0, 0)
-        targets.append((*first, at))
-        weights.append(example.weight if example.reads and span is not None else 0.0)
-        for ids, types in own[1:]:
-            targets.append((0, 0, types.index(1)))
-            weights.append(0.15 if example.reads else 0.0)
-        reads.append(example.reads and span is not None)
-        answered.append(span is not None and span != (0, 0))
-        importance.append(example.weight)
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        first, last, span, answerable = model(rows)
-    first, last = first.view(len(batch), -1), last.view(len(batch), -1)
-    importance = torch.tensor(importance)
-    # A question without an answer still has the passage that it is about; it counts half.
-    importance = importance * torch.tensor([1.0 if a or not r else 0.5 for a, r in zip(answered, reads)])
-    target = torch.zeros(len(batch), dtype=torch.long)
+def ranking_loss(first, last, importance):
+    """Listwise and pointwise, at both exits; the first of a list is the right one. The first exit learns from the last one's
+    order, too."""
+    target = torch.zeros(len(last), dtype=torch.long)
     point = torch.zeros_like(last)
     point[:, 0] = 1
 
-    def ranking(logits):
+    def of(logits):
         listwise = F.cross_entropy(logits, target, reduction="none")
         pointwise = F.binary_cross_entropy_with_logits(logits, point, reduction="none").mean(1)
         return ((listwise + pointwise) * importance).sum() / importance.sum()
 
-    # The first exit learns from the last one's order, too.
     distilled = F.kl_div(F.log_softmax(first, 1), F.softmax(last.detach(), 1), reduction="batchmean")
-    has_answer = torch.zeros(len(rows))
-    judged = torch.ones(len(rows)) * 0.3
-    for i in range(len(batch)):
-        has_answer[i * (NEGATIVES + 1)] = float(answered[i])
-        judged[i * (NEGATIVES + 1)] = 1.0 if reads[i] else 0.0
-    answer = F.binary_cross_entropy_with_logits(answerable, has_answer, reduction="none")
-    answer = (answer * judged).sum() / judged.sum()
-    return ranking(last) + 0.7 * ranking(first) + 0.5 * distilled + 1.5 * span_loss(span, rows, targets, weights) + 0.7 * answer
+    return of(last) + 0.7 * of(first) + 0.5 * distilled
+
+
+def loss_of(model, batch, pairs, chance, negatives):
+    rows, targets, weights, has_answer, judged, importance = [], [], [], [], [], []
+    for example in batch:
+        own, span, at = rows_of(example, pairs, chance, negatives)
+        rows += own
+        reads, answered = example.reads and span is not None, span not in (None, (0, 0))
+        targets.append((*(span or (0, 0)), at))
+        targets += [(0, 0, types.index(1)) for _, types in own[1:]]
+        weights += [example.weight if reads else 0.0] + [0.15 if example.reads else 0.0] * negatives
+        has_answer += [float(answered)] + [0.0] * negatives
+        judged += [float(reads)] + [0.3] * negatives
+        # A question without an answer still has the passage that it is about; it counts half.
+        importance.append(example.weight * (1.0 if answered or not example.reads else 0.5))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        first, last, span, answerable = model(rows)
+    judged = torch.tensor(judged)
+    answer = F.binary_cross_entropy_with_logits(answerable, torch.tensor(has_answer), reduction="none")
+    loss = 1.5 * span_loss(span, rows, targets, weights) + 0.7 * (answer * judged).sum() / judged.sum().clamp(min=1e-6)
+    if negatives == 0:
+        return loss
+    shape = (len(batch), negatives + 1)
+    return loss + ranking_loss(first.view(shape), last.view(shape), torch.tensor(importance))
 
 
 class Run:
@@ -129,6 +136,8 @@ class Run:
         self.average = {n: p.detach().clone() for n, p in trained}
         if self.path.exists():
             self._load()
+        for group in self.optimiser.param_groups:
+            group["fused"] = True
 
     def _load(self):
         saved = torch.load(self.path, weights_only=True)
@@ -159,26 +168,66 @@ class Run:
                     self.average[name].lerp_(value, 1 - keep)
 
 
-def train(run, sources, pairs, minutes_between_saves=10, say=print):
-    """Runs to run.steps. A step's questions and negatives follow from its number alone."""
-    epoch_size = len(draw_epoch(sources, 0)) // QUESTIONS
-    epoch, examples = None, []
+class Schedule:
+    """Which examples a step sees: it follows from the step's number alone."""
+
+    def __init__(self, sources):
+        self.sources, self.epochs = sources, {}
+        self.size = {reading: len(draw_epoch(sources, 0, reading)) for reading in (False, True)}
+
+    def batch(self, step):
+        """Returns the examples and the number of negatives for each."""
+        late = max(0, step - READING_BEGINS)
+        if late % 2 == 1:
+            return self._part(True, late // 2, READ_QUESTIONS), 0
+        return self._part(False, min(step, READING_BEGINS) + late // 2, QUESTIONS), NEGATIVES
+
+    def _part(self, reading, number, count):
+        steps = self.size[reading] // count
+        if self.epochs.get(reading, (None,))[0] != number // steps:
+            self.epochs[reading] = (number // steps, draw_epoch(self.sources, number // steps, reading))
+        at = number % steps * count
+        return self.epochs[reading][1][at : at + count]
+
+
+class Gradients:
+    """Computes a step's gradients in threads, each with a part of the examples. It is faster than threads within an
+    operation: most operations here are small."""
+
+    def __init__(self, model, pairs, threads):
+        self.model, self.pairs, self.threads = model, pairs, threads
+        self.parameters = [p for p in model.parameters() if p.requires_grad]
+        self.pool = concurrent.futures.ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,))
+
+    def compute(self, batch, negatives, seed):
+        """Sets each parameter's grad; returns the loss."""
+        parts = [(batch[i :: self.threads], negatives, f"{seed} {i}") for i in range(self.threads)]
+        done = list(self.pool.map(lambda part: self._of_part(*part), parts))
+        for i, parameter in enumerate(self.parameters):
+            known = [gradients[i] for _, gradients in done if gradients[i] is not None]
+            parameter.grad = sum(known) / self.threads if known else None
+        return sum(loss for loss, _ in done) / self.threads
+
+    def _of_part(self, batch, negatives, seed):
+        loss = loss_of(self.model, batch, self.pairs, random.Random(seed), negatives)
+        return loss.item(), torch.autograd.grad(loss, self.parameters, allow_unused=True)
+
+
+def train(run, sources, pairs, threads=2, minutes_between_saves=10, say=print):
+    """Runs to run.steps."""
+    schedule, gradients = Schedule(sources), Gradients(run.model, pairs, threads)
     began = saved = time.monotonic()
-    losses, done = [], 0
+    losses, done = {NEGATIVES: [], 0: []}, 0
     run.model.train()
     while run.step < run.steps:
-        if epoch != run.step // epoch_size:
-            epoch = run.step // epoch_size
-            examples = draw_epoch(sources, epoch)
-        at = run.step % epoch_size * QUESTIONS
-        loss = loss_of(run.model, examples[at : at + QUESTIONS], pairs, random.Random(run.step))
-        loss.backward()
+        examples, negatives = schedule.batch(run.step)
+        losses[negatives].append(gradients.compute(examples, negatives, run.step))
         run.update()
-        losses.append(loss.item())
         done += 1
         now = time.monotonic()
-        if now - saved > minutes_between_saves * 60 or run.step == run.steps or done in (5, 30):
-            say(f"step {run.step} of {run.steps}, pass {run.step / epoch_size:.2f}: loss {sum(losses) / len(losses):.3f}, "
-                f"{done * QUESTIONS / (now - began):.2f} questions/s")
-            losses, saved = [], now
+        if now - saved > minutes_between_saves * 60 or run.step == run.steps or done in (4, 30):
+            mean = {n: sum(values) / max(1, len(values)) for n, values in losses.items()}
+            say(f"step {run.step} of {run.steps}: loss {mean[NEGATIVES]:.3f}, of reading alone {mean[0]:.3f}, "
+                f"{(now - began) / done:.2f} s a step")
+            losses, saved = {NEGATIVES: [], 0: []}, now
             run.save()
