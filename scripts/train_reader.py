@@ -4,8 +4,9 @@
   train_reader.py prepare --trunk E5S1.bin --data DIR --work DIR    examples with hard negatives
   train_reader.py train --trunk E5S1.bin --work DIR [--steps 9000]    hours; go on after a kill with the same command
   train_reader.py evaluate --trunk E5S1.bin --work DIR              figures of the checkpoint on held-out articles
+  train_reader.py export --trunk E5S1.bin --work DIR --out FOLDER   a checkpoint for quantize-model
 
-Needs Python 3.9 with torch, tokenizers and numpy. `--data` is laid out as scripts/reader/sources.py reads it.
+Needs Python 3.9 with torch, tokenizers, numpy and safetensors. `--data` is laid out as scripts/reader/sources.py reads it.
 """
 
 import argparse
@@ -49,18 +50,29 @@ def evaluate(args):
     evaluation.evaluate(model, pickle.loads((args.work / "examples.pickle").read_bytes()), Pairs(tokenizer_of(file)), say=say)
 
 
+def export(args):
+    from reader import export as writer
+
+    file = read_e5s1(args.trunk)
+    model = Reader(file)
+    step = evaluation.load_average(model, args.work / "checkpoint.pt")
+    writer.export(model, file, tokenizer_of(file), args.out)
+    say(f"step {step}, averaged weights: {args.out}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["prepare", "train", "evaluate"])
+    parser.add_argument("command", choices=["prepare", "train", "evaluate", "export"])
     parser.add_argument("--trunk", required=True, type=pathlib.Path)
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--work", required=True, type=pathlib.Path)
+    parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
-    return {"prepare": prepare, "train": train, "evaluate": evaluate}[args.command](args)
+    return {"prepare": prepare, "train": train, "evaluate": evaluate, "export": export}[args.command](args)
 
 
 if __name__ == "__main__":
