@@ -78,9 +78,9 @@ std::string Table::aligned_markdown() const {
   }
   const std::vector<size_t> width = escaped.widths();
   const auto line = [&](auto cell_of) {
-    std::string line = "|";
-    for (size_t i = 0; i < columns_.size(); ++i) line += " " + escaped.padded(cell_of(i), i, width[i]) + " |";
-    return line + "\n";
+    std::string cells = "|";
+    for (size_t i = 0; i < columns_.size(); ++i) cells += " " + escaped.padded(cell_of(i), i, width[i]) + " |";
+    return cells + "\n";
   };
   std::string out = line([&](size_t i) { return escaped.columns_[i].name; }) + "|";
   for (size_t i = 0; i < columns_.size(); ++i)

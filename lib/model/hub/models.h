@@ -59,7 +59,7 @@ class Models {
 struct ModelPaths {
   std::function<std::filesystem::path()> embedder;
   std::function<std::filesystem::path()> generator;
-  std::function<std::filesystem::path()> reader;  // null: none is configured
+  std::function<std::filesystem::path()> reader = {};  // null: none is configured
 };
 
 /// Settings of the generator's KV cache, and of the prompts that it stores on disk (model/generate/prefix_cache.h).
