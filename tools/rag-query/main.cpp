@@ -53,6 +53,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--answer", "answer.mode");
   tool.key("--hyde", "hyde.mode");
   tool.key("--deadline-ms", "answer.deadline_ms");
+  tool.key("--rerank-budget-ms", "rerank.budget_ms");
   tool.key("--embedder", "models.embedder");
   tool.key("--reader", "models.reader");
   tool.key("--generator", "models.generator");

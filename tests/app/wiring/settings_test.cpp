@@ -80,8 +80,8 @@ TEST_CASE("a setting arrives in the option struct that the library reads") {
 TEST_CASE("keys of planned parts are unknown, not ignored") {
   Settings settings;
   const SettingList list(settings);
-  for (const char* assignment : {"models.reader=my.pack", "rerank.budget_ms=5", "memory.limits.text_embeddings=1MiB",
-                                 "memory.limits.vision_features=1MiB", "extract.hits_read=3"}) {
+  for (const char* assignment :
+       {"memory.limits.text_embeddings=1MiB", "memory.limits.vision_features=1MiB", "extract.hits_read=3"}) {
     INFO(assignment);
     std::string message;
     try {

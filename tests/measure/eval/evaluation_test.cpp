@@ -107,7 +107,7 @@ TEST_CASE("the fused row measures the ranking of the pipeline, and the TREC run 
 TEST_CASE("a row whose stage is off has a reason; the same stages run once, and questions are embedded together") {
   Harbour harbour;
   const EvalReport report = harbour.evaluate();
-  CHECK(run_named(report, "rerank").skipped == "no reranker configured");
+  CHECK(run_named(report, "rerank").skipped == "no reader configured");
   CHECK(run_named(report, "hyde").skipped == "not yet shown to help with these models");
   CHECK(run_named(report, "full").ranking.ndcg_at_10.mean == run_named(report, "fused").ranking.ndcg_at_10.mean);
   CHECK(run_named(report, "full").ms_per_query == run_named(report, "fused").ms_per_query);

@@ -69,7 +69,7 @@ TEST_CASE("scopes cost a forward pass no more than one operation's scratch beyon
       const TemporaryPack made(golden.checkpoint, precision);
       const ForwardPass pass = widest_pass(Pack(made.path), kManyTokens);
       const LifetimePlan plan = plan_lifetimes(pass.tensors);
-      CHECK(pass.tensors.size() > 10);
+      CHECK(pass.tensors.size() > 6);  // those of a layer
       CHECK(pass.arena_bytes >= plan.peak_live_bytes);
       CHECK(pass.arena_bytes <= plan.peak_live_bytes + pass.scratch_bytes);
       // Nothing is quantised, and all that attention's scratch lies on is read by it.
