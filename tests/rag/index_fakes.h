@@ -28,6 +28,7 @@ class WordTokenizer : public Tokenizer {
   bool is_special(TokenId) const override { return false; }
   std::span<const TokenId> prefix() const override { return {}; }
   std::span<const TokenId> suffix() const override { return {}; }
+  std::span<const TokenId> separator() const override { return {}; }
   std::optional<TokenId> bos() const override { return std::nullopt; }
   std::optional<TokenId> eos() const override { return std::nullopt; }
   std::optional<TokenId> pad() const override { return std::nullopt; }
