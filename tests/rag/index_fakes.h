@@ -41,11 +41,11 @@ class CountingEmbedder : public FakeEmbedder {
   explicit CountingEmbedder(std::string name = "bag-of-words") : name_(std::move(name)) {}
   const Tokenizer& tokenizer() const override { return tokenizer_; }
   std::string fingerprint() const override { return name_; }
-  void embed(std::span<const std::string_view> given, std::span<float> out) override {
+  void embed(std::span<const std::string_view> given, TextRole role, std::span<float> out) override {
     if (stop_after >= 0 && texts + static_cast<int64_t>(given.size()) > stop_after)
       throw Error(Code::io, "interrupted");
     texts += static_cast<int64_t>(given.size());
-    FakeEmbedder::embed(given, out);
+    FakeEmbedder::embed(given, role, out);
   }
   int64_t texts = 0;
   int64_t stop_after = -1;

@@ -103,7 +103,7 @@ class BertEmbedder final : public Embedder {
         file_(source.path()),
         tokenizer_(open_tokenizer(source)),
         pooling_(read_pooling(source.config(), config_.positions)),
-        fingerprint_(fmt::format("bert/{}/{}/{}", pooling_.name, pooling_.max_tokens, source.identity())) {
+        fingerprint_(fingerprint_of(pooling_, source.identity())) {
     if (config_.hidden % config_.heads != 0) source.config().fail("bert.hidden is not a multiple of bert.heads");
     words_ = source.embedding("embeddings.word", config_.vocab, config_.hidden, ops);
     positions_ = source.embedding("embeddings.position", config_.positions, config_.hidden, ops);
@@ -118,12 +118,16 @@ class BertEmbedder final : public Embedder {
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   std::string fingerprint() const override { return fingerprint_; }
 
-  void embed(std::span<const std::string_view> texts, std::span<float> out) override {
+  std::string_view prompt(TextRole role) const override {
+    return role == TextRole::query ? pooling_.query_prompt : pooling_.passage_prompt;
+  }
+
+  void embed(std::span<const std::string_view> texts, TextRole role, std::span<float> out) override {
     FRUGAL_CHECK(int64_t(out.size()) == int64_t(texts.size()) * dimension());
     Batch batch;
     size_t first = 0;
     for (size_t i = 0; i < texts.size(); ++i) {
-      append(batch, token_ids(texts[i]));
+      append(batch, token_ids(texts[i], prompt(role)));
       const bool last = i + 1 == texts.size();
       if (!last && int64_t(batch.ids.size()) + pooling_.max_tokens <= kTokensPerForward) continue;
       embed_batch(batch, out.subspan(first * static_cast<size_t>(dimension()),
@@ -150,11 +154,18 @@ class BertEmbedder final : public Embedder {
     std::vector<AttentionSpan> spans;
   };
 
-  // [CLS] text [SEP], the text truncated to fit.
-  std::vector<TokenId> token_ids(std::string_view text) const {
+  static std::string fingerprint_of(const PoolingConfig& pooling, std::string_view identity) {
+    const bool prompts = !pooling.query_prompt.empty() || !pooling.passage_prompt.empty();
+    return fmt::format("bert/{}/{}/{}{}", pooling.name, pooling.max_tokens,
+                       prompts ? fmt::format("{}|{}/", pooling.query_prompt, pooling.passage_prompt) : "", identity);
+  }
+
+  // [CLS] prompt text [SEP], the text truncated to fit.
+  std::vector<TokenId> token_ids(std::string_view text, std::string_view prompt) const {
     const std::span<const TokenId> prefix = tokenizer_->prefix(), suffix = tokenizer_->suffix();
     std::vector<TokenId> ids(prefix.begin(), prefix.end());
-    const std::vector<TokenId> body = tokenizer_->encode(text, false);
+    const std::vector<TokenId> body =
+        prompt.empty() ? tokenizer_->encode(text, false) : tokenizer_->encode(fmt::format("{}{}", prompt, text), false);
     const int64_t room = std::max<int64_t>(0, pooling_.max_tokens - int64_t(prefix.size() + suffix.size()));
     ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
     ids.insert(ids.end(), suffix.begin(), suffix.end());
