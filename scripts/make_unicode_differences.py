@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes lib/model/tokenize/unicode_differences.inc: the code points that Hugging Face's tokenizers and utf8proc treat differently.
+"""Writes lib/model/unicode/unicode_differences.inc: the code points that Hugging Face's tokenizers and utf8proc treat differently.
 
 The parts of tokenizers have tables of different Unicode versions, so its classes are determined by testing every code
 point. Needs the Python package `tokenizers` and the shared library libutf8proc.so.2.
 
-  scripts/make_unicode_differences.py > lib/model/tokenize/unicode_differences.inc
+  scripts/make_unicode_differences.py > lib/model/unicode/unicode_differences.inc
 """
 
 import ctypes

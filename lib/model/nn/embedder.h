@@ -38,8 +38,8 @@ class Embedder : public Model {
     const size_t in_template = tokenizer().prefix().size() + tokenizer().suffix().size();
     return static_cast<int64_t>(in_template + tokenizer().encode(prompt(role), false).size());
   }
-  /// Identifies everything that a vector depends on besides the text and its role, such as weights, pooling, prompts and
-  /// truncation. Vectors with different fingerprints do not mix.
+  /// Identifies everything that a vector depends on besides the text and its role, such as weights, pooling, prompts
+  /// and truncation. Vectors with different fingerprints do not mix.
   virtual std::string fingerprint() const = 0;
   /// out: [texts.size(), dimension]; unit vectors, unless the model's pooling leaves their length as it is. The other
   /// texts of a call change at most the last bits of a vector.

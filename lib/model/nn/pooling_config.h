@@ -1,5 +1,6 @@
-// How an embedder reduces the hidden states of a text to one vector, and which prompts it puts before a text. Read from a checkpoint (the side files of
-// sentence-transformers, or GGUF's metadata) and recorded in a pack under the keys "embed.…".
+// How an embedder reduces the hidden states of a text to one vector, and which prompts it puts before a text. Read from
+// a checkpoint (the side files of sentence-transformers, or GGUF's metadata) and recorded in a pack under the keys
+// "embed.…".
 #pragma once
 
 #include <cstdint>

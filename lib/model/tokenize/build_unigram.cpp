@@ -15,8 +15,8 @@
 #include "model/tokenize/normalize.h"
 #include "model/tokenize/piece_trie.h"
 #include "model/tokenize/tokenizer_json.h"
-#include "model/tokenize/unicode.h"
 #include "model/tokenize/vocabulary_builder.h"
+#include "model/unicode/unicode.h"
 
 namespace frugal {
 namespace {

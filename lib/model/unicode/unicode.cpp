@@ -1,4 +1,4 @@
-#include "model/tokenize/unicode.h"
+#include "model/unicode/unicode.h"
 
 #include <utf8proc.h>
 
@@ -16,7 +16,7 @@ struct LowercaseMapping {
   char32_t from, first, second;
 };
 
-#include "model/tokenize/unicode_differences.inc"
+#include "model/unicode/unicode_differences.inc"
 
 bool in_ranges(std::span<const CodePointRange> sorted, char32_t c) {
   if (c < sorted.front().first) return false;
