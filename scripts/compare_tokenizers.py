@@ -3,7 +3,7 @@
 
   scripts/compare_tokenizers.py --tool build/release/tests/tokenize [--lines 20000] [--code-points] MODEL FOLDER…
 
-MODEL is a folder with tokenizer.json, a tokenizer.json, or a GGUF file. FOLDER holds .txt, .md, .tsv, .json and .jsonl
+MODEL is a folder with tokenizer.json, a tokenizer.json, a GGUF file or an E5S1 file. FOLDER holds .txt, .md, .tsv, .json and .jsonl
 files; JSON strings are compared unescaped. With --code-points, every code point is compared, too, alone and in context.
 Needs the Python packages tokenizers and, for GGUF, gguf.
 """
@@ -11,6 +11,7 @@ Needs the Python packages tokenizers and, for GGUF, gguf.
 import argparse
 import json
 import os
+import struct
 import subprocess
 import sys
 
@@ -54,9 +55,54 @@ def from_gguf(path):
     return tokenizer
 
 
+def unigram(pieces, unk, special):
+    """A Unigram tokenizer with the normalisation of SentencePiece."""
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=unk))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement="\u2581", prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(replacement="\u2581", prepend_scheme="always")
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>",
+        special_tokens=[(token, [piece for piece, _ in pieces].index(token)) for token in ("<s>", "</s>")])
+    tokenizer.add_special_tokens(special)
+    return tokenizer
+
+
+def from_e5s1(path):
+    """The tokenizer of an E5S1 file (lib/model/format/e5s1.cpp), built with Hugging Face's library."""
+    with open(path, "rb") as file:
+        data = file.read()
+    count, bos, eos, pad, unk = struct.unpack_from("<5i", data, 44)
+    offsets = struct.unpack_from(f"<{count + 1}I", data, 72)
+    scores = struct.unpack_from(f"<{count}f", data, 72 + 4 * (count + 1))
+    text = 72 + 4 * (2 * count + 1)
+    pieces = [data[text + a : text + b].decode() for a, b in zip(offsets, offsets[1:])]
+    return unigram(list(zip(pieces, scores)), unk, [pieces[i] for i in (bos, eos, pad, unk)])
+
+
+def with_special_tokens_as_text(tokenizer):
+    """A copy of a Unigram tokenizer that has no special tokens. Hugging Face's would match their names in a text as pieces even
+    when it is told to encode them as text; SentencePiece does not, and neither does frugal."""
+    content = json.loads(tokenizer.to_str())
+    special = {token["content"] for token in content["added_tokens"] if token["special"]}
+    content["added_tokens"] = [token for token in content["added_tokens"] if not token["special"]]
+    vocab = content["model"]["vocab"]
+    # No normalised text has a line feed.
+    content["model"]["vocab"] = [["\n" + piece if piece in special else piece, score] for piece, score in vocab]
+    return Tokenizer.from_str(json.dumps(content))
+
+
+def is_unigram(tokenizer):
+    return isinstance(tokenizer.model, models.Unigram)
+
+
 def load(model):
     if model.endswith(".gguf"):
         return from_gguf(model)
+    if os.path.isfile(model):
+        with open(model, "rb") as file:
+            if file.read(4) == b"E5S1":
+                return from_e5s1(model)
     tokenizer = Tokenizer.from_file(os.path.join(model, "tokenizer.json") if os.path.isdir(model) else model)
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -111,6 +157,8 @@ def ours(tool, model, texts, *flags):
 
 
 def count_differences(tool, model, reference, texts, parse_special):
+    if is_unigram(reference) and not parse_special:
+        reference = with_special_tokens_as_text(reference)
     reference.encode_special_tokens = not parse_special
     lines = ours(tool, model, texts, *([] if parse_special else ["--plain"])).decode().split("\n")
     differing = 0

@@ -20,7 +20,7 @@ import jinja2.sandbox
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors,
                         trainers)
 
-from compare_tokenizers import PRE_TOKENIZERS, from_gguf
+from compare_tokenizers import PRE_TOKENIZERS, from_gguf, is_unigram, unigram, with_special_tokens_as_text
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/tokenizer"
 
@@ -86,9 +86,12 @@ def byte_spans(text, encoding):
 
 
 def goldens(tokenizer, with_spans):
+    as_text = with_special_tokens_as_text(tokenizer) if is_unigram(tokenizer) else tokenizer
+
     def encode(text, special):
-        tokenizer.encode_special_tokens = not special
-        return tokenizer.encode(text, add_special_tokens=False)
+        encoder = tokenizer if special else as_text
+        encoder.encode_special_tokens = not special
+        return encoder.encode(text, add_special_tokens=False)
 
     cases = []
     for text in texts():
@@ -154,6 +157,18 @@ def train_bpe(steps, special, normalizer=None, ignore_merges=False, bos=None, al
     return tokenizer
 
 
+def train_unigram():
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    trained = unigram([("<s>", 0.0), ("</s>", 0.0)], 0, [])
+    # Not the whole alphabet, so that some characters are unknown.
+    trainer = trainers.UnigramTrainer(vocab_size=500, special_tokens=special, unk_token="<unk>", show_progress=False)
+    trained.train_from_iterator(PROSE.split("\n")[:6], trainer)
+    pieces = [tuple(piece) for piece in json.loads(trained.to_str())["model"]["vocab"]]
+    tokenizer = unigram(pieces, special.index("<unk>"), special)
+    tokenizer.add_tokens([AddedToken("<tool>", normalized=False), AddedToken("wordly", single_word=True, normalized=False)])
+    return tokenizer
+
+
 def small_tokenizers():
     yield "wordpiece_uncased", train_wordpiece(True)
     yield "wordpiece_cased", train_wordpiece(False)
@@ -165,6 +180,7 @@ def small_tokenizers():
                                   bos="<|begin_of_text|>")
     yield "bpe_qwen2", train_bpe(PRE_TOKENIZERS["qwen2"], ["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
                                  normalizer=normalizers.NFC())
+    yield "unigram", train_unigram()
 
 
 # Templates with the markers and behaviour of each family, written for this test.

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Writes lib/model/tokenize/unicode_differences.inc: the code points that Hugging Face's tokenizers and utf8proc treat differently.
+"""Writes lib/model/unicode/unicode_differences.inc: the code points that Hugging Face's tokenizers and utf8proc treat differently.
 
 The parts of tokenizers have tables of different Unicode versions, so its classes are determined by testing every code
 point. Needs the Python package `tokenizers` and the shared library libutf8proc.so.2.
 
-  scripts/make_unicode_differences.py > lib/model/tokenize/unicode_differences.inc
+  scripts/make_unicode_differences.py > lib/model/unicode/unicode_differences.inc
 """
 
 import ctypes
@@ -15,7 +15,7 @@ from tokenizers import Regex, normalizers, pre_tokenizers
 
 CATEGORIES = "Cn Lu Ll Lt Lm Lo Mn Mc Me Nd Nl No Pc Pd Ps Pe Pi Pf Po Sm Sc Sk So Zs Zl Zp Cc Cf Cs Co".split()
 CODE_POINTS = [c for c in range(0x110000) if not 0xD800 <= c < 0xE000]
-DECOMPOSE = 1 << 4
+DECOMPOSE, COMPATIBLY = 1 << 4, 1 << 2
 ASCII_PUNCTUATION = {ord(c) for c in "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"}
 
 utf8proc = ctypes.CDLL("libutf8proc.so.2")
@@ -37,9 +37,9 @@ def combining_class(c):
     return utf8proc.utf8proc_get_property(c).contents.combining_class
 
 
-def decompose(c):
+def decompose(c, options=DECOMPOSE):
     buffer, last = (ctypes.c_int32 * 32)(), ctypes.c_int(0)
-    length = utf8proc.utf8proc_decompose_char(c, buffer, 32, DECOMPOSE, ctypes.byref(last))
+    length = utf8proc.utf8proc_decompose_char(c, buffer, 32, options, ctypes.byref(last))
     return "".join(map(chr, buffer[:length]))
 
 
@@ -131,6 +131,10 @@ def print_normalization():
     kept = [c for c in CODE_POINTS if nfd.normalize_str(chr(c)) != decompose(c)]
     assert all(nfd.normalize_str(chr(c)) == chr(c) for c in kept)
     print_ranges("NotDecomposed", "Left whole by NFD, and so never composed by NFC.", kept)
+    nfkd = normalizers.NFKD()
+    plain = [c for c in CODE_POINTS if nfkd.normalize_str(chr(c)) != decompose(c, DECOMPOSE | COMPATIBLY) and c not in kept]
+    assert all(nfkd.normalize_str(chr(c)) == chr(c) for c in plain)
+    print_ranges("NotDecomposedCompatibly", "Left whole by NFKD, besides those.", plain)
     representative = {}
     for c in CODE_POINTS:
         if combining_class(c) > 0 and decompose(c) == chr(c) and has_combining_class(nfd, c):

@@ -37,5 +37,5 @@ def export(model, file, tokenizer, folder):
     config = {"model_type": "bert-reader", "architectures": ["BertReader"], "hidden_size": file.hidden, "num_hidden_layers": file.layers,
               "num_attention_heads": file.heads, "intermediate_size": file.intermediate, "max_position_embeddings": file.positions,
               "vocab_size": file.vocabulary, "type_vocab_size": 2, "layer_norm_eps": file.epsilon, "hidden_act": "gelu",
-              "first_exit": model.FIRST, "separators": 2, "max_question_tokens": MAX_QUESTION, "max_pair_tokens": MAX_PAIR}
+              "first_exit": model.FIRST, "max_question_tokens": MAX_QUESTION, "max_pair_tokens": MAX_PAIR}
     (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")

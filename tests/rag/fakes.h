@@ -58,7 +58,7 @@ class FakeEmbedder : public Embedder {
   int64_t max_tokens() const override { return 512; }
   const Tokenizer& tokenizer() const override { throw Error(Code::internal, "the fake has no tokenizer"); }
   std::string fingerprint() const override { return "bag-of-words"; }
-  void embed(std::span<const std::string_view> texts, std::span<float> out) override {
+  void embed(std::span<const std::string_view> texts, TextRole, std::span<float> out) override {
     ++calls;
     if (clock) clock->spend_ms(kEmbedMs);
     std::this_thread::sleep_for(std::chrono::milliseconds(delay_ms));

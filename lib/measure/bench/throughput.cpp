@@ -76,15 +76,14 @@ Throughput measure_embedder(LoadedModel& model, int threads, const std::vector<s
                             int repetitions) {
   Embedder& embedder = model.embedder();
   const std::vector<std::string_view> views(texts.begin(), texts.end());
-  const auto template_tokens =
-      static_cast<int64_t>(embedder.tokenizer().prefix().size() + embedder.tokenizer().suffix().size());
+  const int64_t added_tokens = embedder.added_tokens(TextRole::passage);
   Throughput result;
   result.test = "embed";
   result.threads = threads;
   result.texts = static_cast<int64_t>(texts.size());
   for (std::string_view text : views) {
     const auto length = static_cast<int64_t>(embedder.tokenizer().encode(text, false).size());
-    result.tokens += std::min(length + template_tokens, embedder.max_tokens());
+    result.tokens += std::min(length + added_tokens, embedder.max_tokens());
   }
   result.products_per_token = products_per_token(model.pack(), embedder.tokenizer().vocab_size(), 0);
   std::vector<float> vectors(static_cast<size_t>(std::min(batch, result.texts) * embedder.dimension()));
@@ -92,7 +91,7 @@ Throughput measure_embedder(LoadedModel& model, int threads, const std::vector<s
     for (int64_t first = 0; first < result.texts; first += batch) {
       const int64_t count = std::min(batch, result.texts - first);
       embedder.embed(std::span(views).subspan(static_cast<size_t>(first), static_cast<size_t>(count)),
-                     std::span(vectors).first(static_cast<size_t>(count * embedder.dimension())));
+                     TextRole::passage, std::span(vectors).first(static_cast<size_t>(count * embedder.dimension())));
     }
   });
   return result;

@@ -9,7 +9,7 @@ void BatchVectors::embed(Embedder& embedder, std::span<const EvalQuery> queries)
   for (const EvalQuery& query : queries) texts.push_back(query.text);
   const auto dimension = static_cast<size_t>(embedder.dimension());
   std::vector<float> rows(texts.size() * dimension);
-  embedder.embed(texts, rows);
+  embedder.embed(texts, TextRole::query, rows);
   vectors_.clear();
   for (size_t i = 0; i < queries.size(); ++i) {
     const std::span<const float> row = std::span<const float>(rows).subspan(i * dimension, dimension);

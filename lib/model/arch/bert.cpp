@@ -27,19 +27,23 @@ class BertEmbedder final : public Embedder {
         encoder_(source, ops),
         tokenizer_(open_tokenizer(source)),
         pooling_(read_pooling(source.config(), encoder_.config().positions)),
-        fingerprint_(fmt::format("bert/{}/{}/{}", pooling_.name, pooling_.max_tokens, source.identity())) {}
+        fingerprint_(fingerprint_of(pooling_, source.identity())) {}
 
   int64_t dimension() const override { return encoder_.config().hidden; }
   int64_t max_tokens() const override { return pooling_.max_tokens; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   std::string fingerprint() const override { return fingerprint_; }
 
-  void embed(std::span<const std::string_view> texts, std::span<float> out) override {
+  std::string_view prompt(TextRole role) const override {
+    return role == TextRole::query ? pooling_.query_prompt : pooling_.passage_prompt;
+  }
+
+  void embed(std::span<const std::string_view> texts, TextRole role, std::span<float> out) override {
     FRUGAL_CHECK(int64_t(out.size()) == int64_t(texts.size()) * dimension());
     BertBatch batch;
     size_t first = 0;
     for (size_t i = 0; i < texts.size(); ++i) {
-      const std::vector<TokenId> ids = token_ids(texts[i]);
+      const std::vector<TokenId> ids = token_ids(texts[i], prompt(role));
       batch.append(ids, ids.size());
       const bool last = i + 1 == texts.size();
       if (!last && int64_t(batch.ids.size()) + pooling_.max_tokens <= kTokensPerForward) continue;
@@ -62,11 +66,18 @@ class BertEmbedder final : public Embedder {
   }
 
  private:
-  // [CLS] text [SEP], the text truncated to fit.
-  std::vector<TokenId> token_ids(std::string_view text) const {
+  static std::string fingerprint_of(const PoolingConfig& pooling, std::string_view identity) {
+    const bool prompts = !pooling.query_prompt.empty() || !pooling.passage_prompt.empty();
+    return fmt::format("bert/{}/{}/{}{}", pooling.name, pooling.max_tokens,
+                       prompts ? fmt::format("{}|{}/", pooling.query_prompt, pooling.passage_prompt) : "", identity);
+  }
+
+  // [CLS] prompt text [SEP], the text truncated to fit.
+  std::vector<TokenId> token_ids(std::string_view text, std::string_view prompt) const {
     const std::span<const TokenId> prefix = tokenizer_->prefix(), suffix = tokenizer_->suffix();
     std::vector<TokenId> ids(prefix.begin(), prefix.end());
-    const std::vector<TokenId> body = tokenizer_->encode(text, false);
+    const std::vector<TokenId> body =
+        prompt.empty() ? tokenizer_->encode(text, false) : tokenizer_->encode(fmt::format("{}{}", prompt, text), false);
     const int64_t room = std::max<int64_t>(0, pooling_.max_tokens - int64_t(prefix.size() + suffix.size()));
     ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
     ids.insert(ids.end(), suffix.begin(), suffix.end());

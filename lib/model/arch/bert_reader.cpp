@@ -20,14 +20,12 @@ namespace {
 constexpr int64_t kTokensPerForward = 1024;
 
 struct ReaderConfig {
-  int64_t first_exit, separators, max_question, max_tokens;
+  int64_t first_exit, max_question, max_tokens;
 };
 
 using C = ReaderConfig;
 constexpr HyperField<C> kFields[] = {
     {"first_exit", {"first_exit", ""}, &C::first_exit, {1, 1024}},
-    // How often the token that ends a text stands between question and passage: once in BERT, twice in XLM-R.
-    {"separators", {"separators", ""}, &C::separators, {1, 2}, 1.0},
     {"max_question", {"max_question_tokens", ""}, &C::max_question, {1, 1 << 16}, 64.0},
     {"max_tokens", {"max_pair_tokens", ""}, &C::max_tokens, {8, 1 << 16}, 256.0},
 };
@@ -58,7 +56,8 @@ class BertReader final : public Reader {
     if (config_.first_exit >= bert.layers) source.config().fail("reader.first_exit is not below bert.layers");
     if (config_.max_tokens > bert.positions) source.config().fail("reader.max_tokens is above bert.positions");
     if (bert.types < 2) source.config().fail("a reader needs two bert.types, for question and passage");
-    const auto fixed = int64_t(tokenizer_->prefix().size() + tokenizer_->suffix().size()) * (config_.separators + 1);
+    const auto fixed =
+        int64_t(tokenizer_->prefix().size() + tokenizer_->separator().size() + tokenizer_->suffix().size());
     if (config_.max_question + fixed >= config_.max_tokens)
       source.config().fail("reader.max_question leaves no room for a passage");
     const auto head = [&](const std::string& name, int64_t outputs) {
@@ -82,7 +81,7 @@ class BertReader final : public Reader {
     const auto put = [&](std::span<const TokenId> ids) { pair.ids.insert(pair.ids.end(), ids.begin(), ids.end()); };
     put(prefix);
     put(asked);
-    for (int64_t i = 0; i < config_.separators; ++i) put(suffix);
+    put(tokenizer_->separator());
     pair.passage = pair.ids.size();
     pair.pieces = tokenizer_->encode_pieces(passage, false);
     const size_t room = static_cast<size_t>(config_.max_tokens) - pair.ids.size() - suffix.size();

@@ -28,15 +28,16 @@ class BulkEmbedder final : public Embedder {
   int64_t dimension() const override { return shared_->dimension(); }
   int64_t max_tokens() const override { return shared_->max_tokens(); }
   const Tokenizer& tokenizer() const override { return shared_->tokenizer(); }
+  std::string_view prompt(TextRole role) const override { return shared_->prompt(role); }
   std::string fingerprint() const override { return shared_->fingerprint(); }
   std::vector<float> hidden_states(std::span<const TokenId> ids) override { return shared_->hidden_states(ids); }
 
-  void embed(std::span<const std::string_view> texts, std::span<float> out) override {
+  void embed(std::span<const std::string_view> texts, TextRole role, std::span<float> out) override {
     FRUGAL_CHECK(int64_t(out.size()) == int64_t(texts.size()) * dimension());
     const std::vector<size_t> batches = split_into_batches(texts);
     const size_t count = batches.size() - 1;
     if (threads_.threads() == 1 || count < 2 * static_cast<size_t>(threads_.threads()))
-      return shared_->embed(texts, out);
+      return shared_->embed(texts, role, out);
     while (int64_t(workers_.size()) < threads_.threads()) workers_.push_back(std::make_unique<Worker>(pack_, budget_));
 
     const auto width = static_cast<size_t>(dimension());
@@ -45,7 +46,7 @@ class BulkEmbedder final : public Embedder {
       for (int64_t i = begin; i < end; ++i)
         for (size_t batch = next++; batch < count; batch = next++) {
           const size_t first = batches[batch], batch_texts = batches[batch + 1] - first;
-          workers_[static_cast<size_t>(i)]->embedder->embed(texts.subspan(first, batch_texts),
+          workers_[static_cast<size_t>(i)]->embedder->embed(texts.subspan(first, batch_texts), role,
                                                             out.subspan(first * width, batch_texts * width));
         }
     });

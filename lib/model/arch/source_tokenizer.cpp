@@ -34,6 +34,7 @@ class SourceTokenizer final : public Tokenizer {
   int64_t vocab_size() const override { return inner_->vocab_size(); }
   std::span<const TokenId> prefix() const override { return inner_->prefix(); }
   std::span<const TokenId> suffix() const override { return inner_->suffix(); }
+  std::span<const TokenId> separator() const override { return inner_->separator(); }
   std::optional<TokenId> bos() const override { return inner_->bos(); }
   std::optional<TokenId> eos() const override { return inner_->eos(); }
   std::optional<TokenId> pad() const override { return inner_->pad(); }

@@ -8,6 +8,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "model/format/e5s1.h"
 #include "model/format/gguf.h"
 #include "model/format/hf_folder.h"
 #include "model/format/pytorch.h"
@@ -87,12 +88,13 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path, status)) return open_hf_folder(path);
   const std::string magic = read_magic(path);
   if (magic.starts_with("GGUF")) return open_gguf(path);
+  if (magic.starts_with("E5S1")) return open_e5s1(path);
   if (is_pytorch(magic)) return open_pytorch_file(path);
   if (magic.starts_with("FRUGALPK"))
     throw Error(Code::bad_input, fmt::format("'{}' is already a pack", path.native()))
         .hint("give the checkpoint from which it was made");
   if (magic.size() > 8 && magic[8] == '{') return open_safetensors_file(path);
-  throw Error(Code::bad_input, fmt::format("'{}' is neither GGUF, safetensors nor PyTorch ({})", path.native(),
+  throw Error(Code::bad_input, fmt::format("'{}' is neither GGUF, safetensors, PyTorch nor E5S1 ({})", path.native(),
                                            magic.empty() ? "it is empty" : "unknown first bytes"))
       .hint("give a Hugging Face folder, or a .safetensors, .gguf, .pt or .bin file");
 }

@@ -29,7 +29,7 @@ struct Input {
 std::string embed(Model& model, const Input& input) {
   auto& embedder = dynamic_cast<Embedder&>(model);
   std::vector<float> vector(static_cast<size_t>(embedder.dimension()));
-  embedder.embed(std::span(&input.text, 1), vector);
+  embedder.embed(std::span(&input.text, 1), TextRole::query, vector);
   return fmt::format("embedded {} tokens", embedder.tokenizer().encode(input.text, false).size());
 }
 

@@ -13,6 +13,9 @@
 
 namespace frugal {
 
+/// The side of a search that a text is on. Models can be trained with another prompt before each.
+enum class TextRole { query, passage };
+
 /// Not thread-safe: one forward pass at a time, since its Ops hold the working memory.
 class Embedder : public Model {
  public:
@@ -22,15 +25,25 @@ class Embedder : public Model {
   std::string identity() const final { return fingerprint(); }
 
   virtual int64_t dimension() const = 0;
-  /// The longest input in tokens, special tokens included; longer texts are truncated.
+  /// The longest input in tokens, special tokens and prompt included; longer texts are truncated.
   virtual int64_t max_tokens() const = 0;
   virtual const Tokenizer& tokenizer() const = 0;
-  /// Identifies everything that a vector depends on besides the text, such as weights, pooling and truncation. Vectors
-  /// with different fingerprints do not mix.
+  /// What embed() puts before a text: "query: ". Empty for most models.
+  virtual std::string_view prompt(TextRole role) const {
+    static_cast<void>(role);
+    return {};
+  }
+  /// Tokens that embed() adds to a text: those of the template and of the prompt.
+  int64_t added_tokens(TextRole role) const {
+    const size_t in_template = tokenizer().prefix().size() + tokenizer().suffix().size();
+    return static_cast<int64_t>(in_template + tokenizer().encode(prompt(role), false).size());
+  }
+  /// Identifies everything that a vector depends on besides the text and its role, such as weights, pooling, prompts
+  /// and truncation. Vectors with different fingerprints do not mix.
   virtual std::string fingerprint() const = 0;
   /// out: [texts.size(), dimension]; unit vectors, unless the model's pooling leaves their length as it is. The other
   /// texts of a call change at most the last bits of a vector.
-  virtual void embed(std::span<const std::string_view> texts, std::span<float> out) = 0;
+  virtual void embed(std::span<const std::string_view> texts, TextRole role, std::span<float> out) = 0;
   /// Hidden states before pooling: [ids.size(), hidden]. For tests.
   virtual std::vector<float> hidden_states(std::span<const TokenId> ids) = 0;
 };

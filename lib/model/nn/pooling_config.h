@@ -1,5 +1,6 @@
-// How an embedder reduces the hidden states of a text to one vector. Read from a checkpoint (the side files of
-// sentence-transformers, or GGUF's metadata) and recorded in a pack under the keys "embed.…".
+// How an embedder reduces the hidden states of a text to one vector, and which prompts it puts before a text. Read from
+// a checkpoint (the side files of sentence-transformers, or GGUF's metadata) and recorded in a pack under the keys
+// "embed.…".
 #pragma once
 
 #include <cstdint>
@@ -18,10 +19,11 @@ struct PoolingConfig {
   Pooling pooling = Pooling::mean;
   bool normalize = true;   // to unit length
   int64_t max_tokens = 0;  // longer texts are truncated; special tokens count
+  std::string query_prompt, passage_prompt;
 };
 
 /// Adds the keys for a checkpoint to `config`. positions: the model's longest input in tokens. Throws Error(bad_input)
-/// for an unknown pooling.
+/// for an unknown pooling or an overlong prompt.
 void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int64_t positions,
                   std::map<std::string, std::string>& config);
 /// Throws Error(corrupt_file) for an unknown pooling, and what ModelConfig::fail throws.

@@ -89,9 +89,10 @@ DType linear_type(SourceType source, Precision precision) {
   return DType::linear_f32;
 }
 
-// Never below int8: rows are only looked up, so 4 bits would save little time.
+// Never below int8, unless the source has 4 bits: rows are only looked up, so 4 bits would save little time.
 DType embedding_type(SourceType source, Precision precision) {
   if (precision == Precision::keep) {
+    if (linear_type_kept(source) == DType::linear_i4) return DType::linear_i4;
     if (is_quantized(source)) return DType::i8;
     return source == SourceType::f16 ? DType::f16 : DType::f32;
   }

@@ -9,7 +9,7 @@
 #include <algorithm>
 
 #include "base/utf8.h"
-#include "model/tokenize/unicode.h"
+#include "model/unicode/unicode.h"
 
 namespace frugal {
 

@@ -4,124 +4,17 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_map>
 
 #include "base/error.h"
-#include "model/format/json_reader.h"
-#include "model/tokenize/byte_level.h"
+#include "model/tokenize/build_unigram.h"
 #include "model/tokenize/normalize.h"
 #include "model/tokenize/pre_tokenize.h"
-#include "model/tokenize/tokenizer_blob.h"
+#include "model/tokenize/tokenizer_json.h"
+#include "model/tokenize/vocabulary_builder.h"
 
 namespace frugal {
 
 namespace {
-
-namespace dom = simdjson::dom;
-
-// Far above any vocabulary in use; bounds the memory that an id in a hostile file can demand.
-constexpr int64_t kMaxVocabulary = int64_t{1} << 22;
-constexpr size_t kMaxTokenBytes = size_t{1} << 16;
-
-Error unsupported(std::string_view field, std::string_view found, std::string_view known) {
-  return Error(Code::bad_input, fmt::format("tokenizer: {} {} is not supported", field, found))
-      .hint(fmt::format("known here: {}", known));
-}
-
-Error malformed(std::string_view field, std::string_view problem) {
-  return Error(Code::bad_input, fmt::format("tokenizer: {}: {}", field, problem))
-      .hint("download the model's tokenizer files again");
-}
-
-// --- tokens and their roles ---
-
-class VocabularyBuilder {
- public:
-  explicit VocabularyBuilder(BlobKind kind) { content_.header.kind = kind; }
-
-  TokenizerContent& content() { return content_; }
-  void set(BlobFlag flag, bool on) {
-    if (on) content_.header.flags |= flag;
-  }
-
-  /// A token of the model's vocabulary, by its name.
-  void add_token(std::string_view name, int64_t id) {
-    reserve(name, id);
-    ids_[std::string(name)] = static_cast<TokenId>(id);
-  }
-
-  /// An added token; the model's vocabulary decides its id where it has it.
-  void add_added(std::string_view name, int64_t id, uint32_t flags) {
-    if (name.empty()) throw malformed("added_tokens", fmt::format("token {} is empty", id));
-    if (const auto known = find(name)) id = *known;
-    reserve(name, id);
-    added_ids_[std::string(name)] = static_cast<TokenId>(id);
-    content_.added.push_back({std::string(name), std::string(name), static_cast<TokenId>(id), flags});
-  }
-
-  std::optional<TokenId> find(std::string_view name) const {
-    for (const auto* ids : {&added_ids_, &ids_})
-      if (const auto found = ids->find(std::string(name)); found != ids->end()) return found->second;
-    return std::nullopt;
-  }
-  TokenId find_or_none(std::string_view name) const { return find(name).value_or(-1); }
-
-  TokenId require(std::string_view name, std::string_view field) const {
-    const auto id = find(name);
-    if (!id) throw malformed(field, fmt::format("token '{}' is not in the vocabulary", name));
-    return *id;
-  }
-
-  TokenId check_id(int64_t id, std::string_view field) const {
-    if (id < 0 || id >= static_cast<int64_t>(names_.size()))
-      throw malformed(field, fmt::format("id {} is outside the vocabulary of {}", id, names_.size()));
-    return static_cast<TokenId>(id);
-  }
-
-  /// Lays out the blob. Byte-level tokens become the bytes that they encode.
-  std::string finish() {
-    content_.token_flags.assign(names_.size(), kAbsentToken);
-    for (const auto* ids : {&ids_, &added_ids_})
-      for (const auto& [name, id] : *ids) content_.token_flags[static_cast<size_t>(id)] = 0;
-    for (const auto& added : content_.added) {
-      // A token that matches normalised text is written normalised too.
-      if (!ids_.contains(added.content)) names_[static_cast<size_t>(added.id)] = added.match;
-      if (added.flags & kAddedSpecial) content_.token_flags[static_cast<size_t>(added.id)] |= kSpecialToken;
-    }
-    for (const auto& [name, id] : ids_) content_.encodable.push_back(id);
-    content_.tokens = std::move(names_);
-    if (content_.header.kind == BlobKind::byte_level_bpe) to_bytes();
-    return lay_out_blob(std::move(content_));
-  }
-
- private:
-  void reserve(std::string_view name, int64_t id) {
-    if (id < 0 || id >= kMaxVocabulary)
-      throw malformed("vocab", fmt::format("id {} of token '{:.40}' is out of range", id, name));
-    if (name.size() > kMaxTokenBytes) throw malformed("vocab", fmt::format("token {} has {} bytes", id, name.size()));
-    if (static_cast<size_t>(id) >= names_.size()) names_.resize(static_cast<size_t>(id) + 1);
-    names_[static_cast<size_t>(id)] = std::string(name);
-  }
-
-  void to_bytes() {
-    content_.byte_ids.resize(256);
-    for (int byte = 0; byte < 256; ++byte) {
-      const auto found = ids_.find(to_byte_level(static_cast<unsigned char>(byte)));
-      content_.byte_ids[static_cast<size_t>(byte)] = found == ids_.end() ? -1 : found->second;
-    }
-    for (size_t id = 0; id < content_.tokens.size(); ++id) {
-      auto bytes = from_byte_level(content_.tokens[id]);
-      if (bytes)
-        content_.tokens[id] = std::move(*bytes);
-      else
-        content_.token_flags[id] |= kRawToken;
-    }
-  }
-
-  TokenizerContent content_;
-  std::vector<std::string> names_;  // by id
-  std::unordered_map<std::string, TokenId> ids_, added_ids_;
-};
 
 // A merge's rank is its position. If a pair appears twice, the later rule holds, as in the original.
 class MergeBuilder {
@@ -151,101 +44,6 @@ class MergeBuilder {
   uint32_t next_rank_ = 0;
 };
 
-// --- JSON ---
-
-// A field that may be absent or null. A value of another type than requested is an error.
-class JsonField {
- public:
-  JsonField() = default;
-  JsonField(dom::element element, std::string path) : element_(element), path_(std::move(path)) {}
-
-  explicit operator bool() const { return element_ && !element_->is_null(); }
-  bool is_array() const { return element_ && element_->is_array(); }
-  const std::string& path() const { return path_; }
-
-  JsonField operator[](std::string_view key) const {
-    dom::element child;
-    if (!*this || !element_->is_object() || element_->get_object().value().at_key(key).get(child))
-      return {{}, path_, key};
-    return {child, path_, key};
-  }
-
-  std::optional<std::string_view> text() const { return as<std::string_view>("a string"); }
-  std::optional<bool> boolean() const { return as<bool>("true or false"); }
-  std::optional<int64_t> integer() const { return as<int64_t>("an integer"); }
-  std::optional<dom::array> array() const { return as<dom::array>("a list"); }
-  std::optional<dom::object> object() const { return as<dom::object>("an object"); }
-  std::string_view type() const { return (*this)["type"].text().value_or("null"); }
-
- private:
-  JsonField(std::optional<dom::element> element, const std::string& parent, std::string_view key)
-      : element_(element), path_(parent.empty() ? std::string(key) : fmt::format("{}.{}", parent, key)) {}
-
-  template <class T>
-  std::optional<T> as(std::string_view wanted) const {
-    if (!*this) return std::nullopt;
-    T value;
-    if (element_->get(value)) throw malformed(path_, fmt::format("is not {}", wanted));
-    return value;
-  }
-
-  std::optional<dom::element> element_;
-  std::string path_;
-};
-
-class JsonDocument {
- public:
-  JsonDocument(const std::string& text, std::string_view file) {
-    dom::element root;
-    const auto error = parser_.parse(large_integers_as_floats(text)).get(root);
-    if (error) throw malformed(file, simdjson::error_message(error));
-    if (!root.is_object()) throw malformed(file, "is not a JSON object");
-    root_ = JsonField(root, "");
-  }
-  JsonField root() const { return root_; }
-
- private:
-  dom::parser parser_;
-  JsonField root_;
-};
-
-std::vector<JsonField> items(const JsonField& list) {
-  std::vector<JsonField> found;
-  if (const auto array = list.array())
-    for (const dom::element item : *array) found.emplace_back(item, fmt::format("{}[{}]", list.path(), found.size()));
-  return found;
-}
-
-std::string_view require_text(const JsonField& field) {
-  const auto text = field.text();
-  if (!text) throw malformed(field.path(), "is missing");
-  return *text;
-}
-
-int64_t require_integer(const JsonField& field) {
-  const auto value = field.integer();
-  if (!value) throw malformed(field.path(), "is missing");
-  return *value;
-}
-
-// A token of tokenizer_config.json: a string, or an object with its content.
-std::string_view config_token(const JsonField& config, std::string_view key) {
-  const JsonField token = config[key];
-  if (!token) return {};
-  const JsonField content = token["content"];
-  return content ? require_text(content) : require_text(token);
-}
-
-// The steps of a Sequence under `key`, or the single step itself; empty for null.
-std::vector<JsonField> steps_of(const JsonField& stage, std::string_view key) {
-  if (!stage) return {};
-  if (stage.type() != "Sequence") return {stage};
-  std::vector<JsonField> steps;
-  for (const JsonField& item : items(stage[key]))
-    for (JsonField& step : steps_of(item, key)) steps.push_back(std::move(step));
-  return steps;
-}
-
 void read_vocabulary(const JsonField& model, VocabularyBuilder& vocabulary) {
   const auto entries = model["vocab"].object();
   if (!entries) throw malformed("model.vocab", "is missing");
@@ -254,65 +52,6 @@ void read_vocabulary(const JsonField& model, VocabularyBuilder& vocabulary) {
     if (value.get(id)) throw malformed("model.vocab", fmt::format("the id of '{:.40}' is not an integer", name));
     vocabulary.add_token(name, id);
   }
-}
-
-void read_added_tokens(const JsonField& root, VocabularyBuilder& vocabulary) {
-  for (const JsonField& token : items(root["added_tokens"])) {
-    uint32_t flags = 0;
-    const auto flag = [&](std::string_view key, AddedFlag bit) {
-      if (token[key].boolean().value_or(false)) flags |= bit;
-    };
-    flag("special", kAddedSpecial);
-    flag("normalized", kAddedNormalized);
-    flag("single_word", kAddedSingleWord);
-    flag("lstrip", kAddedLeftStrip);
-    flag("rstrip", kAddedRightStrip);
-    vocabulary.add_added(require_text(token["content"]), require_integer(token["id"]), flags);
-  }
-}
-
-void read_template(const JsonField& processor, VocabularyBuilder& vocabulary) {
-  auto* side = &vocabulary.content().prefix;
-  for (const JsonField& item : items(processor["single"])) {
-    if (item["Sequence"]) {
-      side = &vocabulary.content().suffix;
-      continue;
-    }
-    const std::string_view name = require_text(item["SpecialToken"]["id"]);
-    for (const JsonField& id : items(processor["special_tokens"][name]["ids"]))
-      side->push_back(vocabulary.check_id(id.integer().value_or(-1), id.path()));
-  }
-}
-
-// BertProcessing, RobertaProcessing: "cls" and "sep" are [name, id].
-void read_bert_template(const JsonField& processor, VocabularyBuilder& vocabulary) {
-  const auto id_of = [&](std::string_view key) {
-    const std::vector<JsonField> pair = items(processor[key]);
-    if (pair.size() != 2) throw malformed(processor[key].path(), "is not [token, id]");
-    return vocabulary.check_id(require_integer(pair[1]), pair[1].path());
-  };
-  vocabulary.content().prefix = {id_of("cls")};
-  vocabulary.content().suffix = {id_of("sep")};
-}
-
-void read_post_processor(const JsonField& root, VocabularyBuilder& vocabulary) {
-  for (const JsonField& step : steps_of(root["post_processor"], "processors")) {
-    if (step.type() == "TemplateProcessing")
-      read_template(step, vocabulary);
-    else if (step.type() == "BertProcessing" || step.type() == "RobertaProcessing")
-      read_bert_template(step, vocabulary);
-    else if (step.type() != "ByteLevel")
-      throw unsupported("post_processor", step.type(),
-                        "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel");
-  }
-}
-
-void read_roles(const JsonField& config, VocabularyBuilder& vocabulary) {
-  BlobHeader& header = vocabulary.content().header;
-  header.bos = vocabulary.find_or_none(config_token(config, "bos_token"));
-  header.eos = vocabulary.find_or_none(config_token(config, "eos_token"));
-  header.pad = vocabulary.find_or_none(config_token(config, "pad_token"));
-  if (header.unk < 0) header.unk = vocabulary.find_or_none(config_token(config, "unk_token"));
 }
 
 // --- WordPiece ---
@@ -602,13 +341,15 @@ std::string_view model_type(const JsonField& model) {
 
 std::string build_tokenizer_blob(const TokenizerSource& source) {
   if (!source.gguf_model.empty()) return build_from_gguf(source);
+  if (source.unigram) return build_unigram(*source.unigram);
   const JsonDocument config(source.tokenizer_config.empty() ? "{}" : source.tokenizer_config, "tokenizer_config.json");
   if (!source.tokenizer_json.empty()) {
     const JsonDocument tokenizer(source.tokenizer_json, "tokenizer.json");
     const std::string_view type = model_type(tokenizer.root()["model"]);
     if (type == "WordPiece") return build_wordpiece(tokenizer.root(), config.root());
     if (type == "BPE") return build_bpe(tokenizer.root(), config.root());
-    throw unsupported("model", type, "WordPiece, BPE (byte-level)");
+    if (type == "Unigram") return build_unigram(tokenizer.root(), config.root());
+    throw unsupported("model", type, "WordPiece, BPE (byte-level), Unigram");
   }
   if (!source.vocab_txt.empty()) return build_from_vocab_txt(source.vocab_txt, config.root());
   throw Error(Code::bad_input, "the model has no tokenizer")

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "model/tokenize/unicode.h"
+#include "model/unicode/unicode.h"
 
 namespace frugal {
 

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "base/utf8.h"
-#include "model/tokenize/unicode.h"
+#include "model/unicode/unicode.h"
 
 namespace frugal {
 

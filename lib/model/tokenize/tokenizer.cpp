@@ -9,7 +9,15 @@ namespace frugal {
 
 std::unique_ptr<Tokenizer> Tokenizer::open(std::span<const std::byte> blob) {
   const TokenizerTables tables(blob);
-  return tables.header().kind == BlobKind::wordpiece ? open_wordpiece(blob) : open_byte_level_bpe(blob);
+  switch (tables.header().kind) {
+    case BlobKind::wordpiece:
+      return open_wordpiece(blob);
+    case BlobKind::byte_level_bpe:
+      return open_byte_level_bpe(blob);
+    case BlobKind::unigram:
+      return open_unigram(blob);
+  }
+  blob_index_error("kinds", static_cast<uint32_t>(tables.header().kind), 4);
 }
 
 TableTokenizer::TableTokenizer(std::span<const std::byte> blob)
@@ -17,7 +25,8 @@ TableTokenizer::TableTokenizer(std::span<const std::byte> blob)
       added_as_given_(tables_, false),
       added_normalized_(tables_, true),
       prefix_(tables_.prefix()),
-      suffix_(tables_.suffix()) {}
+      suffix_(tables_.suffix()),
+      separator_(tables_.separator()) {}
 
 std::vector<TokenId> TableTokenizer::encode(std::string_view text, bool parse_special) const {
   std::vector<TokenId> ids;

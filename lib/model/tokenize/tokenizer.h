@@ -31,9 +31,10 @@ class Tokenizer {
 
   /// The ids of `text`, without the model's template tokens ([CLS], <s>, …). Each ill-formed byte becomes U+FFFD. With
   /// parse_special, special tokens in the text such as <|im_start|> become their ids; without it they are plain text,
-  /// which is right for text from users and documents. Added tokens that are not special always match, as in Hugging
-  /// Face. Byte-level BPE uses up to 30 bytes of working memory per byte of a pre-tokeniser piece (a word, unless the
-  /// text is one run of letters). Throws Error(bad_input) above 4 GiB.
+  /// which is right for text from users and documents: no text then has the id of a special token. Added tokens that
+  /// are not special always match, as in Hugging Face. Byte-level BPE uses up to 30 bytes of working memory per byte of
+  /// a pre-tokeniser piece (a word, unless the text is one run of letters), Unigram up to 60 per byte of a word. Throws
+  /// Error(bad_input) above 4 GiB.
   virtual std::vector<TokenId> encode(std::string_view text, bool parse_special) const = 0;
 
   /// A token with its byte range in `text`, including marks that normalisation stripped. Tokens that share one original
@@ -59,6 +60,8 @@ class Tokenizer {
   /// The ids that the model's template adds before and after a text: [CLS] … [SEP], or <s> …
   virtual std::span<const TokenId> prefix() const = 0;
   virtual std::span<const TokenId> suffix() const = 0;
+  /// The ids that the template adds between the two texts of a pair, which suffix() ends: [SEP], or </s></s>.
+  virtual std::span<const TokenId> separator() const = 0;
   virtual std::optional<TokenId> bos() const = 0;
   virtual std::optional<TokenId> eos() const = 0;
   virtual std::optional<TokenId> pad() const = 0;

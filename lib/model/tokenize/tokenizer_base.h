@@ -19,6 +19,9 @@ class PieceSink {
   /// Sets how positions are mapped: relative to byte `base` of the original text, through `origins` unless it is null.
   void map(uint32_t base, const std::vector<Origin>* origins) { base_ = base, origins_ = origins; }
 
+  /// False if positions are dropped.
+  bool wants_positions() const { return pieces_ != nullptr; }
+
   /// Bytes [begin, end) of the mapped text; begin < end.
   void add(TokenId id, size_t begin, size_t end) {
     if (ids_ != nullptr) return ids_->push_back(id);
@@ -50,6 +53,7 @@ class TableTokenizer : public Tokenizer {
   int64_t vocab_size() const override { return tables_.header().vocab_size; }
   std::span<const TokenId> prefix() const override { return prefix_; }
   std::span<const TokenId> suffix() const override { return suffix_; }
+  std::span<const TokenId> separator() const override { return separator_; }
   std::optional<TokenId> bos() const override { return known(tables_.header().bos); }
   std::optional<TokenId> eos() const override { return known(tables_.header().eos); }
   std::optional<TokenId> pad() const override { return known(tables_.header().pad); }
@@ -74,10 +78,11 @@ class TableTokenizer : public Tokenizer {
 
   TokenizerTables tables_;
   AddedTokens added_as_given_, added_normalized_;
-  std::vector<TokenId> prefix_, suffix_;
+  std::vector<TokenId> prefix_, suffix_, separator_;
 };
 
 std::unique_ptr<Tokenizer> open_wordpiece(std::span<const std::byte> blob);
 std::unique_ptr<Tokenizer> open_byte_level_bpe(std::span<const std::byte> blob);
+std::unique_ptr<Tokenizer> open_unigram(std::span<const std::byte> blob);
 
 }  // namespace frugal

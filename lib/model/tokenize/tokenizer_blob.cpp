@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstddef>
 #include <numeric>
 #include <type_traits>
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "model/tokenize/code_point_map.h"
 
 namespace frugal {
 
@@ -19,20 +21,30 @@ namespace {
 
 constexpr std::array<std::string_view, static_cast<size_t>(BlobSection::count)> kSectionNames = {
     "token_offsets", "token_bytes", "token_flags", "vocab_buckets", "vocab_entries", "merge_buckets", "merge_entries",
-    "byte_ids",      "added",       "added_bytes", "prefix",        "suffix",        "steps"};
+    "byte_ids",      "added",       "added_bytes", "prefix",        "suffix",        "steps",         "trie",
+    "scores",        "map_blocks",  "map_values",  "map_text",      "separator"};
 
 Error corrupt(std::string message) {
   return Error(Code::corrupt_file, "tokenizer: " + std::move(message)).hint("make the pack again with quantize-model");
 }
 
+size_t header_bytes(BlobKind kind) {
+  const size_t sections = kind == BlobKind::unigram ? static_cast<size_t>(BlobSection::count) : kCommonSections;
+  return offsetof(BlobHeader, sections) + sections * sizeof(BlobHeader::Section);
+}
+
 BlobHeader read_header(std::span<const std::byte> blob) {
   BlobHeader header;
-  if (blob.size() < sizeof header)
-    throw corrupt(fmt::format("blob has {} bytes, its header alone has {}", blob.size(), sizeof header));
-  std::memcpy(&header, blob.data(), sizeof header);
+  const auto read = [&](size_t num_bytes) {
+    if (blob.size() < num_bytes)
+      throw corrupt(fmt::format("blob has {} bytes, its header alone has {}", blob.size(), num_bytes));
+    std::memcpy(&header, blob.data(), num_bytes);
+  };
+  read(header_bytes(BlobKind::wordpiece));
   if (header.magic != kBlobMagic) throw corrupt("blob does not begin with its magic and version");
-  if (header.kind != BlobKind::wordpiece && header.kind != BlobKind::byte_level_bpe)
+  if (header.kind != BlobKind::wordpiece && header.kind != BlobKind::byte_level_bpe && header.kind != BlobKind::unigram)
     throw corrupt(fmt::format("unknown kind {}", static_cast<uint32_t>(header.kind)));
+  read(header_bytes(header.kind));
   for (size_t i = 0; i < header.sections.size(); ++i) {
     const BlobHeader::Section& section = header.sections[i];
     if (!fits(section.offset, section.num_bytes, blob.size()))
@@ -119,6 +131,10 @@ TokenizerTables::TokenizerTables(std::span<const std::byte> blob) : blob_(blob),
   table(merge_entries_, BlobSection::merge_entries);
   table(byte_ids_, BlobSection::byte_ids);
   table(added_, BlobSection::added);
+  table(trie_, BlobSection::trie);
+  table(scores_, BlobSection::scores);
+  table(map_blocks_, BlobSection::map_blocks);
+  table(map_values_, BlobSection::map_values);
   const auto bytes = section(BlobSection::token_bytes);
   token_bytes_ = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   if (token_offsets_.size() != uint64_t{header_.vocab_size} + 1 || token_flags_.size() != header_.vocab_size)
@@ -126,6 +142,10 @@ TokenizerTables::TokenizerTables(std::span<const std::byte> blob) : blob_(blob),
   if (vocab_buckets_.size() < 2 || merge_buckets_.size() < 2) throw corrupt("a hash table has no bucket");
   if (byte_ids_.size() != (header_.kind == BlobKind::byte_level_bpe ? 256 : 0))
     throw corrupt("byte_ids has the wrong size");
+  const bool unigram = header_.kind == BlobKind::unigram;
+  if (unigram && (trie_.size() == 0 || scores_.size() != uint64_t{header_.vocab_size} + 1 ||
+                  map_blocks_.size() != kCodePointBlocks))
+    throw corrupt("trie, scores or map_blocks has the wrong size");
   for (const auto& [id, what] :
        {std::pair(header_.bos, "bos"), {header_.eos, "eos"}, {header_.pad, "pad"}, {header_.unk, "unk"}})
     check_id(header_, id, -1, what);
@@ -165,6 +185,12 @@ std::string_view TokenizerTables::added_bytes(uint32_t offset, uint32_t num_byte
   return {reinterpret_cast<const char*>(bytes.data()) + offset, num_bytes};
 }
 
+std::string_view TokenizerTables::map_text(uint32_t offset, uint32_t num_bytes) const {
+  const auto bytes = section(BlobSection::map_text);
+  if (!fits(offset, num_bytes, bytes.size())) blob_index_error("map_text", offset, bytes.size());
+  return {reinterpret_cast<const char*>(bytes.data()) + offset, num_bytes};
+}
+
 std::vector<TokenId> TokenizerTables::ids(BlobSection which) const {
   const std::string_view name = kSectionNames[static_cast<size_t>(which)];
   const BlobTable<TokenId> rows(section(which), name);
@@ -194,7 +220,7 @@ std::string lay_out_blob(TokenizerContent content) {
       sort_into_buckets(content.merges, [](const MergeEntry& entry) { return merge_hash(entry.left, entry.right); });
   const AddedSections added = added_sections(std::move(content.added));
 
-  std::string blob(sizeof header, '\0');
+  std::string blob(header_bytes(header.kind), '\0');
   append_rows(blob, header, BlobSection::token_offsets, offsets);
   append_rows(blob, header, BlobSection::token_bytes, bytes);
   append_rows(blob, header, BlobSection::token_flags, content.token_flags);
@@ -208,7 +234,17 @@ std::string lay_out_blob(TokenizerContent content) {
   append_rows(blob, header, BlobSection::prefix, content.prefix);
   append_rows(blob, header, BlobSection::suffix, content.suffix);
   append_rows(blob, header, BlobSection::steps, content.steps);
-  std::memcpy(blob.data(), &header, sizeof header);
+  if (header.kind == BlobKind::unigram) {
+    content.scores.resize(header.vocab_size);
+    content.scores.push_back(content.unknown_score);
+    append_rows(blob, header, BlobSection::trie, content.trie);
+    append_rows(blob, header, BlobSection::scores, content.scores);
+    append_rows(blob, header, BlobSection::map_blocks, content.map_blocks);
+    append_rows(blob, header, BlobSection::map_values, content.map_values);
+    append_rows(blob, header, BlobSection::map_text, content.map_text);
+    append_rows(blob, header, BlobSection::separator, content.separator);
+  }
+  std::memcpy(blob.data(), &header, header_bytes(header.kind));
   return blob;
 }
 

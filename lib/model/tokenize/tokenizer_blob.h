@@ -17,6 +17,13 @@
 //   added_bytes     the strings of `added`
 //   prefix, suffix  ids that the template adds before and after a text
 //   steps           8 bits a step of the pre-tokeniser, PreTokenizeStep
+// Only in a Unigram's blob, whose header has as many sections more:
+//   trie            {base, parent, token}, piece_trie.h
+//   scores          vocab + 1 64-bit floats; the last is that of an unknown character
+//   map_blocks      16 bits for each 128 code points, code_point_map.h
+//   map_values      {offset << 8 | bytes} into map_text
+//   map_text        the strings that replace code points
+//   separator       ids that the template adds between two texts
 #pragma once
 
 #include <array>
@@ -33,7 +40,7 @@
 
 namespace frugal {
 
-enum class BlobKind : uint32_t { wordpiece = 1, byte_level_bpe = 2 };
+enum class BlobKind : uint32_t { wordpiece = 1, byte_level_bpe = 2, unigram = 3 };
 
 enum BlobFlag : uint32_t {
   kCleanText = 1 << 0,
@@ -46,6 +53,7 @@ enum BlobFlag : uint32_t {
   kAddPrefixSpace = 1 << 7,
   kFuseUnknown = 1 << 8,
   kUnknownForBytes = 1 << 9,  // BPE: a byte without a token becomes unk; otherwise it is dropped
+  kCollapseSpaces = 1 << 10,  // Unigram: a run of spaces is one
 };
 
 enum TokenFlag : uint8_t {
@@ -76,14 +84,23 @@ enum class BlobSection : uint32_t {
   prefix,
   suffix,
   steps,
+  trie,  // this and those below: Unigram
+  scores,
+  map_blocks,
+  map_values,
+  map_text,
+  separator,
   count
 };
+/// The sections of the other kinds of blobs.
+constexpr size_t kCommonSections = static_cast<size_t>(BlobSection::trie);
 
 constexpr std::array<char, 8> kBlobMagic = {'F', 'R', 'G', 'T', 'O', 'K', '0', '1'};
 
 /// The longest word that WordPiece splits: splitting takes up to the square of its length. BERT says 100.
 constexpr uint32_t kMaxWordChars = 1024;
 
+/// Ends after kCommonSections, unless the kind is Unigram.
 struct BlobHeader {
   std::array<char, 8> magic = kBlobMagic;
   BlobKind kind = BlobKind::wordpiece;
@@ -108,6 +125,12 @@ struct MergeEntry {
   TokenId left, right;
   uint32_t rank;
   TokenId merged;
+};
+/// A node without a token has token −1; a slot without a node has a parent that no node has.
+struct TrieNode {
+  uint32_t base = 0;
+  uint32_t parent = 0xFFFFFFFF;
+  TokenId token = -1;
 };
 struct AddedEntry {
   uint32_t content_offset, content_bytes, match_offset, match_bytes;
@@ -191,9 +214,19 @@ class TokenizerTables {
 
   TokenId byte_id(unsigned char byte) const { return byte_ids_[byte]; }
   const BlobTable<AddedEntry>& added() const { return added_; }
+  // Unigram:
+  const BlobTable<TrieNode>& trie() const { return trie_; }
+  const BlobTable<double>& scores() const { return scores_; }
+  const BlobTable<uint16_t>& map_blocks() const { return map_blocks_; }
+  const BlobTable<uint32_t>& map_values() const { return map_values_; }
+  std::string_view map_text(uint32_t offset, uint32_t num_bytes) const;
   std::string_view added_bytes(uint32_t offset, uint32_t num_bytes) const;
   std::vector<TokenId> prefix() const { return ids(BlobSection::prefix); }
   std::vector<TokenId> suffix() const { return ids(BlobSection::suffix); }
+  /// BERT's is its suffix.
+  std::vector<TokenId> separator() const {
+    return ids(header_.kind == BlobKind::unigram ? BlobSection::separator : BlobSection::suffix);
+  }
   std::span<const std::byte> section(BlobSection section) const;
 
  private:
@@ -207,6 +240,10 @@ class TokenizerTables {
   BlobTable<MergeEntry> merge_entries_;
   BlobTable<TokenId> byte_ids_;
   BlobTable<AddedEntry> added_;
+  BlobTable<TrieNode> trie_;
+  BlobTable<double> scores_;
+  BlobTable<uint16_t> map_blocks_;
+  BlobTable<uint32_t> map_values_;
   std::string_view token_bytes_;
 };
 
@@ -227,6 +264,14 @@ struct TokenizerContent {
   std::vector<Added> added;
   std::vector<TokenId> prefix, suffix;
   std::vector<uint8_t> steps;
+  // Unigram:
+  std::vector<TrieNode> trie;
+  std::vector<double> scores;  // by id; added tokens have none
+  double unknown_score = 0;
+  std::vector<uint16_t> map_blocks;
+  std::vector<uint32_t> map_values;
+  std::vector<char> map_text;
+  std::vector<TokenId> separator;
 };
 
 /// The bytes of the blob.

@@ -55,7 +55,7 @@ class EmbedderComparison final : public Comparison {
     std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
     double mean = 0, lowest = 1;
     for (size_t i = 0; i < texts_.size(); ++i) {
-      embedder->embed(std::span(&texts_[i], 1), vector);
+      embedder->embed(std::span(&texts_[i], 1), TextRole::passage, vector);
       const double similarity = cosine(vector, expected_vector(i));
       mean += similarity / static_cast<double>(texts_.size());
       lowest = std::min(lowest, similarity);
@@ -76,7 +76,7 @@ class EmbedderComparison final : public Comparison {
     const auto dimension = static_cast<size_t>(reference_->dimension());
     expected_.resize(texts_.size() * dimension);
     const std::span<float> vector = std::span(expected_).subspan(text * dimension, dimension);
-    if (text >= num_known_) reference_->embed(std::span(&texts_[text], 1), vector);
+    if (text >= num_known_) reference_->embed(std::span(&texts_[text], 1), TextRole::passage, vector);
     num_known_ = std::max(num_known_, text + 1);
     return vector;
   }
@@ -100,7 +100,7 @@ void run(const ModelSource& source, Ops& ops, std::span<const std::string_view> 
   int64_t tokens = 0;
   for (const std::string_view text : texts) {
     if (tokens >= max_tokens) return;
-    embedder->embed(std::span(&text, 1), vector);
+    embedder->embed(std::span(&text, 1), TextRole::passage, vector);
     tokens += std::min(embedder->max_tokens(), int64_t(embedder->tokenizer().encode(text, false).size()));
     progress(std::min(1.0, double(tokens) / double(max_tokens)));
   }

@@ -107,7 +107,7 @@ void add_cosines(std::span<ScoredSentence> sentences, std::span<const Hit> hits,
   std::vector<std::string_view> texts;
   for (const ScoredSentence& sentence : sentences) texts.push_back(text_of(sentence.quote, hits));
   std::vector<float> vectors(texts.size() * query_vector.size());
-  embedder.embed(texts, vectors);
+  embedder.embed(texts, TextRole::passage, vectors);
   for (size_t i = 0; i < sentences.size(); ++i) {
     const auto row = vectors.begin() + static_cast<std::ptrdiff_t>(i * query_vector.size());
     sentences[i].score += kCosineWeight * std::inner_product(query_vector.begin(), query_vector.end(), row, 0.0f);

@@ -42,7 +42,7 @@ int64_t embed_batch(StoreWriter& store, Embedder& embedder, std::span<const Pend
   }
   const auto dimension = static_cast<size_t>(embedder.dimension());
   std::vector<float> vectors(texts.size() * dimension);
-  if (!texts.empty()) embedder.embed(texts, vectors);
+  if (!texts.empty()) embedder.embed(texts, TextRole::passage, vectors);
   for (size_t i = 0; i < keys.size(); ++i)
     store.put_vector(keys[i], std::span(vectors).subspan(i * dimension, dimension));
   for (const PendingText& chunk : batch) store.attach_vector(chunk.chunk);

@@ -41,10 +41,9 @@ void warn_of_limits(const ChunkOptions& requested, const ChunkOptions& used) {
 ChunkOptions chunking_of(const IndexOptions& options) {
   ChunkOptions chunking = options.chunks;
   if (options.embedder) {
-    const Tokenizer& tokenizer = options.embedder->tokenizer();
-    const auto template_tokens = static_cast<int64_t>(tokenizer.prefix().size() + tokenizer.suffix().size());
-    chunking.tokenizer = &tokenizer;
-    chunking.max_tokens = std::min(chunking.max_tokens, options.embedder->max_tokens() - template_tokens);
+    chunking.tokenizer = &options.embedder->tokenizer();
+    chunking.max_tokens = std::min(chunking.max_tokens,
+                                   options.embedder->max_tokens() - options.embedder->added_tokens(TextRole::passage));
   }
   chunking.max_tokens = std::max(chunking.max_tokens, kMinChunkTokens);
   chunking.overlap_tokens = std::clamp<int64_t>(chunking.overlap_tokens, 0, chunking.max_tokens / 2);

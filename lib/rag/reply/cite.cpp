@@ -16,7 +16,7 @@
 #include "base/units.h"
 #include "base/utf8.h"
 #include "base/visible.h"
-#include "model/tokenize/unicode.h"
+#include "model/unicode/unicode.h"
 #include "rag/extract/extract.h"
 #include "rag/reply/reply_json.h"
 

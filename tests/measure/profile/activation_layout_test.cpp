@@ -39,7 +39,7 @@ ForwardPass widest_pass(const Pack& pack, size_t tokens) {
   if (auto* embedder = dynamic_cast<Embedder*>(model.get())) {
     const std::vector<std::string_view> texts(20, "the law of the court and what it says of ships");
     std::vector<float> out(texts.size() * static_cast<size_t>(embedder->dimension()));
-    embedder->embed(texts, out);
+    embedder->embed(texts, TextRole::passage, out);
   } else if (auto* decoder = dynamic_cast<Decoder*>(model.get())) {
     KvCache cache = decoder->make_cache(int64_t(tokens), Budget::unlimited());
     decoder->forward(std::vector<TokenId>(tokens, 1), cache, {});

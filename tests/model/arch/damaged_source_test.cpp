@@ -85,7 +85,7 @@ TEST_CASE("a damaged tokenizer is an error that names the file, whether it is fo
     const auto use = embedder ? error_of([&] {
       std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
       const std::string_view text = "the law of the courts and a question";
-      embedder->embed(std::span(&text, 1), vector);
+      embedder->embed(std::span(&text, 1), TextRole::passage, vector);
     })
                               : std::nullopt;
     for (const auto& error : {opening, use})

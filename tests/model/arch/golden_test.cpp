@@ -151,9 +151,9 @@ TEST_CASE("an embedding does not depend on the texts beside it") {
   const auto model = open_embedder(pack, *ops);
   const std::vector<std::string_view> texts = {"the law of the court", "", "question answering", "x", "the answer."};
   std::vector<float> together(texts.size() * 32), alone(32);
-  model->embed(texts, together);
+  model->embed(texts, TextRole::passage, together);
   for (size_t i = 0; i < texts.size(); ++i) {
-    model->embed(std::span(&texts[i], 1), alone);
+    model->embed(std::span(&texts[i], 1), TextRole::passage, alone);
     CHECK(max_difference(std::span(together).subspan(i * 32, 32), alone) < 1e-5);
     CHECK(cosine(alone, alone) == doctest::Approx(1));
   }
@@ -173,9 +173,9 @@ TEST_CASE("many texts distributed over threads have the same vectors as alone") 
   for (const size_t count : {size_t(0), size_t(1), size_t(12), texts.size()}) {
     CAPTURE(count);
     std::vector<float> together(count * 32), one(32);
-    bulk->embed(std::span(views).first(count), together);
+    bulk->embed(std::span(views).first(count), TextRole::passage, together);
     for (size_t i = 0; i < count; ++i) {
-      alone->embed(std::span(&views[i], 1), one);
+      alone->embed(std::span(&views[i], 1), TextRole::passage, one);
       CHECK(max_difference(std::span(together).subspan(i * 32, 32), one) < 1e-5);
     }
   }
@@ -293,7 +293,7 @@ TEST_CASE("all-MiniLM-L6-v2 embeds as the original does") {
     for (const auto expected : outputs.cases()) {
       const std::string_view text = expected["text"];
       std::vector<float> got(384);
-      model->embed(std::span(&text, 1), got);
+      model->embed(std::span(&text, 1), TextRole::passage, got);
       CHECK(cosine(got, floats(expected["embedding"])) > floor);
     }
   }

@@ -242,7 +242,7 @@ TEST_CASE("what is no checkpoint is told apart") {
   write_file(folder / "empty", "");
   CHECK(contains(message_of([&] { open_checkpoint(folder / "empty"); }), "it is empty"));
   write_file(folder / "text", "hello, this is text");
-  CHECK(contains(message_of([&] { open_checkpoint(folder / "text"); }), "neither GGUF, safetensors nor PyTorch"));
+  CHECK(contains(message_of([&] { open_checkpoint(folder / "text"); }), "neither GGUF, safetensors, PyTorch nor E5S1"));
 }
 
 }  // namespace

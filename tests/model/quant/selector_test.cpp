@@ -299,8 +299,8 @@ TEST_CASE("a weight of low rank is stored as two factors, and the model gives ne
   const auto thin_embedder = open_embedder(pack, *ops), whole_embedder = open_embedder(whole, *ops);
   std::vector<float> a(128), b(128);
   const std::string_view text = "the law of the court";
-  thin_embedder->embed(std::span(&text, 1), a);
-  whole_embedder->embed(std::span(&text, 1), b);
+  thin_embedder->embed(std::span(&text, 1), TextRole::passage, a);
+  whole_embedder->embed(std::span(&text, 1), TextRole::passage, b);
   double dot = 0;
   for (size_t i = 0; i < a.size(); ++i) dot += double(a[i]) * double(b[i]);
   CHECK(dot > 0.98);

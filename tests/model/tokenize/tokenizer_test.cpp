@@ -29,8 +29,8 @@ dom::array list(dom::element element) {
 const std::filesystem::path kGolden = std::filesystem::path(FRUGAL_SOURCE_DIR) / "tests/golden/tokenizer";
 const std::filesystem::path kModels = std::filesystem::path(FRUGAL_SOURCE_DIR) / "models";
 
-constexpr const char* kSmall[] = {"wordpiece_uncased", "wordpiece_cased", "bpe_gpt2",   "bpe_gpt2_prefix",
-                                  "bpe_holes",         "bpe_smollm",      "bpe_llama3", "bpe_qwen2"};
+constexpr const char* kSmall[] = {"wordpiece_uncased", "wordpiece_cased", "bpe_gpt2",  "bpe_gpt2_prefix", "bpe_holes",
+                                  "bpe_smollm",        "bpe_llama3",      "bpe_qwen2", "unigram"};
 
 TokenizerSource small_source(const std::string& name) {
   TokenizerSource source;
@@ -295,6 +295,71 @@ TEST_CASE("pieces of text that NFC or repair changed point at the bytes they cam
   }
 }
 
+TEST_CASE("pieces of a Unigram point at the bytes they came from, the spaces before a word included") {
+  const OpenTokenizer tokenizer(small_source("unigram"));
+  for (const std::string text : {"Art. 12-B  causar", "  e\u0301 \uFB01ne\t\u200B x ", "a\xFF \xE2\x82 c", "", " "}) {
+    CAPTURE(text);
+    uint32_t at = 0;
+    for (const auto& piece : tokenizer->encode_pieces(text, false)) {
+      CHECK(piece.begin <= piece.end);
+      CHECK(piece.begin <= at);
+      CHECK(piece.end >= at);
+      CHECK(piece.end <= text.size());
+      at = piece.end;
+    }
+  }
+  // U+2581 before the text covers no byte; between words it covers the spaces.
+  const std::pair<uint32_t, uint32_t> expected[] = {{0, 0}, {0, 1}, {1, 3}, {3, 4}};
+  const auto pieces = tokenizer->encode_pieces("o  o", false);
+  REQUIRE(pieces.size() == std::size(expected));
+  for (size_t i = 0; i < pieces.size(); ++i) CHECK(std::pair(pieces[i].begin, pieces[i].end) == expected[i]);
+}
+
+TEST_CASE("a Unigram's template has two separators in a pair, and no text has the id of a special token") {
+  const OpenTokenizer tokenizer(small_source("unigram"));
+  const TokenId bos = *tokenizer->find("<s>"), eos = *tokenizer->find("</s>");
+  const auto ids = [](std::span<const TokenId> span) { return std::vector(span.begin(), span.end()); };
+  CHECK(ids(tokenizer->prefix()) == std::vector<TokenId>{bos});
+  CHECK(ids(tokenizer->suffix()) == std::vector<TokenId>{eos});
+  CHECK(ids(tokenizer->separator()) == std::vector<TokenId>{eos, eos});
+  for (const TokenId id : tokenizer->encode("<s>a</s> <pad><s></s>", false))
+    CHECK((!tokenizer->is_special(id) || id == tokenizer->unk()));
+  CHECK(tokenizer->encode("<s>o</s>", true).front() == bos);
+  CHECK(OpenTokenizer(small_source("wordpiece_uncased"))->separator().size() == 1);
+}
+
+TEST_CASE("a Unigram cuts a word of megabytes") {
+  const OpenTokenizer tokenizer(small_source("unigram"));
+  std::string word;
+  while (word.size() < 4'000'000) word += "causar\u00e7\u4e2d";
+  const auto pieces = tokenizer->encode_pieces(word, false);
+  REQUIRE_FALSE(pieces.empty());
+  CHECK(pieces.back().end == word.size());
+}
+
+TEST_CASE("the parts of a Unigram tokenizer give the ids that its tokenizer.json gives") {
+  dom::parser parser;
+  const dom::element root = parser.load((kGolden / "unigram.tokenizer.json").string());
+  TokenizerSource source;
+  source.unigram.emplace();
+  for (const dom::element entry : list(root["model"]["vocab"])) {
+    source.unigram->pieces.emplace_back(entry.at(0).get_string().value());
+    source.unigram->scores.push_back(entry.at(1).get_double().value());
+  }
+  source.unigram->bos = 0, source.unigram->pad = 1, source.unigram->eos = 2, source.unigram->unk = 3;
+  source.unigram->replacements = {{U'\t', " "}, {U'\u0007', ""}, {U'\uFB01', "fi"}};
+  const OpenTokenizer parts(source), json(small_source("unigram"));
+  const std::string text = "  Art.\t12-B, \uFB01ne\u0007 e\u0301 \uFF5E \u4e2d\u4e2d  o";
+  CHECK(parts->encode(text, false) == json->encode(text, false));
+  CHECK(parts->bos() == 0);
+  CHECK(parts->pad() == 1);
+  source.unigram->unk = 1 << 20;
+  CHECK(code_of(source) == Code::bad_input);
+  source.unigram->unk = 3;
+  source.unigram->scores.pop_back();
+  CHECK(code_of(source) == Code::bad_input);
+}
+
 TEST_CASE("text that is not UTF-8 is read as if each bad part were U+FFFD") {
   const std::string bad = "a\xFF b\xE2\x82 c\xED\xA0\x80 d\xF0\x9F\x98";
   for (const std::string name : kSmall) {
@@ -304,7 +369,7 @@ TEST_CASE("text that is not UTF-8 is read as if each bad part were U+FFFD") {
 }
 
 TEST_CASE("an unknown id decodes to nothing") {
-  for (const char* name : {"wordpiece_uncased", "bpe_gpt2"}) {
+  for (const char* name : {"wordpiece_uncased", "bpe_gpt2", "unigram"}) {
     const OpenTokenizer tokenizer(small_source(name));
     const std::vector<TokenId> ids{-1, 1 << 30, static_cast<TokenId>(tokenizer->vocab_size())};
     CHECK(tokenizer->decode(ids, true).empty());
@@ -326,6 +391,16 @@ TEST_CASE("what would tokenise differently is refused by name") {
   CHECK(code_of(json_source(replaced(wordpiece, "BertNormalizer", "NFKC"))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(wordpiece, "\"[UNK]\":1", "\"[UNK]\":-1"))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(wordpiece, "\"[UNK]\":1", "\"[UNK]\":2147483647"))) == Code::bad_input);
+  const std::string unigram = small_source("unigram").tokenizer_json;
+  CHECK(code_of(json_source(replaced(unigram, "\"type\":\"Nmt\"", "\"type\":\"Precompiled\""))) == Code::bad_input);
+  CHECK(code_of(json_source(replaced(unigram, " {2,}", " +"))) == Code::bad_input);
+  CHECK(code_of(json_source(replaced(unigram, "\"prepend_scheme\":\"always\"", "\"prepend_scheme\":\"first\""))) ==
+        Code::bad_input);
+  CHECK(code_of(json_source(replaced(unigram, "\"split\":true", "\"split\":false"))) == Code::bad_input);
+  CHECK(code_of(json_source(replaced(unigram, "\"unk_id\":3", "\"unk_id\":-3"))) == Code::bad_input);
+  CHECK(code_of(json_source(replaced(unigram, "\"unk_id\":3", "\"unk_id\":null"))) == Code::bad_input);
+  CHECK(code_of(json_source(replaced(unigram, "\"byte_fallback\":false", "\"byte_fallback\":true"))) ==
+        Code::bad_input);
   TokenizerSource gguf = as_gguf("bpe_gpt2", "gpt2", "unheard-of");
   CHECK(code_of(gguf) == Code::bad_input);
   gguf.gguf_pre = "gpt-2";
@@ -340,6 +415,7 @@ TEST_CASE("what would tokenise differently is refused by name") {
 
 TEST_CASE("a blob cut at any byte of its header, or anywhere after it, is corrupt or harmless") {
   const std::string blob = build_tokenizer_blob(small_source("bpe_gpt2"));
+  const std::string unigram = build_tokenizer_blob(small_source("unigram"));
   const auto survives = [](std::string_view bytes) {
     try {
       const auto tokenizer = Tokenizer::open(std::as_bytes(std::span(bytes)));
@@ -353,6 +429,10 @@ TEST_CASE("a blob cut at any byte of its header, or anywhere after it, is corrup
     CHECK_THROWS_AS(Tokenizer::open(std::as_bytes(std::span(blob).first(length))), Error);
   for (size_t length = 300; length < blob.size(); length += 997)
     CHECK(survives(std::string_view(blob).substr(0, length)));
+  for (size_t length = 0; length < sizeof(BlobHeader); ++length)
+    CHECK_THROWS_AS(Tokenizer::open(std::as_bytes(std::span(unigram).first(length))), Error);
+  for (size_t length = sizeof(BlobHeader); length < unigram.size(); length += 97)
+    CHECK(survives(std::string_view(unigram).substr(0, length)));
 }
 
 TEST_CASE("a WordPiece blob may not ask for words without a bound") {
@@ -367,11 +447,11 @@ TEST_CASE("a WordPiece blob may not ask for words without a bound") {
 
 TEST_CASE("a blob with flipped bits throws Error(corrupt_file) or encodes to ids of its vocabulary") {
   std::mt19937 random(7);
-  for (const char* name : {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2"}) {
+  for (const char* name : {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram"}) {
     const std::string blob = build_tokenizer_blob(small_source(name));
     for (int round = 0; round < 1500; ++round) {
       std::string damaged = blob;
-      const size_t reach = round % 2 == 0 ? 256 : blob.size();  // the header gets half of the damage
+      const size_t reach = round % 2 == 0 ? sizeof(BlobHeader) : blob.size();  // the header gets half of the damage
       for (int flips = 0; flips < 3; ++flips) damaged[random() % reach] ^= static_cast<char>(1 << random() % 8);
       try {
         const auto tokenizer = Tokenizer::open(std::as_bytes(std::span(damaged)));

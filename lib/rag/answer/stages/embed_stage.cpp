@@ -9,22 +9,26 @@
 namespace frugal {
 namespace {
 
-std::vector<float> embed_text(Embedder& embedder, const std::string& text, const QuestionVectors* cache) {
-  const VectorKey key{embedder.fingerprint(), text, embedder.dimension()};
+std::vector<float> embed_text(Embedder& embedder, const std::string& text, TextRole role,
+                              const QuestionVectors* cache) {
+  VectorKey key{embedder.fingerprint(), text, embedder.dimension()};
+  // The vectors of a text differ by its role if the model has prompts.
+  if (role == TextRole::passage) key.embedder += " passage";
   if (cache)
     if (auto vector = cache->find(key)) return std::move(*vector);
   std::vector<float> vector(static_cast<size_t>(key.dimension));
   const std::string_view view = text;
-  embedder.embed(std::span(&view, 1), vector);
+  embedder.embed(std::span(&view, 1), role, vector);
   if (cache) cache->put(key, vector);
   return vector;
 }
 
 void embed(QuestionState& state, const Resources& resources) {
   state.embedder = embedder_for(resources.store, resources.models, resources.index_name);
-  state.vector = embed_text(*state.embedder, state.question.text, resources.vectors);
+  state.vector = embed_text(*state.embedder, state.question.text, TextRole::query, resources.vectors);
   if (!state.passage.empty())
-    state.vector = blend(state.vector, embed_text(*state.embedder, state.passage, resources.vectors));
+    state.vector =
+        blend(state.vector, embed_text(*state.embedder, state.passage, TextRole::passage, resources.vectors));
   // Only extraction uses the embedder again; a generator may need its memory.
   if (!state.runs("answer") || answer_mode(resources) == AnswerMode::generate) state.embedder.reset();
 }

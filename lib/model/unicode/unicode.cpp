@@ -1,4 +1,4 @@
-#include "model/tokenize/unicode.h"
+#include "model/unicode/unicode.h"
 
 #include <utf8proc.h>
 
@@ -16,7 +16,7 @@ struct LowercaseMapping {
   char32_t from, first, second;
 };
 
-#include "model/tokenize/unicode_differences.inc"
+#include "model/unicode/unicode_differences.inc"
 
 bool in_ranges(std::span<const CodePointRange> sorted, char32_t c) {
   if (c < sorted.front().first) return false;
@@ -93,6 +93,21 @@ Decomposition decompose(char32_t c) {
   const auto count = utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), parts.data(), parts.size(),
                                              UTF8PROC_DECOMPOSE, &last_class);
   if (count < 1 || count > static_cast<utf8proc_ssize_t>(parts.size())) return whole;
+  std::copy_n(parts.begin(), count, whole.parts.begin());
+  whole.num_parts = static_cast<size_t>(count);
+  return whole;
+}
+
+CompatibilityDecomposition decompose_compatibly(char32_t c) {
+  CompatibilityDecomposition whole{{}, 0};
+  if (c < 0xA0 || in_ranges(kNotDecomposed, c) || in_ranges(kNotDecomposedCompatibly, c)) return whole;
+  std::array<utf8proc_int32_t, 32> parts;
+  int last_class = 0;
+  constexpr auto kOptions = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT);
+  const auto count =
+      utf8proc_decompose_char(static_cast<utf8proc_int32_t>(c), parts.data(), parts.size(), kOptions, &last_class);
+  if (count < 1 || count > static_cast<utf8proc_ssize_t>(parts.size())) return whole;
+  if (count == 1 && static_cast<char32_t>(parts[0]) == c) return whole;
   std::copy_n(parts.begin(), count, whole.parts.begin());
   whole.num_parts = static_cast<size_t>(count);
   return whole;

@@ -36,6 +36,12 @@ struct Decomposition {
   size_t num_parts;
 };
 Decomposition decompose(char32_t c);
+/// The same with compatibility mappings; no parts if there is none.
+struct CompatibilityDecomposition {
+  std::array<char32_t, 32> parts;  // the longest has 18
+  size_t num_parts;
+};
+CompatibilityDecomposition decompose_compatibly(char32_t c);
 int combining_class(char32_t c);
 /// The code point that `first` followed by `second` composes to, or 0.
 char32_t compose(char32_t first, char32_t second);

@@ -1,0 +1,234 @@
+// Unigram (Kudo 2018) as SentencePiece uses it: of all ways to cut a word into pieces, the one with the highest sum of
+// scores.
+//
+// A text is read once. Each code point is normalised and appended to the current word; a space ends the word and begins
+// the next with U+2581. Pieces never cross words, so each word is cut alone, by Viterbi's algorithm over its bytes. The
+// trie bounds the pieces at a position by a constant, so time is linear, also for a word of megabytes. Working memory
+// is that of the longest word: about 17 bytes for each of its bytes, 25 with positions, and 35 more where it must be
+// composed.
+#include <algorithm>
+#include <bitset>
+#include <limits>
+
+#include "base/utf8.h"
+#include "model/tokenize/code_point_map.h"
+#include "model/tokenize/piece_trie.h"
+#include "model/tokenize/tokenizer_base.h"
+
+namespace frugal {
+namespace {
+
+constexpr char32_t kSpaceMark = 0x2581;
+constexpr std::string_view kSpaceMarkBytes = "\u2581";
+constexpr uint32_t kUnreached = std::numeric_limits<uint32_t>::max();
+
+// Cuts words into pieces.
+class PieceLattice {
+ public:
+  PieceLattice(const TokenizerTables& tables, PieceSink& sink)
+      : tables_(tables),
+        trie_(tables),
+        sink_(sink),
+        unknown_score_(tables.scores()[static_cast<size_t>(tables.header().vocab_size)]) {}
+
+  void cut(std::string_view word) {
+    best_.assign(word.size() + 1, {});
+    for (size_t at = 0; at < word.size();) at = extend(word, at);
+    path_.clear();
+    for (size_t end = word.size(); end > 0; end = best_[end].begin) path_.push_back(static_cast<uint32_t>(end));
+    emit();
+  }
+
+ private:
+  // The best way to reach a byte of the word: its last piece.
+  struct Node {
+    double score = 0;
+    uint32_t begin = kUnreached;
+    TokenId id = 0;
+  };
+
+  // Continues the best way to `at` by each piece that begins there. Returns where the next character begins.
+  size_t extend(std::string_view word, size_t at) {
+    const size_t next = at + decode_utf8(word, at).num_bytes;
+    const double score = best_[at].score;
+    bool covers_character = false;
+    const auto reach = [&](size_t end, double reached, TokenId id) {
+      Node& node = best_[end];
+      if (node.begin == kUnreached || reached > node.score) node = {reached, static_cast<uint32_t>(at), id};
+    };
+    trie_.walk(word, at, [&](TokenId id, size_t end) {
+      reach(end, score + tables_.scores()[static_cast<size_t>(id)], id);
+      covers_character |= end == next;
+    });
+    if (!covers_character) reach(next, score + unknown_score_, tables_.header().unk);
+    return next;
+  }
+
+  // Neighbouring unknown characters are one token.
+  void emit() {
+    const TokenId unk = tables_.header().unk;
+    for (size_t i = path_.size(); i-- > 0;) {
+      const Node& node = best_[path_[i]];
+      while (node.id == unk && i > 0 && best_[path_[i - 1]].id == unk) --i;
+      sink_.add(node.id, node.begin, path_[i]);
+    }
+  }
+
+  const TokenizerTables& tables_;
+  PieceTrie trie_;
+  PieceSink& sink_;
+  double unknown_score_;
+  std::vector<Node> best_;      // by byte of the word; reached only where characters begin
+  std::vector<uint32_t> path_;  // ends of the pieces, the last first
+};
+
+// Normalises a text and splits it into words.
+class UnigramEncoder {
+ public:
+  UnigramEncoder(const TokenizerTables& tables, const std::bitset<128>& unchanged, PieceSink& sink)
+      : unchanged_(unchanged),
+        map_(tables),
+        composes_(tables.has(kNfc)),
+        collapses_(tables.has(kCollapseSpaces)),
+        positions_(sink.wants_positions()),
+        sink_(sink),
+        lattice_(tables, sink) {}
+
+  void encode(std::string_view text, uint32_t base) {
+    for (size_t at = 0; at < text.size();) {
+      const CodePoint point = decode_utf8(text, at);
+      const Origin origin{base + static_cast<uint32_t>(at), base + static_cast<uint32_t>(at + point.num_bytes)};
+      at += point.num_bytes;
+      if (point.value < 0x80 && unchanged_[point.value]) {
+        add(point.value, origin);
+      } else if (const auto replacement = map_.find(point.value)) {
+        for (size_t i = 0; i < replacement->size();) {
+          const CodePoint part = decode_utf8(*replacement, i);
+          i += part.num_bytes;
+          add(part.value, origin);
+        }
+      } else {
+        add(point.value, origin);
+      }
+    }
+    finish_word();
+  }
+
+ private:
+  void add(char32_t c, Origin origin) {
+    if (c == ' ' || c == kSpaceMark) return add_space(c, origin);
+    if (word_.empty()) append(kSpaceMark, {origin.begin, origin.begin});  // the space that is put before a text
+    ends_in_space_ = false;
+    ascii_ = ascii_ && c < 0x80;
+    append(c, origin);
+  }
+
+  void add_space(char32_t c, Origin origin) {
+    if (collapses_ && c == ' ' && ends_in_space_) {
+      if (positions_)
+        for (Origin& of_byte : origins_) of_byte.end = origin.end;  // the word is this space
+      return;
+    }
+    finish_word();
+    append(kSpaceMark, origin);
+    ends_in_space_ = c == ' ';
+  }
+
+  void append(char32_t c, Origin origin) {
+    append_utf8(word_, c);
+    if (positions_) origins_.resize(word_.size(), origin);
+  }
+
+  void finish_word() {
+    if (word_.empty()) return;
+    if (composes_ && !ascii_) compose();
+    sink_.map(0, positions_ ? &origins_ : nullptr);
+    lattice_.cut(word_);
+    word_.clear();
+    origins_.clear();
+    ascii_ = true;
+    ends_in_space_ = false;
+  }
+
+  // Nothing composes with a space, so words compose alone.
+  void compose() {
+    const std::string_view rest = std::string_view(word_).substr(kSpaceMarkBytes.size());
+    if (is_surely_nfc(rest)) return;
+    const NormalizedText composed = to_nfc(rest);
+    if (positions_) {
+      const std::vector<Origin> given(origins_.begin() + kSpaceMarkBytes.size(), origins_.end());
+      origins_.resize(kSpaceMarkBytes.size());
+      for (const Origin origin : composed.origins)
+        origins_.push_back({given[origin.begin].begin, given[origin.end - 1].end});
+    }
+    word_.replace(kSpaceMarkBytes.size(), word_.npos, composed.text);
+  }
+
+  const std::bitset<128>& unchanged_;
+  CodePointMap map_;
+  bool composes_, collapses_, positions_;
+  PieceSink& sink_;
+  PieceLattice lattice_;
+  std::string word_;             // begins with U+2581, unless it is empty
+  std::vector<Origin> origins_;  // of each byte of word_, if positions_
+  bool ascii_ = true;            // the word is ASCII after U+2581
+  bool ends_in_space_ = false;   // the word is U+2581 alone, and comes from spaces
+};
+
+class Unigram : public TableTokenizer {
+ public:
+  explicit Unigram(std::span<const std::byte> blob) : TableTokenizer(blob) {
+    if (tables().header().unk < 0) blob_index_error("unk", 0, 0);
+    const CodePointMap map(tables());
+    for (char32_t c = 0; c < unchanged_.size(); ++c) unchanged_[c] = !map.find(c).has_value();
+  }
+
+  std::string decode(std::span<const TokenId> ids, bool keep_special) const override {
+    std::string text;
+    bool first = true;
+    for (const TokenId id : ids) {
+      if (is_skipped(id, keep_special)) continue;
+      text += spaced(tables().token(id), first ? "" : " ");
+      first = false;
+    }
+    return text;
+  }
+
+  std::string token_bytes(TokenId id) const override {
+    return is_skipped(id, true) ? std::string() : spaced(tables().token(id), " ");
+  }
+
+ protected:
+  void encode_plain(std::string_view text, uint32_t base, bool, PieceSink& sink) const override {
+    UnigramEncoder(tables(), unchanged_, sink).encode(text, base);
+  }
+
+  std::optional<TokenId> find_in_vocabulary(std::string_view token) const override {
+    std::optional<TokenId> found;
+    PieceTrie(tables()).walk(token, 0, [&](TokenId id, size_t end) {
+      if (end == token.size()) found = id;
+    });
+    return found;
+  }
+
+ private:
+  static std::string spaced(std::string_view piece, std::string_view space) {
+    std::string text;
+    while (!piece.empty()) {
+      const bool mark = piece.starts_with(kSpaceMarkBytes);
+      text += mark ? space : piece.substr(0, 1);
+      piece.remove_prefix(mark ? kSpaceMarkBytes.size() : 1);
+    }
+    return text;
+  }
+
+  std::bitset<128> unchanged_;  // ASCII characters that the normalisation keeps
+};
+
+}  // namespace
+
+std::unique_ptr<Tokenizer> open_unigram(std::span<const std::byte> blob) {
+  return std::make_unique<Unigram>(blob);
+}
+
+}  // namespace frugal

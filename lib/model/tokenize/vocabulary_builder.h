@@ -1,0 +1,55 @@
+// Collects the tokens of a published tokenizer and their roles, and lays them out as a blob. Internal to the builders
+// of tokenizers (build_tokenizer.cpp, build_unigram.cpp).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "model/tokenize/tokenizer_blob.h"
+
+namespace frugal {
+
+/// Error(bad_input): the tokenizer has a feature that would be tokenised differently here.
+Error unsupported(std::string_view field, std::string_view found, std::string_view known);
+/// Error(bad_input): the tokenizer's files contradict themselves.
+Error malformed(std::string_view field, std::string_view problem);
+
+class VocabularyBuilder {
+ public:
+  explicit VocabularyBuilder(BlobKind kind) { content_.header.kind = kind; }
+
+  TokenizerContent& content() { return content_; }
+  void set(BlobFlag flag, bool on) {
+    if (on) content_.header.flags |= flag;
+  }
+
+  /// A token of the model's vocabulary, by its name.
+  void add_token(std::string_view name, int64_t id);
+  /// An added token; the model's vocabulary decides its id where it has it.
+  void add_added(std::string_view name, int64_t id, uint32_t flags);
+
+  std::optional<TokenId> find(std::string_view name) const;
+  TokenId find_or_none(std::string_view name) const { return find(name).value_or(-1); }
+  /// Throws malformed() if there is no such token.
+  TokenId require(std::string_view name, std::string_view field) const;
+  /// Throws malformed() if `id` is outside the vocabulary.
+  TokenId check_id(int64_t id, std::string_view field) const;
+
+  /// Lays out the blob. Byte-level tokens become the bytes that they encode.
+  std::string finish();
+
+ private:
+  void reserve(std::string_view name, int64_t id);
+  void to_bytes();
+  std::vector<TrieNode> build_trie() const;
+
+  TokenizerContent content_;
+  std::vector<std::string> names_;  // by id
+  std::unordered_map<std::string, TokenId> ids_, added_ids_;
+};
+
+}  // namespace frugal
