@@ -104,16 +104,19 @@ Quote bounded(size_t hit, std::string_view text, uint32_t begin, uint32_t end, c
 std::optional<AnswerSpan> read_answer(std::span<const Hit> hits,
                                       const std::unordered_map<int64_t, ChunkReading>& readings) {
   std::optional<AnswerSpan> best;
+  double best_logit = 0, mass = 0;
   for (size_t h = 0; h < hits.size(); ++h) {
     const auto found = readings.find(hits[h].chunk.id);
     if (found == readings.end() || found->second.pieces.empty()) continue;
-    const auto& [reading, pieces] = found->second;
-    const TokenSpan span = best_span(reading);
-    const double relevant = 1 / (1 + std::exp(-double(reading.relevance)));
-    const auto probability = static_cast<float>(relevant * std::exp(double(span.logit) - log_sum(reading, span.logit)));
-    if (!best || probability > best->probability)
-      best = {{h, pieces[span.first].begin, pieces[span.last].end}, probability};
+    const ChunkReading& read = found->second;
+    const TokenSpan span = best_span(read.reading);
+    const double share = double(span.logit) - log_sum(read.reading, span.logit), logit = read.score + share;
+    mass += std::exp(double(read.score));
+    if (best && logit <= best_logit) continue;
+    best_logit = logit;
+    best = {{h, read.pieces[span.first].begin, read.pieces[span.last].end}, 0};
   }
+  if (best) best->probability = static_cast<float>(std::exp(best_logit) / mass);
   return best;
 }
 

@@ -17,7 +17,7 @@ namespace frugal {
 /// The bytes [begin, end) of hits[hit].chunk.text.
 struct AnswerSpan {
   Quote place;
-  float probability = 0;  // that the chunk is relevant, and of this span among all spans of the chunk and none
+  float probability = 0;  // of the chunk among those that were read, and of this span among all of the chunk and none
 };
 
 /// The span of highest probability in the hits that have a reading; nullopt if there is none, or only empty ones. An

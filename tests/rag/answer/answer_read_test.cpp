@@ -18,9 +18,9 @@ Hit hit_of(int64_t id, std::string text) {
 }
 
 // A reading in which each token is a byte, with no more than `likely` logits at the ends of the span.
-ChunkReading reading_of(const std::string& text, size_t begin, size_t end, float likely, float relevance) {
+ChunkReading reading_of(const std::string& text, size_t begin, size_t end, float likely, float score) {
   ChunkReading read;
-  read.reading.relevance = relevance;
+  read.score = score;
   read.reading.begin.assign(text.size(), 0);
   read.reading.end.assign(text.size(), 0);
   read.reading.begin[begin] = likely;
@@ -52,13 +52,13 @@ TEST_CASE("the likeliest span of all chunks that were read is the answer") {
   REQUIRE(answer);
   CHECK(answer->place.hit == 0);
   CHECK(one.substr(answer->place.begin, answer->place.end - answer->place.begin) == "1932");
-  readings[8].reading.relevance = 4;
+  readings[8].score = 4;
   answer = read_answer(hits, readings);
   CHECK(answer->place.hit == 1);
   CHECK(other.substr(answer->place.begin, answer->place.end - answer->place.begin) == "1950");
 }
 
-TEST_CASE("a span's probability is its share of all spans and none, times that of relevance") {
+TEST_CASE("a span's probability is its share of all spans and none, times that of its chunk among those read") {
   const std::string text = "ab";
   const std::vector<Hit> hits = {hit_of(1, text)};
   std::unordered_map<int64_t, ChunkReading> readings;
@@ -74,7 +74,7 @@ TEST_CASE("a span's probability is its share of all spans and none, times that o
   REQUIRE(answer);
   CHECK(answer->place.begin == 0);
   CHECK(answer->place.end == 2);
-  CHECK(answer->probability == doctest::Approx(0.5 * 6 / (2 + 6 + 3 + 5)));
+  CHECK(answer->probability == doctest::Approx(6.0 / (2 + 6 + 3 + 5)));
 }
 
 TEST_CASE("an answer never ends before it begins, nor is it longer than thirty tokens") {

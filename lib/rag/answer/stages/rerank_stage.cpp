@@ -129,7 +129,7 @@ class Cascade {
         Ranked& each = best[done + i];
         each.score = readings[i].relevance + each.prior;
         each.candidate.rerank_score = sigmoid(readings[i].relevance);
-        state_.readings[each.candidate.id] = {std::move(readings[i]), std::move(each.pair.pieces)};
+        state_.readings[each.candidate.id] = {std::move(readings[i]), each.score, std::move(each.pair.pieces)};
       }
       done += count;
     }
