@@ -190,3 +190,19 @@ TEST_CASE("an answer that other stages gave is not the answer") {
   CHECK(bridges.run(stages).cache == CacheStatus::miss);
   CHECK(bridges.run(stages).cache == CacheStatus::exact);
 }
+
+TEST_CASE("an answer that was found under a filter is served only under that filter") {
+  const TempFolder folder;
+  const AnswerCache answers(folder / "answers", 1 << 20);
+  Bridges bridges({}, &answers);
+  const auto status = [&](Query query) {
+    query.has_operators = true;
+    return bridges.pipeline->ask(query).cache;
+  };
+  const Query plain{.id = {}, .text = kQuestion};
+  const Query filtered{.id = {}, .text = kQuestion, .filter = {.paths = {"ferry.md"}}};
+  const Query other{.id = {}, .text = kQuestion, .filter = {.where = {parse_condition("year=1932")}}};
+  const Query excluding{.id = {}, .text = std::string(kQuestion) + " -ferry"};
+  for (const Query& query : {plain, filtered, other, excluding}) CHECK(status(query) == CacheStatus::miss);
+  for (const Query& query : {plain, filtered, other, excluding}) CHECK(status(query) == CacheStatus::exact);
+}

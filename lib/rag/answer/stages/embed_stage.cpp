@@ -21,6 +21,7 @@ std::vector<float> embed_text(Embedder& embedder, const std::string& text, const
 }
 
 void embed(QuestionState& state, const Resources& resources) {
+  if (state.nothing_passes()) return;
   state.embedder = embedder_for(resources.store, resources.models, resources.index_name);
   state.vector = embed_text(*state.embedder, state.question.text, resources.vectors);
   if (!state.passage.empty())
