@@ -54,7 +54,7 @@ void append_quoted(std::string& expression, std::string_view text) {
   expression += '"';
   for (const char c : text) {
     if (c == '"') expression += '"';
-    expression += c;
+    if (c != '\0') expression += c;  // FTS5 reads an expression to the first zero byte; no term has one
   }
   expression += '"';
 }

@@ -58,6 +58,7 @@ std::optional<NamedPlace> with_lines(std::string_view place) {
 }
 
 std::optional<StoredFile> find_file(Store& store, const std::string& path) {
+  if (path.empty()) return std::nullopt;
   std::vector<std::string> names = {path, normal_path(path).native()};
   for (const auto& [root, options] : store.coverage().roots) {
     names.push_back((std::filesystem::path(root) / path).lexically_normal().native());
