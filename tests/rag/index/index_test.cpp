@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/file.h"
@@ -341,7 +342,10 @@ TEST_CASE("the fields of front matter, columns and members are found, whatever t
   add(folder, nullptr);
   const auto select = [&](const std::string& condition) {
     const auto store = open_store(folder / "index", Budget::unlimited());
-    return store->select({.where = {parse_condition(condition)}}).ids().size();
+    std::set<std::string> documents;
+    for (const Chunk& chunk : store->fetch(store->select({.where = {parse_condition(condition)}}).ids()))
+      documents.insert(chunk.document);
+    return documents.size();
   };
   for (const char* condition : {"title=a: b", "tags=law", "tags=it's", "authors=bea", "place.city=sao paulo",
                                 "preco>15", "name=kepo", "meta.year<2002", "meta.ok=true"}) {
