@@ -127,8 +127,8 @@ TEST_CASE("every stage borrows one reading of the question") {
     };
   }
   bridges.run(stages);
-  CHECK(stages_that_ran == 8);  // embed, dense, sparse, fuse, references, texts, answer, show
-  CHECK(running_stage_names(stages) == "embed dense sparse fuse references texts answer show");
+  CHECK(stages_that_ran == 9);  // embed, dense, sparse, fuse, references, texts, answer, show
+  CHECK(running_stage_names(stages) == "select embed dense sparse fuse references texts answer show");
 }
 
 TEST_CASE("a deadline that is over leaves out what can be left out, on record, and nothing else") {
