@@ -1,6 +1,6 @@
-// A window as long as the quote slides over the words of the text, counting those that the quote has too. Around the
-// window with the most, the longest common subsequence decides how many stand in the same order. The text is split in
-// blocks that overlap by more than the quote, so that its words are never all in memory.
+// A window a little longer than the quote slides over the words of the text, counting those that the quote has too. In
+// the window with the most, the longest common subsequence decides how many stand in the same order. The text is split
+// in blocks that overlap by more than the quote, so that its words are never all in memory.
 #include "rag/reply/near_match.h"
 
 #include <algorithm>
@@ -33,15 +33,16 @@ class QuoteFinder {
     const auto [begin, count] = best_window(words);
     const size_t needed = std::max(kMinWords, static_cast<size_t>(kMinShare * static_cast<float>(quote_.size())));
     if (count < needed) return;
-    const size_t slack = quote_.size() / 2;
-    const size_t from = begin - std::min(begin, slack), to = std::min(words.size(), begin + quote_.size() + slack);
-    const std::vector<size_t> common = common_words(words, from, to);
+    const std::vector<size_t> common = common_words(words, begin, std::min(words.size(), begin + window_words()));
     const float share = static_cast<float>(common.size()) / static_cast<float>(quote_.size());
     if (common.size() < kMinWords || share < kMinShare || (best && share <= best->share)) return;
     best = NearMatch{offset + words[common.front()].begin, offset + words[common.back()].end, share};
   }
 
  private:
+  /// Room for words that were put in.
+  size_t window_words() const { return quote_.size() + std::max<size_t>(2, quote_.size() / 2); }
+
   /// Where the window begins that has the most words of the quote, and their number.
   std::pair<size_t, size_t> best_window(const std::vector<Word>& words) const {
     std::unordered_map<std::string_view, int64_t> missing;
@@ -49,12 +50,12 @@ class QuoteFinder {
     size_t held = 0, best = 0, best_begin = 0;
     for (size_t i = 0; i < words.size(); ++i) {
       if (const auto in = missing.find(words[i].folded); in != missing.end() && in->second-- > 0) ++held;
-      if (i >= quote_.size())
-        if (const auto out = missing.find(words[i - quote_.size()].folded); out != missing.end() && ++out->second > 0)
+      if (i >= window_words())
+        if (const auto out = missing.find(words[i - window_words()].folded); out != missing.end() && ++out->second > 0)
           --held;
       if (held > best) {
         best = held;
-        best_begin = i + 1 - std::min(i + 1, quote_.size());
+        best_begin = i + 1 - std::min(i + 1, window_words());
       }
     }
     return {best_begin, best};

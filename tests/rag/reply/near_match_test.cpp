@@ -13,6 +13,7 @@ TEST_CASE("a text that says almost the same is found, with its place") {
   REQUIRE(near);
   CHECK(text.substr(near->begin, near->end - near->begin) == "O prazo para a entrega é de dez dias úteis");
   CHECK(near->share > kMinShare);
+  CHECK(find_near("Now the shop never pays for it.", "The shop pays."));
 }
 
 TEST_CASE("other words, another order and quotes of two words are no near match") {
