@@ -177,7 +177,8 @@ class FakeStore : public MemoryStore {
     if (clock) clock->spend_ms(kSearchMs);
     return MemoryStore::search_sparse(query, limit);
   }
-  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit, const ChunkSet* within) override {
+  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit,
+                                        const ChunkSet* within = nullptr) override {
     ++dense_searches;
     if (clock) clock->spend_ms(kSearchMs);
     return MemoryStore::search_dense(query, limit, within);

@@ -28,7 +28,7 @@ namespace frugal::testing {
 struct MemoryDocument {
   int64_t file = 0;
   std::string name, title, sha256;
-  DocumentFields fields;
+  DocumentFields fields = {};
 };
 
 struct MemoryChunk {
@@ -101,7 +101,8 @@ class MemoryStore : public Store {
     });
   }
 
-  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit, const ChunkSet* within) override {
+  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit,
+                                        const ChunkSet* within = nullptr) override {
     if (held_->vectors.empty() || limit <= 0) return {};
     if (static_cast<int64_t>(query.size()) != held_->dimension) throw Error(Code::mismatch, "another dimension");
     return best(limit, within, [&](const MemoryChunk& each) -> std::optional<float> {

@@ -29,10 +29,10 @@ struct ChunkFilter {
   static constexpr size_t kMaxParts = 64;
   static constexpr size_t kMaxPartBytes = 4096;
 
-  std::vector<std::string> phrases;   // the text has these words in a row; folded, with single spaces
-  std::vector<std::string> excluded;  // the text does not have these words in a row; folded
-  std::vector<std::string> paths;     // globs, as PathFilter reads them
-  std::vector<FieldCondition> where;  // on the fields of its document
+  std::vector<std::string> phrases = {};   // the text has these words in a row; folded, with single spaces
+  std::vector<std::string> excluded = {};  // the text does not have these words in a row; folded
+  std::vector<std::string> paths = {};     // globs, as PathFilter reads them
+  std::vector<FieldCondition> where = {};  // on the fields of its document
 
   bool empty() const { return phrases.empty() && excluded.empty() && paths.empty() && where.empty(); }
   /// Equal for filters that select the same chunks of any index; empty for an empty filter.

@@ -32,7 +32,7 @@ struct Harbour : TempFolder {
 }  // namespace
 
 TEST_CASE_FIXTURE(Harbour, "lines of a file are printed as they are, by any of its names") {
-  for (const std::string name : {(*this / "docs/a.md").native(), std::string("a.md"), std::string("docs/a.md")}) {
+  for (const std::string& name : {(*this / "docs/a.md").native(), std::string("a.md"), std::string("docs/a.md")}) {
     INFO(name);
     const Passage passage = get(name + ":3-6");
     CHECK(passage.text == "The lamp is lit.\n\n\nThe gate is shut.\n");
