@@ -4,7 +4,7 @@
 
 #include "fuzz/expect.h"
 #include "memory/budget.h"
-#include "rag/reply/cite.h"
+#include "rag/reply/cite_check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t num_bytes) {
   const std::string_view text(reinterpret_cast<const char*>(data), num_bytes);

@@ -243,10 +243,11 @@ class FakeStore : public MemoryStore {
     if (clock) clock->spend_ms(kSearchMs);
     return MemoryStore::search_sparse(query, limit);
   }
-  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
+  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit,
+                                        const ChunkSet* within = nullptr) override {
     ++dense_searches;
     if (clock) clock->spend_ms(kSearchMs);
-    return MemoryStore::search_dense(query, limit);
+    return MemoryStore::search_dense(query, limit, within);
   }
   std::vector<Chunk> fetch(std::span<const int64_t> ids) override {
     std::vector<int64_t> held(ids.begin(), ids.end());

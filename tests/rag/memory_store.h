@@ -15,6 +15,8 @@
 
 #include "base/error.h"
 #include "base/hash.h"
+#include "rag/filter/field_value.h"
+#include "rag/filter/path_filter.h"
 #include "rag/index/provision_score.h"
 #include "rag/index/store.h"
 #include "rag/index/store_writer.h"
@@ -26,6 +28,7 @@ namespace frugal::testing {
 struct MemoryDocument {
   int64_t file = 0;
   std::string name, title, sha256;
+  DocumentFields fields = {};
 };
 
 struct MemoryChunk {
@@ -64,12 +67,30 @@ class MemoryStore : public Store {
   const std::string& embedder_fingerprint() const override { return held_->embedder; }
   const LawTable& laws() const override { return held_->laws; }
 
+  ChunkSet select(const ChunkFilter& filter) override {
+    const PathFilter paths(filter.paths, held_->coverage.roots);
+    std::vector<int64_t> ids;
+    for (const auto& [id, each] : held_->chunks) {
+      std::string words = " ";
+      for (const Word& word : split_words(each.chunk.text)) words += word.folded + " ";
+      const auto has = [&](const std::string& phrase) { return words.find(" " + phrase + " ") != words.npos; };
+      const auto passes = [&](const FieldCondition& condition) {
+        return holds(condition, held_->documents.at(each.document).fields);
+      };
+      if (paths.selects(each.chunk.path) && std::all_of(filter.phrases.begin(), filter.phrases.end(), has) &&
+          std::none_of(filter.excluded.begin(), filter.excluded.end(), has) &&
+          std::all_of(filter.where.begin(), filter.where.end(), passes))
+        ids.push_back(id);
+    }
+    return ChunkSet(ids);
+  }
+
   std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) override {
     const Language language = query.language == Language::unknown ? detect_language(query.text) : query.language;
     std::set<std::string> wanted;
     for (const Word& word : split_words(query.text))
       if (!is_stop_word(word.folded, language)) wanted.insert(word.folded);
-    return best(limit, [&](const MemoryChunk& each) -> std::optional<float> {
+    return best(limit, query.within, [&](const MemoryChunk& each) -> std::optional<float> {
       const bool in_law = std::any_of(each.chunk.references.begin(), each.chunk.references.end(),
                                       [&](const Provision& held) { return held.law == query.law; });
       if (!query.law.empty() && !in_law) return std::nullopt;
@@ -80,10 +101,11 @@ class MemoryStore : public Store {
     });
   }
 
-  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
+  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit,
+                                        const ChunkSet* within = nullptr) override {
     if (held_->vectors.empty() || limit <= 0) return {};
     if (static_cast<int64_t>(query.size()) != held_->dimension) throw Error(Code::mismatch, "another dimension");
-    return best(limit, [&](const MemoryChunk& each) -> std::optional<float> {
+    return best(limit, within, [&](const MemoryChunk& each) -> std::optional<float> {
       if (!each.has_vector) return std::nullopt;
       const std::vector<float>& vector = held_->vectors.at(each.vector_key);
       float dot = 0;
@@ -92,8 +114,8 @@ class MemoryStore : public Store {
     });
   }
 
-  std::vector<ScoredChunk> search_provision(const Provision& asked, int64_t limit) override {
-    std::vector<ScoredChunk> hits = best(chunk_count(), [&](const MemoryChunk& each) {
+  std::vector<ScoredChunk> search_provision(const Provision& asked, int64_t limit, const ChunkSet* within) override {
+    std::vector<ScoredChunk> hits = best(chunk_count(), within, [&](const MemoryChunk& each) {
       std::optional<float> score;
       for (const Provision& held : each.chunk.references) {
         const bool answers =
@@ -117,6 +139,22 @@ class MemoryStore : public Store {
     return found;
   }
 
+  std::optional<StoredFile> find_file(const std::string& path) override {
+    const auto found = held_->files.find(path);
+    if (found == held_->files.end()) return std::nullopt;
+    const IndexedFile& file = found->second;
+    StoredFile stored{path, file.stamp.bytes, file.stamp.mtime_ns, file.sha256, {}};
+    for (const auto& [id, each] : held_->chunks)
+      if (held_->documents.at(each.document).file == file.id) stored.chunks.push_back(id);
+    const auto place = [&](int64_t id) {
+      const MemoryChunk& each = held_->chunks.at(id);
+      return std::tuple(each.document, each.chunk.start_byte, id);
+    };
+    std::sort(stored.chunks.begin(), stored.chunks.end(), [&](int64_t a, int64_t b) { return place(a) < place(b); });
+    return stored;
+  }
+  Coverage coverage() override { return held_->coverage; }
+
   std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) override {
     std::vector<int64_t> counts;
     for (const std::string& word : words)
@@ -129,11 +167,12 @@ class MemoryStore : public Store {
     hits.resize(std::min(hits.size(), static_cast<size_t>(std::max<int64_t>(limit, 0))));
     return hits;
   }
-  std::vector<ScoredChunk> best(int64_t limit,
+  std::vector<ScoredChunk> best(int64_t limit, const ChunkSet* within,
                                 const std::function<std::optional<float>(const MemoryChunk&)>& score) const {
     std::vector<ScoredChunk> hits;
     for (const auto& [id, chunk] : held_->chunks)
-      if (const auto value = score(chunk)) hits.push_back({id, *value});
+      if (const auto value = within && !within->contains(id) ? std::nullopt : score(chunk))
+        hits.push_back({id, *value});
     std::stable_sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
     return first(std::move(hits), limit);
   }
@@ -229,7 +268,7 @@ class MemoryStoreWriter : public StoreWriter {
     MemoryDocument& stored = batch_.documents[id];
     const bool same_title = stored.file == file && stored.title == document.title;
     const bool unchanged = same_title && stored.sha256 == sha256 && !file_->chunks_are_stale;
-    stored = {file, name, document.title, sha256};
+    stored = {file, name, document.title, sha256, document.fields};
     if (!unchanged) {
       put_chunks(id, document, same_title, chunk());
     } else if (document.is_record) {

@@ -1,22 +1,20 @@
 // rag-query: answers questions from an index, with citations that can be verified (docs/tools/rag-query.md).
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
 #include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
+#include "app/wiring/source_commands.h"
 #include "base/error.h"
-#include "base/file.h"
-#include "base/visible.h"
 #include "measure/report/metrics_report.h"
-#include "memory/budget.h"
 #include "rag/answer/batch.h"
 #include "rag/answer/question.h"
-#include "rag/reply/cite.h"
+#include "rag/filter/chunk_filter.h"
 #include "rag/reply/render.h"
 
 namespace frugal {
@@ -25,15 +23,20 @@ namespace {
 constexpr const char* kExamples =
     "  rag-query \"who may ask for the data to be erased?\"      ask ./.frugal/index, or the only index there is\n"
     "  rag-query \"art. 18 da LGPD\" --index laws --answer none  show the article, without an answer\n"
+    "  rag-query '\"right to erasure\" -fees' --path 'laws/**'  with this phrase, without this word, in these files\n"
+    "  rag-query \"who signs?\" --where 'date>=2024'            by front matter, columns of csv, members of jsonl\n"
     "  rag-query --batch questions.jsonl > answers.jsonl       answer many questions, loading models once\n"
+    "  rag-query get laws/lgpd.md:12-20                        print lines of a file, as answers name them\n"
     "  rag-query cite-check answer.json                        verify that the cited bytes are still in the files";
 
 struct Flags {
-  std::string question, batch, answer_file;
+  std::string question, batch;
   bool explain = false;
   bool timings = false;
   bool naive = false;
   bool end_with_nul = false;
+  std::vector<std::string> paths, where;
+  cli::SourceCommands sources;
 };
 
 void declare(cli::Tool& tool, Flags& flags) {
@@ -41,6 +44,12 @@ void declare(cli::Tool& tool, Flags& flags) {
   app.add_option("QUESTION", flags.question, "the question; - reads it from standard input");
   app.add_option("--batch", flags.batch, "questions, a line each: text or {\"id\":…,\"query\":…}; - for standard input")
       ->type_name("FILE");
+  app.add_option("--path", flags.paths, "search only files that match, relative to an added folder; repeatable")
+      ->type_name("GLOB")
+      ->allow_extra_args(false);
+  app.add_option("--where", flags.where, "search only documents whose fields compare so, as year>=2020; repeatable")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
   app.add_flag("--explain", flags.explain, "show the hits of each list, their weights and the skipped stages");
   app.add_flag("--timings", flags.timings, "print time and memory by stage on standard error (json always has them)");
   app.add_flag("--naive", flags.naive, "for comparison: load all models in full precision through libtorch");
@@ -63,40 +72,30 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key_flag("--no-rerank", "rerank.enabled", "false", "skip the reranking stage");
   tool.key_flag("--no-cache", "cache.enabled", "false", "do not use the cache of answers and question vectors");
   tool.key_flag("--no-prefix-cache", "generate.prefix_cache.enabled", "false", "do not cache processed prompts");
-  CLI::App* check = app.add_subcommand("cite-check", "compare the citations of a saved answer with their files");
-  check->add_option("ANSWER", flags.answer_file, "JSON answer of rag-query; - for standard input")->required();
+  cli::declare_sources(tool, flags.sources);
 }
 
-int check_answer(const cli::Tool& tool, const std::string& file) {
-  constexpr size_t kMaxAnswerBytes = size_t(256) << 20;
-  Budget budget(tool.budget_limits());
-  const std::string answer = file == "-" ? cli::read_standard_input(kMaxAnswerBytes) : read_file(file, kMaxAnswerBytes);
-  if (answer.size() > kMaxAnswerBytes) throw Error(Code::bad_input, "the answer is larger than 256 MiB");
-  const AnswerCheck check = check_citations(answer, budget);
-  cli::print(render_check(check, tool.format().starts_with("json")));
-  if (check.holds()) return 0;
-  const auto failed =
-      std::count_if(check.citations.begin(), check.citations.end(), [](const auto& c) { return !c.holds; });
-  throw Error(Code::verify_failed,
-              failed > 0 ? fmt::format("{} of {} citations do not match their files", failed, check.citations.size())
-                         : fmt::format("{} answers are not what they cite", check.problems.size()))
-      .hint("update the index with rag-index add, and ask again");
+Query query_of(const Flags& flags) {
+  Query query{.id = {}, .text = flags.question, .has_operators = true};
+  add_restrictions(query.filter, flags.paths, flags.where);
+  return query;
 }
 
-int ask_batch(Pipeline& pipeline, const Flags& flags, Trace trace) {
+int ask_batch(Pipeline& pipeline, const Query& query, const Flags& flags, Trace trace) {
   const auto emit = [](const std::string& json) {
     cli::print(json + "\n");
     cli::flush_output();
   };
   BatchResult result;
   cli::read_input(flags.batch, [&](std::istream& lines) {
-    result = answer_batch(pipeline, lines, flags.explain, std::move(trace), emit);
+    result = answer_batch(pipeline, query, lines, flags.explain, std::move(trace), emit);
   });
   return result.failed > 0 ? exit_code(Code::negative) : 0;
 }
 
-int ask_one(Pipeline& pipeline, const Flags& flags, RenderOptions render, const PipelineOptions& asked, Trace trace) {
-  Query query{{}, flags.question == "-" ? cli::read_standard_input(kMaxQuestionBytes) : flags.question};
+int ask_one(Pipeline& pipeline, Query query, const Flags& flags, RenderOptions render, const PipelineOptions& asked,
+            Trace trace) {
+  if (query.text == "-") query.text = cli::read_standard_input(kMaxQuestionBytes);
   TokenSink stream;
   if (render.format == ReplyFormat::text && cli::stdout_is_terminal())
     stream = [&](std::string_view text) {
@@ -121,11 +120,12 @@ int run(cli::Tool& tool, const Settings& settings) {
   Flags flags;
   declare(tool, flags);
   tool.parse();
-  if (!flags.answer_file.empty()) return check_answer(tool, flags.answer_file);
+  if (cli::is_given(flags.sources)) return cli::run_sources(flags.sources, tool, settings);
   if (flags.question.empty() == flags.batch.empty())
     throw Error(Code::usage, flags.batch.empty() ? "no question" : "both a question and --batch")
         .hint("rag-query \"QUESTION\", or rag-query --batch FILE; rag-query --help shows more");
   if (flags.batch.empty() && flags.question != "-") check_question(flags.question);
+  const Query query = query_of(flags);
   const RenderOptions render{parse_reply_format(tool.format()), flags.explain, false, flags.end_with_nul ? '\0' : '\n'};
   const bool as_files = render.format == ReplyFormat::files;
   if (flags.end_with_nul && !as_files)
@@ -142,8 +142,8 @@ int run(cli::Tool& tool, const Settings& settings) {
   // "startup" covers everything before the question, with the opening of the index and of models that load at once.
   Trace trace(true);
   trace.add_startup(before_main_ns + std::chrono::nanoseconds(Trace::Clock::now() - entered).count());
-  if (!flags.batch.empty()) return ask_batch(session.pipeline(), flags, std::move(trace));
-  return ask_one(session.pipeline(), flags, render, asked.pipeline, std::move(trace));
+  if (!flags.batch.empty()) return ask_batch(session.pipeline(), query, flags, std::move(trace));
+  return ask_one(session.pipeline(), query, flags, render, asked.pipeline, std::move(trace));
 }
 
 }  // namespace

@@ -22,6 +22,36 @@ std::string question_of(const nlohmann::json& object) {
   throw Error(Code::bad_input, fmt::format("batch line: '{}' is neither a string nor a number", field.key()));
 }
 
+// The strings of a field that is one or a list of them.
+std::vector<std::string> strings_of(const nlohmann::json& object, const char* key) {
+  const auto field = object.find(key);
+  if (field == object.end() || field->is_null()) return {};
+  std::vector<std::string> strings;
+  const nlohmann::json one = nlohmann::json::array({*field});
+  for (const nlohmann::json& each : field->is_array() ? *field : one) {
+    if (!each.is_string())
+      throw Error(Code::bad_input, fmt::format("batch line: '{}' is neither a string nor a list of strings", key));
+    strings.push_back(each.get<std::string>());
+  }
+  return strings;
+}
+
+// {"year": 2024} as year=2024.
+std::vector<std::string> conditions_of(const nlohmann::json& object) {
+  const auto where = object.find("where");
+  if (where == object.end() || !where->is_object()) return strings_of(object, "where");
+  std::vector<std::string> conditions;
+  for (const auto& [key, value] : where->items())
+    conditions.push_back(fmt::format("{}={}", key, value.is_string() ? value.get<std::string>() : value.dump()));
+  return conditions;
+}
+
+void read_filter(const nlohmann::json& object, ChunkFilter& filter) {
+  const std::vector<std::string> paths = strings_of(object, "path");
+  if (!paths.empty()) filter.paths.clear();
+  add_restrictions(filter, paths, conditions_of(object));
+}
+
 // The start of a line, to echo it in an error: the line may be far longer than any question.
 std::string excerpt(std::string_view line) {
   return std::string(line.substr(0, 200));
@@ -78,11 +108,12 @@ void parse_batch_line(std::string_view line, Query& query) {
     throw Error(Code::bad_input, "batch line: not a JSON object")
         .hint("write {\"id\": …, \"query\": …}, or plain text");
   query.text = is_object ? question_of(object) : std::string(line);
+  if (is_object) read_filter(object, query.filter);
   if (query.text.empty())
     throw Error(Code::bad_input, "batch line: no \"query\"").hint("write {\"id\": …, \"query\": …}, or plain text");
 }
 
-BatchResult answer_batch(Pipeline& pipeline, std::istream& lines, bool explain, Trace first,
+BatchResult answer_batch(Pipeline& pipeline, const Query& asked, std::istream& lines, bool explain, Trace first,
                          const std::function<void(const std::string& json)>& emit) {
   const ReplyDetail detail = explain ? ReplyDetail::explain : ReplyDetail::contract;
   BatchResult result;
@@ -93,7 +124,8 @@ BatchResult answer_batch(Pipeline& pipeline, std::istream& lines, bool explain, 
     if (!line.empty() && line.back() == '\r') line.pop_back();
     if (line.find_first_not_of(" \t") == std::string::npos) continue;
     ++result.asked;
-    Query query{{}, excerpt(line)};
+    Query query = asked;
+    query.text = excerpt(line);
     try {
       parse_batch_line(line, query);
       const Reply reply = pipeline.ask(query, {}, std::move(trace));

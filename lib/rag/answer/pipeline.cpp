@@ -23,6 +23,7 @@
 #include "rag/answer/memory_peak.h"
 #include "rag/answer/prompt.h"
 #include "rag/answer/stages/stage_list.h"
+#include "rag/filter/search_operators.h"
 #include "rag/reply/cite.h"
 
 namespace frugal {
@@ -101,7 +102,9 @@ Pipeline::Pipeline(Store& store, Models& models, const LawTable& laws, PipelineO
 }
 
 Reply Pipeline::run(std::span<const Stage> stages, const Query& query, const TokenSink& stream, Trace trace) {
-  QuestionState state(read_question(query.text, resources_.laws), query, stages, stream, std::move(trace),
+  ChunkFilter filter = query.filter;
+  const std::string text = query.has_operators ? take_operators(query.text, filter) : query.text;
+  QuestionState state(read_question(text, resources_.laws), std::move(filter), query, stages, stream, std::move(trace),
                       options_.deadline_ms);
   run_stages(state);
   look_at_sources(state.reply.citations);  // of an answer from the cache, too

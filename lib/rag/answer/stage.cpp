@@ -51,9 +51,11 @@ std::string dense_off_reason(const Resources& resources) {
   return resources.store.embedder_fingerprint().empty() ? "the index has no vectors" : "";
 }
 
-QuestionState::QuestionState(Question parsed, const Query& query, std::span<const Stage> stage_list,
-                             const TokenSink& sink, Trace&& started_trace, int64_t deadline_ms)
+QuestionState::QuestionState(Question parsed, ChunkFilter chunk_filter, const Query& query,
+                             std::span<const Stage> stage_list, const TokenSink& sink, Trace&& started_trace,
+                             int64_t deadline_ms)
     : question(std::move(parsed)),
+      filter(std::move(chunk_filter)),
       stages(stage_list),
       stream(sink),
       trace(std::move(started_trace)),

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,6 +19,7 @@
 #include "model/nn/reader.h"
 #include "rag/answer/answer_cache.h"
 #include "rag/answer/question.h"
+#include "rag/filter/chunk_filter.h"
 #include "rag/index/store.h"
 #include "rag/reply/reply.h"
 #include "telemetry/trace.h"
@@ -77,8 +79,8 @@ struct ChunkReading {
 
 /// The state of one question while it passes through the stages, and its deadline. Not thread-safe.
 struct QuestionState {
-  QuestionState(Question parsed, const Query& query, std::span<const Stage> stage_list, const TokenSink& sink,
-                Trace&& started_trace, int64_t deadline_ms);
+  QuestionState(Question parsed, ChunkFilter chunk_filter, const Query& query, std::span<const Stage> stage_list,
+                const TokenSink& sink, Trace&& started_trace, int64_t deadline_ms);
 
   /// True if the stage is in the list and not off.
   bool runs(std::string_view stage) const;
@@ -90,13 +92,20 @@ struct QuestionState {
   /// Time left until the deadline, at least 1; 0: there is no deadline.
   int64_t remaining_ms() const;
 
+  /// The chunks that searches may find; null: all.
+  const ChunkSet* within() const { return selected ? &*selected : nullptr; }
+  /// True if the filter lets no chunk pass, so that there is nothing to search.
+  bool nothing_passes() const { return selected && selected->empty(); }
+
   const Question question;
+  const ChunkFilter filter;  // empty: none
   const std::span<const Stage> stages;
   const TokenSink& stream;
   Trace trace;
   Reply reply;
   bool answered = false;  // the reply is complete: no further stage runs
   CacheKey key;
+  std::optional<ChunkSet> selected;        // by select; nullopt: no filter
   std::string passage;                     // written by hyde; else empty
   std::shared_ptr<Embedder> embedder;      // held from its first use to its last
   std::vector<float> vector;               // to search with: [dimension], unit length; empty: no dense search

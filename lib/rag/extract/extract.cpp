@@ -124,6 +124,7 @@ Extracted extract_whole(std::istream& input, FileKind kind, const std::filesyste
   } else {
     document.is_markdown = kind == FileKind::markdown;
     document.title = title_of(without_mark(decoded.text), document.is_markdown);
+    if (document.is_markdown) document.fields = front_matter_of(decoded.text);
     document.text = std::move(decoded.text);
     document.source = std::move(decoded.source);
   }

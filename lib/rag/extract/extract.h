@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "memory/budget.h"
+#include "rag/extract/document_fields.h"
 #include "rag/extract/source_map.h"
 
 namespace frugal {
@@ -34,6 +35,7 @@ struct Document {
   int64_t line = 1;                 // the line where a record begins, from 1
   bool is_record = false;           // one of several in its file: stays one chunk if it fits
   bool is_markdown = false;         // headings are lines that begin with '#'
+  DocumentFields fields;            // beside the text, for filters
 };
 
 struct ExtractOptions {

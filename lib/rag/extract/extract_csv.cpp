@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "rag/extract/encoding.h"
 #include "rag/extract/extract_formats.h"
-#include "rag/text/words.h"
 
 namespace frugal {
 namespace {
@@ -112,7 +111,7 @@ class CsvReader {
 };
 
 struct Column {
-  std::string name, folded;
+  std::string name, key;  // the key of its field
 };
 
 std::vector<Column> columns_of(std::vector<Field> header) {
@@ -120,7 +119,7 @@ std::vector<Column> columns_of(std::vector<Field> header) {
   header.resize(std::min(header.size(), kMaxColumns));
   for (const Field& field : header) {
     const std::string name(first_bytes(trim(field.text), kMaxColumnBytes));
-    columns.push_back({name, fold(name)});
+    columns.push_back({name, field_key(name)});
   }
   return columns;
 }
@@ -131,11 +130,12 @@ Document document_of(const std::vector<Column>& columns, const std::vector<Field
   document.is_record = true;
   document.source.emplace(fields.front().source.source_begin(), fields.front().source.line());
   for (size_t i = 0; i < std::min(columns.size(), fields.size()); ++i) {
-    const auto& [name, folded] = columns[i];
+    const auto& [name, key] = columns[i];
     const std::string_view value = trim(fields[i].text);
     if (value.empty()) continue;
-    if (folded == "_id" || folded == "id") document.external_id = value;
-    if (folded == "title" || folded == "titulo") document.title = value;
+    if (key == "_id" || key == "id") document.external_id = value;
+    if (key == "title" || key == "titulo") document.title = value;
+    document.fields.add(key, value);
     const std::string label = fmt::format("{}{}: ", document.text.empty() ? "" : "\n", name);
     document.text += label;
     document.text += value;

@@ -36,6 +36,24 @@ std::optional<std::string> scalar_text(const simdjson::dom::element& value) {
   return std::nullopt;
 }
 
+/// Adds the scalars of a member, and those inside it under nested keys.
+void add_fields(DocumentFields& fields, const std::string& key, const simdjson::dom::element& value, int depth) {
+  if (fields.full() || key.size() > DocumentFields::kMaxKeyBytes) return;
+  if (const std::optional<std::string> text = scalar_text(value)) return fields.add(key, *text);
+  if (bool flag = false; value.get(flag) == simdjson::SUCCESS) return fields.add(key, flag ? "true" : "false");
+  if (depth == DocumentFields::kMaxDepth) return;
+  if (simdjson::dom::array array; value.get(array) == simdjson::SUCCESS)
+    for (const simdjson::dom::element each : array) {
+      if (fields.full()) return;
+      add_fields(fields, key, each, depth + 1);
+    }
+  if (simdjson::dom::object object; value.get(object) == simdjson::SUCCESS)
+    for (const auto& [name, each] : object) {
+      if (fields.full()) return;
+      add_fields(fields, key + "." + field_key(name), each, depth + 1);
+    }
+}
+
 /// Reads an object that is known to be well-formed: where its values are.
 class JsonPlaces {
  public:
@@ -173,6 +191,7 @@ class JsonlReader {
                            : is_one_of(key, kTextKeys)  ? &document.text
                                                         : nullptr;
       const std::optional<std::string> text = field ? scalar_text(value) : std::nullopt;
+      if (field != &document.text && !document.fields.full()) add_fields(document.fields, field_key(key), value, 1);
       if (text && field->empty()) {
         *field = *text;
         if (field == &document.text) text_index = index;

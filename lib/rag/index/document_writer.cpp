@@ -65,7 +65,9 @@ DocumentWriter::DocumentWriter(Database& database)
       delete_terms_(
           database.prepare("INSERT INTO terms(terms, rowid, stems, words, title) VALUES('delete', ?1, ?2, ?3, ?4)")),
       insert_reference_(database.prepare("INSERT OR IGNORE INTO chunk_references VALUES(?1, ?2, ?3, ?4, ?5, ?6)")),
-      delete_references_(database.prepare("DELETE FROM chunk_references WHERE chunk_id=?1")) {}
+      delete_references_(database.prepare("DELETE FROM chunk_references WHERE chunk_id=?1")),
+      put_fields_(database.prepare("INSERT OR REPLACE INTO document_fields VALUES(?1, ?2)")),
+      delete_fields_(database.prepare("DELETE FROM document_fields WHERE document_id=?1")) {}
 
 int64_t DocumentWriter::begin_file(const std::string& path, const std::string& recipe) {
   ++pass_;
@@ -118,6 +120,7 @@ bool DocumentWriter::put(const std::string& name, const Document& document,
     const int64_t id = insert_document(name, document, sha256);
     put_chunks(id, document, chunk());
     places_.put(id, document, false);
+    put_fields(id, document.fields);
     return true;
   }
   const bool same_title = stored->title == document.title;
@@ -128,7 +131,13 @@ bool DocumentWriter::put(const std::string& name, const Document& document,
   if (!chunks_stay) put_chunks(stored->id, document, chunk());
   if (chunks_stay && document.is_record) move_record_.run(stored->id, document.line);
   places_.put(stored->id, document, chunks_stay);
+  put_fields(stored->id, document.fields);
   return true;
+}
+
+void DocumentWriter::put_fields(int64_t document_id, const DocumentFields& fields) {
+  if (fields.empty()) return delete_fields_.run(document_id);
+  put_fields_.run(document_id, Blob{fields.serialise()});
 }
 
 std::optional<DocumentWriter::StoredDocument> DocumentWriter::find_document(const std::string& name) {
@@ -216,6 +225,7 @@ void DocumentWriter::remove_document(int64_t document_id) {
   title_of_document_.reset();
   for (const StoredChunk& chunk : stored_chunks(document_id)) remove_chunk(chunk, title);
   places_.remove_document(document_id);
+  delete_fields_.run(document_id);
   delete_document_.run(document_id);
 }
 

@@ -66,6 +66,7 @@ class DocumentWriter {
   void remove_chunk(const StoredChunk& chunk, std::string_view title);
   void remove_document(int64_t document_id);
   void remove_stale_documents(int64_t file_id, int64_t pass);
+  void put_fields(int64_t document_id, const DocumentFields& fields);
 
   Database& database_;
   SourcePlaces places_;
@@ -78,6 +79,7 @@ class DocumentWriter {
   Statement find_document_, insert_document_, update_document_, delete_document_, stale_documents_;
   Statement title_of_document_, chunks_of_document_, insert_chunk_, move_chunk_, move_record_, delete_chunk_;
   Statement find_vector_, insert_terms_, delete_terms_, insert_reference_, delete_references_;
+  Statement put_fields_, delete_fields_;
 };
 
 }  // namespace frugal

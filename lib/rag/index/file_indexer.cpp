@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/units.h"
+#include "rag/index/chunk_selector.h"
 #include "rag/index/embed_chunks.h"
 
 namespace frugal {
@@ -60,9 +61,13 @@ FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexR
       chunking_(chunking_of(options)),
       recipe_(fmt::format("{} laws={}", chunking_.recipe(), sha256_hex(options.laws.serialise()).substr(0, 16))) {}
 
-/// Files whose text is not their bytes are read again if the index was made before places in them were stored.
+/// Files whose text is not their bytes, or that have fields, are read again if the index was made before these were
+/// stored.
 std::string FileIndexer::recipe(FileKind kind) const {
-  return kind == FileKind::text || kind == FileKind::markdown ? recipe_ : recipe_ + " places-1";
+  std::string recipe = recipe_;
+  if (kind != FileKind::text && kind != FileKind::markdown) recipe += " places-1";
+  if (has_fields(kind)) recipe += kFieldsRecipe;
+  return recipe;
 }
 
 void FileIndexer::add(const fs::path& path, bool named) {

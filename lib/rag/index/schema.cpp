@@ -46,13 +46,14 @@ CREATE VIRTUAL TABLE terms USING fts5(stems, words, title, content='', tokenize=
 )sql";
 
 // Tables that an index made before lacks until its next writer adds them; readers do without. `coverage` has all but
-// the paths of the roots, by kinds: see the constants below. Places: see source_places.h.
+// the paths of the roots, by kinds: see the constants below. Places: see source_places.h. Fields: DocumentFields.
 constexpr const char* kLaterTables = R"sql(
 CREATE TABLE IF NOT EXISTS coverage(
   kind TEXT NOT NULL, value TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY(kind, value)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS document_places(
   document_id INTEGER PRIMARY KEY, start_byte INTEGER NOT NULL, line INTEGER NOT NULL, digest INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS chunk_places(chunk_id INTEGER PRIMARY KEY, map BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS document_fields(document_id INTEGER PRIMARY KEY, fields BLOB NOT NULL);
 )sql";
 constexpr std::string_view kExclude = "exclude";          // a pattern
 constexpr std::string_view kRemoved = "removed";          // a path
@@ -96,7 +97,8 @@ void create(Database& database) {
   if (!is_empty(database)) {
     check_version(database);
     check_tables(database);
-    return database.execute(kLaterTables);
+    database.execute(kLaterTables);
+    return database.execute(fmt::format("PRAGMA user_version={}", kVersion));
   }
   Transaction transaction(database, Transaction::Kind::write);
   database.execute(kTables);
@@ -135,9 +137,9 @@ void check_version(const Database& database) {
   if (application != kApplicationId)
     throw Error(Code::mismatch, fmt::format("'{}' is not an index of rag-index", database.path().native()))
         .hint("choose another folder with --index");
-  if (version != kVersion)
-    throw Error(Code::mismatch, fmt::format("'{}' has index version {}, this program reads {}",
-                                            database.path().native(), version, kVersion))
+  if (version < kOldestVersion || version > kVersion)
+    throw Error(Code::mismatch, fmt::format("'{}' has index version {}, this program reads {} to {}",
+                                            database.path().native(), version, kOldestVersion, kVersion))
         .hint("delete the index folder and run rag-index add again");
 }
 

@@ -14,8 +14,11 @@
 
 namespace frugal::schema {
 
-/// Raised when a table changes its meaning. An index of another version is not migrated; the user rebuilds it.
-constexpr int64_t kVersion = 1;
+/// Raised when a table changes its meaning, or when a writer of before would leave a table wrong. An index of a version
+/// below kOldestVersion or above kVersion is not read; the user rebuilds it. The next writer raises an older one.
+/// 2: documents have fields, which a writer of version 1 would leave behind for another document.
+constexpr int64_t kVersion = 2;
+constexpr int64_t kOldestVersion = 1;
 
 /// BM25 weights of the columns stems, words, title of the word index (tuned: docs/design/0012-index.md).
 constexpr double kStemsWeight = 1.0;
@@ -28,7 +31,8 @@ std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t 
 /// True for a path as vectors_path() makes them.
 bool is_vectors_path(const std::filesystem::path& path);
 
-/// Creates the tables if the database is empty; otherwise checks version and tables, and adds those of later programs.
+/// Creates the tables if the database is empty; otherwise checks version and tables, and raises both to those of this
+/// program.
 void create(Database& database);
 /// True if the database has no table yet: its index was never committed.
 bool is_empty(const Database& database);

@@ -239,6 +239,16 @@ std::optional<int64_t> Database::integer(std::string_view sql) const {
   return statement.integer(0);
 }
 
+void Database::define(const char* name, const std::function<bool(int64_t)>& holds) {
+  const auto call = [](sqlite3_context* context, int, sqlite3_value** values) {
+    const auto& function = *static_cast<const std::function<bool(int64_t)>*>(sqlite3_user_data(context));
+    sqlite3_result_int(context, function(sqlite3_value_int64(values[0])) ? 1 : 0);
+  };
+  const int status = sqlite3_create_function(handle(), name, 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                             const_cast<std::function<bool(int64_t)>*>(&holds), call, nullptr, nullptr);
+  if (status != SQLITE_OK) fail(handle(), status, path_.native());
+}
+
 int64_t Database::last_rowid() const {
   return sqlite3_last_insert_rowid(handle());
 }

@@ -5,6 +5,7 @@
 #include <concepts>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -110,6 +111,9 @@ class Database {
   std::optional<std::string> text(std::string_view sql) const;
   std::optional<int64_t> integer(std::string_view sql) const;
   int64_t last_rowid() const;
+  /// Defines the SQL function `name` of an integer for the statements of this connection; the schema cannot call it.
+  /// `holds` is borrowed, and must not throw.
+  void define(const char* name, const std::function<bool(int64_t)>& holds);
   const std::filesystem::path& path() const { return path_; }
   sqlite3* handle() const { return connection_.get(); }
 

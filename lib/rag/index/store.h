@@ -14,7 +14,10 @@
 
 #include "memory/budget.h"
 #include "rag/extract/source_map.h"
+#include "rag/filter/chunk_filter.h"
+#include "rag/index/chunk_set.h"
 #include "rag/law/provision.h"
+#include "rag/scan/coverage.h"
 #include "rag/text/language.h"
 
 namespace frugal {
@@ -57,11 +60,21 @@ struct StoreInfo {
   int64_t dimension = 0;  // of the vectors; 0: none
 };
 
+/// A file of the index, as it was when it was indexed.
+struct StoredFile {
+  std::string path;
+  int64_t bytes = -1;  // -1: it was standard input
+  int64_t mtime_ns = 0;
+  std::string sha256;           // of its bytes
+  std::vector<int64_t> chunks;  // in reading order: documents as they were added, then by position
+};
+
 /// A query to the word index.
 struct SparseQuery {
   std::string text;
   Language language = Language::unknown;  // unknown: detected from the text
   std::string law = {};                   // only chunks with a provision of this law; empty: all chunks
+  const ChunkSet* within = nullptr;       // only these chunks; null: all
 };
 
 /// One generation of an index, unchanged by later writes. There may be any number of readers in any number of
@@ -79,19 +92,30 @@ class Store {
   /// The law table that the index was made with. Questions are parsed with the same table, and without reading YAML.
   virtual const LawTable& laws() const = 0;
 
+  /// The chunks that pass the filter, of all that searches may find. The searches below find `limit` of them if there
+  /// are as many; scores are those of a search without it. Throws Error(mismatch), with the command that repairs it, if
+  /// the filter compares fields that an index made before does not have. Reserves memory for the ids in the budget.
+  virtual ChunkSet select(const ChunkFilter& filter) = 0;
+
   /// Chunks that contain a word of the query other than a stop word, by BM25 over stems (Robertson & Zaragoza 2009)
   /// with a boost for exact spelling. Ties by id. Any bytes are a valid query.
   virtual std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) = 0;
   /// Exact search by cosine over the int8 vectors of all chunks that have one. Ties by id. query: [dimension], unit
   /// length. Throws Error(mismatch) if its dimension differs.
-  virtual std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) = 0;
+  virtual std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit,
+                                                const ChunkSet* within = nullptr) = 0;
   /// Chunks with a provision of the article in `reference`, and of its law if it names one, by their best
   /// provision_score(). Ties in reading order: documents as they were added, then by position. Empty if `reference` has
   /// no article.
-  virtual std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit) = 0;
+  virtual std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit,
+                                                    const ChunkSet* within = nullptr) = 0;
   /// The chunks with these ids, in the same order. An id that the generation lacks is skipped and a repeated id is
   /// returned twice, so results are matched by id, not by position.
   virtual std::vector<Chunk> fetch(std::span<const int64_t> ids) = 0;
+  /// The file at exactly this path; nullopt if the generation has none.
+  virtual std::optional<StoredFile> find_file(const std::string& path) = 0;
+  /// What the index covers.
+  virtual Coverage coverage() = 0;
   /// The document frequency of each folded word: the number of chunks in which search_sparse() would find it. A store
   /// may stop counting at 1000.
   virtual std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) = 0;

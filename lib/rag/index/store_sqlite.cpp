@@ -11,18 +11,25 @@
 // Dense search. The vectors file returns rows. A row may have no chunk (it was removed) or several (of equal text), so
 // the search requests more rows than `limit`, then four times as many, until there are enough chunks.
 //
+// Filters. A filter is resolved once to the ids of the chunks that pass (chunk_selector.h). Sparse search asks for each
+// match whether it is one of them, before it is ranked, by a function that SQLite calls; dense search skips the rows of
+// all others. So each list has as many chunks as there are, and costs no more than without a filter.
+//
 // Memory. SQLite maps the database if that takes at most 1/8 of the budget and is free; the rest is for models.
 // Otherwise it reads through a cache of 2 MiB, because pages that SQLite has mapped cannot be evicted on request.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <functional>
 #include <unordered_map>
 
 #include "base/error.h"
 #include "base/suggest.h"
 #include "memory/budget.h"
 #include "rag/extract/extract.h"
+#include "rag/index/chunk_selector.h"
 #include "rag/index/provision_score.h"
 #include "rag/index/schema.h"
 #include "rag/index/source_places.h"
@@ -78,7 +85,10 @@ Database open_database(const std::filesystem::path& folder) {
 class SqliteStore final : public Store {
  public:
   SqliteStore(const std::filesystem::path& folder, Budget& budget)
-      : folder_(folder), database_(open_database(folder)), snapshot_(database_, Transaction::Kind::read) {
+      : folder_(folder),
+        budget_(budget),
+        database_(open_database(folder)),
+        snapshot_(database_, Transaction::Kind::read) {
     if (schema::is_empty(database_)) throw no_index(folder);  // its first commit is yet to come
     schema::check_version(database_);
     schema::check_tables(database_);
@@ -115,7 +125,7 @@ class SqliteStore final : public Store {
     const std::string expression = term_maker_.match_expression(query);
     if (expression.empty() || limit <= 0) return {};
     const bool in_law = !query.law.empty();
-    Statement& statement = in_law ? prepared(search_law_, kSparseInLawSql) : prepared(search_sparse_, kSparseSql);
+    Statement& statement = sparse_statement(in_law, query.within);
     if (in_law)
       statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit, query.law);
     else
@@ -123,6 +133,18 @@ class SqliteStore final : public Store {
     std::vector<ScoredChunk> found;
     while (statement.step()) found.push_back({statement.integer(0), static_cast<float>(-statement.real(1))});
     return found;
+  }
+
+  ChunkSet select(const ChunkFilter& filter) override {
+    // Two lists of ids while they are merged.
+    Reservation held;
+    if (budget_.limited())
+      held = budget_.reserve(MemoryTag::index, 2 * sizeof(int64_t) * static_cast<uint64_t>(chunk_count()),
+                             "the chunks that pass a filter");
+    std::vector<int64_t> ids = select_chunks(database_, filter);
+    ids.shrink_to_fit();
+    held.shrink_to(std::min(held.bytes(), sizeof(int64_t) * ids.size()));
+    return ChunkSet(std::move(ids), std::move(held));
   }
 
   std::vector<int64_t> count_chunks(std::span<const std::string> words, Language language) override {
@@ -136,12 +158,17 @@ class SqliteStore final : public Store {
     return counts;
   }
 
-  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit) override {
+  std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit, const ChunkSet* within) override {
     if (!vectors_ || limit <= 0) return {};
+    std::optional<std::vector<bool>> only;
+    if (within) only = rows_of(*within);
     for (int64_t wanted = limit + limit / 4 + 8;; wanted *= 4) {
-      const std::vector<ScoredRow> rows = vectors_->search(query, std::min(wanted, vectors_->rows()));
+      const std::vector<ScoredRow> rows =
+          vectors_->search(query, std::min(wanted, vectors_->rows()), only ? &*only : nullptr);
       std::vector<ScoredChunk> found = chunks_of(rows);
-      if (static_cast<int64_t>(found.size()) < limit && wanted < vectors_->rows()) continue;
+      if (within) std::erase_if(found, [&](const ScoredChunk& each) { return !within->contains(each.id); });
+      const bool is_all = wanted >= vectors_->rows() || (within && static_cast<int64_t>(rows.size()) < wanted);
+      if (static_cast<int64_t>(found.size()) < limit && !is_all) continue;
       std::stable_sort(found.begin(), found.end(), [](const ScoredChunk& a, const ScoredChunk& b) {
         return a.score != b.score ? a.score > b.score : a.id < b.id;
       });
@@ -150,12 +177,14 @@ class SqliteStore final : public Store {
     }
   }
 
-  std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit) override {
+  std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit,
+                                            const ChunkSet* within) override {
     if (reference.article.empty() || limit <= 0) return {};
     Statement& statement = prepared(search_reference_, kReferenceSql);
     statement.bind(reference.article, reference.law);
     std::vector<ScoredChunk> found;  // in reading order, each chunk with its best score
     while (statement.step()) {
+      if (within && !within->contains(statement.integer(0))) continue;
       const Provision held{statement.string(1), reference.article, statement.string(2), statement.string(3),
                            statement.string(4)};
       const float score = provision_score(reference, held);
@@ -177,6 +206,21 @@ class SqliteStore final : public Store {
     return chunks;
   }
 
+  std::optional<StoredFile> find_file(const std::string& path) override {
+    Statement row = database_.prepare("SELECT id, bytes, mtime_ns, sha256 FROM files WHERE path=?1", false);
+    if (!row.bind(path).step()) return std::nullopt;
+    StoredFile file{path, row.integer(1), row.integer(2), row.string(3), {}};
+    Statement chunk = database_.prepare(
+        "SELECT c.id FROM documents d JOIN chunks c ON c.document_id=d.id WHERE d.file_id=?1 "
+        "ORDER BY d.id, c.start_byte, c.id",
+        false);
+    chunk.bind(row.integer(0));
+    while (chunk.step()) file.chunks.push_back(chunk.integer(0));
+    return file;
+  }
+
+  Coverage coverage() override { return schema::coverage(database_); }
+
   const LawTable& laws() const override {
     if (!laws_) laws_ = LawTable::parse(schema::meta_text(database_, schema::kLaws).value_or(""));
     return *laws_;
@@ -184,10 +228,10 @@ class SqliteStore final : public Store {
 
  private:
   static constexpr std::string_view kSparseSql =
-      "SELECT rowid, bm25(terms, ?2, ?3, ?4) AS score FROM terms WHERE terms MATCH ?1 ORDER BY score, rowid LIMIT ?5";
-  static constexpr std::string_view kSparseInLawSql =
-      "SELECT rowid, bm25(terms, ?2, ?3, ?4) AS score FROM terms WHERE terms MATCH ?1 AND rowid IN (SELECT chunk_id "
-      "FROM chunk_references WHERE law=?6) ORDER BY score, rowid LIMIT ?5";
+      "SELECT rowid, bm25(terms, ?2, ?3, ?4) AS score FROM terms WHERE terms MATCH ?1{}{} ORDER BY score, rowid LIMIT "
+      "?5";
+  static constexpr std::string_view kInLaw = " AND rowid IN (SELECT chunk_id FROM chunk_references WHERE law=?6)";
+  static constexpr std::string_view kWithin = " AND is_within(rowid)";
   static constexpr std::string_view kReferenceSql =
       "SELECT r.chunk_id, r.law, r.paragraph, r.item, r.letter FROM chunk_references r JOIN chunks c ON "
       "c.id=r.chunk_id "
@@ -201,6 +245,35 @@ class SqliteStore final : public Store {
   Statement& prepared(std::optional<Statement>& slot, std::string_view sql) {
     if (!slot) slot.emplace(database_.prepare(sql));
     return *slot;
+  }
+
+  /// `within` holds until the next call.
+  Statement& sparse_statement(bool in_law, const ChunkSet* within) {
+    within_ = within;
+    std::optional<Statement>& slot = search_sparse_[(in_law ? 1 : 0) + (within ? 2 : 0)];
+    if (slot) return *slot;
+    if (within) database_.define("is_within", is_within_);
+    return slot.emplace(database_.prepare(fmt::format(kSparseSql, in_law ? kInLaw : "", within ? kWithin : "")));
+  }
+
+  /// The rows of the vectors file that a chunk of the set has. A few chunks are looked up, many are found in a scan.
+  std::vector<bool> rows_of(const ChunkSet& within) {
+    std::vector<bool> rows(static_cast<size_t>(vectors_->rows()));
+    const auto add = [&](const Statement& row) {
+      if (row.is_null(0)) return;
+      const int64_t number = row.integer(0);
+      if (number >= 0 && number < vectors_->rows()) rows[static_cast<size_t>(number)] = true;
+    };
+    if (static_cast<int64_t>(within.ids().size()) < chunk_count() / kChunksScannedPerLookup) {
+      Statement row = database_.prepare("SELECT vector_row FROM chunks WHERE id=?1");
+      for (const int64_t id : within.ids())
+        if (row.bind(id).step()) add(row);
+    } else {
+      Statement row = database_.prepare("SELECT vector_row, id FROM chunks WHERE vector_row IS NOT NULL", false);
+      while (row.step())
+        if (within.contains(row.integer(1))) add(row);
+    }
+    return rows;
   }
 
   std::vector<ScoredChunk> chunks_of(std::span<const ScoredRow> rows) {
@@ -275,7 +348,11 @@ class SqliteStore final : public Store {
     database_.execute(fmt::format("PRAGMA mmap_size=0; PRAGMA cache_size=-{}", kSqliteCacheBytes / 1024));
   }
 
+  // A lookup by id descends a tree; a scan reads an index in its order.
+  static constexpr int64_t kChunksScannedPerLookup = 8;
+
   std::filesystem::path folder_;
+  Budget& budget_;
   Reservation pages_;
   Database database_;
   Transaction snapshot_;
@@ -286,8 +363,10 @@ class SqliteStore final : public Store {
   mutable std::optional<LawTable> laws_;
   mutable std::optional<int64_t> chunk_count_;
   mutable std::optional<std::string> embedder_;
-  std::optional<Statement> search_sparse_, search_law_, count_chunks_, chunks_of_row_, search_reference_, fetch_,
-      references_;
+  const ChunkSet* within_ = nullptr;  // of the sparse search that runs
+  std::function<bool(int64_t)> is_within_ = [this](int64_t id) { return within_ && within_->contains(id); };
+  std::array<std::optional<Statement>, 4> search_sparse_;  // of all chunks, in a law, within a set, both
+  std::optional<Statement> count_chunks_, chunks_of_row_, search_reference_, fetch_, references_;
 };
 
 }  // namespace

@@ -50,15 +50,20 @@ std::vector<std::string> query_words(std::string_view text, Language language) {
   return kept;
 }
 
+void append_quoted(std::string& expression, std::string_view text) {
+  expression += '"';
+  for (const char c : text) {
+    if (c == '"') expression += '"';
+    if (c != '\0') expression += c;  // FTS5 reads an expression to the first zero byte; no term has one
+  }
+  expression += '"';
+}
+
 void append_phrase(std::string& expression, std::string_view column, std::string_view term) {
   if (!expression.empty()) expression += " OR ";
   expression += column;
-  expression += ":\"";
-  for (const char c : clip(term)) {
-    if (c == '"') expression += '"';
-    expression += c;
-  }
-  expression += '"';
+  expression += ':';
+  append_quoted(expression, clip(term));
 }
 
 }  // namespace
@@ -102,6 +107,18 @@ std::string TermMaker::match_expression(const SparseQuery& query) {
   std::string expression;
   for (const std::string& stem : stems) append_phrase(expression, "{stems title}", stem);
   for (const std::string& word : words) append_phrase(expression, "words", word);
+  return expression;
+}
+
+std::string TermMaker::phrase_expression(std::string_view words) {
+  std::string terms;
+  for (size_t at = 0; at < words.size();) {
+    const size_t end = std::min(words.find(' ', at), words.size());
+    append_term(terms, words.substr(at, end - at));
+    at = end + 1;
+  }
+  std::string expression = "words:";
+  append_quoted(expression, terms);
   return expression;
 }
 

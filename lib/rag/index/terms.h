@@ -30,6 +30,9 @@ class TermMaker {
   /// is nothing else. Empty if the text has no word. If the language is unknown, it has the stems of every language.
   std::string match_expression(const SparseQuery& query);
 
+  /// Chunks with these words in a row, as an FTS5 expression. words: folded, with single spaces.
+  static std::string phrase_expression(std::string_view words);
+
   /// Changes whenever the terms of a text may have changed, through code or libraries. A word index with another
   /// fingerprint is stale.
   static std::string fingerprint();

@@ -1,107 +1,21 @@
 #include "rag/reply/cite.h"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
 #include <map>
 #include <span>
+#include <string>
 #include <utility>
 
-#include "base/ascii.h"
-#include "base/error.h"
-#include "base/hash.h"
 #include "base/units.h"
 #include "base/utf8.h"
-#include "base/visible.h"
 #include "model/unicode/unicode.h"
-#include "rag/extract/extract.h"
-#include "rag/reply/reply_json.h"
 
 namespace frugal {
 namespace {
 
 constexpr char32_t kByteOrderMark = 0xFEFF;
-
-std::string problem_of(const Citation& citation, const Document& document) {
-  const std::string_view text = document.text;
-  if (citation.quote.empty()) return "the quote is empty";
-  if (citation.text_begin > citation.text_end || citation.text_end > text.size())
-    return fmt::format("bytes {} to {} are beyond the text's {}", citation.text_begin, citation.text_end, text.size());
-  if (text.substr(citation.text_begin, citation.text_end - citation.text_begin) != citation.quote)
-    return "the quote is not what the file says there";
-  SourceMap::Place place{citation.text_begin, citation.text_end, citation.line};
-  if (citation.in_file && document.source)
-    place = document.source->find(citation.text_begin, citation.text_end);
-  else if (citation.in_file)
-    place.line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(citation.text_begin), '\n');
-  if (place.begin != citation.start_byte || place.end != citation.end_byte || place.line != citation.line)
-    return fmt::format("the quote is at bytes {} to {}, line {}", place.begin, place.end, place.line);
-  return {};
-}
-
-// Compares the citations of one file with it, document by document: a record of a file of records is found by its hash.
-void compare(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget) {
-  const FileKind kind = file_kind(path).value_or(FileKind::text);  // as rag-index reads what is named outright
-  std::error_code unreadable;                                      // then it cannot be opened either
-  if (std::filesystem::exists(path, unreadable) && !std::filesystem::is_regular_file(path, unreadable))
-    throw Error(Code::bad_input, fmt::format("'{}' is not a regular file", path));  // a FIFO would be waited for
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw io_error("open", path);
-  // The file was indexed with a limit of the user's, which the citation does not record; its size now is as good, since
-  // a file that holds more than was indexed has another hash.
-  ExtractOptions options;
-  options.max_file_bytes = std::filesystem::file_size(path);
-  options.budget = budget;
-  for (CitationCheck* check : checks) check->problem = "the file has changed since: no text in it has the cited hash";
-  extract(file, kind, path, options, [&](const Document& document) {
-    const std::string hash = sha256_hex(document.text);
-    for (CitationCheck* check : checks)
-      if (check->citation.sha256 == hash && !check->holds) {
-        check->problem = problem_of(check->citation, document);
-        check->holds = check->problem.empty();  // of two records with one text, the cited one
-      }
-  });
-}
-
-// The path of a file is absolute in an index; standard input has the name that it was given.
-bool was_standard_input(const std::string& path) {
-  std::error_code ignored;
-  return !std::filesystem::path(path).is_absolute() && !std::filesystem::exists(path, ignored);
-}
-
-void check_file(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget) {
-  std::string problem;
-  try {
-    if (was_standard_input(path))
-      problem = "it was read from standard input: there is no file to compare with";
-    else
-      compare(path, checks, budget);
-  } catch (const Error& error) {
-    if (error.code() == Code::over_budget) throw;
-    problem = error.message();
-  } catch (const std::filesystem::filesystem_error& error) {
-    problem = error.code().message();
-  }
-  if (problem.empty()) return;
-  for (CitationCheck* check : checks) {
-    check->problem = problem;
-    check->holds = false;
-  }
-}
-
-// What an answer says beyond its citations; empty if nothing is wrong.
-std::string problem_of(const SavedAnswer& answer) {
-  if (!answer.text) return {};
-  if (answer.citations.empty()) return "it has no citation";
-  const bool is_quote = answer.mode == to_string(AnswerMode::extract);
-  if (is_quote && *answer.text != text_of_quotes(answer.citations) &&
-      *answer.text != collapse_spaces(answer.citations.front().quote))  // as it was written until version 0.1
-    return "its text is not the quote that it cites";
-  return {};
-}
 
 }  // namespace
 
@@ -169,37 +83,6 @@ void look_at_sources(std::span<Citation> citations) {
     }
     citation.source = known->second;
   }
-}
-
-bool AnswerCheck::holds() const {
-  return problems.empty() &&
-         std::all_of(citations.begin(), citations.end(), [](const CitationCheck& each) { return each.holds; });
-}
-
-AnswerCheck check_citations(std::string_view answer_json, Budget& budget) {
-  AnswerCheck result;
-  for (SavedAnswer& answer : answers_from_json(answer_json)) {
-    result.answers += answer.text.has_value();
-    if (const std::string problem = problem_of(answer); !problem.empty())
-      result.problems.push_back(fmt::format("{}: {}", answer.name, problem));
-    for (Citation& citation : answer.citations) result.citations.push_back({std::move(citation), false, {}});
-  }
-  std::map<std::string, std::vector<CitationCheck*>> by_file;
-  for (CitationCheck& check : result.citations) by_file[check.citation.path].push_back(&check);
-  for (const auto& [path, checks] : by_file) check_file(path, checks, budget);
-  return result;
-}
-
-std::string render_check(const AnswerCheck& check, bool as_json) {
-  if (as_json) return check_to_json(check);
-  std::string out;
-  for (const CitationCheck& each : check.citations)
-    out +=
-        fmt::format("[{}] {} bytes {}-{}: {}\n", each.citation.n, visible_line(each.citation.path),
-                    each.citation.start_byte, each.citation.end_byte, each.holds ? "ok" : visible_line(each.problem));
-  for (const std::string& problem : check.problems) out += visible_line(problem) + "\n";
-  if (check.citations.empty() && check.answers == 0) out += "no answer, no citations: nothing to check\n";
-  return out;
 }
 
 }  // namespace frugal

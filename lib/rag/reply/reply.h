@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/setting.h"
+#include "rag/filter/chunk_filter.h"
 #include "rag/index/store.h"
 #include "rag/text/language.h"
 
@@ -18,6 +19,8 @@ namespace frugal {
 struct Query {
   std::string id;  // the "id" of a line of a batch, as JSON; else empty
   std::string text;
+  ChunkFilter filter = {};     // beside what the text says
+  bool has_operators = false;  // the text may have "phrases" and -words (rag/filter/search_operators.h)
 };
 
 /// A retrieved chunk with its scores. Ranks count from 1; rank and score are nullopt for a list that lacks the chunk.
@@ -157,6 +160,7 @@ struct Reply {
   bool hyde_ran = false;
   std::string hyde_reason;  // why HyDE ran or did not run
   FusionNote fusion;
+  std::optional<int64_t> filtered_chunks;   // that pass the filter; nullopt: no filter, or not looked at
   std::vector<Candidate> ranking;           // all candidates, best first; neither printed nor cached
   std::optional<GenerationNote> generated;  // nullopt: the generator did not write an answer
   std::vector<std::string> skipped;         // "STAGE: REASON" of stages that did not run

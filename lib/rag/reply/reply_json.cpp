@@ -10,7 +10,8 @@
 
 #include "base/utf8.h"
 #include "base/visible.h"
-#include "rag/reply/cite.h"
+#include "rag/reply/cite_check.h"
+#include "rag/reply/passage.h"
 #include "rag/text/language.h"
 
 namespace frugal {
@@ -142,6 +143,15 @@ ordered_json explain_json(const Reply& reply) {
           {"reference_hits", note.reference_hits},
           {"references", note.references},
           {"missing_references", note.missing}};
+}
+
+ordered_json filter_json(const Reply& reply) {
+  const ChunkFilter& filter = reply.query.filter;
+  ordered_json json{{"path", ordered_json::array()}, {"where", ordered_json::array()}};
+  for (const std::string& glob : filter.paths) json["path"].push_back(utf8(glob));
+  for (const FieldCondition& each : filter.where) json["where"].push_back(utf8(to_string(each)));
+  json["chunks"] = or_null(reply.filtered_chunks);
+  return json;
 }
 
 ordered_json timings_json(const Timings& t) {
@@ -278,10 +288,21 @@ std::string dump(const ordered_json& json, int indent) {
 
 // --- citations of saved answers ---
 
+ordered_json now_json(const CitationCheck& check) {
+  if (!check.now) return nullptr;
+  return {{"path", utf8(check.now_path)},
+          {"start_byte", check.now->begin},
+          {"end_byte", check.now->end},
+          {"line", check.now->line}};
+}
+
 SavedAnswer saved_answer(const ordered_json& json, std::string name) {
   try {
-    SavedAnswer saved{std::move(name), std::nullopt, "", {}};
+    SavedAnswer saved{std::move(name), std::nullopt, "", {}, {}};
     for (const ordered_json& citation : json.at("citations")) saved.citations.push_back(citation_of(citation));
+    for (const Citation& citation : saved.citations) saved.paths.push_back(citation.path);
+    if (json.contains("hits"))
+      for (const ordered_json& hit : json.at("hits")) saved.paths.push_back(path_of(hit));
     if (!json.contains("answer")) return saved;
     saved.text = optional_of<std::string>(json.at("answer"), "text");
     saved.mode = json.at("answer").at("mode");
@@ -314,6 +335,8 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   ordered_json json{{"schema_version", kSchemaVersion}};
   if (detail != ReplyDetail::stored) put_id(json, reply.query);
   json["query"] = reply.query.text;
+  const bool is_filtered = !reply.query.filter.empty() || reply.filtered_chunks;
+  if (is_filtered && detail != ReplyDetail::stored) json["filter"] = filter_json(reply);
   json["answer"] = {{"text", reply.answer.text ? ordered_json(utf8(*reply.answer.text)) : ordered_json(nullptr)},
                     {"span", reply.answer.span ? ordered_json(utf8(*reply.answer.span)) : ordered_json(nullptr)},
                     {"mode", to_string(reply.answer.mode)},
@@ -354,6 +377,19 @@ std::vector<SavedAnswer> answers_from_json(std::string_view answers) {
   return one;
 }
 
+std::string passage_to_json(const Passage& passage) {
+  ordered_json json{{"schema_version", kSchemaVersion},
+                    {"path", utf8(passage.path)},
+                    {"first_line", passage.first_line},
+                    {"last_line", passage.last_line},
+                    {"source", passage.source == SourceState::unknown ? ordered_json(nullptr)
+                                                                      : ordered_json(to_string(passage.source))},
+                    {"text_of", passage.from_index ? "index" : "file"},
+                    {"text", utf8(passage.text)}};
+  put_path_uri(json, passage.path);
+  return dump(json, 2) + "\n";
+}
+
 std::string check_to_json(const AnswerCheck& check) {
   ordered_json json{{"schema_version", kSchemaVersion},
                     {"holds", check.holds()},
@@ -367,7 +403,10 @@ std::string check_to_json(const AnswerCheck& check) {
                                  {"start_byte", each.citation.start_byte},
                                  {"end_byte", each.citation.end_byte},
                                  {"holds", each.holds},
-                                 {"problem", text_or_null(each.problem)}});
+                                 {"verdict", to_string(each.verdict)},
+                                 {"document", each.document_changed ? "changed" : "unchanged"},
+                                 {"problem", text_or_null(each.problem)},
+                                 {"now", now_json(each)}});
   return dump(json, 2) + "\n";
 }
 

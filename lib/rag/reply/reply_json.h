@@ -29,14 +29,19 @@ struct SavedAnswer {
   std::optional<std::string> text;
   std::string mode;
   std::vector<Citation> citations;
+  std::vector<std::string> paths = {};  // of its citations and hits
 };
 /// Reads saved answers: one object, or one object per line (a batch). Lines with an error have none. Throws
 /// Error(bad_input) for any other text.
 std::vector<SavedAnswer> answers_from_json(std::string_view answers);
 
 struct AnswerCheck;
+struct Passage;
 /// What cite-check found, as one object.
 std::string check_to_json(const AnswerCheck& check);
+
+/// The lines that rag-query get prints, as one object.
+std::string passage_to_json(const Passage& passage);
 
 /// What a line of a batch that failed answers: {schema_version, id, query, error: {code, message, hint}}.
 std::string error_to_json(const Query& query, const Error& error);

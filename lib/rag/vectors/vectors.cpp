@@ -216,13 +216,19 @@ bool VectorFile::intact(int64_t row) const {
   return stored == row_checksum(layout_, row, codes(row), scale(row));
 }
 
-std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t limit) const {
+std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t limit,
+                                          const std::vector<bool>* only) const {
   const QuantisedQuery quantised = quantise(query, layout_);
   BestRows best(std::max<int64_t>(limit, 0));
   std::array<int32_t, VectorLayout::kRowsPerBlock> dots;
   const uint64_t resident = resident_bytes();
   uint64_t read_ahead_to = resident, released_to = resident;
+  FRUGAL_CHECK(!only || static_cast<int64_t>(only->size()) == rows_);
+  const auto may_be_found = [&](int64_t row) { return !only || (*only)[static_cast<size_t>(row)]; };
   for (int64_t begin = 0; begin < rows_ && limit > 0; begin += VectorLayout::kRowsPerBlock) {
+    const int64_t count = std::min(VectorLayout::kRowsPerBlock, rows_ - begin);
+    if (only && std::find(only->begin() + begin, only->begin() + begin + count, true) == only->begin() + begin + count)
+      continue;
     const uint64_t at = row_offsets(layout_, begin).codes;
     if (at >= read_ahead_to) {
       file_.release(released_to, std::max(at, released_to) - released_to);
@@ -230,12 +236,11 @@ std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t 
       file_.prefetch(at, kWindowBytes / 2);
       read_ahead_to = at + kWindowBytes / 2;
     }
-    const int64_t count = std::min(VectorLayout::kRowsPerBlock, rows_ - begin);
     kernels::active().dot_i8_rows(quantised.codes.data(), codes(begin).data(), layout_.stride(), count,
                                   layout_.dimension, dots.data());
     for (int64_t i = 0; i < count; ++i) {
       const float score = static_cast<float>(dots[static_cast<size_t>(i)]) * quantised.scale * scale(begin + i);
-      if (std::isfinite(score)) best.offer({begin + i, score});
+      if (std::isfinite(score) && may_be_found(begin + i)) best.offer({begin + i, score});
     }
   }
   release_above(resident);

@@ -50,8 +50,9 @@ class VectorFile final : public Reclaimer {
 
   int64_t rows() const { return rows_; }
   /// The `limit` rows of greatest inner product with `query` ([dimension], unit length), best first, ties by row.
-  /// Throws Error(mismatch) if the dimension differs.
-  std::vector<ScoredRow> search(std::span<const float> query, int64_t limit) const;
+  /// only: [rows], the rows that may be found; null: all. Throws Error(mismatch) if the dimension differs.
+  std::vector<ScoredRow> search(std::span<const float> query, int64_t limit,
+                                const std::vector<bool>* only = nullptr) const;
   /// True if the row matches its checksum.
   bool intact(int64_t row) const;
   std::span<const int8_t> codes(int64_t row) const;

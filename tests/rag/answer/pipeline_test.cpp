@@ -488,7 +488,7 @@ TEST_CASE("a batch answers every line in order, errors included") {
       "{\"id\": 4, \"query\": \"?\"}\n"
       "What is the boiling temperature of tungsten?");
   std::vector<nlohmann::json> out;
-  const BatchResult result = answer_batch(pipeline, lines, false, Trace(true),
+  const BatchResult result = answer_batch(pipeline, {}, lines, false, Trace(true),
                                           [&](const std::string& json) { out.push_back(nlohmann::json::parse(json)); });
   REQUIRE(out.size() == 5);
   CHECK(result.asked == 5);
@@ -503,13 +503,32 @@ TEST_CASE("a batch answers every line in order, errors included") {
   CHECK(out[4]["answer"]["abstained"] == true);
 }
 
+TEST_CASE("a line of a batch has a filter of its own, beside that of the command") {
+  Query query{.id = {}, .text = {}, .filter = {.paths = {"a"}, .where = {parse_condition("year>1")}}};
+  parse_batch_line(R"({"query": "q", "path": ["b", "!c"], "where": {"Type": "law", "n": 3}})", query);
+  CHECK(query.filter.paths == std::vector<std::string>{"b", "!c"});
+  REQUIRE(query.filter.where.size() == 3);
+  CHECK(to_string(query.filter.where[1]) == "type=law");
+  CHECK(to_string(query.filter.where[2]) == "n=3");
+  Query one{.id = {}, .text = {}};
+  parse_batch_line(R"({"query": "q", "path": "b", "where": "year<=2020"})", one);
+  CHECK(one.filter.paths == std::vector<std::string>{"b"});
+  CHECK(to_string(one.filter.where.at(0)) == "year<=2020");
+  for (const char* line : {R"({"query": "q", "path": 1})", R"({"query": "q", "where": ["year"]})",
+                           R"({"query": "q", "where": [1]})", R"({"query": "q", "path": ""})"}) {
+    INFO(line);
+    Query wrong{.id = {}, .text = {}};
+    CHECK_THROWS_AS(parse_batch_line(line, wrong), Error);
+  }
+}
+
 TEST_CASE("a line of a batch keeps its id and the type of it, also if it fails") {
   Town town;
   Pipeline pipeline(town.store, town.models, town.laws, {}, nullptr, "town");
   const auto id_of = [&](const std::string& line) {
     std::istringstream lines(line);
     nlohmann::json out;
-    answer_batch(pipeline, lines, false, Trace(true),
+    answer_batch(pipeline, {}, lines, false, Trace(true),
                  [&](const std::string& json) { out = nlohmann::json::parse(json); });
     return out.contains("id") ? out["id"].dump() : "none";
   };

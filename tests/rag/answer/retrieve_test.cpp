@@ -237,3 +237,54 @@ TEST_CASE("an article whose chunks are all lost is missing") {
   CHECK(reply.fusion.missing.size() == 1);
   for (const Hit& hit : reply.hits) CHECK(hit.chunk.id != 2);
 }
+
+TEST_CASE("operators of a question restrict every search, and none leaves fewer hits than there are") {
+  FakeStore store;
+  for (int i = 0; i < 30; ++i)
+    store.add("a.md", "The blue lamp of the harbour is lit, number " + std::to_string(i) + ".");
+  store.add("b.md", "A lamp that is blue burns in the harbour tower.");
+  store.add("c.md", "The lamp is blue and old; the harbour is far.");
+  const LawTable laws;
+  PipelineOptions options = searching();
+  options.retrieve.candidates = 2;
+  options.top_k = 2;
+  FakeModels models;
+  Pipeline pipeline(store, models, laws, options, nullptr, "tests");
+  const auto paths = [&](Query query) {
+    query.has_operators = true;
+    std::vector<std::string> out;
+    for (const Hit& hit : pipeline.ask(query).hits) out.push_back(hit.chunk.path);
+    std::sort(out.begin(), out.end());
+    return out;
+  };
+  using Paths = std::vector<std::string>;
+  CHECK(paths({.id = {}, .text = "blue lamp harbour"}) == Paths{"a.md", "a.md"});
+  CHECK(paths({.id = {}, .text = "\"lamp is blue\" harbour"}) == Paths{"c.md"});
+  CHECK(paths({.id = {}, .text = "blue lamp harbour -number"}) == Paths{"b.md", "c.md"});
+  CHECK(paths({.id = {}, .text = "blue lamp harbour", .filter = {.paths = {"[bc].md"}}}) == Paths{"b.md", "c.md"});
+  CHECK(paths({.id = {}, .text = "blue lamp harbour -number -tower"}) == Paths{"c.md"});
+  const int embedded = models.fake_embedder.calls;
+  CHECK(paths({.id = {}, .text = "\"green lamp\" harbour"}).empty());
+  CHECK(models.fake_embedder.calls == embedded);
+  CHECK_FALSE(pipeline.ask({.id = {}, .text = "\"green lamp\" harbour"}).hits.empty());  // as rag-eval asks
+}
+
+TEST_CASE("a named article is looked up among the chunks that pass") {
+  FakeStore store;
+  add_articles(store);
+  const LawTable laws = two_codes();
+  FakeModels models;
+  PipelineOptions options = by_words();
+  options.answer = AnswerMode::extract;
+  Pipeline pipeline(store, models, laws, options, nullptr, "tests");
+  Query query{.id = {}, .text = "art. 72", .filter = {.paths = {"cp.txt"}}};
+  const Reply found = pipeline.ask(query);
+  REQUIRE(!found.citations.empty());
+  for (const Hit& hit : found.hits) CHECK(hit.chunk.path == "cp.txt");
+  CHECK(found.citations[0].path == "cp.txt");
+  query.filter.paths = {"nowhere.txt"};
+  const Reply none = pipeline.ask(query);
+  CHECK(none.answer.abstained);
+  CHECK(none.answer.note == "no passage passes the filter");
+  CHECK(none.filtered_chunks == 0);
+}

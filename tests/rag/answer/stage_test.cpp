@@ -127,8 +127,8 @@ TEST_CASE("every stage borrows one reading of the question") {
     };
   }
   bridges.run(stages);
-  CHECK(stages_that_ran == 8);  // embed, dense, sparse, fuse, references, texts, answer, show
-  CHECK(running_stage_names(stages) == "embed dense sparse fuse references texts answer show");
+  CHECK(stages_that_ran == 9);  // embed, dense, sparse, fuse, references, texts, answer, show
+  CHECK(running_stage_names(stages) == "select embed dense sparse fuse references texts answer show");
 }
 
 TEST_CASE("a deadline that is over leaves out what can be left out, on record, and nothing else") {
@@ -189,4 +189,20 @@ TEST_CASE("an answer that other stages gave is not the answer") {
   stages.insert(place(stages, "texts"), backwards("backwards"));
   CHECK(bridges.run(stages).cache == CacheStatus::miss);
   CHECK(bridges.run(stages).cache == CacheStatus::exact);
+}
+
+TEST_CASE("an answer that was found under a filter is served only under that filter") {
+  const TempFolder folder;
+  const AnswerCache answers(folder / "answers", 1 << 20);
+  Bridges bridges({}, &answers);
+  const auto status = [&](Query query) {
+    query.has_operators = true;
+    return bridges.pipeline->ask(query).cache;
+  };
+  const Query plain{.id = {}, .text = kQuestion};
+  const Query filtered{.id = {}, .text = kQuestion, .filter = {.paths = {"ferry.md"}}};
+  const Query other{.id = {}, .text = kQuestion, .filter = {.where = {parse_condition("year=1932")}}};
+  const Query excluding{.id = {}, .text = std::string(kQuestion) + " -ferry"};
+  for (const Query& query : {plain, filtered, other, excluding}) CHECK(status(query) == CacheStatus::miss);
+  for (const Query& query : {plain, filtered, other, excluding}) CHECK(status(query) == CacheStatus::exact);
 }

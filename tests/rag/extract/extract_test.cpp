@@ -279,3 +279,58 @@ TEST_CASE("memory that runs out while a record is parsed is not the record's fau
   CHECK(refused > 1);
   CHECK(read("{\"text\": \"a sound record\"}\n", FileKind::jsonl).documents.size() == 1);
 }
+
+TEST_CASE("front matter gives fields, and the text keeps it") {
+  const std::string text =
+      "---\r\nTítulo: 'Lei: nova' # a comment\r\nlist: [a, \"b, c\", d]\r\n\"odd key\": 1\r\n...\r\nBody.\r\n";
+  const Result result = read(text, FileKind::markdown);
+  REQUIRE(result.documents.size() == 1);
+  CHECK(result.documents[0].text == text);
+  std::string fields;
+  for (const DocumentField& field : result.documents[0].fields.all()) fields += field.key + "=" + field.value + ";";
+  CHECK(fields == "titulo=Lei: nova;list=a;list=b, c;list=d;odd key=1;");
+  for (const char* none : {"Body.\n---\nyear: 1\n---\n", "---\nyear: 1\n", "----\nyear: 1\n----\n", "---"})
+    CHECK(read(none, FileKind::markdown).documents.at(0).fields.empty());
+  CHECK(read("---\nyear: 1\n---\n", FileKind::text).documents.at(0).fields.empty());
+}
+
+TEST_CASE("fields are bounded in number, size and depth, whatever a document holds") {
+  const auto fields = [](const std::string& bytes, FileKind kind) {
+    const Result result = read(bytes, kind);
+    size_t num_bytes = 0;
+    for (const Document& document : result.documents) {
+      CHECK(document.fields.all().size() <= DocumentFields::kMaxFields);
+      num_bytes += document.fields.serialise().size();
+      CHECK(DocumentFields::parse(document.fields.serialise()).all().size() == document.fields.all().size());
+    }
+    return num_bytes;
+  };
+  std::string members = "{\"text\": \"a\"", columns = "text", row = "a", lines = "---\n", nested, items = "---\nk:\n";
+  for (int i = 0; i < 5000; ++i) {
+    const std::string n = std::to_string(i);
+    members += ", \"k" + n + "\": " + n;
+    columns += ",k" + n;
+    row += "," + n;
+    lines += "k" + n + ": " + n + "\n";
+    items += "- " + n + "\n";
+    nested += std::string(static_cast<size_t>(i % 300), ' ') + "k:\n";
+  }
+  constexpr size_t kMost =
+      DocumentFields::kMaxFields * (DocumentFields::kMaxKeyBytes + DocumentFields::kMaxValueBytes + 4);
+  for (const auto& [bytes, kind] :
+       {std::pair{members + "}\n", FileKind::jsonl},
+        {columns + "\n" + row + "\n", FileKind::csv},
+        {lines + "---\n", FileKind::markdown},
+        {items + "---\n", FileKind::markdown},
+        {"---\n" + nested + "---\n", FileKind::markdown},
+        {"---\n" + std::string(1 << 20, '[') + "\n---\n", FileKind::markdown},
+        {"---\nk: " + std::string(60000, '\'') + "\n---\n", FileKind::markdown},
+        {"---\nk: [" + std::string(60000, ',') + "\n---\n", FileKind::markdown},
+        {"{\"text\": \"a\", \"" + std::string(1 << 20, 'k') + "\": \"" + std::string(1 << 20, 'v') + "\"}\n",
+         FileKind::jsonl}})
+    CHECK(fields(bytes, kind) <= kMost);
+  DocumentFields long_value;
+  long_value.add("k", std::string(DocumentFields::kMaxValueBytes + 1, 'v'));
+  CHECK(long_value.empty());
+  CHECK(DocumentFields::parse("\xff\xff damaged").empty());
+}

@@ -3,11 +3,13 @@
 #include <doctest/doctest.h>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "base/file.h"
 #include "base/units.h"
 #include "memory/budget.h"
+#include "rag/filter/chunk_filter.h"
 #include "rag/index/schema.h"
 #include "rag/index/sqlite.h"
 #include "rag/index/two_files.h"
@@ -301,6 +303,58 @@ TEST_CASE_FIXTURE(TwoFiles, "an index from before places were stored answers, an
   CHECK(chunk_with(*this, "penguins").in_file);
   add(*this, nullptr);
   CHECK(chunk_with(*this, "harbours").in_file);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "an index of before fields were stored answers; a filter by field says how to mend it") {
+  write_file(*this / "docs/law.md", "---\nyear: 2024\n---\nHarbours are busy.");
+  add(*this, nullptr);
+  {
+    Database database(schema::database_path(*this / "index"), Database::Mode::write);
+    database.execute("DROP TABLE document_fields; UPDATE files SET recipe='of before'; PRAGMA user_version=1");
+  }
+  CHECK(found(*this, "harbours").size() == 1);
+  const auto select = [&](const ChunkFilter& filter) {
+    return open_store(*this / "index", Budget::unlimited())->select(filter).ids().size();
+  };
+  const ChunkFilter by_year{.where = {parse_condition("year>=2020")}};
+  CHECK(select({.phrases = {"harbours are"}, .paths = {"*.md"}}) == 1);
+  try {
+    select(by_year);
+    FAIL("an index without fields was filtered by them");
+  } catch (const Error& error) {
+    CHECK(error.code() == Code::mismatch);
+    CHECK(error.hint().find("rag-index add --index") != std::string::npos);
+  }
+  CHECK(select({.paths = {"*.txt"}, .where = by_year.where}) == 0);  // a text file has no fields to store
+  add(*this, nullptr);
+  CHECK(select(by_year) == 1);
+  CHECK(is_clean(*this));
+}
+
+TEST_CASE("the fields of front matter, columns and members are found, whatever their names") {
+  const TempFolder folder;
+  write_file(folder / "docs/a.md",
+             "---\ntitle: \"A: b\" # c\nTags: [law, 'it''s']\nauthors:\n- Ana\n- Bea\nplace:\n  city: São Paulo\n"
+             "summary: |\n  year: 1\nempty:\n---\n# A\n\nzaga\n");
+  write_file(folder / "docs/b.csv", "name,Preço\nkepo,10\nmobu,20\n");
+  write_file(folder / "docs/c.jsonl",
+             "{\"text\": \"tirel\", \"meta\": {\"year\": 2001, \"ok\": true}, \"a'b\\u0000\": \"x\\u0000y\"}\n");
+  add(folder, nullptr);
+  const auto select = [&](const std::string& condition) {
+    const auto store = open_store(folder / "index", Budget::unlimited());
+    std::set<std::string> documents;
+    for (const Chunk& chunk : store->fetch(store->select({.where = {parse_condition(condition)}}).ids()))
+      documents.insert(chunk.document);
+    return documents.size();
+  };
+  for (const char* condition : {"title=a: b", "tags=law", "tags=it's", "authors=bea", "place.city=sao paulo",
+                                "preco>15", "name=kepo", "meta.year<2002", "meta.ok=true"}) {
+    INFO(condition);
+    CHECK(select(condition) == 1);
+  }
+  CHECK(select(std::string("a'b\0=x\0y", 8)) == 1);
+  CHECK(select("year=1") == 0);
+  CHECK(select("summary=year: 1") == 0);
 }
 
 TEST_CASE_FIXTURE(TwoFiles, "a damaged vectors file is an error, and the check names the row") {

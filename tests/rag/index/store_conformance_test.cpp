@@ -246,6 +246,128 @@ STORE_CASE("a search in a law finds only chunks with a provision of it") {
   CHECK(texts("zaga", "", kAll).size() == 3);
 }
 
+STORE_CASE("a filter selects the chunks that have its phrases, and not its excluded words") {
+  write(place, {{"/a", {{"Ação zaga mobu"}, {"acao mobu zaga"}, {"zaga Mobu kepo 8.078"}}},
+                {"/b", {{"zaga, mobu; tirel"}, {"tirel"}}}});
+  const auto store = place.reader();
+  const auto texts = [&](const ChunkFilter& filter) {
+    std::vector<std::string> found;
+    for (const Chunk& chunk : store->fetch(store->select(filter).ids())) found.push_back(chunk.text);
+    return found;
+  };
+  using Texts = std::vector<std::string>;
+  CHECK(texts({}).size() == 5);
+  CHECK(texts({.phrases = {"zaga mobu"}}) == Texts{"Ação zaga mobu", "zaga Mobu kepo 8.078", "zaga, mobu; tirel"});
+  CHECK(texts({.phrases = {"zaga mobu", "tirel"}}) == Texts{"zaga, mobu; tirel"});
+  CHECK(texts({.phrases = {"mobu kepo 8078"}}) == Texts{"zaga Mobu kepo 8.078"});
+  CHECK(texts({.phrases = {"zaga mobu"}, .excluded = {"acao", "tirel"}}) == Texts{"zaga Mobu kepo 8.078"});
+  CHECK(texts({.excluded = {"zaga"}}) == Texts{"tirel"});
+  CHECK(texts({.phrases = {"nowhere"}}).empty());
+  for (const std::string& hostile :
+       {std::string("\" OR words:zaga"), std::string("') OR 1=1 --"), std::string("\0", 1)})
+    CHECK(texts({.phrases = {hostile}}).empty());
+}
+
+STORE_CASE("a filter selects by path, and by the fields of the newest documents") {
+  const auto put_with = [](StoreWriter& writer, const File& file, const std::string& year, const std::string& key) {
+    Document document = document_of(file);
+    document.fields.add(key, year);
+    writer.begin_file(file.path, "recipe fields-1");
+    writer.put_document(file.path, document, [&] { return chunks_of(file); });
+    writer.end_file({1, 2, 3}, sha256_hex(document.text + year), "");
+  };
+  const std::string hostile = "k'; DROP TABLE chunks; --";
+  {
+    const auto writer = place.writer();
+    Coverage coverage;
+    coverage.roots["/docs"] = {};
+    writer->set_coverage(coverage);
+    put_with(*writer, {"/docs/a.md", {{"zaga"}}}, "2020", "year");
+    put_with(*writer, {"/docs/old/b.md", {{"mobu"}, {"kepo"}}}, "1999", "year");
+    put_with(*writer, {"/docs/c.md", {{"tirel"}}}, "it's", hostile);
+    put_with(*writer, {"/docs/d.md", {{"vunda"}}}, "2024", "year");
+    writer->commit();
+    put_with(*writer, {"/docs/d.md", {{"vunda"}}}, "1980", "year");
+    writer->commit();
+  }
+  const auto store = place.reader();
+  const auto count = [&](const ChunkFilter& filter) { return store->select(filter).ids().size(); };
+  const auto where = [&](const std::string& key, const std::string& value) {
+    return count({.where = {{key, FieldCondition::Relation::equal, value}}});
+  };
+  CHECK(count({.paths = {"old"}}) == 2);
+  CHECK(count({.paths = {"*.md", "!old/"}}) == 3);
+  CHECK(count({.where = {parse_condition("year>=2000")}}) == 1);
+  CHECK(count({.where = {parse_condition("year<2000")}}) == 3);
+  CHECK(count({.where = {parse_condition("year!=1999")}}) == 3);
+  CHECK(count({.paths = {"/docs/old/**"}, .where = {parse_condition("year=1999"), parse_condition("year<2000")}}) == 2);
+  CHECK(where(hostile, "IT'S") == 1);
+  CHECK(where("' OR '1'='1", "1") == 0);
+  {
+    const auto writer = place.writer();
+    for (const int64_t id : writer->files_under("/docs/a.md")) writer->remove_file(id);
+    put(*writer, {"/docs/e.txt", {{"zaga"}}});
+    writer->commit();
+  }
+  CHECK(place.reader()->select({.where = {parse_condition("year=2020")}}).empty());
+}
+
+STORE_CASE("searches within a set find as many chunks as it has, with the scores of a search of all") {
+  {
+    const auto writer = place.writer();
+    for (const File& file : random_files()) put(*writer, file);
+    writer->use_embedder("embedder", kDimension, false);
+    embed(*writer);
+    writer->commit();
+  }
+  const auto store = place.reader();
+  const std::vector<int64_t> every = ids_where(*store, [](const Chunk&) { return true; });
+  const auto only = [](std::vector<ScoredChunk> hits, const ChunkSet& set, size_t limit) {
+    std::erase_if(hits, [&](const ScoredChunk& hit) { return !set.contains(hit.id); });
+    hits.resize(std::min(hits.size(), limit));
+    return hits;
+  };
+  const auto same = [](const std::vector<ScoredChunk>& a, const std::vector<ScoredChunk>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(),
+                      [](const auto& x, const auto& y) { return x.id == y.id && x.score == y.score; });
+  };
+  for (const size_t step : {1, 2, 7, 20, 48}) {
+    std::vector<int64_t> ids;
+    for (size_t i = step - 1; i < every.size(); i += step) ids.push_back(every[i]);
+    const ChunkSet set(ids);
+    for (const int64_t limit : {1, 3, 30}) {
+      CAPTURE(step);
+      CAPTURE(limit);
+      const auto dense = store->search_dense(vector_of("zaga mobu"), limit, &set);
+      CHECK(dense.size() == std::min(ids.size(), static_cast<size_t>(limit)));
+      CHECK(same(dense, only(store->search_dense(vector_of("zaga mobu"), kAll), set, static_cast<size_t>(limit))));
+      CHECK(same(store->search_sparse({.text = "zaga mobu", .within = &set}, limit),
+                 only(store->search_sparse({.text = "zaga mobu"}, kAll), set, static_cast<size_t>(limit))));
+    }
+  }
+  CHECK(store->search_dense(vector_of("zaga"), kAll, std::optional<ChunkSet>(ChunkSet({})).operator->()).empty());
+}
+
+STORE_CASE("a search for a provision within a set, and in a law within a set, finds only its chunks") {
+  const Provision five{"law", "5", "", "", ""};
+  write(place, {{"/a", {{"zaga", {five}}, {"zaga mobu", {five}}}}, {"/b", {{"zaga kepo", {five}}}}});
+  const auto store = place.reader();
+  const ChunkSet set({id_of(*store, "zaga mobu")});
+  CHECK(ids_of(store->search_provision(five, 1, &set)) == set.ids());
+  CHECK(ids_of(store->search_sparse({.text = "zaga", .law = "law", .within = &set}, kAll)) == set.ids());
+  CHECK(store->search_provision(five, kAll).size() == 3);
+}
+
+STORE_CASE("a file is found by its path, with its chunks in reading order") {
+  write(place, {{"/a", {{"zaga"}, {"mobu"}}}, {"/b", {{"kepo"}}}});
+  const auto store = place.reader();
+  const std::optional<StoredFile> file = store->find_file("/a");
+  REQUIRE(file);
+  CHECK(file->bytes == 1);
+  CHECK(file->chunks == std::vector{id_of(*store, "zaga"), id_of(*store, "mobu")});
+  CHECK_FALSE(store->find_file("/c"));
+}
+
 STORE_CASE("queries without words find nothing, and queries of any bytes are valid") {
   write(place, {{"/a", {{"zaga mobu"}}}});
   const auto store = place.reader();

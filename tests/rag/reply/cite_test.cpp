@@ -1,5 +1,4 @@
 #include "rag/reply/cite.h"
-#include "memory/budget.h"
 
 #include <doctest/doctest.h>
 #include <stdlib.h>
@@ -12,7 +11,9 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/units.h"
+#include "memory/budget.h"
 #include "rag/extract/extract.h"
+#include "rag/reply/cite_check.h"
 #include "rag/reply/reply_json.h"
 
 using namespace frugal;
@@ -84,8 +85,13 @@ TEST_CASE("citations hold while the file is unchanged, and fail if its hash, the
     CHECK_FALSE(checks[i].holds);
     CHECK(!checks[i].problem.empty());
   }
+  CHECK(checks[1].verdict == CitationVerdict::altered);
+  CHECK(checks[2].verdict == CitationVerdict::misattributed);  // the file has not changed: it never stood there
+  CHECK_FALSE(checks[0].document_changed);
   std::ofstream(file, std::ios::binary | std::ios::app) << "one more line\n";
-  CHECK_FALSE(check_citations(answer_with({good}), Budget::unlimited()).citations[0].holds);
+  const auto later = check_citations(answer_with({good}), Budget::unlimited()).citations;
+  CHECK(later[0].verdict == CitationVerdict::exact);
+  CHECK(later[0].document_changed);
 }
 
 TEST_CASE("a file larger than the usual limit of indexing is checked, within the memory budget") {
@@ -200,6 +206,81 @@ TEST_CASE("a citation of a converted text names its bytes in the file, and cite-
   ++citation.start_byte;
   citation.line = 1;
   CHECK(problem().find("line 2") != std::string::npos);
+}
+
+TEST_CASE("a quote is exact, moved, altered, missing or misattributed") {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path / "a.txt", other = folder.path / "b.txt";
+  const std::string text(kText);
+  const auto write = [](const fs::path& path, const std::string& content) {
+    std::ofstream(path, std::ios::binary) << content;
+  };
+  write(file, text);
+  write(other, "Outra coisa qualquer, sem relação.\n");
+  const Citation second = cite(hit_in(file, kText, 9, kText.size()), 27, 71, 1);
+  REQUIRE(second.quote.starts_with("A segunda"));
+  const auto check = [&](const Citation& citation, std::vector<fs::path> retrieved = {}) {
+    Reply reply;
+    reply.query.text = "q";
+    reply.citations = {citation};
+    for (const fs::path& path : retrieved) reply.hits.push_back(hit_in(path, kText, 0, 4));
+    return check_citations(reply_to_json(reply, ReplyDetail::contract), Budget::unlimited()).citations.at(0);
+  };
+  CHECK(check(second).verdict == CitationVerdict::exact);
+
+  write(file, "Prefácio.\n" + text);
+  CitationCheck found = check(second);
+  CHECK(found.verdict == CitationVerdict::moved);
+  CHECK(found.holds);
+  REQUIRE(found.now);
+  CHECK(found.now->begin == second.start_byte + 11);
+  CHECK(found.now->line == second.line + 1);
+
+  std::string altered = text;
+  altered.replace(altered.find("aspas"), 5, "vírgulas");
+  write(file, altered);
+  found = check(second);
+  CHECK(found.verdict == CitationVerdict::altered);
+  CHECK_FALSE(found.holds);
+  CHECK(found.problem.find("vírgulas") != std::string::npos);
+  CHECK(found.now->line == second.line);
+
+  write(file, "Nada disto.\n");
+  CHECK(check(second).verdict == CitationVerdict::missing);
+  CHECK(check(second, {other}).verdict == CitationVerdict::missing);
+  write(other, "Linha\n" + text);
+  found = check(second, {other});
+  CHECK(found.verdict == CitationVerdict::misattributed);
+  CHECK(found.now_path == other.native());
+  CHECK(found.now->line == second.line + 1);
+  fs::remove(file);
+  CHECK(check(second).verdict == CitationVerdict::missing);
+}
+
+TEST_CASE("a quote of another record is misattributed, and one of a record that moved is moved") {
+  const TemporaryFolder folder;
+  const fs::path file = folder.path / "records.jsonl";
+  std::ofstream(file) << "{\"_id\":\"a\",\"text\":\"first record\"}\n{\"_id\":\"b\",\"text\":\"second record\"}\n";
+  Citation citation;
+  std::ifstream input(file);
+  extract(input, FileKind::jsonl, file, {}, [&](const Document& document) {
+    if (document.external_id != "b") return;
+    Hit hit = hit_in(file, document.text, 0, document.text.size());
+    hit.chunk.external_id = "b";
+    hit.chunk.source = document.source;
+    hit.chunk.in_file = true;
+    citation = cite(hit, 0, 6, 1);
+  });
+  const auto verdict = [&](const Citation& each) {
+    return check_citations(answer_with({each}), Budget::unlimited()).citations.at(0).verdict;
+  };
+  CHECK(verdict(citation) == CitationVerdict::exact);
+  Citation of_a = citation;
+  of_a.record = "a";
+  of_a.sha256 = sha256_hex("first record");
+  CHECK(verdict(of_a) == CitationVerdict::misattributed);
+  std::ofstream(file) << "{\"_id\":\"b\",\"text\":\"second record\"}\n";
+  CHECK(verdict(citation) == CitationVerdict::moved);
 }
 
 TEST_CASE("a quote's text has single spaces for white space of any kind, and no byte-order mark") {

@@ -70,11 +70,11 @@ class AnswerWriter {
     reply_.answer.mode = mode;
     if (options_.answer == AnswerMode::automatic)
       reply_.answer.note = auto_note(resources_.models.generator_size(options_.min_generator_parameters));
+    if (state_.nothing_passes()) return abstain("no passage passes the filter");
     if (reply_.hits.empty()) return abstain("nothing was found");
     const Evidence evidence(state_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
     const float found = confidence(evidence);
-    if (all_named_articles_missing())
-      return abstain(fmt::format("the index does not hold {}", fmt::join(reply_.fusion.missing, ", ")));
+    if (all_named_articles_missing()) return abstain(missing_articles());
     if (found < options_.abstain_below) {
       abstain("no source supports an answer");
       reply_.answer.confidence = found;
@@ -112,6 +112,11 @@ class AnswerWriter {
     const std::vector<Provision> asked = named_articles(state_.question.provisions);
     return std::none_of(reply_.hits.begin(), reply_.hits.end(),
                         [&](const Hit& hit) { return mentions_article(hit.chunk.text, asked, resources_.laws); });
+  }
+
+  std::string missing_articles() const {
+    return fmt::format("{} {}", state_.filter.empty() ? "the index does not hold" : "no passage that passes holds",
+                       fmt::join(reply_.fusion.missing, ", "));
   }
 
   void abstain(std::string why) {
@@ -167,9 +172,7 @@ class AnswerWriter {
                             fmt::join(laws, ", "));
       begin = end;
     }
-    if (!articles.empty() && !reply_.fusion.missing.empty())
-      said +=
-          fmt::format("{}the index does not hold {}", said.empty() ? "" : "; ", fmt::join(reply_.fusion.missing, ", "));
+    if (!articles.empty() && !reply_.fusion.missing.empty()) said += (said.empty() ? "" : "; ") + missing_articles();
     return said;
   }
 

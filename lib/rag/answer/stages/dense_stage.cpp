@@ -10,7 +10,8 @@ Stage dense_stage(const Resources& resources) {
           .run =
               [&resources](QuestionState& state) {
                 if (state.vector.empty()) return;
-                state.dense = resources.store.search_dense(state.vector, resources.options.retrieve.candidates);
+                state.dense =
+                    resources.store.search_dense(state.vector, resources.options.retrieve.candidates, state.within());
               },
           .off = dense_off_reason(resources),
           .record = "retrieve"};

@@ -24,6 +24,7 @@ std::vector<float> embed_text(Embedder& embedder, const std::string& text, TextR
 }
 
 void embed(QuestionState& state, const Resources& resources) {
+  if (state.nothing_passes()) return;
   state.embedder = embedder_for(resources.store, resources.models, resources.index_name);
   state.vector = embed_text(*state.embedder, state.question.text, TextRole::query, resources.vectors);
   if (!state.passage.empty())

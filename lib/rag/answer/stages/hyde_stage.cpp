@@ -30,6 +30,7 @@ void report(Reply& reply, const Stage& stage) {
 }
 
 void write_passage(QuestionState& state, const Resources& resources) {
+  if (state.nothing_passes()) return void(state.reply.hyde_reason = "skipped: no passage passes the filter");
   HydeResult hyde = write_hyde(state.question.text, resources.options.hyde, resources.models, state.remaining_ms());
   state.reply.hyde_ran = hyde.ran;
   state.reply.hyde_reason = std::move(hyde.reason);

@@ -9,8 +9,10 @@ namespace frugal {
 namespace {
 
 CacheKey key_of(const QuestionState& state, const Resources& resources) {
+  // A filter is an option of this question alone.
   return {collapse_spaces(state.question.text),
-          fmt::format("{} stages {}", resources.options.key(), running_stage_names(state.stages)),
+          fmt::format("{} stages {}{}{}", resources.options.key(), running_stage_names(state.stages),
+                      state.filter.empty() ? "" : "\nfilter\n", state.filter.key()),
           fmt::format("{} generation {} chunks {} embedder {}", resources.index_name, resources.store.generation(),
                       resources.store.chunk_count(), resources.store.embedder_fingerprint()),
           resources.models.identity()};

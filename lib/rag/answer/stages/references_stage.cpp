@@ -35,10 +35,10 @@ struct HeldChunk {
 };
 
 // The chunks that hold the article: those with most of its parts first, then in reading order.
-std::vector<HeldChunk> chunks_with(const Provision& article, Store& store) {
+std::vector<HeldChunk> chunks_with(const Provision& article, Store& store, const ChunkSet* within) {
   std::vector<int64_t> ids;
   Scores scores;
-  for (const ScoredChunk& hit : store.search_provision(article, kReferenceLimit)) {
+  for (const ScoredChunk& hit : store.search_provision(article, kReferenceLimit, within)) {
     ids.push_back(hit.id);
     scores[hit.id] = hit.score;
   }
@@ -118,7 +118,7 @@ class ArticleRouter {
 
  private:
   void find(const Provision& article) {
-    const std::vector<HeldChunk> held = chunks_with(article, store_);
+    const std::vector<HeldChunk> held = chunks_with(article, store_, state_.within());
     FusionNote& note = state_.reply.fusion;
     (held.empty() ? note.missing : note.references).push_back(to_string(article));
     for (const HeldChunk& each : held) scores_[each.chunk.id] = std::max(scores_[each.chunk.id], each.score);
@@ -191,7 +191,7 @@ void prefer_laws(QuestionState& state, const Resources& resources) {
   const std::vector<std::string> laws = named_laws(state.question.provisions);
   std::vector<std::vector<ScoredChunk>> in_laws;
   for (const std::string& law : laws) {
-    auto found = resources.store.search_sparse({state.question.text, state.question.language, law},
+    auto found = resources.store.search_sparse({state.question.text, state.question.language, law, state.within()},
                                                resources.options.retrieve.candidates);
     if (!found.empty()) in_laws.push_back(std::move(found));
   }

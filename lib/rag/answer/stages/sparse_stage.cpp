@@ -8,8 +8,9 @@ Stage sparse_stage(const Resources& resources) {
   return {.name = "sparse",
           .run =
               [&resources](QuestionState& state) {
-                state.sparse = resources.store.search_sparse({state.question.text, state.question.language},
-                                                             resources.options.retrieve.candidates);
+                state.sparse = resources.store.search_sparse(
+                    {.text = state.question.text, .language = state.question.language, .within = state.within()},
+                    resources.options.retrieve.candidates);
               },
           .off = resources.options.retrieve.sparse ? "" : "switched off",
           .record = "retrieve"};

@@ -9,6 +9,7 @@
 // clang-format off
 #define FRUGAL_STAGES(STAGE)                                                                                       \
   STAGE(recall)      /* looks the answer up in the cache */                                                        \
+  STAGE(select)      /* finds the chunks that pass the question's filter */                                        \
   STAGE(hyde)        /* writes a passage to search with */                                                         \
   STAGE(embed)       /* makes the vector to search with */                                                         \
   STAGE(dense)       /* searches by vectors */                                                                     \
