@@ -36,6 +36,7 @@ struct ChunkOptions {
 struct TextChunk {
   uint32_t begin = 0;
   uint32_t end = 0;
+  int64_t page = 0;     // of `begin`, from 1; 0: the document has no pages
   int64_t line = 1;     // of `begin` in the file, from 1; in a record, the line of the record
   std::string heading;  // path of headings, joined by " › "
   Language language = Language::unknown;

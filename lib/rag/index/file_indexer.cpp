@@ -61,15 +61,17 @@ FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexR
       chunking_(chunking_of(options)),
       recipe_(fmt::format("{} laws={}", chunking_.recipe(), sha256_hex(options.laws.serialise()).substr(0, 16))) {}
 
-/// Files whose text is not their bytes are read again if the index was made before places in them were stored.
+/// Files whose text is not their bytes are read again if the index was made before places in them were stored, or by
+/// an earlier reader of their format.
 std::string FileIndexer::recipe(FileKind kind) const {
-  return kind == FileKind::text || kind == FileKind::markdown ? recipe_ : recipe_ + " places-1";
+  if (kind == FileKind::text || kind == FileKind::markdown) return recipe_;
+  const bool has_places = kind == FileKind::html || kind == FileKind::csv || kind == FileKind::jsonl;
+  return recipe_ + (has_places ? " places-1" : needs_child(kind) ? " office-1" : " mail-1");
 }
 
 void FileIndexer::add(const fs::path& path, bool named) {
   const std::optional<FileKind> kind = file_kind(path);
-  if (!kind && unsupported_reason(path) == Unsupported::not_built_in)
-    return skip_unread(path, unsupported_message(path));
+  if (!kind && unsupported_reason(path) == Unsupported::old_office) return skip_unread(path, unsupported_message(path));
   if (!kind && !named) return ignore(path);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return skip_unread(path, "vanished while the folder was read");
@@ -116,6 +118,7 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
   try {
     ExtractOptions options = options_.extract;
     options.sink_copies = kSplitCopies;
+    options.child = &child_;
     return extract(source.input, source.kind, source.path, options,
                    [&](const Document& document) { put_document(source.path, document); });
   } catch (const Error& error) {

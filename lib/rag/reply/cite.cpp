@@ -18,6 +18,7 @@
 #include "base/visible.h"
 #include "model/tokenize/unicode.h"
 #include "rag/extract/extract.h"
+#include "rag/extract/extraction_child.h"
 #include "rag/reply/reply_json.h"
 
 namespace frugal {
@@ -39,11 +40,13 @@ std::string problem_of(const Citation& citation, const Document& document) {
     place.line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(citation.text_begin), '\n');
   if (place.begin != citation.start_byte || place.end != citation.end_byte || place.line != citation.line)
     return fmt::format("the quote is at bytes {} to {}, line {}", place.begin, place.end, place.line);
+  if (const int64_t page = page_at(text, citation.text_begin, document.first_page); page != citation.page)
+    return fmt::format("the quote is on page {}", page);
   return {};
 }
 
 // Compares the citations of one file with it, document by document: a record of a file of records is found by its hash.
-void compare(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget) {
+void compare(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget, ExtractionChild& child) {
   const FileKind kind = file_kind(path).value_or(FileKind::text);  // as rag-index reads what is named outright
   std::error_code unreadable;                                      // then it cannot be opened either
   if (std::filesystem::exists(path, unreadable) && !std::filesystem::is_regular_file(path, unreadable))
@@ -55,6 +58,7 @@ void compare(const std::string& path, std::span<CitationCheck* const> checks, Bu
   ExtractOptions options;
   options.max_file_bytes = std::filesystem::file_size(path);
   options.budget = budget;
+  options.child = &child;
   for (CitationCheck* check : checks) check->problem = "the file has changed since: no text in it has the cited hash";
   extract(file, kind, path, options, [&](const Document& document) {
     const std::string hash = sha256_hex(document.text);
@@ -72,13 +76,14 @@ bool was_standard_input(const std::string& path) {
   return !std::filesystem::path(path).is_absolute() && !std::filesystem::exists(path, ignored);
 }
 
-void check_file(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget) {
+void check_file(const std::string& path, std::span<CitationCheck* const> checks, Budget& budget,
+                ExtractionChild& child) {
   std::string problem;
   try {
     if (was_standard_input(path))
       problem = "it was read from standard input: there is no file to compare with";
     else
-      compare(path, checks, budget);
+      compare(path, checks, budget, child);
   } catch (const Error& error) {
     if (error.code() == Code::over_budget) throw;
     problem = error.message();
@@ -126,7 +131,7 @@ Citation cite(const Hit& hit, uint32_t begin, uint32_t end, int64_t n) {
   citation.line = place.line;
   citation.file_bytes = chunk.file_bytes;
   citation.file_mtime_ns = chunk.file_mtime_ns;
-  citation.page = chunk.page;
+  citation.page = page_at(text, begin, chunk.page);
   citation.sha256 = chunk.sha256;
   citation.quote = text.substr(begin, end - begin);
   return citation;
@@ -186,7 +191,8 @@ AnswerCheck check_citations(std::string_view answer_json, Budget& budget) {
   }
   std::map<std::string, std::vector<CitationCheck*>> by_file;
   for (CitationCheck& check : result.citations) by_file[check.citation.path].push_back(&check);
-  for (const auto& [path, checks] : by_file) check_file(path, checks, budget);
+  ExtractionChild child;
+  for (const auto& [path, checks] : by_file) check_file(path, checks, budget, child);
   return result;
 }
 
