@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 #include "rag/office/office_files.h"
@@ -87,7 +88,8 @@ TEST_CASE("encrypted, truncated and damaged PDFs are refused with a word") {
 }
 
 TEST_CASE("a text beyond the limit is refused") {
-  CHECK(message_of(FileKind::pdf, pdf_of({pdf_lines({std::string(5000, 'x')})}), 1000) ==
+  const std::vector<std::string> lines(50, "A line of more than a few words.");
+  CHECK(message_of(FileKind::pdf, pdf_of({pdf_lines(lines)}), 1000) ==
         "pdf: its text is larger than 1000 B: split the file");
   CHECK(holds(message_of(FileKind::docx, docx(p(std::string(5000, 'x'))), 1000), "larger than"));
 }
