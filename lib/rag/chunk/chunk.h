@@ -36,11 +36,11 @@ struct ChunkOptions {
 struct TextChunk {
   uint32_t begin = 0;
   uint32_t end = 0;
-  int64_t page = 0;     // of `begin`, from 1; 0: the document has no pages
   int64_t line = 1;     // of `begin` in the file, from 1; in a record, the line of the record
   std::string heading;  // path of headings, joined by " › "
   Language language = Language::unknown;
   std::vector<Provision> references;  // the provisions whose text the chunk contains, sorted
+  int64_t page = 0;                   // of `begin`, from 1; 0: the document has no pages
 };
 
 /// The chunks of a document, in order. The text must be smaller than 4 GiB. stem: the file name without its extension;

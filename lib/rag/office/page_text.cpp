@@ -32,8 +32,8 @@ std::string_view ligature_letters(char32_t c) {
   return c >= 0xFB00 && c <= 0xFB06 ? kLetters[c - 0xFB00] : std::string_view();
 }
 
-/// Ligatures as letters; control characters and soft hyphens are dropped, but for one at the end of a line, which is a
-/// hyphen.
+/// Ligatures as letters, hyphens of every kind as '-': a soft one in a PDF has been drawn. Control characters are
+/// dropped.
 std::string clean_line(std::string_view line) {
   constexpr char32_t kSoftHyphen = 0xAD, kHyphen = 0x2010, kNoBreakSpace = 0xA0;
   std::string clean;
@@ -41,11 +41,10 @@ std::string clean_line(std::string_view line) {
     const CodePoint point = decode_utf8(line, at);
     const std::string_view bytes = line.substr(at, point.num_bytes);
     at += point.num_bytes;
-    const bool at_end = trim(line.substr(at)).empty();
     if (const std::string_view letters = ligature_letters(point.value); !letters.empty())
       clean += letters;
     else if (point.value == kSoftHyphen || point.value == kHyphen)
-      clean += at_end || point.value == kHyphen ? "-" : "";
+      clean += '-';
     else if (point.value == kNoBreakSpace || point.value == '\t')
       clean += ' ';
     else if (point.value >= 0x20 && point.value != 0x7F)
