@@ -23,6 +23,10 @@ FILES_TO_EXTRACT = {
             "<ul><li>i<li>j</ul><table><tr><td>1<td>2</table>",
     "csv": 'id\ttitle\ttext\n1\tOne\t"a ""quoted""\nline"\n2\tTwo\tplain\n',
     "jsonl": '{"_id": "1", "title": "One", "text": "a\\u00e9\\n\\"b\\"", "other": [1, {"x": null}]}\n\n{"text": "two"}\n',
+    "eml": "Subject: =?utf-8?Q?caf=C3=A9?=\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/html; charset=koi8-r\n"
+           "Content-Transfer-Encoding: base64\n\nPHA+8NLJ18XUPC9wPg==\n--b\nContent-Type: image/png; name*0*=utf-8''a%20;\n\n--b--\n",
+    "mbox": "From a@x Tue\nMessage-ID: <1@x>\nSubject: s\nContent-Transfer-Encoding: quoted-printable\n\na=\nb=C3=A9\n>From x\n\n"
+            "From b@x Wed\nSubject: t\n\nNext\n",
 }
 
 

@@ -24,7 +24,8 @@ void cut(const frugal::Document& document) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t num_bytes) {
   if (num_bytes == 0) return 0;
   constexpr frugal::FileKind kKinds[] = {frugal::FileKind::text, frugal::FileKind::markdown, frugal::FileKind::html,
-                                         frugal::FileKind::csv, frugal::FileKind::jsonl};
+                                         frugal::FileKind::csv,  frugal::FileKind::jsonl,    frugal::FileKind::eml,
+                                         frugal::FileKind::mbox};
   const frugal::FileKind kind = kKinds[data[0] % std::size(kKinds)];
   std::istringstream input(std::string(reinterpret_cast<const char*>(data) + 1, num_bytes - 1));
   frugal::fuzz::expect_no_bug([&] { frugal::extract(input, kind, "file.tsv", {}, cut); });

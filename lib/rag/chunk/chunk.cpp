@@ -453,6 +453,7 @@ class Chunker {
       chunk.begin = units_.front().range.begin;
       chunk.end = units_.back().range.end;
       chunk.line = line_of(chunk.begin);
+      chunk.page = page_of(chunk.begin);
       chunk.heading = heading_path();
       chunk.language = detect_language(text_of({chunk.begin, chunk.end}));
       if (chunk.language == Language::unknown) chunk.language = document_language_;
@@ -475,6 +476,16 @@ class Chunker {
     }
     counted_to_ = offset;
     return counted_line_;
+  }
+
+  /// As line_of().
+  int64_t page_of(uint32_t offset) {
+    if (document_.first_page == 0) return 0;
+    const auto [from, to] = std::minmax(offset, paged_to_);
+    const auto breaks = std::count(text_.begin() + from, text_.begin() + to, '\f');
+    page_ += offset < paged_to_ ? -breaks : breaks;
+    paged_to_ = offset;
+    return document_.first_page + page_;
   }
 
   std::string heading_path() const {
@@ -546,6 +557,8 @@ class Chunker {
   LegalPosition position_;
   uint32_t counted_to_ = 0;
   int64_t counted_line_ = 1;
+  uint32_t paged_to_ = 0;
+  int64_t page_ = 0;  // form feeds before paged_to_
   std::vector<TextChunk> chunks_;
 };
 

@@ -40,6 +40,7 @@ struct TextChunk {
   std::string heading;  // path of headings, joined by " › "
   Language language = Language::unknown;
   std::vector<Provision> references;  // the provisions whose text the chunk contains, sorted
+  int64_t page = 0;                   // of `begin`, from 1; 0: the document has no pages
 };
 
 /// The chunks of a document, in order. The text must be smaller than 4 GiB. stem: the file name without its extension;

@@ -11,6 +11,8 @@
 #include "base/utf8.h"
 #include "rag/extract/encoding.h"
 #include "rag/extract/extract_formats.h"
+#include "rag/extract/extraction_child.h"
+#include "rag/extract/html_document.h"
 
 namespace frugal {
 namespace {
@@ -23,9 +25,13 @@ constexpr Extension kExtensions[] = {
     {".txt", FileKind::text},          {".text", FileKind::text},    {".md", FileKind::markdown},
     {".markdown", FileKind::markdown}, {".html", FileKind::html},    {".htm", FileKind::html},
     {".xhtml", FileKind::html},        {".csv", FileKind::csv},      {".tsv", FileKind::csv},
-    {".jsonl", FileKind::jsonl},       {".ndjson", FileKind::jsonl},
+    {".jsonl", FileKind::jsonl},       {".ndjson", FileKind::jsonl}, {".pdf", FileKind::pdf},
+    {".docx", FileKind::docx},         {".docm", FileKind::docx},    {".pptx", FileKind::pptx},
+    {".xlsx", FileKind::xlsx},         {".xlsm", FileKind::xlsx},    {".odt", FileKind::odf},
+    {".ods", FileKind::odf},           {".odp", FileKind::odf},      {".epub", FileKind::epub},
+    {".eml", FileKind::eml},           {".mbox", FileKind::mbox},
 };
-constexpr std::string_view kPlanned[] = {".pdf", ".docx"};
+constexpr std::string_view kOldOffice[] = {".doc", ".xls", ".ppt"};
 constexpr size_t kMaxTitleLineBytes = 200;  // of a text's first line that is taken as its title
 // A title stands in the index once for each chunk, so a page or a record cannot have one of a megabyte.
 constexpr size_t kMaxTitleBytes = 1000;
@@ -43,8 +49,12 @@ uint64_t copies_of(FileKind kind) {
       return 10;
     case FileKind::jsonl:
       return 16;
+    case FileKind::eml:
+    case FileKind::mbox:
+      return 8;
+    default:
+      return 1;  // the bytes alone: they are read elsewhere
   }
-  return 16;
 }
 
 std::string lower_extension(const std::filesystem::path& path) {
@@ -115,6 +125,11 @@ Extracted extract_whole(std::istream& input, FileKind kind, const std::filesyste
   Sha256 hash;
   DocumentMemory memory(options.budget, copies_of(kind) + options.sink_copies, name);
   std::string content = read_whole(input, hash, options.max_file_bytes, memory);
+  if (kind == FileKind::eml) {
+    Extracted extracted = extract_eml(std::move(content), sink);
+    extracted.sha256 = hash.hex();
+    return extracted;
+  }
   if (!is_valid_utf8(content)) memory.hold(2 * content.size());  // what is decoded, and its map
   DecodedText decoded = decode_text(std::move(content));
   Document document;
@@ -133,6 +148,30 @@ Extracted extract_whole(std::istream& input, FileKind kind, const std::filesyste
   return {decoded.note, "", hash.hex()};
 }
 
+/// The text is held apart from the file: it has another size.
+Extracted extract_elsewhere(std::istream& input, FileKind kind, const std::filesystem::path& name,
+                            const ExtractOptions& options, const DocumentSink& sink) {
+  Sha256 hash;
+  DocumentMemory text_memory(options.budget, 1 + options.sink_copies, name);
+  ExtractionChild::Reply reply;
+  {
+    DocumentMemory file_memory(options.budget, copies_of(kind), name);
+    std::string content = read_whole(input, hash, options.max_file_bytes, file_memory);
+    std::optional<ExtractionChild> own;
+    ExtractionChild& child = options.child ? *options.child : own.emplace();
+    reply = child.read(kind, std::move(content), options.budget,
+                       [&](uint64_t text_bytes) { text_memory.hold(text_bytes); });
+  }
+  Document& document = reply.document;
+  if (document.title.empty()) {
+    const std::string_view text = document.text;
+    document.title = title_of(text.substr(std::min(text.find_first_not_of('\f'), text.size())), document.is_markdown);
+  }
+  if (document.title.empty()) document.title = name.stem().native();
+  sink(std::move(document));
+  return {reply.note, "", hash.hex()};
+}
+
 }  // namespace
 
 std::string_view to_string(FileKind kind) {
@@ -147,8 +186,29 @@ std::string_view to_string(FileKind kind) {
       return "csv";
     case FileKind::jsonl:
       return "jsonl";
+    case FileKind::pdf:
+      return "pdf";
+    case FileKind::docx:
+      return "docx";
+    case FileKind::pptx:
+      return "pptx";
+    case FileKind::xlsx:
+      return "xlsx";
+    case FileKind::odf:
+      return "odf";
+    case FileKind::epub:
+      return "epub";
+    case FileKind::eml:
+      return "eml";
+    case FileKind::mbox:
+      return "mbox";
   }
   return "unknown";
+}
+
+bool needs_child(FileKind kind) {
+  return kind == FileKind::pdf || kind == FileKind::docx || kind == FileKind::pptx || kind == FileKind::xlsx ||
+         kind == FileKind::odf || kind == FileKind::epub;
 }
 
 std::optional<FileKind> file_kind(const std::filesystem::path& path) {
@@ -160,9 +220,9 @@ std::optional<FileKind> file_kind(const std::filesystem::path& path) {
 
 Unsupported unsupported_reason(const std::filesystem::path& path) {
   const std::string extension = lower_extension(path);
-  const bool planned = std::find(std::begin(kPlanned), std::end(kPlanned), extension) != std::end(kPlanned);
+  const bool is_old = std::find(std::begin(kOldOffice), std::end(kOldOffice), extension) != std::end(kOldOffice);
   if (extension.empty()) return Unsupported::no_extension;
-  return planned ? Unsupported::not_built_in : Unsupported::unknown_extension;
+  return is_old ? Unsupported::old_office : Unsupported::unknown_extension;
 }
 
 std::string unsupported_message(const std::filesystem::path& path) {
@@ -172,10 +232,15 @@ std::string unsupported_message(const std::filesystem::path& path) {
       return "no file extension";
     case Unsupported::unknown_extension:
       return "unknown file extension '" + extension + "'";
-    case Unsupported::not_built_in:
-      return extension.substr(1) + ": not built in yet";
+    case Unsupported::old_office:
+      return fmt::format("{0}: a format of Office 97: save the file as {0}x", extension.substr(1));
   }
   return "not read";
+}
+
+int64_t page_at(std::string_view text, uint64_t offset, int64_t first_page) {
+  const std::string_view before = text.substr(0, offset);
+  return first_page > 0 ? first_page + std::count(before.begin(), before.end(), '\f') : 0;
 }
 
 Extracted extract(std::istream& input, FileKind kind, const std::filesystem::path& name, const ExtractOptions& options,
@@ -184,11 +249,15 @@ Extracted extract(std::istream& input, FileKind kind, const std::filesystem::pat
     document.title.resize(first_bytes(document.title, kMaxTitleBytes).size());
     sink(std::move(document));
   };
-  if (kind != FileKind::csv && kind != FileKind::jsonl) return extract_whole(input, kind, name, options, bounded);
+  if (needs_child(kind)) return extract_elsewhere(input, kind, name, options, bounded);
+  const bool has_records = kind == FileKind::csv || kind == FileKind::jsonl || kind == FileKind::mbox;
+  if (!has_records) return extract_whole(input, kind, name, options, bounded);
   Sha256 hash;
   DocumentMemory memory(options.budget, copies_of(kind) + options.sink_copies, name);
   LineReader lines(input, hash, options.max_record_bytes, memory);
-  Extracted extracted = kind == FileKind::jsonl ? extract_jsonl(lines, bounded) : extract_csv(lines, options, bounded);
+  Extracted extracted = kind == FileKind::jsonl ? extract_jsonl(lines, bounded)
+                        : kind == FileKind::csv ? extract_csv(lines, options, bounded)
+                                                : extract_mbox(lines, options, bounded);
   extracted.sha256 = hash.hex();
   return extracted;
 }

@@ -16,15 +16,18 @@
 
 namespace frugal {
 
-enum class FileKind { text, markdown, html, csv, jsonl };
+enum class FileKind { text, markdown, html, csv, jsonl, pdf, docx, pptx, xlsx, odf, epub, eml, mbox };
 std::string_view to_string(FileKind kind);
+
+/// True for the kinds that another program reads (extraction_child.h).
+bool needs_child(FileKind kind);
 
 /// The kind of a file, by its extension; nullopt if the extension is not supported (then see unsupported_reason()).
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
-enum class Unsupported { no_extension, unknown_extension, not_built_in };
+enum class Unsupported { no_extension, unknown_extension, old_office };
 /// The reason why file_kind() does not support the file.
 Unsupported unsupported_reason(const std::filesystem::path& path);
-/// The reason as a message: "pdf: not built in yet".
+/// The reason as a message: "doc: a format of Office 97: save the file as docx".
 std::string unsupported_message(const std::filesystem::path& path);
 
 struct Document {
@@ -32,17 +35,22 @@ struct Document {
   std::string title;
   std::string text;                 // UTF-8
   std::optional<SourceMap> source;  // where the text's bytes are in the file; absent: they are the file's bytes
+  int64_t first_page = 0;           // 1: pages begin at form feeds; 0: the format has no pages
   int64_t line = 1;                 // the line where a record begins, from 1
   bool is_record = false;           // one of several in its file: stays one chunk if it fits
   bool is_markdown = false;         // headings are lines that begin with '#'
   DocumentFields fields;            // beside the text, for filters
 };
 
+class ExtractionChild;
+
 struct ExtractOptions {
   uint64_t max_file_bytes = uint64_t(64) << 20;    // a file that is one document; files of records have no limit
-  uint64_t max_record_bytes = uint64_t(16) << 20;  // one line of jsonl, one record of csv
+  uint64_t max_record_bytes = uint64_t(16) << 20;  // one line of jsonl, one record of csv; longer e-mails are cut
   /// Memory for a document is reserved here before it is read, and kept until `sink` returns.
   std::reference_wrapper<Budget> budget = Budget::unlimited();
+  /// Reads PDF and office files. Borrowed; null: one for this file alone.
+  ExtractionChild* child = nullptr;
   uint64_t sink_copies = 0;  // memory that `sink` needs for a text, in multiples of its bytes: reserved with the rest
 };
 
@@ -51,6 +59,9 @@ struct Extracted {
   std::string skipped_records;  // "2 records: not a JSON object (first: line 7)"; may be empty
   std::string sha256;           // SHA-256 of the bytes read
 };
+
+/// The page of byte `offset` of a text whose first page is `first_page`; 0 without pages.
+int64_t page_at(std::string_view text, uint64_t offset, int64_t first_page);
 
 /// Reads `input` to its end and passes each document to `sink` as soon as it is complete: memory holds one document at
 /// a time. `name` is used in errors, and as the title of a text that has none. Throws Error(bad_input) if the input

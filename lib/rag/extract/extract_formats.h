@@ -70,8 +70,8 @@ class SkippedRecords {
 
 Extracted extract_jsonl(LineReader& lines, const DocumentSink& sink);
 Extracted extract_csv(LineReader& lines, const ExtractOptions& options, const DocumentSink& sink);
-/// Converts `html`, in UTF-8: headings become lines with '#', blank lines separate paragraphs. Its `source` maps to
-/// `html`. Throws Error(bad_input) if elements are nested too deep.
-Document document_of_html(const std::string& html);
+/// An e-mail as one document, and a mailbox as a record for each message.
+Extracted extract_eml(std::string message, const DocumentSink& sink);
+Extracted extract_mbox(LineReader& lines, const ExtractOptions& options, const DocumentSink& sink);
 
 }  // namespace frugal

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "rag/extract/extract_formats.h"
+#include "rag/extract/html_document.h"
 #include "rag/extract/html_tokens.h"
 
 namespace frugal {

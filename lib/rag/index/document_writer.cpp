@@ -56,8 +56,8 @@ DocumentWriter::DocumentWriter(Database& database)
       chunks_of_document_(
           database.prepare("SELECT id, start_byte, end_byte, vector_key, heading, text, language FROM chunks "
                            "WHERE document_id=?1 ORDER BY start_byte, id")),
-      insert_chunk_(database.prepare("INSERT INTO chunks VALUES(NULL, ?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9)")),
-      move_chunk_(database.prepare("UPDATE chunks SET line=?2 WHERE id=?1")),
+      insert_chunk_(database.prepare("INSERT INTO chunks VALUES(NULL, ?1, ?2, ?3, ?4, ?10, ?5, ?6, ?7, ?8, ?9)")),
+      move_chunk_(database.prepare("UPDATE chunks SET line=?2, page=?3 WHERE id=?1")),
       move_record_(database.prepare("UPDATE chunks SET line=?2 WHERE document_id=?1 AND line<>?2")),
       delete_chunk_(database.prepare("DELETE FROM chunks WHERE id=?1")),
       find_vector_(database.prepare("SELECT row FROM vectors WHERE key=?1")),
@@ -176,7 +176,7 @@ void DocumentWriter::put_chunks(int64_t document_id, const Document& document, c
       fresh.push_back(&chunk);
       continue;
     }
-    move_chunk_.run(same->id, chunk.line);
+    move_chunk_.run(same->id, chunk.line, chunk.page);
     put_references(same->id, chunk.references);
     old.erase(same);
   }
@@ -188,7 +188,7 @@ void DocumentWriter::insert_chunk(int64_t document_id, const Document& document,
   const std::string_view text = text_of(document, chunk);
   const std::optional<int64_t> row = vector_of(chunk.vector_key);
   insert_chunk_.run(document_id, chunk.begin, chunk.end, chunk.line, static_cast<int64_t>(chunk.language), row,
-                    Blob{chunk.vector_key}, chunk.heading, text);
+                    Blob{chunk.vector_key}, chunk.heading, text, chunk.page);
   const int64_t id = database_.last_rowid();
   const IndexTerms terms = terms_.index_terms(text, title_and_heading(document.title, chunk.heading), chunk.language);
   insert_terms_.run(id, terms.stems, terms.words, terms.title);

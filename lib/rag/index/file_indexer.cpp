@@ -62,18 +62,22 @@ FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexR
       recipe_(fmt::format("{} laws={}", chunking_.recipe(), sha256_hex(options.laws.serialise()).substr(0, 16))) {}
 
 /// Files whose text is not their bytes, or that have fields, are read again if the index was made before these were
-/// stored.
+/// stored, or by an earlier reader of their format.
 std::string FileIndexer::recipe(FileKind kind) const {
   std::string recipe = recipe_;
-  if (kind != FileKind::text && kind != FileKind::markdown) recipe += " places-1";
+  if (needs_child(kind))
+    recipe += " office-1";
+  else if (kind == FileKind::eml || kind == FileKind::mbox)
+    recipe += " mail-1";
+  else if (kind != FileKind::text && kind != FileKind::markdown)
+    recipe += " places-1";
   if (has_fields(kind)) recipe += kFieldsRecipe;
   return recipe;
 }
 
 void FileIndexer::add(const fs::path& path, bool named) {
   const std::optional<FileKind> kind = file_kind(path);
-  if (!kind && unsupported_reason(path) == Unsupported::not_built_in)
-    return skip_unread(path, unsupported_message(path));
+  if (!kind && unsupported_reason(path) == Unsupported::old_office) return skip_unread(path, unsupported_message(path));
   if (!kind && !named) return ignore(path);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return skip_unread(path, "vanished while the folder was read");
@@ -120,6 +124,7 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
   try {
     ExtractOptions options = options_.extract;
     options.sink_copies = kSplitCopies;
+    options.child = &child_;
     return extract(source.input, source.kind, source.path, options,
                    [&](const Document& document) { put_document(source.path, document); });
   } catch (const Error& error) {

@@ -13,6 +13,7 @@
 
 #include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
+#include "rag/extract/extraction_child.h"
 #include "rag/index/index_writer.h"
 #include "rag/index/store_writer.h"
 
@@ -62,6 +63,7 @@ class FileIndexer {
   const IndexOptions& options_;
   IndexReport& report_;
   ChunkOptions chunking_;
+  ExtractionChild child_;
   std::string recipe_;
   std::unordered_map<std::string, int64_t> copies_;  // in this file: by name, the last number behind a repeated one
   std::vector<int64_t> added_;

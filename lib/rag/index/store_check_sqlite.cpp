@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "memory/budget.h"
 #include "rag/extract/extract.h"
+#include "rag/extract/extraction_child.h"
 #include "rag/index/schema.h"
 #include "rag/index/sqlite.h"
 #include "rag/index/store_kind.h"
@@ -117,6 +118,7 @@ class IndexCheck {
         report_.stale.push_back({path.native(), "changed since it was indexed"});
       } else {
         ExtractOptions options;
+        options.child = &child_;
         options.max_file_bytes = static_cast<uint64_t>(file.integer(2));  // so that the limit does not reject it now
         check_file(file.integer(0), path, input, options);
       }
@@ -170,6 +172,7 @@ class IndexCheck {
   fs::path folder_;
   FileLock lock_;
   Database database_;
+  ExtractionChild child_;
   CheckReport report_;
 };
 

@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "base/utf8.h"
 #include "model/unicode/unicode.h"
+#include "rag/extract/extract.h"
 
 namespace frugal {
 namespace {
@@ -40,7 +41,7 @@ Citation cite(const Hit& hit, uint32_t begin, uint32_t end, int64_t n) {
   citation.line = place.line;
   citation.file_bytes = chunk.file_bytes;
   citation.file_mtime_ns = chunk.file_mtime_ns;
-  citation.page = chunk.page;
+  citation.page = page_at(text, begin, chunk.page);
   citation.sha256 = chunk.sha256;
   citation.quote = text.substr(begin, end - begin);
   return citation;

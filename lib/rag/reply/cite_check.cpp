@@ -38,6 +38,7 @@ struct Open {
   bool own_place = false;             // the bytes stand at the cited place of the text, but not of the file
   std::optional<Place> elsewhere;     // in a document of the file
   std::string elsewhere_record;
+  int64_t elsewhere_page = 0;
   std::optional<float> near_share;
   std::string near_text;
 };
@@ -57,7 +58,8 @@ bool is_at_cited_bytes(const Citation& citation, std::string_view text) {
 bool is_at_cited_place(const Citation& citation, const Document& document) {
   Place place{citation.text_begin, citation.text_end, citation.line};
   if (citation.in_file) place = place_of(document, citation.text_begin, citation.text_end, true);
-  return place.begin == citation.start_byte && place.end == citation.end_byte && place.line == citation.line;
+  return place.begin == citation.start_byte && place.end == citation.end_byte && place.line == citation.line &&
+         page_at(document.text, citation.text_begin, document.first_page) == citation.page;
 }
 
 void compare(Open& open, const Document& document, const std::string& hash) {
@@ -77,6 +79,7 @@ void compare(Open& open, const Document& document, const std::string& hash) {
     if (same && document.source) open.own_place = true;
     open.elsewhere = place_of(document, citation.text_begin, citation.text_end, citation.in_file);
     open.elsewhere_record = document.external_id;
+    open.elsewhere_page = page_at(document.text, citation.text_begin, document.first_page);
     return;
   }
   if (open.elsewhere && (open.own_place || !is_own)) return;
@@ -84,10 +87,12 @@ void compare(Open& open, const Document& document, const std::string& hash) {
   if (found == std::string::npos) return;
   open.elsewhere = place_of(document, found, found + citation.quote.size(), citation.in_file);
   open.elsewhere_record = document.external_id;
+  open.elsewhere_page = page_at(document.text, found, document.first_page);
 }
 
-std::string described(const Place& place) {
-  return fmt::format("bytes {} to {}, line {}", place.begin, place.end, place.line);
+std::string described(const Place& place, int64_t page) {
+  const std::string where = fmt::format("bytes {} to {}, line {}", place.begin, place.end, place.line);
+  return page > 0 ? fmt::format("{}, page {}", where, page) : where;
 }
 
 /// What the reading of its own file says; nothing yet about a quote that is not in it.
@@ -101,7 +106,7 @@ void conclude(Open& open) {
   if (!open.elsewhere) return;
   check.now = open.elsewhere;
   check.now_path = check.citation.path;
-  const std::string where = described(*open.elsewhere);
+  const std::string where = described(*open.elsewhere, open.elsewhere_page);
   const bool other_record = !check.citation.record.empty() && open.elsewhere_record != check.citation.record;
   if (other_record && !open.own_place) {
     check.verdict = Verdict::misattributed;
@@ -188,7 +193,7 @@ void look_in_other_file(const std::string& path, std::span<Open* const> opens, B
         check.verdict = Verdict::misattributed;
         check.now = place_of(document, found, found + check.citation.quote.size(), true);
         check.now_path = path;
-        check.problem = fmt::format("the quote is in '{}', at {}", path, described(*check.now));
+        check.problem = fmt::format("the quote is in '{}', at {}", path, described(*check.now, page_at(document.text, found, document.first_page)));
       }
     });
   });
@@ -252,7 +257,7 @@ AnswerCheck check_citations(std::string_view answer_json, Budget& budget) {
       if (paths.size() < kMaxOtherFiles) paths.insert(path);
     for (Citation& citation : answer.citations) {
       result.citations.push_back({std::move(citation), Verdict::missing, false, true, {}, {}, {}});
-      opens.push_back({nullptr, paths, false, {}, {}, {}, {}});
+      opens.push_back({nullptr, paths, false, {}, {}, 0, {}, {}});
     }
   }
   ByFile by_file;

@@ -256,11 +256,10 @@ TEST_CASE("JSON lines keep their ids; bad lines are skipped and reported") {
 }
 
 TEST_CASE("an unsupported file has a reason and a message") {
-  CHECK(unsupported_reason("report.PDF") == Unsupported::not_built_in);
-  CHECK(unsupported_reason("letter.docx") == Unsupported::not_built_in);
+  CHECK(unsupported_reason("letter.DOC") == Unsupported::old_office);
   CHECK(unsupported_reason("photo.raw") == Unsupported::unknown_extension);
   CHECK(unsupported_reason("Makefile") == Unsupported::no_extension);
-  CHECK(unsupported_message("report.PDF") == "pdf: not built in yet");
+  CHECK(unsupported_message("letter.DOC") == "doc: a format of Office 97: save the file as docx");
 }
 
 TEST_CASE("memory that runs out while a record is parsed is not the record's fault") {

@@ -166,9 +166,9 @@ TEST_CASE("a run that is cut off loses no reason of a skipped file, and leaves n
 }
 
 TEST_CASE_FIXTURE(TwoFiles, "a named file that was not indexed is distinguished from a skipped file of a folder") {
-  write_file(*this / "docs/paper.pdf", "%PDF");
+  write_file(*this / "docs/paper.doc", "paper");
   CHECK(add(*this, nullptr).unread_roots.empty());
-  const std::string paper = at(*this, "docs/paper.pdf");
+  const std::string paper = at(*this, "docs/paper.doc");
   for (const Paths& arguments : {Paths{paper}, {}}) CHECK(add_to(*this, arguments).unread_roots == Paths{paper});
 }
 

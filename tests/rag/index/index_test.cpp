@@ -162,14 +162,14 @@ TEST_CASE_FIXTURE(TwoFiles, "a second writer is refused") {
 
 TEST_CASE_FIXTURE(TwoFiles, "files that cannot be read are reported as skipped and add no documents") {
   write_file(*this / "docs/image.txt", std::string_view("\x89PNG\0\0", 6));
-  write_file(*this / "docs/paper.pdf", "%PDF");
+  write_file(*this / "docs/paper.doc", "paper");
   write_file(*this / "docs/.hidden.txt", "secret");
   write_file(*this / "docs/code.cpp", "int main() {}");
   std::filesystem::create_directory_symlink(*this / "docs", *this / "docs/loop");
   const IndexReport report = add(*this, nullptr);
   REQUIRE(report.skipped.size() == 2);
   CHECK(report.skipped[0].reason.find("NUL byte") != std::string::npos);
-  CHECK(report.skipped[1].reason == "pdf: not built in yet");
+  CHECK(report.skipped[1].reason == "doc: a format of Office 97: save the file as docx");
   CHECK(report.files_ignored == 1);
   CHECK(report.documents == 2);
   CHECK(read_status(*this / "index").skipped.size() == 2);
