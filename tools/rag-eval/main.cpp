@@ -12,12 +12,14 @@
 #include "app/cli/progress.h"
 #include "app/cli/tool.h"
 #include "app/wiring/indexing.h"
+#include "app/wiring/known_laws.h"
 #include "app/wiring/open_models.h"
 #include "app/wiring/query_session.h"
 #include "app/wiring/questions_command.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/output_file.h"
+#include "measure/eval/cache_pairs.h"
 #include "measure/eval/evaluation.h"
 #include "memory/budget.h"
 
@@ -31,7 +33,9 @@ constexpr const char* kExamples =
     "  rag-eval --set eval/cranfield --format json --limit 100  the first 100 queries, as JSON\n"
     "  rag-eval --set A --answers --foreign B/queries.jsonl     also answers, and questions that A cannot answer\n"
     "  rag-eval questions mine.jsonl --index kb                 questions of your own, with the passages that answer "
-    "them";
+    "them\n"
+    "  rag-eval cache-pairs pairs.tsv                           how often the semantic cache takes one question for "
+    "another";
 
 struct Flags {
   int64_t limit = 0;
@@ -39,6 +43,8 @@ struct Flags {
   bool answers = false;
   fs::path unanswerable, foreign;
   int64_t foreign_limit = 500;
+  fs::path pairs;
+  bool mistakes = false;
 };
 
 void declare(cli::Tool& tool, Flags& flags) {
@@ -68,6 +74,17 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("-C,--candidates", "retrieval.candidates");
   tool.key("--embedder", "models.embedder");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only; no embedder is needed");
+  CLI::App* pairs = app.add_subcommand("cache-pairs", "measure the semantic cache's guard on pairs of questions");
+  pairs->add_option("FILE", flags.pairs, "tab-separated: label, type, lang, a, b under their names; or id, a, b, label")
+      ->required();
+  pairs->add_flag("--mistakes", flags.mistakes, "also print the pairs decided against their label, and why");
+}
+
+int measure_pairs(const cli::Tool& tool, const Settings& settings, const Flags& flags) {
+  const PairReport report = measure_guard(read_question_pairs(flags.pairs), known_laws(settings));
+  cli::print(tool.format() == "json" ? pairs_to_json(report, flags.mistakes)
+                                     : pairs_to_markdown(report, flags.mistakes));
+  return 0;
 }
 
 fs::path set_folder(const cli::Tool& tool) {
@@ -84,6 +101,7 @@ int run(cli::Tool& tool, const Settings& settings) {
   const CLI::App* questions_command = cli::declare_questions(tool, questions);
   tool.parse();
   if (questions_command->parsed()) return cli::measure_questions(questions, flags.limit, tool, settings);
+  if (!flags.pairs.empty()) return measure_pairs(tool, settings, flags);
   for (const auto& [flag, file] : {std::pair("--foreign", flags.foreign), {"--unanswerable", flags.unanswerable}})
     if (!file.empty() && !flags.answers)
       throw Error(Code::usage, fmt::format("{} needs --answers: it counts refused answers", flag))

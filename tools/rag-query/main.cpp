@@ -7,6 +7,7 @@
 #include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
+#include "app/wiring/cache_command.h"
 #include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
 #include "app/wiring/source_commands.h"
@@ -119,7 +120,9 @@ int run(cli::Tool& tool, const Settings& settings) {
   const Trace::Clock::time_point entered = Trace::Clock::now();
   Flags flags;
   declare(tool, flags);
+  const CacheCommand cache(tool);
   tool.parse();
+  if (const auto done = cache.run(tool, settings)) return *done;
   if (cli::is_given(flags.sources)) return cli::run_sources(flags.sources, tool, settings);
   if (flags.question.empty() == flags.batch.empty())
     throw Error(Code::usage, flags.batch.empty() ? "no question" : "both a question and --batch")

@@ -40,7 +40,7 @@ QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, cons
   models_ =
       use.naive ? naive_models(tool, settings, budget_) : question_models(tool, settings, budget_, use.many_questions);
   if (const auto cache = cache_home(); settings.cache.enabled && cache) {
-    answers_.emplace(*cache / "answers", settings.cache.max_bytes);
+    answers_.emplace(*cache, settings.cache);
     // Native vectors only: those of another backend may differ in their last bits.
     if (!use.naive && tool.backend().native()) probes_.emplace(*cache / "probes", settings.cache.max_bytes / 4);
   }

@@ -16,32 +16,59 @@ namespace {
 // Must change with the stored form, and with any change of the code that makes stored answers wrong under the same key.
 constexpr std::string_view kVersion = "frugal-answer/4";
 
-}  // namespace
+constexpr int64_t kNeighbours = 8;
 
-std::string CacheKey::hex() const {
+std::string hash_of(std::initializer_list<const std::string*> parts) {
   Sha256 hash;
   hash.update(kVersion);
-  for (const std::string* part : {&question, &options, &index, &models})
-    hash.update(fmt::format("\n{}:", part->size())).update(*part);
+  for (const std::string* part : parts) hash.update(fmt::format("\n{}:", part->size())).update(*part);
   return hash.hex();
 }
 
-AnswerCache::AnswerCache(std::filesystem::path folder, uint64_t max_bytes)
-    : files_(std::move(folder), max_bytes, std::string(kVersion)) {}
-
-std::optional<Reply> AnswerCache::find(const CacheKey& key) const {
-  const auto body = files_.find(key.hex());
-  if (!body) return std::nullopt;
+std::optional<Reply> reply_of(const StoredResult& result) {
   try {
-    return reply_from_json(*body);
+    return reply_from_json(result.body);
   } catch (const Error& error) {
     log(LogLevel::info, "cache: {}", error.message());
     return std::nullopt;
   }
 }
 
-void AnswerCache::put(const CacheKey& key, const Reply& reply) const {
-  files_.put(key.hex(), reply_to_json(reply, ReplyDetail::stored));
+}  // namespace
+
+std::string CacheKey::hex() const {
+  return hash_of({&question, &options, &index, &models});
+}
+
+std::string CacheKey::scope_hex() const {
+  return hash_of({&options, &index, &models});
+}
+
+ResultLimits result_limits(const CacheOptions& options) {
+  return {options.max_bytes, options.max_age_days * 86'400};
+}
+
+AnswerCache::AnswerCache(std::filesystem::path folder, const CacheOptions& options)
+    : results_(std::move(folder), result_limits(options)), semantic_(options.semantic) {}
+
+std::optional<Reply> AnswerCache::find(const CacheKey& key) const {
+  const auto found = results_.find(key.hex());
+  return found ? reply_of(*found) : std::nullopt;
+}
+
+void AnswerCache::put(const CacheKey& key, std::string_view signature, const Reply& reply) const {
+  results_.put(key.hex(), key.scope_hex(), signature, key.question, reply_to_json(reply, ReplyDetail::stored));
+}
+
+std::vector<AnswerCache::Neighbour> AnswerCache::neighbours(const CacheKey& key, std::string_view signature) const {
+  std::vector<Neighbour> found;
+  for (StoredResult& result : results_.find_similar(key.scope_hex(), signature, kNeighbours))
+    if (auto reply = reply_of(result)) found.push_back({result.id, std::move(result.question), std::move(*reply)});
+  return found;
+}
+
+void AnswerCache::record_match(int64_t neighbour, std::string_view asked) const {
+  results_.record_match(neighbour, asked);
 }
 
 QuestionVectorCache::QuestionVectorCache(std::filesystem::path folder, uint64_t max_bytes)

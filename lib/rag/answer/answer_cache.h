@@ -1,6 +1,7 @@
-// Caches on disk of answers and of question vectors, shared by processes: one small file per entry
-// (rag/cache/file_cache.h). An answer is found again for the same question, index, models and options, a vector for the
-// same text and embedder. Losing a cache or any file of it costs time only; no question fails because of it.
+// Caches on disk of answers (rag/cache/result_store.h) and of question vectors (rag/cache/file_cache.h), shared by
+// processes. An answer is found again for the same question, index, models and options; those of other questions with
+// the same rest are its neighbours, among which the guard decides (stages/match_stage.cpp). Losing a cache or any part
+// of it costs time only; no question fails because of it.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@
 
 #include "base/setting.h"
 #include "rag/cache/file_cache.h"
+#include "rag/cache/result_store.h"
 #include "rag/reply/reply.h"
 
 namespace frugal {
@@ -20,11 +22,15 @@ namespace frugal {
 /// Options of both caches.
 struct CacheOptions {
   bool enabled = true;
+  bool semantic = true;
   uint64_t max_bytes = uint64_t(64) << 20;
+  int64_t max_age_days = 30;
 
   template <typename F>
   void visit(F&& f) {
     f("cache.enabled", enabled, {"keep answers, and vectors of questions, on disk for the next time"});
+    f("cache.semantic", semantic, {"answer also from the cached answer of another question that asks the same"});
+    f("cache.max_age_days", max_age_days, {"days after which a cached answer is made again", Range{1, 36500}});
     f("cache.max_bytes", max_bytes,
       {"maximum bytes on disk, also written like 64MiB; the least recently used entries are evicted", {}, Unit::bytes});
   }
@@ -38,20 +44,39 @@ struct CacheKey {
   std::string models;    // the identities of their packs
   /// SHA-256 of the parts, each with its length, and of the version of the stored form.
   std::string hex() const;
+  /// The same without the question: only answers of one scope are neighbours.
+  std::string scope_hex() const;
 };
 
 class AnswerCache {
  public:
-  AnswerCache(std::filesystem::path folder, uint64_t max_bytes);
+  /// Keeps its file in `folder`.
+  AnswerCache(std::filesystem::path folder, const CacheOptions& options);
 
   /// The stored reply, which has no timings and no memory figures; nullopt if there is none or its file is damaged.
   std::optional<Reply> find(const CacheKey& key) const;
-  /// Stores a reply. A failure (read-only folder, full disk) is logged and otherwise ignored.
-  void put(const CacheKey& key, const Reply& reply) const;
+  /// Stores a reply, with the signature of its question (QuestionForm). A failure (read-only folder, full disk) is
+  /// logged and otherwise ignored.
+  void put(const CacheKey& key, std::string_view signature, const Reply& reply) const;
+
+  struct Neighbour {
+    int64_t id = 0;
+    std::string question;
+    Reply reply;
+  };
+  /// Answers under the same key except for the question, with this signature; a few, most recently used first.
+  std::vector<Neighbour> neighbours(const CacheKey& key, std::string_view signature) const;
+  /// Notes that a neighbour answered another question, for the audit.
+  void record_match(int64_t neighbour, std::string_view asked) const;
+  bool is_semantic() const { return semantic_; }
 
  private:
-  FileCache files_;
+  mutable ResultStore results_;
+  bool semantic_;
 };
+
+/// The limits of the store from the options.
+ResultLimits result_limits(const CacheOptions& options);
 
 /// Everything that the vector of a text depends on, except the instruction set in use, which hex() adds.
 struct VectorKey {

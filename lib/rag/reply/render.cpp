@@ -104,7 +104,9 @@ std::string explanation(const Reply& reply) {
   if (!note.missing.empty()) out += fmt::format("not in the index: {}\n", fmt::join(note.missing, ", "));
   if (!reply.answer.note.empty()) out += fmt::format("answer: {}\n", reply.answer.note);
   if (reply.answer.confidence) out += fmt::format("confidence: {:.2f}\n", *reply.answer.confidence);
-  out += fmt::format("cache: {}\nhyde: {}\n", to_string(reply.cache), reply.hyde_reason);
+  out += fmt::format("cache: {}", to_string(reply.cache));
+  if (!reply.cache_note.empty()) out += fmt::format(" ({})", snippet(reply.cache_note, 400));
+  out += fmt::format("\nhyde: {}\n", reply.hyde_reason);
   for (const std::string& skipped : reply.skipped) out += fmt::format("skipped: {}\n", skipped);
   return out;
 }

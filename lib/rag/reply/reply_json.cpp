@@ -142,7 +142,8 @@ ordered_json explain_json(const Reply& reply) {
           {"sparse_hits", note.sparse_hits},
           {"reference_hits", note.reference_hits},
           {"references", note.references},
-          {"missing_references", note.missing}};
+          {"missing_references", note.missing},
+          {"cache_note", text_or_null(reply.cache_note)}};
 }
 
 ordered_json filter_json(const Reply& reply) {

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "rag/reply/reply_json.h"
 #include "rag/text/language.h"
@@ -73,21 +72,14 @@ CacheKey key_of(std::string question) {
   return {std::move(question), "options", "index 1", "models"};
 }
 
-std::vector<fs::path> files_in(const fs::path& folder) {
-  std::vector<fs::path> files;
-  for (const auto& entry : fs::recursive_directory_iterator(folder))
-    if (entry.is_regular_file()) files.push_back(entry.path());
-  return files;
-}
-
 }  // namespace
 
 TEST_CASE("a cached reply is returned as it was stored, without timings") {
   const TemporaryFolder folder;
-  const AnswerCache cache(folder.path, 64 << 20);
+  const AnswerCache cache(folder.path, CacheOptions{});
   CHECK(!cache.find(key_of("who?")));
   const Reply reply = sample_reply("it was João");
-  cache.put(key_of("who?"), reply);
+  cache.put(key_of("who?"), "signature", reply);
   const auto found = cache.find(key_of("who?"));
   REQUIRE(found);
   CHECK(reply_to_json(*found, ReplyDetail::stored) == reply_to_json(reply, ReplyDetail::stored));
@@ -105,45 +97,17 @@ TEST_CASE("every part of the key distinguishes answers, and the parts are not ju
   CHECK(base.hex() == CacheKey{"q", "o", "i", "m"}.hex());
 }
 
-TEST_CASE("a truncated or corrupted cache file is a miss") {
+TEST_CASE("neighbours are the answers of one scope and signature") {
   const TemporaryFolder folder;
-  const AnswerCache cache(folder.path, 64 << 20);
-  cache.put(key_of("who?"), sample_reply("x"));
-  const auto files = files_in(folder.path);
-  REQUIRE(files.size() == 1);
-  std::ifstream in(files[0], std::ios::binary);
-  const std::string whole((std::istreambuf_iterator<char>(in)), {});
-  const auto with_content = [&](const std::string& content) {
-    std::ofstream(files[0], std::ios::binary | std::ios::trunc) << content;
-    return cache.find(key_of("who?")).has_value();
-  };
-  REQUIRE(with_content(whole));
-  for (size_t length = 0; length < whole.size(); ++length) CHECK_FALSE(with_content(whole.substr(0, length)));
-  for (size_t at = 0; at < whole.size(); at += 7) {
-    std::string flipped = whole;
-    flipped[at] ^= 1;
-    CHECK_FALSE(with_content(flipped));
-  }
-}
-
-TEST_CASE("the cache stays within its size and evicts the least recently used entries") {
-  const TemporaryFolder folder;
-  const Reply reply = sample_reply(std::string(1000, 'x'));
-  const uint64_t entry_bytes = reply_to_json(reply, ReplyDetail::stored).size() + 64;
-  const AnswerCache cache(folder.path, 256 * 3 * entry_bytes);  // three entries a folder
-  for (int i = 0; i < 2000; ++i) cache.put(key_of(std::to_string(i)), reply);
-  uint64_t total = 0;
-  for (const fs::path& file : files_in(folder.path)) total += fs::file_size(file);
-  CHECK(total <= 256 * 3 * entry_bytes);
-  CHECK(cache.find(key_of("1999")));
-}
-
-TEST_CASE("an entry that cannot be written is lost without an error") {
-  const TemporaryFolder folder;
-  std::ofstream(folder.path / "file") << "not a folder";
-  const AnswerCache cache(folder.path / "file", 64 << 20);
-  CHECK_NOTHROW(cache.put(key_of("who?"), sample_reply("x")));
-  CHECK(!cache.find(key_of("who?")));
+  const AnswerCache cache(folder.path, CacheOptions{});
+  cache.put(key_of("who?"), "s", sample_reply("x"));
+  cache.put(key_of("when?"), "t", sample_reply("y"));
+  cache.put({"who?", "other options", "index 1", "models"}, "s", sample_reply("z"));
+  const auto near = cache.neighbours(key_of("Who?"), "s");
+  REQUIRE(near.size() == 1);
+  CHECK(near[0].question == "who?");
+  CHECK(near[0].reply.answer.text == "x");
+  CHECK(cache.neighbours(key_of("Who?"), "u").empty());
 }
 
 TEST_CASE("a question's vector is found only for the same embedder, text and dimension, unchanged") {

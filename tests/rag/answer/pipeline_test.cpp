@@ -340,7 +340,7 @@ TEST_CASE("HyDE runs only when it is enabled, and the question still counts in t
 TEST_CASE("the same question to the same index is answered from the cache, and not after the index has changed") {
   std::string pattern = (fs::temp_directory_path() / "frugal-pipeline-XXXXXX").native();
   REQUIRE(::mkdtemp(pattern.data()));
-  AnswerCache cache(pattern, 64 << 20);
+  AnswerCache cache(pattern, CacheOptions{});
   Town town;
   const Reply first = town.ask("When was the bridge at Aldersby finished?", {}, &cache);
   CHECK(first.cache == CacheStatus::miss);
@@ -358,9 +358,53 @@ TEST_CASE("the same question to the same index is answered from the cache, and n
   fs::remove_all(pattern);
 }
 
+TEST_CASE("a question that asks the same is answered from the cache, if it brings the same passages") {
+  const TempFolder folder;
+  AnswerCache cache(folder.path(), CacheOptions{});
+  Town town;
+  const Reply first = town.ask("Who drew the plans of the bridge at Aldersby?", {}, &cache);
+  REQUIRE(first.answer.text);
+  const int searches = town.store.sparse_searches;
+  const Reply same = town.ask("could you tell me who drew the plans of the bridge at Aldersby", {}, &cache);
+  CHECK(same.cache == CacheStatus::semantic);
+  CHECK(*same.answer.text == *first.answer.text);
+  CHECK(same.citations.at(0).quote == first.citations.at(0).quote);
+  CHECK(same.query.text.starts_with("could you"));
+  CHECK(same.cache_note.find("the same words in the same order") != std::string::npos);
+  CHECK(town.store.sparse_searches > searches);  // the retrieval ran again
+  for (const auto* other :
+       {"Who drew no plans of the bridge at Aldersby?", "Who drew the plans of 2 bridges at Aldersby?",
+        "When drew the plans of the bridge at Aldersby?"})
+    CHECK(town.ask(other, {}, &cache).cache == CacheStatus::miss);
+  CacheOptions exact_only;
+  exact_only.semantic = false;
+  AnswerCache exact(folder.path(), exact_only);
+  town.ask("Who drew the plans of the bridge at Aldersby?", {}, &exact);
+  CHECK(town.ask("who drew the plans of the bridge at Aldersby", {}, &exact).cache == CacheStatus::miss);
+}
+
+TEST_CASE("a neighbour's answer is refused if a cited passage is not there any more") {
+  const TempFolder folder;
+  AnswerCache cache(folder.path(), CacheOptions{});
+  Town town;
+  REQUIRE(town.ask("Who drew the plans of the bridge at Aldersby?", {}, &cache).answer.text);
+  town.store.lost = {2};  // the bridge
+  const Reply changed = town.ask("who drew the plans of the bridge at Aldersby", {}, &cache);
+  CHECK(changed.cache == CacheStatus::miss);
+  CHECK(changed.cache_note.find("does not bring all passages") != std::string::npos);
+}
+
+TEST_CASE("an abstention answers no other question") {
+  const TempFolder folder;
+  AnswerCache cache(folder.path(), CacheOptions{});
+  Town town;
+  REQUIRE(town.ask("Which zebra sings opera?", {}, &cache).answer.abstained);
+  CHECK(town.ask("which zebra sings opera", {}, &cache).cache == CacheStatus::miss);
+}
+
 TEST_CASE("no question counts the rows of the index, whether it is extracted, cached or generated") {
   const TempFolder folder;
-  AnswerCache cache(folder.path(), 64 << 20);
+  AnswerCache cache(folder.path(), CacheOptions{});
   Town town;
   for (int i = 0; i < 2; ++i) CHECK(town.ask("When was the bridge at Aldersby finished?", {}, &cache).answer.text);
   town.models.fake_generator.says = "The bridge was finished in 1932 [1].";

@@ -180,7 +180,7 @@ TEST_CASE("the time of a stage counts under its record, and one without a record
 
 TEST_CASE("an answer that other stages gave is not the answer") {
   const TempFolder folder;
-  const AnswerCache answers(folder.path(), 64 << 20);
+  const AnswerCache answers(folder.path(), CacheOptions{});
   Bridges bridges({}, &answers);
   CHECK(bridges.pipeline->ask({{}, kQuestion}).cache == CacheStatus::miss);
   CHECK(bridges.pipeline->ask({{}, kQuestion}).cache == CacheStatus::exact);

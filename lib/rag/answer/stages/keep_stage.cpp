@@ -1,5 +1,6 @@
 // Stores the reply in the cache, where recall finds it.
 #include "rag/answer/stages/stage_list.h"
+#include "rag/guard/question_form.h"
 
 namespace frugal {
 
@@ -8,7 +9,9 @@ Stage keep_stage(const Resources& resources) {
   return {.name = "keep",
           .run =
               [&resources](QuestionState& state) {
-                if (!state.reply.cut_short) resources.answers->put(state.key, state.reply);
+                if (!state.reply.cut_short)
+                  resources.answers->put(state.key, read_form(state.question.text, resources.laws).signature(),
+                                         state.reply);
               },
           .off = resources.answers ? "" : "no cache",
           .record = "cache",

@@ -16,6 +16,7 @@
   STAGE(sparse)      /* searches by words */                                                                       \
   STAGE(fuse)        /* makes one ranking of both lists */                                                         \
   STAGE(references)  /* puts chunks of a named article first, or removes neighbouring articles */                  \
+  STAGE(match)       /* answers as the cache did to another question that asks the same */                         \
   STAGE(rerank)      /* reorders the first candidates by a model */                                                \
   STAGE(texts)       /* fetches the texts of the best candidates */                                                \
   STAGE(answer)      /* quotes, generates with citations, or abstains */                                           \
