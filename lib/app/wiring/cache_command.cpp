@@ -22,7 +22,7 @@ namespace {
 using nlohmann::ordered_json;
 
 std::string date_of(int64_t seconds) {
-  return seconds > 0 ? fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(static_cast<std::time_t>(seconds))) : "never";
+  return fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(static_cast<std::time_t>(seconds)));
 }
 
 ordered_json or_null(int64_t seconds) {
@@ -47,10 +47,11 @@ int print_stats(ResultStore& store, const CacheOptions& options, bool json) {
                         {"oldest_unix_s", or_null(stats.oldest_s)}}));
   else
     cli::print(fmt::format(
-        "{}\n{} answers, {} on disk (limit {}), oldest of {} (limit {} days)\n{} hits of the answers "
+        "{}\n{} answers, {} on disk (limit {}), {} (limit {} days)\n{} hits of the answers "
         "that are kept; {} semantic hits on record\n",
         plain_text(store.path().native()), stats.results, format_bytes(stats.file_bytes),
-        format_bytes(options.max_bytes), date_of(stats.oldest_s), options.max_age_days, stats.hits, stats.matches));
+        format_bytes(options.max_bytes), stats.oldest_s > 0 ? "oldest of " + date_of(stats.oldest_s) : "none yet",
+        options.max_age_days, stats.hits, stats.matches));
   return 0;
 }
 

@@ -193,7 +193,8 @@ void look_in_other_file(const std::string& path, std::span<Open* const> opens, B
         check.verdict = Verdict::misattributed;
         check.now = place_of(document, found, found + check.citation.quote.size(), true);
         check.now_path = path;
-        check.problem = fmt::format("the quote is in '{}', at {}", path, described(*check.now, page_at(document.text, found, document.first_page)));
+        check.problem = fmt::format("the quote is in '{}', at {}", path,
+                                    described(*check.now, page_at(document.text, found, document.first_page)));
       }
     });
   });

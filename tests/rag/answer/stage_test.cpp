@@ -193,7 +193,7 @@ TEST_CASE("an answer that other stages gave is not the answer") {
 
 TEST_CASE("an answer that was found under a filter is served only under that filter") {
   const TempFolder folder;
-  const AnswerCache answers(folder / "answers", 1 << 20);
+  const AnswerCache answers(folder / "answers", CacheOptions{});
   Bridges bridges({}, &answers);
   const auto status = [&](Query query) {
     query.has_operators = true;
