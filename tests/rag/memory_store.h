@@ -90,14 +90,19 @@ class MemoryStore : public Store {
     std::set<std::string> wanted;
     for (const Word& word : split_words(query.text))
       if (!is_stop_word(word.folded, language)) wanted.insert(word.folded);
+    std::map<std::string, float> added;
+    for (const WeightedWord& each : query.expansion) added[each.word] += each.weight;
     return best(limit, query.within, [&](const MemoryChunk& each) -> std::optional<float> {
       const bool in_law = std::any_of(each.chunk.references.begin(), each.chunk.references.end(),
                                       [&](const Provision& held) { return held.law == query.law; });
       if (!query.law.empty() && !in_law) return std::nullopt;
       std::set<std::string> held;
       for (const Word& word : split_words(each.chunk.title + " " + each.chunk.heading + " " + each.chunk.text))
-        if (wanted.contains(word.folded)) held.insert(word.folded);
-      return held.empty() ? std::nullopt : std::optional(static_cast<float>(held.size()));
+        if (wanted.contains(word.folded) || added.contains(word.folded)) held.insert(word.folded);
+      float score = 0;
+      for (const std::string& word : held)
+        score += (wanted.contains(word) ? 1.0f : 0.0f) + (added.contains(word) ? added.at(word) : 0.0f);
+      return held.empty() ? std::nullopt : std::optional(score);
     });
   }
 
@@ -136,6 +141,14 @@ class MemoryStore : public Store {
     std::vector<Chunk> found;
     for (const int64_t id : ids)
       if (const auto each = held_->chunks.find(id); each != held_->chunks.end()) found.push_back(each->second.chunk);
+    return found;
+  }
+
+  std::vector<ChunkVector> fetch_vectors(std::span<const int64_t> ids) override {
+    std::vector<ChunkVector> found;
+    for (const int64_t id : ids)
+      if (const auto each = held_->chunks.find(id); each != held_->chunks.end() && each->second.has_vector)
+        found.push_back({id, held_->vectors.at(each->second.vector_key)});
     return found;
   }
 

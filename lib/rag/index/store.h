@@ -69,12 +69,25 @@ struct StoredFile {
   std::vector<int64_t> chunks;  // in reading order: documents as they were added, then by position
 };
 
+/// A word that is searched for beside a question's, folded.
+struct WeightedWord {
+  std::string word;
+  float weight = 0;
+};
+
+struct ChunkVector {
+  int64_t id = 0;  // of the chunk
+  std::vector<float> values;
+};
+
 /// A query to the word index.
 struct SparseQuery {
   std::string text;
   Language language = Language::unknown;  // unknown: detected from the text
   std::string law = {};                   // only chunks with a provision of this law; empty: all chunks
   const ChunkSet* within = nullptr;       // only these chunks; null: all
+  /// The score of a chunk is that of the text plus, for each of these, weight times the score of the word alone.
+  std::span<const WeightedWord> expansion = {};
 };
 
 /// One generation of an index, unchanged by later writes. There may be any number of readers in any number of
@@ -97,8 +110,8 @@ class Store {
   /// the filter compares fields that an index made before does not have. Reserves memory for the ids in the budget.
   virtual ChunkSet select(const ChunkFilter& filter) = 0;
 
-  /// Chunks that contain a word of the query other than a stop word, by BM25 over stems (Robertson & Zaragoza 2009)
-  /// with a boost for exact spelling. Ties by id. Any bytes are a valid query.
+  /// Chunks that contain a word of the query other than a stop word, or one of its expansion, by BM25 over stems
+  /// (Robertson & Zaragoza 2009) with a boost for exact spelling. Ties by id. Any bytes are a valid query.
   virtual std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) = 0;
   /// Exact search by cosine over the int8 vectors of all chunks that have one. Ties by id. query: [dimension], unit
   /// length. Throws Error(mismatch) if its dimension differs.
@@ -112,6 +125,9 @@ class Store {
   /// The chunks with these ids, in the same order. An id that the generation lacks is skipped and a repeated id is
   /// returned twice, so results are matched by id, not by position.
   virtual std::vector<Chunk> fetch(std::span<const int64_t> ids) = 0;
+  /// The vectors of the chunks with these ids, in the same order, as the index keeps them: [dimension], about unit
+  /// length. An id that the generation lacks, or whose chunk has no vector, is skipped.
+  virtual std::vector<ChunkVector> fetch_vectors(std::span<const int64_t> ids) = 0;
   /// The file at exactly this path; nullopt if the generation has none.
   virtual std::optional<StoredFile> find_file(const std::string& path) = 0;
   /// What the index covers.

@@ -122,17 +122,9 @@ class SqliteStore final : public Store {
   }
 
   std::vector<ScoredChunk> search_sparse(const SparseQuery& query, int64_t limit) override {
+    if (limit <= 0) return {};
     const std::string expression = term_maker_.match_expression(query);
-    if (expression.empty() || limit <= 0) return {};
-    const bool in_law = !query.law.empty();
-    Statement& statement = sparse_statement(in_law, query.within);
-    if (in_law)
-      statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit, query.law);
-    else
-      statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit);
-    std::vector<ScoredChunk> found;
-    while (statement.step()) found.push_back({statement.integer(0), static_cast<float>(-statement.real(1))});
-    return found;
+    return query.expansion.empty() ? matches(expression, query, limit) : search_expanded(expression, query, limit);
   }
 
   ChunkSet select(const ChunkFilter& filter) override {
@@ -169,11 +161,7 @@ class SqliteStore final : public Store {
       if (within) std::erase_if(found, [&](const ScoredChunk& each) { return !within->contains(each.id); });
       const bool is_all = wanted >= vectors_->rows() || (within && static_cast<int64_t>(rows.size()) < wanted);
       if (static_cast<int64_t>(found.size()) < limit && !is_all) continue;
-      std::stable_sort(found.begin(), found.end(), [](const ScoredChunk& a, const ScoredChunk& b) {
-        return a.score != b.score ? a.score > b.score : a.id < b.id;
-      });
-      found.resize(std::min(found.size(), static_cast<size_t>(limit)));
-      return found;
+      return best_first(std::move(found), limit);
     }
   }
 
@@ -204,6 +192,19 @@ class SqliteStore final : public Store {
     for (const int64_t id : ids)
       if (auto chunk = fetch_one(id)) chunks.push_back(std::move(*chunk));
     return chunks;
+  }
+
+  std::vector<ChunkVector> fetch_vectors(std::span<const int64_t> ids) override {
+    std::vector<ChunkVector> found;
+    if (!vectors_) return found;
+    Statement& statement = prepared(row_of_chunk_, "SELECT vector_row FROM chunks WHERE id=?1");
+    for (const int64_t id : ids) {
+      if (!statement.bind(id).step() || statement.is_null(0)) continue;
+      const int64_t row = statement.integer(0);
+      if (row >= 0 && row < vectors_->rows()) found.push_back({id, vectors_->vector(row)});
+    }
+    statement.reset();
+    return found;
   }
 
   std::optional<StoredFile> find_file(const std::string& path) override {
@@ -241,6 +242,44 @@ class SqliteStore final : public Store {
       "d.sha256, c.language, f.bytes, f.mtime_ns, f.note FROM chunks c JOIN documents d ON d.id=c.document_id JOIN "
       "files f ON f.id=d.file_id "
       "WHERE c.id=?1";
+
+  // limit: -1 for all.
+  std::vector<ScoredChunk> matches(const std::string& expression, const SparseQuery& query, int64_t limit) {
+    if (expression.empty()) return {};
+    const bool in_law = !query.law.empty();
+    Statement& statement = sparse_statement(in_law, query.within);
+    if (in_law)
+      statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit, query.law);
+    else
+      statement.bind(expression, schema::kStemsWeight, schema::kWordsWeight, schema::kTitleWeight, limit);
+    std::vector<ScoredChunk> found;
+    while (statement.step()) found.push_back({statement.integer(0), static_cast<float>(-statement.real(1))});
+    return found;
+  }
+
+  // FTS5 weighs columns and not words, so that each word is a search of its own.
+  std::vector<ScoredChunk> search_expanded(const std::string& expression, const SparseQuery& query, int64_t limit) {
+    std::unordered_map<int64_t, float> scores;
+    const auto add = [&](const std::string& words, float weight) {
+      for (const ScoredChunk& hit : matches(words, query, -1)) scores[hit.id] += weight * hit.score;
+    };
+    add(expression, 1);
+    const Language language = query.language == Language::unknown ? detect_language(query.text) : query.language;
+    for (const WeightedWord& each : query.expansion)
+      add(term_maker_.match_expression({.text = each.word, .language = language}), each.weight);
+    std::vector<ScoredChunk> found;
+    found.reserve(scores.size());
+    for (const auto& [id, score] : scores) found.push_back({id, score});
+    return best_first(std::move(found), limit);
+  }
+
+  static std::vector<ScoredChunk> best_first(std::vector<ScoredChunk> found, int64_t limit) {
+    std::stable_sort(found.begin(), found.end(), [](const ScoredChunk& a, const ScoredChunk& b) {
+      return a.score != b.score ? a.score > b.score : a.id < b.id;
+    });
+    found.resize(std::min(found.size(), static_cast<size_t>(limit)));
+    return found;
+  }
 
   Statement& prepared(std::optional<Statement>& slot, std::string_view sql) {
     if (!slot) slot.emplace(database_.prepare(sql));
@@ -366,7 +405,7 @@ class SqliteStore final : public Store {
   const ChunkSet* within_ = nullptr;  // of the sparse search that runs
   std::function<bool(int64_t)> is_within_ = [this](int64_t id) { return within_ && within_->contains(id); };
   std::array<std::optional<Statement>, 4> search_sparse_;  // of all chunks, in a law, within a set, both
-  std::optional<Statement> count_chunks_, chunks_of_row_, search_reference_, fetch_, references_;
+  std::optional<Statement> count_chunks_, chunks_of_row_, row_of_chunk_, search_reference_, fetch_, references_;
 };
 
 }  // namespace

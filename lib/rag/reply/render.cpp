@@ -106,7 +106,8 @@ std::string explanation(const Reply& reply) {
   if (reply.answer.confidence) out += fmt::format("confidence: {:.2f}\n", *reply.answer.confidence);
   out += fmt::format("cache: {}", to_string(reply.cache));
   if (!reply.cache_note.empty()) out += fmt::format(" ({})", snippet(reply.cache_note, 400));
-  out += fmt::format("\nhyde: {}\n", reply.hyde_reason);
+  out += fmt::format("\nhyde: {}{}\n", reply.hyde_reason,
+                     reply.hyde_ran ? fmt::format("; expanded by {}", reply.hyde_engine) : "");
   for (const std::string& skipped : reply.skipped) out += fmt::format("skipped: {}\n", skipped);
   return out;
 }

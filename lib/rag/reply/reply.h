@@ -158,8 +158,9 @@ struct Reply {
   CacheStatus cache = CacheStatus::off;
   std::optional<float> cache_similarity;  // to the cached question, 0…1; nullopt: the cache was not used or missed
   std::string cache_note;  // which cached answer was used or refused, and why; empty: there was none to consider
-  bool hyde_ran = false;
-  std::string hyde_reason;  // why HyDE ran or did not run
+  bool hyde_ran = false;    // the question was expanded
+  std::string hyde_reason;  // why it was or was not
+  std::string hyde_engine;  // what made the expansion: "generator" or "feedback"; empty: it did not run
   FusionNote fusion;
   std::optional<int64_t> filtered_chunks;   // that pass the filter; nullopt: no filter, or not looked at
   std::vector<Candidate> ranking;           // all candidates, best first; neither printed nor cached

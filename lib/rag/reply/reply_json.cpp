@@ -278,6 +278,7 @@ Reply reply_of(const ordered_json& json) {
   for (const ordered_json& hit : json.at("hits")) reply.hits.push_back(hit_of(hit));
   reply.hyde_ran = json.at("hyde").at("ran");
   reply.hyde_reason = json.at("hyde").at("reason");
+  reply.hyde_engine = text_of(json.at("hyde"), "engine");
   reply.fusion = fusion_note_of(json.at("explain"));
   reply.skipped = json.at("skipped").get<std::vector<std::string>>();
   return reply;
@@ -351,7 +352,8 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   json["hits"] = ordered_json::array();
   for (size_t i = 0; i < reply.hits.size(); ++i) json["hits"].push_back(hit_json(reply.hits[i], i + 1, detail));
   json["cache"] = {{"status", to_string(reply.cache)}, {"similarity", rounded(reply.cache_similarity)}};
-  json["hyde"] = {{"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}};
+  json["hyde"] = {
+      {"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}, {"engine", text_or_null(reply.hyde_engine)}};
   if (detail != ReplyDetail::stored) {
     json["timings_ms"] = timings_json(reply.timings);
     if (reply.generated) json["generated"] = generated_json(*reply.generated);

@@ -210,6 +210,13 @@ float VectorFile::scale(int64_t row) const {
   return scale;
 }
 
+std::vector<float> VectorFile::vector(int64_t row) const {
+  std::vector<float> values;
+  values.reserve(static_cast<size_t>(layout_.dimension));
+  for (const int8_t code : codes(row)) values.push_back(static_cast<float>(code) * scale(row));
+  return values;
+}
+
 bool VectorFile::intact(int64_t row) const {
   uint32_t stored;
   std::memcpy(&stored, file_.bytes().data() + row_offsets(layout_, row).checksum, sizeof stored);

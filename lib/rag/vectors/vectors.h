@@ -57,6 +57,8 @@ class VectorFile final : public Reclaimer {
   bool intact(int64_t row) const;
   std::span<const int8_t> codes(int64_t row) const;
   float scale(int64_t row) const;
+  /// codes · scale: [dimension].
+  std::vector<float> vector(int64_t row) const;
   uint64_t reclaim(uint64_t bytes) override;
 
  private:

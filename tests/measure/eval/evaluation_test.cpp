@@ -106,9 +106,11 @@ TEST_CASE("the fused row measures the ranking of the pipeline, and the TREC run 
 
 TEST_CASE("a row whose stage is off has a reason; the same stages run once, and questions are embedded together") {
   Harbour harbour;
-  const EvalReport report = harbour.evaluate();
+  EvalOptions options;
+  options.pipeline.hyde.mode = HydeMode::never;
+  const EvalReport report = harbour.evaluate(options);
   CHECK(run_named(report, "rerank").skipped == "no reader configured");
-  CHECK(run_named(report, "hyde").skipped == "not yet shown to help with these models");
+  CHECK(run_named(report, "hyde").skipped == "never");
   CHECK(run_named(report, "full").ranking.ndcg_at_10.mean == run_named(report, "fused").ranking.ndcg_at_10.mean);
   CHECK(run_named(report, "full").ms_per_query == run_named(report, "fused").ms_per_query);
   CHECK(harbour.store.sparse_searches == 2 * 3);  // sparse and fused
@@ -133,6 +135,8 @@ TEST_CASE("a stage that is switched on has a row of its own and runs in the full
   Harbour harbour;
   EvalOptions options;
   options.pipeline.hyde.mode = HydeMode::always;
+  options.pipeline.hyde.kept = 0;
+  harbour.models.parameters = options.pipeline.min_generator_parameters;
   harbour.models.fake_generator.says = "fish market fish market of the harbour";
   const EvalReport report = harbour.evaluate(options);
   CHECK(run_named(report, "hyde").skipped.empty());
@@ -142,11 +146,27 @@ TEST_CASE("a stage that is switched on has a row of its own and runs in the full
   CHECK(harbour.models.fake_generator.calls == 3);
 }
 
+TEST_CASE("a question that the gate lets pass counts in the share, others are ranked as fused ranks them") {
+  Harbour harbour;
+  EvalOptions options;
+  const EvalReport gated = harbour.evaluate(options);
+  options.pipeline.hyde.max_lead = 2;
+  options.pipeline.hyde.min_common = 0;
+  const EvalReport open = harbour.evaluate(options);
+  CHECK(run_named(open, "hyde").hyde_share == 1.0);
+  CHECK(*run_named(gated, "hyde").hyde_share < 1.0);
+  options.pipeline.hyde.max_lead = 0;
+  const EvalReport shut = harbour.evaluate(options);
+  CHECK(run_named(shut, "hyde").hyde_share == 0.0);
+  CHECK(run_named(shut, "hyde").ndcg_gain_over_fused->mean == 0);
+}
+
 TEST_CASE("answers are measured with all stages") {
   Harbour harbour;
   harbour.set.queries[0].answers = {"harbour master harbour master"};
   EvalOptions options;
   options.answers = true;
+  options.pipeline.hyde.mode = HydeMode::never;  // so that fused is full
   options.foreign.push_back({"f", "boiling temperature of tungsten", {}, {}});
   const EvalReport report = harbour.evaluate(options);
   CHECK(run_named(report, "full").answers->exact_match == 1.0);
@@ -175,6 +195,8 @@ TEST_CASE("a row that adds a stage is compared with fused, question by question"
   Harbour harbour;
   EvalOptions options;
   options.pipeline.hyde.mode = HydeMode::always;
+  options.pipeline.hyde.kept = 0;
+  harbour.models.parameters = options.pipeline.min_generator_parameters;
   harbour.models.fake_generator.says = "fish market fish market of the harbour";
   const EvalReport report = harbour.evaluate(options);
   const EvalRun& hyde = run_named(report, "hyde");

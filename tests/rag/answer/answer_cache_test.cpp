@@ -60,7 +60,9 @@ Reply sample_reply(const std::string& text) {
   hit.sparse_rank = 1;
   hit.sparse_score = 3.25f;
   reply.hits = {hit};
-  reply.hyde_reason = "never";
+  reply.hyde_ran = true;
+  reply.hyde_reason = "always";
+  reply.hyde_engine = "feedback";
   reply.fusion.language = Language::portuguese;
   reply.fusion.missing = {"br/cdc art. 500"};
   reply.skipped = {"rerank: no reader configured"};

@@ -72,6 +72,7 @@ TEST_CASE("every option of a question is visited, except those that change no an
   CHECK(unvisited_members<DenseWeights>() == 0);
   CHECK(unvisited_members<RetrieveOptions>() == 0);
   CHECK(unvisited_members<HydeOptions>() == 0);
+  CHECK(unvisited_members<FeedbackOptions>() == 0);
   CHECK(unvisited_members<QuoteOptions>() == 0);
   CHECK(unvisited_members<GenerateOptions>() == 2);  // stop and deadline_ms: set anew for each question
   CHECK(unvisited_members<PipelineOptions>() == 2);  // boundary_key, measure_pss

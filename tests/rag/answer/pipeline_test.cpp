@@ -330,11 +330,13 @@ TEST_CASE("HyDE runs only when it is enabled, and the question still counts in t
   const int opened = town.models.embedder_opened;
   PipelineOptions options = with_answer(AnswerMode::none);
   options.hyde.mode = HydeMode::always;
+  town.models.parameters = options.min_generator_parameters;
   town.models.fake_generator.says = "A passage about markets and stalls.";
   const Reply reply = town.ask("When was the bridge at Aldersby finished?", options);
   CHECK(reply.hyde_ran);
   CHECK(reply.hits.at(0).chunk.path == "bridge.md");
-  CHECK(town.models.embedder_opened_when_expected == opened);  // while the passage was written
+  CHECK(town.models.embedder_opened_when_expected == opened + 1);  // for the question, before the passage was written
+  CHECK(town.models.embedder_opened == opened + 2);
 }
 
 TEST_CASE("the same question to the same index is answered from the cache, and not after the index has changed") {
@@ -436,6 +438,7 @@ TEST_CASE("each stage is timed once, the total is the wall time, and the time ou
   town.models.fake_generator.says = "The bridge was finished in 1932 [1].";
   PipelineOptions options = with_answer(AnswerMode::generate);
   options.hyde.mode = HydeMode::always;
+  town.models.parameters = options.min_generator_parameters;
   Trace trace(false, [&] { return clock.now(); });
   trace.add_startup(2'000'000);
   const Reply reply = Pipeline(town.store, town.models, town.laws, options, nullptr, "town")
@@ -444,8 +447,8 @@ TEST_CASE("each stage is timed once, the total is the wall time, and the time ou
   // The work of the fakes, with the time that each charges for it.
   CHECK(reply.timings.startup_ms == 2);
   CHECK(reply.timings.cache_ms == 0);
-  CHECK(reply.timings.hyde_ms == FakeGenerator::kChatMs);
-  CHECK(reply.timings.embed_ms == 2 * FakeEmbedder::kEmbedMs);  // the question and the passage
+  CHECK(reply.timings.hyde_ms == FakeGenerator::kChatMs + FakeEmbedder::kEmbedMs + FakeStore::kSearchMs);
+  CHECK(reply.timings.embed_ms == FakeEmbedder::kEmbedMs);
   CHECK(reply.timings.retrieve_ms == 2 * FakeStore::kSearchMs);
   CHECK(reply.timings.rerank_ms == 0);
   const int counts = town.store.sparse_searches - 1;  // to count a word, the fake makes a search
@@ -473,7 +476,7 @@ TEST_CASE("the JSON of a reply has the keys of its contract, in order") {
         "rank id path title text score dense_rank sparse_rank dense_score sparse_score rerank_score start_byte "
         "end_byte line offsets record ");
   CHECK(keys(json["cache"]) == "status similarity ");
-  CHECK(keys(json["hyde"]) == "ran reason ");
+  CHECK(keys(json["hyde"]) == "ran reason engine ");
   CHECK(keys(json["timings_ms"]) == "total startup cache hyde embed retrieve rerank answer other ");
   CHECK(keys(json["memory"]) == "peak_anon_bytes peak_file_bytes pss_bytes ");
   CHECK(json["hits"][0]["dense_rank"].is_null());

@@ -127,8 +127,8 @@ TEST_CASE("every stage borrows one reading of the question") {
     };
   }
   bridges.run(stages);
-  CHECK(stages_that_ran == 9);  // embed, dense, sparse, fuse, references, texts, answer, show
-  CHECK(running_stage_names(stages) == "select embed dense sparse fuse references texts answer show");
+  CHECK(stages_that_ran == 10);
+  CHECK(running_stage_names(stages) == "select embed dense sparse fuse hyde references texts answer show");
 }
 
 TEST_CASE("a deadline that is over leaves out what can be left out, on record, and nothing else") {
@@ -141,26 +141,12 @@ TEST_CASE("a deadline that is over leaves out what can be left out, on record, a
   stages.insert(stages.begin(), {.name = "slow", .run = [&](QuestionState&) { clock.spend_ms(1000); }});
   const Reply reply = bridges.run(stages, clock);
   CHECK(reply.cut_short);
-  CHECK(reply.skipped == std::vector<std::string>{"embed: deadline of 1000 ms", "rerank: no reader configured",
-                                                  "answer: deadline of 1000 ms"});
+  CHECK(reply.skipped == std::vector<std::string>{"embed: deadline of 1000 ms", "hyde: deadline of 1000 ms",
+                                                  "rerank: no reader configured", "answer: deadline of 1000 ms"});
   CHECK(bridges.models.generator_opened == 0);
   CHECK(bridges.models.embedder_opened == 0);
   CHECK(bridges.store.dense_searches == 0);
   CHECK(reply.hits.at(0).chunk.path == "bridge.md");
-}
-
-TEST_CASE("hyde and embed are left out together or not at all") {
-  PipelineOptions options;
-  options.hyde.mode = HydeMode::always;
-  options.deadline_ms = 1000;
-  Bridges bridges(options);
-  FakeClock clock;
-  std::vector<Stage> stages = bridges.pipeline->stages();
-  place(stages, "hyde")->run = [&](QuestionState&) { clock.spend_ms(1001); };
-  const Reply reply = bridges.run(stages, clock);
-  CHECK(bridges.models.embedder_opened == 1);  // what hyde took, embed is not made to pay for
-  CHECK(bridges.store.dense_searches == 1);
-  CHECK(reply.skipped.back() == "answer: deadline of 1000 ms");
 }
 
 TEST_CASE("the time of a stage counts under its record, and one without a record under none") {

@@ -402,6 +402,51 @@ STORE_CASE("chunks are counted by their words") {
   CHECK(store->count_chunks({}, Language::unknown).empty());
 }
 
+STORE_CASE("words that are added to a query score by their weights, and bring chunks of their own") {
+  write(place, {{"/a", {{"zaga"}, {"zaga mobu"}, {"mobu"}, {"kepo"}}}});
+  const auto store = place.reader();
+  const auto score_of = [&](const SparseQuery& query, const std::string& text) {
+    for (const ScoredChunk& hit : store->search_sparse(query, kAll))
+      if (hit.id == id_of(*store, text)) return hit.score;
+    return 0.0f;
+  };
+  const std::vector<WeightedWord> added = {{"mobu", 0.5f}, {"kepo", 2.0f}};
+  const SparseQuery plain{.text = "zaga"}, expanded{.text = "zaga", .expansion = added};
+  for (const char* text : {"zaga", "zaga mobu", "mobu", "kepo"}) {
+    CAPTURE(text);
+    const float sum =
+        score_of(plain, text) + 0.5f * score_of({.text = "mobu"}, text) + 2.0f * score_of({.text = "kepo"}, text);
+    CHECK(score_of(expanded, text) == doctest::Approx(sum));
+  }
+  CHECK(is_ordered(store->search_sparse(expanded, kAll)));
+  check_limits([&](int64_t limit) { return store->search_sparse(expanded, limit); });
+  const ChunkSet set({id_of(*store, "kepo")});
+  CHECK(ids_of(store->search_sparse({.text = "zaga", .within = &set, .expansion = added}, kAll)) == set.ids());
+}
+
+STORE_CASE("the vectors of chunks are those that were put, and chunks without one are skipped") {
+  write(place, {{"/a", {{"zaga"}, {"mobu"}, {"kepo"}}}});
+  const std::vector<int64_t> ids = {4711, id_of(*place.reader(), "mobu"), id_of(*place.reader(), "zaga")};
+  CHECK(place.reader()->fetch_vectors(ids).empty());
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  for (const PendingChunk& chunk : writer->pending_chunks(0, kAll)) {
+    if (chunk.text == "kepo") continue;
+    writer->put_vector(chunk.vector_key, vector_of(chunk.text));
+    writer->attach_vector(chunk.id);
+  }
+  writer->commit();
+  const auto store = place.reader();
+  const std::vector<ChunkVector> vectors = store->fetch_vectors(ids);
+  REQUIRE(vectors.size() == 2);
+  CHECK(vectors[0].id == ids[1]);
+  CHECK(vectors[1].id == ids[2]);
+  const std::vector<float> put = vector_of("mobu");
+  REQUIRE(vectors[0].values.size() == kDimension);
+  for (size_t i = 0; i < kDimension; ++i) CHECK(std::abs(vectors[0].values[i] - put[i]) < 0.01);
+  CHECK(store->fetch_vectors(std::vector{id_of(*store, "kepo")}).empty());
+}
+
 STORE_CASE("a vector search is exact, best first, ties by id") {
   write(place, random_files());
   const auto writer = place.writer();

@@ -1,35 +1,17 @@
-// Makes the vector to search with: the question's, or the mean of it and the vector of the passage that hyde wrote.
+// Makes the question's vector.
 #include <fmt/format.h>
 
 #include "base/error.h"
-#include "rag/answer/hyde.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 
 namespace frugal {
 namespace {
 
-std::vector<float> embed_text(Embedder& embedder, const std::string& text, TextRole role,
-                              const QuestionVectors* cache) {
-  VectorKey key{embedder.fingerprint(), text, embedder.dimension()};
-  // The vectors of a text differ by its role if the model has prompts.
-  if (role == TextRole::passage) key.embedder += " passage";
-  if (cache)
-    if (auto vector = cache->find(key)) return std::move(*vector);
-  std::vector<float> vector(static_cast<size_t>(key.dimension));
-  const std::string_view view = text;
-  embedder.embed(std::span(&view, 1), role, vector);
-  if (cache) cache->put(key, vector);
-  return vector;
-}
-
 void embed(QuestionState& state, const Resources& resources) {
   if (state.nothing_passes()) return;
   state.embedder = embedder_for(resources.store, resources.models, resources.index_name);
   state.vector = embed_text(*state.embedder, state.question.text, TextRole::query, resources.vectors);
-  if (!state.passage.empty())
-    state.vector =
-        blend(state.vector, embed_text(*state.embedder, state.passage, TextRole::passage, resources.vectors));
   // Only extraction uses the embedder again; a generator may need its memory.
   if (!state.runs("answer") || answer_mode(resources) == AnswerMode::generate) state.embedder.reset();
 }
@@ -46,6 +28,20 @@ void embed_with_hint(QuestionState& state, const Resources& resources) {
 }
 
 }  // namespace
+
+std::vector<float> embed_text(Embedder& embedder, const std::string& text, TextRole role,
+                              const QuestionVectors* cache) {
+  VectorKey key{embedder.fingerprint(), text, embedder.dimension()};
+  // The vectors of a text differ by its role if the model has prompts.
+  if (role == TextRole::passage) key.embedder += " passage";
+  if (cache)
+    if (auto vector = cache->find(key)) return std::move(*vector);
+  std::vector<float> vector(static_cast<size_t>(key.dimension));
+  const std::string_view view = text;
+  embedder.embed(std::span(&view, 1), role, vector);
+  if (cache) cache->put(key, vector);
+  return vector;
+}
 
 std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name) {
   std::shared_ptr<Embedder> embedder = models.embedder();

@@ -28,8 +28,6 @@ FusionNote note_of(const QuestionState& state, const Resources& resources) {
   FusionNote note;
   note.fusion = options.fusion;
   note.language = language_of(state, resources.store);
-  note.dense_hits = static_cast<int64_t>(state.dense.size());
-  note.sparse_hits = static_cast<int64_t>(state.sparse.size());
   note.dense_weight = state.sparse.empty()  ? 1.0f
                       : state.dense.empty() ? 0.0f
                                             : options.dense_weights.of(note.language);
@@ -68,12 +66,18 @@ std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, con
 
 }  // namespace
 
+void fuse_lists(QuestionState& state, const Resources& resources) {
+  state.reply.fusion.dense_hits = static_cast<int64_t>(state.dense.size());
+  state.reply.fusion.sparse_hits = static_cast<int64_t>(state.sparse.size());
+  state.reply.ranking = candidates_of(fused(state, resources.options.retrieve), state);
+}
+
 Stage fuse_stage(const Resources& resources) {
   return {.name = "fuse",
           .run =
               [&resources](QuestionState& state) {
                 state.reply.fusion = note_of(state, resources);
-                state.reply.ranking = candidates_of(fused(state, resources.options.retrieve), state);
+                fuse_lists(state, resources);
               },
           .record = "retrieve"};
 }

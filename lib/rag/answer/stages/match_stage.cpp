@@ -37,7 +37,7 @@ bool brings_citations(const Reply& kept, const QuestionState& state, const Resou
 // The cosine with the cached question, if its vector is kept.
 std::optional<float> similarity_to(const std::string& question, const QuestionState& state,
                                    const Resources& resources) {
-  if (!resources.vectors || state.vector.empty() || !state.passage.empty()) return std::nullopt;
+  if (!resources.vectors || state.vector.empty()) return std::nullopt;
   const auto vector = resources.vectors->find(
       {resources.store.embedder_fingerprint(), question, static_cast<int64_t>(state.vector.size())});
   if (!vector) return std::nullopt;

@@ -10,11 +10,11 @@
 #define FRUGAL_STAGES(STAGE)                                                                                       \
   STAGE(recall)      /* looks the answer up in the cache */                                                        \
   STAGE(select)      /* finds the chunks that pass the question's filter */                                        \
-  STAGE(hyde)        /* writes a passage to search with */                                                         \
-  STAGE(embed)       /* makes the vector to search with */                                                         \
+  STAGE(embed)       /* makes the question's vector */                                                             \
   STAGE(dense)       /* searches by vectors */                                                                     \
   STAGE(sparse)      /* searches by words */                                                                       \
   STAGE(fuse)        /* makes one ranking of both lists */                                                         \
+  STAGE(hyde)        /* searches again with more than the question says, where the first search is weak */         \
   STAGE(references)  /* puts chunks of a named article first, or removes neighbouring articles */                  \
   STAGE(match)       /* answers as the cache did to another question that asks the same */                         \
   STAGE(rerank)      /* reorders the first candidates by a model */                                                \
