@@ -1,7 +1,7 @@
 // Options of the expansion of a question, and its engine for an able generator: hypothetical document embeddings (HyDE,
 // Gao et al. 2022). The generator writes a passage that might answer the question, and the search uses the mean of both
-// vectors. Expansion helps weak retrievers and mostly harms strong ones (Weller et al. 2023), so `automatic` expands only
-// where the first search is weak (docs/design/0034).
+// vectors. Expansion helps weak retrievers and mostly harms strong ones (Weller et al. 2023), so `automatic` expands
+// only where the first search is weak (docs/design/0034).
 #pragma once
 
 #include <cstdint>
@@ -24,24 +24,20 @@ struct HydeOptions {
   FeedbackOptions feedback;
   /// The first hits of the first search, which stay as they are: those that an answer reads.
   int64_t kept = 5;
-  /// With `automatic` a question is expanded if its best hit leads the next by less, in fused scores of 0 to 1, …
-  float max_lead = 0.4f;
-  /// … and at least so many of the first five hits of both lists are the same.
-  int64_t min_common = 2;
+  /// With `automatic`, a question whose best hit leads the next by as much, in fused scores of 0 to 1, is not expanded.
+  float max_lead = 0.5f;
 
   template <typename F>
   void visit(F&& f) {
     f("hyde.mode", mode,
       {"search again with more than the question says, a passage that a large generator drafts or words and vectors of "
        "the first hits: auto (where the first search is weak), always, never"});
-    f("hyde.max_new_tokens", max_new_tokens,
-      {"maximum length of the drafted passage in tokens", Range{1, 1 << 20}});
+    f("hyde.max_new_tokens", max_new_tokens, {"maximum length of the drafted passage in tokens", Range{1, 1 << 20}});
     f("hyde.timeout_ms", timeout_ms,
       {"time limit of the drafted passage in milliseconds; after it the first hits are used instead", Range{0, 1e9}});
     f(feedback);
     f("hyde.kept", kept, kInternal);
     f("hyde.max_lead", max_lead, kInternal);
-    f("hyde.min_common", min_common, kInternal);
   }
 };
 

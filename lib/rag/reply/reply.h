@@ -157,7 +157,7 @@ struct Reply {
   std::vector<Hit> hits;
   CacheStatus cache = CacheStatus::off;
   std::optional<float> cache_similarity;  // to the cached question, 0…1; nullopt: the cache was not used or missed
-  std::string cache_note;  // which cached answer was used or refused, and why; empty: there was none to consider
+  std::string cache_note;   // which cached answer was used or refused, and why; empty: there was none to consider
   bool hyde_ran = false;    // the question was expanded
   std::string hyde_reason;  // why it was or was not
   std::string hyde_engine;  // what made the expansion: "generator" or "feedback"; empty: it did not run

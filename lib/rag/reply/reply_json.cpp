@@ -352,8 +352,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   json["hits"] = ordered_json::array();
   for (size_t i = 0; i < reply.hits.size(); ++i) json["hits"].push_back(hit_json(reply.hits[i], i + 1, detail));
   json["cache"] = {{"status", to_string(reply.cache)}, {"similarity", rounded(reply.cache_similarity)}};
-  json["hyde"] = {
-      {"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}, {"engine", text_or_null(reply.hyde_engine)}};
+  json["hyde"] = {{"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}, {"engine", text_or_null(reply.hyde_engine)}};
   if (detail != ReplyDetail::stored) {
     json["timings_ms"] = timings_json(reply.timings);
     if (reply.generated) json["generated"] = generated_json(*reply.generated);

@@ -22,10 +22,10 @@ constexpr const char* kQuestion = "storm damage";
 // Five reports are about storm damage; what they say besides, and the question does not, is in the page of the dyke.
 struct Coast {
   Coast() {
-    for (const char* report : {"report of storm damage, the dyke and the sluice broke",
+    for (const char* report : {"report of storm damage at dyke, sluice", "report of storm damage: both dyke and sluice",
+                               "report of storm damage, the dyke and the sluice broke",
                                "report of storm damage, dyke and sluice broke in the night",
-                               "report of storm damage: both dyke and sluice", "report of storm damage at dyke, sluice",
-                               "report of storm damage, again dyke and sluice"})
+                               "report of storm damage, again the dyke and sluice"})
       store.add("report.md", report);
     store.add("sale.md", "a carriage was sold by its owner for crowns");
     dyke = store.add("dyke.md", "the dyke broke, and the sluice broke").id;
@@ -103,34 +103,33 @@ TEST_CASE("cosines remain those with the question, since the confidence depends 
   for (const Candidate& each : coast.ask().ranking) {
     if (each.dense_rank == 0) continue;
     const std::vector<float> vector = bag_of_words(coast.store.fetch(std::vector{each.id}).at(0).text);
-    CHECK(each.dense_score ==
-          doctest::Approx(std::inner_product(vector.begin(), vector.end(), question.begin(), 0.0)));
+    CHECK(each.dense_score == doctest::Approx(std::inner_product(vector.begin(), vector.end(), question.begin(), 0.0)));
   }
 }
 
-TEST_CASE("auto expands where no hit stands out and both lists agree, and else changes nothing") {
+TEST_CASE("auto expands where no hit stands out and both lists begin with the same, and else changes nothing") {
   Coast coast;
   const Reply expanded = coast.ask_with(HydeMode::automatic);
   CHECK(expanded.hyde_ran);
   CHECK(expanded.hyde_engine == "feedback");
-  CHECK(expanded.hyde_reason == "auto: 5 of the first 5 hits by words and by vectors are the same");
+  CHECK(contains(expanded.hyde_reason, "auto: both searches begin with the same hit, which leads by 0.0"));
   CHECK(ranked(expanded) == ranked(coast.ask_with(HydeMode::always)));
 
-  const auto is_unchanged = [&] {
-    const Reply kept = coast.ask_with(HydeMode::automatic);
+  const auto is_unchanged = [](Coast& asked) {
+    const Reply kept = asked.ask_with(HydeMode::automatic);
     CHECK_FALSE(kept.hyde_ran);
     CHECK(kept.hyde_engine.empty());
-    CHECK(ranked(kept) == ranked(coast.ask_with(HydeMode::never)));
+    CHECK(ranked(kept) == ranked(asked.ask_with(HydeMode::never)));
     return kept.hyde_reason;
   };
-  coast.options.hyde.min_common = 6;
-  CHECK(is_unchanged() == "auto: off, 5 of the first 5 hits by words and by vectors are the same");
-  coast.options.hyde.min_common = 2;
   coast.options.hyde.max_lead = 0;
-  CHECK(contains(is_unchanged(), "auto: off, the first hit stands out by "));
-  coast.options.hyde.max_lead = 0.4f;
-  coast.options.dense = false;  // one list agrees with none
-  CHECK(is_unchanged() == "auto: off, 0 of the first 5 hits by words and by vectors are the same");
+  CHECK(contains(is_unchanged(coast), "auto: off, the first hit leads by 0.0"));
+  Coast other;
+  other.store.add("short.md", "storm damage");  // by words no better than the reports, which are older
+  CHECK(is_unchanged(other) == "auto: off, the searches by words and by vectors begin with different hits");
+  Coast alone;
+  alone.options.dense = false;
+  CHECK(is_unchanged(alone) == "auto: off, only one of the searches has hits");
 }
 
 TEST_CASE("without vectors, or without a search by words, the other is expanded") {
@@ -207,9 +206,8 @@ TEST_CASE("the deadline leaves expansion out, on record") {
   coast.options.deadline_ms = 10;
   FakeClock clock;
   coast.store.clock = &clock;  // both searches take 14 ms
-  const Reply reply =
-      Pipeline(coast.store, coast.models, LawTable(), coast.options, nullptr, "coast")
-          .ask({{}, kQuestion}, {}, Trace(false, [&] { return clock.now(); }));
+  const Reply reply = Pipeline(coast.store, coast.models, LawTable(), coast.options, nullptr, "coast")
+                          .ask({{}, kQuestion}, {}, Trace(false, [&] { return clock.now(); }));
   CHECK_FALSE(reply.hyde_ran);
   CHECK(reply.cut_short);
   CHECK(std::count(reply.skipped.begin(), reply.skipped.end(), "hyde: deadline of 10 ms") == 1);

@@ -324,7 +324,9 @@ TEST_CASE("a search that does not fit the memory budget hints that generating ta
 
 TEST_CASE("HyDE runs only when it is enabled, and the question still counts in the search") {
   Town town;
-  CHECK_FALSE(town.ask("When was the bridge at Aldersby finished?").hyde_ran);
+  PipelineOptions never;
+  never.hyde.mode = HydeMode::never;
+  CHECK_FALSE(town.ask("When was the bridge at Aldersby finished?", never).hyde_ran);
   CHECK(town.models.generator_opened == 0);
   CHECK_FALSE(town.models.embedder_opened_when_expected);
   const int opened = town.models.embedder_opened;

@@ -2,12 +2,12 @@
 // from a passage that an able generator writes (hyde.h), whose vector is averaged with the question's, or without such
 // a generator from the first hits (rag/feedback/feedback.h).
 //
-// The first hits, which an answer reads, stay as they are; the others are those of the second search. So the answer to a
-// question that one passage answers stays, too. Cosines remain those with the question: a vector that was moved towards
-// the hits is nearer to all of them.
+// The first hits, which an answer reads, stay as they are; the others are those of the second search. So the answer to
+// a question that one passage answers stays, too. Cosines remain those with the question: a vector that was moved
+// towards the hits is nearer to all of them.
 //
-// Questions that name an article are not expanded: references puts it first. A generator that is missing, fails or takes
-// too long is reported in Reply::hyde_reason, and feedback takes its place.
+// Questions that name an article are not expanded: references puts it first. A generator that is missing, fails or
+// takes too long is reported in Reply::hyde_reason, and feedback takes its place.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -29,26 +29,21 @@ void report(Reply& reply, const Stage& stage) {
   reply.hyde_reason = stage.off == kNever ? stage.off : "skipped: " + stage.off;
 }
 
-constexpr size_t kCompared = 5;
-
-struct Verdict {
+struct ExpansionGate {
   bool expand = false;
   std::string reason;
 };
 
-// Expands where no hit stands out and both lists are about the same: then the first hits are worth to learn from, and
-// others may be as good (docs/design/0034). Costs nothing.
-Verdict judge(const QuestionState& state, const HydeOptions& options) {
+// Expands where no hit stands out, so that others may be as good, and both lists begin with the same hit, so that it is
+// worth learning from (docs/design/0034). Costs nothing.
+ExpansionGate judge(const QuestionState& state, const HydeOptions& options) {
+  if (state.dense.empty() || state.sparse.empty()) return {false, "off, only one of the searches has hits"};
+  if (state.dense.front().id != state.sparse.front().id)
+    return {false, "off, the searches by words and by vectors begin with different hits"};
   const std::vector<Candidate>& ranking = state.reply.ranking;
   const float lead = ranking.size() > 1 ? ranking[0].score - ranking[1].score : ranking[0].score;
-  if (lead >= options.max_lead) return {false, fmt::format("off, the first hit stands out by {:.2f}", lead)};
-  const auto is_first = [](int64_t rank) { return rank > 0 && rank <= static_cast<int64_t>(kCompared); };
-  const int64_t common = std::count_if(ranking.begin(), ranking.end(), [&](const Candidate& each) {
-    return is_first(each.dense_rank) && is_first(each.sparse_rank);
-  });
-  const bool agree = common >= options.min_common;
-  return {agree, fmt::format("{}{} of the first {} hits by words and by vectors are the same", agree ? "" : "off, ",
-                             common, kCompared)};
+  if (lead >= options.max_lead) return {false, fmt::format("off, the first hit leads by {:.2f}", lead)};
+  return {true, fmt::format("both searches begin with the same hit, which leads by {:.2f}", lead)};
 }
 
 class Expansion {
@@ -59,9 +54,9 @@ class Expansion {
   void run() {
     if (std::string why = obstacle(); !why.empty()) return void(reply_.hyde_reason = "skipped: " + why);
     if (options_.mode == HydeMode::automatic) {
-      const Verdict verdict = judge(state_, options_);
-      reply_.hyde_reason = "auto: " + verdict.reason;
-      if (!verdict.expand) return;
+      const ExpansionGate gate = judge(state_, options_);
+      reply_.hyde_reason = "auto: " + gate.reason;
+      if (!gate.expand) return;
     } else {
       reply_.hyde_reason = "always";
     }
@@ -93,8 +88,8 @@ class Expansion {
     // The embedder's memory may be needed by the answer (embed_stage.cpp).
     const bool holds_embedder = state_.embedder != nullptr;
     if (!holds_embedder) state_.embedder = resources_.models.embedder();
-    search_dense(blend(state_.vector,
-                       embed_text(*state_.embedder, passage.text, TextRole::passage, resources_.vectors)));
+    search_dense(
+        blend(state_.vector, embed_text(*state_.embedder, passage.text, TextRole::passage, resources_.vectors)));
     if (!holds_embedder) state_.embedder.reset();
     reply_.hyde_engine = "generator";
     return true;
@@ -105,8 +100,8 @@ class Expansion {
     if (!state_.vector.empty())
       search_dense(feedback_vector(passages, state_.vector, options_.feedback, resources_.store));
     if (state_.runs("sparse")) {
-      const std::vector<WeightedWord> words = feedback_words(passages, state_.question.words, reply_.fusion.language,
-                                                             options_.feedback, resources_.store);
+      const std::vector<WeightedWord> words =
+          feedback_words(passages, state_.question.words, reply_.fusion.language, options_.feedback, resources_.store);
       state_.sparse = resources_.store.search_sparse({.text = state_.question.text,
                                                       .language = state_.question.language,
                                                       .within = state_.within(),
