@@ -236,7 +236,7 @@ TEST_CASE("a reader's confidence is logistic in its features, and in one of them
   const TempFolder folder;
   std::filesystem::copy(golden, folder / "plain");
   std::string weights = read_file(folder / "plain/model.safetensors");
-  weights.replace(weights.find("\"confidence\""), 12, "\"other_name\"");
+  weights.replace(weights.find("\"confidence.weight\""), 19, "\"other_____.weight\"");
   write_file(folder / "plain/model.safetensors", weights);
   CHECK(confidence(folder / "plain", {1, 2, -4, -1, -0.5f, 0.5f, 1}) == doctest::Approx(1 / (1 + std::exp(-1.0))));
 }
