@@ -32,8 +32,8 @@ build() {
   ninja -C "$ROOT/build/$preset" -j "$JOBS" "${quiet[@]}" "$@" >&2 || die 1 "build/$preset does not build"
 }
 
-# make_packs [--all]: quantises the default models of the manifest, or all, into their packs; quantize-model skips packs that are up
-# to date.
+# make_packs FLAGS: quantises the models that fetch-models lists with these flags into their packs; quantize-model skips packs that
+# are up to date.
 make_packs() {
   local name source pack
   while IFS=$'\t' read -r name _ source pack; do

@@ -164,7 +164,8 @@ fs::path find_model(const std::string& name) {
   for (const fs::path& place : places) looked.push_back(place.has_parent_path() ? place.parent_path().native() : ".");
   throw Error(Code::missing, fmt::format("no model '{}' (looked in {})", name, fmt::join(looked, ", ")))
       .hint(
-          "fetch it with scripts/fetch-models NAME and make its pack with quantize-model, run scripts/quickstart for the "
+          "fetch it with scripts/fetch-models NAME and make its pack with quantize-model, run scripts/quickstart for "
+          "the "
           "default embedder, or set FRUGAL_MODELS to the folder of your packs");
 }
 
