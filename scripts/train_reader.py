@@ -45,7 +45,7 @@ def train(args):
 def evaluate(args):
     file = read_e5s1(args.trunk)
     model = Reader(file)
-    step = evaluation.load_average(model, args.work / "checkpoint.pt")
+    step = evaluation.load_average(model, args.work / "checkpoint.pt", not args.full)
     say(f"step {step}, averaged weights")
     evaluation.evaluate(model, pickle.loads((args.work / "examples.pickle").read_bytes()), Pairs(tokenizer_of(file)), say=say)
 
@@ -55,7 +55,7 @@ def export(args):
 
     file = read_e5s1(args.trunk)
     model = Reader(file)
-    step = evaluation.load_average(model, args.work / "checkpoint.pt")
+    step = evaluation.load_average(model, args.work / "checkpoint.pt", not args.full)
     writer.export(model, file, tokenizer_of(file), args.out)
     say(f"step {step}, averaged weights: {args.out}")
 
@@ -67,6 +67,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--work", required=True, type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--full", action="store_true", help="evaluate, export: in full precision, not rounded to 4 bits")
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
