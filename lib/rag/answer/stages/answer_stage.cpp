@@ -3,7 +3,7 @@
 // 1. No hits: it abstains.
 // 2. The confidence is determined: fixed if the first hit holds an article that the question names; else the reader's
 //    of the answer that it found (reader.h); without a reader, from the words and the best cosine of the hits that an
-//    answer may read (evidence.h).
+//    answer may read, compared with the other candidates' (evidence.h).
 // 3. If the question names articles, the index holds none of them and no hit mentions one, it abstains: a neighbouring
 //    article is a wrong answer that looks right.
 // 4. If the confidence is below answer.abstain_below, it abstains.
@@ -112,7 +112,7 @@ class AnswerWriter {
       coverage = std::max(coverage, evidence.coverage(chunk.title + "\n" + chunk.heading + "\n" + chunk.text));
       if (hits[i].dense_score) cosine = std::max(cosine.value_or(-1.0f), *hits[i].dense_score);
     }
-    return answer_confidence(coverage, cosine);
+    return answer_confidence(coverage, cosine ? cosine_contrast(*cosine, state_.dense) : std::nullopt);
   }
 
   // True if the question names articles, the index holds none of them, and no hit mentions one.
