@@ -24,8 +24,8 @@ def write_sets(sources, groups, folder):
     """folder/LANGUAGE-PART: corpus.jsonl to index, questions.jsonl to ask, with "kind" and "answer"."""
     for language, names in GROUPS.items():
         asked = {}
-        for examples in sources.values():
-            for e in examples:
+        for name, examples in sources.items():
+            for e in examples if name != "crossed" else ():
                 if e.held_out and e.reads and e.language == language and e.group in names:
                     asked.setdefault((e.question, e.passage), e)
         held = sorted({e.passage for e in asked.values()})
