@@ -32,11 +32,12 @@ build() {
   ninja -C "$ROOT/build/$preset" -j "$JOBS" "${quiet[@]}" "$@" >&2 || die 1 "build/$preset does not build"
 }
 
-# make_packs: quantises each model of the manifest into its pack; quantize-model skips packs that are up to date.
+# make_packs FLAGS: quantises the models that fetch-models lists with these flags into their packs; quantize-model skips packs that
+# are up to date.
 make_packs() {
   local name source pack
   while IFS=$'\t' read -r name _ source pack; do
     note "quantize-model $name"
     "$ROOT/build/release/bin/quantize-model" "$source" -o "$pack" >&2
-  done < <("$ROOT/scripts/fetch-models" --list)
+  done < <("$ROOT/scripts/fetch-models" --list "$@")
 }

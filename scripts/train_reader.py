@@ -5,18 +5,21 @@
   train_reader.py train --trunk E5S1.bin --work DIR [--steps 9000]    hours; go on after a kill with the same command
   train_reader.py evaluate --trunk E5S1.bin --work DIR              figures of the checkpoint on held-out articles
   train_reader.py export --trunk E5S1.bin --work DIR --out FOLDER   a checkpoint for quantize-model
+  train_reader.py calibrate --work DIR --data DIR --bin build/release/bin --reader PACK --embedder PACK
+                                       the confidence of its answers, on held-out articles; then export again
 
 Needs Python 3.9 with torch, tokenizers, numpy and safetensors. `--data` is laid out as scripts/reader/sources.py reads it.
 """
 
 import argparse
+import json
 import pathlib
 import pickle
 import sys
 
 import torch
 
-from reader import evaluation, negatives, sources, training
+from reader import calibration, evaluation, negatives, sources, training
 from reader.e5s1 import read_e5s1, tokenizer_of
 from reader.model import Reader
 from reader.text import Pairs
@@ -45,7 +48,7 @@ def train(args):
 def evaluate(args):
     file = read_e5s1(args.trunk)
     model = Reader(file)
-    step = evaluation.load_average(model, args.work / "checkpoint.pt")
+    step = evaluation.load_average(model, args.work / "checkpoint.pt", not args.full)
     say(f"step {step}, averaged weights")
     evaluation.evaluate(model, pickle.loads((args.work / "examples.pickle").read_bytes()), Pairs(tokenizer_of(file)), say=say)
 
@@ -55,24 +58,40 @@ def export(args):
 
     file = read_e5s1(args.trunk)
     model = Reader(file)
-    step = evaluation.load_average(model, args.work / "checkpoint.pt")
-    writer.export(model, file, tokenizer_of(file), args.out)
+    step = evaluation.load_average(model, args.work / "checkpoint.pt", not args.full)
+    confidence = args.work / "confidence.json"
+    writer.export(model, file, tokenizer_of(file), args.out, json.loads(confidence.read_text()) if confidence.exists() else None)
     say(f"step {step}, averaged weights: {args.out}")
+
+
+def calibrate(args):
+    examples = pickle.loads((args.work / "examples.pickle").read_bytes())
+    folder = args.work / "calibration"
+    calibration.write_sets(examples, sources.load(args.data)[1], folder)
+    rows = list(calibration.ask(folder, args.bin, args.reader, args.embedder, say))
+    coefficients = calibration.fit(rows)
+    calibration.report(rows, coefficients, say)
+    (args.work / "confidence.json").write_text(json.dumps(coefficients) + "\n")
+    say(f"{len(rows)} answers: {dict(zip((*calibration.FEATURES, 'intercept'), (round(c, 3) for c in coefficients)))}")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=["prepare", "train", "evaluate", "export"])
-    parser.add_argument("--trunk", required=True, type=pathlib.Path)
+    parser.add_argument("command", choices=["prepare", "train", "evaluate", "export", "calibrate"])
+    parser.add_argument("--trunk", type=pathlib.Path)
     parser.add_argument("--data", type=pathlib.Path)
     parser.add_argument("--work", required=True, type=pathlib.Path)
     parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--bin", type=pathlib.Path)
+    parser.add_argument("--reader", type=pathlib.Path)
+    parser.add_argument("--embedder", type=pathlib.Path)
+    parser.add_argument("--full", action="store_true", help="evaluate, export: in full precision, not rounded to 4 bits")
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
-    return {"prepare": prepare, "train": train, "evaluate": evaluate, "export": export}[args.command](args)
+    return {"prepare": prepare, "train": train, "evaluate": evaluate, "export": export, "calibrate": calibrate}[args.command](args)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 
+import torch
 from safetensors.torch import save_file
 
 from .text import MAX_PAIR, MAX_QUESTION
@@ -30,9 +31,12 @@ def tensors_of(model):
     return {name: tensor.detach().float().clone().contiguous() for name, tensor in tensors.items()}
 
 
-def export(model, file, tokenizer, folder):
+def export(model, file, tokenizer, folder, confidence=None):
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(tensors_of(model), folder / "model.safetensors", {"format": "pt"})
+    tensors = tensors_of(model)
+    if confidence:
+        tensors["confidence.weight"] = torch.tensor(confidence, dtype=torch.float32)
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {"model_type": "bert-reader", "architectures": ["BertReader"], "hidden_size": file.hidden, "num_hidden_layers": file.layers,
               "num_attention_heads": file.heads, "intermediate_size": file.intermediate, "max_position_embeddings": file.positions,

@@ -1,6 +1,7 @@
 """Trains the reader. Every state that matters is in the checkpoint, so a run that was killed goes on where it was."""
 
 import concurrent.futures
+import contextlib
 import os
 import pathlib
 import random
@@ -9,12 +10,14 @@ import time
 import torch
 import torch.nn.functional as F
 
+from .four_bits import in_four_bits
 from .sources import SHARES
 from .text import span_tokens
 
 QUESTIONS, NEGATIVES = 8, 3  # of a step that ranks and reads
 # From this step on every second one only reads, and sees four times as many answers for the same time.
 READING_BEGINS, READ_QUESTIONS = 3400, 32
+FOUR_BITS_BEGIN = 5600  # from this step on the layers compute with weights as the pack has them
 BODY_RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 5e-4, 200, 0.01
 AVERAGE = 0.999  # of the weights, over steps
 
@@ -221,7 +224,8 @@ def train(run, sources, pairs, threads=2, minutes_between_saves=10, say=print):
     run.model.train()
     while run.step < run.steps:
         examples, negatives = schedule.batch(run.step)
-        losses[negatives].append(gradients.compute(examples, negatives, run.step))
+        with in_four_bits(run.model) if run.step >= FOUR_BITS_BEGIN else contextlib.nullcontext():
+            losses[negatives].append(gradients.compute(examples, negatives, run.step))
         run.update()
         done += 1
         now = time.monotonic()

@@ -150,6 +150,7 @@ class FakeReader : public Reader {
     read += halves.size();
     return readings;
   }
+  float confidence(const ConfidenceFeatures& features) const override { return features.coverage; }
   static constexpr int kPairMs = 10;
   size_t ranked = 0, read = 0;
   FakeClock* clock = nullptr;

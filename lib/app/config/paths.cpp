@@ -164,21 +164,23 @@ fs::path find_model(const std::string& name) {
   for (const fs::path& place : places) looked.push_back(place.has_parent_path() ? place.parent_path().native() : ".");
   throw Error(Code::missing, fmt::format("no model '{}' (looked in {})", name, fmt::join(looked, ", ")))
       .hint(
-          "make one with quantize-model, run scripts/quickstart for the default models, or set FRUGAL_MODELS to the "
-          "folder of your packs");
+          "fetch it with scripts/fetch-models NAME and make its pack with quantize-model, run scripts/quickstart for "
+          "the "
+          "default embedder, or set FRUGAL_MODELS to the folder of your packs");
 }
 
 fs::path find_checkpoint(const std::string& name) {
   const std::string stem = fs::path(name).extension() == ".pack" ? fs::path(name).stem().native() : name;
   for (const fs::path& folder : model_places(stem)) {
     if (!is_folder(folder)) continue;
-    std::vector<fs::path> ggufs;
+    if (is_file(folder / "config.json")) return folder;
+    std::vector<fs::path> files;
     for (const fs::path& entry : sorted_entries(folder))
-      if (entry.extension() == ".gguf") ggufs.push_back(entry);
-    return ggufs.size() == 1 ? ggufs.front() : folder;
+      if (entry.extension() == ".gguf" || entry.extension() == ".bin") files.push_back(entry);
+    return files.size() == 1 ? files.front() : folder;
   }
   throw Error(Code::missing, fmt::format("no checkpoint '{}'", stem))
-      .hint("run scripts/fetch-models, or set FRUGAL_MODELS to the folder that holds it");
+      .hint("run scripts/fetch-models --all, or set FRUGAL_MODELS to the folder that holds it");
 }
 
 std::vector<fs::path> existing_packs(const ModelNames& models) {

@@ -13,7 +13,7 @@ namespace frugal {
 
 /// The configured models: each a path, or a name for find_model(). Empty: none.
 struct ModelNames {
-  std::string embedder = "all-minilm-l6-v2.pack";
+  std::string embedder = "e5-small-enpt.pack";
   std::string generator = "smollm2-135m-instruct.pack";
   std::string reader;
 
@@ -49,8 +49,8 @@ std::vector<std::filesystem::path> model_folders();
 std::filesystem::path find_model(const std::string& name);
 
 /// The checkpoint that the pack `name` was made from, as scripts/fetch-models stores it: the folder named like the pack
-/// without ".pack" within model_folders(), or the .gguf file in that folder if it holds exactly one. Throws
-/// Error(missing).
+/// without ".pack" within model_folders(), or the .gguf or .bin file in that folder if it has exactly one and no
+/// config.json. Throws Error(missing).
 std::filesystem::path find_checkpoint(const std::string& name);
 
 /// The project's tables of laws: *.yaml, sorted by name, of the first folder that exists among $FRUGAL_REFERENCES and,

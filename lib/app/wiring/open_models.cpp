@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/config/paths.h"
+#include "base/error.h"
 #include "compute/ops/plugin.h"
 
 namespace frugal {
@@ -26,10 +27,26 @@ std::unique_ptr<Models> open_models(const Settings& settings, const ModelOptions
   return open_pack_models(std::move(paths), options);
 }
 
+namespace {
+
+// An answer that is quoted needs no generator: its place is empty if `find` does not find it.
+template <typename Find>
+std::filesystem::path found_or_none(const Find& find) {
+  try {
+    return find();
+  } catch (const Error& error) {
+    if (error.code() != Code::missing) throw;
+    return {};
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<Models> naive_models(const cli::Tool& tool, const Settings& settings, Budget& budget) {
   const ModelNames& names = settings.models;
-  const NaivePaths paths{find_checkpoint(names.embedder), find_model(names.embedder), find_checkpoint(names.generator),
-                         find_model(names.generator)};
+  const NaivePaths paths{find_checkpoint(names.embedder), find_model(names.embedder),
+                         found_or_none([&] { return find_checkpoint(names.generator); }),
+                         found_or_none([&] { return find_model(names.generator); })};
   return open_naive_models(paths, tool.backend().native() ? parse_backend("torch") : tool.backend(), tool.threads(),
                            budget, settings.chat_family);
 }

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "base/checked.h"
 
@@ -57,7 +58,36 @@ void pack_group_i8g(std::span<const float> group, int64_t index, int64_t output,
   put_group(DType::linear_i8g, data, index, output, codes, d, 0);
 }
 
+// The group's codes if all its values are d · (code − 8) for one fp16 d, as those of a source in Q4_0 and of weights
+// that were trained in 4 bits; nullopt otherwise. The largest value may have any code.
+struct CentredGroup {
+  std::array<uint8_t, 32> codes{};
+  uint16_t d = 0;
+};
+std::optional<CentredGroup> centred_group(std::span<const float> group) {
+  const float largest =
+      *std::max_element(group.begin(), group.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+  for (int code = 0; code < 16; ++code) {
+    if (code == 8) continue;
+    CentredGroup centred{.d = f32_to_f16(largest / static_cast<float>(code - 8))};
+    const float d = f16_to_f32(centred.d);
+    const auto encode = [d](float value) { return d != 0 ? std::nearbyint(value / d) + 8 : 8.0f; };
+    const bool exact = std::all_of(group.begin(), group.end(), [&](float value) {
+      const float code_of = encode(value);
+      return code_of >= 0 && code_of <= 15 && (code_of - 8) * d == value;
+    });
+    if (!exact) continue;
+    for (size_t i = 0; i < group.size(); ++i) centred.codes[i] = static_cast<uint8_t>(encode(group[i]));
+    return centred;
+  }
+  return std::nullopt;
+}
+
 void pack_group_i4(std::span<const float> group, int64_t index, int64_t output, std::byte* data) {
+  if (const auto centred = centred_group(group)) {
+    const uint16_t minimum = f32_to_f16(-8 * f16_to_f32(centred->d));
+    return put_group(DType::linear_i4, data, index, output, centred->codes, centred->d, minimum);
+  }
   const auto [low, high] = std::minmax_element(group.begin(), group.end());
   const uint16_t d = f32_to_f16((*high - *low) / 15.0f);
   const uint16_t m = f32_to_f16(*low);

@@ -4,6 +4,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
 #include <utility>
 
 #include "base/error.h"
@@ -18,6 +21,10 @@ namespace {
 
 // As in bert.cpp: enough rows to keep the kernels busy, few enough to stay near the caches.
 constexpr int64_t kTokensPerForward = 1024;
+
+// The coefficients of ConfidenceFeatures::values(), and the intercept behind them.
+constexpr std::string_view kConfidence = "heads.confidence";
+constexpr int64_t kConfidenceSize = ConfidenceFeatures::kCount + 1;
 
 struct ReaderConfig {
   int64_t first_exit, max_question, max_tokens;
@@ -67,6 +74,7 @@ class BertReader final : public Reader {
     rank_last_ = head("heads.rank_last", 1);
     span_ = head("heads.span", 2);
     answerable_ = head("heads.answerable", 1);
+    if (source.has(kConfidence)) confidence_ = source.vector(kConfidence, kConfidenceSize);
   }
 
   std::string identity() const override { return identity_; }
@@ -142,6 +150,15 @@ class BertReader final : public Reader {
     return readings;
   }
 
+  float confidence(const ConfidenceFeatures& features) const override {
+    float logit = features.answerable;
+    if (!confidence_.empty()) {
+      const std::array<float, ConfidenceFeatures::kCount> values = features.values();
+      logit = std::inner_product(values.begin(), values.end(), confidence_.begin(), confidence_.back());
+    }
+    return 1 / (1 + std::exp(-logit));
+  }
+
  private:
   // Calls run(first, last) for consecutive items that together have about kTokensPerForward tokens.
   template <class Tokens, class Run>
@@ -177,6 +194,7 @@ class BertReader final : public Reader {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::string identity_;
   Head rank_first_, rank_last_, span_, answerable_;
+  std::span<const float> confidence_;  // empty: none
 };
 
 ModelPlan plan(const Checkpoint& checkpoint) {
@@ -187,6 +205,7 @@ ModelPlan plan(const Checkpoint& checkpoint) {
   for (const auto& [name, outputs] :
        {std::pair("rank_first", 1), std::pair("rank_last", 1), std::pair("span", 2), std::pair("answerable", 1)})
     table.exact({fmt::format("heads.{}", name), name, ""}, outputs, bert.hidden);
+  table.optional_vector({std::string(kConfidence), "confidence", ""}, kConfidenceSize);
   plan.tensors = std::move(table).take();
   return plan;
 }

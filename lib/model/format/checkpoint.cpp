@@ -84,7 +84,7 @@ std::unique_ptr<Checkpoint> open_checkpoint(const std::filesystem::path& path) {
   std::error_code status;
   if (!std::filesystem::exists(path, status))
     throw Error(Code::missing, fmt::format("no checkpoint at '{}'", path.native()))
-        .hint("check the path; scripts/fetch-models fetches the default models");
+        .hint("check the path; scripts/fetch-models fetches those of models/manifest.yaml");
   if (std::filesystem::is_directory(path, status)) return open_hf_folder(path);
   const std::string magic = read_magic(path);
   if (magic.starts_with("GGUF")) return open_gguf(path);

@@ -34,7 +34,7 @@ class NaiveModels final : public Models {
   std::shared_ptr<Embedder> embedder() override { return embedder_; }
   std::shared_ptr<Generator> generator() override {
     if (!generator_)
-      throw Error(Code::missing, "there is no checkpoint of a generator").hint("run scripts/fetch-models");
+      throw Error(Code::missing, "there is no checkpoint of a generator").hint("run scripts/fetch-models --all");
     return generator_;
   }
   // Readers are published as packs, so there is no checkpoint to be read in full precision.

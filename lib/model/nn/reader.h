@@ -2,6 +2,7 @@
 // passage is, whether it holds an answer, and where in it the answer stands.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -36,6 +37,22 @@ struct Reading {
   std::vector<float> begin, end;
 };
 
+/// What is known of an answer that was read in one of a few passages, best first. Logits unless it says otherwise.
+struct ConfidenceFeatures {
+  float answerable = 0;       // of the passage with the answer
+  float best_answerable = 0;  // the highest of all passages
+  float margin = 0;           // of the answer over "no answer here"
+  float certainty = 0;        // log probability of the answer among all spans of its passage and none
+  float share = 0;            // log probability of its passage among those that were read
+  float coverage = 0;         // share of the question's words, by their weight, that the passage has: 0 … 1
+  float portuguese = 0;       // 1 if the question is in Portuguese, else 0
+
+  static constexpr size_t kCount = 7;
+  std::array<float, kCount> values() const {
+    return {answerable, best_answerable, margin, certainty, share, coverage, portuguese};
+  }
+};
+
 /// Not thread-safe: one forward pass at a time, since its Ops hold the working memory.
 class Reader : public Model {
  public:
@@ -52,6 +69,9 @@ class Reader : public Model {
   virtual std::vector<HalfRead> read_half(std::span<const ReaderPair> pairs) = 0;
   /// Reads the rest of the layers.
   virtual std::vector<Reading> read_rest(std::span<const HalfRead* const> halves) = 0;
+  /// The probability, 0 … 1, that the answer is right: by logistic regression, whose coefficients are part of the model
+  /// (fitted on questions that it was not trained on); without them, by `answerable` alone.
+  virtual float confidence(const ConfidenceFeatures& features) const = 0;
 };
 
 }  // namespace frugal

@@ -89,6 +89,10 @@ bool NamePattern::matches(std::string_view name) const {
   return ::regexec(compiled_.get(), std::string(name).c_str(), 0, nullptr, 0) == 0;
 }
 
+bool Recipe::has_rule_for(std::string_view name) const {
+  return std::any_of(rules.begin(), rules.end(), [&](const auto& rule) { return rule.first.matches(name); });
+}
+
 Precision Recipe::for_tensor(std::string_view name) const {
   const auto rule = std::find_if(rules.rbegin(), rules.rend(), [&](const auto& r) { return r.first.matches(name); });
   return rule == rules.rend() ? precision : rule->second;

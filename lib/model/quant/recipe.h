@@ -54,6 +54,8 @@ struct Recipe {
 
   /// True if the selector chooses the type of the tensor with this name.
   bool is_automatic(std::string_view name) const { return for_tensor(name) == Precision::automatic; }
+  /// True if a rule matches, so that the precision was chosen for this tensor and not for the model.
+  bool has_rule_for(std::string_view name) const;
   /// The precision of the last rule that matches, so that a later flag refines an earlier one; else the model's.
   Precision for_tensor(std::string_view name) const;
   /// The recipe as one line, equal for equal recipes. Part of a pack's identity.

@@ -54,7 +54,8 @@ StorageOption make_candidate(const TensorJob& job, const Form& form, bool allow_
 // Leaves only the candidate that a rule of the recipe names, if there is such a rule.
 void apply_rule(TensorCandidates& tensor, const Recipe& recipe) {
   if (recipe.is_automatic(tensor.spec.name)) return;
-  const DType dtype = type_of(tensor.spec.role, tensor.source->type, recipe.for_tensor(tensor.spec.name));
+  const DType dtype = type_of(tensor.spec.role, tensor.source->type, recipe.for_tensor(tensor.spec.name),
+                              recipe.has_rule_for(tensor.spec.name));
   for (StorageOption& candidate : tensor.candidates) {
     candidate.eligible = candidate.dtype == dtype;
     candidate.verdict = candidate.eligible ? "requested by --tensor-type" : "--tensor-type requests another type";

@@ -89,8 +89,10 @@ DType linear_type(SourceType source, Precision precision) {
   return DType::linear_f32;
 }
 
-// Never below int8, unless the source has 4 bits: rows are only looked up, so 4 bits would save little time.
-DType embedding_type(SourceType source, Precision precision) {
+// Never below int8, unless the source has 4 bits or a rule names the table: rows are only looked up, so 4 bits would
+// save little time.
+DType embedding_type(SourceType source, Precision precision, bool named) {
+  if (named && precision == Precision::int4) return DType::linear_i4;
   if (precision == Precision::keep) {
     if (linear_type_kept(source) == DType::linear_i4) return DType::linear_i4;
     if (is_quantized(source)) return DType::i8;
@@ -160,12 +162,12 @@ bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model) {
   });
 }
 
-DType type_of(TensorRole role, SourceType source, Precision precision) {
+DType type_of(TensorRole role, SourceType source, Precision precision, bool named) {
   switch (role) {
     case TensorRole::vector:
       return DType::f32;
     case TensorRole::embedding:
-      return embedding_type(source, precision);
+      return embedding_type(source, precision, named);
     case TensorRole::linear:
     case TensorRole::tied:
       return linear_type(source, precision);
@@ -181,7 +183,7 @@ std::optional<TensorJob> plan_tensor(const Checkpoint& checkpoint, const TensorS
 
 bool requantizes_to_fewer_bits(const TensorJob& job, Precision precision) {
   const SourceType type = job.source->type;
-  // Repacked groups keep their codes. A table that is only looked up never goes below 8 bits (embedding_type).
+  // Repacked groups keep their codes. A table that is only looked up goes below 8 bits only by a rule (embedding_type).
   if (job.keeps_groups || precision == Precision::keep || !is_quantized(type)) return false;
   const int bits = is_linear(job.dtype) ? bits_of(precision) : std::max(8, bits_of(precision));
   return bits < bits_of(type);
@@ -197,7 +199,8 @@ TensorPlan plan_tensors(const Checkpoint& checkpoint, const ModelPlan& model, co
     if (!source) continue;
     const bool open = recipe.is_automatic(spec.name);
     const Precision precision = open ? start : recipe.for_tensor(spec.name);
-    TensorJob job = *plan_tensor(checkpoint, spec, type_of(spec.role, source->type, precision));
+    TensorJob job =
+        *plan_tensor(checkpoint, spec, type_of(spec.role, source->type, precision, recipe.has_rule_for(spec.name)));
     if (!allow_requantize && is_weight(spec.role)) refuse_requantization(job, precision);
     if (!open) notes.add(job);
     plan.jobs.push_back(std::move(job));

@@ -39,8 +39,9 @@ SourceMatrix source_matrix(const TensorSpec& spec);
 /// True if any weight of the checkpoint is quantised; norms and biases do not count.
 bool is_quantized(const Checkpoint& checkpoint, const ModelPlan& model);
 
-/// The type in the pack of a tensor of this role. `precision` must not be automatic.
-DType type_of(TensorRole role, SourceType source, Precision precision);
+/// The type in the pack of a tensor of this role. `precision` must not be automatic; `named`: a rule chose
+/// it for this tensor.
+DType type_of(TensorRole role, SourceType source, Precision precision, bool named = false);
 /// Plans one tensor as `dtype`; nullopt if it is optional and the checkpoint has none. Throws Error(bad_input) as
 /// plan_tensors() does.
 std::optional<TensorJob> plan_tensor(const Checkpoint& checkpoint, const TensorSpec& spec, DType dtype);

@@ -14,7 +14,7 @@ namespace frugal {
 namespace {
 
 // Must change with the stored form, and with any change of the code that makes stored answers wrong under the same key.
-constexpr std::string_view kVersion = "frugal-answer/4";
+constexpr std::string_view kVersion = "frugal-answer/5";
 
 constexpr int64_t kNeighbours = 8;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string_view>
 
 #include "base/ascii.h"
@@ -105,6 +106,7 @@ std::optional<AnswerSpan> read_answer(std::span<const Hit> hits,
                                       const std::unordered_map<int64_t, ChunkReading>& readings) {
   std::optional<AnswerSpan> best;
   double best_logit = 0, mass = 0;
+  float best_answerable = -std::numeric_limits<float>::infinity();
   for (size_t h = 0; h < hits.size(); ++h) {
     const auto found = readings.find(hits[h].chunk.id);
     if (found == readings.end() || found->second.pieces.empty()) continue;
@@ -112,11 +114,18 @@ std::optional<AnswerSpan> read_answer(std::span<const Hit> hits,
     const TokenSpan span = best_span(read.reading);
     const double share = double(span.logit) - log_sum(read.reading, span.logit), logit = read.score + share;
     mass += std::exp(double(read.score));
+    best_answerable = std::max(best_answerable, read.reading.answerable);
     if (best && logit <= best_logit) continue;
     best_logit = logit;
-    best = {{h, read.pieces[span.first].begin, read.pieces[span.last].end}, 0};
+    best = {{h, read.pieces[span.first].begin, read.pieces[span.last].end}, {}};
+    best->features.answerable = read.reading.answerable;
+    best->features.margin = span.logit - read.reading.none;
+    best->features.certainty = static_cast<float>(share);
+    best->features.share = read.score;
   }
-  if (best) best->probability = static_cast<float>(std::exp(best_logit) / mass);
+  if (!best) return best;
+  best->features.best_answerable = best_answerable;
+  best->features.share -= static_cast<float>(std::log(mass));
   return best;
 }
 

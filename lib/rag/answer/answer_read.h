@@ -17,10 +17,11 @@ namespace frugal {
 /// The bytes [begin, end) of hits[hit].chunk.text.
 struct AnswerSpan {
   Quote place;
-  float probability = 0;  // of the chunk among those that were read, and of this span among all of the chunk and none
+  ConfidenceFeatures features;  // without coverage and language, which the reader does not know
 };
 
-/// The span of highest probability in the hits that have a reading; nullopt if there is none, or only empty ones. An
+/// The likeliest span of the hits that have a reading, by the share of its chunk among them and its own among all spans
+/// of the chunk and none; nullopt if there is none, or only empty ones. An
 /// answer has at most 30 tokens. O(tokens · 30).
 std::optional<AnswerSpan> read_answer(std::span<const Hit> hits,
                                       const std::unordered_map<int64_t, ChunkReading>& readings);

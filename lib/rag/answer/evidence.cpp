@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <unordered_set>
 
 #include "rag/text/language.h"
@@ -9,6 +10,9 @@
 
 namespace frugal {
 namespace {
+
+// Fewer cosines are no background: most of them may be of chunks that are relevant.
+constexpr size_t kMinBackground = 50;
 
 bool is_inside_any(const Word& word, std::span<const FoundProvision> provisions) {
   return std::any_of(provisions.begin(), provisions.end(), [&](const FoundProvision& provision) {
@@ -60,10 +64,21 @@ float Evidence::coverage(std::string_view text) const {
   return weight / total_weight_;
 }
 
-float answer_confidence(float coverage, std::optional<float> cosine) {
-  // Set by hand. At a threshold of 0.5, an index of squad-dev-b abstains on 7 % of its own questions and on 93 % of
-  // questions about other articles (docs/tools/rag-query.md).
-  const float logit = cosine ? -6.0f + 6.0f * coverage + 6.0f * *cosine : -4.0f + 8.0f * coverage;
+std::optional<float> background_cosine(std::span<const ScoredChunk> dense) {
+  if (dense.size() < kMinBackground) return std::nullopt;
+  const float sum = std::accumulate(dense.begin(), dense.end(), 0.0f,
+                                    [](float all, const ScoredChunk& hit) { return all + hit.score; });
+  return sum / static_cast<float>(dense.size());
+}
+
+float cosine_contrast(float cosine, float background) {
+  return background < 1 ? (cosine - background) / (1 - background) : 0.0f;
+}
+
+float answer_confidence(float coverage, std::optional<float> contrast) {
+  // Logistic regression of "the quote holds the answer" on held-out articles of the reader's training data, with both
+  // embedders and in both languages (scripts/reader/calibration.py).
+  const float logit = contrast ? -3.82f + 3.74f * coverage + 2.67f * *contrast : -3.4f + 4.34f * coverage;
   return 1.0f / (1.0f + std::exp(-logit));
 }
 

@@ -1,6 +1,6 @@
 // Measures how well a text covers a question: the share of the question's content words that the text contains,
 // weighted by their rarity in the index. Extraction picks its quote by this measure; together with the best cosine it
-// gives the confidence that decides on abstention.
+// gives the confidence that decides on abstention where there is no reader.
 #pragma once
 
 #include <optional>
@@ -42,8 +42,14 @@ class Evidence {
   float total_weight_ = 0;
 };
 
-/// The confidence, 0…1, that the sources answer the question: a logistic function of the best coverage and, if there is
-/// an embedder, the best cosine. Its coefficients are set by hand (docs/tools/rag-query.md: abstention).
-float answer_confidence(float coverage, std::optional<float> cosine);
+/// The mean cosine of a search by vectors; nullopt if it found too few chunks to tell what is usual.
+std::optional<float> background_cosine(std::span<const ScoredChunk> dense);
+/// How far a cosine stands out: (cosine − background) / (1 − background). Embedders differ in the cosines that they
+/// give to texts that have nothing in common, from .1 to .8; this is comparable.
+float cosine_contrast(float cosine, float background);
+
+/// The probability, 0…1, that a quote from the sources answers the question: a logistic function of the best coverage
+/// and, if known, the contrast (docs/tools/rag-query.md: abstention).
+float answer_confidence(float coverage, std::optional<float> contrast);
 
 }  // namespace frugal

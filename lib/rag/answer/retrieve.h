@@ -9,12 +9,12 @@
 
 namespace frugal {
 
-/// The weight of the dense list by the language of the question; the sparse list has 1 − weight. An embedder trained on
-/// English ranks Portuguese poorly (docs/design/0008).
+/// The weight of the dense list by the language of the question; the sparse list has 1 − weight. The defaults are those
+/// of the default embedder; an embedder trained on English ranks Portuguese poorly (docs/design/0008).
 struct DenseWeights {
-  float english = 0.4f;
-  float portuguese = 0.15f;
-  float other = 0.2f;
+  float english = 0.45f;
+  float portuguese = 0.5f;
+  float other = 0.45f;
   float of(Language language) const;
 
   template <typename F>

@@ -112,6 +112,7 @@ struct QuestionState {
   std::optional<ChunkSet> selected;        // by select; nullopt: no filter
   std::shared_ptr<Embedder> embedder;      // held from its first use to its last
   std::vector<float> vector;               // the question's: [dimension], unit length; empty: no dense search
+  std::optional<float> background;         // of the first search by vectors (evidence.h)
   std::vector<ScoredChunk> dense, sparse;  // the lists, best first
   std::unordered_map<int64_t, ChunkReading> readings;  // by chunk, of those that the reader has read
   std::vector<FoundArticle> articles;                  // in the order of the question, then of the ranking

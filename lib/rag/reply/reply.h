@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/setting.h"
+#include "model/nn/reader.h"
 #include "rag/filter/chunk_filter.h"
 #include "rag/index/store.h"
 #include "rag/text/language.h"
@@ -157,9 +158,10 @@ struct Reply {
   std::vector<Hit> hits;
   CacheStatus cache = CacheStatus::off;
   std::optional<float> cache_similarity;  // to the cached question, 0…1; nullopt: the cache was not used or missed
-  std::string cache_note;   // which cached answer was used or refused, and why; empty: there was none to consider
-  bool hyde_ran = false;    // the question was expanded
-  std::string hyde_reason;  // why it was or was not
+  std::string cache_note;  // which cached answer was used or refused, and why; empty: there was none to consider
+  std::optional<ConfidenceFeatures> reading;  // what the confidence was made of; nullopt: the reader did not decide it
+  bool hyde_ran = false;                      // the question was expanded
+  std::string hyde_reason;                    // why it was or was not
   std::string hyde_engine;  // what made the expansion: "generator" or "feedback"; empty: it did not run
   FusionNote fusion;
   std::optional<int64_t> filtered_chunks;   // that pass the filter; nullopt: no filter, or not looked at

@@ -133,6 +133,14 @@ ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
   return json;
 }
 
+ordered_json reading_json(const std::optional<ConfidenceFeatures>& reading) {
+  if (!reading) return nullptr;
+  return {{"answerable", rounded(reading->answerable)}, {"best_answerable", rounded(reading->best_answerable)},
+          {"margin", rounded(reading->margin)},         {"certainty", rounded(reading->certainty)},
+          {"share", rounded(reading->share)},           {"coverage", rounded(reading->coverage)},
+          {"portuguese", rounded(reading->portuguese)}};
+}
+
 ordered_json explain_json(const Reply& reply) {
   const FusionNote& note = reply.fusion;
   return {{"fusion", to_string(note.fusion)},
@@ -143,6 +151,7 @@ ordered_json explain_json(const Reply& reply) {
           {"reference_hits", note.reference_hits},
           {"references", note.references},
           {"missing_references", note.missing},
+          {"reading", reading_json(reply.reading)},
           {"cache_note", text_or_null(reply.cache_note)}};
 }
 
@@ -262,6 +271,13 @@ FusionNote fusion_note_of(const ordered_json& json) {
   return note;
 }
 
+std::optional<ConfidenceFeatures> reading_of(const ordered_json& json) {
+  if (json.is_null()) return std::nullopt;
+  return ConfidenceFeatures{json.at("answerable"), json.at("best_answerable"), json.at("margin"),
+                            json.at("certainty"),  json.at("share"),           json.at("coverage"),
+                            json.at("portuguese")};
+}
+
 Reply reply_of(const ordered_json& json) {
   Reply reply;
   reply.query.text = json.at("query");
@@ -280,6 +296,7 @@ Reply reply_of(const ordered_json& json) {
   reply.hyde_reason = json.at("hyde").at("reason");
   reply.hyde_engine = text_of(json.at("hyde"), "engine");
   reply.fusion = fusion_note_of(json.at("explain"));
+  reply.reading = reading_of(json.at("explain").at("reading"));
   reply.skipped = json.at("skipped").get<std::vector<std::string>>();
   return reply;
 }

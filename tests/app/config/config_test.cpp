@@ -381,6 +381,18 @@ TEST_CASE("a model is found by path, with and without .pack, in FRUGAL_MODELS be
   ::unsetenv("FRUGAL_MODELS");
 }
 
+TEST_CASE("the checkpoint of a pack is the folder of its name, or the only file of weights there") {
+  const TempHome home;
+  CHECK(error_of([] { find_checkpoint("m.pack"); }).code() == Code::missing);
+  home.write("models/m/model.bin", "weights");
+  CHECK(find_checkpoint("m.pack") == "models/m/model.bin");
+  home.write("models/m/other.gguf", "more weights");
+  CHECK(find_checkpoint("m") == "models/m");
+  home.write("models/n/pytorch_model.bin", "weights");
+  home.write("models/n/config.json", "{}");
+  CHECK(find_checkpoint("n.pack") == "models/n");
+}
+
 TEST_CASE("the index is the named one, the project's, or the only one of the user") {
   const TempHome home;
   CHECK(find_index("some/where") == "some/where");

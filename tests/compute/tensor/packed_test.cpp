@@ -146,6 +146,22 @@ TEST_CASE("quantised groups are put in place without rounding, whatever their co
   }
 }
 
+TEST_CASE("weights on a grid of 16 levels around zero are kept in 4 bits without loss, whatever levels they use") {
+  for (const int lowest : {-8, -7, -3, 0, 5}) {
+    for (const float d : {0.0625f, -0.0625f, 0.0125885009765625f}) {  // the last is fp16, no power of two
+      CAPTURE(lowest);
+      CAPTURE(d);
+      std::vector<float> rows(16 * 64);
+      for (size_t i = 0; i < rows.size(); ++i) rows[i] = d * float(lowest + int(i * 7 % size_t(8 - lowest)));
+      const Packed packed = pack(DType::linear_i4, rows, {16, 64});
+      for (int64_t output = 0; output < 16; ++output) {
+        const std::vector<float> row = row_of(packed, output);
+        REQUIRE(std::equal(row.begin(), row.end(), rows.begin() + output * 64));
+      }
+    }
+  }
+}
+
 TEST_CASE("sizes follow the layout of the header, and impossible ones are internal errors") {
   CHECK(packed_bytes(DType::linear_i8, 17, 33) == 2 * 64 * 16);
   CHECK(packed_bytes(DType::linear_i8g, 16, 32) == 544);

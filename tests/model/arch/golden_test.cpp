@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/thread_pool.h"
 #include "memory/budget.h"
 #include "model/arch/bulk_embedder.h"
@@ -24,6 +25,7 @@
 #include "model/nn/reader.h"
 #include "support/backends.h"
 #include "support/golden.h"
+#include "support/temp_folder.h"
 
 using namespace frugal;
 using namespace frugal::testing;
@@ -218,6 +220,25 @@ TEST_CASE("the pieces of a pair are the tokens of its passage, with their bytes"
     words.push_back(passage.substr(piece.begin, piece.end - piece.begin));
   CHECK(words == std::vector<std::string>{"The", "Law", ",", "the", "court"});
   for (size_t i = 0; i < pair.pieces.size(); ++i) CHECK(pair.ids[pair.passage + i] == pair.pieces[i].id);
+}
+
+TEST_CASE("a reader's confidence is logistic in its features, and in one of them if it has no coefficients") {
+  const auto confidence = [](const std::filesystem::path& checkpoint, const ConfidenceFeatures& features) {
+    const TemporaryPack made(checkpoint, Precision::int8);
+    const Pack pack(made.path);
+    ThreadPool threads(1);
+    const auto ops = make_cpu_ops(threads, Budget::unlimited());
+    return open_as<Reader>(PackSource(pack), *ops)->confidence(features);
+  };
+  const auto golden = kRoot / "tests/golden/bert-reader";
+  // 1 + .5 · 2 + .25 · (−4) − .5 · (−1) + 2 · (−.5) + 3 · .5 + .125 − 1
+  CHECK(confidence(golden, {1, 2, -4, -1, -0.5f, 0.5f, 1}) == doctest::Approx(1 / (1 + std::exp(-1.125))));
+  const TempFolder folder;
+  std::filesystem::copy(golden, folder / "plain");
+  std::string weights = read_file(folder / "plain/model.safetensors");
+  weights.replace(weights.find("\"confidence.weight\""), 19, "\"other_____.weight\"");
+  write_file(folder / "plain/model.safetensors", weights);
+  CHECK(confidence(folder / "plain", {1, 2, -4, -1, -0.5f, 0.5f, 1}) == doctest::Approx(1 / (1 + std::exp(-1.0))));
 }
 
 TEST_CASE("the error for a pack of the wrong kind says which pack to give") {

@@ -91,6 +91,9 @@ TEST_CASE("a precision gives each role a type that it can have") {
   CHECK(looked_up.planned(Precision::int8) == DType::i8);
   CHECK(looked_up.planned(Precision::int4) == DType::i8);
   CHECK(looked_up.planned(Precision::fp16) == DType::f16);
+  Recipe by_name = recipe_of(Precision::int4);
+  by_name.rules.push_back(parse_rule("^w$=int4"));
+  CHECK(plan_tensors(*looked_up.checkpoint, looked_up.model, by_name, false).jobs[0].dtype == DType::linear_i4);
   const OneWeight vector(kGgmlF32, bytes_of(ramp(kRows * kCols)), TensorRole::vector);
   CHECK(vector.planned(Precision::int4) == DType::f32);
 }

@@ -58,7 +58,8 @@ TEST_CASE("the likeliest span of all chunks that were read is the answer") {
   CHECK(other.substr(answer->place.begin, answer->place.end - answer->place.begin) == "1950");
 }
 
-TEST_CASE("a span's probability is its share of all spans and none, times that of its chunk among those read") {
+TEST_CASE(
+    "a span is as certain as its share of all spans and none, and its chunk as likely as its share of those read") {
   const std::string text = "ab";
   const std::vector<Hit> hits = {hit_of(1, text)};
   std::unordered_map<int64_t, ChunkReading> readings;
@@ -74,7 +75,7 @@ TEST_CASE("a span's probability is its share of all spans and none, times that o
   REQUIRE(answer);
   CHECK(answer->place.begin == 0);
   CHECK(answer->place.end == 2);
-  CHECK(answer->probability == doctest::Approx(6.0 / (2 + 6 + 3 + 5)));
+  CHECK(std::exp(answer->features.certainty + answer->features.share) == doctest::Approx(6.0 / (2 + 6 + 3 + 5)));
 }
 
 TEST_CASE("an answer never ends before it begins, nor is it longer than thirty tokens") {

@@ -1,8 +1,9 @@
 // Answers the question from the hits, or abstains. In this order:
 //
 // 1. No hits: it abstains.
-// 2. The confidence is determined: fixed if the first hit holds an article that the question names, else from the words
-//    and the best cosine of the hits that an answer may read (evidence.h).
+// 2. The confidence is determined: fixed if the first hit holds an article that the question names; else the reader's
+//    of the answer that it found (reader.h); without a reader, from the words and the best cosine of the hits that an
+//    answer may read, compared with the other candidates' (evidence.h).
 // 3. If the question names articles, the index holds none of them and no hit mentions one, it abstains: a neighbouring
 //    article is a wrong answer that looks right.
 // 4. If the confidence is below answer.abstain_below, it abstains.
@@ -93,9 +94,17 @@ class AnswerWriter {
     return {};
   }
 
-  float confidence(const Evidence& evidence) const {
+  float confidence(const Evidence& evidence) {
     const std::vector<Hit>& hits = reply_.hits;
     if (hits.front().reference_score) return kNamedReferenceConfidence;
+    if (const std::optional<AnswerSpan> found = read_answer(hits, state_.readings)) {
+      ConfidenceFeatures features = found->features;
+      const Chunk& chunk = hits[found->place.hit].chunk;
+      features.coverage = evidence.coverage(chunk.title + "\n" + chunk.heading + "\n" + chunk.text);
+      features.portuguese = reply_.fusion.language == Language::portuguese ? 1.0f : 0.0f;
+      reply_.reading = features;
+      return resources_.models.reader()->confidence(features);
+    }
     float coverage = 0;
     std::optional<float> cosine;
     for (size_t i = 0; i < std::min(hits.size(), static_cast<size_t>(options_.extract.hits_read)); ++i) {
@@ -103,7 +112,8 @@ class AnswerWriter {
       coverage = std::max(coverage, evidence.coverage(chunk.title + "\n" + chunk.heading + "\n" + chunk.text));
       if (hits[i].dense_score) cosine = std::max(cosine.value_or(-1.0f), *hits[i].dense_score);
     }
-    return answer_confidence(coverage, cosine);
+    if (!cosine || !state_.background) return answer_confidence(coverage, std::nullopt);
+    return answer_confidence(coverage, cosine_contrast(*cosine, *state_.background));
   }
 
   // True if the question names articles, the index holds none of them, and no hit mentions one.

@@ -1,5 +1,6 @@
 // Searches by vectors: cosine with the question's vector. If embed was skipped, there is no vector and the list is
 // empty.
+#include "rag/answer/evidence.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 
@@ -12,6 +13,7 @@ Stage dense_stage(const Resources& resources) {
                 if (state.vector.empty()) return;
                 state.dense =
                     resources.store.search_dense(state.vector, resources.options.retrieve.candidates, state.within());
+                state.background = background_cosine(state.dense);
               },
           .off = dense_off_reason(resources),
           .record = "retrieve"};
