@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "rag/answer/prompt.h"
+#include "rag/prompt/prompt.h"
 #include "rag/text/plain_text.h"
 
 namespace frugal {
