@@ -54,31 +54,25 @@ std::string_view without_closers(std::string_view text) {
 
 // The bytes of "Q: ", "Resposta: " and the like, in any emphasis; 0: there is none.
 size_t label_bytes(std::string_view text, std::initializer_list<std::string_view> labels) {
-  size_t at = 0;
-  while (at < text.size() && (text[at] == '*' || text[at] == '_')) ++at;
-  const size_t colon = text.find_first_of(":.)", at);
-  if (colon == text.npos || colon - at > 10 || !is_one_of(fold(text.substr(at, colon - at)), labels)) return 0;
-  if (text[colon] != ':' && colon - at > 1) return 0;
-  size_t end = colon + 1;
-  while (end < text.size() && (text[end] == '*' || text[end] == '_')) ++end;
-  const bool spaced = end < text.size() && (text[end] == ' ' || text[end] == '\n');
-  while (end < text.size() && (text[end] == ' ' || text[end] == '\n')) ++end;
-  return spaced && end < text.size() ? end : 0;
+  constexpr size_t kMaxLabelBytes = 10;
+  const size_t at = std::min(text.find_first_not_of("*_"), text.size()), colon = text.find(':', at);
+  if (colon == text.npos || colon - at > kMaxLabelBytes || !is_one_of(fold(text.substr(at, colon - at)), labels))
+    return 0;
+  const size_t space = std::min(text.find_first_not_of("*_", colon + 1), text.size());
+  const size_t words = std::min(text.find_first_not_of(" \n", space), text.size());
+  return words > space && words < text.size() ? words : 0;
 }
 size_t question_label(std::string_view text) {
   return label_bytes(text, {"q", "p", "question", "pergunta"});
 }
 size_t answer_label(std::string_view text) {
-  const size_t bytes = label_bytes(text, {"a", "r", "answer", "resposta"});
-  // "A) first choice", "R. Smith": letters and initials.
-  return bytes > 0 && text.substr(0, bytes).find(':') == text.npos ? 0 : bytes;
+  return label_bytes(text, {"a", "r", "answer", "resposta"});
 }
 
 bool is_question(std::string_view words) {
   const std::string_view bare = without_closers(words);
   if (bare.ends_with('?') || bare.ends_with("？")) return true;
-  const size_t label = question_label(words);
-  if (label == 0 || words.substr(0, label).find(':') == words.npos) return false;
+  if (question_label(words) == 0) return false;
   for (size_t line = words.find('\n'); line != words.npos; line = words.find('\n', line + 1))
     if (answer_label(trim(words.substr(line))) > 0) return false;
   return true;

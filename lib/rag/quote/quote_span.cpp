@@ -116,7 +116,7 @@ class Quoter {
     return leads;
   }
 
-  // The last item, of those that fit, in the list that a part introduces.
+  // The last item, of those that fit, in the list that a part introduces; without a list, the part that it introduces.
   size_t last_of_list(size_t lead) const {
     size_t last = lead;
     for (size_t i = lead + 1; i < parts_.count(); ++i) {
@@ -125,7 +125,9 @@ class Quoter {
       if (!belongs || parts_.range(i).end - parts_.range(first_).begin > max_bytes_) break;
       last = i;
     }
-    return last;
+    const size_t next = lead + 1;
+    const bool fits = next < parts_.count() && parts_.range(next).end - parts_.range(first_).begin <= max_bytes_;
+    return last == lead && fits && !parts_.is_item(next) && is_quotable(next) ? next : last;
   }
 
   // --- ranges ---

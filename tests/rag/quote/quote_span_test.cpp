@@ -55,6 +55,13 @@ TEST_CASE("an item of a nested list comes with all that introduces it, and a nes
   CHECK(quoted(list, "The port").front() == list.substr(0, list.find("\n\nIt")));
 }
 
+TEST_CASE("words that end with a colon come with the sentence or the lines that they introduce") {
+  CHECK(quoted("To copy a file, run:\n\n```\ncp a b\n```\n\nThat is all.", "copy a file") ==
+        Strings{"To copy a file, run:\n\n```\ncp a b\n```"});
+  CHECK(quoted("The prefix key is:\n\nC-b\n\nIt can be changed.", "prefix key") ==
+        Strings{"The prefix key is:\n\nC-b"});
+}
+
 TEST_CASE("a question or a heading is not an answer: the sentence after it is") {
   CHECK(quoted("What is the warranty period?\n\nThe warranty lasts 24 months. Keep the receipt.", "warranty period") ==
         Strings{"The warranty lasts 24 months."});
