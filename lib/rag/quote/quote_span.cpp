@@ -55,20 +55,22 @@ class Quoter {
     const std::optional<Provision> provision = law.at(span_.begin);
     if (!provision) return false;
     std::optional<ProvisionRange> own = law.head(*provision);
+    // A label that comes twice stands for its first place.
+    if (span_.begin < own->begin || span_.begin >= own->end) return false;
     const std::optional<Provision> behind = law.at(span_.end - 1);
     if (behind && *behind != *provision) own->end = std::max(own->end, law.head(*behind)->end);
     if (own->end - own->begin > max_bytes_) return false;
     for (const Provision& above : provisions_above(*provision))
-      if (const auto head = law.head(above)) add({head->begin, head->end});
+      if (const auto head = law.head(above); head && head->end <= own->begin) add({head->begin, head->end});
     add(without_tail({own->begin, with_parts(law, *provision, own->end)}));
     return true;
   }
 
   // Where a provision that ends with a colon ends with as many of its parts as fit.
   uint32_t with_parts(const ProvisionText& law, const Provision& provision, uint32_t end) const {
-    const auto whole = law.whole(provision);
+    const auto whole = law.whole(provision), head = law.head(provision);
     const uint32_t begin = whole->begin;
-    if (!ends_with_colon(parts_.text().substr(begin, end - begin))) return end;
+    if (!ends_with_colon(parts_.text().substr(begin, head->end - begin))) return end;
     while (end < whole->end) {
       const auto next = law.at(static_cast<uint32_t>(parts_.text().find_first_not_of(" \t\r\n*_#>-", end)));
       const auto part = next ? law.head(*next) : std::nullopt;

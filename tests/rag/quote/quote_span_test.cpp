@@ -107,10 +107,16 @@ TEST_CASE("in a law, the provision around a span is quoted, an inciso below its 
         Strings{"§ 4º São inelegíveis os analfabetos. (Incluído pela Emenda nº 2)"});
 }
 
+TEST_CASE("of a label that comes twice, the place of the span is quoted") {
+  const std::string text = "Art. 1º O primeiro texto vale.\n\nArt. 1º O segundo texto vale.";
+  CHECK(quoted(text, "segundo", 1200, {article("1")}) == Strings{"Art. 1º O segundo texto vale."});
+}
+
 TEST_CASE("parts of a provision that do not fit are left out whole") {
   const std::string text = "Art. 1º São direitos:\nI – o primeiro;\nII – o segundo;\nIII – o terceiro.";
   const std::vector<Provision> held = {article("1"), article("1", "", "1"), article("1", "", "2"),
                                        article("1", "", "3")};
+  CHECK(quoted(text, "direitos:\nI – o primeiro", 1200, held) == Strings{text});
   CHECK(quoted(text, "direitos", 60, held) == Strings{"Art. 1º São direitos:\nI – o primeiro;\nII – o segundo;"});
 }
 
