@@ -7,7 +7,8 @@
 // - note: stands in brackets and tells where a provision comes from or that it is gone.
 // - links: at least seven tenths of its bytes are Markdown's links, of which there are two or more, or one and another
 //   such part beside it; or definitions of links.
-// - closing: place and date; "Sincerely,"; names in capitals with others below; and names below one of these.
+// - closing: place and date; "Sincerely,"; names in capitals with others below; a roll
+//   of many names; and names below one of these.
 //
 // A statement is what is left.
 #include "rag/quote/passage_parts.h"
@@ -227,8 +228,11 @@ bool is_names(std::string_view words) {
   return !has_terminal(words) && !capitals.has_digit && capitals.words >= 2 && capitals.capitalised == capitals.words;
 }
 
+// Two names in capitals and others, or a roll of names.
 bool is_signature(std::string_view words) {
+  constexpr size_t kRoll = 12;
   const Capitals capitals = capitals_of(words);
+  if (!capitals.has_digit && capitals.words >= kRoll && capitals.capitalised == capitals.words) return true;
   return is_names(words) && capitals.first_upper >= 2;
 }
 
@@ -236,18 +240,39 @@ bool is_label(char c) {
   return is_digit(c) || ('a' <= ascii_lower(c) && ascii_lower(c) <= 'z');
 }
 
-// The kind of label that makes a list item of a sentence; 0: none.
+// The kind of label that makes a list item of a sentence, in any emphasis; 0: none.
 char item_mark(std::string_view sentence) {
+  constexpr size_t kMaxLabelBytes = 24;
   if (starts_with_any(sentence, {"- ", "* ", "+ ", "• ", "– ", "— "})) return '-';
+  std::string start(sentence.substr(0, kMaxLabelBytes));
+  std::erase_if(start, [](char c) { return c == '*' || c == '_'; });
   // "1. ", "2) ", "a) ", "IV - ", "XII – "
   size_t label = 0;
-  while (label < sentence.size() && label < 6 && is_label(sentence[label])) ++label;
+  while (label < start.size() && label < 6 && is_label(start[label])) ++label;
   if (label == 0) return 0;
-  const std::string_view rest = sentence.substr(label), word = sentence.substr(0, label);
+  const std::string_view rest = std::string_view(start).substr(label), word = std::string_view(start).substr(0, label);
   const bool is_roman = word.find_first_not_of("IVXLCDM") == word.npos;
   if (rest.starts_with(") ")) return is_digits(word) ? '1' : is_roman ? 'I' : 'a';
   if (rest.starts_with(". ")) return is_digits(word) ? '1' : 0;
   return is_roman && starts_with_any(rest, {" - ", " – ", " — "}) ? 'I' : 0;
+}
+
+// The bytes of no-break and typographic spaces (U+2000 to U+200A) and byte-order marks at the start of a text.
+size_t leading_spaces(std::string_view text) {
+  size_t at = 0;
+  for (;;) {
+    const std::string_view rest = text.substr(at);
+    const bool typographic =
+        rest.size() > 2 && rest.starts_with("\xE2\x80") && static_cast<unsigned char>(rest[2]) <= 0x8A;
+    if (rest.starts_with("\u00a0"))
+      at += 2;
+    else if (typographic || rest.starts_with("\uFEFF"))
+      at += 3;
+    else if (rest.starts_with(' '))
+      ++at;
+    else
+      return at;
+  }
 }
 
 }  // namespace
@@ -264,12 +289,12 @@ bool ends_with_colon(std::string_view text) {
 
 PassageParts::PassageParts(std::string_view text) : text_(text) {
   for (const Sentence& sentence : split_sentences(text)) {
-    Part part{{sentence.begin, sentence.end}, PartRole::statement, 0, 0};
-    part.mark = item_mark(text_of(part.range));
+    parts_.push_back({{sentence.begin, sentence.end}, PartRole::statement, 0, 0});
+    const std::string_view said = words(parts_.size() - 1);
     size_t line = text.rfind('\n', sentence.begin);
     line = line == text.npos ? 0 : line + 1;
-    part.indent = sentence.begin - static_cast<uint32_t>(line);
-    parts_.push_back(part);
+    parts_.back().mark = item_mark(said);
+    parts_.back().indent = static_cast<uint32_t>(sentence.end - said.size() - line);
   }
   find_layout_roles();
   find_links();
@@ -323,6 +348,12 @@ void PassageParts::find_closings() {
   }
 }
 
+std::string_view PassageParts::words(size_t part) const {
+  const TextRange range = parts_[part].range;
+  const std::string_view said = text_.substr(range.begin, range.end - range.begin);
+  return said.substr(leading_spaces(said));
+}
+
 size_t PassageParts::at(uint32_t byte) const {
   const auto after = std::upper_bound(parts_.begin(), parts_.end(), byte,
                                       [](uint32_t b, const Part& part) { return b < part.range.begin; });
@@ -366,7 +397,9 @@ size_t PassageParts::block_end(size_t statement) const {
 }
 
 uint32_t PassageParts::begin_of_words(size_t part) const {
-  return range(part).begin + static_cast<uint32_t>(answer_label(words(part)));
+  const std::string_view said = words(part);
+  const size_t label = answer_label(said);
+  return label == 0 ? range(part).begin : range(part).end - static_cast<uint32_t>(said.size() - label);
 }
 
 }  // namespace frugal

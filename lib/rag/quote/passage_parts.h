@@ -36,7 +36,8 @@ class PassageParts {
   size_t count() const { return parts_.size(); }
   TextRange range(size_t part) const { return parts_[part].range; }
   PartRole role(size_t part) const { return parts_[part].role; }
-  std::string_view words(size_t part) const { return text_of(parts_[part].range); }
+  /// The text of a part, without the typographic spaces by which some editions indent it.
+  std::string_view words(size_t part) const;
   /// The part that holds a byte, or the last one before it. There is at least one.
   size_t at(uint32_t byte) const;
 
@@ -62,7 +63,6 @@ class PassageParts {
     char mark = 0;        // of an item of a list: '-' for bullets, else '1', 'I' or 'a'; 0: no item
     uint32_t indent = 0;  // bytes between the line's start and the item
   };
-  std::string_view text_of(TextRange range) const { return text_.substr(range.begin, range.end - range.begin); }
   bool is_title(size_t part) const;
   void find_layout_roles();
   void find_links();

@@ -56,14 +56,21 @@ class Quoter {
     if (!provision) return false;
     std::optional<ProvisionRange> own = law.head(*provision);
     // A label that comes twice stands for its first place.
-    if (span_.begin < own->begin || span_.begin >= own->end) return false;
+    if (own->end <= span_.begin || own->begin >= span_.end) return false;
     const std::optional<Provision> behind = law.at(span_.end - 1);
     if (behind && *behind != *provision) own->end = std::max(own->end, law.head(*behind)->end);
     if (own->end - own->begin > max_bytes_) return false;
     for (const Provision& above : provisions_above(*provision))
-      if (const auto head = law.head(above); head && head->end <= own->begin) add({head->begin, head->end});
-    add(without_tail({own->begin, with_parts(law, *provision, own->end)}));
+      if (const auto head = law.head(above); head && head->end <= own->begin)
+        add({with_emphasis(head->begin), head->end});
+    add(without_tail({with_emphasis(own->begin), with_parts(law, *provision, own->end)}));
     return true;
+  }
+
+  // A label's begin with the marks before it: "**§ 3º** São" is not quoted as "§ 3º** São".
+  uint32_t with_emphasis(uint32_t begin) const {
+    while (begin > 0 && (parts_.text()[begin - 1] == '*' || parts_.text()[begin - 1] == '_')) --begin;
+    return begin;
   }
 
   // Where a provision that ends with a colon ends with as many of its parts as fit.

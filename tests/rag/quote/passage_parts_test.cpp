@@ -53,6 +53,8 @@ TEST_CASE("closings of laws and letters are recognised") {
               "República.\n\nFERNANDO HENRIQUE CARDOSO\nRenan Calheiros\n\nPedro Malan") == "sccc");
   CHECK(roles("We await your reply.\n\nYours sincerely,\nAnna Holm") == "sc");
   CHECK(roles("Aguardamos retorno.\n\nAtenciosamente,\nMaria Silva") == "sc");
+  CHECK(roles("Pinto - Paes de Andrade - Paes Landim - Paulo Delgado - Paulo Macarini - Paulo Marques - Paulo Paim.") ==
+        "c");
   CHECK(roles("Brasília, 21 de abril de 1960, foi inaugurada por JK.") == "s");
   CHECK(roles("A reunião foi em Brasília, em 12 de março de 1990.") == "s");
 }

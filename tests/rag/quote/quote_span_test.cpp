@@ -107,6 +107,22 @@ TEST_CASE("in a law, the provision around a span is quoted, an inciso below its 
         Strings{"§ 4º São inelegíveis os analfabetos. (Incluído pela Emenda nº 2)"});
 }
 
+TEST_CASE("indents by typographic spaces and labels in emphasis hide neither items nor provisions") {
+  const std::string text =
+      "\u2003**§ 3º** São condições:\n\n\u2003\u2003VI - a idade mínima de:\n\n\u2003\u2003\u2003_a)_ trinta e cinco "
+      "anos para "
+      "Presidente;\n\n\u2003\u2003\u2003_b)_ trinta anos para Governador.";
+  const Strings below = {"**§ 3º** São condições:", "VI - a idade mínima de:", "_b)_ trinta anos para Governador."};
+  CHECK(quoted(text, "trinta anos", 1200,
+               {article("14", "3"), article("14", "3", "6"), article("14", "3", "6", "a"),
+                article("14", "3", "6", "b")}) == below);
+  const Strings plain = quoted(text, "trinta anos");
+  REQUIRE(plain.size() == 2);
+  CHECK(plain[0].ends_with("VI - a idade mínima de:"));
+  CHECK(plain[1].ends_with("_b)_ trinta anos para Governador."));
+  CHECK(quoted(text, "idade mínima").back().ends_with("trinta anos para Governador."));
+}
+
 TEST_CASE("of a label that comes twice, the place of the span is quoted") {
   const std::string text = "Art. 1º O primeiro texto vale.\n\nArt. 1º O segundo texto vale.";
   CHECK(quoted(text, "segundo", 1200, {article("1")}) == Strings{"Art. 1º O segundo texto vale."});
