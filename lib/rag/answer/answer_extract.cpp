@@ -211,11 +211,11 @@ std::vector<Quote> extract_quotes(const Evidence& evidence, std::span<const Hit>
   return quotes_around(hits, best, options.max_quote_bytes);
 }
 
-std::vector<Quote> quotes_around(std::span<const Hit> hits, const Quote& span, uint32_t max_bytes) {
+std::vector<Quote> quotes_around(std::span<const Hit> hits, const Quote& span, uint32_t max_bytes, bool whole_list) {
   const Chunk& chunk = hits[span.hit].chunk;
   std::vector<Quote> quotes;
   for (const TextRange& range :
-       quote_span(PassageParts(chunk.text), chunk.references, {span.begin, span.end}, max_bytes))
+       quote_span(PassageParts(chunk.text), chunk.references, {span.begin, span.end}, max_bytes, whole_list))
     quotes.push_back({span.hit, range.begin, range.end});
   return quotes;
 }

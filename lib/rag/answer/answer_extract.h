@@ -41,7 +41,8 @@ std::vector<Quote> extract_quotes(const Evidence& evidence, std::span<const Hit>
                                   std::span<const float> query_vector, const QuoteOptions& options = {});
 
 /// What to quote for a span of a hit, so that it can be understood: quote_span() (rag/quote).
-std::vector<Quote> quotes_around(std::span<const Hit> hits, const Quote& span, uint32_t max_bytes);
+std::vector<Quote> quotes_around(std::span<const Hit> hits, const Quote& span, uint32_t max_bytes,
+                                 bool whole_list = false);
 
 /// The beginnings of the articles that the question names, one quote or more for each, if it asks for nothing else. Of
 /// an inciso or alínea, the words that it stands below and then itself, from its label on. Empty if the question asks

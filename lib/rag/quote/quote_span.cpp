@@ -15,8 +15,9 @@ constexpr size_t kMaxCurtWords = 2;
 
 class Quoter {
  public:
-  Quoter(const PassageParts& parts, std::span<const Provision> held, TextRange span, uint32_t max_bytes)
-      : parts_(parts), held_(held), span_(span), max_bytes_(max_bytes) {}
+  Quoter(const PassageParts& parts, std::span<const Provision> held, TextRange span, uint32_t max_bytes,
+         bool whole_list)
+      : parts_(parts), held_(held), span_(span), max_bytes_(max_bytes), whole_list_(whole_list) {}
 
   std::vector<TextRange> run() {
     if (parts_.count() == 0) return {};
@@ -52,8 +53,9 @@ class Quoter {
 
   bool quote_provision() {
     const ProvisionText law(parts_.text(), held_);
-    const std::optional<Provision> provision = law.at(span_.begin);
+    std::optional<Provision> provision = law.at(span_.begin);
     if (!provision) return false;
+    if (whole_list_) provision = list_around(law, *provision);
     std::optional<ProvisionRange> own = law.head(*provision);
     // A label that comes twice stands for its first place.
     if (own->end <= span_.begin || own->begin >= span_.end) return false;
@@ -65,6 +67,17 @@ class Quoter {
         add({with_emphasis(head->begin), head->end});
     add(without_tail({with_emphasis(own->begin), with_parts(law, *provision, own->end)}));
     return true;
+  }
+
+  // The provision whose list an item belongs to, which becomes the span; the item itself if there is none that fits.
+  Provision list_around(const ProvisionText& law, const Provision& item) {
+    const std::vector<Provision> above = provisions_above(item);
+    if (above.empty()) return item;
+    const auto lead = law.head(above.back()), own = law.head(item);
+    if (!lead || lead->end > own->begin || own->end - lead->begin > max_bytes_ || span_.end > own->end) return item;
+    if (!ends_with_colon(parts_.text().substr(lead->begin, lead->end - lead->begin))) return item;
+    span_ = {lead->begin, lead->end};
+    return above.back();
   }
 
   // A label's begin with the marks before it: "**§ 3º** São" is not quoted as "§ 3º** São".
@@ -100,7 +113,11 @@ class Quoter {
   // --- other texts ---
 
   void quote_sentences() {
-    const std::vector<size_t> leads = leads_of(first_);
+    std::vector<size_t> leads = leads_of(first_);
+    if (whole_list_ && !leads.empty() && parts_.range(last_).end - parts_.range(leads.back()).begin <= max_bytes_) {
+      first_ = last_ = leads.back();
+      leads.pop_back();
+    }
     for (const size_t lead : leads) add(parts_.range(lead));
     if (first_ == last_ && parts_.question_of(first_)) answer_at_length();
     if (first_ == last_ && parts_.introduces(last_)) last_ = last_of_list(last_);
@@ -148,7 +165,7 @@ class Quoter {
       if (range.begin < before.end) range.begin = before.end;
       if (range.begin >= range.end) return;
       const std::string_view between = parts_.text().substr(before.end, range.begin - before.end);
-      if (trim(between).empty() && range.end - before.begin <= max_bytes_) {
+      if (split_words(between).empty() && range.end - before.begin <= max_bytes_) {
         before.end = range.end;
         return;
       }
@@ -176,6 +193,7 @@ class Quoter {
   std::span<const Provision> held_;
   TextRange span_;
   uint32_t max_bytes_;
+  bool whole_list_;
   size_t first_ = 0, last_ = 0;  // parts
   std::vector<TextRange> ranges_;
 };
@@ -183,8 +201,8 @@ class Quoter {
 }  // namespace
 
 std::vector<TextRange> quote_span(const PassageParts& parts, std::span<const Provision> held, TextRange span,
-                                  uint32_t max_bytes) {
-  return Quoter(parts, held, span, max_bytes).run();
+                                  uint32_t max_bytes, bool whole_list) {
+  return Quoter(parts, held, span, max_bytes, whole_list).run();
 }
 
 }  // namespace frugal

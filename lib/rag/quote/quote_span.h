@@ -19,9 +19,11 @@ namespace frugal {
 ///   introduce the list, and those with the items.
 /// - For a question or a heading, the statement after it.
 ///
+/// With `whole_list`, an item stands for the list that it belongs to, if the item is among those that fit.
+///
 /// Empty for a span of links, of a closing or of an amendment note that stands alone, and for a question without an
 /// answer: such a span is no answer.
 std::vector<TextRange> quote_span(const PassageParts& parts, std::span<const Provision> held, TextRange span,
-                                  uint32_t max_bytes);
+                                  uint32_t max_bytes, bool whole_list = false);
 
 }  // namespace frugal

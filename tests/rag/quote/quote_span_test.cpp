@@ -12,12 +12,12 @@ namespace {
 using Strings = std::vector<std::string>;
 
 Strings quoted(const std::string& text, const std::string& answer, uint32_t max_bytes = 1200,
-               const std::vector<Provision>& held = {}) {
+               const std::vector<Provision>& held = {}, bool whole_list = false) {
   const auto begin = static_cast<uint32_t>(text.find(answer));
   REQUIRE(begin < text.size());
   Strings quotes;
   for (const TextRange& range :
-       quote_span(PassageParts(text), held, {begin, begin + uint32_t(answer.size())}, max_bytes))
+       quote_span(PassageParts(text), held, {begin, begin + uint32_t(answer.size())}, max_bytes, whole_list))
     quotes.push_back(text.substr(range.begin, range.end - range.begin));
   return quotes;
 }
@@ -112,7 +112,8 @@ TEST_CASE("indents by typographic spaces and labels in emphasis hide neither ite
       "\u2003**§ 3º** São condições:\n\n\u2003\u2003VI - a idade mínima de:\n\n\u2003\u2003\u2003_a)_ trinta e cinco "
       "anos para "
       "Presidente;\n\n\u2003\u2003\u2003_b)_ trinta anos para Governador.";
-  const Strings below = {"**§ 3º** São condições:", "VI - a idade mínima de:", "_b)_ trinta anos para Governador."};
+  const Strings below = {"**§ 3º** São condições:\n\n\u2003\u2003VI - a idade mínima de:",
+                         "_b)_ trinta anos para Governador."};
   CHECK(quoted(text, "trinta anos", 1200,
                {article("14", "3"), article("14", "3", "6"), article("14", "3", "6", "a"),
                 article("14", "3", "6", "b")}) == below);
@@ -121,6 +122,17 @@ TEST_CASE("indents by typographic spaces and labels in emphasis hide neither ite
   CHECK(plain[0].ends_with("VI - a idade mínima de:"));
   CHECK(plain[1].ends_with("_b)_ trinta anos para Governador."));
   CHECK(quoted(text, "idade mínima").back().ends_with("trinta anos para Governador."));
+}
+
+TEST_CASE("where the whole list is wanted, an item brings it, if it is among the items that fit") {
+  const std::string list = "The port has:\n- a crane\n- a lighthouse\n\nIt is old.";
+  CHECK(quoted(list, "lighthouse", 1200, {}, true) == Strings{"The port has:\n- a crane\n- a lighthouse"});
+  CHECK(quoted(list, "old", 1200, {}, true) == Strings{"It is old."});
+  const std::string law = "Art. 1º São direitos:\nI – o primeiro;\nII – o segundo;\nIII – o terceiro.";
+  const std::vector<Provision> held = {article("1"), article("1", "", "1"), article("1", "", "2"),
+                                       article("1", "", "3")};
+  CHECK(quoted(law, "segundo", 1200, held, true) == Strings{law});
+  CHECK(quoted(law, "terceiro", 60, held, true) == Strings{"Art. 1º São direitos:", "III – o terceiro."});
 }
 
 TEST_CASE("of a label that comes twice, the place of the span is quoted") {

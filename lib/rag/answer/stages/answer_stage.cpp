@@ -158,10 +158,11 @@ class AnswerWriter {
 
   // What the reader found, if it has read.
   std::vector<Quote> quote_reading() {
-    const size_t limit = asks_for_several(state_.question.words) ? kMaxPassages : 1;
+    const bool several = asks_for_several(state_.question.words);
     std::vector<Quote> quotes;
-    for (const AnswerSpan& found : read_answers(reply_.hits, state_.readings, limit)) {
-      const std::vector<Quote> around = quotes_around(reply_.hits, found.place, options_.extract.max_quote_bytes);
+    for (const AnswerSpan& found : read_answers(reply_.hits, state_.readings, several ? kMaxPassages : 1)) {
+      const std::vector<Quote> around =
+          quotes_around(reply_.hits, found.place, options_.extract.max_quote_bytes, several);
       if (quotes.empty() && !around.empty()) reply_.answer.span = short_text(found.place);
       quotes.insert(quotes.end(), around.begin(), around.end());
     }
