@@ -16,7 +16,7 @@
 namespace frugal {
 
 /// The pipeline's options from the settings, with the path of the secret key for source delimiters
-/// (rag/answer/boundary.h).
+/// (rag/prompt/boundary.h).
 PipelineOptions pipeline_options(const Settings& settings);
 
 /// Owns an open index with its pipeline, models and caches. A model is loaded when a stage first needs it.

@@ -21,7 +21,7 @@ constexpr size_t index_of(QuestionKind kind) {
 
 // What exact match and F1 compare: the answer in as few words as the pipeline gives it.
 std::string_view short_answer(const AnswerOutcome& outcome) {
-  return outcome.text;
+  return outcome.span ? *outcome.span : outcome.text;
 }
 
 std::string quotes_of(const Reply& reply) {
@@ -158,6 +158,7 @@ AnswerJudge::Judged AnswerJudge::ask(const EvalQuery& query, QuestionKind kind) 
   outcome.abstained = answer.abstained;
   outcome.confidence = answer.confidence;
   outcome.text = answer.text.value_or("");
+  outcome.span = answer.span;
   outcome.quotes = quotes_of(judged.reply);
   outcome.quotes_exact = share_of_citations(judged.reply, [&](const Citation& each) { return is_exact(each); });
   if (kind != QuestionKind::answerable) return judged;

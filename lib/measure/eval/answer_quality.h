@@ -37,8 +37,9 @@ struct AnswerOutcome {
   /// Whether the answer, given or held back, is right: its quotes contain an accepted answer or, if none is known, it
   /// cites a gold passage. False unless the question is answerable.
   bool right = false;
-  std::string text;    // of the answer; empty: abstained
-  std::string quotes;  // of its citations, one per line
+  std::string text;                 // of the answer; empty: abstained
+  std::optional<std::string> span;  // the short answer within it; nullopt: no reader found one
+  std::string quotes;               // of its citations, one per line
   /// 0…1 and 0 for an abstention; nullopt: no accepted answer is known.
   std::optional<double> exact_match, f1, quote_holds_answer;
   std::optional<double> gold_cited;          // 1: a citation is of a gold passage; nullopt: none is known

@@ -1,15 +1,17 @@
 // How a quote is chosen:
 //
-// 1. Candidates are the sentences of the first hits. If the question names an article that the index holds, only the
-//    hits that hold most of it are read. Headings, rows of tables and rules name an answer but do not give it: they are
-//    no candidates.
+// 1. Candidates are the statements of the first hits (rag/quote/passage_parts.h): questions, headings, rows of tables,
+//    links, closings and amendment notes name an answer or decorate it, but do not give it. If the question names an
+//    article that the index holds, only the hits that hold most of it are read.
 // 2. Each candidate gets a score by words: its coverage of the question (evidence.h), plus, with smaller weights, the
 //    coverage of its surroundings and the score of its chunk. The surroundings are the title, the heading and the
-//    sentence before, which has the noun that a pronoun stands for.
+//    sentence before, which has the noun that a pronoun stands for. The first statement behind a question is read
+//    together with it: the words of a FAQ's question are those of its answer.
 // 3. With an embedder, the best few candidates also get the cosine of their vector and the question's. Embedding takes
 //    most of the time of an extracted answer, so the leader is embedded first, and of the others only those that can
 //    still overtake it: a cosine is at most 1.
-// 4. A question that names an article and asks for nothing else ("art. 5º CF") is answered by the start of the article;
+// 4. The candidate is quoted with the provision or the list that it belongs to (rag/quote/quote_span.h).
+// 5. A question that names an article and asks for nothing else ("art. 5º CF") is answered by the start of the article;
 //    one that names several, by the start of each; one that names an inciso, by the caput and the inciso.
 //
 // A quote is a range of bytes of one chunk, never ends inside a character, and is at most max_quote_bytes long. Among
@@ -28,6 +30,8 @@
 
 #include "base/ascii.h"
 #include "rag/law/provision_text.h"
+#include "rag/quote/passage_parts.h"
+#include "rag/quote/quote_span.h"
 #include "rag/text/sentences.h"
 
 namespace frugal {
@@ -47,10 +51,16 @@ constexpr uint32_t kMinArticleBytes = 300;
 struct ScoredSentence {
   Quote quote;
   float score = 0;
+  uint32_t read_from = 0;  // where the question begins that it answers, or itself
 };
 
 std::string_view text_of(const Quote& quote, std::span<const Hit> hits) {
   return std::string_view(hits[quote.hit].chunk.text).substr(quote.begin, quote.end - quote.begin);
+}
+
+// With the question before it.
+std::string_view read_text(const ScoredSentence& sentence, std::span<const Hit> hits) {
+  return text_of({sentence.quote.hit, sentence.read_from, sentence.quote.end}, hits);
 }
 
 // The end of [begin, end) cut to max_bytes: at the last space, or else at the last whole character.
@@ -61,13 +71,6 @@ uint32_t bounded_end(std::string_view text, uint32_t begin, uint32_t end, uint32
   uint32_t cut = begin + max_bytes;
   while (cut > begin && is_continuation(text[cut])) --cut;
   return cut;
-}
-
-// False for a heading, a row of a table, a rule or a fence of Markdown.
-bool is_prose(std::string_view sentence) {
-  for (const std::string_view mark : {"#", "|", "```", "---", "==="})
-    if (sentence.starts_with(mark)) return false;
-  return true;
 }
 
 // The number of hits to read, from the first: those that hold most of the named article, or else the first few.
@@ -88,14 +91,18 @@ std::vector<ScoredSentence> score_by_words(const Evidence& evidence, std::span<c
     const std::string_view text = hits[h].chunk.text;
     const std::string about = hits[h].chunk.title + "\n" + hits[h].chunk.heading + "\n";
     const float prior = std::clamp(hits[h].score / best_score, 0.0f, 1.0f);
+    const PassageParts parts(text);
     uint32_t previous_begin = 0;
-    for (const Sentence& sentence : split_sentences(text)) {
-      const uint32_t end = bounded_end(text, sentence.begin, sentence.end, options.max_quote_bytes);
-      if (end == sentence.begin || !is_prose(text.substr(sentence.begin, end - sentence.begin))) continue;
-      const float own = evidence.coverage(text.substr(sentence.begin, end - sentence.begin));
+    for (size_t part = 0; part < parts.count(); ++part) {
+      const uint32_t begin = parts.range(part).begin;
+      const uint32_t end = bounded_end(text, begin, parts.range(part).end, options.max_quote_bytes);
+      if (end == begin || parts.role(part) != PartRole::statement) continue;
+      const std::optional<size_t> question = parts.question_of(part);
+      const uint32_t read_from = question ? parts.range(*question).begin : begin;
+      const float own = evidence.coverage(text.substr(read_from, end - read_from));
       const float around = evidence.coverage(about + std::string(text.substr(previous_begin, end - previous_begin)));
-      scored.push_back({{h, sentence.begin, end}, own + kContextWeight * around + kPriorWeight * prior});
-      previous_begin = sentence.begin;
+      scored.push_back({{h, begin, end}, own + kContextWeight * around + kPriorWeight * prior, read_from});
+      previous_begin = begin;
     }
   }
   std::stable_sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
@@ -105,7 +112,7 @@ std::vector<ScoredSentence> score_by_words(const Evidence& evidence, std::span<c
 void add_cosines(std::span<ScoredSentence> sentences, std::span<const Hit> hits, Embedder& embedder,
                  std::span<const float> query_vector) {
   std::vector<std::string_view> texts;
-  for (const ScoredSentence& sentence : sentences) texts.push_back(text_of(sentence.quote, hits));
+  for (const ScoredSentence& sentence : sentences) texts.push_back(read_text(sentence, hits));
   std::vector<float> vectors(texts.size() * query_vector.size());
   embedder.embed(texts, TextRole::passage, vectors);
   for (size_t i = 0; i < sentences.size(); ++i) {
@@ -141,7 +148,7 @@ Quote quote_from_start(std::span<const Hit> hits, size_t hit, const QuoteOptions
 
 // True if a sentence of the named articles covers enough of the question: then that sentence is the answer.
 bool asks_for_more(const Evidence& evidence, std::span<const ScoredSentence> sentences, std::span<const Hit> hits) {
-  return evidence.coverage(text_of(sentences.front().quote, hits)) >= kMinSentenceCoverage;
+  return evidence.coverage(read_text(sentences.front(), hits)) >= kMinSentenceCoverage;
 }
 
 // The words that an inciso or alínea stands below, and itself; empty if the hits do not show where it begins.
@@ -191,16 +198,26 @@ std::vector<Quote> quote_articles(const Evidence& evidence, std::span<const Hit>
   return quotes;
 }
 
-std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
-                                   std::span<const float> query_vector, const QuoteOptions& options) {
-  if (hits.empty()) return std::nullopt;
+std::vector<Quote> extract_quotes(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
+                                  std::span<const float> query_vector, const QuoteOptions& options) {
+  if (hits.empty()) return {};
   std::vector<ScoredSentence> sentences = score_by_words(evidence, hits, options);
-  if (sentences.empty()) return std::nullopt;
+  if (sentences.empty()) return {};
   if (hits.front().reference_score && !asks_for_more(evidence, sentences, hits))
-    return quote_from_start(hits, 0, options);
-  if (embedder && !query_vector.empty() && sentences.size() > 1 && options.sentences_embedded > 1)
-    return best_by_meaning(std::move(sentences), hits, *embedder, query_vector, options);
-  return sentences.front().quote;
+    return {quote_from_start(hits, 0, options)};
+  const bool by_meaning = embedder && !query_vector.empty() && sentences.size() > 1 && options.sentences_embedded > 1;
+  const Quote best = by_meaning ? best_by_meaning(std::move(sentences), hits, *embedder, query_vector, options)
+                                : sentences.front().quote;
+  return quotes_around(hits, best, options.max_quote_bytes);
+}
+
+std::vector<Quote> quotes_around(std::span<const Hit> hits, const Quote& span, uint32_t max_bytes, bool whole_list) {
+  const Chunk& chunk = hits[span.hit].chunk;
+  std::vector<Quote> quotes;
+  for (const TextRange& range :
+       quote_span(PassageParts(chunk.text), chunk.references, {span.begin, span.end}, max_bytes, whole_list))
+    quotes.push_back({span.hit, range.begin, range.end});
+  return quotes;
 }
 
 }  // namespace frugal

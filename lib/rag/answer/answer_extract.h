@@ -1,10 +1,9 @@
 // Extractive answers: picks the sentence of the best hits that covers most of the question, and quotes it byte for
-// byte. Sentences are compared by words and vectors. This is not a reader model, which would find the answer in a
-// sentence.
+// byte, with the provision or the list around it. Sentences are compared by words and vectors. This is not a reader
+// model, which would find the answer in a sentence.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,15 +34,19 @@ struct Quote {
   uint32_t end = 0;
 };
 
-/// Returns the best sentence, or nullopt if no hit has one. If the question names a provision that the first hits hold,
-/// only these hits are read; if it asks for nothing else, the first of them is quoted from its start. `embedder` may be
-/// null: then only words count. query_vector: [dimension], or empty for the same effect.
-std::optional<Quote> extract_quote(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
-                                   std::span<const float> query_vector, const QuoteOptions& options = {});
+/// Quotes the best sentence, by quotes_around(); empty if no hit has one. If the question names a provision that the
+/// first hits hold, only these hits are read; if it asks for nothing else, the first of them is quoted from its start.
+/// `embedder` may be null: then only words count. query_vector: [dimension], or empty for the same effect.
+std::vector<Quote> extract_quotes(const Evidence& evidence, std::span<const Hit> hits, Embedder* embedder,
+                                  std::span<const float> query_vector, const QuoteOptions& options = {});
+
+/// What to quote for a span of a hit, so that it can be understood: quote_span() (rag/quote).
+std::vector<Quote> quotes_around(std::span<const Hit> hits, const Quote& span, uint32_t max_bytes,
+                                 bool whole_list = false);
 
 /// The beginnings of the articles that the question names, one quote or more for each, if it asks for nothing else. Of
 /// an inciso or alínea, the words that it stands below and then itself, from its label on. Empty if the question asks
-/// for more, or names a single article whole: extract_quote() answers those.
+/// for more, or names a single article whole: extract_quotes() answers those.
 std::vector<Quote> quote_articles(const Evidence& evidence, std::span<const Hit> hits,
                                   std::span<const FoundArticle> articles, const QuoteOptions& options = {});
 

@@ -10,8 +10,11 @@
 //    words besides those that speak of the answer, if it was said before, or if words in it come three times in a row.
 // 4. Each other sentence is compared with the sources. Its support by a source is the share of its distinct stems that
 //    the title and text of the source contain, or 0 if a number is missing there: a wrong year or amount is the worst
-//    invention, and the easiest to find. The best of the cited sources is taken; if none reaches min_support, the first
-//    source that does, so that a wrong mark does not cost a right statement. Without support it is refused.
+//    invention, and the easiest to find. Nor may it name a law that the source does not, or negate the sentence of the
+//    source that shares most stems with it. With a reader, the source must answer the question, too: small generators
+//    tell what is true and beside the point. The best of the cited sources is taken; if none reaches min_support, the
+//    best of all, so that a wrong mark does not cost a right statement. Without support the sentence is refused; if it
+//    cites a source that the reader finds to answer the question, the quote that does stands in its place.
 // 5. A sentence that is not refused gets a new mark for a citation, which quotes the sentence of its source that shares
 //    most stems with it.
 //
@@ -22,7 +25,7 @@
 // The sentences are split again with every piece, from the first. A split depends on what follows only within the last
 // sentence, which is not judged yet, so what was judged stays as it was.
 //
-// Only words are compared: a sentence that negates its source, or exchanges subject and object, passes.
+// Only words are compared: a sentence that exchanges subject and object passes.
 #include "rag/answer/answer_generate.h"
 
 #include <fmt/format.h>
@@ -34,7 +37,7 @@
 
 #include "base/ascii.h"
 #include "rag/answer/evidence.h"
-#include "rag/answer/prompt.h"
+#include "rag/guard/negation.h"
 #include "rag/reply/cite.h"
 #include "rag/text/language.h"
 #include "rag/text/plain_text.h"
@@ -166,9 +169,8 @@ bool repeats_words(std::span<const Word> words) {
   return false;
 }
 
-// Cites the sentence of `hit` that shares most stems with a statement, or the whole text if none shares any.
-Citation best_quote(const Hit& hit, const StemSet& wanted, Language language, const Stemmer& stemmer, int64_t n) {
-  const std::string_view text = hit.chunk.text;
+// The sentence of a text that shares most stems with a statement, or the whole text if none shares any.
+Sentence nearest_sentence(std::string_view text, const StemSet& wanted, Language language, const Stemmer& stemmer) {
   Sentence best{0, static_cast<uint32_t>(text.size())};
   size_t best_shared = 0;
   for (const Sentence& sentence : split_sentences(text)) {
@@ -179,7 +181,7 @@ Citation best_quote(const Hit& hit, const StemSet& wanted, Language language, co
     best_shared = shared;
     best = sentence;
   }
-  return cite(hit, best.begin, best.end, n);
+  return best;
 }
 
 // The text without a bracket at its end that may yet become a mark.
@@ -191,18 +193,19 @@ std::string_view without_open_mark(std::string_view text) {
 
 // An abstention begins within this many bytes of the folded text; one that says so later has answered something first.
 constexpr size_t kMaxAbstentionOffset = 80;
-constexpr std::string_view kAbstentions[] = {"not in the sources", "nao esta nas fontes"};
+constexpr std::string_view kAbstentions[] = {"not in the sources", "nao esta nas fontes", "nao consta das fontes"};
 
 // False as long as more text may make an abstention of it.
 bool is_decided(std::string_view generated) {
-  constexpr size_t kLongestAbstention = 20, kReadBytes = 512;
+  constexpr size_t kLongestAbstention = 22, kReadBytes = 512;
   return fold(first_bytes(generated, kReadBytes)).size() >= kMaxAbstentionOffset + kLongestAbstention;
 }
 
 }  // namespace
 
-GroundedText::GroundedText(std::span<const Hit> sources, Language language, float min_support)
-    : sources_(sources), language_(language), min_support_(min_support), stemmer_(language) {
+GroundedText::GroundedText(std::span<const Hit> sources, Language language, float min_support,
+                           const GroundingChecks& checks)
+    : sources_(sources), language_(language), min_support_(min_support), checks_(checks), stemmer_(language) {
   for (const Hit& hit : sources) held_.push_back(stem_set(hit.chunk.title + "\n" + hit.chunk.text, language, stemmer_));
 }
 
@@ -249,10 +252,29 @@ void GroundedText::judge(const MarkedSentence& sentence) {
     return;
   }
   const StemSet stems = stem_set(sentence.text, language_, stemmer_);
-  if (const int64_t source = supporting_source(sentence, stems); source > 0)
-    keep(sentence.text, stems, source);
-  else
+  const int64_t source = supporting_source(sentence, stems);
+  if (source == 0) {
     ++dropped_;
+    return stand_in(sentence);
+  }
+  const Hit& hit = sources_[static_cast<size_t>(source - 1)];
+  const Sentence quote = nearest_sentence(hit.chunk.text, stems, language_, stemmer_);
+  keep(sentence.text, cite(hit, quote.begin, quote.end, static_cast<int64_t>(citations_.size()) + 1));
+}
+
+// The answer that the reader finds in a cited source, unless it is quoted already.
+void GroundedText::stand_in(const MarkedSentence& sentence) {
+  for (const int64_t source : sentence.cited) {
+    const Hit& hit = sources_[static_cast<size_t>(source - 1)];
+    const std::optional<Quote> quote = checks_.reader ? checks_.reader->quote(hit) : std::nullopt;
+    if (!quote) continue;
+    Citation citation = cite(hit, quote->begin, quote->end, static_cast<int64_t>(citations_.size()) + 1);
+    const std::string text = plain_text(text_of_quote(citation.quote));
+    const bool is_new = std::none_of(citations_.begin(), citations_.end(), [&](const Citation& earlier) {
+      return earlier.id == citation.id && earlier.text_begin == citation.text_begin;
+    });
+    if (is_new) return keep(text, std::move(citation));
+  }
 }
 
 // `open`: the last sentence, which is not complete yet.
@@ -275,18 +297,40 @@ int64_t GroundedText::supporting_source(const MarkedSentence& sentence, const St
   float best_support = 0;
   const auto consider = [&](int64_t source) {
     const float support = support_of(stems, held_[static_cast<size_t>(source - 1)]);
-    if (support < min_support_ || support <= best_support) return;
+    if (support < min_support_ || support <= best_support || !supports(source, sentence, stems)) return;
     best = source;
     best_support = support;
   };
   for (const int64_t source : sentence.cited) consider(source);
-  for (int64_t source = 1; best == 0 && source <= static_cast<int64_t>(sources_.size()); ++source) consider(source);
+  if (best > 0) return best;
+  for (int64_t source = 1; source <= static_cast<int64_t>(sources_.size()); ++source) consider(source);
   return best;
 }
 
-void GroundedText::keep(std::string_view statement, const StemSet& stems, int64_t source) {
+// Whether nothing but the share of words speaks against a source.
+bool GroundedText::supports(int64_t source, const MarkedSentence& sentence, const StemSet& stems) const {
   const Hit& hit = sources_[static_cast<size_t>(source - 1)];
-  Citation citation = best_quote(hit, stems, language_, stemmer_, static_cast<int64_t>(citations_.size()) + 1);
+  const std::string_view text = hit.chunk.text;
+  const Sentence nearest = nearest_sentence(text, stems, language_, stemmer_);
+  if (negates(sentence.text, text.substr(nearest.begin, nearest.end - nearest.begin), text, language_)) return false;
+  return !names_other_laws(sentence.text, hit) && (!checks_.reader || checks_.reader->answers(hit));
+}
+
+bool GroundedText::names_other_laws(std::string_view statement, const Hit& source) const {
+  if (!checks_.laws) return false;
+  const auto named = find_provisions(statement, *checks_.laws);
+  if (named.empty()) return false;
+  const auto there = find_provisions(source.chunk.title + "\n" + source.chunk.text, *checks_.laws);
+  return std::any_of(named.begin(), named.end(), [&](const FoundProvision& found) {
+    const std::string& law = found.reference.law;
+    const auto has_law = [&](const Provision& provision) { return provision.law == law; };
+    return !law.empty() && std::none_of(source.chunk.references.begin(), source.chunk.references.end(), has_law) &&
+           std::none_of(there.begin(), there.end(),
+                        [&](const FoundProvision& each) { return has_law(each.reference); });
+  });
+}
+
+void GroundedText::keep(std::string_view statement, Citation citation) {
   const auto same = std::find_if(citations_.begin(), citations_.end(), [&](const Citation& earlier) {
     return earlier.id == citation.id && earlier.start_byte == citation.start_byte &&
            earlier.end_byte == citation.end_byte;

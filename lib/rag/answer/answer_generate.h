@@ -1,6 +1,7 @@
 // Checks generated text against its sources while it is written: keeps the statements that a source supports, turns
 // their marks, such as "[1]", into citations, and ends a text that repeats itself. It compares words and numbers, not
-// meanings: it catches inventions, not subtle errors.
+// meanings: it catches inventions, not subtle errors. A reader, if there is one, judges beside it whether the sources
+// answer the question.
 #pragma once
 
 #include <cstdint>
@@ -11,21 +12,31 @@
 #include <unordered_set>
 #include <vector>
 
+#include "rag/answer/source_reader.h"
+#include "rag/law/provision.h"
 #include "rag/reply/reply.h"
 #include "rag/text/language.h"
 #include "rag/text/stemmer.h"
 
 namespace frugal {
 
+/// What else a generated sentence must hold against; borrowed. Null: it is not checked.
+struct GroundingChecks {
+  const LawTable* laws = nullptr;
+  SourceReader* reader = nullptr;
+};
+
 /// The checked part of a generated text, which it takes piece by piece. Not thread-safe.
 ///
-/// A source supports a sentence if it contains every number in it and at least `min_support` (0…1) of its content
-/// words. Sentences that no source supports, questions, repetitions and sentences that say nothing are dropped, and so
-/// are marks of sources that do not exist.
+/// A source supports a sentence if it contains every number in it, every law that it names, and at least `min_support`
+/// (0…1) of its content words, does not say the opposite (rag/guard/negation.h) and, with a reader, answers the
+/// question. Questions, repetitions and sentences that say nothing are dropped, and so are marks of sources that do not
+/// exist. A sentence that no source supports is dropped, or, if it cites one that the reader finds to answer the
+/// question, replaced by the quote that does.
 class GroundedText {
  public:
   /// Borrows `sources`, which are numbered from 1.
-  GroundedText(std::span<const Hit> sources, Language language, float min_support);
+  GroundedText(std::span<const Hit> sources, Language language, float min_support, const GroundingChecks& checks = {});
 
   /// Takes the next piece of the generated text, valid UTF-8. Returns what it adds to text(): statements that are
   /// complete and supported. Nothing is returned before it is clear that the text is no abstention.
@@ -59,11 +70,15 @@ class GroundedText {
   void judge(const MarkedSentence& sentence);
   void watch_for_end(std::string_view open);
   int64_t supporting_source(const MarkedSentence& sentence, const StemSet& stems) const;
-  void keep(std::string_view statement, const StemSet& stems, int64_t source);
+  bool supports(int64_t source, const MarkedSentence& sentence, const StemSet& stems) const;
+  bool names_other_laws(std::string_view statement, const Hit& source) const;
+  void stand_in(const MarkedSentence& sentence);
+  void keep(std::string_view statement, Citation citation);
 
   std::span<const Hit> sources_;
   Language language_;
   float min_support_;
+  GroundingChecks checks_;
   Stemmer stemmer_;
   std::vector<StemSet> held_;  // stems of each source
   std::string written_;

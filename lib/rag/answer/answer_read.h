@@ -1,5 +1,4 @@
-// Answers from what a reader found: the likeliest span of the chunks that it has read, and the sentences around it to
-// quote.
+// Answers from what a reader found: the likeliest spans of the chunks that it has read.
 #pragma once
 
 #include <cstdint>
@@ -21,14 +20,15 @@ struct AnswerSpan {
 };
 
 /// The likeliest span of the hits that have a reading, by the share of its chunk among them and its own among all spans
-/// of the chunk and none; nullopt if there is none, or only empty ones. An
-/// answer has at most 30 tokens. O(tokens · 30).
+/// of the chunk and none; nullopt if there is none, or only empty ones. An answer has at most 30 tokens. Links,
+/// closings and amendment notes hold no span, and one that begins in a question or a heading gives way to the likeliest
+/// one of the text that answers it (rag/quote/passage_parts.h). O(tokens · 30).
 std::optional<AnswerSpan> read_answer(std::span<const Hit> hits,
                                       const std::unordered_map<int64_t, ChunkReading>& readings);
 
-/// What to quote for a span: the sentence that holds it, or several if it crosses their ends; before an item of a list
-/// the words that introduce the list, and after such words the items that follow. A question or a heading is not
-/// quoted, but the sentence after it. In the order of the text; each at most max_bytes long.
-std::vector<Quote> quotes_around(std::span<const Hit> hits, const AnswerSpan& span, uint32_t max_bytes);
+/// As read_answer(), and behind it the best spans of other hits if they are close to it: at least a third as likely,
+/// likelier than no answer in their chunk, and in other words. At most `limit` in all, likeliest first.
+std::vector<AnswerSpan> read_answers(std::span<const Hit> hits,
+                                     const std::unordered_map<int64_t, ChunkReading>& readings, size_t limit);
 
 }  // namespace frugal

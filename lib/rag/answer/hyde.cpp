@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "rag/answer/prompt.h"
+#include "rag/prompt/prompt.h"
 #include "rag/text/plain_text.h"
 
 namespace frugal {

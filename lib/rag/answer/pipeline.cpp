@@ -21,9 +21,9 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "rag/answer/memory_peak.h"
-#include "rag/answer/prompt.h"
 #include "rag/answer/stages/stage_list.h"
 #include "rag/filter/search_operators.h"
+#include "rag/prompt/prompt.h"
 #include "rag/reply/cite.h"
 
 namespace frugal {

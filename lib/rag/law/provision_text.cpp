@@ -81,6 +81,12 @@ std::optional<ProvisionRange> ProvisionText::head(const Provision& provision) co
   return range(provision, false);
 }
 
+std::optional<Provision> ProvisionText::at(uint32_t byte) const {
+  const auto next =
+      std::find_if(openings_.begin(), openings_.end(), [&](const Opening& opening) { return opening.line > byte; });
+  return next == openings_.begin() ? std::nullopt : std::optional((next - 1)->provision);
+}
+
 std::vector<Provision> provisions_above(const Provision& provision) {
   std::vector<Provision> above;
   if (provision.item.empty() && provision.letter.empty()) return above;

@@ -30,6 +30,8 @@ class ProvisionText {
   std::optional<ProvisionRange> whole(const Provision& provision) const;
   /// From the label of the provision to the next provision, a part of it or not.
   std::optional<ProvisionRange> head(const Provision& provision) const;
+  /// The provision that states a byte of the text, without its law; nullopt before the first label.
+  std::optional<Provision> at(uint32_t byte) const;
 
  private:
   struct Opening {

@@ -10,8 +10,10 @@
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "rag/reply/answer_texts.h"
 #include "rag/reply/cite.h"
 #include "rag/reply/reply_json.h"
+#include "rag/text/language.h"
 #include "rag/text/plain_text.h"
 
 namespace frugal {
@@ -33,16 +35,30 @@ std::string snippet(std::string_view text, size_t limit) {
   return line.substr(0, cut) + "…";
 }
 
-std::string place(const std::string& path, int64_t line, int64_t page) {
+std::string capitalised(std::string_view text) {
+  std::string out(text);
+  if (!out.empty() && 'a' <= out[0] && out[0] <= 'z') out[0] = static_cast<char>(out[0] - 'a' + 'A');
+  return out;
+}
+
+const AnswerTexts& texts_of(const Reply& reply) {
+  return answer_texts(detect_language(reply.query.text));
+}
+
+std::string place(const std::string& path, int64_t line, int64_t page, const AnswerTexts& texts) {
   std::string text = snippet(path, 400);
-  if (page > 0) return fmt::format("{}, page {}", text, page);
+  if (page > 0) return fill(texts.page, text, page);
   return line > 0 ? fmt::format("{}:{}", text, line) : text;
 }
 
-std::string place(const Citation& c) {
-  const std::string at = place(c.path, c.line, c.page);
-  if (c.source == SourceState::changed) return at + " (modified since it was indexed)";
-  return c.source == SourceState::gone ? at + " (no longer there)" : at;
+std::string place(const Hit& hit, const AnswerTexts& texts) {
+  return place(hit.chunk.path, hit.chunk.line, hit.chunk.page, texts);
+}
+
+std::string place(const Citation& c, const AnswerTexts& texts) {
+  const std::string at = place(c.path, c.line, c.page, texts);
+  if (c.source == SourceState::changed) return fmt::format("{} ({})", at, texts.modified);
+  return c.source == SourceState::gone ? fmt::format("{} ({})", at, texts.gone) : at;
 }
 
 std::string heading_of(const Chunk& chunk) {
@@ -63,7 +79,7 @@ std::string rank_details(const Hit& hit) {
 
 std::string answer_line(const Reply& reply) {
   const Answer& answer = reply.answer;
-  if (answer.abstained) return fmt::format("not in the sources ({})", answer.note);
+  if (answer.abstained) return fmt::format("{} ({})", texts_of(reply).not_in_sources, plain_text(answer.note));
   const std::string remark = answer.remark.empty() ? "" : plain_text(answer.remark) + "\n";
   if (answer.mode != AnswerMode::extract || reply.citations.empty())
     return remark + plain_text(answer.text.value_or(""));
@@ -76,7 +92,7 @@ std::string answer_line(const Reply& reply) {
 std::string sources_as_text(const Reply& reply) {
   std::string out;
   for (const Citation& c : reply.citations) {
-    out += fmt::format("[{}] {}\n", c.n, place(c));
+    out += fmt::format("[{}] {}\n", c.n, place(c, texts_of(reply)));
     if (reply.answer.mode == AnswerMode::generate) out += fmt::format("    “{}”\n", snippet(c.quote, 240));
   }
   return out;
@@ -87,11 +103,21 @@ std::string hits_as_text(const Reply& reply, bool explain) {
   for (size_t i = 0; i < reply.hits.size(); ++i) {
     const Hit& hit = reply.hits[i];
     const std::string heading = heading_of(hit.chunk);
-    out += fmt::format("{:2}. {:.3f}  {}{}{}\n", i + 1, hit.score,
-                       place(hit.chunk.path, hit.chunk.line, hit.chunk.page), heading.empty() ? "" : "  ", heading);
+    out += fmt::format("{:2}. {:.3f}  {}{}{}\n", i + 1, hit.score, place(hit, texts_of(reply)),
+                       heading.empty() ? "" : "  ", heading);
     if (explain) out += fmt::format("    {}\n", rank_details(hit));
     out += fmt::format("    {}\n", snippet(hit.chunk.text, 240));
   }
+  return out;
+}
+
+// What an abstention offers: where to read on.
+std::string nearest_passages(const Reply& reply) {
+  constexpr size_t kPassages = 3, kFirstWordsBytes = 120;
+  std::string out = fmt::format("{}\n", texts_of(reply).nearest);
+  for (size_t i = 0; i < std::min(kPassages, reply.hits.size()); ++i)
+    out += fmt::format("{}. {}\n    {}\n", i + 1, place(reply.hits[i], texts_of(reply)),
+                       snippet(reply.hits[i].chunk.text, kFirstWordsBytes));
   return out;
 }
 
@@ -119,11 +145,15 @@ bool has_answer(const Reply& reply) {
 std::string as_text(const Reply& reply, const RenderOptions& options) {
   std::string out;
   if (has_answer(reply) && !options.streamed) out += answer_line(reply) + "\n";
-  if (reply.answer.quoted_instead) out += fmt::format("note: {}\n", snippet(reply.answer.note, 400));
+  if (reply.answer.quoted_instead)
+    out += fmt::format("{}: {}\n", texts_of(reply).note, snippet(reply.answer.note, 400));
   if (!reply.citations.empty()) out += "\n" + sources_as_text(reply);
   if (!has_answer(reply) || options.explain) {
     if (!out.empty()) out += "\n";
-    out += reply.hits.empty() ? "nothing was found\n" : hits_as_text(reply, options.explain);
+    out +=
+        reply.hits.empty() ? fmt::format("{}\n", texts_of(reply).nothing_found) : hits_as_text(reply, options.explain);
+  } else if (reply.answer.abstained && !reply.hits.empty()) {
+    out += "\n" + nearest_passages(reply);
   }
   if (options.explain) out += "\n" + explanation(reply);
   return out;
@@ -140,23 +170,25 @@ std::string markdown_escaped(std::string_view text) {
 
 std::string as_markdown(const Reply& reply, const RenderOptions& options) {
   std::string out = fmt::format("## {}\n\n", markdown_escaped(snippet(reply.query.text, 400)));
-  if (reply.answer.abstained) out += fmt::format("*Not in the sources:* {}\n\n", markdown_escaped(reply.answer.note));
+  const AnswerTexts& texts = texts_of(reply);
+  if (reply.answer.abstained)
+    out += fmt::format("*{}:* {}\n\n", capitalised(texts.not_in_sources), markdown_escaped(reply.answer.note));
   if (reply.answer.text) {
     if (!reply.answer.remark.empty()) out += markdown_escaped(plain_text(reply.answer.remark)) + "\n\n";
     const bool quoted = reply.answer.mode == AnswerMode::extract && !reply.citations.empty();
+    if (quoted && reply.answer.span) out += fmt::format("**{}**\n\n", markdown_escaped(plain_text(*reply.answer.span)));
     if (!quoted) out += plain_text(*reply.answer.text) + "\n\n";
     for (const Citation& c : reply.citations)
       if (quoted) out += fmt::format("> {} [{}]\n\n", plain_text(text_of_quote(c.quote)), c.n);
   }
   if (reply.answer.quoted_instead)
-    out += fmt::format("*Note:* {}\n\n", markdown_escaped(snippet(reply.answer.note, 400)));
-  for (const Citation& c : reply.citations) out += fmt::format("- [{}] `{}`\n", c.n, place(c));
+    out += fmt::format("*{}:* {}\n\n", capitalised(texts.note), markdown_escaped(snippet(reply.answer.note, 400)));
+  for (const Citation& c : reply.citations) out += fmt::format("- [{}] `{}`\n", c.n, place(c, texts));
   if (!reply.citations.empty()) out += "\n";
   out += "| rank | score | source | text |\n|---:|---:|---|---|\n";
   for (size_t i = 0; i < reply.hits.size(); ++i) {
     const Hit& hit = reply.hits[i];
-    out += fmt::format("| {} | {:.3f} | `{}` | {} |\n", i + 1, hit.score,
-                       place(hit.chunk.path, hit.chunk.line, hit.chunk.page),
+    out += fmt::format("| {} | {:.3f} | `{}` | {} |\n", i + 1, hit.score, place(hit, texts),
                        markdown_escaped(snippet(hit.chunk.text, 160)));
   }
   if (options.explain) out += "\n```\n" + explanation(reply) + "```\n";
@@ -185,6 +217,7 @@ std::string as_csv(const Reply& reply) {
   };
   if (answer.abstained) remark("abstained", confidence, answer.note);
   if (answer.text) remark("answer", confidence, *answer.text);
+  if (answer.span) remark("span", "", *answer.span);
   if (answer.quoted_instead) remark("note", "", answer.note);
   for (const Citation& c : reply.citations)
     out += fmt::format("citation,{},{},,{},{},,{},{},{},{},{}\n", c.n, c.id, csv_field(c.path), c.line,

@@ -111,6 +111,21 @@ TEST_CASE("an answer is judged by its quotes and by the passage that it cites") 
   CHECK_FALSE(by_passage.quote_holds_answer.has_value());
 }
 
+TEST_CASE("exact match and F1 are of the short answer, if a reader found one; the run's own keys stay of the text") {
+  Office office;
+  office.store.add("ferry.md", "The harbour office sold the ferry in 1932.");
+  office.models.fake_reader.emplace();
+  AnswerJudge judge = office.judge(0);
+  const EvalQuery sold = query("When was the ferry sold by the harbour office?", {"1932"}, {});
+  const AnswerOutcome read = judge.ask(sold, QuestionKind::answerable).outcome;
+  CHECK(read.span == "1932");
+  CHECK(read.exact_match == 1.0);
+  CHECK(read.f1 == 1.0);
+  const AnswerQuality quality = answer_quality(judge, {std::span(&sold, 1), {}, {}});
+  CHECK(quality.all.exact_match->mean == 1.0);
+  CHECK(quality.exact_match == 0.0);
+}
+
 TEST_CASE("an answer that the threshold holds back has its confidence, and counts as right if it would be") {
   Office office;
   AnswerJudge strict = office.judge(1);

@@ -29,16 +29,6 @@ ChunkReading reading_of(const std::string& text, size_t begin, size_t end, float
   return read;
 }
 
-std::vector<std::string> quoted(const std::string& text, const std::string& answer, uint32_t max_bytes = 1200) {
-  const std::vector<Hit> hits = {hit_of(1, text)};
-  const auto begin = static_cast<uint32_t>(text.find(answer));
-  REQUIRE(begin < text.size());
-  std::vector<std::string> quotes;
-  for (const Quote& quote : quotes_around(hits, {{0, begin, begin + uint32_t(answer.size())}, 1}, max_bytes))
-    quotes.push_back(text.substr(quote.begin, quote.end - quote.begin));
-  return quotes;
-}
-
 }  // namespace
 
 TEST_CASE("the likeliest span of all chunks that were read is the answer") {
@@ -94,40 +84,41 @@ TEST_CASE("an answer never ends before it begins, nor is it longer than thirty t
   CHECK_FALSE(read_answer(hits, readings));
 }
 
-TEST_CASE("the sentence around a span is quoted, and both if it crosses from one to the next") {
-  CHECK(quoted("The market opens at six. The bridge was finished in 1932. It is red.", "1932") ==
-        std::vector<std::string>{"The bridge was finished in 1932."});
-  CHECK(quoted("It rained. The bridge is red. It is long. It is old.", "red. It is") ==
-        std::vector<std::string>{"The bridge is red. It is long."});
+TEST_CASE("further answers come from other chunks, close to the best one and in other words") {
+  const std::string one = "built in 1932 by hand", same = "Opened in 1932, too", other = "painted in 1950",
+                    weak = "sold in 1960";
+  const std::vector<Hit> hits = {hit_of(1, one), hit_of(2, same), hit_of(3, other), hit_of(4, weak)};
+  std::unordered_map<int64_t, ChunkReading> readings;
+  readings[1] = reading_of(one, 9, 13, 8, 2);
+  readings[2] = reading_of(same, 10, 14, 8, 1.9f);
+  readings[3] = reading_of(other, 11, 15, 8, 1.5f);
+  readings[4] = reading_of(weak, 8, 12, 8, 0);
+  const std::vector<AnswerSpan> answers = read_answers(hits, readings, 3);
+  REQUIRE(answers.size() == 2);
+  CHECK(answers[0].place.hit == 0);
+  CHECK(answers[1].place.hit == 2);
+  CHECK(read_answers(hits, readings, 1).size() == 1);
+  readings[3].reading.none = 100;  // no answer is likelier
+  CHECK(read_answers(hits, readings, 3).size() == 1);
 }
 
-TEST_CASE("an item of a list comes with the words that introduce the list, and those with the items") {
-  const std::string law =
-      "A idade mínima para ser eleito é de:\n\nI - trinta e cinco anos para Presidente;\n\nII - trinta anos para "
-      "Governador;\n\nIII - dezoito anos para Vereador.";
-  CHECK(quoted(law, "trinta anos") ==
-        std::vector<std::string>{"A idade mínima para ser eleito é de:", "II - trinta anos para Governador;"});
-  CHECK(quoted(law, "trinta e cinco anos") ==
-        std::vector<std::string>{"A idade mínima para ser eleito é de:\n\nI - trinta e cinco anos para Presidente;"});
-  CHECK(quoted(law, "idade mínima") == std::vector<std::string>{law});
-}
+TEST_CASE("a span in a question moves to the text that answers it, and one in links or a note is none") {
+  const std::string faq = "Can I return a book?\nOf course, in 30 days.\nWho pays?\nYou do.";
+  const std::vector<Hit> hits = {hit_of(1, faq)};
+  std::unordered_map<int64_t, ChunkReading> readings;
+  readings[1] = reading_of(faq, 6, 19, 8, 0);  // "return a book"
+  readings[1].reading.begin[faq.find("30")] = readings[1].reading.end[faq.find(" days") + 4] = 3;
+  readings[1].reading.begin[faq.find("You")] = 4;  // in the answer to another question
+  const auto answer = read_answer(hits, readings);
+  REQUIRE(answer);
+  CHECK(faq.substr(answer->place.begin, answer->place.end - answer->place.begin) == "30 days");
 
-TEST_CASE("a question or a heading is not an answer: the sentence after it is") {
-  CHECK(quoted("What is the warranty period?\n\nThe warranty lasts 24 months. Keep the receipt.", "warranty period") ==
-        std::vector<std::string>{"The warranty lasts 24 months."});
-  CHECK(quoted("# Warranty period\n\nIt lasts 24 months.", "Warranty period") ==
-        std::vector<std::string>{"It lasts 24 months."});
-}
-
-TEST_CASE("a quote is bounded, holds the span, and never splits a character") {
-  std::string text;
-  for (int i = 0; i < 200; ++i) text += "ção e ";
-  text += "o prazo é de trinta dias";
-  for (const uint32_t max : {40u, 41u, 42u, 43u, 100u}) {
-    const auto quotes = quoted(text, "trinta dias", max);
-    REQUIRE(quotes.size() == 1);
-    CHECK(quotes[0].size() <= max);
-    CHECK(quotes[0].find("trinta") != std::string::npos);
-    CHECK((static_cast<unsigned char>(quotes[0][0]) & 0xC0) != 0x80);
-  }
+  const std::string law = "O prazo é de dez dias. (Redação dada pela Lei nº 12.010, de 2009)";
+  readings[2] = reading_of(law, law.find("12.010"), law.find("12.010") + 6, 9, 0);
+  const auto stated = read_answer(std::vector<Hit>{hit_of(2, law)}, readings);
+  REQUIRE(stated);
+  CHECK(stated->place.end <= law.find('('));
+  const std::string note = "(Revogado pela Lei nº 12.010)";
+  readings[3] = reading_of(note, 1, 9, 9, 0);
+  CHECK_FALSE(read_answer(std::vector<Hit>{hit_of(3, note)}, readings));
 }

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "base/utf8.h"
 #include "rag/fakes.h"
 #include "rag/text/language.h"
@@ -10,6 +12,7 @@
 using namespace frugal;
 using frugal::testing::bag_of_words;
 using frugal::testing::FakeEmbedder;
+using frugal::testing::FakeReader;
 using frugal::testing::FakeStore;
 
 namespace {
@@ -27,9 +30,12 @@ std::vector<Hit> hits_of(FakeStore& store, std::vector<int64_t> ids) {
   return hits;
 }
 
-std::string quoted(const std::optional<Quote>& quote, const std::vector<Hit>& hits) {
-  REQUIRE(quote);
-  return hits[quote->hit].chunk.text.substr(quote->begin, quote->end - quote->begin);
+// The quotes, one a line.
+std::string quoted(const std::vector<Quote>& quotes, const std::vector<Hit>& hits) {
+  std::string text;
+  for (const Quote& quote : quotes)
+    text += (text.empty() ? "" : "\n") + hits[quote.hit].chunk.text.substr(quote.begin, quote.end - quote.begin);
+  return text;
 }
 
 GroundedText grounded_in(const std::vector<Hit>& sources, std::string_view generated) {
@@ -49,10 +55,10 @@ TEST_CASE("the quote is the sentence that covers the question best, byte for byt
   const auto hits = hits_of(store, {1, 2});
   const std::string question = "Who wrote the log of the lighthouse every night?";
   const Evidence evidence(split_words(question), Language::english, {}, store);
-  CHECK(quoted(extract_quote(evidence, hits, nullptr, {}), hits) ==
+  CHECK(quoted(extract_quotes(evidence, hits, nullptr, {}), hits) ==
         "Its keeper, Anna Holm, wrote the log every night.");
   FakeEmbedder embedder;
-  CHECK(quoted(extract_quote(evidence, hits, &embedder, bag_of_words(question)), hits) ==
+  CHECK(quoted(extract_quotes(evidence, hits, &embedder, bag_of_words(question)), hits) ==
         "Its keeper, Anna Holm, wrote the log every night.");
   CHECK(embedder.calls == 1);
 }
@@ -64,7 +70,62 @@ TEST_CASE("a heading or a table row is never quoted, however well its words matc
       "## What is the pack?\n\nOne file a model, mapped and used in place.\n\n| what | the pack is |\n|---|---|\n");
   const auto hits = hits_of(store, {1});
   const Evidence evidence(split_words("What is the pack?"), Language::english, {}, store);
-  CHECK(quoted(extract_quote(evidence, hits, nullptr, {}), hits) == "One file a model, mapped and used in place.");
+  CHECK(quoted(extract_quotes(evidence, hits, nullptr, {}), hits) == "One file a model, mapped and used in place.");
+}
+
+TEST_CASE("a FAQ is answered by what follows its question, found by the words of the question") {
+  FakeStore store;
+  store.add("faq.txt",
+            "What is the warranty period?\nIt lasts 24 months.\n\nCan I return a book?\nYes. Within 30 days of "
+            "delivery.\n\nWho pays for the return postage?\nThe buyer does.");
+  store.add(
+      "duvidas.txt",
+      "P: Qual é o prazo de entrega?\nR: De 5 a 7 dias úteis.\n\nP: Posso devolver um livro?\nR: Sim, em até sete "
+      "dias.");
+  const auto answer_to = [&](const char* question, Language language, int64_t chunk, Embedder* embedder) {
+    const Evidence evidence(split_words(question), language, {}, store);
+    const auto hits = hits_of(store, {chunk});
+    return quoted(extract_quotes(evidence, hits, embedder, embedder ? bag_of_words(question) : std::vector<float>()),
+                  hits);
+  };
+  FakeEmbedder fake;
+  for (Embedder* embedder : {static_cast<Embedder*>(nullptr), static_cast<Embedder*>(&fake)}) {
+    CHECK(answer_to("What is the warranty period?", Language::english, 1, embedder) == "It lasts 24 months.");
+    CHECK(answer_to("Can I return a book?", Language::english, 1, embedder) == "Yes. Within 30 days of delivery.");
+    CHECK(answer_to("Who pays for the return postage?", Language::english, 1, embedder) == "The buyer does.");
+    CHECK(answer_to("Qual é o prazo de entrega?", Language::portuguese, 2, embedder) == "De 5 a 7 dias úteis.");
+    CHECK(answer_to("Posso devolver um livro?", Language::portuguese, 2, embedder) == "Sim, em até sete dias.");
+  }
+}
+
+TEST_CASE("links, signatures and amendment notes are never quoted, however well their words match") {
+  FakeStore store;
+  store.add("node.md",
+            "The default is 1 MiB.\n\n[`maxBuffer` default]: #child_maxbuffer_default\n[`maxBuffer`]: #maxbuffer");
+  store.add("lei.txt",
+            "A lei tem 267 artigos.\n\n(Artigo acrescido pela Lei nº 12.010, que tem artigos)\n\nBrasília, 12 de "
+            "março de 1990; 169º da Independência.\n\nFERNANDO DEPUTADO\nRenan Artigo Lei");
+  const auto answer_to = [&](const char* question, Language language, int64_t chunk) {
+    const Evidence evidence(split_words(question), language, {}, store);
+    const auto hits = hits_of(store, {chunk});
+    return quoted(extract_quotes(evidence, hits, nullptr, {}), hits);
+  };
+  CHECK(answer_to("What is the default maxBuffer?", Language::english, 1) == "The default is 1 MiB.");
+  for (const char* question : {"Quantos artigos tem a lei 12.010?", "Quem é o deputado Fernando Renan?",
+                               "O que houve em Brasília em março de 1990?"})
+    CHECK(answer_to(question, Language::portuguese, 2) == "A lei tem 267 artigos.");
+}
+
+TEST_CASE("a quote without a reader brings its list or its provision, too") {
+  FakeStore store;
+  store.add(
+      "cf.txt",
+      "§ 3º São condições de elegibilidade, na forma da lei:\nI - a nacionalidade brasileira;\nVI - a idade mínima "
+      "de:\na) trinta e cinco anos para Presidente;\nb) trinta anos para Governador.\n\nOutra coisa.");
+  const auto hits = hits_of(store, {1});
+  const Evidence evidence(split_words("Qual é a idade mínima para ser presidente?"), Language::portuguese, {}, store);
+  CHECK(quoted(extract_quotes(evidence, hits, nullptr, {}), hits).find("trinta e cinco anos para Presidente") !=
+        std::string::npos);
 }
 
 TEST_CASE("rare words of the question count for more than common ones") {
@@ -89,10 +150,10 @@ TEST_CASE("a named article is quoted from its start if the question asks for not
   const std::vector<FoundProvision> named{{{"br/lgpd", "18", {}, {}, {}}, 0, 15}};
   const Evidence nothing_else(split_words(question), Language::portuguese, named, store);
   CHECK(nothing_else.empty());
-  CHECK(quoted(extract_quote(nothing_else, hits, nullptr, {}), hits).starts_with("Art. 18. O titular"));
+  CHECK(quoted(extract_quotes(nothing_else, hits, nullptr, {}), hits).starts_with("Art. 18. O titular"));
   const Evidence gratis(split_words("art. 18 da LGPD: o acesso aos dados é gratuito?"), Language::portuguese, named,
                         store);
-  CHECK(quoted(extract_quote(gratis, hits, nullptr, {}), hits) == "O acesso aos dados é gratuito.");
+  CHECK(quoted(extract_quotes(gratis, hits, nullptr, {}), hits) == hits[0].chunk.text);  // its caput, whole
 }
 
 TEST_CASE("a quote is bounded and never cut inside a character") {
@@ -105,7 +166,7 @@ TEST_CASE("a quote is bounded and never cut inside a character") {
   QuoteOptions options;
   for (uint32_t limit = 40; limit < 48; ++limit) {
     options.max_quote_bytes = limit;
-    const std::string quote = quoted(extract_quote(evidence, hits, nullptr, {}, options), hits);
+    const std::string quote = quoted(extract_quotes(evidence, hits, nullptr, {}, options), hits);
     CHECK(quote.size() <= limit);
     CHECK(is_valid_utf8(quote));
     CHECK(!quote.empty());
@@ -116,8 +177,8 @@ TEST_CASE("no hits, or hits of white space only, give no quote") {
   FakeStore store;
   store.add("blank.txt", " \n ");
   const Evidence evidence(split_words("anything"), Language::english, {}, store);
-  CHECK(!extract_quote(evidence, {}, nullptr, {}));
-  CHECK(!extract_quote(evidence, hits_of(store, {1}), nullptr, {}));
+  CHECK(extract_quotes(evidence, {}, nullptr, {}).empty());
+  CHECK(extract_quotes(evidence, hits_of(store, {1}), nullptr, {}).empty());
 }
 
 TEST_CASE("sentences are compared with their sources; marks of sources that do not exist are dropped") {
@@ -179,6 +240,49 @@ TEST_CASE("a checked text is the same in whatever pieces it comes, and nothing i
     CHECK(shown == whole.text());
     CHECK(pieces.citations().size() == whole.citations().size());
   }
+}
+
+TEST_CASE("a sentence that negates its source, or names a law that it does not, is dropped") {
+  FakeStore store;
+  store.add("a.md", "The bridge is open on Sundays. Dogs are not allowed there. The Bridge Act rules it.");
+  const auto hits = hits_of(store, {1});
+  CHECK(grounded_in(hits, "The bridge is not open on Sundays [1]. Dogs are allowed there [1].").text().empty());
+  CHECK(grounded_in(hits, "Dogs are not allowed there [1]. The bridge is open on Sundays [1].").dropped() == 0);
+  LawTable laws;
+  laws.add({"x/bridge", "Bridge Act", {"Bridge Act"}, {}});
+  laws.add({"x/harbour", "Harbour Act", {"Harbour Act"}, {}});
+  GroundedText grounded(hits, Language::english, 0.6f, {&laws, nullptr});
+  grounded.add("The Bridge Act rules the bridge [1]. The Harbour Act rules the bridge [1].");
+  grounded.finish();
+  CHECK(grounded.text() == "The Bridge Act rules the bridge. [1]");
+}
+
+TEST_CASE("with a reader, a sentence needs a source that answers, and what is dropped gives way to its quote") {
+  FakeStore store;
+  store.add("a.md", "It rained. The bridge opened in 1932.");
+  store.add("b.md", "The river floods every spring.");
+  const auto hits = hits_of(store, {1, 2});
+  const std::string question = "When did the bridge open?";
+  FakeReader reader;
+  std::unordered_map<int64_t, ChunkReading> readings;
+  for (const Hit& hit : hits) {
+    ReaderPair pair = reader.pair(question, hit.chunk.text);
+    const auto half = reader.read_half(std::span(&pair, 1));
+    const std::array<const HalfRead*, 1> rest = {&half.front()};
+    readings[hit.chunk.id] = {reader.read_rest(rest).front(), 0, pair.pieces};
+  }
+  readings[2].reading.answerable = -1;
+  SourceReader sources(reader, question, readings, 1200);
+  const auto checked = [&](const char* generated) {
+    GroundedText grounded(hits, Language::english, 0.6f, {nullptr, &sources});
+    grounded.add(generated);
+    grounded.finish();
+    return grounded.text();
+  };
+  CHECK(checked("The bridge opened in 1932 [1]. The river floods every spring [2].") ==
+        "The bridge opened in 1932. [1]");
+  CHECK(checked("The mayor himself painted everything in 1950 [1].") == "The bridge opened in 1932. [1]");
+  CHECK(checked("The mayor himself painted everything in 1950 [2].").empty());
 }
 
 TEST_CASE("a text that loops is ended where it begins to, and what it said before is kept") {
@@ -251,5 +355,6 @@ TEST_CASE("nothing of an abstention is returned, in whatever pieces it comes") {
 TEST_CASE("an abstention of the generator is recognised in both languages") {
   CHECK(is_abstention("Not in the sources."));
   CHECK(is_abstention("A resposta não está nas fontes."));
+  CHECK(is_abstention("Não consta das fontes."));
   CHECK_FALSE(is_abstention("The bridge opened in 1932 [1]."));
 }

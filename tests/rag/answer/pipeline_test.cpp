@@ -123,7 +123,28 @@ TEST_CASE("every article that a question names is quoted, and an article of seve
 
   const Reply half = town.ask("arts. 13 e 99 do Código de Posturas");
   CHECK(half.citations.size() == 1);
-  CHECK(half.answer.remark.find("the index does not hold br/vila, art. 99") != std::string::npos);
+  CHECK(half.answer.remark.find("o índice não contém br/vila, art. 99") != std::string::npos);
+}
+
+TEST_CASE("what the tool says in an answer is in the language of the question, English otherwise") {
+  Town town;
+  const Reply portuguese = town.ask("Quantos habitantes tem o planeta Marte em Vila Alta?");
+  REQUIRE(portuguese.answer.abstained);
+  CHECK(portuguese.answer.note == "nenhuma fonte sustenta uma resposta");
+  const std::string text = render_reply(portuguese, {});
+  CHECK(text.starts_with("não consta das fontes (nenhuma fonte sustenta uma resposta)\n"));
+  CHECK(text.find("\nOs trechos mais próximos:\n1. ") != std::string::npos);
+  CHECK(render_reply(portuguese, {ReplyFormat::markdown}).find("*Não consta das fontes:*") != std::string::npos);
+  CHECK(render_reply(reply_from_json(reply_to_json(portuguese, ReplyDetail::stored)), {}) == text);
+
+  const Reply missing = town.ask("O que diz o art. 99 do Código de Posturas?");
+  CHECK(missing.answer.note == "o índice não contém br/vila, art. 99");
+  const Reply english = town.ask("What is the boiling temperature of tungsten in Aldersby?");
+  REQUIRE(english.answer.abstained);
+  const std::string offered = render_reply(english, {});
+  CHECK(offered.starts_with("not in the sources (no source supports an answer)\n\nThe nearest passages:\n1. "));
+  CHECK(offered.find(english.hits[0].chunk.path + ":1\n    The ") != std::string::npos);
+  CHECK(offered.find("\n4. ") == std::string::npos);
 }
 
 TEST_CASE("an inciso is quoted from its label, below the words of its caput") {

@@ -9,6 +9,8 @@
 
 #include "rag/answer/pipeline.h"
 #include "rag/fakes.h"
+#include "rag/reply/render.h"
+#include "rag/reply/reply_json.h"
 
 using namespace frugal;
 using frugal::testing::FakeClock;
@@ -131,10 +133,28 @@ TEST_CASE("what the reader found is the answer: its span, and the sentence aroun
   CHECK(reply.answer.text == reply.citations.front().quote);
   CHECK(reply.answer.text->find("1932") != std::string::npos);
   CHECK(reply.answer.text->find("It is red") == std::string::npos);
+  CHECK(render_reply(reply, {ReplyFormat::csv}).find("\nspan,,,,,,,1932,,,,\n") != std::string::npos);
+  CHECK(render_reply(reply, {ReplyFormat::markdown}).find("**1932**\n\n> ") != std::string::npos);
+  CHECK(reply_to_json(reply, ReplyDetail::contract).find("\"span\":\"1932\"") != std::string::npos);
 
   options.rerank.enabled = false;
   town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
   CHECK_FALSE(town.ask().answer.span);
+}
+
+TEST_CASE("a question that asks for several things gets several passages, one that asks for one gets one") {
+  PipelineOptions options = with({.candidates = 31, .read = 4, .prior = 0});
+  options.answer = AnswerMode::extract;
+  options.dense = false;
+  options.abstain_below = 0;
+  Town town;
+  town.store.add("second", "The bridge at Aldersby was finished again in 1950, which nobody had asked for at all.");
+  town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+  const Reply several = town.ask("in which two years was the bridge at Aldersby finished");
+  REQUIRE(several.citations.size() == 2);
+  CHECK(several.answer.text == several.citations[0].quote + "\n" + several.citations[1].quote);
+  CHECK((several.answer.span == "1932" || several.answer.span == "1950"));
+  CHECK(town.ask().citations.size() == 1);
 }
 
 TEST_CASE("nothing is read if nothing was found, or if reranking is off") {

@@ -66,3 +66,14 @@ TEST_CASE("an inciso stands below its paragraph or the caput, an alínea below i
   CHECK(provisions_above(five("1", "2")) == std::vector{five("1", "")});
   CHECK(provisions_above(five("", "2", "b")) == std::vector{five("", ""), five("", "2")});
 }
+
+TEST_CASE("a byte is of the provision that states it, from its label on") {
+  const std::string text = "Art. 5º Todos:\nI – um;\nII – dois.";
+  const ProvisionText law(text, std::vector<Provision>{five("", ""), five("", "1"), five("", "2")});
+  const auto at = [&](const char* words) { return law.at(static_cast<uint32_t>(text.find(words))); };
+  CHECK(at("Todos")->item.empty());
+  CHECK(at("um")->item == "1");
+  CHECK(at("dois")->item == "2");
+  const std::string rest = "e mais;\nVIII – oito;";
+  CHECK_FALSE(ProvisionText(rest, std::vector<Provision>{five("", "7"), five("", "8")}).at(2));
+}

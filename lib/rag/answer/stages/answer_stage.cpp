@@ -10,15 +10,17 @@
 // 5. In mode generate, unless the deadline has passed, the generator writes an answer from the hits, which is checked
 //    against them sentence by sentence (answer_generate.h), and stopped if it repeats itself. It may abstain, too. If
 //    none of its sentences is supported, extraction follows.
-// 6. A sentence is quoted (answer_extract.h).
+// 6. What the reader found is quoted, or several passages if the question asks for several (answer_read.h); without a
+//    reader, or if it found nothing, the best sentence (answer_extract.h).
 //
 // The generator is opened in step 5 only, so the abstentions before it never load it. If it cannot be opened, mode auto
-// quotes, and mode generate fails. The hits that fit the prompt are its sources, numbered by their places. The stream
-// gets each statement when it has been checked, with its mark: together they are the text of the reply.
+// quotes, and mode generate fails. The hits that fit the prompt are its sources, numbered as they stand there. With a
+// reader, each statement must also cite a source that answers the question, as the reader sees it. The stream gets each
+// statement when it has been checked, with its mark: together they are the text of the reply.
 //
 // Answer::confidence is what step 2 found. An abstention has it only if it was decided by it, in step 4.
 //
-// Answer::note says why it abstained or why it quotes instead of generating.
+// Answer::note says why it abstained or why it quotes instead of generating, in the language of the question.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -29,11 +31,14 @@
 #include "base/units.h"
 #include "rag/answer/answer_generate.h"
 #include "rag/answer/answer_read.h"
-#include "rag/answer/boundary.h"
 #include "rag/answer/pipeline.h"
-#include "rag/answer/prompt.h"
+#include "rag/answer/source_reader.h"
 #include "rag/answer/stages/stage_list.h"
 #include "rag/law/articles.h"
+#include "rag/prompt/boundary.h"
+#include "rag/prompt/prompt.h"
+#include "rag/quote/several.h"
+#include "rag/reply/answer_texts.h"
 #include "rag/reply/cite.h"
 
 namespace frugal {
@@ -41,15 +46,18 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
+// Quotes from so many passages answer a question that asks for several things.
+constexpr size_t kMaxPassages = 3;
+
 // Why answer.mode auto does not generate.
-std::string_view auto_note(GeneratorSize size) {
+std::string_view auto_note(GeneratorSize size, const AnswerTexts& texts) {
   switch (size) {
     case GeneratorSize::none:
-      return "auto: no generator, so quoted";
+      return texts.auto_no_generator;
     case GeneratorSize::unreadable:
-      return "auto: the generator's pack cannot be read, so quoted";
+      return texts.auto_unreadable;
     case GeneratorSize::small:
-      return "auto: the generator is too small, so quoted";
+      return texts.auto_small;
     case GeneratorSize::sufficient:
       break;
   }
@@ -63,6 +71,7 @@ class AnswerWriter {
       : state_(state),
         reply_(state.reply),
         options_(resources.options),
+        texts_(answer_texts(state.question.language)),
         resources_(resources),
         boundaries_(boundaries) {}
 
@@ -70,14 +79,14 @@ class AnswerWriter {
     const AnswerMode mode = answer_mode(resources_);
     reply_.answer.mode = mode;
     if (options_.answer == AnswerMode::automatic)
-      reply_.answer.note = auto_note(resources_.models.generator_size(options_.min_generator_parameters));
-    if (state_.nothing_passes()) return abstain("no passage passes the filter");
-    if (reply_.hits.empty()) return abstain("nothing was found");
+      reply_.answer.note = auto_note(resources_.models.generator_size(options_.min_generator_parameters), texts_);
+    if (state_.nothing_passes()) return abstain(texts_.no_passage_passes);
+    if (reply_.hits.empty()) return abstain(texts_.nothing_found);
     const Evidence evidence(state_.question.words, reply_.fusion.language, matched_provisions(), resources_.store);
     const float found = confidence(evidence);
     if (all_named_articles_missing()) return abstain(missing_articles());
     if (found < options_.abstain_below) {
-      abstain("no source supports an answer");
+      abstain(texts_.no_support);
       reply_.answer.confidence = found;
       return;
     }
@@ -125,18 +134,18 @@ class AnswerWriter {
   }
 
   std::string missing_articles() const {
-    return fmt::format("{} {}", state_.filter.empty() ? "the index does not hold" : "no passage that passes holds",
-                       fmt::join(reply_.fusion.missing, ", "));
+    return fill(state_.filter.empty() ? texts_.not_held : texts_.none_that_passes_holds,
+                fmt::format("{}", fmt::join(reply_.fusion.missing, ", ")));
   }
 
-  void abstain(std::string why) {
+  void abstain(std::string_view why) {
     reply_.answer.abstained = true;
     reply_.answer.text.reset();
     reply_.answer.span.reset();
     reply_.answer.confidence.reset();
     reply_.answer.quoted_instead = false;
     reply_.answer.remark.clear();
-    reply_.answer.note = std::move(why);
+    reply_.answer.note = why;
     reply_.citations.clear();
   }
 
@@ -146,9 +155,8 @@ class AnswerWriter {
     if (!names_articles) quotes = quote_reading();
     if (quotes.empty()) {
       if (!state_.vector.empty() && !state_.embedder) state_.embedder = resources_.models.embedder();
-      const auto quote = extract_quote(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
-      if (!quote) return abstain("no source holds a sentence to quote");
-      quotes.push_back(*quote);
+      quotes = extract_quotes(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
+      if (quotes.empty()) return abstain(texts_.nothing_to_quote);
     }
     reply_.answer.mode = AnswerMode::extract;
     reply_.citations.clear();
@@ -160,12 +168,20 @@ class AnswerWriter {
 
   // What the reader found, if it has read.
   std::vector<Quote> quote_reading() {
-    const std::optional<AnswerSpan> found = read_answer(reply_.hits, state_.readings);
-    if (!found) return {};
-    const Quote& place = found->place;
-    reply_.answer.span =
-        text_of_quote(std::string_view(reply_.hits[place.hit].chunk.text).substr(place.begin, place.end - place.begin));
-    return quotes_around(reply_.hits, *found, options_.extract.max_quote_bytes);
+    const bool several = asks_for_several(state_.question.words);
+    std::vector<Quote> quotes;
+    for (const AnswerSpan& found : read_answers(reply_.hits, state_.readings, several ? kMaxPassages : 1)) {
+      const std::vector<Quote> around =
+          quotes_around(reply_.hits, found.place, options_.extract.max_quote_bytes, several);
+      if (quotes.empty() && !around.empty()) reply_.answer.span = short_text(found.place);
+      quotes.insert(quotes.end(), around.begin(), around.end());
+    }
+    return quotes;
+  }
+
+  std::string short_text(const Quote& place) const {
+    return text_of_quote(
+        std::string_view(reply_.hits[place.hit].chunk.text).substr(place.begin, place.end - place.begin));
   }
 
   // What the question leaves open about the articles that it names.
@@ -178,8 +194,8 @@ class AnswerWriter {
       std::vector<std::string_view> laws;
       for (auto each = begin; each != end; ++each) laws.push_back(each->law);
       if (laws.size() > 1)
-        said += fmt::format("{}{} is in {} laws: {}", said.empty() ? "" : "; ", to_string(begin->asked), laws.size(),
-                            fmt::join(laws, ", "));
+        said += (said.empty() ? "" : "; ") + fill(texts_.in_several_laws, to_string(begin->asked), laws.size(),
+                                                  fmt::format("{}", fmt::join(laws, ", ")));
       begin = end;
     }
     if (!articles.empty() && !reply_.fusion.missing.empty()) said += (said.empty() ? "" : "; ") + missing_articles();
@@ -188,11 +204,18 @@ class AnswerWriter {
 
   // False if a quote must be extracted instead; an abstention of the generator is final.
   bool generate() {
-    if (state_.skip_if_late("generate")) return quote_instead("the deadline passed before an answer was generated");
+    if (state_.skip_if_late("generate")) return quote_instead(std::string(texts_.too_late));
     const std::shared_ptr<Generator> generator = open_generator();
     if (!generator) return false;
     const GroundedPrompt prompt = prompt_for(*generator);
-    GroundedText grounded(std::span(reply_.hits).first(prompt.sources), reply_.fusion.language, options_.min_support);
+    std::vector<Hit> sources;
+    for (const size_t hit : prompt.sources) sources.push_back(reply_.hits[hit]);
+    std::optional<SourceReader> reader;
+    if (!state_.readings.empty())
+      reader.emplace(*resources_.models.reader(), state_.question.text, state_.readings,
+                     options_.extract.max_quote_bytes);
+    GroundedText grounded(sources, reply_.fusion.language, options_.min_support,
+                          {&resources_.laws, reader ? &*reader : nullptr});
     const Generation written = write(*generator, prompt, grounded);
     reply_.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
                                       to_milliseconds(written.prefill_ns), to_milliseconds(written.decode_ns)};
@@ -201,7 +224,7 @@ class AnswerWriter {
       reply_.cut_short = true;
     }
     if (grounded.abstains()) {
-      abstain("the generator found no answer in the sources");
+      abstain(texts_.generator_found_nothing);
       return true;
     }
     return keep(grounded);
@@ -215,7 +238,7 @@ class AnswerWriter {
       const bool unusable = error.code() == Code::missing || error.code() == Code::corrupt_file ||
                             error.code() == Code::mismatch || error.code() == Code::io;
       if (options_.answer != AnswerMode::automatic || !unusable) throw;
-      quote_instead(fmt::format("auto: the generator cannot be used ({}), so a source is quoted", error.message()));
+      quote_instead(fill(texts_.auto_unusable, error.message()));
       return nullptr;
     }
   }
@@ -243,11 +266,8 @@ class AnswerWriter {
 
   bool keep(const GroundedText& grounded) {
     if (grounded.text().empty())
-      return quote_instead(grounded.loops() ? "the generator repeated itself, so a source is quoted"
-                                            : "no source bears out what the generator wrote, so a source is quoted");
-    if (grounded.dropped() > 0)
-      reply_.answer.note =
-          fmt::format("{} sentences that no source bears out, or that add nothing, were dropped", grounded.dropped());
+      return quote_instead(std::string(grounded.loops() ? texts_.repeated_itself : texts_.not_borne_out));
+    if (grounded.dropped() > 0) reply_.answer.note = fill(texts_.sentences_dropped, grounded.dropped());
     reply_.answer.text = grounded.text();
     reply_.citations = grounded.citations();
     return true;
@@ -262,6 +282,7 @@ class AnswerWriter {
   QuestionState& state_;
   Reply& reply_;
   const PipelineOptions& options_;
+  const AnswerTexts& texts_;
   const Resources& resources_;
   std::optional<BoundaryKey>& boundaries_;
 };

@@ -16,17 +16,19 @@
 namespace frugal {
 
 /// The version of the prompt's wording, part of the keys of cached answers: must change with every change of the words.
-inline constexpr std::string_view kPromptTemplate = "grounded/2";
+inline constexpr std::string_view kPromptTemplate = "grounded/3";
 
 struct GroundedPrompt {
   std::vector<ChatMessage> messages;
-  size_t sources = 0;  // the number of hits that it contains, from the first on
+  std::vector<size_t> sources;  // the hits that it contains, as they are numbered from 1
 };
 
 /// Makes a system and a user message that contain as many of `hits` as fit in `max_tokens`, measured by `count_tokens`.
 /// Only the first hit may be cut to fit. Each source stands between delimiters of its own, which `boundary_of` derives
-/// from its title and text; the delimiters of all hits are removed from the question and from the sources. Prompts that
-/// begin with the same sources begin with the same text. Throws Error(bad_input) if the question alone does not fit.
+/// from its title and text; the delimiters of all hits are removed from the question and from the sources. The best
+/// hits are taken, and stand in the order of their documents, whatever their ranks: prompts with the same sources begin
+/// with the same text, and so do those that begin with the same ones. Throws Error(bad_input) if the question alone
+/// does not fit.
 GroundedPrompt grounded_prompt(std::string_view question, std::span<const Hit> hits,
                                const std::function<std::string(std::string_view source)>& boundary_of,
                                int64_t max_tokens,

@@ -1,4 +1,4 @@
-#include "rag/answer/boundary.h"
+#include "rag/prompt/boundary.h"
 
 #include <doctest/doctest.h>
 

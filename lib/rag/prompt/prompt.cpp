@@ -7,22 +7,27 @@
 // - Every boundary of the prompt is removed from the question, the titles and the texts. This is repeated until none
 //   is left, because removing one may join the halves of another.
 //
-// The rules are a constant system message. The user message has the sources, best first, and then the question. Nothing
-// in it depends on what follows, so two prompts that begin with the same sources begin with the same tokens, which the
-// prefix cache reuses (docs/design/0016).
+// The rules are a constant system message. The user message has the sources and then the question. Nothing in it
+// depends on what follows, so two prompts that begin with the same sources begin with the same tokens, which the prefix
+// cache reuses (docs/design/0016). The sources therefore stand in the order of path and position, not of rank:
+// questions that find the same sources, each in another order, share them all, and a generator reads neighbours in
+// reading order.
 //
-// Sources are added whole as long as the token count stays within the limit. If even the first does not fit, it is cut
-// at a character by bisection, which tokenises the prompt once per step. Bisection assumes that a longer text never has
-// fewer tokens; where a tokenizer breaks this rule, the result still fits but may be shorter than possible.
+// Sources are added whole, best first, as long as the token count stays within the limit. If even the first does not
+// fit, it is cut at a character by bisection, which tokenises the prompt once per step. Bisection assumes that a longer
+// text never has fewer tokens; where a tokenizer breaks this rule, the result still fits but may be shorter than
+// possible.
 //
 // A generator may still follow an instruction in a source. Delimiters make that rarer, and the check of the generated
 // text (answer_generate.h) drops statements that no source supports.
-#include "rag/answer/prompt.h"
+#include "rag/prompt/prompt.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cstddef>
+#include <numeric>
+#include <tuple>
 
 #include "base/ascii.h"
 #include "base/error.h"
@@ -69,6 +74,25 @@ std::vector<std::string> boundaries_of(std::span<const Hit> hits,
   return boundaries;
 }
 
+// The places of the hits in the order of path, document and position.
+std::vector<size_t> canonical_order(std::span<const Hit> hits) {
+  std::vector<size_t> order(hits.size());
+  std::iota(order.begin(), order.end(), size_t(0));
+  const auto place = [&](size_t i) {
+    const Chunk& chunk = hits[i].chunk;
+    return std::tie(chunk.path, chunk.document, chunk.start_byte, chunk.id);
+  };
+  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return place(a) < place(b); });
+  return order;
+}
+
+// The sources in this order, numbered from 1.
+std::string blocks_of(std::span<const PlainSource> sources, std::span<const size_t> order) {
+  std::string blocks;
+  for (size_t n = 0; n < order.size(); ++n) blocks += sources[order[n]].block(n + 1, sources[order[n]].text);
+  return blocks;
+}
+
 std::vector<ChatMessage> messages_of(std::string_view question, std::string_view sources) {
   return {{"system", std::string(kSystemMessage)}, {"user", fmt::format("{}\nQuestion: {}", sources, question)}};
 }
@@ -103,24 +127,22 @@ GroundedPrompt grounded_prompt(std::string_view question, std::span<const Hit> h
   if (!fits(""))
     throw Error(Code::bad_input, "the question does not fit the generator's context")
         .hint("ask with fewer words, or use --answer extract");
+  std::vector<PlainSource> sources;
+  for (size_t i = 0; i < hits.size(); ++i)
+    sources.push_back(
+        {plain_without(hits[i].chunk.title, boundaries), plain_without(hits[i].chunk.text, boundaries), boundaries[i]});
   GroundedPrompt prompt;
-  std::string sources;
-  for (size_t i = 0; i < hits.size(); ++i) {
-    const PlainSource source{plain_without(hits[i].chunk.title, boundaries),
-                             plain_without(hits[i].chunk.text, boundaries), boundaries[i]};
-    const size_t n = i + 1;
-    std::string block = source.block(n, source.text);
-    if (!fits(sources + block)) {
+  for (size_t n = 1; n <= hits.size(); ++n) {
+    const std::vector<size_t> order = canonical_order(hits.first(n));
+    if (!fits(blocks_of(sources, order))) {
       if (n > 1) break;
-      const std::string cut =
-          cut_to_fit(source.text, [&](std::string_view start) { return fits(source.block(n, start)); });
-      if (cut.empty()) break;
-      block = source.block(n, cut);
+      std::string& text = sources.front().text;
+      text = cut_to_fit(text, [&](std::string_view start) { return fits(sources.front().block(1, start)); });
+      if (text.empty()) break;
     }
-    sources += block;
-    prompt.sources = n;
+    prompt.sources = order;
   }
-  prompt.messages = messages_of(plain_question, sources);
+  prompt.messages = messages_of(plain_question, blocks_of(sources, prompt.sources));
   return prompt;
 }
 

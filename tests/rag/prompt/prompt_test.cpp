@@ -1,10 +1,10 @@
-#include "rag/answer/prompt.h"
+#include "rag/prompt/prompt.h"
 
 #include <doctest/doctest.h>
 
 #include "base/error.h"
 #include "base/utf8.h"
-#include "rag/answer/boundary.h"
+#include "rag/prompt/boundary.h"
 
 using namespace frugal;
 
@@ -43,7 +43,7 @@ TEST_CASE("a source that forges its delimiter stays inside it") {
       hit_of("Second", "A fact.")};
   const GroundedPrompt prompt = grounded_prompt("what?", hits, always(boundary), 100000, count_bytes);
   REQUIRE(prompt.messages.size() == 2);
-  CHECK(prompt.sources == 2);
+  CHECK(prompt.sources.size() == 2);
   const std::string& user = prompt.messages[1].content;
   CHECK(occurrences(user, "<source-" + boundary + ">") == 2);
   CHECK(occurrences(user, "</source-" + boundary + ">") == 2);
@@ -78,12 +78,29 @@ TEST_CASE("prompts with the same first sources begin with the same text") {
   CHECK(long_prompt.messages[1].content.starts_with(shared));
 }
 
+TEST_CASE("the best sources are chosen, and stand in the order of their paths whatever their ranks") {
+  Hit a = hit_of("A", "First."), b = hit_of("B", "Second."), c = hit_of("C", std::string(300, 'c'));
+  a.chunk.path = "a.md", b.chunk.path = "b.md", c.chunk.path = "c.md";
+  const Hit one_order[] = {b, a, c}, other_order[] = {a, b, c}, reversed[] = {c, b, a};
+  const GroundedPrompt prompt = grounded_prompt("q", one_order, always("xyz"), 100000, count_bytes);
+  CHECK(prompt.sources == std::vector<size_t>{1, 0, 2});
+  CHECK(prompt.messages[1].content ==
+        grounded_prompt("q", other_order, always("xyz"), 100000, count_bytes).messages[1].content);
+  const std::string& user = prompt.messages[1].content;
+  CHECK(user.find("[1] A\nFirst.") < user.find("[2] B\nSecond."));
+  // If not all fit, the best ones stay: here c, although it stands last.
+  const int64_t whole = count_bytes(prompt.messages);
+  const GroundedPrompt fewer = grounded_prompt("q", reversed, always("xyz"), whole - 1, count_bytes);
+  CHECK(fewer.sources == std::vector<size_t>{1, 0});
+  CHECK(fewer.messages[1].content.find("First.") == std::string::npos);
+}
+
 TEST_CASE("sources that do not fit the context are left out whole; only the first may be cut, at a character") {
   const Hit hits[] = {hit_of("One", std::string(300, 'a')), hit_of("Two", std::string(300, 'b'))};
   const GroundedPrompt all = grounded_prompt("q", hits, always("xyz"), 100000, count_bytes);
   const int64_t whole = count_bytes(all.messages);
   const GroundedPrompt one = grounded_prompt("q", hits, always("xyz"), whole - 1, count_bytes);
-  CHECK(one.sources == 1);
+  CHECK(one.sources.size() == 1);
   CHECK(one.messages[1].content.find('b') == std::string::npos);
 
   std::string accents;
@@ -92,7 +109,7 @@ TEST_CASE("sources that do not fit the context are left out whole; only the firs
   const int64_t needed = count_bytes(grounded_prompt("q", accented, always("xyz"), 100000, count_bytes).messages);
   for (int64_t room = needed - 5; room < needed; ++room) {
     const GroundedPrompt cut = grounded_prompt("q", accented, always("xyz"), room, count_bytes);
-    CHECK(cut.sources == 1);
+    CHECK(cut.sources.size() == 1);
     CHECK(count_bytes(cut.messages) <= room);
     CHECK(is_valid_utf8(cut.messages[1].content));
   }

@@ -9,7 +9,7 @@
 //
 // Where no file can be kept, for instance in a read-only folder, the process uses a secret of its own. Answers are as
 // safe, but the prefix cache finds nothing of earlier processes.
-#include "rag/answer/boundary.h"
+#include "rag/prompt/boundary.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
