@@ -34,7 +34,7 @@ std::vector<std::string> quoted(const std::string& text, const std::string& answ
   const auto begin = static_cast<uint32_t>(text.find(answer));
   REQUIRE(begin < text.size());
   std::vector<std::string> quotes;
-  for (const Quote& quote : quotes_around(hits, {{0, begin, begin + uint32_t(answer.size())}, 1}, max_bytes))
+  for (const Quote& quote : quotes_around(hits, {{0, begin, begin + uint32_t(answer.size())}, {}}, max_bytes))
     quotes.push_back(text.substr(quote.begin, quote.end - quote.begin));
   return quotes;
 }
