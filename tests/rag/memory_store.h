@@ -70,7 +70,8 @@ class MemoryStore : public Store {
   ChunkSet select(const ChunkFilter& filter) override {
     const PathFilter paths(filter.paths, held_->coverage.roots);
     std::vector<int64_t> ids;
-    for (const auto& [id, each] : held_->chunks) {
+    for (const auto& entry : held_->chunks) {
+      const auto& each = entry.second;  // Clang 14 captures no structured binding
       std::string words = " ";
       for (const Word& word : split_words(each.chunk.text)) words += word.folded + " ";
       const auto has = [&](const std::string& phrase) { return words.find(" " + phrase + " ") != words.npos; };
@@ -80,7 +81,7 @@ class MemoryStore : public Store {
       if (paths.selects(each.chunk.path) && std::all_of(filter.phrases.begin(), filter.phrases.end(), has) &&
           std::none_of(filter.excluded.begin(), filter.excluded.end(), has) &&
           std::all_of(filter.where.begin(), filter.where.end(), passes))
-        ids.push_back(id);
+        ids.push_back(entry.first);
     }
     return ChunkSet(ids);
   }

@@ -33,7 +33,7 @@
 namespace frugal {
 namespace {
 
-constexpr char32_t kFeminineMark = 0xAA, kDegreeMark = 0xB0, kMasculineMark = 0xBA;
+constexpr char32_t kFeminineMark = 0xAA, kMasculineMark = 0xBA;
 
 // The letter that a hyphen ties to the number of an article, as a capital: "art. 260-e" is read as "art. 260-E".
 std::string with_capital_suffixes(std::string_view text) {

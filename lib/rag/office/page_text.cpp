@@ -140,7 +140,8 @@ void drop_running_lines(std::vector<Line>& lines, size_t pages, bool top) {
     for (Line* line : edge)
       if (line->text.size() <= kMaxRunningBytes)
         for (const Key& key : keys_of(*line)) places[key.text].push_back({line, key.only_number});
-  for (auto& [key, same] : places) {
+  for (auto& place : places) {
+    std::vector<Place>& same = place.second;  // Clang 14 captures no structured binding
     if (same.size() < kMinRepeats) continue;
     for (size_t i = 0; i < same.size(); ++i) {
       const auto near = [&](size_t other) {
