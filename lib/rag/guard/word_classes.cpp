@@ -6,10 +6,10 @@
 namespace frugal {
 namespace {
 
-struct Unit {
+struct UnitWord {
   std::string_view word, symbol;
 };
-constexpr auto kUnits = std::to_array<Unit>({
+constexpr auto kUnits = std::to_array<UnitWord>({
     {"percent", "%"},
     {"percentage", "%"},
     {"reais", "BRL"},
@@ -290,7 +290,7 @@ int month_of(std::string_view word, Language language) {
 }
 
 std::string_view unit_of(std::string_view word) {
-  for (const Unit& unit : kUnits)
+  for (const UnitWord& unit : kUnits)
     if (unit.word == word) return unit.symbol;
   return {};
 }
