@@ -38,6 +38,7 @@ std::vector<StageTime> StageTimes::summary() const {
 
 std::vector<std::string_view> timed_stages() {
   std::vector<std::string_view> names;
+  names.reserve(std::size(kTimedStages));
   for (const TimedStage& stage : kTimedStages) names.push_back(stage.first);
   return names;
 }

@@ -73,6 +73,7 @@ std::string Table::aligned_markdown() const {
   for (Column& column : escaped.columns_) column.name = markdown_cell(column.name);
   for (const auto& row : rows_) {
     std::vector<std::string> cells;
+    cells.reserve(row.size());
     for (const std::string& cell : row) cells.push_back(markdown_cell(cell));
     escaped.add(std::move(cells));
   }

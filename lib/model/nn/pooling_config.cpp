@@ -45,7 +45,7 @@ void plan_prompts(const Checkpoint& checkpoint, std::map<std::string, std::strin
 }
 
 std::string read_prompt(const ModelConfig& pack, std::string_view key) {
-  const std::string prompt(pack.text(key).value_or(""));
+  std::string prompt(pack.text(key).value_or(""));
   if (prompt.size() > kMaxPromptBytes) pack.fail(fmt::format("config key '{}' has {} bytes", key, prompt.size()));
   return prompt;
 }

@@ -99,9 +99,8 @@ class UnigramEncoder {
       const CodePoint point = decode_utf8(text, at);
       const Origin origin{base + static_cast<uint32_t>(at), base + static_cast<uint32_t>(at + point.num_bytes)};
       at += point.num_bytes;
-      if (point.value < 0x80 && unchanged_[point.value]) {
-        add(point.value, origin);
-      } else if (const auto replacement = map_.find(point.value)) {
+      const bool is_unchanged = point.value < 0x80 && unchanged_[point.value];
+      if (const auto replacement = is_unchanged ? std::nullopt : map_.find(point.value)) {
         for (size_t i = 0; i < replacement->size();) {
           const CodePoint part = decode_utf8(*replacement, i);
           i += part.num_bytes;

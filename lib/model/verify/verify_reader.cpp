@@ -61,6 +61,7 @@ std::vector<Reading> read(Reader& reader, std::span<const std::string_view> text
     pairs.push_back(reader.pair(texts[question], texts[(question + i) % texts.size()]));
   const std::vector<HalfRead> halves = reader.read_half(pairs);
   std::vector<const HalfRead*> all;
+  all.reserve(halves.size());
   for (const HalfRead& half : halves) all.push_back(&half);
   return reader.read_rest(all);
 }

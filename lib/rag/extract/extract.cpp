@@ -126,7 +126,7 @@ Extracted extract_whole(std::istream& input, FileKind kind, const std::filesyste
   DocumentMemory memory(options.budget, copies_of(kind) + options.sink_copies, name);
   std::string content = read_whole(input, hash, options.max_file_bytes, memory);
   if (kind == FileKind::eml) {
-    Extracted extracted = extract_eml(std::move(content), sink);
+    Extracted extracted = extract_eml(content, sink);
     extracted.sha256 = hash.hex();
     return extracted;
   }

@@ -71,7 +71,7 @@ class SkippedRecords {
 Extracted extract_jsonl(LineReader& lines, const DocumentSink& sink);
 Extracted extract_csv(LineReader& lines, const ExtractOptions& options, const DocumentSink& sink);
 /// An e-mail as one document, and a mailbox as a record for each message.
-Extracted extract_eml(std::string message, const DocumentSink& sink);
+Extracted extract_eml(const std::string& message, const DocumentSink& sink);
 Extracted extract_mbox(LineReader& lines, const ExtractOptions& options, const DocumentSink& sink);
 
 }  // namespace frugal

@@ -241,7 +241,7 @@ class MboxReader {
 
 }  // namespace
 
-Extracted extract_eml(std::string message, const DocumentSink& sink) {
+Extracted extract_eml(const std::string& message, const DocumentSink& sink) {
   MailReader reader(message, false);
   std::optional<Document> document = reader.read();
   if (!document) throw Error(Code::bad_input, "not an e-mail: it does not begin with a header");

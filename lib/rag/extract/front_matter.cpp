@@ -24,9 +24,9 @@ std::string_view take_line(std::string_view& text) {
 size_t closing_quote(std::string_view text) {
   const char quote = text.front();
   for (size_t i = 1; i < text.size(); ++i) {
-    if (quote == '"' && text[i] == '\\')
-      ++i;
-    else if (text[i] == quote && quote == '\'' && i + 1 < text.size() && text[i + 1] == quote)
+    const bool escapes = quote == '"' && text[i] == '\\';
+    const bool is_doubled = quote == '\'' && text[i] == quote && i + 1 < text.size() && text[i + 1] == quote;
+    if (escapes || is_doubled)
       ++i;
     else if (text[i] == quote)
       return i;

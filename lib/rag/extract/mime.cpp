@@ -94,7 +94,7 @@ bool is_known_charset(std::string_view name) {
 
 std::optional<std::string> convert(std::string& bytes, const std::string& charset) {
   const iconv_t converter = ::iconv_open("UTF-8", charset == "ks_c_5601-1987" ? "cp949" : charset.c_str());
-  if (converter == iconv_t(-1)) return std::nullopt;
+  if (converter == iconv_t(-1)) return std::nullopt;  // NOLINT(performance-no-int-to-ptr): as POSIX has it
   std::string text;
   char* in = bytes.data();
   size_t in_left = bytes.size();

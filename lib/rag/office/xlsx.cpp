@@ -168,9 +168,8 @@ class Workbook {
     // Day 60 of 1900 is the 29th of February that never was: days before it are one off.
     int64_t day = seconds / 86'400 + (from_1904_ ? 1'462 : 0);
     day += day < 60 && !from_1904_;
-    const std::string date = date_text(day - 25'569);
-    const std::string time =
-        fmt::format("{:02}:{:02}:{:02}", seconds % 86'400 / 3'600, seconds % 3'600 / 60, seconds % 60);
+    std::string date = date_text(day - 25'569);
+    std::string time = fmt::format("{:02}:{:02}:{:02}", seconds % 86'400 / 3'600, seconds % 3'600 / 60, seconds % 60);
     if (format == NumberFormat::time || day == 0) return time;
     return format == NumberFormat::date ? date : date + " " + time;
   }
