@@ -50,6 +50,7 @@ std::vector<WeightedWord> relevance_model(std::span<const FeedbackPassage> passa
     }
   }
   std::vector<WeightedWord> model;
+  model.reserve(by_stem.size());
   for (auto& [stem, word] : by_stem) model.push_back(std::move(word));
   return model;
 }
@@ -73,6 +74,7 @@ std::vector<WeightedWord> feedback_words(std::span<const FeedbackPassage> passag
   std::vector<WeightedWord> added = relevance_model(passages, language, store);
   keep_heaviest(added, options.words * kLookedUpPerWord);
   std::vector<std::string> words;
+  words.reserve(added.size());
   for (const WeightedWord& each : added) words.push_back(each.word);
   const std::vector<int64_t> counts = store.count_chunks(words, language);
   for (size_t i = 0; i < added.size(); ++i)
