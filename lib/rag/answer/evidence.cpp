@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "rag/text/language.h"
+#include "rag/text/rarity.h"
 #include "rag/text/words.h"
 
 namespace frugal {
@@ -18,12 +19,6 @@ bool is_inside_any(const Word& word, std::span<const FoundProvision> provisions)
   return std::any_of(provisions.begin(), provisions.end(), [&](const FoundProvision& provision) {
     return word.begin >= provision.begin && word.end <= provision.end;
   });
-}
-
-// Robertson & Spärck Jones (1976), plus 1 inside the logarithm: a word of every chunk still has a small weight.
-float inverse_document_frequency(int64_t chunks_with_word, int64_t chunks) {
-  const double with = static_cast<double>(std::min(chunks_with_word, chunks));
-  return static_cast<float>(std::log(1.0 + (static_cast<double>(chunks) - with + 0.5) / (with + 0.5)));
 }
 
 }  // namespace

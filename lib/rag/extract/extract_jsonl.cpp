@@ -11,6 +11,7 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
+#include "base/one_of.h"
 #include "rag/extract/encoding.h"
 #include "rag/extract/extract_formats.h"
 
@@ -22,11 +23,6 @@ constexpr std::string_view kTitleKeys[] = {"title", "titulo"};
 constexpr std::string_view kTextKeys[] = {"text", "contents", "content", "body", "texto"};
 constexpr size_t kMaxNamedKeys = 8;
 constexpr size_t kMaxKeyBytes = 100;  // of a key that is named
-
-template <typename Keys>
-bool is_one_of(std::string_view key, const Keys& keys) {
-  return std::find(std::begin(keys), std::end(keys), key) != std::end(keys);
-}
 
 /// A string unchanged, a number as written; nullopt for any other type.
 std::optional<std::string> scalar_text(const simdjson::dom::element& value) {

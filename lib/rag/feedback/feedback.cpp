@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "rag/text/rarity.h"
 #include "rag/text/stemmer.h"
 
 namespace frugal {
@@ -53,11 +54,6 @@ std::vector<WeightedWord> relevance_model(std::span<const FeedbackPassage> passa
   model.reserve(by_stem.size());
   for (auto& [stem, word] : by_stem) model.push_back(std::move(word));
   return model;
-}
-
-float inverse_document_frequency(int64_t chunks_with_word, int64_t chunks) {
-  const double with = static_cast<double>(std::min(chunks_with_word, chunks));
-  return static_cast<float>(std::log(1.0 + (static_cast<double>(chunks) - with + 0.5) / (with + 0.5)));
 }
 
 size_t content_words(std::span<const Word> words, Language language) {

@@ -6,6 +6,7 @@
 #include <set>
 #include <string>
 
+#include "base/one_of.h"
 #include "rag/guard/word_classes.h"
 #include "rag/text/stemmer.h"
 #include "rag/text/words.h"
@@ -20,7 +21,7 @@ bool is_auxiliary(std::string_view word) {
       "pode", "podem", "podera", "poderao", "deve",   "devem", "devera", "deverao", "ser",
       "sera", "serao", "estar",  "haver",   "havera", "can",   "could",  "may",     "might",
       "must", "shall", "should", "will",    "would",  "be",    "been"};
-  return std::find(std::begin(kAuxiliaries), std::end(kAuxiliaries), word) != std::end(kAuxiliaries);
+  return is_one_of(word, kAuxiliaries);
 }
 
 // A text's stems by what it says of them.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/one_of.h"
+
 namespace frugal {
 namespace {
 
@@ -136,52 +138,46 @@ constexpr auto kUnits = std::to_array<UnitWord>({
     {"l", "l"},
 });
 
-using Words = std::initializer_list<std::string_view>;
-
-bool among(std::string_view word, Words words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 bool is_negation(std::string_view word, Language language) {
   if (language == Language::portuguese)
-    return among(
+    return is_one_of(
         word, {"nao",    "nunca", "jamais", "nenhum", "nenhuma", "ninguem", "nada",   "nem",     "sem", "tampouco",
                "exceto", "salvo", "senao",  "fora",   "afora",   "menos",   "apenas", "somente", "so",  "unicamente"});
-  return among(word, {"not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "without",
-                      "except", "but", "unless", "besides", "only", "hardly", "barely", "cannot"});
+  return is_one_of(word, {"not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "without",
+                          "except", "but", "unless", "besides", "only", "hardly", "barely", "cannot"});
 }
 
 bool is_polar(std::string_view word) {
   // Words that have an antonym which a question differs in by one word. The guard tells all words apart; these are
   // named in its reasons.
-  return among(word,
-               {"permitido",   "permitida",  "permitidos", "permitidas",    "proibido",    "proibida",    "proibidos",
-                "proibidas",   "vedado",     "vedada",     "licito",        "licita",      "ilicito",     "ilicita",
-                "legal",       "ilegal",     "legais",     "ilegais",       "obrigatorio", "obrigatoria", "facultativo",
-                "facultativa", "opcional",   "direito",    "dever",         "direitos",    "deveres",     "autorizado",
-                "valido",      "valida",     "invalido",   "invalida",      "nulo",        "nula",        "possivel",
-                "impossivel",  "capaz",      "incapaz",    "culposo",       "culposa",     "doloso",      "dolosa",
-                "publico",     "publica",    "privado",    "privada",       "ativo",       "passivo",     "credor",
-                "devedor",     "autor",      "reu",        "comprador",     "vendedor",    "locador",     "locatario",
-                "empregado",   "empregador", "antes",      "depois",        "apos",        "inicio",      "fim",
-                "aumentar",    "diminuir",   "reduzir",    "conceder",      "negar",       "aceitar",     "recusar",
-                "incluir",     "excluir",    "abrir",      "fechar",        "ganhar",      "perder",      "presente",
-                "ausente",     "dentro",     "vantagens",  "desvantagens",  "nacional",    "estrangeiro", "interno",
-                "externo",     "allowed",    "permitted",  "forbidden",     "prohibited",  "banned",      "legal",
-                "illegal",     "lawful",     "unlawful",   "mandatory",     "compulsory",  "optional",    "required",
-                "voluntary",   "valid",      "invalid",    "possible",      "impossible",  "able",        "unable",
-                "public",      "private",    "active",     "passive",       "buyer",       "seller",      "landlord",
-                "tenant",      "employer",   "employee",   "creditor",      "debtor",      "plaintiff",   "defendant",
-                "before",      "after",      "start",      "end",           "begin",       "increase",    "decrease",
-                "reduce",      "grant",      "deny",       "accept",        "refuse",      "reject",      "include",
-                "exclude",     "open",       "close",      "win",           "lose",        "present",     "absent",
-                "inside",      "outside",    "advantages", "disadvantages", "domestic",    "foreign",     "internal",
-                "external",    "with",       "always",     "sempre",        "com",         "true",        "false",
-                "verdadeiro",  "falso"});
+  return is_one_of(
+      word, {"permitido",   "permitida",  "permitidos", "permitidas",    "proibido",    "proibida",    "proibidos",
+             "proibidas",   "vedado",     "vedada",     "licito",        "licita",      "ilicito",     "ilicita",
+             "legal",       "ilegal",     "legais",     "ilegais",       "obrigatorio", "obrigatoria", "facultativo",
+             "facultativa", "opcional",   "direito",    "dever",         "direitos",    "deveres",     "autorizado",
+             "valido",      "valida",     "invalido",   "invalida",      "nulo",        "nula",        "possivel",
+             "impossivel",  "capaz",      "incapaz",    "culposo",       "culposa",     "doloso",      "dolosa",
+             "publico",     "publica",    "privado",    "privada",       "ativo",       "passivo",     "credor",
+             "devedor",     "autor",      "reu",        "comprador",     "vendedor",    "locador",     "locatario",
+             "empregado",   "empregador", "antes",      "depois",        "apos",        "inicio",      "fim",
+             "aumentar",    "diminuir",   "reduzir",    "conceder",      "negar",       "aceitar",     "recusar",
+             "incluir",     "excluir",    "abrir",      "fechar",        "ganhar",      "perder",      "presente",
+             "ausente",     "dentro",     "vantagens",  "desvantagens",  "nacional",    "estrangeiro", "interno",
+             "externo",     "allowed",    "permitted",  "forbidden",     "prohibited",  "banned",      "legal",
+             "illegal",     "lawful",     "unlawful",   "mandatory",     "compulsory",  "optional",    "required",
+             "voluntary",   "valid",      "invalid",    "possible",      "impossible",  "able",        "unable",
+             "public",      "private",    "active",     "passive",       "buyer",       "seller",      "landlord",
+             "tenant",      "employer",   "employee",   "creditor",      "debtor",      "plaintiff",   "defendant",
+             "before",      "after",      "start",      "end",           "begin",       "increase",    "decrease",
+             "reduce",      "grant",      "deny",       "accept",        "refuse",      "reject",      "include",
+             "exclude",     "open",       "close",      "win",           "lose",        "present",     "absent",
+             "inside",      "outside",    "advantages", "disadvantages", "domestic",    "foreign",     "internal",
+             "external",    "with",       "always",     "sempre",        "com",         "true",        "false",
+             "verdadeiro",  "falso"});
 }
 
 bool is_comparative(std::string_view word) {
-  return among(
+  return is_one_of(
       word, {"mais",     "maior",     "maiores", "menor",    "menores", "melhor",    "melhores", "pior",     "piores",
              "superior", "inferior",  "maximo",  "maxima",   "maximos", "maximas",   "minimo",   "minima",   "minimos",
              "minimas",  "acima",     "abaixo",  "ate",      "desde",   "primeiro",  "primeira", "ultimo",   "ultima",
@@ -195,20 +191,21 @@ bool is_comparative(std::string_view word) {
 
 bool is_question_word(std::string_view word, Language language) {
   if (language == Language::portuguese)
-    return among(word, {"que", "qual", "quem", "quando", "onde", "aonde", "donde", "como", "quanto", "quanta",
-                        "quantos", "quantas", "porque", "por que", "cujo"});
-  return among(word, {"what", "which", "who", "whom", "whose", "when", "where", "why", "how"});
+    return is_one_of(word, {"que", "qual", "quem", "quando", "onde", "aonde", "donde", "como", "quanto", "quanta",
+                            "quantos", "quantas", "porque", "por que", "cujo"});
+  return is_one_of(word, {"what", "which", "who", "whom", "whose", "when", "where", "why", "how"});
 }
 
+using Words = std::initializer_list<std::string_view>;
 using Pattern = std::initializer_list<Words>;  // the alternatives of each word; "" among them: it may be missing
 
 // The number of words that the pattern covers at the beginning; nullopt if it does not match there.
 std::optional<size_t> covered_by(Pattern pattern, std::span<const std::string_view> words) {
   size_t at = 0;
   for (const Words& choices : pattern) {
-    if (at < words.size() && among(words[at], choices))
+    if (at < words.size() && is_one_of(words[at], choices))
       ++at;
-    else if (!among("", choices))
+    else if (!is_one_of("", choices))
       return std::nullopt;
   }
   return at;
@@ -298,17 +295,17 @@ std::string_view unit_of(std::string_view word) {
 int64_t scale_of(std::string_view word, Language language) {
   if (language == Language::portuguese) {
     if (word == "mil") return 1'000;
-    if (among(word, {"milhao", "milhoes"})) return 1'000'000;
-    if (among(word, {"bilhao", "bilhoes"})) return 1'000'000'000;
+    if (is_one_of(word, {"milhao", "milhoes"})) return 1'000'000;
+    if (is_one_of(word, {"bilhao", "bilhoes"})) return 1'000'000'000;
     return 0;
   }
-  if (among(word, {"thousand"})) return 1'000;
-  if (among(word, {"million"})) return 1'000'000;
-  return among(word, {"billion"}) ? 1'000'000'000 : 0;
+  if (is_one_of(word, {"thousand"})) return 1'000;
+  if (is_one_of(word, {"million"})) return 1'000'000;
+  return is_one_of(word, {"billion"}) ? 1'000'000'000 : 0;
 }
 
 bool is_ordinal_word(std::string_view word) {
-  if (among(word, {"first", "second", "third"})) return true;
+  if (is_one_of(word, {"first", "second", "third"})) return true;
   for (const std::string_view begin :
        {"primeir", "segund", "terceir", "quart", "quint", "sext", "setim", "oitav", "non", "decim", "vigesim",
         "trigesim", "quadragesim", "quinquagesim", "sexagesim", "septuagesim", "octogesim", "nonagesim", "centesim"})
@@ -362,7 +359,7 @@ size_t opener_length(std::span<const std::string_view> words, Language language)
     length = std::max(asked, shown);
     knows = asked == length && asked > 0;
   }
-  if (knows && length < words.size() && among(words[length], {"se", "if", "whether"})) ++length;
+  if (knows && length < words.size() && is_one_of(words[length], {"se", "if", "whether"})) ++length;
   return length;
 }
 
@@ -370,12 +367,12 @@ size_t closer_length(std::span<const std::string_view> words, Language language)
   const std::string_view last = words.empty() ? "" : words.back();
   const std::string_view before = words.size() < 2 ? "" : words[words.size() - 2];
   if (language == Language::portuguese)
-    return before == "por" && last == "favor" ? 2 : among(last, {"obrigado", "obrigada"}) ? 1 : 0;
-  return before == "thank" && last == "you" ? 2 : among(last, {"please", "thanks"}) ? 1 : 0;
+    return before == "por" && last == "favor" ? 2 : is_one_of(last, {"obrigado", "obrigada"}) ? 1 : 0;
+  return before == "thank" && last == "you" ? 2 : is_one_of(last, {"please", "thanks"}) ? 1 : 0;
 }
 
 bool is_copula(std::string_view word, Language language) {
-  return language == Language::portuguese ? among(word, {"e", "sao"}) : among(word, {"is", "are", "s", "re"});
+  return language == Language::portuguese ? is_one_of(word, {"e", "sao"}) : is_one_of(word, {"is", "are", "s", "re"});
 }
 
 bool is_text_frame(std::span<const std::string_view> before, std::span<const std::string_view> behind,
@@ -410,7 +407,7 @@ bool is_text_frame(std::span<const std::string_view> before, std::span<const std
 }
 
 bool changes_in_plural(std::string_view word) {
-  return among(
+  return is_one_of(
       word, {"new",        "news",        "good",      "goods",      "custom", "customs", "arm",        "arms",
              "damage",     "damages",     "mean",      "means",      "saving", "savings", "cost",       "costs",
              "minute",     "minutes",     "term",      "terms",      "work",   "works",   "security",   "securities",
@@ -425,7 +422,7 @@ bool changes_in_plural(std::string_view word) {
 }
 
 bool is_homograph(std::string_view word) {
-  return among(word, {"secretaria", "pais", "sabia", "coco", "bebe", "avo"});
+  return is_one_of(word, {"secretaria", "pais", "sabia", "coco", "bebe", "avo"});
 }
 
 }  // namespace frugal

@@ -24,6 +24,7 @@
 #include <array>
 
 #include "base/ascii.h"
+#include "base/one_of.h"
 #include "rag/law/law_number.h"
 #include "rag/law/legal.h"
 #include "rag/law/number_words.h"
@@ -48,11 +49,6 @@ constexpr std::array<std::string_view, 3> kListWords = {"e", "ou", "and"};
 constexpr std::array<std::string_view, 3> kRangeWords = {"a", "ao", "to"};
 constexpr std::array<std::string_view, 5> kOfWords = {"do", "da", "dos", "das", "of"};
 constexpr int kMaxRange = 60;  // "arts. 1º a 99": a range longer than this names a part of a law, not articles
-
-template <typename List>
-bool is_one_of(std::string_view word, const List& list) {
-  return std::find(std::begin(list), std::end(list), word) != std::end(list);
-}
 
 std::string upper(std::string_view text) {
   std::string result(text);

@@ -13,6 +13,7 @@
 #include <array>
 
 #include "base/ascii.h"
+#include "base/one_of.h"
 
 namespace frugal {
 namespace {
@@ -77,11 +78,6 @@ class NumberReader {
   }
 
  private:
-  template <typename List>
-  static bool is_one_of(std::string_view word, const List& list) {
-    return std::find(std::begin(list), std::end(list), word) != std::end(list);
-  }
-
   std::string_view word(size_t ahead = 0) const {
     return at_ + ahead < words_.size() ? std::string_view(words_[at_ + ahead].folded) : std::string_view();
   }

@@ -18,6 +18,7 @@
 #include <string>
 
 #include "base/ascii.h"
+#include "base/one_of.h"
 #include "rag/guard/word_classes.h"
 #include "rag/law/legal.h"
 #include "rag/text/sentences.h"
@@ -29,10 +30,6 @@ namespace {
 constexpr size_t kMaxTitleWords = 6;
 constexpr size_t kMaxClosingWords = 4;
 constexpr double kLinkShare = 0.7;
-
-bool is_one_of(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 bool starts_with_any(std::string_view text, std::initializer_list<std::string_view> marks) {
   return std::any_of(marks.begin(), marks.end(), [&](std::string_view mark) { return text.starts_with(mark); });

@@ -106,9 +106,10 @@ class AnswerWriter {
   float confidence(const Evidence& evidence) {
     const std::vector<Hit>& hits = reply_.hits;
     if (hits.front().reference_score) return kNamedReferenceConfidence;
-    if (const std::optional<AnswerSpan> found = read_answer(hits, state_.readings)) {
-      ConfidenceFeatures features = found->features;
-      const Chunk& chunk = hits[found->place.hit].chunk;
+    if (!spans().empty()) {
+      const AnswerSpan& found = spans().front();
+      ConfidenceFeatures features = found.features;
+      const Chunk& chunk = hits[found.place.hit].chunk;
       features.coverage = evidence.coverage(chunk.title + "\n" + chunk.heading + "\n" + chunk.text);
       features.portuguese = reply_.fusion.language == Language::portuguese ? 1.0f : 0.0f;
       reply_.reading = features;
@@ -166,13 +167,17 @@ class AnswerWriter {
     reply_.answer.text = text_of_quotes(reply_.citations);
   }
 
-  // What the reader found, if it has read.
+  // What the reader found, best first; empty if it has not read.
+  const std::vector<AnswerSpan>& spans() {
+    if (!spans_) spans_ = read_answers(reply_.hits, state_.readings, asks_for_several_ ? kMaxPassages : 1);
+    return *spans_;
+  }
+
   std::vector<Quote> quote_reading() {
-    const bool several = asks_for_several(state_.question.words);
     std::vector<Quote> quotes;
-    for (const AnswerSpan& found : read_answers(reply_.hits, state_.readings, several ? kMaxPassages : 1)) {
+    for (const AnswerSpan& found : spans()) {
       const std::vector<Quote> around =
-          quotes_around(reply_.hits, found.place, options_.extract.max_quote_bytes, several);
+          quotes_around(reply_.hits, found.place, options_.extract.max_quote_bytes, asks_for_several_);
       if (quotes.empty() && !around.empty()) reply_.answer.span = short_text(found.place);
       quotes.insert(quotes.end(), around.begin(), around.end());
     }
@@ -285,6 +290,8 @@ class AnswerWriter {
   const AnswerTexts& texts_;
   const Resources& resources_;
   std::optional<BoundaryKey>& boundaries_;
+  const bool asks_for_several_ = asks_for_several(state_.question.words);
+  std::optional<std::vector<AnswerSpan>> spans_;
 };
 
 }  // namespace
