@@ -92,11 +92,11 @@ FRUGAL_INLINE float exp_row(float* x, int64_t count, float scale, float shift) {
     store(x + i, e);
     sum = sum + e;
   }
-  float total = hsum(sum);
-  if (i == count) return total;
-  store_n(x + i, vexp(mul_add(load_n(x + i, count - i), factor, offset)), count - i);
-  for (; i < count; ++i) total += x[i];
-  return total;
+  if (i < count) {
+    store_n(x + i, vexp(mul_add(load_n(x + i, count - i), factor, offset)), count - i);
+    sum = sum + load_n(x + i, count - i);  // read back: of the padding lanes, e^(−shift) must not count
+  }
+  return hsum(sum);
 }
 
 FRUGAL_INLINE void scale_row(float* x, int64_t count, float factor) {

@@ -20,9 +20,14 @@ void dot_i8_rows(const int8_t* query, const int8_t* rows, int64_t stride, int64_
 }
 
 FRUGAL_INLINE float max_abs(const float* x, int64_t count) {
-  VecF best = splat(0.0f);
-  for (int64_t i = 0; i < count; i += kLanes) best = vmax(best, vabs(load_n(x + i, min_of(kLanes, count - i))));
-  return hmax(best);
+  VecF first = splat(0.0f), second = splat(0.0f);
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= count; i += 2 * kLanes) {
+    first = vmax(first, vabs(load(x + i)));
+    second = vmax(second, vabs(load(x + i + kLanes)));
+  }
+  for (; i < count; i += kLanes) first = vmax(first, vabs(load_n(x + i, min_of(kLanes, count - i))));
+  return hmax(vmax(first, second));
 }
 
 // scale = highest / 127 turns codes into floats, inverse turns floats into codes. Both are 0 where the inverse would

@@ -36,12 +36,13 @@ FRUGAL_INLINE VecF load(const float* p) {
   return _mm512_loadu_ps(p);
 }
 FRUGAL_INLINE VecF load_n(const float* p, int64_t n) {
-  return _mm512_maskz_loadu_ps(mask_of(n), p);
+  return n == kLanes ? load(p) : _mm512_maskz_loadu_ps(mask_of(n), p);
 }
 FRUGAL_INLINE void store(float* p, VecF v) {
   _mm512_storeu_ps(p, v);
 }
 FRUGAL_INLINE void store_n(float* p, VecF v, int64_t n) {
+  if (n == kLanes) return store(p, v);
   _mm512_mask_storeu_ps(p, mask_of(n), v);
 }
 FRUGAL_INLINE VecF load_halves(const uint16_t* p) {
@@ -95,15 +96,16 @@ FRUGAL_INLINE void transpose_block(const float* from, int64_t from_stride, float
 }
 
 FRUGAL_INLINE int32_t quantize_group(const float* x, float inverse, int8_t* codes, int16_t*) {
-  __m512i sum = _mm512_setzero_si512();
+  __m128i sum = _mm_setzero_si128();
   FRUGAL_UNROLL
   for (int i = 0; i < 2; ++i) {
     const VecF scaled = vmin(vmax(load(x + 16 * i) * splat(inverse), splat(-127.0f)), splat(127.0f));
-    const __m512i rounded = _mm512_cvtps_epi32(scaled);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16 * i), _mm512_cvtsepi32_epi8(rounded));
-    sum = _mm512_add_epi32(sum, rounded);
+    const __m128i bytes = _mm512_cvtsepi32_epi8(_mm512_cvtps_epi32(scaled));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(codes + 16 * i), bytes);
+    sum = _mm_dpbusd_epi32(sum, _mm_set1_epi8(1), bytes);
   }
-  return _mm512_reduce_add_epi32(sum);
+  sum = _mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(sum, _mm_shuffle_epi32(sum, 0xb1)));
 }
 
 FRUGAL_INLINE __m512i four_codes(const int8_t* x) {

@@ -5,7 +5,7 @@
 //
 // clang-format off
 //   VecF, VecI, kLanes                        vector of floats, vector of int32, their length; + − · / are native
-//   splat, load, load_n, store, store_n       _n: the first n lanes, 0 ≤ n < kLanes; the others read as 0, are not written
+//   splat, load, load_n, store, store_n       _n: the first n lanes, 0 ≤ n ≤ kLanes; the others read as 0, are not written
 //   load_halves, store_halves                 kLanes binary16 values: widened; rounded to nearest even
 //   load_codes                                kLanes int8 values, as floats
 //   mul_add(a, b, c)                          a·b + c
