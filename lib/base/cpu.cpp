@@ -17,13 +17,23 @@
 namespace frugal {
 namespace {
 
-constexpr Isa kAllIsas[] = {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512vnni};
+constexpr Isa kAllIsas[] = {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512vnni, Isa::amx};
 
 #if defined(__x86_64__)
 // Clang 14 has no __builtin_cpu_supports("f16c"). AVX2 implies that the system saves the vector registers.
 bool has_f16c() {
   unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
   return __get_cpuid(1, &eax, &ebx, &ecx, &edx) && (ecx & bit_F16C);
+}
+
+// Linux saves the tile registers of processes that have asked for them (Documentation/arch/x86/xstate.rst). The
+// processor's word is not enough: a hypervisor or a kernel before 5.16 refuses.
+bool may_use_amx() {
+  constexpr unsigned kTile = 1u << 24, kInt8 = 1u << 25;
+  constexpr int kRequestPermission = 0x1023, kTileData = 18;
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (!__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) || (edx & (kTile | kInt8)) != (kTile | kInt8)) return false;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 #endif
 
@@ -39,6 +49,8 @@ std::string_view to_string(Isa isa) {
       return "avx2";
     case Isa::avx512vnni:
       return "avx512vnni";
+    case Isa::amx:
+      return "amx";
   }
   return "scalar";
 }
@@ -54,6 +66,8 @@ bool supports(Isa isa) {
       return supports(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vnni");
+    case Isa::amx:
+      return supports(Isa::avx512vnni) && may_use_amx();
 #endif
     default:
       return false;
@@ -75,7 +89,7 @@ Isa choose_isa() {
     return isa;
   }
   throw Error(Code::usage, fmt::format("FRUGAL_ISA={}: unknown instruction set", forced))
-      .hint("use scalar, avx2, avx512vnni or neon");
+      .hint("use scalar, avx2, avx512vnni, amx or neon");
 }
 
 std::string cpu_model() {

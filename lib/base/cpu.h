@@ -9,7 +9,7 @@ namespace frugal {
 
 /// Instruction sets, weakest first within an architecture. neon is reserved and has no kernels yet: an ARM machine runs
 /// the scalar ones.
-enum class Isa { scalar, neon, avx2, avx512vnni };
+enum class Isa { scalar, neon, avx2, avx512vnni, amx };
 
 std::string_view to_string(Isa isa);
 

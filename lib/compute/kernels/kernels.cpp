@@ -17,6 +17,8 @@ const KernelTable& table(Isa isa) {
       return avx2_table();
     case Isa::avx512vnni:
       return avx512vnni_table();
+    case Isa::amx:
+      return amx_table();
 #endif
     default:
       return scalar_table();

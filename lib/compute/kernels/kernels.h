@@ -58,7 +58,7 @@ struct AttentionHead {
 
 /// Increased by every change of a kernel that changes the bits of its results, so that values computed by an earlier
 /// build and kept on disk are computed again.
-inline constexpr int kValuesVersion = 3;
+inline constexpr int kValuesVersion = 4;
 
 struct KernelTable {
   Isa isa;

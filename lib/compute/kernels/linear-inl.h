@@ -41,6 +41,9 @@ void linear_quantized(const PackedWeight& weight, const QuantizedRows& x, int64_
                       const Epilogue& epilogue) {
   const Range range = range_of(weight, row_begin, row_end, block_begin, block_end);
   const Output output{out, out_stride, weight.outputs, epilogue};
+#if FRUGAL_TILES
+  if (worth_tiles(weight, row_end - row_begin)) return multiply_tiles(weight, x, range, output);
+#endif
 #if FRUGAL_WIDENS
   if (worth_widening(weight, x, row_end - row_begin)) return multiply_widened(weight, x, range, output);
 #endif

@@ -19,6 +19,9 @@ struct Constant {
 #if FRUGAL_WIDENS
 #include "compute/kernels/wide-inl.h"
 #endif
+#if FRUGAL_TILES
+#include "compute/kernels/tiles-inl.h"
+#endif
 #include "compute/kernels/linear-inl.h"
 
 #include "compute/kernels/peak-inl.h"

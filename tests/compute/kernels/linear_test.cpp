@@ -116,10 +116,12 @@ void check_against_reference(std::span<const float> actual, std::span<const floa
     }
 }
 
-// Below and above the rows from which weights are widened, more rows than a panel, more inputs than a chunk.
-const Problem kProblems[] = {{1, 1, 1},    {1, 32, 16},   {2, 31, 15},  {3, 33, 17},    {5, 64, 33},
-                             {6, 96, 48},  {7, 100, 70},  {13, 64, 16}, {12, 128, 64},  {25, 40, 24},
-                             {1, 384, 96}, {300, 33, 20}, {29, 70, 50}, {26, 1100, 40}, {41, 1100, 40}};
+// Below and above the rows from which weights are widened or multiplied by tiles, more rows than a panel, more inputs
+// than a chunk or than a strip of tiles.
+const Problem kProblems[] = {{1, 1, 1},       {1, 32, 16},   {2, 31, 15},  {3, 33, 17},    {5, 64, 33},
+                             {6, 96, 48},     {7, 100, 70},  {13, 64, 16}, {12, 128, 64},  {25, 40, 24},
+                             {1, 384, 96},    {300, 33, 20}, {29, 70, 50}, {26, 1100, 40}, {41, 1100, 40},
+                             {300, 2100, 20}, {40, 8300, 20}};
 
 // Bytes of a packed weight written directly, so that codes reach values that packing never makes.
 void fill_extreme(Packed& weight) {
@@ -279,7 +281,7 @@ TEST_CASE("bias, activation and residual are applied in this order, and the resi
     }
     return x;
   };
-  constexpr int64_t kRows = 13, kInputs = 40, kOutputs = 27, kStride = 31;
+  constexpr int64_t kRows = 45, kInputs = 40, kOutputs = 27, kStride = 31;
   const std::vector<float> x = random_floats(kRows * kInputs, 6), w = random_floats(kOutputs * kInputs, 7);
   const std::vector<float> bias = random_floats(kOutputs, 8), residual = random_floats(kRows * kStride, 9);
   for_each_isa([&](const kernels::KernelTable& table) {
@@ -322,7 +324,7 @@ TEST_CASE("bias, activation and residual are applied in this order, and the resi
 }
 
 TEST_CASE("a part of the rows and of the blocks of outputs leaves the rest of the output untouched") {
-  constexpr int64_t kRows = 20, kInputs = 64, kOutputs = 70;
+  constexpr int64_t kRows = 60, kInputs = 64, kOutputs = 70;
   const std::vector<float> x = random_floats(kRows * kInputs, 10), w = random_floats(kOutputs * kInputs, 11);
   for_each_isa([&](const kernels::KernelTable& table) {
     for (const DType dtype :
@@ -334,7 +336,7 @@ TEST_CASE("a part of the rows and of the blocks of outputs leaves the rest of th
       const kernels::QuantizedRows quantized{bytes.data, kRows, kInputs, true};
       for (int64_t r = 0; r < kRows; r += 3)  // as threads would: each its rows
         table.quantize_rows(x.data(), kInputs, r, std::min(r + 3, kRows), quantized);
-      for (const auto& [row_begin, row_end] : {std::pair<int64_t, int64_t>{3, 3}, {2, 5}, {1, 19}}) {
+      for (const auto& [row_begin, row_end] : {std::pair<int64_t, int64_t>{3, 3}, {2, 5}, {1, 19}, {3, 58}}) {
         for (const auto& [block_begin, block_end] : {std::pair<int64_t, int64_t>{0, 0}, {1, 3}, {4, 5}}) {
           std::vector<float> out(kRows * kOutputs, 77.0f);
           if (is_float)

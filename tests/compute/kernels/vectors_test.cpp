@@ -88,7 +88,7 @@ TEST_CASE("a zero vector has zero codes and scale 0") {
 
 TEST_CASE("a table names its own instruction set, and one that the machine lacks is an error") {
   for_each_isa([](const kernels::KernelTable& table) { CHECK(kernels::table(table.isa).isa == table.isa); });
-  for (const Isa isa : {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512vnni})
+  for (const Isa isa : {Isa::scalar, Isa::neon, Isa::avx2, Isa::avx512vnni, Isa::amx})
     if (!supports(isa)) CHECK_THROWS_AS(kernels::table(isa), Error);
 }
 

@@ -17,6 +17,7 @@
 //   ByteDot, NibbleDot                        the integer products: see linear_tile-inl.h
 //   dot_i8                                    one exact int8 dot product
 //   WideDot, widen_group, kWidensNibbles      if FRUGAL_WIDENS is defined: see wide-inl.h
+//   AMX                                       if FRUGAL_TILES is defined: see tiles-inl.h
 //   kWideInputs, kByteStrips, …               tile shapes that fit its registers
 // clang-format on
 #pragma once

@@ -9,6 +9,7 @@ const KernelTable& scalar_table();
 #if defined(__x86_64__)
 const KernelTable& avx2_table();
 const KernelTable& avx512vnni_table();
+const KernelTable& amx_table();
 #endif
 
 }  // namespace frugal::kernels
