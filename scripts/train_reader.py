@@ -2,7 +2,7 @@
 """Trains the reader: one small model that ranks passages for a question and finds the answer in them, in Portuguese and English.
 
   train_reader.py prepare --trunk E5S1.bin --data DIR --work DIR    examples with hard negatives
-  train_reader.py train --trunk E5S1.bin --work DIR [--steps 9000]    hours; go on after a kill with the same command
+  train_reader.py train --trunk E5S1.bin --data DIR --work DIR [--steps N]   hours; go on after a kill with the same command
   train_reader.py evaluate --trunk E5S1.bin --work DIR              figures of the checkpoint on held-out articles
   train_reader.py export --trunk E5S1.bin --work DIR --out FOLDER   a checkpoint for quantize-model
   train_reader.py calibrate --work DIR --data DIR --bin build/release/bin --reader PACK --embedder PACK
@@ -19,7 +19,7 @@ import sys
 
 import torch
 
-from reader import calibration, evaluation, negatives, sources, training
+from reader import calibration, evaluation, negatives, sources, switching, training
 from reader.e5s1 import read_e5s1, tokenizer_of
 from reader.model import Reader
 from reader.text import Pairs
@@ -42,13 +42,14 @@ def train(args):
     file = read_e5s1(args.trunk)
     examples = pickle.loads((args.work / "examples.pickle").read_bytes())
     run = training.Run(Reader(file), args.work, args.steps)
-    training.train(run, examples, Pairs(tokenizer_of(file)), args.threads, say=say)
+    words = switching.dictionary(args.data / "parallel-en-pt")
+    training.train(run, examples, words, Pairs(tokenizer_of(file)), args.threads, say=say)
 
 
 def evaluate(args):
     file = read_e5s1(args.trunk)
     model = Reader(file)
-    step = evaluation.load_average(model, args.work / "checkpoint.pt", not args.full)
+    step = evaluation.load_average(model, args.work / "checkpoint.pt")
     say(f"step {step}, averaged weights")
     evaluation.evaluate(model, pickle.loads((args.work / "examples.pickle").read_bytes()), Pairs(tokenizer_of(file)), say=say)
 
@@ -58,7 +59,7 @@ def export(args):
 
     file = read_e5s1(args.trunk)
     model = Reader(file)
-    step = evaluation.load_average(model, args.work / "checkpoint.pt", not args.full)
+    step = evaluation.load_average(model, args.work / "checkpoint.pt")
     confidence = args.work / "confidence.json"
     writer.export(model, file, tokenizer_of(file), args.out, json.loads(confidence.read_text()) if confidence.exists() else None)
     say(f"step {step}, averaged weights: {args.out}")
@@ -85,7 +86,6 @@ def main():
     parser.add_argument("--bin", type=pathlib.Path)
     parser.add_argument("--reader", type=pathlib.Path)
     parser.add_argument("--embedder", type=pathlib.Path)
-    parser.add_argument("--full", action="store_true", help="evaluate, export: in full precision, not rounded to 4 bits")
     parser.add_argument("--steps", type=int, default=9000)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()

@@ -4,19 +4,16 @@ import random
 
 import torch
 
-from .four_bits import matrices, rounded
 from .text import f1_and_exact
 
 MAX_ANSWER = 30  # tokens
 
 
-def load_average(model, path, four_bits=True):
-    """Puts the checkpoint's averaged weights into the model, rounded to 4 bits as its pack has them."""
+def load_average(model, path):
+    """Puts the checkpoint's averaged weights into the model; returns its step."""
     saved = torch.load(path, weights_only=True)
     model.load_state_dict(saved["model"], strict=False)
     model.load_state_dict(saved["average"], strict=False)
-    for p in matrices(model) if four_bits else []:
-        p.data = rounded(p.data)
     return saved["step"]
 
 

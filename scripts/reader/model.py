@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+LAYER_DROP = 0.05  # a layer is left out of a training step (Fan et al. 2020); dropout of activations would take twice the time
+
 
 class Encoder(nn.Module):
     """BERT (Devlin et al. 2018). Rows are packed without padding."""
@@ -51,8 +53,9 @@ class Encoder(nn.Module):
         x = self.norm(self.word(ids) + self.position(places) + self.segment(types))
         states = {}
         for i, layer in enumerate(self.layers):
-            x = layer["norm1"](x + layer["out"](self._attend(layer["qkv"](x), lengths)))
-            x = layer["norm2"](x + layer["down"](F.gelu(layer["up"](x))))
+            if not (self.training and torch.rand(()) < LAYER_DROP):
+                x = layer["norm1"](x + layer["out"](self._attend(layer["qkv"](x), lengths)))
+                x = layer["norm2"](x + layer["down"](F.gelu(layer["up"](x))))
             if i + 1 in exits:
                 states[i + 1] = x
         return states

@@ -6,6 +6,8 @@ import pathlib
 import re
 import zlib
 
+from . import laws
+
 
 @dataclasses.dataclass
 class Example:
@@ -22,8 +24,10 @@ class Example:
 
 
 # A question gets several copies, or is drawn with this probability, so that neither size nor noise of a source decides.
-SHARES = {"squad-44": 1, "squad-extra": 1, "squad2-en": 1, "squad2-pt": 3, "crossed": 0.7, "fairytale": 0.5, "qamr": 0.35,
-          "bioasq": 1, "policy": 0.2, "selqa": 1, "pira-pt": 3, "pira-en": 0.7, "law": 3}
+SHARES = {"squad-44": 1, "squad-extra": 1, "squad2-en": 1, "squad2-pt": 2, "crossed": 0.7, "fairytale": 0.5, "qamr": 0.35,
+          "bioasq": 1, "policy": 0.2, "selqa": 1, "pira-pt": 3, "pira-en": 0.7, "law": 1.5}
+# Groups whose English examples are also read with Portuguese words (switching.py).
+SWITCHED = ("squad-en", "squad2-en", "qamr", "fairytale")
 
 
 def is_held_out(title):
@@ -83,16 +87,20 @@ _ASKED = ("O que é {}?", "O que se entende por {}?", "Como a norma define {}?",
 
 
 def _law(path):
-    """Definitions in laws: "I - tratamento: toda operação …" answers "O que é tratamento?"."""
+    """Definitions in laws: "I - tratamento: toda operação …" answers "O que é tratamento?"; and what laws.py asks."""
     for line in path.read_text().splitlines():
         row = json.loads(line)
-        for match in _DEFINITION.finditer(row["text"][:6000]):
-            term, meaning = match.group(1).strip(), match.group(2)
-            if meaning.startswith("a)") or len(term.split()) > 8 or re.search(r"\b(de|por|com|a|o|que|realizar)$", term):
-                continue
-            asked = _ASKED[zlib.crc32(term.encode()) % len(_ASKED)].format(term)
-            yield Example(asked, row["text"], match.start(2), match.end(2), language="pt", group="law",
-                          held_out=is_held_out(row["_id"].split("!")[0]))
+        held_out = is_held_out(row["_id"].split("!")[0])
+        for question, begin, end in (*_definitions(row["text"][:6000]), *laws.questions(row["text"])):
+            yield Example(question, row["text"], begin, end, language="pt", group="law", held_out=held_out)
+
+
+def _definitions(text):
+    for match in _DEFINITION.finditer(text):
+        term, meaning = match.group(1).strip(), match.group(2)
+        if meaning.startswith("a)") or len(term.split()) > 8 or re.search(r"\b(de|por|com|a|o|que|realizar)$", term):
+            continue
+        yield _ASKED[zlib.crc32(term.encode()) % len(_ASKED)].format(term), match.start(2), match.end(2)
 
 
 def load(folder):

@@ -14,17 +14,19 @@ class Pairs:
         self.tokenizer = tokenizer
         self.passages = {}
 
-    def passage(self, text):
-        if text not in self.passages:
-            encoded = self.tokenizer.encode(text, add_special_tokens=False)
+    def passage(self, text, keep=True):
+        if text in self.passages:
+            return self.passages[text]
+        encoded = self.tokenizer.encode(text, add_special_tokens=False)
+        if keep:
             self.passages[text] = (encoded.ids, encoded.offsets)
-        return self.passages[text]
+        return encoded.ids, encoded.offsets
 
-    def encode(self, question, passage, first=0):
-        """Returns (ids, types, place of the passage's first token, offsets of its tokens in characters). `first`: the token
-        of the passage to begin with."""
+    def encode(self, question, passage, first=0, keep=True):
+        """Returns (ids, types, place of the passage's first token, offsets of its tokens in characters). first: the token of
+        the passage to begin with. keep: the passage will come again."""
         asked = self.tokenizer.encode(question, add_special_tokens=False).ids[:MAX_QUESTION]
-        ids, offsets = self.passage(passage)
+        ids, offsets = self.passage(passage, keep)
         room = MAX_PAIR - len(asked) - 4
         ids, offsets = ids[first : first + room], offsets[first : first + room]
         row = [BOS, *asked, EOS, EOS, *ids, EOS]

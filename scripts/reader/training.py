@@ -1,7 +1,6 @@
 """Trains the reader. Every state that matters is in the checkpoint, so a run that was killed goes on where it was."""
 
 import concurrent.futures
-import contextlib
 import os
 import pathlib
 import random
@@ -10,14 +9,15 @@ import time
 import torch
 import torch.nn.functional as F
 
-from .four_bits import in_four_bits
-from .sources import SHARES
+from .augmentation import hide, shortened
+from .sources import SHARES, SWITCHED
+from .switching import switched
 from .text import span_tokens
 
 QUESTIONS, NEGATIVES = 8, 3  # of a step that ranks and reads
 # From this step on every second one only reads, and sees four times as many answers for the same time.
 READING_BEGINS, READ_QUESTIONS = 3400, 32
-FOUR_BITS_BEGIN = 5600  # from this step on the layers compute with weights as the pack has them
+SWITCH = 0.4  # of the English answers, in steps that only read
 BODY_RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 5e-4, 200, 0.01
 AVERAGE = 0.999  # of the weights, over steps
 
@@ -52,19 +52,19 @@ def rows_of(example, pairs, chance, negatives):
     first = 0
     if example.begin >= 0:
         # A long passage is cut around the answer, which otherwise would always be near its beginning.
-        offsets = pairs.passage(example.passage)[1]
+        offsets = pairs.passage(example.passage, keep=negatives > 0)[1]
         place = next((i for i, (_, stop) in enumerate(offsets) if stop > example.begin), 0)
         if place > 120 and len(offsets) > 180:
             first = max(0, place - chance.randint(20, 100))
-    ids, types, at, offsets = pairs.encode(example.question, example.passage, first)
+    ids, types, at, offsets = pairs.encode(example.question, example.passage, first, keep=negatives > 0)
     span = (0, 0)
     if example.begin >= 0:
         span = span_tokens(offsets, example.begin, example.end)
         span = (at + span[0], at + span[1]) if span else None
-    rows = [(ids, types)]
+    rows = [(hide(ids, at, span, chance), types)]
     for passage in choose_negatives(example, chance, negatives):
-        row, row_types, _, _ = pairs.encode(example.question, passage)
-        rows.append((row, row_types))
+        row, row_types, row_at, _ = pairs.encode(example.question, passage)
+        rows.append((hide(row, row_at, None, chance), row_types))
     return rows, span, at
 
 
@@ -174,8 +174,8 @@ class Run:
 class Schedule:
     """Which examples a step sees: it follows from the step's number alone."""
 
-    def __init__(self, sources):
-        self.sources, self.epochs = sources, {}
+    def __init__(self, sources, words):
+        self.sources, self.words, self.epochs = sources, words, {}
         self.size = {reading: len(draw_epoch(sources, 0, reading)) for reading in (False, True)}
 
     def batch(self, step):
@@ -188,9 +188,21 @@ class Schedule:
     def _part(self, reading, number, count):
         steps = self.size[reading] // count
         if self.epochs.get(reading, (None,))[0] != number // steps:
-            self.epochs[reading] = (number // steps, draw_epoch(self.sources, number // steps, reading))
+            drawn = draw_epoch(self.sources, number // steps, reading)
+            self.epochs[reading] = (number // steps, self._vary(drawn, number // steps) if reading else drawn)
         at = number % steps * count
         return self.epochs[reading][1][at : at + count]
+
+
+    def _vary(self, examples, seed):
+        chance = random.Random(f"vary {seed}")
+        varied = []
+        for example in examples:
+            example = shortened(example, chance)
+            if example.group in SWITCHED and example.begin >= 0 and example.language == "en" and chance.random() < SWITCH:
+                example = switched(example, self.words, chance)
+            varied.append(example)
+        return varied
 
 
 class Gradients:
@@ -216,16 +228,15 @@ class Gradients:
         return loss.item(), torch.autograd.grad(loss, self.parameters, allow_unused=True)
 
 
-def train(run, sources, pairs, threads=2, minutes_between_saves=10, say=print):
-    """Runs to run.steps."""
-    schedule, gradients = Schedule(sources), Gradients(run.model, pairs, threads)
+def train(run, sources, words, pairs, threads=2, minutes_between_saves=10, say=print):
+    """Runs to run.steps. words: of switching.dictionary()."""
+    schedule, gradients = Schedule(sources, words), Gradients(run.model, pairs, threads)
     began = saved = time.monotonic()
     losses, done = {NEGATIVES: [], 0: []}, 0
     run.model.train()
     while run.step < run.steps:
         examples, negatives = schedule.batch(run.step)
-        with in_four_bits(run.model) if run.step >= FOUR_BITS_BEGIN else contextlib.nullcontext():
-            losses[negatives].append(gradients.compute(examples, negatives, run.step))
+        losses[negatives].append(gradients.compute(examples, negatives, run.step))
         run.update()
         done += 1
         now = time.monotonic()
