@@ -63,6 +63,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--answer", "answer.mode");
   tool.key("--hyde", "hyde.mode");
   tool.key("--deadline-ms", "answer.deadline_ms");
+  tool.key("--rerank", "rerank.mode");
   tool.key("--rerank-budget-ms", "rerank.budget_ms");
   tool.key("--embedder", "models.embedder");
   tool.key("--reader", "models.reader");
@@ -70,7 +71,6 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--cache-type-kv", "generate.kv_dtype");
   tool.key_flag("--no-dense", "retrieval.dense", "false", "search by words only");
   tool.key_flag("--no-sparse", "retrieval.sparse", "false", "search by vectors only");
-  tool.key_flag("--no-rerank", "rerank.enabled", "false", "skip the reranking stage");
   tool.key_flag("--no-cache", "cache.enabled", "false", "do not use the cache of answers and question vectors");
   tool.key_flag("--no-prefix-cache", "generate.prefix_cache.enabled", "false", "do not cache processed prompts");
   cli::declare_sources(tool, flags.sources);

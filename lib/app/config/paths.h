@@ -15,7 +15,7 @@ namespace frugal {
 struct ModelNames {
   std::string embedder = "e5-small-enpt.pack";
   std::string generator = "smollm2-135m-instruct.pack";
-  std::string reader;
+  std::string reader = "reader-enpt.pack";
 
   template <typename F>
   void visit(F&& f) {

@@ -18,7 +18,7 @@
 namespace frugal {
 
 struct HydeOptions {
-  HydeMode mode = HydeMode::automatic;
+  StageMode mode = StageMode::automatic;
   int64_t max_new_tokens = 96;
   int64_t timeout_ms = 5000;
   FeedbackOptions feedback;

@@ -4,11 +4,12 @@
 #include <cstdint>
 
 #include "base/setting.h"
+#include "rag/reply/reply.h"
 
 namespace frugal {
 
 struct RerankOptions {
-  bool enabled = true;
+  StageMode mode = StageMode::automatic;
   int64_t candidates = 20;
   int64_t read = 5;
   int64_t budget_ms = 0;
@@ -17,7 +18,10 @@ struct RerankOptions {
 
   template <typename F>
   void visit(F&& f) {
-    f("rerank.enabled", enabled, {"reorder the first hits with the reader, if models.reader names one"});
+    f("rerank.mode", mode,
+      {"reorder the first hits with the reader, if models.reader names one: auto (where an answer is read from them, "
+       "not "
+       "with --answer none), always, never"});
     f("rerank.candidates", candidates, {"hits that the reader ranks, with half of its layers", Range{1, 1000}});
     f("rerank.read", read, {"hits, best first, that the reader then reads with all of its layers", Range{1, 1000}});
     f("rerank.budget_ms", budget_ms,

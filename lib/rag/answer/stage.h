@@ -1,4 +1,4 @@
-// The pipeline as data: a stage is a name, a function and, if it is off, the reason. --no-rerank, an ablation of
+// The pipeline as data: a stage is a name, a function and, if it is off, the reason. --rerank never, an ablation of
 // rag-eval or a fake in a test changes a list of stages, not the pipeline. The full list is stages/stage_list.h; each
 // stage is a file beside it.
 #pragma once

@@ -10,7 +10,7 @@
 namespace frugal {
 namespace {
 
-// Shorter answers to a question ("Yes.") come with the sentence behind them.
+// Shorter answers to a question ("Yes.") come with the sentence behind them, and that comes with them.
 constexpr size_t kMaxCurtWords = 2;
 
 class Quoter {
@@ -119,14 +119,20 @@ class Quoter {
       leads.pop_back();
     }
     for (const size_t lead : leads) add(parts_.range(lead));
+    if (follows_curt_answer(first_)) --first_;
     if (first_ == last_ && parts_.question_of(first_)) answer_at_length();
     if (first_ == last_ && parts_.introduces(last_)) last_ = last_of_list(last_);
     add({leads.empty() ? parts_.begin_of_words(first_) : parts_.range(first_).begin, parts_.range(last_).end});
   }
 
+  bool is_curt(size_t part) const { return split_words(parts_.words(part)).size() <= kMaxCurtWords; }
+
+  bool follows_curt_answer(size_t part) const {
+    return part > 0 && parts_.question_of(part - 1) && is_curt(part - 1) && part < parts_.block_end(part - 1);
+  }
+
   void answer_at_length() {
-    const bool is_curt = split_words(parts_.words(first_)).size() <= kMaxCurtWords;
-    if (is_curt && last_ + 1 < parts_.block_end(first_) && is_quotable(last_ + 1)) ++last_;
+    if (is_curt(first_) && last_ + 1 < parts_.block_end(first_) && is_quotable(last_ + 1)) ++last_;
   }
 
   // The parts that introduce the lists which an item stands in, outermost first.

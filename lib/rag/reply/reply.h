@@ -46,14 +46,15 @@ struct Candidate {
 };
 
 enum class Fusion { weighted, rrf };
-enum class HydeMode { automatic, always, never };
+/// Of a stage that need not run for every question (hyde, rerank).
+enum class StageMode { automatic, always, never };
 enum class AnswerMode { automatic, extract, generate, none };
 
 constexpr std::array<Named<Fusion>, 2> names_of(Fusion) {
   return {{{Fusion::weighted, "weighted"}, {Fusion::rrf, "rrf"}}};
 }
-constexpr std::array<Named<HydeMode>, 3> names_of(HydeMode) {
-  return {{{HydeMode::automatic, "auto"}, {HydeMode::always, "always"}, {HydeMode::never, "never"}}};
+constexpr std::array<Named<StageMode>, 3> names_of(StageMode) {
+  return {{{StageMode::automatic, "auto"}, {StageMode::always, "always"}, {StageMode::never, "never"}}};
 }
 constexpr std::array<Named<AnswerMode>, 4> names_of(AnswerMode) {
   return {{{AnswerMode::automatic, "auto"},

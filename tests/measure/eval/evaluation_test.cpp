@@ -107,7 +107,7 @@ TEST_CASE("the fused row measures the ranking of the pipeline, and the TREC run 
 TEST_CASE("a row whose stage is off has a reason; the same stages run once, and questions are embedded together") {
   Harbour harbour;
   EvalOptions options;
-  options.pipeline.hyde.mode = HydeMode::never;
+  options.pipeline.hyde.mode = StageMode::never;
   const EvalReport report = harbour.evaluate(options);
   CHECK(run_named(report, "rerank").skipped == "no reader configured");
   CHECK(run_named(report, "hyde").skipped == "never");
@@ -134,7 +134,7 @@ TEST_CASE("without vectors there is no dense row, and fused is compared with spa
 TEST_CASE("a stage that is switched on has a row of its own and runs in the full row") {
   Harbour harbour;
   EvalOptions options;
-  options.pipeline.hyde.mode = HydeMode::always;
+  options.pipeline.hyde.mode = StageMode::always;
   options.pipeline.hyde.kept = 0;
   harbour.models.parameters = options.pipeline.min_generator_parameters;
   harbour.models.fake_generator.says = "fish market fish market of the harbour";
@@ -161,7 +161,7 @@ TEST_CASE("answers are measured with all stages") {
   harbour.set.queries[0].answers = {"harbour master harbour master"};
   EvalOptions options;
   options.answers = true;
-  options.pipeline.hyde.mode = HydeMode::never;  // so that fused is full
+  options.pipeline.hyde.mode = StageMode::never;  // so that fused is full
   options.foreign.push_back({"f", "boiling temperature of tungsten", {}, {}});
   const EvalReport report = harbour.evaluate(options);
   CHECK(run_named(report, "full").answers->exact_match == 1.0);
@@ -189,7 +189,7 @@ TEST_CASE("every stage that ranks is in the fused row or has a row of its own") 
 TEST_CASE("a row that adds a stage is compared with fused, question by question") {
   Harbour harbour;
   EvalOptions options;
-  options.pipeline.hyde.mode = HydeMode::always;
+  options.pipeline.hyde.mode = StageMode::always;
   options.pipeline.hyde.kept = 0;
   harbour.models.parameters = options.pipeline.min_generator_parameters;
   harbour.models.fake_generator.says = "fish market fish market of the harbour";

@@ -31,12 +31,12 @@ struct Coast {
     dyke = store.add("dyke.md", "the dyke broke, and the sluice broke").id;
     store.add("school.md", "the school opens in autumn");
     options.answer = AnswerMode::none;
-    options.hyde.mode = HydeMode::always;
+    options.hyde.mode = StageMode::always;
   }
   Reply ask(Query query = {{}, kQuestion}) {
     return Pipeline(store, models, LawTable(), options, nullptr, "coast").ask(query);
   }
-  Reply ask_with(HydeMode mode) {
+  Reply ask_with(StageMode mode) {
     options.hyde.mode = mode;
     return ask();
   }
@@ -65,8 +65,8 @@ bool contains(const std::string& text, std::string_view part) {
 
 TEST_CASE("feedback brings what the first hits speak of, and the first five stay as they are") {
   Coast coast;
-  const Reply first = coast.ask_with(HydeMode::never);
-  const Reply expanded = coast.ask_with(HydeMode::always);
+  const Reply first = coast.ask_with(StageMode::never);
+  const Reply expanded = coast.ask_with(StageMode::always);
   CHECK_FALSE(first.hyde_ran);
   CHECK(first.hyde_reason == "never");
   CHECK(first.hyde_engine.empty());
@@ -91,8 +91,8 @@ TEST_CASE("every hit stays even if the second search drops it from its lists") {
   coast.options.retrieve.candidates = 3;
   coast.models.parameters = coast.options.min_generator_parameters;
   coast.models.fake_generator.says = "the school opens in autumn";
-  const std::vector<int64_t> before = ranked(coast.ask_with(HydeMode::never));
-  const std::vector<int64_t> after = ranked(coast.ask_with(HydeMode::always));
+  const std::vector<int64_t> before = ranked(coast.ask_with(StageMode::never));
+  const std::vector<int64_t> after = ranked(coast.ask_with(StageMode::always));
   REQUIRE(before.size() >= 3);
   CHECK(std::equal(before.begin(), before.begin() + 3, after.begin()));
 }
@@ -109,17 +109,17 @@ TEST_CASE("cosines remain those with the question, since the confidence depends 
 
 TEST_CASE("auto expands where no hit stands out and both lists begin with the same, and else changes nothing") {
   Coast coast;
-  const Reply expanded = coast.ask_with(HydeMode::automatic);
+  const Reply expanded = coast.ask_with(StageMode::automatic);
   CHECK(expanded.hyde_ran);
   CHECK(expanded.hyde_engine == "feedback");
   CHECK(contains(expanded.hyde_reason, "auto: both searches begin with the same hit, which leads by 0.0"));
-  CHECK(ranked(expanded) == ranked(coast.ask_with(HydeMode::always)));
+  CHECK(ranked(expanded) == ranked(coast.ask_with(StageMode::always)));
 
   const auto is_unchanged = [](Coast& asked) {
-    const Reply kept = asked.ask_with(HydeMode::automatic);
+    const Reply kept = asked.ask_with(StageMode::automatic);
     CHECK_FALSE(kept.hyde_ran);
     CHECK(kept.hyde_engine.empty());
-    CHECK(ranked(kept) == ranked(asked.ask_with(HydeMode::never)));
+    CHECK(ranked(kept) == ranked(asked.ask_with(StageMode::never)));
     return kept.hyde_reason;
   };
   coast.options.hyde.max_lead = 0;
@@ -156,8 +156,8 @@ TEST_CASE("an able generator writes the passage, in the question's language") {
   CHECK(reply.hyde_reason == "always");
   CHECK(coast.models.fake_embedder.calls == 2);
   CHECK(coast.store.sparse_searches == 1);
-  CHECK(rank_of(coast.dyke, reply) < rank_of(coast.dyke, coast.ask_with(HydeMode::never)));
-  coast.options.hyde.mode = HydeMode::always;
+  CHECK(rank_of(coast.dyke, reply) < rank_of(coast.dyke, coast.ask_with(StageMode::never)));
+  coast.options.hyde.mode = StageMode::always;
   CHECK(contains(coast.models.fake_generator.seen.at(0).content, "Write one short paragraph"));
   coast.ask({{}, "Que estragos a tempestade fez na costa?"});
   CHECK(contains(coast.models.fake_generator.seen.at(0).content, "Escreva em português"));

@@ -346,13 +346,13 @@ TEST_CASE("a search that does not fit the memory budget hints that generating ta
 TEST_CASE("HyDE runs only when it is enabled, and the question still counts in the search") {
   Town town;
   PipelineOptions never;
-  never.hyde.mode = HydeMode::never;
+  never.hyde.mode = StageMode::never;
   CHECK_FALSE(town.ask("When was the bridge at Aldersby finished?", never).hyde_ran);
   CHECK(town.models.generator_opened == 0);
   CHECK_FALSE(town.models.embedder_opened_when_expected);
   const int opened = town.models.embedder_opened;
   PipelineOptions options = with_answer(AnswerMode::none);
-  options.hyde.mode = HydeMode::always;
+  options.hyde.mode = StageMode::always;
   town.models.parameters = options.min_generator_parameters;
   town.models.fake_generator.says = "A passage about markets and stalls.";
   const Reply reply = town.ask("When was the bridge at Aldersby finished?", options);
@@ -460,7 +460,7 @@ TEST_CASE("each stage is timed once, the total is the wall time, and the time ou
   town.store.clock = town.models.fake_embedder.clock = town.models.fake_generator.clock = &clock;
   town.models.fake_generator.says = "The bridge was finished in 1932 [1].";
   PipelineOptions options = with_answer(AnswerMode::generate);
-  options.hyde.mode = HydeMode::always;
+  options.hyde.mode = StageMode::always;
   town.models.parameters = options.min_generator_parameters;
   Trace trace(false, [&] { return clock.now(); });
   trace.add_startup(2'000'000);

@@ -47,6 +47,7 @@ struct Town {
 PipelineOptions with(RerankOptions rerank) {
   PipelineOptions options;
   options.rerank = rerank;
+  if (rerank.mode == StageMode::automatic) options.rerank.mode = StageMode::always;
   return options;
 }
 
@@ -70,7 +71,7 @@ TEST_CASE("a reader ranks the first candidates, reads the best of them, and leav
   for (const Hit& hit : reply.hits) with_score += hit.rerank_score.has_value();
   CHECK(with_score == 12);
 
-  PipelineOptions plain = with({.enabled = false});
+  PipelineOptions plain = with({.mode = StageMode::never});
   Town unranked(plain);
   const Reply before = unranked.ask();
   CHECK(unranked.models.fake_reader->ranked == 0);
@@ -86,7 +87,7 @@ TEST_CASE("the reader's relevance decides, and the fused score among equals") {
   for (size_t i = 2; i < reply.hits.size(); ++i) CHECK(reply.hits[i - 1].score >= reply.hits[i].score);
 
   Town fused(with({.candidates = 31, .read = 3, .prior = 1000}));
-  Town plain(with({.enabled = false}));
+  Town plain(with({.mode = StageMode::never}));
   CHECK(paths(fused.ask()) == paths(plain.ask()));
 }
 
@@ -98,7 +99,7 @@ TEST_CASE("a budget of time ends the reranking: what is not ranked by then keeps
   CHECK(town.models.fake_reader->read == 0);
   CHECK(reply.cut_short);
   CHECK(reply.skipped.back() == "rerank: budget of 35 ms, 4 of 31 hits ranked");
-  Town plain(with({.enabled = false}));
+  Town plain(with({.mode = StageMode::never}));
   const std::vector<std::string> before = paths(plain.ask()), after = paths(reply);
   REQUIRE(after.size() == before.size());
   CHECK(std::vector<std::string>(after.begin() + 4, after.end()) ==
@@ -137,9 +138,23 @@ TEST_CASE("what the reader found is the answer: its span, and the sentence aroun
   CHECK(render_reply(reply, {ReplyFormat::markdown}).find("**1932**\n\n> ") != std::string::npos);
   CHECK(reply_to_json(reply, ReplyDetail::contract).find("\"span\":\"1932\"") != std::string::npos);
 
-  options.rerank.enabled = false;
+  options.rerank.mode = StageMode::never;
   town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
   CHECK_FALSE(town.ask().answer.span);
+}
+
+TEST_CASE("by default the reader reads for an answer, and hits alone come without it") {
+  PipelineOptions options = with({.candidates = 12, .read = 3});
+  options.rerank.mode = StageMode::automatic;
+  options.dense = false;
+  Town town(options);
+  const Reply reply = town.ask();
+  CHECK(town.models.fake_reader->ranked == 0);
+  CHECK(reply.skipped.back() == "rerank: no answer is read from the hits (--rerank always)");
+  options.answer = AnswerMode::extract;
+  town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+  CHECK(town.ask().answer.text);
+  CHECK(town.models.fake_reader->ranked == 12);
 }
 
 TEST_CASE("a question that asks for several things gets several passages, one that asks for one gets one") {

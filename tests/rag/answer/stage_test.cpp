@@ -62,7 +62,7 @@ std::vector<int64_t> ids(const Reply& reply) {
 
 TEST_CASE("a stage that is switched off loads nothing and does nothing") {
   PipelineOptions options;
-  options.hyde.mode = HydeMode::always;
+  options.hyde.mode = StageMode::always;
   Bridges bridges(options);
   const Reply reply = bridges.run(bridges.without({"hyde", "embed", "dense", "answer"}));
   CHECK(bridges.models.embedder_opened == 0);
@@ -133,7 +133,7 @@ TEST_CASE("every stage borrows one reading of the question") {
 
 TEST_CASE("a deadline that is over leaves out what can be left out, on record, and nothing else") {
   PipelineOptions options;
-  options.hyde.mode = HydeMode::always;
+  options.hyde.mode = StageMode::always;
   options.deadline_ms = 1000;
   Bridges bridges(options);
   FakeClock clock;

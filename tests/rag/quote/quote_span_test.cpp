@@ -70,6 +70,8 @@ TEST_CASE("a question or a heading is not an answer: the sentence after it is") 
         Strings{"O prazo é de 7 dias úteis."});
   CHECK(quoted("Can I return a book?\nYes. Within 30 days, unread.\nWho pays?\nYou do.", "Yes") ==
         Strings{"Yes. Within 30 days, unread."});
+  CHECK(quoted("Can I return a book?\nYes. Within 30 days, unread.\nWho pays?\nYou do.", "Within 30 days") ==
+        Strings{"Yes. Within 30 days, unread."});
   CHECK(quoted("Is it open?\nIs it free?", "open").empty());
 }
 

@@ -53,7 +53,7 @@ class Expansion {
 
   void run() {
     if (std::string why = obstacle(); !why.empty()) return void(reply_.hyde_reason = "skipped: " + why);
-    if (options_.mode == HydeMode::automatic) {
+    if (options_.mode == StageMode::automatic) {
       const ExpansionGate gate = judge(state_, options_);
       reply_.hyde_reason = "auto: " + gate.reason;
       if (!gate.expand) return;
@@ -162,7 +162,7 @@ class Expansion {
 Stage hyde_stage(const Resources& resources) {
   return {.name = "hyde",
           .run = [&resources](QuestionState& state) { Expansion(state, resources).run(); },
-          .off = std::string(resources.options.hyde.mode == HydeMode::never ? kNever : ""),
+          .off = std::string(resources.options.hyde.mode == StageMode::never ? kNever : ""),
           .deadline_group = "hyde",
           .report_off = report};
 }
