@@ -66,8 +66,10 @@ bool supports(Isa isa) {
       return supports(Isa::avx2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
              __builtin_cpu_supports("avx512vnni");
-    case Isa::amx:
-      return supports(Isa::avx512vnni) && may_use_amx();
+    case Isa::amx: {
+      static const bool granted = may_use_amx();
+      return supports(Isa::avx512vnni) && granted;
+    }
 #endif
     default:
       return false;

@@ -12,8 +12,6 @@ _DURATION = re.compile(rf"\b(?P<before>no prazo (?:máximo |mínimo |improrrogá
 _AMOUNT = re.compile(rf"\b(?P<span>{_NUMBER}\s*(?:%|por cento)(?:\s*\([^)]{{2,40}}\))?|R\$\s*[\d.,]+(?:\s*\([^)]{{2,80}}\))?|{_NUMBER}\s+(?:membros|vezes|salários mínimos))", re.I)
 _LABEL = re.compile(r"^(?:Art\.?\s*\d+[\dº°.\-A-Z]*|§\s*\d+[º°.\-A-Z]*|Parágrafo único|[IVXLCDM]+|[a-z])\s*(?:[-–—.)]|\s)\s*")
 _NOTE = re.compile(r"\([^()]*(?:redação|acrescid|inclu[ií]d|revogad|publicad|vigor|vide)[^()]*(?:\([^()]*\)[^()]*)*\)", re.I)
-_SENTENCE = re.compile(r"[^.;:]+(?:[.;:](?=\S)[^.;:]*)*[.;:]?")
-_SPLIT = re.compile(r"(?=§\s*\d+|Parágrafo único|(?<=[;:.])\s[IVXLCDM]+\s*[-–]\s)")
 
 
 # Questions that point at what only the text around the sentence says.

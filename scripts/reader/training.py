@@ -193,7 +193,6 @@ class Schedule:
         at = number % steps * count
         return self.epochs[reading][1][at : at + count]
 
-
     def _vary(self, examples, seed):
         chance = random.Random(f"vary {seed}")
         varied = []
