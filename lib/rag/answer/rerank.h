@@ -13,8 +13,9 @@ struct RerankOptions {
   int64_t candidates = 20;
   int64_t read = 5;
   int64_t budget_ms = 0;
-  /// Weight of a candidate's fused score, in logits of relevance for each standard deviation.
-  float prior = 1;
+  /// Weight of a candidate's fused score in the ranking, in logits of relevance for each standard deviation of the
+  /// candidates' scores; and in the choice of the passage that answers.
+  float prior = 3, answer_prior = 1;
 
   template <typename F>
   void visit(F&& f) {
@@ -28,6 +29,7 @@ struct RerankOptions {
       {"time limit of reranking in milliseconds: hits that are not read by then keep their order; 0: none",
        Range{0, 1e9}});
     f("rerank.prior", prior, kInternal);
+    f("rerank.answer_prior", answer_prior, kInternal);
   }
 };
 

@@ -143,6 +143,26 @@ TEST_CASE("what the reader found is the answer: its span, and the sentence aroun
   CHECK_FALSE(town.ask().answer.span);
 }
 
+TEST_CASE("the fused score has a weight in the ranking, and another in the choice of the passage that answers") {
+  PipelineOptions options = with({.candidates = 31, .read = 31, .prior = 1000, .answer_prior = 0});
+  options.answer = AnswerMode::extract;
+  options.dense = false;
+  options.abstain_below = 0;
+  Town town;
+  town.store.add("short", "Bridge, Aldersby, Wilkins, finished: 1777");  // fewer small words of the question
+  const auto ask = [&] {
+    town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+    return town.ask("when was the bridge at Aldersby finished by Wilkins");
+  };
+  const Reply read = ask();
+  CHECK(read.hits.front().chunk.path == "short");
+  CHECK(read.answer.span == "1932");
+  options.rerank.answer_prior = 1000;
+  const Reply found = ask();
+  CHECK(paths(found) == paths(read));
+  CHECK(found.answer.span == "1777");
+}
+
 TEST_CASE("by default the reader reads for an answer, and hits alone come without it") {
   PipelineOptions options = with({.candidates = 12, .read = 3});
   options.rerank.mode = StageMode::automatic;

@@ -1,7 +1,8 @@
 // Reorders the first candidates with a reader, as a cascade: half of its layers rank them all, all layers read the best
-// few. A candidate's score is the reader's logit of relevance plus its fused score in standard deviations: words and
-// vectors know what the reader, which sees a passage alone, does not. Chunks that hold a named article keep the places
-// in front that they have been given.
+// few. A candidate's score is the reader's logit of relevance plus its weighted fused score in standard deviations:
+// words and vectors know what the reader, which sees a passage alone, does not. Of the passages that are read, the one
+// that answers is chosen with a smaller weight of the fused score: there the reader knows better. Chunks that hold a
+// named article keep the places in front that they have been given.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -22,7 +23,7 @@ constexpr size_t kPairsPerStep = 4;
 // A candidate while it is ranked.
 struct Ranked {
   Candidate candidate;
-  float prior = 0;  // of the fused score, in logits
+  float fused = 0;  // the fused score in standard deviations from the mean
   ReaderPair pair;
   HalfRead half;
   float score = 0;
@@ -32,8 +33,8 @@ float sigmoid(float logit) {
   return 1 / (1 + std::exp(-logit));
 }
 
-// (score − mean) / deviation · weight of each fused score; all 0 if they are equal.
-std::vector<float> priors(std::span<const Candidate> candidates, float weight) {
+// (score − mean) / deviation of each fused score; all 0 if they are equal.
+std::vector<float> standardised(std::span<const Candidate> candidates) {
   double sum = 0, squares = 0;
   for (const Candidate& candidate : candidates) sum += candidate.score;
   const double mean = sum / double(candidates.size());
@@ -41,7 +42,7 @@ std::vector<float> priors(std::span<const Candidate> candidates, float weight) {
   const double deviation = std::sqrt(squares / double(candidates.size()));
   std::vector<float> result;
   for (const Candidate& candidate : candidates)
-    result.push_back(deviation > 0 ? static_cast<float>((candidate.score - mean) / deviation) * weight : 0.0f);
+    result.push_back(deviation > 0 ? static_cast<float>((candidate.score - mean) / deviation) : 0.0f);
   return result;
 }
 
@@ -88,10 +89,10 @@ class Cascade {
     for (const Candidate& candidate : candidates) ids.push_back(candidate.id);
     std::unordered_map<int64_t, std::string> texts;
     for (Chunk& chunk : store_.fetch(ids)) texts[chunk.id] = std::move(chunk.text);
-    const std::vector<float> prior = priors(candidates, options_.prior);
+    const std::vector<float> fused = standardised(candidates);
     std::vector<Ranked> list;
     for (size_t i = 0; i < candidates.size(); ++i)
-      list.push_back({candidates[i], prior[i], reader_->pair(state_.question.text, texts[candidates[i].id]), {}, 0});
+      list.push_back({candidates[i], fused[i], reader_->pair(state_.question.text, texts[candidates[i].id]), {}, 0});
     return list;
   }
 
@@ -107,7 +108,7 @@ class Cascade {
         Ranked& each = list[done + i];
         each.pair = std::move(pairs[i]);
         each.half = std::move(halves[i]);
-        each.score = each.half.relevance + each.prior;
+        each.score = each.half.relevance + options_.prior * each.fused;
         each.candidate.rerank_score = sigmoid(each.half.relevance);
       }
       done += count;
@@ -127,9 +128,10 @@ class Cascade {
       std::vector<Reading> readings = reader_->read_rest(halves);
       for (size_t i = 0; i < count; ++i) {
         Ranked& each = best[done + i];
-        each.score = readings[i].relevance + each.prior;
+        const float choice = readings[i].relevance + options_.answer_prior * each.fused;
+        each.score = readings[i].relevance + options_.prior * each.fused;
         each.candidate.rerank_score = sigmoid(readings[i].relevance);
-        state_.readings[each.candidate.id] = {std::move(readings[i]), each.score, std::move(each.pair.pieces)};
+        state_.readings[each.candidate.id] = {std::move(readings[i]), choice, std::move(each.pair.pieces)};
       }
       done += count;
     }
