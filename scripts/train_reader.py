@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Trains the reader: one small model that ranks passages for a question and finds the answer in them, in Portuguese and English.
 
-  train_reader.py prepare --trunk E5S1.bin --data DIR --work DIR    examples with hard negatives
-  train_reader.py train --trunk E5S1.bin --data DIR --work DIR [--steps N]   hours; go on after a kill with the same command
+  train_reader.py prepare --trunk E5S1.bin --data DIR --work DIR [--words-only]    examples with hard negatives
+  train_reader.py train --trunk E5S1.bin --data DIR --work DIR [--steps N] [--start PACK --first-step N]
+                                       hours; go on after a kill with the same command; from a pack's weights with --start
   train_reader.py evaluate --trunk E5S1.bin --work DIR              figures of the checkpoint on held-out articles
   train_reader.py export --trunk E5S1.bin --work DIR --out FOLDER   a checkpoint for quantize-model
   train_reader.py calibrate --work DIR --data DIR --bin build/release/bin --reader PACK --embedder PACK
@@ -22,6 +23,7 @@ import torch
 from reader import calibration, evaluation, negatives, sources, switching, training
 from reader.e5s1 import read_e5s1, tokenizer_of
 from reader.model import Reader
+from reader.pack import load_pack
 from reader.text import Pairs
 
 
@@ -33,7 +35,7 @@ def prepare(args):
     file = read_e5s1(args.trunk)
     examples, groups = sources.load(args.data)
     pairs = Pairs(tokenizer_of(file))
-    negatives.mine(examples, groups, Reader(file).encoder, pairs, say)
+    negatives.mine(examples, groups, None if args.words_only else Reader(file).encoder, pairs, say)
     args.work.mkdir(parents=True, exist_ok=True)
     (args.work / "examples.pickle").write_bytes(pickle.dumps(examples))
 
@@ -41,7 +43,10 @@ def prepare(args):
 def train(args):
     file = read_e5s1(args.trunk)
     examples = pickle.loads((args.work / "examples.pickle").read_bytes())
-    run = training.Run(Reader(file), args.work, args.steps)
+    model = Reader(file)
+    if args.start:
+        load_pack(model, args.start)
+    run = training.Run(model, args.work, args.steps, args.first_step)
     words = switching.dictionary(args.data / "parallel-en-pt")
     training.train(run, examples, words, Pairs(tokenizer_of(file)), args.threads, say=say)
 
@@ -87,6 +92,9 @@ def main():
     parser.add_argument("--reader", type=pathlib.Path)
     parser.add_argument("--embedder", type=pathlib.Path)
     parser.add_argument("--steps", type=int, default=9000)
+    parser.add_argument("--words-only", action="store_true")
+    parser.add_argument("--start", type=pathlib.Path)
+    parser.add_argument("--first-step", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)

@@ -43,21 +43,28 @@ def _interleave(first, second):
     return list(dict.fromkeys(mixed + first[len(second):] + second[len(first):]))
 
 
+def _by_vectors(passages, examples, encoder, pairs):
+    """A function from a question of the examples to the places of its nearest passages."""
+    of_passages = vectors(encoder, pairs, passages, "passage: ")
+    questions = list(dict.fromkeys(example.question for example in examples))
+    of_questions = dict(zip(questions, vectors(encoder, pairs, questions, "query: ")))
+    return lambda question: (of_passages @ of_questions[question]).topk(min(DEPTH, len(passages))).indices.tolist()
+
+
 def mine(sources, groups, encoder, pairs, say=print):
-    """Fills in each example's negatives from its group, hardest first; examples that have some keep them in front."""
+    """Fills in each example's negatives from its group, hardest first; examples that have some keep them in front. Without an
+    encoder words alone choose them, which takes minutes instead of hours."""
     by_group = {}
     for examples in sources.values():
         for example in examples:
             by_group.setdefault(example.group, []).append(example)
     for name, examples in by_group.items():
         passages = groups[name]
-        language = "pt" if examples[0].group in ("squad2-pt", "pira-pt", "law") else "en"
+        language = "pt" if examples[0].group in ("squad2-pt", "pira-pt", "law", "written-pt") else "en"
         search = WordSearch(passages, language)
-        of_passages = vectors(encoder, pairs, passages, "passage: ")
-        questions = list(dict.fromkeys(example.question for example in examples))
-        of_questions = dict(zip(questions, vectors(encoder, pairs, questions, "query: ")))
+        near = _by_vectors(passages, examples, encoder, pairs) if encoder else None
         for example in examples:
-            dense = (of_passages @ of_questions[example.question]).topk(min(DEPTH, len(passages))).indices.tolist()
+            dense = near(example.question) if near else []
             answer = example.passage[example.begin : example.end].lower() if example.begin >= 0 else None
             found = [passages[i] for i in _interleave(search.find(example.question, DEPTH), dense)]
             hard = [p for p in found if p != example.passage and not (answer and answer in p.lower())]

@@ -6,7 +6,7 @@ import pathlib
 import re
 import zlib
 
-from . import laws
+from . import laws, written
 
 
 @dataclasses.dataclass
@@ -25,9 +25,10 @@ class Example:
 
 # A question gets several copies, or is drawn with this probability, so that neither size nor noise of a source decides.
 SHARES = {"squad-44": 1, "squad-extra": 1, "squad2-en": 1, "squad2-pt": 2, "crossed": 0.7, "fairytale": 0.5, "qamr": 0.35,
-          "bioasq": 1, "policy": 0.2, "selqa": 1, "pira-pt": 3, "pira-en": 0.7, "law": 1.5}
+          "bioasq": 1, "policy": 0.2, "selqa": 1, "pira-pt": 3, "pira-en": 0.7, "law": 1.5,
+          "laws-pt": 3, "passages-pt": 3, "passages-en": 2, "lookalikes-en": 2}
 # Groups whose English examples are also read with Portuguese words (switching.py).
-SWITCHED = ("squad-en", "squad2-en", "qamr", "fairytale")
+SWITCHED = ("squad-en", "squad2-en", "qamr", "fairytale", "written-en")
 
 
 def is_held_out(title):
@@ -103,6 +104,29 @@ def _definitions(text):
         yield _ASKED[zlib.crc32(term.encode()) % len(_ASKED)].format(term), match.start(2), match.end(2)
 
 
+def _passages_by_id(at):
+    """The passages that the written questions name: articles of laws, and "TITLE#PLACE" of the 44 articles of SQuAD."""
+    found = {}
+    for line in (at / "laws-br-unlabelled-pt/corpus.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        found[row["_id"]] = (row["text"], row["_id"].split("!")[0])
+    for article in json.loads((at / "squad-train-44-articles.json").read_text())["data"]:
+        for place, paragraph in enumerate(article["paragraphs"]):
+            found[f"{article['title']}#{place}"] = (paragraph["context"], article["title"].replace("_", " "))
+    return found
+
+
+def _written(name, by_id):
+    language, group = written.FILES[name]
+    for passage, key, pairs in written.rows(name):
+        title = by_id[key][1] if key else passage[:40]
+        passage = passage or by_id[key][0]
+        for question, answer in pairs:
+            example = Example(question, passage, language=language, group=group, held_out=is_held_out(title))
+            if answer is None or _place(example, answer, passage.find(answer)):
+                yield example
+
+
 def load(folder):
     """All examples by source, and the passages of each group: {source: [Example]}, {group: [passage]}."""
     at = pathlib.Path(folder)
@@ -124,6 +148,8 @@ def load(folder):
         "pira-en": plain(_squad(at / "pira-pt/pira-en-spans.json", "pira-en", "en", weight=0.5)),
         "law": list(_law(at / "laws-br-unlabelled-pt/corpus.jsonl")),
     }
+    by_id = _passages_by_id(at)
+    sources |= {name: list(_written(name, by_id)) for name in written.FILES}
     groups = {}
     for examples in sources.values():
         for example in examples:

@@ -13,11 +13,13 @@ from .augmentation import hide, shortened
 from .sources import SHARES, SWITCHED
 from .switching import switched
 from .text import span_tokens
+from .unanswerable import lookalike
 
 QUESTIONS, NEGATIVES = 8, 3  # of a step that ranks and reads
 # From this step on every second one only reads, and sees four times as many answers for the same time.
 READING_BEGINS, READ_QUESTIONS = 3400, 32
 SWITCH = 0.4  # of the English answers, in steps that only read
+LOOKALIKES = 0.2  # of the answerable questions, in steps that only read
 BODY_RATE, HEAD_RATE, WARM_UP, DECAY = 8e-5, 5e-4, 200, 0.01
 AVERAGE = 0.999  # of the weights, over steps
 
@@ -128,8 +130,9 @@ def loss_of(model, batch, pairs, chance, negatives):
 class Run:
     """The state of a training: model, averaged weights, optimiser, step, and the random numbers by step."""
 
-    def __init__(self, model, folder, steps):
-        self.model, self.steps, self.step = model, steps, 0
+    def __init__(self, model, folder, steps, first_step=0):
+        """first_step: that of the model, where it begins with trained weights and there is no checkpoint."""
+        self.model, self.steps, self.step = model, steps, first_step
         self.path = pathlib.Path(folder) / "checkpoint.pt"
         heads = ("rank_", "span", "answerable")
         trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
@@ -137,6 +140,7 @@ class Run:
             [{"params": [p for n, p in trained if not n.startswith(heads)], "rate": BODY_RATE},
              {"params": [p for n, p in trained if n.startswith(heads)], "rate": HEAD_RATE}], lr=0.0, weight_decay=DECAY)
         self.average = {n: p.detach().clone() for n, p in trained}
+        self.first_step = first_step
         if self.path.exists():
             self._load()
         for group in self.optimiser.param_groups:
@@ -157,7 +161,7 @@ class Run:
         os.replace(partial, self.path)
 
     def update(self):
-        rate = min(1.0, (self.step + 1) / WARM_UP) * max(0.01, 1 - self.step / self.steps)
+        rate = min(1.0, (self.step - self.first_step + 1) / WARM_UP) * max(0.01, 1 - self.step / self.steps)
         for group in self.optimiser.param_groups:
             group["lr"] = group["rate"] * rate
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -195,9 +199,12 @@ class Schedule:
 
     def _vary(self, examples, seed):
         chance = random.Random(f"vary {seed}")
+        by_language = {language: [e for e in examples if e.language == language] for language in ("en", "pt")}
         varied = []
         for example in examples:
             example = shortened(example, chance)
+            if example.begin >= 0 and chance.random() < LOOKALIKES:
+                example = lookalike(example, chance, by_language[example.language]) or example
             if example.group in SWITCHED and example.begin >= 0 and example.language == "en" and chance.random() < SWITCH:
                 example = switched(example, self.words, chance)
             varied.append(example)
