@@ -9,13 +9,18 @@ HIDDEN_TOKENS, SHORTENED, LEFT_OUT = 0.08, 0.4, 0.35
 _SENTENCES = re.compile(r"(?<=[.!?;])\s+(?=\S)")
 
 
+def sentences(passage):
+    """(first, last) of each, with the white space behind it, so that together they are the passage."""
+    cuts = [0, *(m.end() for m in _SENTENCES.finditer(passage)), len(passage)]
+    return list(zip(cuts, cuts[1:]))
+
+
 def shortened(example, chance):
     """The example, perhaps without some sentences of the passage that do not touch the answer."""
     if chance.random() >= SHORTENED:
         return example
-    cuts = [0, *(m.end() for m in _SENTENCES.finditer(example.passage)), len(example.passage)]
     kept, begin, length = [], -1, 0
-    for first, last in zip(cuts, cuts[1:]):
+    for first, last in sentences(example.passage):
         touches = example.begin >= 0 and first < example.end and example.begin < last
         if not touches and chance.random() < LEFT_OUT:
             continue

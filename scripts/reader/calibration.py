@@ -46,7 +46,7 @@ def write_sets(sources, groups, folder):
                     continue
                 else:
                     kind = "unanswerable" if part == "half" else "foreign"
-                questions.append({"id": [kind, e.passage[e.begin : e.end] if answerable else ""], "query": e.question})
+                questions.append({"id": [kind, e.answer], "query": e.question})
             _write(at / "questions.jsonl", random.Random(part).sample(questions, min(MOST, len(questions))))
 
 

@@ -63,7 +63,7 @@ def evaluate(model, sources, pairs, count=120, say=print):
         rows = [(example, *_judge(model, example, pairs)) for example in held]
         answered = [row for row in rows if row[0].begin >= 0 and row[0].reads]
         ranked = [row for row in rows if row[0].begin >= 0 or not row[0].reads]
-        scores = [f1_and_exact(row[3], row[0].passage[row[0].begin : row[0].end]) for row in answered]
+        scores = [f1_and_exact(row[3], row[0].answer) for row in answered]
         mean = lambda values: 100 * sum(values) / len(values) if values else float("nan")
         none = [row for row in rows if row[0].begin < 0 and row[0].reads]
         say(f"{name:12} {len(rows):4} | R@1 of 10: first {mean([r[1] for r in ranked]):5.1f} last {mean([r[2] for r in ranked]):5.1f}"

@@ -60,12 +60,11 @@ def mine(sources, groups, encoder, pairs, say=print):
             by_group.setdefault(example.group, []).append(example)
     for name, examples in by_group.items():
         passages = groups[name]
-        language = "pt" if examples[0].group in ("squad2-pt", "pira-pt", "law", "written-pt") else "en"
-        search = WordSearch(passages, language)
+        search = WordSearch(passages, examples[0].language)
         near = _by_vectors(passages, examples, encoder, pairs) if encoder else None
         for example in examples:
             dense = near(example.question) if near else []
-            answer = example.passage[example.begin : example.end].lower() if example.begin >= 0 else None
+            answer = example.answer.lower()
             found = [passages[i] for i in _interleave(search.find(example.question, DEPTH), dense)]
             hard = [p for p in found if p != example.passage and not (answer and answer in p.lower())]
             example.negatives = (example.negatives + hard)[:KEPT] or random.sample(passages, min(KEPT, len(passages)))

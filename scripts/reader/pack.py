@@ -41,7 +41,8 @@ def load_pack(model, path):
 
 def read_pack(path):
     """{name: float32 array} of the tensors of types fp32, fp16, int8 by rows and int4; raises ValueError at another one."""
-    data = open(path, "rb").read()
+    with open(path, "rb") as file:
+        data = file.read()
     if data[:8] != b"FRUGALPK" or data[-8:] != b"PACKDONE":
         raise ValueError(f"'{path}' is not a whole pack")
     tensors, configs, blobs = struct.unpack_from("<3I", data, 12)

@@ -22,6 +22,11 @@ class Example:
     held_out: bool = False
     negatives: list = dataclasses.field(default_factory=list)  # passages that the source itself calls irrelevant
 
+    @property
+    def answer(self):
+        """Empty: there is none, or its place is unknown."""
+        return self.passage[self.begin : self.end] if self.begin >= 0 else ""
+
 
 # A question gets several copies, or is drawn with this probability, so that neither size nor noise of a source decides.
 SHARES = {"squad-44": 1, "squad-extra": 1, "squad2-en": 1, "squad2-pt": 2, "crossed": 0.7, "fairytale": 0.5, "qamr": 0.35,
@@ -87,11 +92,14 @@ _DEFINITION = re.compile(r"[IVXLCDM]+\s*[-–]\s+([a-zà-ú][^:;\n.]{2,60}?)\s*(
 _ASKED = ("O que é {}?", "O que se entende por {}?", "Como a norma define {}?", "Qual é a definição de {}?", "O que significa {}?")
 
 
-def _law(path):
+def _law_of(article):
+    return article["_id"].split("!")[0]
+
+
+def _law(articles):
     """Definitions in laws: "I - tratamento: toda operação …" answers "O que é tratamento?"; and what laws.py asks."""
-    for line in path.read_text().splitlines():
-        row = json.loads(line)
-        held_out = is_held_out(row["_id"].split("!")[0])
+    for row in articles:
+        held_out = is_held_out(_law_of(row))
         for question, begin, end in (*_definitions(row["text"][:6000]), *laws.questions(row["text"])):
             yield Example(question, row["text"], begin, end, language="pt", group="law", held_out=held_out)
 
@@ -104,13 +112,11 @@ def _definitions(text):
         yield _ASKED[zlib.crc32(term.encode()) % len(_ASKED)].format(term), match.start(2), match.end(2)
 
 
-def _passages_by_id(at):
-    """The passages that the written questions name: articles of laws, and "TITLE#PLACE" of the 44 articles of SQuAD."""
-    found = {}
-    for line in (at / "laws-br-unlabelled-pt/corpus.jsonl").read_text().splitlines():
-        row = json.loads(line)
-        found[row["_id"]] = (row["text"], row["_id"].split("!")[0])
-    for article in json.loads((at / "squad-train-44-articles.json").read_text())["data"]:
+def _passages_by_id(articles_of_laws, squad):
+    """The passages that the written questions name, and what decides whether they are held out: {id: (passage, title)}.
+    Articles of laws have ids; paragraphs of SQuAD are "TITLE#PLACE"."""
+    found = {row["_id"]: (row["text"], _law_of(row)) for row in articles_of_laws}
+    for article in json.loads(squad.read_text())["data"]:
         for place, paragraph in enumerate(article["paragraphs"]):
             found[f"{article['title']}#{place}"] = (paragraph["context"], article["title"].replace("_", " "))
     return found
@@ -132,6 +138,7 @@ def load(folder):
     at = pathlib.Path(folder)
     english = dict(_squad(at / "squad2-en-b/train.json", "squad2-en", "en"))
     portuguese = dict(_squad(at / "squad2-pt-b/train.json", "squad2-pt", "pt"))
+    articles_of_laws = [json.loads(line) for line in (at / "laws-br-unlabelled-pt/corpus.jsonl").read_text().splitlines()]
     plain = lambda rows: [example for _, example in rows]
     sources = {
         "squad-44": plain(_squad(at / "squad-train-44-articles.json", "squad-en", "en")),
@@ -146,16 +153,16 @@ def load(folder):
         "selqa": list(_selqa(at / "selqa-en/train.jsonl")),
         "pira-pt": plain(_squad(at / "pira-pt/pira-pt-spans.json", "pira-pt", "pt", weight=0.5)),
         "pira-en": plain(_squad(at / "pira-pt/pira-en-spans.json", "pira-en", "en", weight=0.5)),
-        "law": list(_law(at / "laws-br-unlabelled-pt/corpus.jsonl")),
+        "law": list(_law(articles_of_laws)),
     }
-    by_id = _passages_by_id(at)
+    by_id = _passages_by_id(articles_of_laws, at / "squad-train-44-articles.json")
     sources |= {name: list(_written(name, by_id)) for name in written.FILES}
     groups = {}
     for examples in sources.values():
         for example in examples:
             groups.setdefault(example.group, {})[example.passage] = None
-    for line in (at / "laws-br-unlabelled-pt/corpus.jsonl").read_text().splitlines():
-        groups["law"][json.loads(line)["text"]] = None
+    for row in articles_of_laws:
+        groups["law"][row["text"]] = None
     return sources, {name: list(passages) for name, passages in groups.items()}
 
 

@@ -132,7 +132,7 @@ class Run:
 
     def __init__(self, model, folder, steps, first_step=0):
         """first_step: that of the model, where it begins with trained weights and there is no checkpoint."""
-        self.model, self.steps, self.step = model, steps, first_step
+        self.model, self.steps, self.step, self.first_step = model, steps, first_step, first_step
         self.path = pathlib.Path(folder) / "checkpoint.pt"
         heads = ("rank_", "span", "answerable")
         trained = [(n, p) for n, p in model.named_parameters() if p.requires_grad]
@@ -140,7 +140,6 @@ class Run:
             [{"params": [p for n, p in trained if not n.startswith(heads)], "rate": BODY_RATE},
              {"params": [p for n, p in trained if n.startswith(heads)], "rate": HEAD_RATE}], lr=0.0, weight_decay=DECAY)
         self.average = {n: p.detach().clone() for n, p in trained}
-        self.first_step = first_step
         if self.path.exists():
             self._load()
         for group in self.optimiser.param_groups:

@@ -5,9 +5,10 @@ sentence that answers is taken out of the passage."""
 import dataclasses
 import re
 
+from .augmentation import sentences
+
 _NUMBER = re.compile(r"\b\d[\d.,]*\b")
 _NAME = re.compile(r"\b[A-ZÀ-Ú][\w'’-]+(?:\s(?:d[aeo]s?\s)?[A-ZÀ-Ú][\w'’-]+)*")
-_SENTENCE = re.compile(r"[^.!?;]+(?:[.!?;]+(?=\s|$)|$|[.!?;]+)\s*")
 _OPPOSITES = [pair.split("/") for pair in (
     "first/last largest/smallest biggest/smallest highest/lowest most/least more/fewer before/after early/late north/south east/west "
     "northern/southern eastern/western increase/decrease increased/decreased above/below old/new oldest/newest major/minor best/worst "
@@ -18,7 +19,7 @@ _OPPOSITES = [pair.split("/") for pair in (
     "permitido/proibido pode/deve máximo/mínimo máxima/mínima público/privado pública/privada interno/externo curto/longo sempre/nunca "
     "homens/mulheres vendeu/comprou vender/comprar devedor/credor empregado/empregador").split()]
 _OPPOSITE = {a: b for pair in _OPPOSITES for a, b in (pair, pair[::-1])}
-_NEGATED = {"en": re.compile(r"\b(did|does|do|was|were|is|are|can|could|has|have|had|will|would|may|must)\b(?!\snot|n't)", re.I),
+_NEGATED = {"en": re.compile(r"\b(did|does|do|was|were|is|are|can|could|has|have|had|will|would|may|must)\b(?!\snot)", re.I),
             "pt": re.compile(r"\b(foi|foram|é|são|era|eram|pode|podem|deve|devem|tem|têm|teve|fica|está|estão|fez|faz|será)\b", re.I)}
 
 
@@ -46,11 +47,10 @@ def _other_name(example, chance, others):
     if not found:
         return None
     match = chance.choice(found)
-    answer = example.passage[example.begin : example.end]
     source = example.passage if chance.random() < 0.6 else chance.choice(others).passage
     inside = [m.group() for m in _NAME.finditer(source) if m.start() > 1 and source[m.start() - 2] not in ".!?;:\n"]
     names = [n for n in dict.fromkeys(inside) if len(n.split()) == len(match.group().split())
-             and n not in example.question and n not in answer and answer not in n and len(n) > 3]
+             and n not in example.question and n not in example.answer and example.answer not in n and len(n) > 3]
     return _replaced(example.question, match, chance.choice(names)) if names else None
 
 
@@ -77,18 +77,18 @@ def _other_thing(example, chance):
     if not found:
         return None
     match = chance.choice(found)
-    word, answer = match.group(), example.passage[example.begin : example.end]
+    word = match.group()
     words = [w for w in dict.fromkeys(re.findall(r"\b[a-zà-ú]{5,}\b", example.passage))
-             if w[-3:] == word[-3:] and w[:4] != word[:4] and w not in answer and w not in example.question]
+             if w[-3:] == word[-3:] and w[:4] != word[:4] and w not in example.answer and w not in example.question]
     return _replaced(example.question, match, chance.choice(words)) if words else None
 
 
 def _without_answer(example):
     """The passage without the sentences that touch the answer."""
-    kept = [m.group() for m in _SENTENCE.finditer(example.passage) if not (m.start() < example.end and example.begin < m.end())]
+    kept = [example.passage[first:last] for first, last in sentences(example.passage)
+            if not (first < example.end and example.begin < last)]
     passage = "".join(kept)
-    answer = example.passage[example.begin : example.end].lower()
-    return passage if len(passage) > 200 and answer not in passage.lower() else None
+    return passage if len(passage) > 200 and example.answer.lower() not in passage.lower() else None
 
 
 def lookalike(example, chance, others):
@@ -97,6 +97,7 @@ def lookalike(example, chance, others):
     if example.group == "law" or chance.random() < 0.25:
         passage = _without_answer(example)
         return dataclasses.replace(example, passage=passage, begin=-1, end=-1) if passage else None
+    # Another name is there twice: it is what people change most.
     rules = [lambda: _other_number(example, chance), lambda: _other_name(example, chance, others), lambda: _opposite(example, chance),
              lambda: _negated(example, chance), lambda: _other_thing(example, chance), lambda: _other_name(example, chance, others)]
     chance.shuffle(rules)

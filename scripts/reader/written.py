@@ -1,4 +1,4 @@
-"""Questions written by hand for this project (written/*.jsonl). A line has a passage, or the id of one in a source, and pairs
+"""Questions written for this project (written/README.md). A line has a passage, or the id of one in a source, and pairs
 [question, answer]; the answer is a part of the passage, or null where the question looks answerable and is not."""
 
 import json
