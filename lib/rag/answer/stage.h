@@ -77,7 +77,7 @@ void fuse_lists(QuestionState& state, const Resources& resources);
 /// What the reader found in a chunk, and the tokens of the chunk's text that its logits belong to.
 struct ChunkReading {
   Reading reading;
-  float score = 0;  // relevance and fused score, in logits
+  float score = 0;  // relevance and fused score, in logits, for the choice of the chunk that answers
   std::vector<Tokenizer::Piece> pieces;
 };
 
