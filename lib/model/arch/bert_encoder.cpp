@@ -51,9 +51,11 @@ void list_tensors(TensorTable& table, const BertConfig& c) {
 BertLayer::BertLayer(const WeightLoader& load, const BertConfig& c, int64_t index) {
   const std::string at = fmt::format("layers.{}.", index);
   constexpr ActivationScales kScales = ActivationScales::per_token;
-  qkv_ = LinearGroup({load.linear(at + "q", c.hidden, c.hidden, kScales),
-                      load.linear(at + "k", c.hidden, c.hidden, kScales),
-                      load.linear(at + "v", c.hidden, c.hidden, kScales)});
+  q_ = load.linear(at + "q", c.hidden, c.hidden, kScales);
+  const Linear k = load.linear(at + "k", c.hidden, c.hidden, kScales);
+  const Linear v = load.linear(at + "v", c.hidden, c.hidden, kScales);
+  qkv_ = LinearGroup({q_, k, v});
+  kv_ = LinearGroup({k, v});
   out_ = load.linear(at + "out", c.hidden, c.hidden, kScales);
   norm1_ = load.norm(at + "norm1", NormKind::layer, c.hidden, c.epsilon);
   up_ = load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation));
@@ -66,6 +68,17 @@ BertLayer::BertLayer(const WeightLoader& load, const BertConfig& c, int64_t inde
 
 void BertLayer::forward(Ops& ops, std::span<const AttentionSpan> spans, View x) const {
   attend(ops, spans, x);
+  finish(ops, x);
+}
+
+void BertLayer::forward_firsts(Ops& ops, std::span<const AttentionSpan> spans, View x, View firsts) const {
+  for (size_t i = 0; i < spans.size(); ++i)
+    ops.copy(x.slice_rows(spans[i].q_begin, 1), firsts.slice_rows(int64_t(i), 1));
+  attend_firsts(ops, spans, x, firsts);
+  finish(ops, firsts);
+}
+
+void BertLayer::finish(Ops& ops, View x) const {
   ops.norm(norm1_, x, x);
   feed_forward(ops, x);
   ops.norm(norm2_, x, x);
@@ -79,6 +92,21 @@ void BertLayer::attend(Ops& ops, std::span<const AttentionSpan> spans, View x) c
   const View context = ops.allocate(x.shape);
   ops.attention(attention_, spans, q, k, v, context);
   out_.forward(ops, context, x, x);
+}
+
+void BertLayer::attend_firsts(Ops& ops, std::span<const AttentionSpan> spans, View x, View firsts) const {
+  const Ops::Scope scope(ops);
+  std::vector<AttentionSpan> single(spans.begin(), spans.end());
+  for (size_t i = 0; i < single.size(); ++i) {
+    single[i].q_begin = int64_t(i);
+    single[i].q_tokens = 1;
+  }
+  const View q = ops.allocate(firsts.shape), k = ops.allocate(x.shape), v = ops.allocate(x.shape);
+  q_.forward(ops, firsts, q);
+  kv_.forward(ops, x, std::array{k, v});
+  const View context = ops.allocate(firsts.shape);
+  ops.attention(attention_, single, q, k, v, context);
+  out_.forward(ops, context, firsts, firsts);
 }
 
 void BertLayer::feed_forward(Ops& ops, View x) const {
@@ -130,6 +158,10 @@ View BertEncoder::embed(const BertBatch& batch) const {
 
 void BertEncoder::run(std::span<const AttentionSpan> spans, View x, int64_t first, int64_t last) const {
   for (int64_t i = first; i < last; ++i) layers_[static_cast<size_t>(i)].forward(ops_, spans, x);
+}
+
+void BertEncoder::run_firsts(std::span<const AttentionSpan> spans, View x, int64_t layer, View firsts) const {
+  layers_[static_cast<size_t>(layer)].forward_firsts(ops_, spans, x, firsts);
 }
 
 TensorTable bert_names() {

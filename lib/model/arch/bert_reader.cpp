@@ -1,6 +1,8 @@
-// BERT as a reader: a first exit ranks, the last layer ranks and reads. The heads are single linear layers in fp32:
-// relevance from the first token at either exit; at the last layer also "answerable" from the first token, and begin
-// and end of the answer from every token, where the first token stands for "no answer" (Devlin et al. 2018, 4.3).
+// BERT as a reader: a first exit ranks, the last layer ranks and reads. The layer of the first exit is computed for the
+// first token alone; the few pairs that are read to the end go through it again as a whole. The heads are single linear
+// layers in fp32: relevance from the first token at either exit; at the last layer also "answerable" from the first
+// token, and begin and end of the answer from every token, where the first token stands for "no answer" (Devlin et al.
+// 2018, 4.3).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -111,15 +113,21 @@ class BertReader final : public Reader {
           }
           const Ops::Scope scope(ops_);
           const View x = encoder_.embed(batch);
-          encoder_.run(batch.spans, x, 0, config_.first_exit);
+          encoder_.run(batch.spans, x, 0, config_.first_exit - 1);
+          const View firsts = ops_.allocate(Shape{int64_t(last - first), encoder_.config().hidden});
+          encoder_.run_firsts(batch.spans, x, config_.first_exit - 1, firsts);
+          std::vector<float> ranked(static_cast<size_t>(firsts.shape.elements()));
           std::vector<float> states(static_cast<size_t>(x.shape.elements()));
+          ops_.download(firsts, ranked);
           ops_.download(x, states);
           std::span<const float> rest = states;
           for (size_t i = first; i < last; ++i) {
             const std::span<const float> own = rest.first(pairs[i].ids.size() * hidden_);
             rest = rest.subspan(own.size());
-            halves[i] = {
-                rank_first_(own.first(hidden_)), pairs[i].passage, pairs[i].pieces.size(), {own.begin(), own.end()}};
+            halves[i] = {rank_first_(std::span<const float>(ranked).subspan((i - first) * hidden_, hidden_)),
+                         pairs[i].passage,
+                         pairs[i].pieces.size(),
+                         {own.begin(), own.end()}};
           }
         });
     return halves;
@@ -140,7 +148,7 @@ class BertReader final : public Reader {
           const Ops::Scope scope(ops_);
           const View x = ops_.allocate(Shape{int64_t(states.size() / hidden_), encoder_.config().hidden});
           ops_.upload(states, x);
-          encoder_.run(spans, x, config_.first_exit, encoder_.config().layers);
+          encoder_.run(spans, x, config_.first_exit - 1, encoder_.config().layers);
           ops_.download(x, states);
           for (size_t i = first; i < last; ++i)
             readings[i] = reading_of(

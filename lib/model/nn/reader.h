@@ -22,7 +22,7 @@ struct ReaderPair {
 };
 
 /// A pair halfway through the layers, where a first relevance is known. It can be read to the end without repeating
-/// the first half.
+/// more of the first half than a layer.
 struct HalfRead {
   float relevance = 0;  // a logit; comparable only with those of the same question
   size_t passage = 0, pieces = 0;
