@@ -118,6 +118,7 @@ class FakeReader : public Reader {
   std::string identity() const override { return "fake reader"; }
   const Tokenizer& tokenizer() const override { throw Error(Code::internal, "no tokenizer"); }
   int64_t max_tokens() const override { return 256; }
+  bool finds_answers() const override { return !only_ranks; }
   ReaderPair pair(std::string_view question, std::string_view passage) const override {
     ReaderPair pair;
     for (const Word& word : split_words(question)) pair.ids.push_back(id_of(word.folded));
@@ -153,6 +154,7 @@ class FakeReader : public Reader {
   float confidence(const ConfidenceFeatures& features) const override { return features.coverage; }
   static constexpr int kPairMs = 10;
   size_t ranked = 0, read = 0;
+  bool only_ranks = false;
   FakeClock* clock = nullptr;
 
  private:

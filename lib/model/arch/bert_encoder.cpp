@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cmath>
-#include <numeric>
 
 #include "base/error.h"
 #include "model/nn/config_reader.h"
@@ -25,6 +24,9 @@ constexpr HyperField<C> kFields[] = {
     {"activation", {"hidden_act", "hidden_act"}, &C::activation, {}, "gelu"},
 };
 constexpr HyperTable<C> kHyper("bert", kFields);
+
+// Packs without this key begin at 0.
+constexpr std::string_view kFirstPosition = "bert.first_position";
 
 void list_tensors(TensorTable& table, const BertConfig& c) {
   constexpr auto kBias = TensorTable::Bias::required;
@@ -116,19 +118,14 @@ void BertLayer::feed_forward(Ops& ops, View x) const {
   down_.forward(ops, h, x, x);
 }
 
-void BertBatch::append(std::span<const TokenId> sequence, size_t second) {
-  const int64_t begin = int64_t(ids.size()), tokens = int64_t(sequence.size());
-  spans.push_back({begin, tokens, begin, tokens});
-  ids.insert(ids.end(), sequence.begin(), sequence.end());
-  positions.resize(ids.size());
-  std::iota(positions.begin() + begin, positions.end(), 0);
-  types.resize(types.size() + std::min(second, sequence.size()), 0);
-  types.resize(ids.size(), 1);
-}
-
 BertEncoder::BertEncoder(const ModelSource& source, Ops& ops)
-    : ops_(ops), config_(kHyper.read(source.config())), file_(source.path()) {
+    : ops_(ops),
+      config_(kHyper.read(source.config())),
+      first_position_(source.config().find_int(kFirstPosition).value_or(0)),
+      file_(source.path()) {
   if (config_.hidden % config_.heads != 0) source.config().fail("bert.hidden is not a multiple of bert.heads");
+  if (first_position_ < 0 || first_position_ >= config_.positions)
+    source.config().fail("bert.first_position is not one of bert.positions");
   words_ = source.embedding("embeddings.word", config_.vocab, config_.hidden, ops);
   positions_ = source.embedding("embeddings.position", config_.positions, config_.hidden, ops);
   types_ = source.embedding("embeddings.type", config_.types, config_.hidden, ops);
@@ -142,15 +139,17 @@ void BertEncoder::check_ids(std::span<const TokenId> ids) const {
     if (id < 0 || id >= config_.vocab)
       throw Error(Code::corrupt_file, fmt::format("'{}': token id {} is outside the model's vocabulary of {}",
                                                   file_.native(), id, config_.vocab));
-  if (ids.empty() || int64_t(ids.size()) > config_.positions)
+  if (ids.empty() || int64_t(ids.size()) > max_tokens())
     throw Error(Code::bad_input,
-                fmt::format("the input has {} tokens, the model takes 1 to {}", ids.size(), config_.positions));
+                fmt::format("the input has {} tokens, the model takes 1 to {}", ids.size(), max_tokens()));
 }
 
-View BertEncoder::embed(const BertBatch& batch) const {
+View BertEncoder::embed(const TokenBatch& batch) const {
   const View x = ops_.allocate(Shape{int64_t(batch.ids.size()), config_.hidden});
   frugal::embed(ops_, words_, batch.ids, x, false);
-  frugal::embed(ops_, positions_, batch.positions, x, true);
+  std::vector<int32_t> positions = batch.positions;
+  for (int32_t& position : positions) position += static_cast<int32_t>(first_position_);
+  frugal::embed(ops_, positions_, positions, x, true);
   frugal::embed(ops_, types_, batch.types, x, true);
   ops_.norm(norm_, x, x);
   return x;
@@ -164,8 +163,23 @@ void BertEncoder::run_firsts(std::span<const AttentionSpan> spans, View x, int64
   layers_[static_cast<size_t>(layer)].forward_firsts(ops_, spans, x, firsts);
 }
 
+View BertEncoder::encode(const TokenBatch& batch) {
+  const View x = embed(batch);
+  run(batch.spans, x, 0, config_.layers);
+  return x;
+}
+
+View BertEncoder::encode_firsts(const TokenBatch& batch) {
+  const View firsts = ops_.allocate(Shape{int64_t(batch.spans.size()), config_.hidden});
+  const Ops::Scope scope(ops_);
+  const View x = embed(batch);
+  run(batch.spans, x, 0, config_.layers - 1);
+  run_firsts(batch.spans, x, config_.layers - 1, firsts);
+  return firsts;
+}
+
 TensorTable bert_names() {
-  return TensorTable({"", "bert."});
+  return TensorTable({"", "bert.", "roberta."});
 }
 
 BertConfig plan_bert_encoder(const Checkpoint& checkpoint, TensorTable& table,
@@ -181,6 +195,18 @@ BertConfig plan_bert_encoder(const Checkpoint& checkpoint, TensorTable& table,
   config.types = table.rows_in(checkpoint, {"", "embeddings.token_type_embeddings", "token_types"});
   kHyper.write(config, keys);
   list_tensors(table, config);
+  return config;
+}
+
+BertConfig plan_roberta_encoder(const Checkpoint& checkpoint, TensorTable& table,
+                                std::map<std::string, std::string>& keys) {
+  BertConfig config = plan_bert_encoder(checkpoint, table, keys);
+  const int64_t first = ConfigReader(checkpoint).integer({"pad_token_id", ""}, 0, 1 << 20, 1) + 1;
+  if (first >= config.positions)
+    throw Error(Code::bad_input, fmt::format("'pad_token_id' is {}: of {} positions none is left for tokens", first - 1,
+                                             config.positions));
+  keys[std::string(kFirstPosition)] = std::to_string(first);
+  config.positions -= first;
   return config;
 }
 

@@ -1,4 +1,5 @@
-// The encoder of BERT (Devlin et al. 2018): post-norm, bidirectional, learned positions. bert.cpp makes an embedder of
+// The encoder of BERT (Devlin et al. 2018): post-norm, bidirectional, learned positions. RoBERTa's differs in its
+// positions alone, which begin behind that of the padding token. bert.cpp and roberta.cpp make embedders and rankers of
 // it, bert_reader.cpp a reader.
 #pragma once
 
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "compute/ops/ops.h"
+#include "model/arch/text_encoder.h"
 #include "model/format/checkpoint.h"
 #include "model/nn/blocks.h"
 #include "model/nn/hyper_field.h"
@@ -45,26 +47,21 @@ class BertLayer {
   AttentionSpec attention_;
 };
 
-/// Sequences that are encoded together, without padding.
-struct BertBatch {
-  std::vector<int32_t> ids, positions, types;
-  std::vector<AttentionSpan> spans;
-
-  /// Adds a sequence whose tokens from `second` on are of type 1, those of the second text of a pair.
-  void append(std::span<const TokenId> sequence, size_t second);
-};
-
-class BertEncoder {
+class BertEncoder final : public TextEncoder {
  public:
   /// Borrows both. Throws as ModelSource does, and what ModelConfig::fail throws.
   BertEncoder(const ModelSource& source, Ops& ops);
 
   const BertConfig& config() const { return config_; }
-  /// Throws Error(corrupt_file) for an id outside the vocabulary, and Error(bad_input) if there are no ids, or more
-  /// than the model has positions.
-  void check_ids(std::span<const TokenId> ids) const;
+  int64_t hidden() const override { return config_.hidden; }
+  int64_t max_tokens() const override { return config_.positions - first_position_; }
+  bool has_types() const override { return config_.types > 1; }
+  void check_ids(std::span<const TokenId> ids) const override;
+  View encode(const TokenBatch& batch) override;
+  View encode_firsts(const TokenBatch& batch) override;
+
   /// The input of the first layer, [tokens, hidden], in the caller's scope.
-  View embed(const BertBatch& batch) const;
+  View embed(const TokenBatch& batch) const;
   /// Layers [first, last). x: [tokens of all spans, hidden], updated in place.
   void run(std::span<const AttentionSpan> spans, View x, int64_t first, int64_t last) const;
   /// The output of a layer for the first token of each span. x: its input, unchanged. firsts: [spans, hidden].
@@ -73,17 +70,22 @@ class BertEncoder {
  private:
   Ops& ops_;
   BertConfig config_;
+  int64_t first_position_;      // row of the table of positions that the first token of a sequence has
   std::filesystem::path file_;  // for errors
   EmbeddingTable words_, positions_, types_;
   NormSpec norm_;
   std::vector<BertLayer> layers_;
 };
 
-/// Tensors of a checkpoint by their names in packs, in Hugging Face folders (with or without the prefix "bert.") and in
-/// GGUF files.
+/// Tensors of a checkpoint by their names in packs, in Hugging Face folders (with or without the prefix "bert." or
+/// "roberta.") and in GGUF files.
 TensorTable bert_names();
 /// Reads the encoder's configuration, and adds its keys ("bert.…") and its tensors. Throws Error(bad_input).
 BertConfig plan_bert_encoder(const Checkpoint& checkpoint, TensorTable& table,
                              std::map<std::string, std::string>& keys);
+/// As plan_bert_encoder(), with positions from that of the padding token + 1 on. `positions` of the result are those
+/// that are left for tokens.
+BertConfig plan_roberta_encoder(const Checkpoint& checkpoint, TensorTable& table,
+                                std::map<std::string, std::string>& keys);
 
 }  // namespace frugal

@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "model/arch/bert_encoder.h"
+#include "model/arch/reader_pairs.h"
 #include "model/arch/source_tokenizer.h"
 #include "model/nn/architecture.h"
 #include "model/nn/config_reader.h"
@@ -20,9 +21,6 @@
 
 namespace frugal {
 namespace {
-
-// As in bert.cpp: enough rows to keep the kernels busy, few enough to stay near the caches.
-constexpr int64_t kTokensPerForward = 1024;
 
 // The coefficients of ConfidenceFeatures::values(), and the intercept behind them.
 constexpr std::string_view kConfidence = "heads.confidence";
@@ -63,7 +61,7 @@ class BertReader final : public Reader {
         identity_(fmt::format("bert-reader/{}", source.identity())) {
     const BertConfig& bert = encoder_.config();
     if (config_.first_exit >= bert.layers) source.config().fail("reader.first_exit is not below bert.layers");
-    if (config_.max_tokens > bert.positions) source.config().fail("reader.max_tokens is above bert.positions");
+    if (config_.max_tokens > encoder_.max_tokens()) source.config().fail("reader.max_tokens is above bert.positions");
     if (bert.types < 2) source.config().fail("a reader needs two bert.types, for question and passage");
     const auto fixed =
         int64_t(tokenizer_->prefix().size() + tokenizer_->separator().size() + tokenizer_->suffix().size());
@@ -84,29 +82,15 @@ class BertReader final : public Reader {
   int64_t max_tokens() const override { return config_.max_tokens; }
 
   ReaderPair pair(std::string_view question, std::string_view passage) const override {
-    const std::span<const TokenId> prefix = tokenizer_->prefix(), suffix = tokenizer_->suffix();
-    std::vector<TokenId> asked = tokenizer_->encode(question, false);
-    asked.resize(std::min(asked.size(), static_cast<size_t>(config_.max_question)));
-    ReaderPair pair;
-    const auto put = [&](std::span<const TokenId> ids) { pair.ids.insert(pair.ids.end(), ids.begin(), ids.end()); };
-    put(prefix);
-    put(asked);
-    put(tokenizer_->separator());
-    pair.passage = pair.ids.size();
-    pair.pieces = tokenizer_->encode_pieces(passage, false);
-    const size_t room = static_cast<size_t>(config_.max_tokens) - pair.ids.size() - suffix.size();
-    pair.pieces.resize(std::min(pair.pieces.size(), room));
-    for (const Tokenizer::Piece& piece : pair.pieces) pair.ids.push_back(piece.id);
-    put(suffix);
-    return pair;
+    return make_reader_pair(*tokenizer_, {config_.max_question, config_.max_tokens}, question, passage);
   }
 
   std::vector<HalfRead> read_half(std::span<const ReaderPair> pairs) override {
     std::vector<HalfRead> halves(pairs.size());
-    in_batches(
+    in_pair_batches(
         pairs.size(), [&](size_t i) { return pairs[i].ids.size(); },
         [&](size_t first, size_t last) {
-          BertBatch batch;
+          TokenBatch batch;
           for (size_t i = first; i < last; ++i) {
             encoder_.check_ids(pairs[i].ids);
             batch.append(pairs[i].ids, pairs[i].passage);
@@ -135,7 +119,7 @@ class BertReader final : public Reader {
 
   std::vector<Reading> read_rest(std::span<const HalfRead* const> halves) override {
     std::vector<Reading> readings(halves.size());
-    in_batches(
+    in_pair_batches(
         halves.size(), [&](size_t i) { return halves[i]->states.size() / hidden_; },
         [&](size_t first, size_t last) {
           std::vector<float> states;
@@ -168,18 +152,6 @@ class BertReader final : public Reader {
   }
 
  private:
-  // Calls run(first, last) for consecutive items that together have about kTokensPerForward tokens.
-  template <class Tokens, class Run>
-  static void in_batches(size_t count, const Tokens& tokens, const Run& run) {
-    for (size_t first = 0; first < count;) {
-      size_t last = first, sum = 0;
-      do sum += tokens(last++);
-      while (last < count && sum + tokens(last) <= static_cast<size_t>(kTokensPerForward));
-      run(first, last);
-      first = last;
-    }
-  }
-
   // states: those of the last layer, [ids, hidden].
   Reading reading_of(const HalfRead& half, std::span<const float> states) const {
     const std::span<const float> start = states.first(hidden_);
@@ -209,7 +181,8 @@ ModelPlan plan(const Checkpoint& checkpoint) {
   ModelPlan plan;
   TensorTable table = bert_names();
   const BertConfig bert = plan_bert_encoder(checkpoint, table, plan.config);
-  kHyper.write(kHyper.read(ConfigReader(checkpoint)), plan.config);
+  const ReaderConfig config = kHyper.read(ConfigReader(checkpoint));
+  kHyper.write(config, plan.config);
   for (const auto& [name, outputs] :
        {std::pair("rank_first", 1), std::pair("rank_last", 1), std::pair("span", 2), std::pair("answerable", 1)})
     table.exact({fmt::format("heads.{}", name), name, ""}, outputs, bert.hidden);

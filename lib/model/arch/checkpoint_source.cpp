@@ -90,7 +90,7 @@ class CheckpointSource final : public ModelSource {
   }
   const SourceTensor& require_source(const TensorSpec& spec) const {
     const SourceTensor* source = find_source(spec);
-    if (!source || source->shape != spec.shape)
+    if (!source || !has_planned_shape(*source, spec))
       throw Error(Code::bad_input,
                   fmt::format("{}: tensor '{}' is {}, expected {}", path_.native(), spec.source_names.front(),
                               source ? source->shape.to_string() : "missing", spec.shape.to_string()));

@@ -9,14 +9,14 @@
 namespace frugal {
 
 // Each is defined in its own file, which needs no header.
-extern const Architecture kBertArchitecture, kBertReaderArchitecture, kLlamaArchitecture;
+extern const Architecture kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture, kLlamaArchitecture,
+    kRobertaArchitecture, kRobertaRankerArchitecture;
 
 namespace {
 
 constexpr const Architecture* kArchitectures[] = {
-    &kBertArchitecture,
-    &kBertReaderArchitecture,
-    &kLlamaArchitecture,
+    &kBertArchitecture,  &kBertRankerArchitecture, &kBertReaderArchitecture,
+    &kLlamaArchitecture, &kRobertaArchitecture,    &kRobertaRankerArchitecture,
 };
 
 // By its name in packs; null if unknown.
@@ -33,24 +33,29 @@ const Architecture& require_named(const ModelConfig& config) {
   return *architecture;
 }
 
-}  // namespace
-
-std::span<const Architecture* const> architectures() {
-  return kArchitectures;
+// Null if no architecture has the alias.
+const Architecture* aliased(std::string_view alias) {
+  for (const Architecture* architecture : kArchitectures)
+    if (std::find(architecture->aliases.begin(), architecture->aliases.end(), alias) != architecture->aliases.end())
+      return architecture;
+  return nullptr;
 }
 
-const Architecture& find_architecture(std::string_view alias) {
+const Architecture& architecture_of(const Checkpoint& checkpoint) {
+  if (const Architecture* with_head = aliased(checkpoint.head_class())) return *with_head;
+  const std::string type = checkpoint.architecture();
+  if (const Architecture* architecture = aliased(type)) return *architecture;
   std::string known;
   for (const Architecture* architecture : kArchitectures)
-    for (const std::string_view one : architecture->aliases) {
-      if (one == alias) return *architecture;
-      known += fmt::format("{}{}", known.empty() ? "" : ", ", one);
-    }
-  throw Error(Code::bad_input, fmt::format("unknown architecture '{}'", alias)).hint("known architectures: " + known);
+    for (const std::string_view alias : architecture->aliases)
+      known += fmt::format("{}{}", known.empty() ? "" : ", ", alias);
+  throw Error(Code::bad_input, fmt::format("unknown architecture '{}'", type)).hint("known architectures: " + known);
 }
 
+}  // namespace
+
 ModelPlan plan_model(const Checkpoint& checkpoint) {
-  const Architecture& architecture = find_architecture(checkpoint.architecture());
+  const Architecture& architecture = architecture_of(checkpoint);
   ModelPlan plan = architecture.plan(checkpoint);
   plan.architecture = architecture.name;
   plan.kind = architecture.kind;

@@ -20,10 +20,8 @@
 
 namespace frugal {
 
-std::span<const Architecture* const> architectures();
-/// The architecture with an alias (Architecture::aliases). Throws Error(bad_input) listing the known ones.
-const Architecture& find_architecture(std::string_view alias);
-/// Throws as find_architecture() and Architecture::plan.
+/// Plans the architecture whose aliases have the checkpoint's head_class(), or else its architecture(). Throws
+/// Error(bad_input) listing the known ones, and as Architecture::plan.
 ModelPlan plan_model(const Checkpoint& checkpoint);
 /// The kind of a model, by its "model.architecture". Throws Error(corrupt_file) naming the file if that is missing or
 /// unknown.

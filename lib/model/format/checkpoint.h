@@ -86,6 +86,9 @@ class Checkpoint {
   virtual std::string_view format() const = 0;
   /// GGUF's general.architecture, or config.json's model_type: "llama", "bert", …
   virtual std::string architecture() const = 0;
+  /// The first of config.json's "architectures", which names the model with its head: "BertForSequenceClassification".
+  /// Empty if there is none.
+  virtual std::string head_class() const { return {}; }
   /// Sorted by name.
   virtual std::span<const SourceTensor> tensors() const = 0;
   const SourceTensor* find(std::string_view name) const;

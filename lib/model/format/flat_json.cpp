@@ -41,6 +41,8 @@ simdjson::dom::object parse_json_object(simdjson::dom::parser& parser, std::stri
 // No key that is read comes near this. Every member repeats the keys around it, so a file of 330 kB with one long key
 // above 10,000 members would need 2 GiB.
 constexpr size_t kMaxKeyBytes = 256;
+// Texts that are read from a list; the lists that count have a few.
+constexpr size_t kMaxTexts = 64;
 
 // Walks the document; the depth is the parser's bound.
 struct FlatJsonBuilder {
@@ -67,6 +69,7 @@ struct FlatJsonBuilder {
         return;
       case simdjson::dom::element_type::ARRAY:
         values[key] = list(simdjson::dom::array(element));
+        add_texts(key + ".", simdjson::dom::array(element));
         return;
       case simdjson::dom::element_type::NULL_VALUE:
         return;
@@ -76,6 +79,16 @@ struct FlatJsonBuilder {
   void add_members(const std::string& prefix, simdjson::dom::object object) {
     for (const auto [name, value] : object)
       if (prefix.size() + name.size() <= kMaxKeyBytes) add(prefix + std::string(name), value);
+  }
+
+  void add_texts(const std::string& prefix, simdjson::dom::array array) {
+    size_t place = 0;
+    for (const simdjson::dom::element element : array) {
+      std::string_view text;
+      if (place < kMaxTexts && !element.get_string().get(text))
+        values[fmt::format("{}{}", prefix, place)] = std::string(text);
+      ++place;
+    }
   }
 
   static FlatJson::Value list(simdjson::dom::array array) {

@@ -1,5 +1,6 @@
-// A JSON configuration as flat, dotted keys: {"rope_scaling": {"factor": 8}} is "rope_scaling.factor". Not a JSON
-// library: it covers config.json. Nesting is bounded, so hostile files cannot exhaust the stack.
+// A JSON configuration as flat, dotted keys: {"rope_scaling": {"factor": 8}} is "rope_scaling.factor", and the texts of
+// a list have its places: "architectures.0". Not a JSON library: it covers config.json. Nesting is bounded, so hostile
+// files cannot exhaust the stack.
 #pragma once
 
 #include <cstdint>

@@ -48,6 +48,7 @@ class HfFolder final : public Checkpoint {
 
   std::string_view format() const override { return container_.format; }
   std::string architecture() const override { return config_.text("model_type").value_or(""); }
+  std::string head_class() const override { return config_.text("architectures.0").value_or(""); }
   std::span<const SourceTensor> tensors() const override { return tensors_; }
 
   std::optional<std::string> text(std::string_view key) const override { return config_.text(key); }

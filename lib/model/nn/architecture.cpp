@@ -11,4 +11,9 @@ int64_t source_row(const TensorSpec& spec, int64_t row) {
   return row - in_head + 2 * (in_head % (width / 2)) + half;
 }
 
+bool has_planned_shape(const SourceTensor& source, const TensorSpec& spec) {
+  if (source.shape == spec.shape) return true;
+  return spec.role == TensorRole::vector && source.shape == Shape{1, spec.shape.elements()};
+}
+
 }  // namespace frugal

@@ -35,6 +35,10 @@ struct TensorSpec {
 /// The row of the checkpoint's tensor that becomes row `row` in the pack (TensorSpec::unpermute_heads).
 int64_t source_row(const TensorSpec& spec, int64_t row);
 
+/// True if a tensor of a checkpoint has the planned shape. A vector may be a matrix of one row, as in a layer with one
+/// output.
+bool has_planned_shape(const SourceTensor& source, const TensorSpec& spec);
+
 /// Everything that a pack takes from a checkpoint, except the bytes of the tensors.
 struct ModelPlan {
   std::string architecture;  // set by plan_model(), as are `kind` and the key "model.architecture"
@@ -46,7 +50,8 @@ struct ModelPlan {
 /// Each file of model/arch defines one, and a line of the registry lists it.
 struct Architecture {
   std::string_view name;  // in packs
-  /// Values of model_type (Hugging Face) or general.architecture (GGUF) that select it.
+  /// Values of model_type (Hugging Face) or general.architecture (GGUF) that select it; classes of `architectures`
+  /// (Hugging Face) for a model with a head.
   std::span<const std::string_view> aliases;
   ModelKind kind;
   /// Reads the configuration. Throws Error(bad_input) naming the key that is missing or out of range.

@@ -48,8 +48,13 @@ class HyperTable {
     Config config{};
     for (const Field& field : fields_)
       if (!field.source.huggingface.empty() || !field.source.gguf.empty())
-        std::visit([&](auto member) { config.*member = source_value(reader, field, config, config.*member); },
-                   field.member);
+        std::visit(
+            [&](auto member) {
+              // GCC 12 warns of a text in a struct that is too small for one.
+              if constexpr (sizeof(config.*member) <= sizeof(Config))
+                config.*member = source_value(reader, field, config, config.*member);
+            },
+            field.member);
     return config;
   }
 
@@ -70,7 +75,12 @@ class HyperTable {
   Config read(const ModelConfig& pack) const {
     Config config{};
     for (const Field& field : fields_)
-      std::visit([&](auto member) { config.*member = pack_value(pack, field, config.*member); }, field.member);
+      std::visit(
+          [&](auto member) {
+            if constexpr (sizeof(config.*member) <= sizeof(Config))
+              config.*member = pack_value(pack, field, config.*member);
+          },
+          field.member);
     return config;
   }
 

@@ -63,6 +63,8 @@ class Reader : public Model {
   virtual const Tokenizer& tokenizer() const = 0;
   /// The longest pair in tokens, those of the template included.
   virtual int64_t max_tokens() const = 0;
+  /// False for a model that only ranks: its readings have a relevance and nothing else.
+  virtual bool finds_answers() const { return true; }
   /// Cuts a long question, and the end of a long passage, to fit.
   virtual ReaderPair pair(std::string_view question, std::string_view passage) const = 0;
   /// Reads pairs through the first half of the layers. The other pairs of a call change at most the last bits.

@@ -46,7 +46,7 @@ const SourceTensor* require_source(const Checkpoint& checkpoint, const TensorSpe
     throw Error(Code::bad_input,
                 fmt::format("the checkpoint has no tensor '{}'", fmt::join(spec.source_names, "' or '")))
         .hint("check that the checkpoint is complete; its configuration needs this tensor");
-  if (source && source->shape != spec.shape)
+  if (source && !has_planned_shape(*source, spec))
     throw Error(Code::bad_input, fmt::format("tensor '{}' is {}, the configuration says {}", source->name,
                                              source->shape.to_string(), spec.shape.to_string()))
         .hint("use the configuration that was published with these weights");

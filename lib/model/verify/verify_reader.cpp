@@ -1,6 +1,7 @@
 // Compares a reader with full precision: each text is asked of itself and of the texts after it. The figures are the
 // share of passages that both readers put in the same order, and the overlap of their distributions over the places
-// where the answer may begin and end.
+// where the answer may begin and end; for a reader that only ranks, the error of its logits instead, in standard
+// deviations of the logits of all passages.
 #include <algorithm>
 #include <cmath>
 #include <string_view>
@@ -18,20 +19,20 @@ namespace {
 constexpr size_t kPassages = 6;  // of a question
 
 struct Bounds {
-  double order, overlap;
+  double order, overlap, logit_error;
 };
 
 // Well below the figures of good packs and well above those of broken ones (docs/tools/quantize-model.md has both).
 Bounds bounds_of(VerifyLevel level) {
   switch (level) {
     case VerifyLevel::fp16:
-      return {0.99, 0.99};
+      return {0.99, 0.99, 0.02};
     case VerifyLevel::int8:
-      return {0.93, 0.93};
+      return {0.93, 0.93, 0.2};
     case VerifyLevel::int4:
-      return {0.85, 0.80};
+      return {0.85, 0.80, 0.5};
     case VerifyLevel::selected:
-      return {0.90, 0.90};
+      return {0.90, 0.90, 0.3};
   }
   return {};
 }
@@ -66,6 +67,33 @@ std::vector<Reading> read(Reader& reader, std::span<const std::string_view> text
   return reader.read_rest(all);
 }
 
+// Sums over the questions of a comparison.
+struct ReadingFigures {
+  int64_t readings = 0, agreed = 0, compared = 0;
+  double common = 0, error = 0;    // sums of the overlaps, and of the logits' absolute differences
+  double logits = 0, squares = 0;  // of full precision, for the standard deviation
+
+  void add(std::span<const Reading> got, std::span<const Reading> want) {
+    for (size_t i = 0; i < want.size(); ++i) {
+      common += (overlap(got[i].begin, want[i].begin) + overlap(got[i].end, want[i].end)) / 2;
+      const double logit = want[i].relevance;
+      error += std::abs(double(got[i].relevance) - logit);
+      logits += logit;
+      squares += logit * logit;
+      ++readings;
+      for (size_t j = 0; j < i; ++j, ++compared)
+        agreed += (got[i].relevance > got[j].relevance) == (want[i].relevance > want[j].relevance);
+    }
+  }
+  double order() const { return compared ? double(agreed) / double(compared) : 1; }
+  double mean_overlap() const { return common / double(readings); }
+  double logit_error() const {
+    const double count = double(readings), mean = logits / count;
+    const double deviation = std::sqrt(std::max(squares / count - mean * mean, 0.0));
+    return deviation > 0 ? error / count / deviation : 0;
+  }
+};
+
 class ReaderComparison final : public Comparison {
  public:
   ReaderComparison(const ModelSource& full_precision, std::span<const std::string_view> texts, ThreadPool& threads,
@@ -76,28 +104,26 @@ class ReaderComparison final : public Comparison {
                        const std::function<void(double)>& progress) override {
     const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
     const auto reader = open_reader(model, *ops);
-    double common = 0;
-    int64_t readings = 0, agreed = 0, compared = 0;
+    ReadingFigures figures;
     for (size_t question = 0; question < texts_.size(); ++question) {
-      const std::vector<Reading> got = read(*reader, texts_, question);
-      const std::vector<Reading>& want = expected(question);
-      for (size_t i = 0; i < want.size(); ++i) {
-        common += (overlap(got[i].begin, want[i].begin) + overlap(got[i].end, want[i].end)) / 2;
-        ++readings;
-        for (size_t j = 0; j < i; ++j, ++compared)
-          agreed += (got[i].relevance > got[j].relevance) == (want[i].relevance > want[j].relevance);
-      }
+      figures.add(read(*reader, texts_, question), expected(question));
       if (progress) progress(double(question + 1) / double(texts_.size()));
     }
     using enum QualityFigure::Bound;
     const Bounds bounds = bounds_of(level);
-    const double order = compared ? double(agreed) / double(compared) : 1, overlapping = common / double(readings);
-    return {ModelKind::reader,
-            "passages",
-            readings,
-            {{"same order", "rank_agreement", "rank_agreement_floor", at_least, order, bounds.order, true},
-             {"overlap of answers", "span_overlap", "span_overlap_floor", at_least, overlapping, bounds.overlap}},
-            1 - overlapping};
+    Verification result{ModelKind::reader, "passages", figures.readings, {}, 0};
+    result.figures.push_back(
+        {"same order", "rank_agreement", "rank_agreement_floor", at_least, figures.order(), bounds.order, true});
+    if (reader->finds_answers()) {
+      result.loss = 1 - figures.mean_overlap();
+      result.figures.push_back({"overlap of answers", "span_overlap", "span_overlap_floor", at_least,
+                                figures.mean_overlap(), bounds.overlap});
+    } else {
+      result.loss = figures.logit_error();
+      result.figures.push_back(
+          {"logit error", "logit_error", "logit_error_ceiling", at_most, figures.logit_error(), bounds.logit_error});
+    }
+    return result;
   }
 
  private:

@@ -1,5 +1,5 @@
 // Architectures against the outputs of transformers: tiny random models always, real ones if they have been fetched.
-// tests/golden/ has the outputs, scripts/make_goldens.py makes them.
+// tests/golden/ has the outputs, scripts/make_goldens.py and scripts/make_encoder_goldens.py make them.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -55,6 +55,16 @@ void check_embedder(const GoldenModel& golden, const GoldenModel::Floor& floor, 
     if (floor.precision == Precision::fp32)
       CHECK(max_difference(hidden, floats(expected["hidden"])) < kLargestHiddenError);
   }
+  simdjson::dom::array texts;
+  if (outputs.root()["texts"].get(texts)) return;
+  for (const auto expected : texts) {
+    const std::string_view text = expected["text"];
+    std::vector<float> vector(static_cast<size_t>(model.dimension()));
+    model.embed(std::span(&text, 1), TextRole::passage, vector);
+    CHECK(cosine(vector, floats(expected["embedding"])) > floor.cosine);
+    if (floor.precision == Precision::fp32)
+      CHECK(max_difference(vector, floats(expected["embedding"])) < kLargestHiddenError);
+  }
 }
 
 void check_decoder(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
@@ -80,8 +90,28 @@ std::vector<float> figures(float first, const Reading& reading) {
   return all;
 }
 
+// A reader that only ranks.
+void check_ranker(const GoldenModel& golden, const GoldenModel::Floor& floor, Reader& model) {
+  Outputs outputs(golden.name);
+  std::vector<float> want, got;
+  for (const auto expected : outputs.cases()) {
+    const ReaderPair pair = model.pair(std::string_view(expected["question"]), std::string_view(expected["passage"]));
+    CHECK(pair.ids == ids(expected["ids"]));
+    const std::vector<HalfRead> half = model.read_half(std::span(&pair, 1));
+    const HalfRead* only = &half.front();
+    const Reading reading = model.read_rest(std::span(&only, 1)).front();
+    CHECK(reading.relevance == half.front().relevance);
+    CHECK(reading.begin.empty());
+    got.push_back(reading.relevance);
+    want.push_back(static_cast<float>(double(expected["relevance"])));
+  }
+  CHECK(cosine(got, want) > floor.cosine);
+  if (floor.precision == Precision::fp32) CHECK(max_difference(got, want) < kLargestHiddenError);
+}
+
 void check_reader(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
   auto& model = dynamic_cast<Reader&>(opened);
+  if (!model.finds_answers()) return check_ranker(golden, floor, model);
   Outputs outputs(golden.name);
   CHECK(model.max_tokens() == int64_t(outputs.root()["max_tokens"]));
   for (const auto expected : outputs.cases()) {

@@ -143,6 +143,22 @@ TEST_CASE("what the reader found is the answer: its span, and the sentence aroun
   CHECK_FALSE(town.ask().answer.span);
 }
 
+TEST_CASE("a reader that only ranks reorders, and the answer is extracted by sentences") {
+  PipelineOptions options = with({.candidates = 31, .read = 3, .prior = 0.01f});
+  options.answer = AnswerMode::extract;
+  options.dense = false;
+  options.abstain_below = 0;
+  Town town;
+  town.models.fake_reader->only_ranks = true;
+  town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+  const Reply reply = town.ask();
+  CHECK(town.models.fake_reader->ranked == 31);
+  CHECK(town.models.fake_reader->read == 0);
+  CHECK(reply.hits.front().chunk.path == "late");
+  CHECK(reply.answer.text.value_or("").starts_with("The bridge at Aldersby was finished in 1932"));
+  CHECK_FALSE(reply.answer.span.has_value());
+}
+
 TEST_CASE("the fused score has a weight in the ranking, and another in the choice of the passage that answers") {
   PipelineOptions options = with({.candidates = 31, .read = 31, .prior = 1000, .answer_prior = 0});
   options.answer = AnswerMode::extract;

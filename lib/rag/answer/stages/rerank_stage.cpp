@@ -1,8 +1,9 @@
 // Reorders the first candidates with a reader, as a cascade: half of its layers rank them all, all layers read the best
 // few. A candidate's score is the reader's logit of relevance plus its weighted fused score in standard deviations:
 // words and vectors know what the reader, which sees a passage alone, does not. Of the passages that are read, the one
-// that answers is chosen with a smaller weight of the fused score: there the reader knows better. Chunks that hold a
-// named article keep the places in front that they have been given.
+// that answers is chosen with a smaller weight of the fused score: there the reader knows better. A reader that only
+// ranks has no second half, and leaves the answer to extraction. Chunks that hold a named article keep the places in
+// front that they have been given.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -61,19 +62,16 @@ class Cascade {
     const auto last = first + std::min<std::ptrdiff_t>(ranking.end() - first, options_.candidates);
     std::vector<Ranked> list = open({first, last});
     const size_t ranked = rank(list);
-    const size_t read = ranked == list.size() ? read_best(list) : 0;
+    const size_t best = reader_->finds_answers() ? std::min(list.size(), static_cast<size_t>(options_.read)) : 0;
+    const size_t read = ranked == list.size() ? read_best(std::span(list).first(best)) : 0;
     if (ranked < list.size())
       note(fmt::format("{} of {} hits ranked", ranked, list.size()));
-    else if (read < best_count(list))
-      note(fmt::format("{} of {} hits read", read, best_count(list)));
+    else if (read < best)
+      note(fmt::format("{} of {} hits read", read, best));
     std::transform(list.begin(), list.end(), first, [](const Ranked& each) { return each.candidate; });
   }
 
  private:
-  size_t best_count(std::span<const Ranked> list) const {
-    return std::min(list.size(), static_cast<size_t>(options_.read));
-  }
-
   bool is_late() const {
     return options_.budget_ms > 0 && state_.trace.now() - began_ >= std::chrono::milliseconds(options_.budget_ms);
   }
@@ -117,9 +115,8 @@ class Cascade {
     return done;
   }
 
-  // Reads the best with all layers; returns how many it came to.
-  size_t read_best(std::vector<Ranked>& list) {
-    const std::span<Ranked> best = std::span(list).first(best_count(list));
+  // Reads with all layers; returns how many it came to.
+  size_t read_best(std::span<Ranked> best) {
     size_t done = 0;
     while (done < best.size() && !is_late()) {
       const size_t count = std::min(kPairsPerStep, best.size() - done);

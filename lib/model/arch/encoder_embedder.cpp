@@ -1,0 +1,114 @@
+#include "model/arch/encoder_embedder.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/error.h"
+#include "model/arch/source_tokenizer.h"
+#include "model/nn/pooling_config.h"
+
+namespace frugal {
+namespace {
+
+// Tokens of one forward pass: enough rows to keep the kernels busy, few enough that the widest activation stays near
+// the caches (1,024 · 1,536 floats are 6 MiB).
+constexpr int64_t kTokensPerForward = 1024;
+
+class EncoderEmbedder final : public Embedder {
+ public:
+  EncoderEmbedder(std::string_view family, std::unique_ptr<TextEncoder> encoder, const ModelSource& source, Ops& ops)
+      : ops_(ops),
+        encoder_(std::move(encoder)),
+        tokenizer_(open_tokenizer(source)),
+        pooling_(read_pooling(source.config(), encoder_->max_tokens())),
+        fingerprint_(fingerprint_of(family, pooling_, source.identity())) {}
+
+  int64_t dimension() const override { return encoder_->hidden(); }
+  int64_t max_tokens() const override { return pooling_.max_tokens; }
+  const Tokenizer& tokenizer() const override { return *tokenizer_; }
+  std::string fingerprint() const override { return fingerprint_; }
+
+  std::string_view prompt(TextRole role) const override {
+    return role == TextRole::query ? pooling_.query_prompt : pooling_.passage_prompt;
+  }
+
+  void embed(std::span<const std::string_view> texts, TextRole role, std::span<float> out) override {
+    FRUGAL_CHECK(int64_t(out.size()) == int64_t(texts.size()) * dimension());
+    TokenBatch batch;
+    size_t first = 0;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const std::vector<TokenId> ids = token_ids(texts[i], prompt(role));
+      batch.append(ids, ids.size());
+      const bool last = i + 1 == texts.size();
+      if (!last && int64_t(batch.ids.size()) + pooling_.max_tokens <= kTokensPerForward) continue;
+      embed_batch(batch, out.subspan(first * static_cast<size_t>(dimension()),
+                                     batch.spans.size() * static_cast<size_t>(dimension())));
+      first = i + 1;
+      batch = {};
+    }
+  }
+
+  std::vector<float> hidden_states(std::span<const TokenId> ids) override {
+    encoder_->check_ids(ids);
+    TokenBatch batch;
+    batch.append(ids, ids.size());
+    const Ops::Scope scope(ops_);
+    const View x = encoder_->encode(batch);
+    std::vector<float> states(static_cast<size_t>(x.shape.elements()));
+    ops_.download(x, states);
+    return states;
+  }
+
+ private:
+  static std::string fingerprint_of(std::string_view family, const PoolingConfig& pooling, std::string_view identity) {
+    const bool prompts = !pooling.query_prompt.empty() || !pooling.passage_prompt.empty();
+    return fmt::format("{}/{}/{}/{}{}", family, pooling.name, pooling.max_tokens,
+                       prompts ? fmt::format("{}|{}/", pooling.query_prompt, pooling.passage_prompt) : "", identity);
+  }
+
+  // [CLS] prompt text [SEP], the text truncated to fit.
+  std::vector<TokenId> token_ids(std::string_view text, std::string_view prompt) const {
+    const std::span<const TokenId> prefix = tokenizer_->prefix(), suffix = tokenizer_->suffix();
+    std::vector<TokenId> ids(prefix.begin(), prefix.end());
+    const std::vector<TokenId> body =
+        prompt.empty() ? tokenizer_->encode(text, false) : tokenizer_->encode(fmt::format("{}{}", prompt, text), false);
+    const int64_t room = std::max<int64_t>(0, pooling_.max_tokens - int64_t(prefix.size() + suffix.size()));
+    ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
+    ids.insert(ids.end(), suffix.begin(), suffix.end());
+    if (ids.empty()) throw Error(Code::bad_input, "a model without special tokens cannot embed an empty text");
+    encoder_->check_ids(ids);
+    return ids;
+  }
+
+  void embed_batch(const TokenBatch& batch, std::span<float> out) {
+    const Ops::Scope scope(ops_);
+    const View pooled = pool(batch);
+    if (pooling_.normalize) ops_.normalize_rows(pooled);
+    ops_.download(pooled, out);
+  }
+
+  View pool(const TokenBatch& batch) {
+    if (pooling_.pooling == Pooling::cls) return encoder_->encode_firsts(batch);
+    const View x = encoder_->encode(batch);
+    const View pooled = ops_.allocate(Shape{int64_t(batch.spans.size()), dimension()});
+    ops_.pool(pooling_.pooling, batch.spans, x, pooled);
+    return pooled;
+  }
+
+  Ops& ops_;
+  std::unique_ptr<TextEncoder> encoder_;
+  std::unique_ptr<Tokenizer> tokenizer_;
+  PoolingConfig pooling_;
+  std::string fingerprint_;
+};
+
+}  // namespace
+
+std::unique_ptr<Embedder> make_encoder_embedder(std::string_view family, std::unique_ptr<TextEncoder> encoder,
+                                                const ModelSource& source, Ops& ops) {
+  return std::make_unique<EncoderEmbedder>(family, std::move(encoder), source, ops);
+}
+
+}  // namespace frugal
