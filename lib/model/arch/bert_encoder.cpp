@@ -135,13 +135,7 @@ BertEncoder::BertEncoder(const ModelSource& source, Ops& ops)
 }
 
 void BertEncoder::check_ids(std::span<const TokenId> ids) const {
-  for (const TokenId id : ids)
-    if (id < 0 || id >= config_.vocab)
-      throw Error(Code::corrupt_file, fmt::format("'{}': token id {} is outside the model's vocabulary of {}",
-                                                  file_.native(), id, config_.vocab));
-  if (ids.empty() || int64_t(ids.size()) > max_tokens())
-    throw Error(Code::bad_input,
-                fmt::format("the input has {} tokens, the model takes 1 to {}", ids.size(), max_tokens()));
+  check_token_ids(ids, config_.vocab, max_tokens(), file_);
 }
 
 View BertEncoder::embed(const TokenBatch& batch) const {

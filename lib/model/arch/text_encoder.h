@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <span>
 #include <vector>
 
@@ -19,6 +20,11 @@ struct TokenBatch {
   void append(std::span<const TokenId> sequence, size_t second);
 };
 
+/// Throws Error(corrupt_file) for an id outside the vocabulary of the model in `file`, and Error(bad_input) if there are
+/// no ids, or more than `max_tokens`.
+void check_token_ids(std::span<const TokenId> ids, int64_t vocab, int64_t max_tokens,
+                     const std::filesystem::path& file);
+
 class TextEncoder {
  public:
   virtual ~TextEncoder() = default;
@@ -28,8 +34,7 @@ class TextEncoder {
   virtual int64_t max_tokens() const = 0;
   /// True if the tokens of a pair's second text have another type than those of the first.
   virtual bool has_types() const = 0;
-  /// Throws Error(corrupt_file) for an id outside the vocabulary, and Error(bad_input) if there are no ids, or more
-  /// than max_tokens().
+  /// As check_token_ids().
   virtual void check_ids(std::span<const TokenId> ids) const = 0;
   /// The states of the last layer, [tokens, hidden], in the caller's scope.
   virtual View encode(const TokenBatch& batch) = 0;
