@@ -151,6 +151,7 @@ void bench_attention(benchmark::State& state, const KernelTable& table, int64_t 
                                     kv_tokens,
                                     head_dim,
                                     0.125f,
+                                    kv_tokens - q_tokens,
                                     causal};
   for (auto _ : state) {
     table.attention(head, scratch.data());

@@ -118,21 +118,30 @@ void rope(std::span<float> head, int64_t rotary_dim, int64_t position, double th
 }
 
 void attention(std::span<const float> q, std::span<const float> k, std::span<const float> v, int64_t q_tokens,
-               int64_t kv_tokens, int64_t head_dim, float scale, bool causal, std::span<float> out) {
+               int64_t kv_tokens, int64_t head_dim, float scale, const Positions& positions, std::span<float> out) {
   check_size(q.size(), q_tokens, head_dim);
   check_size(k.size(), kv_tokens, head_dim);
   check_size(v.size(), kv_tokens, head_dim);
   check_size(out.size(), q_tokens, head_dim);
+  const int64_t reach = (int64_t(positions.bias.size()) - 1) / 2;
   for (int64_t i = 0; i < q_tokens; ++i) {
-    const int64_t visible = causal ? kv_tokens - q_tokens + i + 1 : kv_tokens;
-    std::vector<float> weights(at(visible));
-    for (int64_t j = 0; j < visible; ++j)
-      weights[at(j)] = static_cast<float>(
-          double(scale) * dot(q.subspan(at(i * head_dim), at(head_dim)), k.subspan(at(j * head_dim), at(head_dim))));
-    softmax(weights, 1, visible);
+    std::vector<float> weights;
+    std::vector<int64_t> seen;
+    for (int64_t j = 0; j < kv_tokens; ++j) {
+      const int64_t distance = j - (kv_tokens - q_tokens + i);
+      if (positions.causal && distance > 0) continue;
+      if (positions.window > 0 && std::abs(distance) > positions.window) continue;
+      const double score =
+          double(scale) * dot(q.subspan(at(i * head_dim), at(head_dim)), k.subspan(at(j * head_dim), at(head_dim)));
+      const double bias =
+          positions.bias.empty() ? 0 : double(positions.bias[at(std::clamp(distance, -reach, reach) + reach)]);
+      weights.push_back(static_cast<float>(score + bias));
+      seen.push_back(j);
+    }
+    softmax(weights, 1, int64_t(seen.size()));
     for (int64_t d = 0; d < head_dim; ++d) {
       double sum = 0;
-      for (int64_t j = 0; j < visible; ++j) sum += double(weights[at(j)]) * double(v[at(j * head_dim + d)]);
+      for (size_t n = 0; n < seen.size(); ++n) sum += double(weights[n]) * double(v[at(seen[n] * head_dim + d)]);
       out[at(i * head_dim + d)] = static_cast<float>(sum);
     }
   }

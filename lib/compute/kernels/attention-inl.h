@@ -16,8 +16,10 @@
 // which is kept in `out` itself. Where a tile raises the maximum from m to m', s and o are multiplied by e^(m − m')
 // before the tile is added. After the last tile the output is o / s. Every exponent is at most 0, so nothing overflows.
 //
-// The causal mask costs no mask: a query sees a prefix of the keys, so a tile's row is cut to its visible keys (the
-// rest of its weights are 0), and tiles beyond the last visible key are never computed.
+// Neither the causal mask nor a window costs a mask: a query sees a range of the keys, so a tile's row is cut to its
+// visible keys (the rest of its weights are 0), and a tile of queries takes from a tile of keys only what one of them
+// sees. Tiles of keys begin at multiples of kKeyTile, whatever the window, so that the bits of a query's output do not
+// depend on which queries share its block. A bias by relative position is one more addition to a row of scores.
 //
 // Decoding has one query. Transposing a tile of keys for it would cost more than the product, so below kTransposeFrom
 // queries score_rows() dots each key where it lies, and values are widened as they are used. int8 keys and values bring
@@ -52,9 +54,15 @@ FRUGAL_INLINE AttentionScratch lay_out(float* scratch, int64_t head_dim) {
   return s;
 }
 
-// Keys that query i may see.
-FRUGAL_INLINE int64_t visible_keys(const AttentionHead& h, int64_t i) {
-  return h.causal ? min_of(h.kv_tokens, h.kv_tokens - h.q_tokens + i + 1) : h.kv_tokens;
+// The keys that query i sees: [first_visible, end_visible).
+FRUGAL_INLINE int64_t first_visible(const AttentionHead& h, int64_t i) {
+  return h.window > 0 ? max_of(0, h.q_position + i - h.window) : 0;
+}
+FRUGAL_INLINE int64_t end_visible(const AttentionHead& h, int64_t i) {
+  int64_t end = h.kv_tokens;
+  if (h.causal) end = min_of(end, h.q_position + i + 1);
+  if (h.window > 0) end = min_of(end, h.q_position + i + 1 + h.window);
+  return end;
 }
 
 // One element of an f16 or int8 row as float: for the elements left after the last whole vector.
@@ -165,11 +173,12 @@ struct TileOfScores {
   int rows;
   int64_t first_key;
   int64_t keys;
+  int64_t skipped;  // keys of the prepared tile before first_key, a multiple of kLanes
 
   // Scores from the transposed keys in scratch.
   void score_tile() const {
     const int64_t padded = (keys + kLanes - 1) / kLanes * kLanes;
-    multiply<F32Weights>(head.q + first_query * head.q_stride, head.q_stride, rows, scratch.keys, kKeyTile,
+    multiply<F32Weights>(head.q + first_query * head.q_stride, head.q_stride, rows, scratch.keys + skipped, kKeyTile,
                          head.head_dim, padded, scratch.scores, kKeyTile, false);
   }
 
@@ -192,10 +201,16 @@ struct TileOfScores {
       float* row = scratch.scores + r * kKeyTile;
       float& max = scratch.max[first_query - block_query + r];
       float& sum = scratch.sum[first_query - block_query + r];
-      const int64_t visible = max_of(0, min_of(keys, visible_keys(head, first_query + r) - first_key));
-      for (int64_t key = visible; key < keys; ++key) row[key] = 0.0f;
-      if (visible == 0) continue;
-      const float tile_max = max_of_row(row, visible) * head.scale;
+      const int64_t first = min_of(keys, max_of(0, first_visible(head, first_query + r) - first_key));
+      const int64_t end = max_of(first, min_of(keys, end_visible(head, first_query + r) - first_key));
+      for (int64_t key = 0; key < first; ++key) row[key] = 0.0f;
+      for (int64_t key = end; key < keys; ++key) row[key] = 0.0f;
+      if (first == end) continue;
+      row += first;
+      const int64_t visible = end - first;
+      if (head.bias) add_bias(row, visible, first_key + first - (head.q_position + first_query + r));
+      const float scale = head.bias ? 1.0f : head.scale;
+      const float tile_max = max_of_row(row, visible) * scale;
       if (tile_max > max) {
         if (sum > 0) {
           const float correction = std::exp(max - tile_max);
@@ -204,12 +219,14 @@ struct TileOfScores {
         }
         max = tile_max;
       }
-      sum += exp_row(row, visible, head.scale, max);
+      sum += exp_row(row, visible, scale, max);
     }
   }
 
   // Adds the weighted values of the tile, given as floats.
-  void add_values(const HeadRows& values) const { add_rows<F32Weights>(row_of<F32Weights>(values, 0), values.stride); }
+  void add_values(const HeadRows& values) const {
+    add_rows<F32Weights>(row_of<F32Weights>(values, skipped), values.stride);
+  }
 
   // Adds the weighted values in place. A value's scale is multiplied into its weight, which is not used again.
   void add_values() const {
@@ -221,6 +238,24 @@ struct TileOfScores {
   }
 
  private:
+  // x = x · scale + bias over the scores of one query, whose first key lies `distance` keys after the query's position.
+  // The bias is constant before and after its table.
+  void add_bias(float* x, int64_t count, int64_t distance) const {
+    const int64_t reach = head.bias_reach;
+    const int64_t begin = min_of(count, max_of(0, -reach - distance));
+    const int64_t end = max_of(begin, min_of(count, reach + 1 - distance));
+    const VecF scale = splat(head.scale);
+    const auto add = [&](int64_t from, int64_t to, auto bias_at) {
+      for (int64_t i = from; i < to; i += kLanes) {
+        const int64_t n = min_of(kLanes, to - i);
+        store_n(x + i, mul_add(load_n(x + i, n), scale, bias_at(i, n)), n);
+      }
+    };
+    add(0, begin, [this](int64_t, int64_t) { return splat(head.bias[0]); });
+    add(begin, end, [&](int64_t i, int64_t n) { return load_n(head.bias + distance + i + reach, n); });
+    add(end, count, [this, reach](int64_t, int64_t) { return splat(head.bias[2 * reach]); });
+  }
+
   void scale_scores(const HeadRows& of) const {
     if (!of.scales) return;
     const float* scale = of.scales + first_key * of.scale_stride;
@@ -248,9 +283,9 @@ void attend_block(const AttentionHead& h, int64_t begin, int64_t end, const Atte
     for (int64_t d = 0; d < h.head_dim; ++d) h.out[i * h.out_stride + d] = 0.0f;
   }
   const bool transposed = end - begin >= kTransposeFrom;
-  const int64_t last_visible = visible_keys(h, end - 1);
-  for (int64_t key = 0; key < last_visible; key += kKeyTile) {
-    const int64_t tile_keys = min_of(kKeyTile, last_visible - key);
+  const int64_t end_key = end_visible(h, end - 1);
+  for (int64_t key = first_visible(h, begin) / kKeyTile * kKeyTile; key < end_key; key += kKeyTile) {
+    const int64_t tile_keys = min_of(kKeyTile, end_key - key);
     HeadRows values;
     if (transposed) {
       transpose_tile(h, key, tile_keys, s);
@@ -260,9 +295,10 @@ void attend_block(const AttentionHead& h, int64_t begin, int64_t end, const Atte
     int rows = 0;
     for (int64_t i = begin; i < end; i += rows) {
       rows = tiles.next();
-      const int64_t keys = min_of(tile_keys, visible_keys(h, i + rows - 1) - key);
+      const int64_t skipped = max_of(0, first_visible(h, i) - key) / kLanes * kLanes;
+      const int64_t keys = min_of(tile_keys, end_visible(h, i + rows - 1) - key) - skipped;
       if (keys <= 0) continue;
-      const TileOfScores tile{h, s, begin, i, rows, key, keys};
+      const TileOfScores tile{h, s, begin, i, rows, key + skipped, keys, skipped};
       transposed ? tile.score_tile() : tile.score_rows();
       tile.apply_softmax();
       transposed ? tile.add_values(values) : tile.add_values();

@@ -52,8 +52,11 @@ struct AttentionHead {
   int64_t kv_tokens = 0;
   int64_t head_dim = 0;
   float scale = 1;
-  /// Query i sees keys [0, kv_tokens − q_tokens + i]; otherwise all.
-  bool causal = false;
+  int64_t q_position = 0;       // key beside which query 0 stands; query i stands beside key q_position + i
+  bool causal = false;          // a query sees no key after its own position
+  int64_t window = 0;           // if positive, it sees no key further than this from its own position
+  const float* bias = nullptr;  // [2 · bias_reach + 1], or null: added to the scaled scores by key − position, clamped
+  int64_t bias_reach = 0;       // to ± bias_reach
 };
 
 /// Increased by every change of a kernel that changes the bits of its results, so that values computed by an earlier
@@ -105,8 +108,8 @@ struct KernelTable {
                bool interleaved);
 
   // --- attention -----------------------------------------------------------------------------------------------------
-  /// softmax(scale · q kᵀ, masked) v, holding one tile of scores at a time (online softmax, Milakov & Gimelshein 2018).
-  /// scratch: attention_scratch_floats(head_dim) floats.
+  /// softmax(scale · q kᵀ + bias, masked) v, holding one tile of scores at a time (online softmax, Milakov & Gimelshein
+  /// 2018). scratch: attention_scratch_floats(head_dim) floats.
   void (*attention)(const AttentionHead& head, float* scratch);
   int64_t (*attention_scratch_floats)(int64_t head_dim);
 

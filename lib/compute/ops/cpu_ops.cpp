@@ -388,7 +388,7 @@ kernels::HeadRows head_rows(const QuantizedKv& heads, int64_t first, int64_t hea
 // A task is a run of queries of one head. Keys and values in f32 or f16 have no scales.
 void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, const QuantizedKv& k,
                     const QuantizedKv& v, View out) {
-  FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
+  check_attention(spec);
   FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim);
   FRUGAL_CHECK(k.rows.cols() == spec.num_kv_heads * spec.head_dim && v.rows.cols() == k.rows.cols());
   FRUGAL_CHECK(k.rows.dtype == v.rows.dtype);
@@ -417,11 +417,16 @@ void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> sp
       problem.out = out.row<float>(span.q_begin + q_begin) + head * spec.head_dim;
       problem.out_stride = out.row_stride;
       problem.q_tokens = q_end - q_begin;
-      // The kernel's causal mask counts from the last key, so a run of queries gets the keys up to its own last one.
-      problem.kv_tokens = spec.causal ? span.kv_tokens - (span.q_tokens - q_end) : span.kv_tokens;
+      problem.kv_tokens = span.kv_tokens;
       problem.head_dim = spec.head_dim;
       problem.scale = spec.scale;
+      problem.q_position = span.kv_tokens - span.q_tokens + q_begin;
       problem.causal = spec.causal;
+      problem.window = spec.window;
+      if (!spec.relative_bias.empty()) {
+        problem.bias_reach = spec.bias_reach();
+        problem.bias = spec.relative_bias.data() + head * (2 * problem.bias_reach + 1);
+      }
       kernels_.attention(problem, piece.floats());
     }
   });

@@ -57,6 +57,13 @@ class PooledRows final : public KvRows {
 
 }  // namespace
 
+void check_attention(const AttentionSpec& spec) {
+  FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
+  FRUGAL_CHECK(spec.window >= 0);
+  if (spec.relative_bias.empty()) return;
+  FRUGAL_CHECK(int64_t(spec.relative_bias.size()) == spec.num_heads * (2 * spec.bias_reach() + 1));
+}
+
 std::unique_ptr<KvRows> Ops::allocate_kv_rows(std::span<const uint64_t> row_bytes, int64_t capacity, Budget& budget) {
   return std::make_unique<PooledRows>(budget.pool(MemoryTag::kv_cache), row_bytes, capacity);
 }

@@ -68,13 +68,25 @@ struct AttentionSpan {
   int64_t kv_tokens = 0;
 };
 
+/// The last query of a span stands beside its last key: query i has position kv_tokens − q_tokens + i among the keys.
+/// Positions matter only for the last three fields; cross-attention leaves them at their defaults.
 struct AttentionSpec {
   int64_t num_heads = 0;
   int64_t num_kv_heads = 0;  // grouped-query attention: num_heads is a multiple of it
   int64_t head_dim = 0;
   float scale = 1;
-  bool causal = false;  // query i of a span sees its first kv_tokens − q_tokens + i + 1 keys
+  bool causal = false;  // a query sees no key after its own position
+  int64_t window = 0;   // if positive, it sees no key further than this from its own position (Beltagy et al. 2020)
+  /// [num_heads, 2 · reach + 1], or empty: the bias of key − position = −reach … reach (Raffel et al. 2020). A key
+  /// further away has the bias of the nearer end of the table.
+  std::span<const float> relative_bias = {};
+  /// The largest distance that has a bias of its own.
+  int64_t bias_reach() const { return num_heads > 0 ? (int64_t(relative_bias.size()) / num_heads - 1) / 2 : 0; }
 };
+
+/// Throws Error(internal) unless the heads can share those of keys and values, the window is not negative, and the bias
+/// has an odd number of distances for each head.
+void check_attention(const AttentionSpec& spec);
 
 /// Keys or values of a cache. rows: f16 or i8 [tokens, kv_heads · head_dim]; scales: f32 [tokens, kv_heads], one for
 /// each token and head, if the rows are i8.
@@ -148,8 +160,8 @@ class Ops {
   /// Rotates x [tokens, heads · head_dim] in place. positions: [tokens].
   virtual void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
                     int64_t head_dim) = 0;
-  /// softmax(scale · q kᵀ) v for each span and head (Vaswani et al. 2017). q, out: [tokens, heads · head_dim];
-  /// k, v: [tokens, kv_heads · head_dim].
+  /// softmax(scale · q kᵀ + bias) v over the visible keys, for each span and head (Vaswani et al. 2017). q, out:
+  /// [tokens, heads · head_dim]; k, v: [tokens, kv_heads · head_dim].
   virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                          View out) = 0;
   /// Whether the backend supports quantised keys and values; if not, the next two throw Error(internal).

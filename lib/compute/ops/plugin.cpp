@@ -361,9 +361,15 @@ void TableOps::rope(const RopeSpec& spec, std::span<const int32_t> positions, Vi
 
 void TableOps::attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                          View out) {
-  FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
+  check_attention(spec);
   FRUGAL_CHECK(q.cols() == spec.num_heads * spec.head_dim && k.cols() == spec.num_kv_heads * spec.head_dim);
-  const frugal_attention plain{spec.num_heads, spec.num_kv_heads, spec.head_dim, spec.scale, spec.causal};
+  const frugal_attention plain{spec.num_heads,
+                               spec.num_kv_heads,
+                               spec.head_dim,
+                               spec.scale,
+                               spec.causal,
+                               spec.window,
+                               vector_of(spec.relative_bias)};
   check(plugin_.attention(context_.get(), &plain, abi_spans(spans), int64_t(spans.size()), matrix_of(q), matrix_of(k),
                           matrix_of(v), matrix_of(out)),
         "attention");

@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define FRUGAL_PLUGIN_ABI 2u
+#define FRUGAL_PLUGIN_ABI 3u
 #define FRUGAL_PLUGIN_SYMBOL "frugal_plugin_query"
 
 typedef struct frugal_context frugal_context;
@@ -53,6 +53,8 @@ typedef struct frugal_attention {
   int64_t num_heads, num_kv_heads, head_dim;
   float scale;
   int32_t causal;
+  int64_t window;              /* 0: none */
+  frugal_vector relative_bias; /* [num_heads, an odd number of distances], or absent */
 } frugal_attention;
 
 typedef struct frugal_open {

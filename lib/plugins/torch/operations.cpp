@@ -75,19 +75,36 @@ int32_t rope(frugal_context* context, frugal_vector cosine, frugal_vector sine, 
   });
 }
 
+// Adds the bias by distance (key − position of the query) to the scores and hides keys, as `spec` has it. scores:
+// [kv_heads, group, tokens, kv_tokens]. relative_bias: [heads, 2 · reach + 1], or undefined. The last query stands
+// beside the last key.
+void apply_positions(const frugal_attention& spec, const at::Tensor& relative_bias, at::Tensor& scores) {
+  const int64_t tokens = scores.size(2), kv_tokens = scores.size(3);
+  const auto numbers = scores.options().dtype(at::kLong);
+  const at::Tensor distance =
+      at::arange(kv_tokens, numbers).unsqueeze(0) - at::arange(kv_tokens - tokens, kv_tokens, numbers).unsqueeze(1);
+  if (relative_bias.defined()) {
+    const int64_t reach = (relative_bias.size(1) - 1) / 2;
+    const at::Tensor columns = distance.clamp(-reach, reach).add_(reach).reshape({-1});
+    scores.add_(relative_bias.index_select(1, columns).view(scores.sizes()));
+  }
+  at::Tensor hidden = at::zeros_like(distance, distance.options().dtype(at::kBool));
+  if (spec.causal) hidden = hidden.logical_or(distance > 0);
+  if (spec.window > 0) hidden = hidden.logical_or(distance.abs() > spec.window);
+  scores.masked_fill_(hidden, -std::numeric_limits<float>::infinity());
+}
+
 // Attention of one sequence. q: [tokens, heads · dim]. k, v: [kv_tokens, kv_heads · dim], shared by the heads of a
-// group. Returns [tokens, heads · dim]. The queries are the last tokens; if causal, each
-// sees the keys up to its own position.
-at::Tensor attend(const frugal_attention& spec, const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
-  const int64_t tokens = q.size(0), kv_tokens = k.size(0), group = spec.num_heads / spec.num_kv_heads;
+// group. Returns [tokens, heads · dim].
+at::Tensor attend(const frugal_attention& spec, const at::Tensor& relative_bias, const at::Tensor& q,
+                  const at::Tensor& k, const at::Tensor& v) {
+  const int64_t tokens = q.size(0), group = spec.num_heads / spec.num_kv_heads;
   const auto by_head = [&](const at::Tensor& x, int64_t shared) {
     return x.reshape({x.size(0), spec.num_kv_heads, shared, spec.head_dim}).permute({1, 2, 0, 3});
   };
   at::Tensor scores = at::matmul(by_head(q, group), by_head(k, 1).transpose(-1, -2)).mul_(spec.scale);
-  if (spec.causal && tokens > 1) {
-    const at::Tensor mask = at::ones({tokens, kv_tokens}, q.options().dtype(at::kBool)).triu(kv_tokens - tokens + 1);
-    scores.masked_fill_(mask, -std::numeric_limits<float>::infinity());
-  }
+  if ((spec.causal && tokens > 1) || spec.window > 0 || relative_bias.defined())
+    apply_positions(spec, relative_bias, scores);
   const at::Tensor context = at::matmul(at::softmax(scores, -1), by_head(v, 1));
   return context.permute({2, 0, 1, 3}).reshape({tokens, spec.num_heads * spec.head_dim});
 }
@@ -97,10 +114,12 @@ int32_t attention(frugal_context* context, const frugal_attention* spec, const f
   return guarded([&] {
     const at::Tensor queries = tensor_of(*context, q), keys = tensor_of(*context, k), values = tensor_of(*context, v),
                      to = tensor_of(*context, out);
+    at::Tensor bias = tensor_of(*context, spec->relative_bias);
+    if (bias.defined()) bias = bias.view({spec->num_heads, -1});
     for (const frugal_span* s = spans; s != spans + count; ++s)
       to.narrow(0, s->q_begin, s->q_tokens)
-          .copy_(attend(*spec, queries.narrow(0, s->q_begin, s->q_tokens), keys.narrow(0, s->kv_begin, s->kv_tokens),
-                        values.narrow(0, s->kv_begin, s->kv_tokens)));
+          .copy_(attend(*spec, bias, queries.narrow(0, s->q_begin, s->q_tokens),
+                        keys.narrow(0, s->kv_begin, s->kv_tokens), values.narrow(0, s->kv_begin, s->kv_tokens)));
   });
 }
 

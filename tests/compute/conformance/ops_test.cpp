@@ -121,34 +121,93 @@ TEST_CASE("layers in one call give the same results as one by one, and a residua
   });
 }
 
+// The rows of one head of one span, from rows of `heads` heads side by side.
+std::vector<float> head_of(const std::vector<float>& from, int64_t first, int64_t tokens, int64_t heads, int64_t head,
+                           int64_t dim) {
+  std::vector<float> rows;
+  for (int64_t t = first; t < first + tokens; ++t)
+    rows.insert(rows.end(), from.begin() + (t * heads + head) * dim, from.begin() + (t * heads + head + 1) * dim);
+  return rows;
+}
+
+// Compares attention of 6 heads that share 2 of keys and values with the reference, span by span and head by head.
+void check_attention_of(Ops& ops, AttentionSpec spec, std::span<const AttentionSpan> spans) {
+  const Ops::Scope scope(ops);
+  constexpr int64_t kHeads = 6, kKvHeads = 2, kDim = 32;
+  int64_t q_tokens = 0, kv_tokens = 0;
+  for (const AttentionSpan& span : spans) {
+    q_tokens = std::max(q_tokens, span.q_begin + span.q_tokens);
+    kv_tokens = std::max(kv_tokens, span.kv_begin + span.kv_tokens);
+  }
+  const auto q = random_floats(q_tokens * kHeads * kDim, 1), k = random_floats(kv_tokens * kKvHeads * kDim, 2),
+             v = random_floats(kv_tokens * kKvHeads * kDim, 3);
+  const View queries = put(ops, q, q_tokens, kHeads * kDim), keys = put(ops, k, kv_tokens, kKvHeads * kDim),
+             values = put(ops, v, kv_tokens, kKvHeads * kDim), out = ops.allocate(queries.shape);
+  spec.num_heads = kHeads;
+  spec.num_kv_heads = kKvHeads;
+  spec.head_dim = kDim;
+  spec.scale = 0.25f;
+  ops.attention(spec, spans, queries, keys, values, out);
+  const std::vector<float> got = get(ops, out);
+  const size_t distances = spec.relative_bias.size() / kHeads;
+  for (const AttentionSpan& span : spans)
+    for (int64_t h = 0; h < kHeads; ++h) {
+      const auto one_q = head_of(q, span.q_begin, span.q_tokens, kHeads, h, kDim),
+                 one_k = head_of(k, span.kv_begin, span.kv_tokens, kKvHeads, h / 3, kDim),
+                 one_v = head_of(v, span.kv_begin, span.kv_tokens, kKvHeads, h / 3, kDim);
+      std::vector<float> want(one_q.size());
+      reference::attention(one_q, one_k, one_v, span.q_tokens, span.kv_tokens, kDim, 0.25f,
+                           {spec.causal, spec.window, spec.relative_bias.subspan(size_t(h) * distances, distances)},
+                           want);
+      CHECK(relative_error(head_of(got, span.q_begin, span.q_tokens, kHeads, h, kDim), want) < 1e-4);
+    }
+}
+
+const AttentionSpan kSequences[] = {{0, 1, 0, 1}, {1, 9, 1, 9}, {10, 340, 10, 340}};
+
 TEST_CASE("attention over concatenated sequences sees each one alone, causal or not, with grouped heads") {
   on_every_backend([](Ops& ops) {
-    const Ops::Scope scope(ops);
-    constexpr int64_t kHeads = 6, kKvHeads = 2, kDim = 32, kTokens = 150;
-    const auto q = random_floats(kTokens * kHeads * kDim, 1), k = random_floats(kTokens * kKvHeads * kDim, 2),
-               v = random_floats(kTokens * kKvHeads * kDim, 3);
-    const AttentionSpan spans[] = {{0, 1, 0, 1}, {1, 9, 1, 9}, {10, 140, 10, 140}};
-    const View queries = put(ops, q, kTokens, kHeads * kDim), keys = put(ops, k, kTokens, kKvHeads * kDim),
-               values = put(ops, v, kTokens, kKvHeads * kDim), out = ops.allocate(queries.shape);
     for (const bool causal : {false, true}) {
-      ops.attention({kHeads, kKvHeads, kDim, 0.25f, causal}, spans, queries, keys, values, out);
-      const std::vector<float> got = get(ops, out);
-      for (const AttentionSpan& span : spans)
-        for (int64_t h = 0; h < kHeads; ++h) {
-          const auto gather = [&](const std::vector<float>& from, int64_t heads, int64_t head) {
-            std::vector<float> rows;
-            for (int64_t t = span.q_begin; t < span.q_begin + span.q_tokens; ++t)
-              rows.insert(rows.end(), from.begin() + (t * heads + head) * kDim,
-                          from.begin() + (t * heads + head + 1) * kDim);
-            return rows;
-          };
-          const auto one_q = gather(q, kHeads, h), one_k = gather(k, kKvHeads, h / 3),
-                     one_v = gather(v, kKvHeads, h / 3);
-          std::vector<float> want(one_q.size());
-          reference::attention(one_q, one_k, one_v, span.q_tokens, span.q_tokens, kDim, 0.25f, causal, want);
-          CHECK(relative_error(gather(got, kHeads, h), want) < 1e-4);
-        }
+      AttentionSpec spec;
+      spec.causal = causal;
+      check_attention_of(ops, spec, kSequences);
     }
+  });
+}
+
+TEST_CASE("attention within a window sees the keys that are near enough on either side, or before it") {
+  on_every_backend([](Ops& ops) {
+    for (const bool causal : {false, true})
+      for (const int64_t window : {int64_t(1), int64_t(8), int64_t(64), int64_t(1000)}) {
+        AttentionSpec spec;
+        spec.causal = causal;
+        spec.window = window;
+        check_attention_of(ops, spec, kSequences);
+      }
+  });
+}
+
+TEST_CASE("a bias by relative position is added for each head, and beyond its table stays that of the nearer end") {
+  on_every_backend([](Ops& ops) {
+    for (const bool causal : {false, true})
+      for (const int64_t reach : {int64_t(0), int64_t(5), int64_t(400)}) {
+        const std::vector<float> bias = random_floats(6 * (2 * reach + 1), 7, 2);
+        AttentionSpec spec;
+        spec.causal = causal;
+        spec.relative_bias = bias;
+        check_attention_of(ops, spec, kSequences);
+        spec.window = 20;
+        check_attention_of(ops, spec, kSequences);
+        const AttentionSpan decoded[] = {{0, 1, 0, 30}, {1, 2, 30, 300}};
+        check_attention_of(ops, spec, decoded);
+      }
+  });
+}
+
+TEST_CASE("queries of one sequence attend to all keys of another, longer or shorter") {
+  on_every_backend([](Ops& ops) {
+    const AttentionSpan spans[] = {{0, 7, 0, 230}, {7, 40, 230, 3}, {47, 1, 0, 230}};
+    check_attention_of(ops, {}, spans);
   });
 }
 
