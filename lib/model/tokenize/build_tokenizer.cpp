@@ -7,10 +7,10 @@
 
 #include "base/error.h"
 #include "model/tokenize/build_unigram.h"
-#include "model/tokenize/normalize.h"
 #include "model/tokenize/pre_tokenize.h"
 #include "model/tokenize/tokenizer_json.h"
 #include "model/tokenize/vocabulary_builder.h"
+#include "model/unicode/normalize.h"
 
 namespace frugal {
 

@@ -12,7 +12,7 @@
 
 #include "base/utf8.h"
 #include "model/tokenize/code_point_map.h"
-#include "model/tokenize/normalize.h"
+#include "model/unicode/normalize.h"
 #include "model/tokenize/piece_trie.h"
 #include "model/tokenize/tokenizer_json.h"
 #include "model/tokenize/vocabulary_builder.h"

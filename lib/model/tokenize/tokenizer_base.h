@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "model/tokenize/added_tokens.h"
-#include "model/tokenize/normalize.h"
 #include "model/tokenize/tokenizer.h"
 #include "model/tokenize/tokenizer_blob.h"
+#include "model/unicode/normalize.h"
 
 namespace frugal {
 

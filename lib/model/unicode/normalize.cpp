@@ -20,7 +20,7 @@
 // they cover no byte. So tokens' origins never overlap except where one original character became several.
 //
 // The data is utf8proc's, corrected where the tokenizers' own libraries follow another version of Unicode (unicode.h).
-#include "model/tokenize/normalize.h"
+#include "model/unicode/normalize.h"
 
 namespace frugal {
 
