@@ -4,16 +4,18 @@
 Small vocabularies of each family are trained on the text below and committed with the expected ids, so that every machine can test
 the logic. The ids of the two real models are stored, too, for machines that have fetched them.
 
-  scripts/make_tokenizer_goldens.py [--minilm FOLDER] [--smollm2 FILE.gguf]
+  scripts/make_tokenizer_goldens.py [--only NAME,…] [--minilm FOLDER] [--smollm2 FILE.gguf]
 
-Needs the Python packages tokenizers, jinja2 and, for the real models, gguf.
+Needs the Python packages tokenizers, jinja2, those of tokenizer_families.py and, for the real models, gguf.
 """
 
 import argparse
+import base64
 import hashlib
 import itertools
 import json
 import pathlib
+import re
 import struct
 
 import jinja2.sandbox
@@ -21,6 +23,7 @@ from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normaliz
                         trainers)
 
 from compare_tokenizers import PRE_TOKENIZERS, from_gguf, is_unigram, unigram, with_special_tokens_as_text
+from tokenizer_families import FAMILIES
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests/golden/tokenizer"
 
@@ -58,6 +61,14 @@ EDGES = [
     "spécial SPÉCIAL special", "wordly wordlyx xwordly", "strip  <strip>  strip",
 ]
 
+# For the families only: replacements of grapheme clusters, and the tokens of their templates.
+FAMILY_EDGES = [
+    "\ufb01\u0301n e\u0302\u0301 A\u0300\u0301 か\u3099 ｶﾞ \u30cf\u309a ㍿\u0301 \u1e9b\u0323 ½\u0301 ²\u20e3 Ⅷ\ufe0f", "a\rb\r\nc\r\r\nd\n\r", "\r",
+    "©\u200d™\u0301 क\u094d\u0958\u0301 \u0600½ \u0600a\u0301 🇧🇷🇯🇵🇵 👩\u0308\u200d👧 각\u0301 \u1100\u1161\u11a8\u0301", "ﷺ ﷻ\u0301 x\u200b\u0301 \u00a0\u0301",
+    "end \u3000\t ", "a ▁ b▁▁c ▁", "▁", " ▁a", "\u2003a\u2003 b", "<s>a</s> <pad><unk> <mask> b  <mask>c", "< mask>",
+    "<extra_id_0> a <extra_id_99>b<extra_id_100>", "<|startoftext|>A b<|endoftext|>", "\u0007", " \u0007 ", "\u200b", "𝕬𝖇 \U0001f100 ﾃｽﾄ", "日本語 ☃☃ ☃ᚠ",
+]
+
 # A character and its number of repetitions: must take linear time, and give the same ids as single merges.
 REPEATS = [("a", 1_000_000), (" ", 1_000_000), ("\n", 100_000), ("中", 100_000), ("😀", 50_000), ("1", 100_000), ("\u0301", 100_000),
            ("ab", 50_000), ("'s", 20_000), ("e\u0301", 20_000)]
@@ -85,7 +96,7 @@ def byte_spans(text, encoding):
     return [[starts[a], starts[b]] for a, b in encoding.offsets]
 
 
-def goldens(tokenizer, with_spans):
+def goldens(tokenizer, with_spans, more_texts=()):
     as_text = with_special_tokens_as_text(tokenizer) if is_unigram(tokenizer) else tokenizer
 
     def encode(text, special):
@@ -94,7 +105,7 @@ def goldens(tokenizer, with_spans):
         return encoder.encode(text, add_special_tokens=False)
 
     cases = []
-    for text in texts():
+    for text in [*texts(), *more_texts]:
         plain, parsed = encode(text, False), encode(text, True).ids
         case = {"text": text, "ids": plain.ids}
         if parsed != plain.ids:
@@ -115,6 +126,15 @@ def goldens(tokenizer, with_spans):
 def write(name, value):
     path = GOLDEN / name
     path.write_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def write_tokenizer(name, tokenizer):
+    """The table of nmt_nfkc is written once, and only its name into each tokenizer that has it."""
+    text = tokenizer.to_str()
+    if found := re.search(r'"precompiled_charsmap":"([^"]+)"', text):
+        (GOLDEN / "nmt_nfkc.charsmap").write_bytes(base64.b64decode(found[1]))
+        text = text.replace(found[1], "nmt_nfkc")
+    (GOLDEN / f"{name}.tokenizer.json").write_text(text, encoding="utf-8")
 
 
 def added_tokens(tokenizer, special):
@@ -233,15 +253,23 @@ def chats(smollm2_template):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only")
     parser.add_argument("--minilm")
     parser.add_argument("--smollm2")
     arguments = parser.parse_args()
     GOLDEN.mkdir(parents=True, exist_ok=True)
+    wanted = lambda name: not arguments.only or name in arguments.only.split(",")
     for name, trained in small_tokenizers():
-        trained.save(str(GOLDEN / f"{name}.tokenizer.json"), pretty=False)
-        # The value that a reader of the file gets.
-        tokenizer = Tokenizer.from_file(str(GOLDEN / f"{name}.tokenizer.json"))
-        write(f"{name}.json", goldens(tokenizer, name.startswith("wordpiece")))
+        if wanted(name):
+            # The value that a reader of the file gets.
+            tokenizer = Tokenizer.from_str(trained.to_str())
+            write_tokenizer(name, tokenizer)
+            write(f"{name}.json", goldens(tokenizer, name.startswith("wordpiece")))
+    for name, train in FAMILIES.items():
+        if wanted(name):
+            tokenizer = Tokenizer.from_str(train(PROSE.split("\n") * 4, 800).to_str())
+            write_tokenizer(name, tokenizer)
+            write(f"{name}.json", goldens(tokenizer, False, FAMILY_EDGES))
     if arguments.minilm:
         tokenizer = Tokenizer.from_file(arguments.minilm + "/tokenizer.json")
         tokenizer.no_truncation()
@@ -253,7 +281,8 @@ def main():
 
         write("smollm2-135m-instruct.json", goldens(from_gguf(arguments.smollm2), False))
         template = gguf.GGUFReader(arguments.smollm2).fields["tokenizer.chat_template"].contents()
-    write("chats.json", chats(template))
+    if wanted("chats"):
+        write("chats.json", chats(template))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-// The normalisation of a Unigram tokenizer has one form here: code points are replaced by a table, the result is
-// composed (NFC), runs of spaces become one, and words begin with U+2581. NFKC, the normalisation of SentencePiece, is
-// of this form: the table has the NFKC of each code point, and the NFC of texts in NFKC that are put one behind the
-// other is the NFKC of the whole.
+// The normalisation of a Unigram tokenizer has one form here: code points, or grapheme clusters, are replaced by a
+// table, the result is composed (NFC), white space at the end goes, runs of spaces become one, and words begin with
+// U+2581. A precompiled_charsmap is such a table of grapheme clusters, and nothing is composed after it. NFKC, the
+// normalisation of SentencePiece, is of this form: the table has the NFKC of each code point, and the NFC of texts in
+// NFKC that are put one behind the other is the NFKC of the whole.
 #include "model/tokenize/build_unigram.h"
 
 #include <fmt/format.h>
@@ -11,11 +12,12 @@
 #include <map>
 
 #include "base/utf8.h"
+#include "model/tokenize/charsmap.h"
 #include "model/tokenize/code_point_map.h"
-#include "model/unicode/normalize.h"
 #include "model/tokenize/piece_trie.h"
 #include "model/tokenize/tokenizer_json.h"
 #include "model/tokenize/vocabulary_builder.h"
+#include "model/unicode/normalize.h"
 #include "model/unicode/unicode.h"
 
 namespace frugal {
@@ -26,6 +28,7 @@ constexpr std::string_view kSpaceMark = "\u2581";
 constexpr double kUnknownPenalty = 10;
 
 using Replacements = std::map<char32_t, std::string>;
+using Sequences = std::vector<std::pair<std::string, std::string>>;
 
 // SentencePiece's first step, the rules of neural machine translation: control characters vanish, and other characters
 // without ink are spaces.
@@ -70,19 +73,29 @@ class UnigramBuilder {
     scores().push_back(score);
   }
 
-  std::string finish(const Replacements& table, bool collapse_spaces) {
+  std::string finish(const Replacements& table, const Sequences& sequences) {
     if (scores().empty()) throw malformed("vocab", "is empty");
-    vocabulary_.content().unknown_score = *std::min_element(scores().begin(), scores().end()) - kUnknownPenalty;
-    vocabulary_.set(kCollapseSpaces, collapse_spaces);
-    CodePointTables map = build_code_point_tables({table.begin(), table.end()});
     TokenizerContent& content = vocabulary_.content();
+    content.unknown_score = *std::min_element(scores().begin(), scores().end()) - kUnknownPenalty;
+    CodePointTables map = build_code_point_tables({table.begin(), table.end()});
     content.map_blocks = std::move(map.blocks);
     content.map_values = std::move(map.values);
     content.map_text = std::move(map.text);
+    content.sequences.reserve(sequences.size());
+    for (const auto& [key, text] : sequences)
+      content.sequences.push_back(
+          {put_text(key), static_cast<uint32_t>(key.size()), put_text(text), static_cast<uint32_t>(text.size())});
     return vocabulary_.finish();
   }
 
  private:
+  uint32_t put_text(std::string_view text) {
+    std::vector<char>& texts = vocabulary_.content().map_text;
+    const auto offset = static_cast<uint32_t>(texts.size());
+    texts.insert(texts.end(), text.begin(), text.end());
+    return offset;
+  }
+
   std::vector<double>& scores() { return vocabulary_.content().scores; }
 
   VocabularyBuilder vocabulary_;
@@ -96,28 +109,54 @@ void read_piece(const JsonField& entry, UnigramBuilder& builder) {
   builder.add_piece(require_text(pair[0]), *score);
 }
 
-bool is_run_of_spaces(const JsonField& replace) {
-  return replace["pattern"]["Regex"].text() == " {2,}" && replace["content"].text() == " ";
-}
+// The steps of a normaliser in the order that they must have.
+enum class Step { none, nmt, table, strip, spaces };
 
-// The steps must come in this order, each at most once: Nmt, then NFKC or NFC, then the runs of spaces.
 struct Normalizer {
   Replacements table;
-  bool composes = false, collapses = false;
+  Sequences sequences;
+  uint32_t flags = 0;
 };
-Normalizer read_normalizer(const JsonField& root) {
-  constexpr std::string_view kKnown = "Nmt, then NFKC or NFC, then Replace of ' {2,}' by ' '";
-  Normalizer normalizer;
-  int last = 0;
-  for (const JsonField& step : steps_of(root["normalizer"], "normalizers")) {
-    const std::string_view type = step.type();
-    const int place = type == "Nmt" ? 1 : type == "NFKC" || type == "NFC" ? 2 : type == "Replace" ? 3 : 0;
-    if (place <= last || (type == "Replace" && !is_run_of_spaces(step))) throw unsupported("normalizer", type, kKnown);
-    last = place;
-    if (type == "Nmt") add_nmt(normalizer.table);
+
+Step read_step(const JsonField& step, Normalizer& normalizer) {
+  const std::string_view type = step.type();
+  if (type == "Nmt") {
+    add_nmt(normalizer.table);
+    return Step::nmt;
+  }
+  if (type == "NFC" || type == "NFKC") {
     if (type == "NFKC") add_nfkc(normalizer.table);
-    normalizer.composes |= place == 2;
-    normalizer.collapses |= place == 3;
+    normalizer.flags |= kNfc;
+    return Step::table;
+  }
+  if (type == "Precompiled" && normalizer.table.empty()) {
+    Charsmap charsmap = read_charsmap(require_text(step["precompiled_charsmap"]));
+    for (auto& [from, to] : charsmap.characters) normalizer.table[from] = std::move(to);
+    normalizer.sequences = std::move(charsmap.sequences);
+    normalizer.flags |= kCharsmap;
+    return Step::table;
+  }
+  if (type == "Strip" && step["strip_right"].boolean() == true && step["strip_left"].boolean() == false) {
+    normalizer.flags |= kStripRight;
+    return Step::strip;
+  }
+  const auto content = step["content"].text();
+  if (type == "Replace" && step["pattern"]["Regex"].text() == " {2,}" && (content == " " || content == kSpaceMark)) {
+    normalizer.flags |= kCollapseSpaces | (content == kSpaceMark ? kSpacesAreMark : 0U);
+    return Step::spaces;
+  }
+  return Step::none;
+}
+
+Normalizer read_normalizer(const JsonField& root) {
+  constexpr std::string_view kKnown =
+      "Precompiled, or Nmt, then NFKC or NFC; then Strip of the right side, then Replace of ' {2,}' by ' ' or U+2581";
+  Normalizer normalizer;
+  Step last = Step::none;
+  for (const JsonField& step : steps_of(root["normalizer"], "normalizers")) {
+    const Step found = read_step(step, normalizer);
+    if (found <= last) throw unsupported("normalizer", step.type(), kKnown);
+    last = found;
   }
   return normalizer;
 }
@@ -130,19 +169,33 @@ void require_metaspace(const JsonField& pre) {
     throw unsupported("pre_tokenizer", pre.type(), "Metaspace with U+2581 that is always prepended, and splits");
 }
 
-// The ids between two texts in the template of a pair: "$A </s> </s> $B </s>".
-void read_separator(const JsonField& processor, VocabularyBuilder& vocabulary) {
-  int sequences = 0;
-  for (const JsonField& item : items(processor["pair"])) {
-    if (item["Sequence"]) {
-      ++sequences;
-      continue;
-    }
-    if (sequences != 1) continue;
-    const std::string_view name = require_text(item["SpecialToken"]["id"]);
-    for (const JsonField& id : items(processor["special_tokens"][name]["ids"]))
-      vocabulary.content().separator.push_back(vocabulary.check_id(id.integer().value_or(-1), id.path()));
+void read_pre_tokenizer(const JsonField& root, VocabularyBuilder& vocabulary) {
+  const std::vector<JsonField> steps = steps_of(root["pre_tokenizer"], "pretokenizers");
+  const bool splits = !steps.empty() && steps.front().type() == "WhitespaceSplit";
+  vocabulary.set(kSplitWhitespace, splits);
+  if (steps.size() != (splits ? 2 : 1))
+    throw unsupported("pre_tokenizer", fmt::format("of {} steps", steps.size()),
+                      "Metaspace alone or after WhitespaceSplit");
+  require_metaspace(steps.back());
+}
+
+// An added token that matches normalised text must be as it is when it is normalised.
+void check_added(const VocabularyBuilder& vocabulary, const Normalizer& normalizer) {
+  const auto stays = [&](char c) {
+    return c > ' ' && c < 0x7F && !normalizer.table.contains(static_cast<char32_t>(c));
+  };
+  for (const auto& added : vocabulary.content().added) {
+    if (!(added.flags & kAddedNormalized)) continue;
+    if ((normalizer.flags & kNfc) || !std::all_of(added.content.begin(), added.content.end(), stays))
+      throw unsupported("added_tokens", fmt::format("'{}' with 'normalized'", added.content),
+                        "tokens that match text as given, or of ASCII characters that Precompiled keeps");
   }
+}
+
+void read_byte_tokens(VocabularyBuilder& vocabulary) {
+  for (int byte = 0; byte < 256; ++byte)
+    vocabulary.content().byte_ids.push_back(vocabulary.find_or_none(fmt::format("<0x{:02X}>", byte)));
+  vocabulary.set(kByteFallback, true);
 }
 
 }  // namespace
@@ -165,29 +218,27 @@ std::string build_unigram(const UnigramSource& source) {
   Replacements table(source.replacements.begin(), source.replacements.end());
   add_nfkc(table);
   vocabulary.set(kNfc, true);
-  return builder.finish(table, true);
+  vocabulary.set(kCollapseSpaces, true);
+  return builder.finish(table, {});
 }
 
 std::string build_unigram(const JsonField& root, const JsonField& config) {
   const JsonField model = root["model"];
-  if (model["byte_fallback"].boolean().value_or(false)) throw unsupported("model.byte_fallback", "true", "false");
   UnigramBuilder builder;
   VocabularyBuilder& vocabulary = builder.vocabulary();
   for (const JsonField& entry : items(model["vocab"])) read_piece(entry, builder);
   vocabulary.content().header.unk = vocabulary.check_id(require_integer(model["unk_id"]), "model.unk_id");
   read_added_tokens(root, vocabulary);
-  for (const auto& added : vocabulary.content().added)
-    if (added.flags & kAddedNormalized)
-      throw unsupported("added_tokens", "with 'normalized'", "tokens that match text as given");
   const Normalizer normalizer = read_normalizer(root);
-  vocabulary.set(kNfc, normalizer.composes);
-  require_metaspace(root["pre_tokenizer"]);
+  vocabulary.content().header.flags |= normalizer.flags;
+  check_added(vocabulary, normalizer);
+  read_pre_tokenizer(root, vocabulary);
+  if (model["byte_fallback"].boolean().value_or(false)) read_byte_tokens(vocabulary);
   if (const JsonField decoder = root["decoder"]; decoder && decoder.type() != "Metaspace")
     throw unsupported("decoder", decoder.type(), "Metaspace");
   read_post_processor(root, vocabulary);
-  for (const JsonField& step : steps_of(root["post_processor"], "processors")) read_separator(step, vocabulary);
   read_roles(config, vocabulary);
-  return builder.finish(normalizer.table, normalizer.collapses);
+  return builder.finish(normalizer.table, normalizer.sequences);
 }
 
 }  // namespace frugal

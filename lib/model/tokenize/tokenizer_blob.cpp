@@ -22,15 +22,20 @@ namespace {
 constexpr std::array<std::string_view, static_cast<size_t>(BlobSection::count)> kSectionNames = {
     "token_offsets", "token_bytes", "token_flags", "vocab_buckets", "vocab_entries", "merge_buckets", "merge_entries",
     "byte_ids",      "added",       "added_bytes", "prefix",        "suffix",        "steps",         "trie",
-    "scores",        "map_blocks",  "map_values",  "map_text",      "separator"};
+    "scores",        "map_blocks",  "map_values",  "map_text",      "separator",     "sequences"};
 
 Error corrupt(std::string message) {
   return Error(Code::corrupt_file, "tokenizer: " + std::move(message)).hint("make the pack again with quantize-model");
 }
 
-size_t header_bytes(BlobKind kind) {
-  const size_t sections = kind == BlobKind::unigram ? static_cast<size_t>(BlobSection::count) : kCommonSections;
-  return offsetof(BlobHeader, sections) + sections * sizeof(BlobHeader::Section);
+// The first section that the header lacks.
+BlobSection end_of_sections(const BlobHeader& header) {
+  if (header.magic == kBlobMagic2) return BlobSection::count;
+  return header.kind == BlobKind::unigram ? BlobSection::sequences : BlobSection::trie;
+}
+
+size_t header_bytes(const BlobHeader& header) {
+  return offsetof(BlobHeader, sections) + static_cast<size_t>(end_of_sections(header)) * sizeof(BlobHeader::Section);
 }
 
 BlobHeader read_header(std::span<const std::byte> blob) {
@@ -40,11 +45,12 @@ BlobHeader read_header(std::span<const std::byte> blob) {
       throw corrupt(fmt::format("blob has {} bytes, its header alone has {}", blob.size(), num_bytes));
     std::memcpy(&header, blob.data(), num_bytes);
   };
-  read(header_bytes(BlobKind::wordpiece));
-  if (header.magic != kBlobMagic) throw corrupt("blob does not begin with its magic and version");
+  read(offsetof(BlobHeader, sections));
+  if (header.magic != kBlobMagic1 && header.magic != kBlobMagic2)
+    throw corrupt("blob does not begin with its magic and version");
   if (header.kind != BlobKind::wordpiece && header.kind != BlobKind::byte_level_bpe && header.kind != BlobKind::unigram)
     throw corrupt(fmt::format("unknown kind {}", static_cast<uint32_t>(header.kind)));
-  read(header_bytes(header.kind));
+  read(header_bytes(header));
   for (size_t i = 0; i < header.sections.size(); ++i) {
     const BlobHeader::Section& section = header.sections[i];
     if (!fits(section.offset, section.num_bytes, blob.size()))
@@ -113,6 +119,31 @@ AddedSections added_sections(std::vector<TokenizerContent::Added> added) {
   return sections;
 }
 
+bool needs_second_version(const TokenizerContent& content) {
+  const bool other_separator = content.header.kind != BlobKind::unigram && content.separator != content.suffix;
+  return other_separator || (content.header.flags & ~kFirstVersionFlags) != 0 || !content.sequences.empty();
+}
+
+// The sections of Unigrams and of the second version, and the header.
+void append_optional_sections(std::string& blob, TokenizerContent content) {
+  BlobHeader& header = content.header;
+  if (header.kind == BlobKind::unigram) {
+    content.scores.resize(header.vocab_size);
+    content.scores.push_back(content.unknown_score);
+  }
+  if (end_of_sections(header) > BlobSection::trie) {
+    append_rows(blob, header, BlobSection::trie, content.trie);
+    append_rows(blob, header, BlobSection::scores, content.scores);
+    append_rows(blob, header, BlobSection::map_blocks, content.map_blocks);
+    append_rows(blob, header, BlobSection::map_values, content.map_values);
+    append_rows(blob, header, BlobSection::map_text, content.map_text);
+    append_rows(blob, header, BlobSection::separator, content.separator);
+  }
+  if (end_of_sections(header) > BlobSection::sequences)
+    append_rows(blob, header, BlobSection::sequences, content.sequences);
+  std::memcpy(blob.data(), &header, header_bytes(header));
+}
+
 }  // namespace
 
 void blob_index_error(std::string_view table, uint64_t index, uint64_t limit) {
@@ -135,13 +166,14 @@ TokenizerTables::TokenizerTables(std::span<const std::byte> blob) : blob_(blob),
   table(scores_, BlobSection::scores);
   table(map_blocks_, BlobSection::map_blocks);
   table(map_values_, BlobSection::map_values);
+  table(sequences_, BlobSection::sequences);
   const auto bytes = section(BlobSection::token_bytes);
   token_bytes_ = {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   if (token_offsets_.size() != uint64_t{header_.vocab_size} + 1 || token_flags_.size() != header_.vocab_size)
     throw corrupt(fmt::format("token_offsets or token_flags is not that of {} tokens", header_.vocab_size));
   if (vocab_buckets_.size() < 2 || merge_buckets_.size() < 2) throw corrupt("a hash table has no bucket");
-  if (byte_ids_.size() != (header_.kind == BlobKind::byte_level_bpe ? 256 : 0))
-    throw corrupt("byte_ids has the wrong size");
+  const bool has_bytes = header_.kind == BlobKind::byte_level_bpe || has(kByteFallback);
+  if (byte_ids_.size() != (has_bytes ? 256 : 0)) throw corrupt("byte_ids has the wrong size");
   const bool unigram = header_.kind == BlobKind::unigram;
   if (unigram && (trie_.size() == 0 || scores_.size() != uint64_t{header_.vocab_size} + 1 ||
                   map_blocks_.size() != kCodePointBlocks))
@@ -191,6 +223,11 @@ std::string_view TokenizerTables::map_text(uint32_t offset, uint32_t num_bytes) 
   return {reinterpret_cast<const char*>(bytes.data()) + offset, num_bytes};
 }
 
+std::vector<TokenId> TokenizerTables::separator() const {
+  const bool is_suffix = end_of_sections(header_) <= BlobSection::separator;
+  return ids(is_suffix ? BlobSection::suffix : BlobSection::separator);
+}
+
 std::vector<TokenId> TokenizerTables::ids(BlobSection which) const {
   const std::string_view name = kSectionNames[static_cast<size_t>(which)];
   const BlobTable<TokenId> rows(section(which), name);
@@ -207,6 +244,8 @@ std::vector<TokenId> TokenizerTables::ids(BlobSection which) const {
 std::string lay_out_blob(TokenizerContent content) {
   BlobHeader& header = content.header;
   header.vocab_size = static_cast<uint32_t>(content.tokens.size());
+  if (content.separator.empty() && header.kind != BlobKind::unigram) content.separator = content.suffix;
+  if (needs_second_version(content)) header.magic = kBlobMagic2;
   std::vector<uint32_t> offsets{0};
   std::vector<char> bytes;
   for (const std::string& token : content.tokens) {
@@ -220,7 +259,7 @@ std::string lay_out_blob(TokenizerContent content) {
       sort_into_buckets(content.merges, [](const MergeEntry& entry) { return merge_hash(entry.left, entry.right); });
   const AddedSections added = added_sections(std::move(content.added));
 
-  std::string blob(header_bytes(header.kind), '\0');
+  std::string blob(header_bytes(header), '\0');
   append_rows(blob, header, BlobSection::token_offsets, offsets);
   append_rows(blob, header, BlobSection::token_bytes, bytes);
   append_rows(blob, header, BlobSection::token_flags, content.token_flags);
@@ -234,17 +273,7 @@ std::string lay_out_blob(TokenizerContent content) {
   append_rows(blob, header, BlobSection::prefix, content.prefix);
   append_rows(blob, header, BlobSection::suffix, content.suffix);
   append_rows(blob, header, BlobSection::steps, content.steps);
-  if (header.kind == BlobKind::unigram) {
-    content.scores.resize(header.vocab_size);
-    content.scores.push_back(content.unknown_score);
-    append_rows(blob, header, BlobSection::trie, content.trie);
-    append_rows(blob, header, BlobSection::scores, content.scores);
-    append_rows(blob, header, BlobSection::map_blocks, content.map_blocks);
-    append_rows(blob, header, BlobSection::map_values, content.map_values);
-    append_rows(blob, header, BlobSection::map_text, content.map_text);
-    append_rows(blob, header, BlobSection::separator, content.separator);
-  }
-  std::memcpy(blob.data(), &header, header_bytes(header.kind));
+  append_optional_sections(blob, std::move(content));
   return blob;
 }
 

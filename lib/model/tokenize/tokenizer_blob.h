@@ -17,13 +17,18 @@
 //   added_bytes     the strings of `added`
 //   prefix, suffix  ids that the template adds before and after a text
 //   steps           8 bits a step of the pre-tokeniser, PreTokenizeStep
-// Only in a Unigram's blob, whose header has as many sections more:
+// Only in a Unigram's blob and in one of the second version, whose headers have as many sections more:
 //   trie            {base, parent, token}, piece_trie.h
 //   scores          vocab + 1 64-bit floats; the last is that of an unknown character
 //   map_blocks      16 bits for each 128 code points, code_point_map.h
 //   map_values      {offset << 8 | bytes} into map_text
 //   map_text        the strings that replace code points
 //   separator       ids that the template adds between two texts
+// Only in a blob of the second version:
+//   sequences       {key offset, bytes, text offset, bytes} into map_text, sorted by the key: charsmap.h
+//
+// The second version has every section, whatever its kind. It is written only for tokenizers that need a flag or a
+// section that the first one lacks, so that other packs stay readable by older programs.
 #pragma once
 
 #include <array>
@@ -54,7 +59,14 @@ enum BlobFlag : uint32_t {
   kFuseUnknown = 1 << 8,
   kUnknownForBytes = 1 << 9,  // BPE: a byte without a token becomes unk; otherwise it is dropped
   kCollapseSpaces = 1 << 10,  // Unigram: a run of spaces is one
+  // Only in the second version:
+  kCharsmap = 1 << 11,         // Unigram: the replacements are a Charsmap's, by grapheme cluster
+  kSplitWhitespace = 1 << 12,  // Unigram: words end at white space, which is dropped
+  kStripRight = 1 << 13,       // Unigram: white space at the end of a text is dropped
+  kSpacesAreMark = 1 << 14,    // Unigram, with kCollapseSpaces: a run of two spaces and more is U+2581
+  kByteFallback = 1 << 15,     // Unigram: unknown characters are the tokens of their bytes, where all of them exist
 };
+constexpr uint32_t kFirstVersionFlags = (1 << 11) - 1;
 
 enum TokenFlag : uint8_t {
   kSpecialToken = 1 << 0,
@@ -90,19 +102,20 @@ enum class BlobSection : uint32_t {
   map_values,
   map_text,
   separator,
+  sequences,  // the second version
   count
 };
-/// The sections of the other kinds of blobs.
-constexpr size_t kCommonSections = static_cast<size_t>(BlobSection::trie);
 
-constexpr std::array<char, 8> kBlobMagic = {'F', 'R', 'G', 'T', 'O', 'K', '0', '1'};
+/// Of the two versions.
+constexpr std::array<char, 8> kBlobMagic1 = {'F', 'R', 'G', 'T', 'O', 'K', '0', '1'};
+constexpr std::array<char, 8> kBlobMagic2 = {'F', 'R', 'G', 'T', 'O', 'K', '0', '2'};
 
 /// The longest word that WordPiece splits: splitting takes up to the square of its length. BERT says 100.
 constexpr uint32_t kMaxWordChars = 1024;
 
-/// Ends after kCommonSections, unless the kind is Unigram.
+/// In the first version it ends before `sequences`, or before `trie` unless the kind is Unigram.
 struct BlobHeader {
-  std::array<char, 8> magic = kBlobMagic;
+  std::array<char, 8> magic = kBlobMagic1;
   BlobKind kind = BlobKind::wordpiece;
   uint32_t flags = 0;
   uint32_t vocab_size = 0;
@@ -131,6 +144,9 @@ struct TrieNode {
   uint32_t base = 0;
   uint32_t parent = 0xFFFFFFFF;
   TokenId token = -1;
+};
+struct SequenceEntry {
+  uint32_t key_offset, key_bytes, text_offset, text_bytes;
 };
 struct AddedEntry {
   uint32_t content_offset, content_bytes, match_offset, match_bytes;
@@ -219,14 +235,12 @@ class TokenizerTables {
   const BlobTable<double>& scores() const { return scores_; }
   const BlobTable<uint16_t>& map_blocks() const { return map_blocks_; }
   const BlobTable<uint32_t>& map_values() const { return map_values_; }
+  const BlobTable<SequenceEntry>& sequences() const { return sequences_; }
   std::string_view map_text(uint32_t offset, uint32_t num_bytes) const;
   std::string_view added_bytes(uint32_t offset, uint32_t num_bytes) const;
   std::vector<TokenId> prefix() const { return ids(BlobSection::prefix); }
   std::vector<TokenId> suffix() const { return ids(BlobSection::suffix); }
-  /// BERT's is its suffix.
-  std::vector<TokenId> separator() const {
-    return ids(header_.kind == BlobKind::unigram ? BlobSection::separator : BlobSection::suffix);
-  }
+  std::vector<TokenId> separator() const;
   std::span<const std::byte> section(BlobSection section) const;
 
  private:
@@ -244,6 +258,7 @@ class TokenizerTables {
   BlobTable<double> scores_;
   BlobTable<uint16_t> map_blocks_;
   BlobTable<uint32_t> map_values_;
+  BlobTable<SequenceEntry> sequences_;
   std::string_view token_bytes_;
 };
 
@@ -263,6 +278,7 @@ struct TokenizerContent {
   std::vector<TokenId> byte_ids;
   std::vector<Added> added;
   std::vector<TokenId> prefix, suffix;
+  std::vector<TokenId> separator;  // empty, unless for a Unigram: the suffix
   std::vector<uint8_t> steps;
   // Unigram:
   std::vector<TrieNode> trie;
@@ -271,7 +287,7 @@ struct TokenizerContent {
   std::vector<uint16_t> map_blocks;
   std::vector<uint32_t> map_values;
   std::vector<char> map_text;
-  std::vector<TokenId> separator;
+  std::vector<SequenceEntry> sequences;
 };
 
 /// The bytes of the blob.

@@ -16,15 +16,34 @@ void read_template(const JsonField& processor, VocabularyBuilder& vocabulary) {
   }
 }
 
+// The ids between two texts in the template of a pair: "$A </s> </s> $B </s>".
+void read_separator(const JsonField& processor, VocabularyBuilder& vocabulary) {
+  int sequences = 0;
+  for (const JsonField& item : items(processor["pair"])) {
+    if (item["Sequence"]) {
+      ++sequences;
+      continue;
+    }
+    if (sequences != 1) continue;
+    const std::string_view name = require_text(item["SpecialToken"]["id"]);
+    for (const JsonField& id : items(processor["special_tokens"][name]["ids"]))
+      vocabulary.content().separator.push_back(vocabulary.check_id(id.integer().value_or(-1), id.path()));
+  }
+}
+
 // BertProcessing, RobertaProcessing: "cls" and "sep" are [name, id].
 void read_bert_template(const JsonField& processor, VocabularyBuilder& vocabulary) {
+  TokenizerContent& content = vocabulary.content();
   const auto id_of = [&](std::string_view key) {
     const std::vector<JsonField> pair = items(processor[key]);
     if (pair.size() != 2) throw malformed(processor[key].path(), "is not [token, id]");
     return vocabulary.check_id(require_integer(pair[1]), pair[1].path());
   };
-  vocabulary.content().prefix = {id_of("cls")};
-  vocabulary.content().suffix = {id_of("sep")};
+  content.prefix = {id_of("cls")};
+  content.suffix = {id_of("sep")};
+  // RoBERTa ends each text of a pair, and begins the second by another such token.
+  content.separator = content.suffix;
+  if (processor.type() == "RobertaProcessing") content.separator.push_back(content.suffix.front());
 }
 
 }  // namespace
@@ -82,13 +101,15 @@ void read_added_tokens(const JsonField& root, VocabularyBuilder& vocabulary) {
 
 void read_post_processor(const JsonField& root, VocabularyBuilder& vocabulary) {
   for (const JsonField& step : steps_of(root["post_processor"], "processors")) {
-    if (step.type() == "TemplateProcessing")
+    if (step.type() == "TemplateProcessing") {
       read_template(step, vocabulary);
-    else if (step.type() == "BertProcessing" || step.type() == "RobertaProcessing")
+      read_separator(step, vocabulary);
+    } else if (step.type() == "BertProcessing" || step.type() == "RobertaProcessing") {
       read_bert_template(step, vocabulary);
-    else if (step.type() != "ByteLevel")
+    } else if (step.type() != "ByteLevel") {
       throw unsupported("post_processor", step.type(),
                         "TemplateProcessing, BertProcessing, RobertaProcessing, ByteLevel");
+    }
   }
 }
 

@@ -1,24 +1,23 @@
 // Unigram (Kudo 2018) as SentencePiece uses it: of all ways to cut a word into pieces, the one with the highest sum of
 // scores.
 //
-// A text is read once. Each code point is normalised and appended to the current word; a space ends the word and begins
-// the next with U+2581. Pieces never cross words, so each word is cut alone, by Viterbi's algorithm over its bytes. The
-// trie bounds the pieces at a position by a constant, so time is linear, also for a word of megabytes. Working memory
-// is that of the longest word: about 17 bytes for each of its bytes, 25 with positions, and 35 more where it must be
-// composed.
+// A text is read once. It is normalised as a stream, and each code point is appended to the current word; a space ends
+// the word and begins the next with U+2581. Pieces never cross words, so each word is cut alone, by Viterbi's algorithm
+// over its bytes. The trie bounds the pieces at a position by a constant, so time is linear, also for a word of
+// megabytes. Working memory is that of the longest word: about 17 bytes for each of its bytes, 25 with positions, and
+// 35 more where it must be composed. Added tokens that match normalised text need the whole text, another 9 bytes for
+// each of its bytes.
 #include <algorithm>
-#include <bitset>
 #include <limits>
 
 #include "base/utf8.h"
-#include "model/tokenize/code_point_map.h"
 #include "model/tokenize/piece_trie.h"
 #include "model/tokenize/tokenizer_base.h"
+#include "model/tokenize/unigram_normalizer.h"
 
 namespace frugal {
 namespace {
 
-constexpr char32_t kSpaceMark = 0x2581;
 constexpr std::string_view kSpaceMarkBytes = "\u2581";
 constexpr uint32_t kUnreached = std::numeric_limits<uint32_t>::max();
 
@@ -36,7 +35,7 @@ class PieceLattice {
     for (size_t at = 0; at < word.size();) at = extend(word, at);
     path_.clear();
     for (size_t end = word.size(); end > 0; end = best_[end].begin) path_.push_back(static_cast<uint32_t>(end));
-    emit();
+    emit(word);
   }
 
  private:
@@ -65,13 +64,23 @@ class PieceLattice {
   }
 
   // Neighbouring unknown characters are one token.
-  void emit() {
+  void emit(std::string_view word) {
     const TokenId unk = tables_.header().unk;
     for (size_t i = path_.size(); i-- > 0;) {
       const Node& node = best_[path_[i]];
       while (node.id == unk && i > 0 && best_[path_[i - 1]].id == unk) --i;
-      sink_.add(node.id, node.begin, path_[i]);
+      if (node.id != unk || !emit_bytes(word, node.begin, path_[i])) sink_.add(node.id, node.begin, path_[i]);
     }
+  }
+
+  // Emits the tokens of the bytes [begin, end) of a word, unless there is none for some byte.
+  bool emit_bytes(std::string_view word, size_t begin, size_t end) {
+    if (!tables_.has(kByteFallback)) return false;
+    const std::string_view bytes = word.substr(begin, end - begin);
+    const auto id_of = [&](char byte) { return tables_.byte_id(static_cast<unsigned char>(byte)); };
+    if (std::any_of(bytes.begin(), bytes.end(), [&](char byte) { return id_of(byte) < 0; })) return false;
+    for (const char byte : bytes) sink_.add(id_of(byte), begin, end);
+    return true;
   }
 
   const TokenizerTables& tables_;
@@ -82,60 +91,25 @@ class PieceLattice {
   std::vector<uint32_t> path_;  // ends of the pieces, the last first
 };
 
-// Normalises a text and splits it into words.
+// Splits normalised text into words.
 class UnigramEncoder {
  public:
-  UnigramEncoder(const TokenizerTables& tables, const std::bitset<128>& unchanged, PieceSink& sink)
-      : unchanged_(unchanged),
-        map_(tables),
-        composes_(tables.has(kNfc)),
-        collapses_(tables.has(kCollapseSpaces)),
+  UnigramEncoder(const TokenizerTables& tables, PieceSink& sink)
+      : composes_(tables.has(kNfc)),
+        splits_whitespace_(tables.has(kSplitWhitespace)),
         positions_(sink.wants_positions()),
         sink_(sink),
         lattice_(tables, sink) {}
 
-  void encode(std::string_view text, uint32_t base) {
-    for (size_t at = 0; at < text.size();) {
-      const CodePoint point = decode_utf8(text, at);
-      const Origin origin{base + static_cast<uint32_t>(at), base + static_cast<uint32_t>(at + point.num_bytes)};
-      at += point.num_bytes;
-      const bool is_unchanged = point.value < 0x80 && unchanged_[point.value];
-      if (const auto replacement = is_unchanged ? std::nullopt : map_.find(point.value)) {
-        for (size_t i = 0; i < replacement->size();) {
-          const CodePoint part = decode_utf8(*replacement, i);
-          i += part.num_bytes;
-          add(part.value, origin);
-        }
-      } else {
-        add(point.value, origin);
-      }
-    }
-    finish_word();
-  }
-
- private:
   void add(char32_t c, Origin origin) {
-    if (c == ' ' || c == kSpaceMark) return add_space(c, origin);
+    if (splits_whitespace_ && unicode::is_space(c)) return finish_word();
+    if (c == ' ' || c == kSpaceMark) {
+      finish_word();
+      return append(kSpaceMark, origin);
+    }
     if (word_.empty()) append(kSpaceMark, {origin.begin, origin.begin});  // the space that is put before a text
-    ends_in_space_ = false;
     ascii_ = ascii_ && c < 0x80;
     append(c, origin);
-  }
-
-  void add_space(char32_t c, Origin origin) {
-    if (collapses_ && c == ' ' && ends_in_space_) {
-      if (positions_)
-        for (Origin& of_byte : origins_) of_byte.end = origin.end;  // the word is this space
-      return;
-    }
-    finish_word();
-    append(kSpaceMark, origin);
-    ends_in_space_ = c == ' ';
-  }
-
-  void append(char32_t c, Origin origin) {
-    append_utf8(word_, c);
-    if (positions_) origins_.resize(word_.size(), origin);
   }
 
   void finish_word() {
@@ -146,7 +120,12 @@ class UnigramEncoder {
     word_.clear();
     origins_.clear();
     ascii_ = true;
-    ends_in_space_ = false;
+  }
+
+ private:
+  void append(char32_t c, Origin origin) {
+    append_utf8(word_, c);
+    if (positions_) origins_.resize(word_.size(), origin);
   }
 
   // Nothing composes with a space, so words compose alone.
@@ -163,15 +142,12 @@ class UnigramEncoder {
     word_.replace(kSpaceMarkBytes.size(), word_.npos, composed.text);
   }
 
-  const std::bitset<128>& unchanged_;
-  CodePointMap map_;
-  bool composes_, collapses_, positions_;
+  bool composes_, splits_whitespace_, positions_;
   PieceSink& sink_;
   PieceLattice lattice_;
   std::string word_;             // begins with U+2581, unless it is empty
   std::vector<Origin> origins_;  // of each byte of word_, if positions_
   bool ascii_ = true;            // the word is ASCII after U+2581
-  bool ends_in_space_ = false;   // the word is U+2581 alone, and comes from spaces
 };
 
 class Unigram : public TableTokenizer {
@@ -198,8 +174,11 @@ class Unigram : public TableTokenizer {
   }
 
  protected:
-  void encode_plain(std::string_view text, uint32_t base, bool, PieceSink& sink) const override {
-    UnigramEncoder(tables(), unchanged_, sink).encode(text, base);
+  void encode_plain(std::string_view text, uint32_t base, bool parse_special, PieceSink& sink) const override {
+    UnigramEncoder encoder(tables(), sink);
+    if (!added_normalized().empty()) return encode_around_added(text, base, parse_special, encoder, sink);
+    normalize(text, base, [&](char32_t c, Origin origin) { encoder.add(c, origin); });
+    encoder.finish_word();
   }
 
   std::optional<TokenId> find_in_vocabulary(std::string_view token) const override {
@@ -211,6 +190,30 @@ class Unigram : public TableTokenizer {
   }
 
  private:
+  template <class Emit>
+  void normalize(std::string_view text, uint32_t base, Emit emit) const {
+    UnigramNormalizer<Emit>(tables(), unchanged_, std::move(emit)).normalize(text, base);
+  }
+
+  void encode_around_added(std::string_view text, uint32_t base, bool parse_special, UnigramEncoder& encoder,
+                           PieceSink& sink) const {
+    NormalizedText normalized;
+    normalize(text, base, [&](char32_t c, Origin origin) { normalized.append(c, origin); });
+    for (const AddedTokens::Span& span : added_normalized().split(normalized.text, parse_special)) {
+      if (span.id) {
+        sink.map(0, &normalized.origins);
+        sink.add(*span.id, span.begin, span.end);
+        continue;
+      }
+      for (size_t at = span.begin; at < span.end;) {
+        const CodePoint point = decode_utf8(normalized.text, at);
+        encoder.add(point.value, normalized.origins[at]);
+        at += point.num_bytes;
+      }
+      encoder.finish_word();
+    }
+  }
+
   static std::string spaced(std::string_view piece, std::string_view space) {
     std::string text;
     while (!piece.empty()) {
@@ -221,7 +224,7 @@ class Unigram : public TableTokenizer {
     return text;
   }
 
-  std::bitset<128> unchanged_;  // ASCII characters that the normalisation keeps
+  UnchangedAscii unchanged_;
 };
 
 }  // namespace

@@ -23,6 +23,7 @@ class VocabularyBuilder {
   explicit VocabularyBuilder(BlobKind kind) { content_.header.kind = kind; }
 
   TokenizerContent& content() { return content_; }
+  const TokenizerContent& content() const { return content_; }
   void set(BlobFlag flag, bool on) {
     if (on) content_.header.flags |= flag;
   }

@@ -29,12 +29,45 @@ dom::array list(dom::element element) {
 const std::filesystem::path kGolden = std::filesystem::path(FRUGAL_SOURCE_DIR) / "tests/golden/tokenizer";
 const std::filesystem::path kModels = std::filesystem::path(FRUGAL_SOURCE_DIR) / "models";
 
-constexpr const char* kSmall[] = {"wordpiece_uncased", "wordpiece_cased", "bpe_gpt2",  "bpe_gpt2_prefix", "bpe_holes",
-                                  "bpe_smollm",        "bpe_llama3",      "bpe_qwen2", "unigram"};
+constexpr const char* kSmall[] = {"wordpiece_uncased",
+                                  "wordpiece_cased",
+                                  "bpe_gpt2",
+                                  "bpe_gpt2_prefix",
+                                  "bpe_holes",
+                                  "bpe_smollm",
+                                  "bpe_llama3",
+                                  "bpe_qwen2",
+                                  "unigram",
+                                  "xlm_roberta",
+                                  "bge_m3",
+                                  "spm_converted",
+                                  "t5"};
+
+std::string to_base64(std::string_view bytes) {
+  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string text;
+  for (size_t at = 0; at < bytes.size(); at += 3) {
+    uint32_t bits = 0;
+    for (size_t i = at; i < at + 3; ++i)
+      bits = bits << 8 | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U);
+    for (int shift = 18; shift >= 0; shift -= 6) text += kAlphabet[bits >> shift & 63];
+  }
+  for (size_t i = 0; i < (3 - bytes.size() % 3) % 3; ++i) text[text.size() - 1 - i] = '=';
+  return text;
+}
+
+// The tokenizers name the table of SentencePiece's normalisation, which is a file of its own.
+std::string with_charsmap(std::string json, std::string_view charsmap) {
+  constexpr std::string_view kName = R"("precompiled_charsmap":"nmt_nfkc")";
+  const size_t at = json.find(kName);
+  if (at == json.npos) return json;
+  return json.replace(at, kName.size(), R"("precompiled_charsmap":")" + to_base64(charsmap) + "\"");
+}
 
 TokenizerSource small_source(const std::string& name) {
   TokenizerSource source;
-  source.tokenizer_json = read_file(kGolden / (name + ".tokenizer.json"));
+  source.tokenizer_json =
+      with_charsmap(read_file(kGolden / (name + ".tokenizer.json")), read_file(kGolden / "nmt_nfkc.charsmap"));
   return source;
 }
 
@@ -399,7 +432,8 @@ TEST_CASE("what would tokenise differently is refused by name") {
   CHECK(code_of(json_source(replaced(unigram, "\"split\":true", "\"split\":false"))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(unigram, "\"unk_id\":3", "\"unk_id\":-3"))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(unigram, "\"unk_id\":3", "\"unk_id\":null"))) == Code::bad_input);
-  CHECK(code_of(json_source(replaced(unigram, "\"byte_fallback\":false", "\"byte_fallback\":true"))) ==
+  const std::string precompiled = small_source("xlm_roberta").tokenizer_json;
+  CHECK(code_of(json_source(replaced(precompiled, "\"type\":\"WhitespaceSplit\"", "\"type\":\"Digits\""))) ==
         Code::bad_input);
   TokenizerSource gguf = as_gguf("bpe_gpt2", "gpt2", "unheard-of");
   CHECK(code_of(gguf) == Code::bad_input);
@@ -411,6 +445,61 @@ TEST_CASE("what would tokenise differently is refused by name") {
   gguf.gguf_merges.pop_back();
   gguf.gguf_bos = 1 << 20;
   CHECK(code_of(gguf) == Code::bad_input);
+}
+
+TEST_CASE("a charsmap that leads outside, loops or is no UTF-8 is refused, and no damaged one crashes") {
+  const std::string json = read_file(kGolden / "xlm_roberta.tokenizer.json");
+  const std::string good = read_file(kGolden / "nmt_nfkc.charsmap");
+  const auto code_with = [&](const std::string& charsmap) {
+    return code_of(json_source(with_charsmap(json, charsmap)));
+  };
+  const auto with_unit = [&](size_t unit, uint32_t value) {
+    std::string damaged = good;
+    std::memcpy(damaged.data() + 4 * (unit + 1), &value, sizeof value);
+    return damaged;
+  };
+  CHECK(code_of(json_source(json)) == Code::bad_input);  // the name is not base64
+  CHECK(code_with("") == Code::bad_input);
+  CHECK(code_with("abc") == Code::bad_input);
+  CHECK(code_with(std::string(4, '\0')) == Code::bad_input);
+  CHECK(code_with(good.substr(0, 1000)) == Code::bad_input);
+  CHECK(code_with(with_unit(0, 0xFFFFFFFF)) == Code::bad_input);  // the root's children are outside
+  // A trie of one block whose every unit is a child of every unit.
+  std::string loop("\0\4\0\0", 4);
+  for (uint32_t unit = 0; unit < 256; ++unit) {
+    const uint32_t to_first = unit | unit << 10;
+    loop.append(reinterpret_cast<const char*>(&to_first), sizeof to_first);
+  }
+  CHECK(code_with(loop) == Code::bad_input);
+  // One key of one byte, whose children begin at unit 512, where its text is said to be at `offset`.
+  const auto one_rule = [](unsigned char byte, uint32_t offset, std::string_view text) {
+    std::vector<uint32_t> units(768);
+    units[0] = 256U << 10;
+    units[256U ^ byte] = byte | 1U << 8 | (256U ^ byte ^ 512U) << 10;
+    units[512] = 1U << 31 | offset;
+    std::string charsmap(4 + 4 * units.size(), '\0');
+    const auto trie_bytes = static_cast<uint32_t>(4 * units.size());
+    std::memcpy(charsmap.data(), &trie_bytes, 4);
+    std::memcpy(charsmap.data() + 4, units.data(), trie_bytes);
+    return charsmap.append(text);
+  };
+  const OpenTokenizer changed(json_source(with_charsmap(json, one_rule('q', 1, "xo"))));
+  CHECK(changed->encode("q", false) == changed->encode("o", false));
+  CHECK(code_with(one_rule('q', 3, "xo")) == Code::bad_input);
+  CHECK(code_with(one_rule('q', 0x7FFFFFFF, "xo")) == Code::bad_input);
+  CHECK(code_with(one_rule('q', 0, "\xC3")) == Code::bad_input);
+  CHECK(code_with(one_rule(0xC3, 0, "xo")) == Code::bad_input);
+  std::mt19937 random(11);
+  for (int round = 0; round < 60; ++round) {
+    std::string damaged = good;
+    for (int flips = 0; flips < 4; ++flips) damaged[random() % 4000] ^= static_cast<char>(1 << random() % 8);
+    try {
+      const OpenTokenizer tokenizer(json_source(with_charsmap(json, damaged)));
+      tokenizer->encode("\uFB01\u0301 a\r\n e\u0302\u0301", true);
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::bad_input);
+    }
+  }
 }
 
 TEST_CASE("a blob cut at any byte of its header, or anywhere after it, is corrupt or harmless") {
@@ -447,7 +536,7 @@ TEST_CASE("a WordPiece blob may not ask for words without a bound") {
 
 TEST_CASE("a blob with flipped bits throws Error(corrupt_file) or encodes to ids of its vocabulary") {
   std::mt19937 random(7);
-  for (const char* name : {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram"}) {
+  for (const char* name : {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram", "spm_converted"}) {
     const std::string blob = build_tokenizer_blob(small_source(name));
     for (int round = 0; round < 1500; ++round) {
       std::string damaged = blob;
