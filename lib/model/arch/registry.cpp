@@ -10,13 +10,19 @@ namespace frugal {
 
 // Each is defined in its own file, which needs no header.
 extern const Architecture kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture, kLlamaArchitecture,
-    kRobertaArchitecture, kRobertaRankerArchitecture;
+    kModernBertArchitecture, kModernBertRankerArchitecture, kRobertaArchitecture, kRobertaRankerArchitecture;
 
 namespace {
 
 constexpr const Architecture* kArchitectures[] = {
-    &kBertArchitecture,  &kBertRankerArchitecture, &kBertReaderArchitecture,
-    &kLlamaArchitecture, &kRobertaArchitecture,    &kRobertaRankerArchitecture,
+    &kBertArchitecture,              // embedder
+    &kBertRankerArchitecture,        // reader
+    &kBertReaderArchitecture,        // reader
+    &kLlamaArchitecture,             // decoder
+    &kModernBertArchitecture,        // embedder
+    &kModernBertRankerArchitecture,  // reader
+    &kRobertaArchitecture,           // embedder
+    &kRobertaRankerArchitecture,     // reader
 };
 
 // By its name in packs; null if unknown.

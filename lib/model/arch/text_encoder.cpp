@@ -26,7 +26,8 @@ void check_token_ids(std::span<const TokenId> ids, int64_t vocab, int64_t max_to
       throw Error(Code::corrupt_file,
                   fmt::format("'{}': token id {} is outside the model's vocabulary of {}", file.native(), id, vocab));
   if (ids.empty() || int64_t(ids.size()) > max_tokens)
-    throw Error(Code::bad_input, fmt::format("the input has {} tokens, the model takes 1 to {}", ids.size(), max_tokens));
+    throw Error(Code::bad_input,
+                fmt::format("the input has {} tokens, the model takes 1 to {}", ids.size(), max_tokens));
 }
 
 }  // namespace frugal

@@ -20,8 +20,8 @@ struct TokenBatch {
   void append(std::span<const TokenId> sequence, size_t second);
 };
 
-/// Throws Error(corrupt_file) for an id outside the vocabulary of the model in `file`, and Error(bad_input) if there are
-/// no ids, or more than `max_tokens`.
+/// Throws Error(corrupt_file) for an id outside the vocabulary of the model in `file`, and Error(bad_input) if there
+/// are no ids, or more than `max_tokens`.
 void check_token_ids(std::span<const TokenId> ids, int64_t vocab, int64_t max_tokens,
                      const std::filesystem::path& file);
 
