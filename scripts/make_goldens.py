@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes tests/golden/<name>/: tiny models with random weights, and the outputs of transformers for them.
 
-  make_goldens.py tiny                                   bert, bert-reader, llama, llama-scaled and llama-gguf (under 300 kB each)
+  make_goldens.py tiny                                   bert, bert-reader, llama, llama-scaled, llama-gguf, qwen2 and qwen3 (under 300 kB each)
   make_goldens.py reader                                 bert-reader alone
+  make_goldens.py qwen                                   qwen2 and qwen3 alone
   make_goldens.py minilm FOLDER                          outputs of the real all-MiniLM-L6-v2 (no weights)
   make_goldens.py smollm2 FILE.gguf                      outputs of the real SmolLM2-135M-Instruct (no weights)
 
@@ -19,7 +20,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from transformers import (AutoModel, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, BertTokenizer, LlamaConfig,
-                          LlamaForCausalLM)
+                          LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"
 VERSIONS = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__}
@@ -153,12 +154,12 @@ def llama_outputs(model, vocab, checkpoint):
     return {"kind": "decoder", "checkpoint": checkpoint, "floors": DECODER_FLOORS, "cases": cases}
 
 
-def tiny_llama(name, seed, **options):
+def tiny_llama(name, seed, config_class=LlamaConfig, model_class=LlamaForCausalLM, **options):
     tokenizer = byte_level_tokenizer()
     tokenizer.chat_template = CHATML
-    config = LlamaConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-                         intermediate_size=64, max_position_embeddings=256, attn_implementation="eager", eos_token_id=2, **options)
-    model = randomise(LlamaForCausalLM(config), seed)
+    config = config_class(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
+                          intermediate_size=64, max_position_embeddings=256, attn_implementation="eager", eos_token_id=2, **options)
+    model = randomise(model_class(config), seed)
     model.tie_weights()
     model.save_pretrained(GOLDEN / name)
     tokenizer.save_pretrained(GOLDEN / name)
@@ -233,6 +234,12 @@ def tiny():
     tiny_llama("llama-scaled", 3, tie_word_embeddings=False, attention_bias=True, head_dim=16, rope_parameters={
         "rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 64})
+    tiny_qwen()
+
+
+def tiny_qwen():
+    tiny_llama("qwen2", 8, Qwen2Config, Qwen2ForCausalLM, tie_word_embeddings=True)
+    tiny_llama("qwen3", 7, Qwen3Config, Qwen3ForCausalLM, tie_word_embeddings=False, head_dim=16)
 
 
 def minilm(folder):
@@ -269,10 +276,10 @@ def smollm2(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["tiny", "reader", "minilm", "smollm2"])
+    parser.add_argument("what", choices=["tiny", "reader", "qwen", "minilm", "smollm2"])
     parser.add_argument("source", nargs="?")
     a = parser.parse_args()
-    {"tiny": lambda: tiny(), "reader": lambda: tiny_reader(), "minilm": lambda: minilm(a.source), "smollm2": lambda: smollm2(a.source)}[a.what]()
+    {"tiny": lambda: tiny(), "reader": lambda: tiny_reader(), "qwen": lambda: tiny_qwen(), "minilm": lambda: minilm(a.source), "smollm2": lambda: smollm2(a.source)}[a.what]()
 
 
 if __name__ == "__main__":

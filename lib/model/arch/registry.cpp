@@ -10,7 +10,8 @@ namespace frugal {
 
 // Each is defined in its own file, which needs no header.
 extern const Architecture kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture, kLlamaArchitecture,
-    kModernBertArchitecture, kModernBertRankerArchitecture, kRobertaArchitecture, kRobertaRankerArchitecture;
+    kModernBertArchitecture, kModernBertRankerArchitecture, kQwen2Architecture, kQwen3Architecture,
+    kRobertaArchitecture, kRobertaRankerArchitecture;
 
 namespace {
 
@@ -21,6 +22,8 @@ constexpr const Architecture* kArchitectures[] = {
     &kLlamaArchitecture,             // decoder
     &kModernBertArchitecture,        // embedder
     &kModernBertRankerArchitecture,  // reader
+    &kQwen2Architecture,             // decoder
+    &kQwen3Architecture,             // decoder
     &kRobertaArchitecture,           // embedder
     &kRobertaRankerArchitecture,     // reader
 };

@@ -71,6 +71,8 @@ class WeightLoader {
   /// source's kActivationScalesKey takes precedence over `scales`.
   Linear linear(const std::string& name, int64_t outputs, int64_t inputs, ActivationScales scales,
                 Activation activation = Activation::none) const;
+  /// True if the source has `name`.weight.
+  bool has(const std::string& name) const { return source_.has(name + ".weight"); }
   /// `name`.weight [features], and `name`.bias [features] if the source has one.
   NormSpec norm(const std::string& name, NormKind kind, int64_t features, double epsilon) const;
 
