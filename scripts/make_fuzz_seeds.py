@@ -71,6 +71,7 @@ class Seeds:
     def files(self):
         self.copy("checkpoint", *GOLDEN.glob("*/*.safetensors"), *GOLDEN.glob("*/*.gguf"))
         self.copy("pytorch", *(GOLDEN / "pytorch").glob("*.pt"), *(GOLDEN / "pytorch").glob("*.bin"))
+        self.copy("image", *(GOLDEN / "vision/images").iterdir(), *(GOLDEN / "vision").glob("*clip*.json"), *(GOLDEN / "vision").glob("*qwen*.json"))
         self.copy("tokenizer_json", *GOLDEN.glob("tokenizer/*.tokenizer.json"), *GOLDEN.glob("*/vocab.txt"))
         self.copy("yaml", *(ROOT / "configs").rglob("*.yaml"))
         for kind, text in enumerate(FILES_TO_EXTRACT.values()):

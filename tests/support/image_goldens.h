@@ -37,6 +37,10 @@ class ImageGoldens {
   simdjson::dom::element root_;
 };
 
+// By value: what a range-for iterates must outlive the statement.
+inline simdjson::dom::array list(simdjson::dom::element row, std::string_view key) {
+  return row[key].get_array().value();
+}
 inline int64_t integer(simdjson::dom::element row, std::string_view key) {
   return row[key].get_int64().value();
 }

@@ -28,7 +28,7 @@ RgbImage golden_image(const std::string& name) {
 
 PixelValues::Grid grid_of(simdjson::dom::element row) {
   std::vector<int64_t> sides;
-  for (const int64_t side : row["grid"].get_array().value()) sides.push_back(side);
+  for (const int64_t side : list(row, "grid")) sides.push_back(side);
   REQUIRE(sides.size() == 3);
   return {sides[0], sides[1], sides[2]};
 }
@@ -78,7 +78,7 @@ TEST_CASE("the published configurations give the same fp32 values as transformer
     const PixelValues values = process_image(golden_config(name), golden_image(file), Budget::unlimited());
     CHECK(values.grid == grid_of(row));
     REQUIRE(int64_t(values.values().size()) == integer(row, "values"));
-    for (const simdjson::dom::element sample : row["samples"].get_array().value()) {
+    for (const simdjson::dom::element sample : list(row, "samples")) {
       const simdjson::dom::array pair = sample.get_array().value();
       const int64_t at = pair.at(0);
       CHECK(double(values.values()[size_t(at)]) == doctest::Approx(double(pair.at(1))).epsilon(1e-6));
