@@ -15,8 +15,9 @@ import os
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
-from transformers import T5Tokenizer, XLMRobertaTokenizer
+from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
+from transformers import (BartTokenizer, CLIPTokenizer, GPTNeoXTokenizer, Qwen2Tokenizer, RobertaTokenizer, T5Tokenizer,
+                          XLMRobertaTokenizer)
 
 from compare_tokenizers import sample, texts_under
 
@@ -85,7 +86,69 @@ def t5(lines, size):
     return T5Tokenizer(vocab=vocab, _spm_precompiled_charsmap=charsmap_of(model)).backend_tokenizer
 
 
-FAMILIES = {f.__name__: f for f in (xlm_roberta, bge_m3, spm_converted, t5)}
+def train_bpe(lines, size, like, special=(), **affix):
+    """The vocabulary and the merges of a BPE that normalises and splits as the tokenizer `like` does."""
+    trained = Tokenizer(models.BPE(**affix))
+    trained.normalizer = like.normalizer
+    trained.pre_tokenizer = like.pre_tokenizer
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=list(special), show_progress=False, **affix,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    trained.train_from_iterator(lines, trainer)
+    model = json.loads(trained.to_str())["model"]
+    return {"vocab": model["vocab"], "merges": [tuple(rule) for rule in model["merges"]]}
+
+
+def roberta(lines, size, family=RobertaTokenizer, **options):
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    return family(**train_bpe(lines, size, family(**options).backend_tokenizer, special), **options).backend_tokenizer
+
+
+def bart(lines, size):
+    return roberta(lines, size, BartTokenizer, add_prefix_space=True)
+
+
+def qwen2(lines, size):
+    tokenizer = Qwen2Tokenizer(**train_bpe(lines, size, Qwen2Tokenizer().backend_tokenizer)).backend_tokenizer
+    tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in ("<|im_start|>", "<|im_end|>")])
+    tokenizer.add_tokens([AddedToken(t, special=False, normalized=False) for t in ("<think>", "</think>")])
+    return tokenizer
+
+
+def modernbert(lines, size):
+    """GPT-NeoX's tokenizer with runs of spaces as added tokens, and BERT's template."""
+    tokenizer = GPTNeoXTokenizer(**train_bpe(lines, size, GPTNeoXTokenizer().backend_tokenizer, ["<|endoftext|>", "<|padding|>"]))
+    tokenizer = tokenizer.backend_tokenizer
+    tokenizer.add_tokens([AddedToken(t, special=False, normalized=True) for t in ["|||IP_ADDRESS|||", *(" " * n for n in range(24, 1, -1))]])
+    tokenizer.add_tokens([AddedToken(t, special=True, normalized=False) for t in ("[UNK]", "[CLS]", "[SEP]", "[PAD]")])
+    tokenizer.add_tokens([AddedToken("[MASK]", special=True, normalized=False, lstrip=True)])
+    tokenizer.add_tokens([AddedToken("[unused0]", special=False, normalized=True)])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:0 $A:0 [SEP]:0", pair="[CLS]:0 $A:0 [SEP]:0 $B:1 [SEP]:1",
+        special_tokens=[(t, tokenizer.token_to_id(t)) for t in ("[CLS]", "[SEP]")])
+    return tokenizer
+
+
+def clip(lines, size):
+    trained = train_bpe(lines, size, CLIPTokenizer().backend_tokenizer, end_of_word_suffix="</w>")
+    vocab = trained["vocab"]
+    for byte in pre_tokenizers.ByteLevel.alphabet():
+        vocab.setdefault(byte + "</w>", len(vocab))
+    for token in ("<|startoftext|>", "<|endoftext|>"):
+        vocab.setdefault(token, len(vocab))
+    return CLIPTokenizer(**trained).backend_tokenizer
+
+
+def clip_published(lines, size):
+    """As OpenAI's first file: a shorter expression, and a special token that matches normalised text."""
+    def change(content):
+        split = content["pre_tokenizer"]["pretokenizers"][0]
+        split["pattern"]["Regex"] = split["pattern"]["Regex"].removeprefix(r"<\|startoftext\|>|<\|endoftext\|>|")
+        for token in content["added_tokens"]:
+            token["normalized"] = token["content"] == "<|startoftext|>"
+    return changed(clip(lines, size), change)
+
+
+FAMILIES = {f.__name__: f for f in (xlm_roberta, bge_m3, spm_converted, t5, roberta, bart, qwen2, modernbert, clip, clip_published)}
 
 
 def main():

@@ -49,8 +49,10 @@ class BpeEncoder {
     ids_.reserve(piece.size());
     starts_.reserve(piece.size());
     bool after_unknown = false;
+    const bool marks_end = tables_.has(kEndOfWord);
     for (size_t i = 0; i < piece.size(); ++i) {
-      const TokenId id = tables_.byte_id(static_cast<unsigned char>(piece[i]));
+      const auto byte = static_cast<unsigned char>(piece[i]);
+      const TokenId id = marks_end && i + 1 == piece.size() ? tables_.last_byte_id(byte) : tables_.byte_id(byte);
       const bool unknown = id < 0;
       const bool fused = unknown && after_unknown && tables_.has(kFuseUnknown);
       after_unknown = unknown;
@@ -151,11 +153,12 @@ class BpeEncoder {
 
 class ByteLevelBpe : public TableTokenizer {
  public:
-  explicit ByteLevelBpe(std::span<const std::byte> blob) : TableTokenizer(blob) {
+  explicit ByteLevelBpe(std::span<const std::byte> blob)
+      : TableTokenizer(blob), changes_(bpe_changes(tables().header().flags)) {
     const auto steps = tables().section(BlobSection::steps);
     if (steps.size() > kMaxPreTokenizeSteps) blob_index_error("steps", steps.size(), kMaxPreTokenizeSteps);
     for (const std::byte step : steps) {
-      if (!is_pre_tokenize_step(static_cast<uint8_t>(step))) blob_index_error("steps", static_cast<uint8_t>(step), 6);
+      if (!is_pre_tokenize_step(static_cast<uint8_t>(step))) blob_index_error("steps", static_cast<uint8_t>(step), 8);
       steps_.push_back(static_cast<PreTokenizeStep>(step));
     }
     if (tables().has(kUnknownForBytes) && tables().header().unk < 0) blob_index_error("unk", 0, 0);
@@ -190,10 +193,14 @@ class ByteLevelBpe : public TableTokenizer {
  private:
   void encode_valid(std::string_view text, uint32_t base, const std::vector<Origin>* origins, bool parse_special,
                     PieceSink& sink) const {
-    if (!tables().has(kNfc) || is_surely_nfc(text)) return encode_normalized(text, base, origins, parse_special, sink);
-    NormalizedText normalized = to_nfc(text);
-    if (origins != nullptr) compose_origins(normalized.origins, *origins);
-    encode_normalized(normalized.text, base, &normalized.origins, parse_special, sink);
+    NormalizedText composed, changed;
+    const auto use = [&](NormalizedText& normalized) {
+      if (origins != nullptr) compose_origins(normalized.origins, *origins);
+      text = normalized.text, origins = &normalized.origins;
+    };
+    if (tables().has(kNfc) && !is_surely_nfc(text)) use(composed = to_nfc(text));
+    if (changes_.any()) use(changed = change_characters(text, changes_));
+    encode_normalized(text, base, origins, parse_special, sink);
   }
 
   static void compose_origins(std::vector<Origin>& inner, const std::vector<Origin>& outer) {
@@ -233,6 +240,7 @@ class ByteLevelBpe : public TableTokenizer {
   }
 
   std::vector<PreTokenizeStep> steps_;
+  CharacterChanges changes_;
 };
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/tokenize/build_unigram.h"
 #include "model/tokenize/pre_tokenize.h"
+#include "model/tokenize/tokenizer_base.h"
 #include "model/tokenize/tokenizer_json.h"
 #include "model/tokenize/vocabulary_builder.h"
 #include "model/unicode/normalize.h"
@@ -156,12 +157,15 @@ PreTokenizeStep read_split(const JsonField& split) {
   const std::string_view regex = require_text(split["pattern"]["Regex"]);
   const auto step = recognise_split_regex(regex);
   if (!step)
-    throw unsupported("pre_tokenizer Split", fmt::format("'{}'", regex), "the expressions of GPT-2, Llama 3 and Qwen2");
-  // Every character falls into some match, so that removing what lies between matches removes nothing.
+    throw unsupported("pre_tokenizer Split", fmt::format("'{}'", regex),
+                      "the expressions of GPT-2, Llama 3, Qwen2 and CLIP");
+  // Every character but CLIP's white space falls into some match, so that removing what lies between matches removes
+  // nothing.
   const bool inverted = split["invert"].boolean().value_or(false);
+  const bool is_clip = *step == PreTokenizeStep::clip || *step == PreTokenizeStep::clip_specials;
   const std::string_view behavior = require_text(split["behavior"]);
-  if (behavior != (inverted ? "Removed" : "Isolated"))
-    throw unsupported("pre_tokenizer Split behavior", behavior, "Isolated, or Removed with invert");
+  if (behavior != (inverted ? "Removed" : "Isolated") || (is_clip && !inverted))
+    throw unsupported("pre_tokenizer Split behavior", behavior, "Isolated, or Removed with invert (CLIP: only that)");
   return *step;
 }
 
@@ -194,9 +198,10 @@ void read_pre_tokenizer(const JsonField& root, VocabularyBuilder& vocabulary) {
 }
 
 void read_bpe_model(const JsonField& model, VocabularyBuilder& vocabulary) {
-  for (const std::string_view key : {"continuing_subword_prefix", "end_of_word_suffix"})
-    if (const auto affix = model[key].text(); affix && !affix->empty())
-      throw unsupported(model[key].path(), fmt::format("'{}'", *affix), "none");
+  if (const auto prefix = model["continuing_subword_prefix"].text(); prefix && !prefix->empty())
+    throw unsupported("model.continuing_subword_prefix", fmt::format("'{}'", *prefix), "none");
+  if (const auto suffix = model["end_of_word_suffix"].text(); suffix && !suffix->empty())
+    vocabulary.set_end_of_word(*suffix);
   if (model["byte_fallback"].boolean().value_or(false))
     throw unsupported("model.byte_fallback", "true", "byte-level BPE");
   vocabulary.set(kIgnoreMerges, model["ignore_merges"].boolean().value_or(false));
@@ -216,12 +221,27 @@ void read_bpe_model(const JsonField& model, VocabularyBuilder& vocabulary) {
   merges.finish();
 }
 
+// The steps must come in this order, each at most once: NFC, Replace of \s+ by a space, Lowercase.
 void read_bpe_normalizer(const JsonField& root, VocabularyBuilder& vocabulary) {
+  BlobFlag last{};
   for (const JsonField& step : steps_of(root["normalizer"], "normalizers")) {
-    if (step.type() != "NFC") throw unsupported("normalizer", step.type(), "NFC or none for byte-level BPE");
-    vocabulary.set(kNfc, true);
-    for (auto& token : vocabulary.content().added)
-      if (token.flags & kAddedNormalized) token.match = to_nfc(token.content).text;
+    BlobFlag flag{};
+    if (step.type() == "NFC") flag = kNfc;
+    if (step.type() == "Replace" && step["pattern"]["Regex"].text() == "\\s+" && step["content"].text() == " ")
+      flag = kJoinSpaces;
+    if (step.type() == "Lowercase") flag = kLowercase;
+    const auto place = [](BlobFlag of) { return of == kNfc ? 1 : of == kJoinSpaces ? 2 : of == kLowercase ? 3 : 0; };
+    if (place(flag) <= place(last))
+      throw unsupported("normalizer", step.type(), "NFC, then Replace of '\\s+' by ' ', then Lowercase, each or none");
+    vocabulary.set(flag, true);
+    last = flag;
+  }
+  const uint32_t flags = vocabulary.content().header.flags;
+  const CharacterChanges changes = bpe_changes(flags);
+  for (auto& token : vocabulary.content().added) {
+    if (!(token.flags & kAddedNormalized)) continue;
+    if (flags & kNfc) token.match = to_nfc(token.content).text;
+    if (changes.any()) token.match = change_characters(token.match, changes).text;
   }
 }
 

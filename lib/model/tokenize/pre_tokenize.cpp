@@ -141,6 +141,18 @@ size_t llama3_end(std::string_view text, size_t at, int max_digits) {
   return after_break > at ? after_break : space_end(text, at);
 }
 
+// <\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+ : what lies between is
+// white space. The first two only with_specials.
+size_t clip_end(std::string_view text, size_t at, bool with_specials) {
+  const Char first = char_at(text, at);
+  if (with_specials)
+    for (const std::string_view name : {"<|startoftext|>", "<|endoftext|>"})
+      if (text.substr(at).starts_with(name)) return at + name.size();
+  if (first.value == '\'')
+    if (const size_t letters = contraction_bytes(text.substr(at + 1), false)) return first.end + letters;
+  return first.kind == CharClass::number ? first.end : run_end(text, first.end, first.kind);
+}
+
 size_t digits_end(std::string_view text, size_t at, bool each) {
   const auto numeric_at = [&](size_t byte) { return unicode::is_numeric(decode_utf8(text, byte).value); };
   const bool numeric = numeric_at(at);
@@ -154,7 +166,7 @@ size_t digits_end(std::string_view text, size_t at, bool each) {
 
 bool is_pre_tokenize_step(uint8_t step) {
   return step >= static_cast<uint8_t>(PreTokenizeStep::gpt2) &&
-         step <= static_cast<uint8_t>(PreTokenizeStep::digit_runs);
+         step <= static_cast<uint8_t>(PreTokenizeStep::clip_specials);
 }
 
 std::optional<PreTokenizeStep> recognise_split_regex(std::string_view regex) {
@@ -175,7 +187,15 @@ std::optional<PreTokenizeStep> recognise_split_regex(std::string_view regex) {
   if (regex == gpt2) return PreTokenizeStep::gpt2;
   if (regex == modern("\\p{N}{1,3}")) return PreTokenizeStep::llama3;
   if (regex == modern("\\p{N}")) return PreTokenizeStep::qwen2;
+  const std::string clip = std::string(kContractions).append("|[\\p{L}]+|[\\p{N}]|").append(kOther);
+  if (regex == clip) return PreTokenizeStep::clip;
+  if (regex == "<\\|startoftext\\|>|<\\|endoftext\\|>|" + clip) return PreTokenizeStep::clip_specials;
   return std::nullopt;
+}
+
+bool is_dropped_piece(PreTokenizeStep step, std::string_view text, size_t at) {
+  const bool drops = step == PreTokenizeStep::clip || step == PreTokenizeStep::clip_specials;
+  return drops && char_at(text, at).kind == CharClass::space;
 }
 
 size_t piece_end(PreTokenizeStep step, std::string_view text, size_t at) {
@@ -190,6 +210,10 @@ size_t piece_end(PreTokenizeStep step, std::string_view text, size_t at) {
       return digits_end(text, at, true);
     case PreTokenizeStep::digit_runs:
       return digits_end(text, at, false);
+    case PreTokenizeStep::clip:
+      return clip_end(text, at, false);
+    case PreTokenizeStep::clip_specials:
+      return clip_end(text, at, true);
   }
   FRUGAL_CHECK(false);
 }

@@ -10,6 +10,14 @@
 
 namespace frugal {
 
+/// The changes of characters that the flags of a BPE's blob ask for.
+inline CharacterChanges bpe_changes(uint32_t flags) {
+  CharacterChanges changes;
+  changes.join_spaces = (flags & kJoinSpaces) != 0;
+  changes.lowercase = (flags & kLowercase) != 0;
+  return changes;
+}
+
 /// Collects tokens, as ids only or with their bytes of the original text.
 class PieceSink {
  public:

@@ -120,8 +120,10 @@ AddedSections added_sections(std::vector<TokenizerContent::Added> added) {
 }
 
 bool needs_second_version(const TokenizerContent& content) {
-  const bool other_separator = content.header.kind != BlobKind::unigram && content.separator != content.suffix;
-  return other_separator || (content.header.flags & ~kFirstVersionFlags) != 0 || !content.sequences.empty();
+  const BlobHeader& header = content.header;
+  const bool other_separator = header.kind != BlobKind::unigram && content.separator != content.suffix;
+  const bool lowercase_bpe = header.kind == BlobKind::byte_level_bpe && (header.flags & kLowercase) != 0;
+  return other_separator || lowercase_bpe || (header.flags & ~kFirstVersionFlags) != 0 || !content.sequences.empty();
 }
 
 // The sections of Unigrams and of the second version, and the header.
@@ -173,7 +175,7 @@ TokenizerTables::TokenizerTables(std::span<const std::byte> blob) : blob_(blob),
     throw corrupt(fmt::format("token_offsets or token_flags is not that of {} tokens", header_.vocab_size));
   if (vocab_buckets_.size() < 2 || merge_buckets_.size() < 2) throw corrupt("a hash table has no bucket");
   const bool has_bytes = header_.kind == BlobKind::byte_level_bpe || has(kByteFallback);
-  if (byte_ids_.size() != (has_bytes ? 256 : 0)) throw corrupt("byte_ids has the wrong size");
+  if (byte_ids_.size() != (has_bytes ? has(kEndOfWord) ? 512 : 256 : 0)) throw corrupt("byte_ids has the wrong size");
   const bool unigram = header_.kind == BlobKind::unigram;
   if (unigram && (trie_.size() == 0 || scores_.size() != uint64_t{header_.vocab_size} + 1 ||
                   map_blocks_.size() != kCodePointBlocks))

@@ -10,7 +10,7 @@
 //   vocab_entries   {hash, id}
 //   merge_buckets   as vocab_buckets, for merge_entries
 //   merge_entries   {left id, right id, rank, merged id}
-//   byte_ids        BPE: the id of each single byte, or −1
+//   byte_ids        BPE: the id of each single byte, or −1; with kEndOfWord then those of the last byte of a word
 //   added           {content offset, bytes, match offset, bytes, id, flags}, sorted by the matched bytes; first the
 //   tokens
 //                   that match the text as given, then those that match normalised text
@@ -65,6 +65,8 @@ enum BlobFlag : uint32_t {
   kStripRight = 1 << 13,       // Unigram: white space at the end of a text is dropped
   kSpacesAreMark = 1 << 14,    // Unigram, with kCollapseSpaces: a run of two spaces and more is U+2581
   kByteFallback = 1 << 15,     // Unigram: unknown characters are the tokens of their bytes, where all of them exist
+  kJoinSpaces = 1 << 16,       // BPE: a run of white space is a space; with kLowercase, after kNfc
+  kEndOfWord = 1 << 17,        // BPE: the last byte of a word has a token of its own
 };
 constexpr uint32_t kFirstVersionFlags = (1 << 11) - 1;
 
@@ -229,6 +231,7 @@ class TokenizerTables {
   }
 
   TokenId byte_id(unsigned char byte) const { return byte_ids_[byte]; }
+  TokenId last_byte_id(unsigned char byte) const { return byte_ids_[256U + byte]; }
   const BlobTable<AddedEntry>& added() const { return added_; }
   // Unigram:
   const BlobTable<TrieNode>& trie() const { return trie_; }

@@ -37,6 +37,11 @@ void VocabularyBuilder::add_added(std::string_view name, int64_t id, uint32_t fl
   content_.added.push_back({std::string(name), std::string(name), static_cast<TokenId>(id), flags});
 }
 
+void VocabularyBuilder::set_end_of_word(std::string_view suffix) {
+  end_of_word_ = suffix;
+  set(kEndOfWord, true);
+}
+
 std::optional<TokenId> VocabularyBuilder::find(std::string_view name) const {
   for (const auto* ids : {&added_ids_, &ids_})
     if (const auto found = ids->find(std::string(name)); found != ids->end()) return found->second;
@@ -91,11 +96,14 @@ std::vector<TrieNode> VocabularyBuilder::build_trie() const {
 }
 
 void VocabularyBuilder::to_bytes() {
-  content_.byte_ids.resize(256);
-  for (int byte = 0; byte < 256; ++byte) {
-    const auto found = ids_.find(to_byte_level(static_cast<unsigned char>(byte)));
-    content_.byte_ids[static_cast<size_t>(byte)] = found == ids_.end() ? -1 : found->second;
-  }
+  const auto put_bytes = [&](const std::string& suffix) {
+    for (int byte = 0; byte < 256; ++byte) {
+      const auto found = ids_.find(to_byte_level(static_cast<unsigned char>(byte)) + suffix);
+      content_.byte_ids.push_back(found == ids_.end() ? -1 : found->second);
+    }
+  };
+  put_bytes("");
+  if (!end_of_word_.empty()) put_bytes(end_of_word_);
   for (size_t id = 0; id < content_.tokens.size(); ++id) {
     auto bytes = from_byte_level(content_.tokens[id]);
     if (bytes)

@@ -30,6 +30,8 @@ class VocabularyBuilder {
 
   /// A token of the model's vocabulary, by its name.
   void add_token(std::string_view name, int64_t id);
+  /// BPE: the last byte of a word is looked up with this suffix.
+  void set_end_of_word(std::string_view suffix);
   /// An added token; the model's vocabulary decides its id where it has it.
   void add_added(std::string_view name, int64_t id, uint32_t flags);
 
@@ -50,6 +52,7 @@ class VocabularyBuilder {
 
   TokenizerContent content_;
   std::vector<std::string> names_;  // by id
+  std::string end_of_word_;
   std::unordered_map<std::string, TokenId> ids_, added_ids_;
 };
 

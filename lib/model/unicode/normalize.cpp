@@ -113,4 +113,28 @@ NormalizedText to_nfc(std::string_view text) {
   return normalized;
 }
 
+NormalizedText change_characters(std::string_view text, const CharacterChanges& changes) {
+  NormalizedText changed;
+  bool in_spaces = false;
+  for (size_t at = 0; at < text.size();) {
+    CodePoint point = decode_utf8(text, at);
+    const Origin origin{static_cast<uint32_t>(at), static_cast<uint32_t>(at + point.num_bytes)};
+    at += point.num_bytes;
+    if (changes.join_spaces && unicode::is_space(point.value)) {
+      if (in_spaces) {
+        changed.origins.back().end = origin.end;
+        continue;
+      }
+      point.value = ' ';
+    }
+    in_spaces = changes.join_spaces && point.value == ' ';
+    if (changes.mark_spaces && point.value == ' ') point.value = 0x2581;
+    const unicode::Lowercase lowered =
+        changes.lowercase ? unicode::to_lower(point.value) : unicode::Lowercase{point.value, 0};
+    changed.append(lowered.first, origin);
+    if (lowered.second != 0) changed.append(lowered.second, origin);
+  }
+  return changed;
+}
+
 }  // namespace frugal

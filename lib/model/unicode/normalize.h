@@ -1,6 +1,6 @@
-// The normalisers of tokenizers: NFC and BertNormalizer. Every code point they emit carries its origin, the bytes of
-// the input that it came from, so that a token can be mapped back to the text. Not for search: rag/text folds for that.
-// The algorithms are described in normalize.cpp.
+// The normalisers of tokenizers: NFC, BertNormalizer, and changes of single characters. Every code point they emit
+// carries its origin, the bytes of the input that it came from, so that a token can be mapped back to the text. Not for
+// search: rag/text folds for that. The algorithms are described in normalize.cpp.
 #pragma once
 
 #include <algorithm>
@@ -35,6 +35,16 @@ NormalizedText repair_with_origins(std::string_view text);
 /// True if `text` is certainly in NFC: no code point could compose, decompose or be reordered. False means unknown.
 bool is_surely_nfc(std::string_view text);
 NormalizedText to_nfc(std::string_view text);
+
+/// Changes of single characters, in this order.
+struct CharacterChanges {
+  bool join_spaces = false;  // a run of white space becomes a space
+  bool lowercase = false;
+  bool mark_spaces = false;  // a space becomes U+2581
+
+  bool any() const { return join_spaces || lowercase || mark_spaces; }
+};
+NormalizedText change_characters(std::string_view text, const CharacterChanges& changes);
 
 /// BertNormalizer's options; strip_accents is already resolved (null means lowercase).
 struct BertNormalization {

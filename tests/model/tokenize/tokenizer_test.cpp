@@ -41,7 +41,13 @@ constexpr const char* kSmall[] = {"wordpiece_uncased",
                                   "xlm_roberta",
                                   "bge_m3",
                                   "spm_converted",
-                                  "t5"};
+                                  "t5",
+                                  "roberta",
+                                  "bart",
+                                  "qwen2",
+                                  "modernbert",
+                                  "clip",
+                                  "clip_published"};
 
 std::string to_base64(std::string_view bytes) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -361,6 +367,39 @@ TEST_CASE("a Unigram's template has two separators in a pair, and no text has th
   CHECK(OpenTokenizer(small_source("wordpiece_uncased"))->separator().size() == 1);
 }
 
+TEST_CASE("each family's template has its own ids around a text and between two") {
+  const auto check = [](const std::string& name, std::vector<std::string> prefix, std::vector<std::string> separator,
+                        std::vector<std::string> suffix) {
+    CAPTURE(name);
+    const OpenTokenizer tokenizer(small_source(name));
+    const auto same = [&](std::span<const TokenId> ids, const std::vector<std::string>& names) {
+      std::vector<TokenId> expected;
+      for (const std::string& token : names) expected.push_back(tokenizer->find(token).value_or(-1));
+      CHECK(std::vector(ids.begin(), ids.end()) == expected);
+    };
+    same(tokenizer->prefix(), prefix);
+    same(tokenizer->separator(), separator);
+    same(tokenizer->suffix(), suffix);
+  };
+  for (const char* name : {"xlm_roberta", "bge_m3", "spm_converted", "roberta", "bart"})
+    check(name, {"<s>"}, {"</s>", "</s>"}, {"</s>"});
+  check("t5", {}, {"</s>"}, {"</s>"});
+  check("qwen2", {}, {}, {});
+  check("modernbert", {"[CLS]"}, {"[SEP]"}, {"[SEP]"});
+  for (const char* name : {"clip", "clip_published"})
+    check(name, {"<|startoftext|>"}, {"<|endoftext|>", "<|endoftext|>"}, {"<|endoftext|>"});
+}
+
+TEST_CASE("tokenizers that the first version of the blob can hold are written in it") {
+  for (const std::string name : kSmall) {
+    const std::string blob = build_tokenizer_blob(small_source(name));
+    const bool old = name.starts_with("wordpiece") || name.starts_with("bpe") || name == "unigram" || name == "qwen2" ||
+                     name == "modernbert";
+    CAPTURE(name);
+    CHECK(blob.starts_with(old ? "FRGTOK01" : "FRGTOK02"));
+  }
+}
+
 TEST_CASE("a Unigram cuts a word of megabytes") {
   const OpenTokenizer tokenizer(small_source("unigram"));
   std::string word;
@@ -435,6 +474,12 @@ TEST_CASE("what would tokenise differently is refused by name") {
   const std::string precompiled = small_source("xlm_roberta").tokenizer_json;
   CHECK(code_of(json_source(replaced(precompiled, "\"type\":\"WhitespaceSplit\"", "\"type\":\"Digits\""))) ==
         Code::bad_input);
+  const std::string clip = small_source("clip").tokenizer_json;
+  CHECK(code_of(json_source(replaced(clip, "\"behavior\":\"Removed\"", "\"behavior\":\"Isolated\""))) ==
+        Code::bad_input);
+  CHECK(code_of(json_source(replaced(clip, "\"type\":\"NFC\"", "\"type\":\"Lowercase\""))) == Code::bad_input);
+  CHECK(code_of(json_source(replaced(clip, "\"continuing_subword_prefix\":\"\"",
+                                     "\"continuing_subword_prefix\":\"@\""))) == Code::bad_input);
   TokenizerSource gguf = as_gguf("bpe_gpt2", "gpt2", "unheard-of");
   CHECK(code_of(gguf) == Code::bad_input);
   gguf.gguf_pre = "gpt-2";
@@ -536,7 +581,7 @@ TEST_CASE("a WordPiece blob may not ask for words without a bound") {
 
 TEST_CASE("a blob with flipped bits throws Error(corrupt_file) or encodes to ids of its vocabulary") {
   std::mt19937 random(7);
-  for (const char* name : {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram", "spm_converted"}) {
+  for (const char* name : {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram", "spm_converted", "clip"}) {
     const std::string blob = build_tokenizer_blob(small_source(name));
     for (int round = 0; round < 1500; ++round) {
       std::string damaged = blob;
