@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "model/tokenize/byte_level.h"
-#include "model/tokenize/pre_tokenize.h"
+#include "model/unicode/pre_tokenize.h"
 #include "model/tokenize/tokenizer_base.h"
 
 namespace frugal {

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 #include "model/tokenize/build_unigram.h"
-#include "model/tokenize/pre_tokenize.h"
+#include "model/unicode/pre_tokenize.h"
 #include "model/tokenize/tokenizer_base.h"
 #include "model/tokenize/tokenizer_json.h"
 #include "model/tokenize/vocabulary_builder.h"

@@ -2,7 +2,7 @@
 // scanner needs no backtracking: the first characters of a piece decide on an alternative, in the regex's order, and
 // its run is extended to the end. Only white space looks beyond its run: \s+(?!\S) leaves the last space to the word
 // that follows. Each scanner has its regex above it.
-#include "model/tokenize/pre_tokenize.h"
+#include "model/unicode/pre_tokenize.h"
 
 #include <array>
 #include <string>
