@@ -16,7 +16,7 @@ import os
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers, processors, trainers
-from transformers import (BartTokenizer, CLIPTokenizer, GPTNeoXTokenizer, Qwen2Tokenizer, RobertaTokenizer, T5Tokenizer,
+from transformers import (BartTokenizer, CLIPTokenizer, GemmaTokenizer, GPTNeoXTokenizer, Qwen2Tokenizer, RobertaTokenizer, T5Tokenizer,
                           XLMRobertaTokenizer)
 
 from compare_tokenizers import sample, texts_under
@@ -148,7 +148,25 @@ def clip_published(lines, size):
     return changed(clip(lines, size), change)
 
 
-FAMILIES = {f.__name__: f for f in (xlm_roberta, bge_m3, spm_converted, t5, roberta, bart, qwen2, modernbert, clip, clip_published)}
+def gemma(lines, size):
+    """Most characters are unknown, and become tokens of bytes."""
+    trained = Tokenizer(models.BPE())
+    trained.normalizer = GemmaTokenizer().backend_tokenizer.normalizer
+    # Pieces of one word each, for the speed of training.
+    trained.pre_tokenizer = pre_tokenizers.Split("\u2581", "merged_with_next")
+    special = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256))]
+    trainer = trainers.BpeTrainer(vocab_size=size + len(special), special_tokens=special, show_progress=False, limit_alphabet=120)
+    trained.train_from_iterator(lines, trainer)
+    model = json.loads(trained.to_str())["model"]
+    tokenizer = GemmaTokenizer(vocab=model["vocab"], merges=[tuple(rule) for rule in model["merges"]]).backend_tokenizer
+    tokenizer.add_tokens([AddedToken(t, special=False, normalized=False) for t in ("\n\n", "\n\n\n", "\u2581\u2581", "<start_of_turn>")])
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<bos>:0 $A:0", pair="<bos>:0 $A:0 <bos>:1 $B:1", special_tokens=[("<bos>", tokenizer.token_to_id("<bos>"))])
+    return tokenizer
+
+
+FAMILIES = {f.__name__: f for f in (xlm_roberta, bge_m3, spm_converted, t5, roberta, bart, qwen2, modernbert, clip, clip_published,
+                                      gemma)}
 
 
 def main():

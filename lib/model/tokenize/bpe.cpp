@@ -1,8 +1,11 @@
-// Byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019): each piece of the pre-tokeniser starts as
-// its bytes, and the adjacent pair of lowest rank, leftmost first, is merged until no pair has a rank.
+// Byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019): each piece of the pre-tokeniser starts as its bytes,
+// or as its characters with the bytes of unknown ones, and the adjacent pair of lowest rank, leftmost first, is merged
+// until no pair has a rank.
 //
 // Short pieces scan all pairs for the lowest rank; long ones keep a heap of candidates, so that a piece of n bytes
 // takes O(n log n). A long piece uses up to 30 bytes of memory per byte while it is merged, none afterwards.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <functional>
 #include <limits>
@@ -10,8 +13,8 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "model/tokenize/byte_level.h"
-#include "model/unicode/pre_tokenize.h"
 #include "model/tokenize/tokenizer_base.h"
+#include "model/unicode/pre_tokenize.h"
 
 namespace frugal {
 
@@ -33,7 +36,14 @@ class BpeEncoder {
       hash.add(piece);
       if (const auto whole = tables_.find(hash.value(), {}, piece)) return sink_.add(*whole, begin, end);
     }
-    read_symbols(piece, begin);
+    ids_.clear();
+    starts_.clear();
+    ids_.reserve(piece.size());
+    starts_.reserve(piece.size());
+    if (tables_.header().kind == BlobKind::character_bpe)
+      read_characters(piece, begin);
+    else
+      read_bytes(piece, begin);
     if (ids_.size() <= kMaxScannedSymbols)
       merge_by_scan();
     else
@@ -43,11 +53,7 @@ class BpeEncoder {
 
  private:
   // Fills ids_ and starts_ with the bytes of a piece. A byte without a token becomes unk or is dropped.
-  void read_symbols(std::string_view piece, size_t begin) {
-    ids_.clear();
-    starts_.clear();
-    ids_.reserve(piece.size());
-    starts_.reserve(piece.size());
+  void read_bytes(std::string_view piece, size_t begin) {
     bool after_unknown = false;
     const bool marks_end = tables_.has(kEndOfWord);
     for (size_t i = 0; i < piece.size(); ++i) {
@@ -59,6 +65,22 @@ class BpeEncoder {
       if (fused || (unknown && !tables_.has(kUnknownForBytes))) continue;
       ids_.push_back(unknown ? tables_.header().unk : id);
       starts_.push_back(static_cast<uint32_t>(begin + i));
+    }
+  }
+
+  // The same with the characters of a piece. A character without a token becomes the tokens of its bytes.
+  void read_characters(std::string_view piece, size_t begin) {
+    for (size_t at = 0; at < piece.size();) {
+      const std::string_view character = piece.substr(at, decode_utf8(piece, at).num_bytes);
+      TokenHash hash;
+      hash.add(character);
+      if (const auto id = tables_.find(hash.value(), {}, character)) {
+        ids_.push_back(*id);
+        starts_.push_back(static_cast<uint32_t>(begin + at));
+      } else {
+        read_bytes(character, begin + at);
+      }
+      at += character.size();
     }
   }
 
@@ -151,10 +173,12 @@ class BpeEncoder {
   std::vector<uint64_t> heap_;  // rank << 32 | slot
 };
 
-class ByteLevelBpe : public TableTokenizer {
+class Bpe : public TableTokenizer {
  public:
-  explicit ByteLevelBpe(std::span<const std::byte> blob)
-      : TableTokenizer(blob), changes_(bpe_changes(tables().header().flags)) {
+  explicit Bpe(std::span<const std::byte> blob)
+      : TableTokenizer(blob),
+        is_character_(tables().header().kind == BlobKind::character_bpe),
+        changes_(bpe_changes(tables().header().flags)) {
     const auto steps = tables().section(BlobSection::steps);
     if (steps.size() > kMaxPreTokenizeSteps) blob_index_error("steps", steps.size(), kMaxPreTokenizeSteps);
     for (const std::byte step : steps) {
@@ -166,13 +190,29 @@ class ByteLevelBpe : public TableTokenizer {
 
   std::string decode(std::span<const TokenId> ids, bool keep_special) const override {
     std::string bytes;
-    for (const TokenId id : ids)
-      if (!is_skipped(id, keep_special)) bytes += tables().token(id);
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (is_skipped(ids[i], keep_special)) continue;
+      if (!is_byte_token(ids[i])) {
+        bytes += token_bytes(ids[i]);
+        continue;
+      }
+      // Bytes that are no text together are each U+FFFD.
+      std::string run;
+      for (; i < ids.size() && (is_skipped(ids[i], keep_special) || is_byte_token(ids[i])); ++i)
+        if (!is_skipped(ids[i], keep_special)) run += tables().token(ids[i]);
+      --i;
+      if (is_valid_utf8(run))
+        bytes += run;
+      else
+        for (size_t n = run.size(); n > 0; --n) append_utf8(bytes, kReplacement);
+    }
     return is_valid_utf8(bytes) ? bytes : repair_utf8(bytes);
   }
 
   std::string token_bytes(TokenId id) const override {
-    return is_skipped(id, true) ? std::string() : std::string(tables().token(id));
+    if (is_skipped(id, true)) return {};
+    const std::string_view token = tables().token(id);
+    return is_character_ && !is_byte_token(id) ? with_spaces(token) : std::string(token);
   }
 
  protected:
@@ -183,6 +223,7 @@ class ByteLevelBpe : public TableTokenizer {
   }
 
   std::optional<TokenId> find_in_vocabulary(std::string_view token) const override {
+    if (is_character_) return find_character_token(token);
     const auto bytes = from_byte_level(token);
     const std::string_view wanted = bytes ? std::string_view(*bytes) : token;
     TokenHash hash;
@@ -191,6 +232,17 @@ class ByteLevelBpe : public TableTokenizer {
   }
 
  private:
+  // BPE of characters: <0x00> to <0xFF>.
+  bool is_byte_token(TokenId id) const { return is_character_ && (tables().flags(id) & kRawToken) != 0; }
+
+  std::optional<TokenId> find_character_token(std::string_view token) const {
+    for (int byte = 0; byte < 256 && token.size() == 6 && token.starts_with("<0x"); ++byte)
+      if (token == fmt::format("<0x{:02X}>", byte)) return tables().byte_id(static_cast<unsigned char>(byte));
+    TokenHash hash;
+    hash.add(token);
+    return tables().find(hash.value(), {}, token);
+  }
+
   void encode_valid(std::string_view text, uint32_t base, const std::vector<Origin>* origins, bool parse_special,
                     PieceSink& sink) const {
     NormalizedText composed, changed;
@@ -239,14 +291,15 @@ class ByteLevelBpe : public TableTokenizer {
     sink.map(base, origins);
   }
 
+  bool is_character_;
   std::vector<PreTokenizeStep> steps_;
   CharacterChanges changes_;
 };
 
 }  // namespace
 
-std::unique_ptr<Tokenizer> open_byte_level_bpe(std::span<const std::byte> blob) {
-  return std::make_unique<ByteLevelBpe>(blob);
+std::unique_ptr<Tokenizer> open_bpe(std::span<const std::byte> blob) {
+  return std::make_unique<Bpe>(blob);
 }
 
 }  // namespace frugal

@@ -7,11 +7,11 @@
 
 #include "base/error.h"
 #include "model/tokenize/build_unigram.h"
-#include "model/unicode/pre_tokenize.h"
 #include "model/tokenize/tokenizer_base.h"
 #include "model/tokenize/tokenizer_json.h"
 #include "model/tokenize/vocabulary_builder.h"
 #include "model/unicode/normalize.h"
+#include "model/unicode/pre_tokenize.h"
 
 namespace frugal {
 
@@ -202,8 +202,6 @@ void read_bpe_model(const JsonField& model, VocabularyBuilder& vocabulary) {
     throw unsupported("model.continuing_subword_prefix", fmt::format("'{}'", *prefix), "none");
   if (const auto suffix = model["end_of_word_suffix"].text(); suffix && !suffix->empty())
     vocabulary.set_end_of_word(*suffix);
-  if (model["byte_fallback"].boolean().value_or(false))
-    throw unsupported("model.byte_fallback", "true", "byte-level BPE");
   vocabulary.set(kIgnoreMerges, model["ignore_merges"].boolean().value_or(false));
   vocabulary.set(kFuseUnknown, model["fuse_unk"].boolean().value_or(false));
   if (const auto unk = model["unk_token"].text()) {
@@ -245,7 +243,43 @@ void read_bpe_normalizer(const JsonField& root, VocabularyBuilder& vocabulary) {
   }
 }
 
+// --- BPE of characters, with tokens of bytes ---
+
+bool replaces(const JsonField& step, std::string_view from, std::string_view to) {
+  return step.type() == "Replace" && step["pattern"]["String"].text() == from && step["content"].text() == to;
+}
+
+// Gemma's: spaces are U+2581, so that its pre-tokeniser, which splits at spaces, finds none.
+std::string build_character_bpe(const JsonField& root, const JsonField& config) {
+  constexpr std::string_view kMark = "\u2581";
+  VocabularyBuilder vocabulary(BlobKind::character_bpe);
+  read_vocabulary(root["model"], vocabulary);
+  read_bpe_model(root["model"], vocabulary);
+  read_added_tokens(root, vocabulary);
+  for (int byte = 0; byte < 256; ++byte)
+    if (vocabulary.byte_token(byte) < 0)
+      throw unsupported("model.byte_fallback", fmt::format("without <0x{:02X}>", byte), "a vocabulary with every byte");
+  if (const JsonField suffix = root["model"]["end_of_word_suffix"]; suffix && !require_text(suffix).empty())
+    throw unsupported("model.end_of_word_suffix", "with byte_fallback", "none");
+  if (const JsonField step = root["normalizer"]; !replaces(step, " ", kMark))
+    throw unsupported("normalizer", step.type(), "Replace of ' ' by U+2581, for a BPE with byte_fallback");
+  vocabulary.set(kMarkSpaces, true);
+  for (auto& token : vocabulary.content().added)
+    if (token.flags & kAddedNormalized) token.match = change_characters(token.content, bpe_changes(kMarkSpaces)).text;
+  const JsonField pre = root["pre_tokenizer"];
+  if (pre && (pre.type() != "Split" || pre["pattern"]["String"].text() != " " || pre["invert"].boolean() == true))
+    throw unsupported("pre_tokenizer", pre.type(), "none, or Split at ' ', for a BPE with byte_fallback");
+  const std::vector<JsonField> decoders = steps_of(root["decoder"], "decoders");
+  if (decoders.size() != 3 || !replaces(decoders[0], kMark, " ") || decoders[1].type() != "ByteFallback" ||
+      decoders[2].type() != "Fuse")
+    throw unsupported("decoder", root["decoder"].type(), "Replace of U+2581 by ' ', ByteFallback, Fuse");
+  read_post_processor(root, vocabulary);
+  read_roles(config, vocabulary);
+  return vocabulary.finish();
+}
+
 std::string build_bpe(const JsonField& root, const JsonField& config) {
+  if (root["model"]["byte_fallback"].boolean().value_or(false)) return build_character_bpe(root, config);
   VocabularyBuilder vocabulary(BlobKind::byte_level_bpe);
   read_vocabulary(root["model"], vocabulary);
   read_bpe_model(root["model"], vocabulary);

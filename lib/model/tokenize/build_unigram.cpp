@@ -193,8 +193,7 @@ void check_added(const VocabularyBuilder& vocabulary, const Normalizer& normaliz
 }
 
 void read_byte_tokens(VocabularyBuilder& vocabulary) {
-  for (int byte = 0; byte < 256; ++byte)
-    vocabulary.content().byte_ids.push_back(vocabulary.find_or_none(fmt::format("<0x{:02X}>", byte)));
+  for (int byte = 0; byte < 256; ++byte) vocabulary.content().byte_ids.push_back(vocabulary.byte_token(byte));
   vocabulary.set(kByteFallback, true);
 }
 

@@ -13,11 +13,12 @@ std::unique_ptr<Tokenizer> Tokenizer::open(std::span<const std::byte> blob) {
     case BlobKind::wordpiece:
       return open_wordpiece(blob);
     case BlobKind::byte_level_bpe:
-      return open_byte_level_bpe(blob);
+    case BlobKind::character_bpe:
+      return open_bpe(blob);
     case BlobKind::unigram:
       return open_unigram(blob);
   }
-  blob_index_error("kinds", static_cast<uint32_t>(tables.header().kind), 4);
+  blob_index_error("kinds", static_cast<uint32_t>(tables.header().kind), 5);
 }
 
 TableTokenizer::TableTokenizer(std::span<const std::byte> blob)
@@ -69,6 +70,17 @@ bool TableTokenizer::is_special(TokenId id) const {
 bool TableTokenizer::is_skipped(TokenId id, bool keep_special) const {
   if (!tables_.contains(id) || (tables_.flags(id) & kAbsentToken)) return true;
   return !keep_special && is_special(id);
+}
+
+std::string TableTokenizer::with_spaces(std::string_view token, std::string_view space) {
+  constexpr std::string_view kMark = "\u2581";
+  std::string text;
+  while (!token.empty()) {
+    const bool mark = token.starts_with(kMark);
+    text += mark ? space : token.substr(0, 1);
+    token.remove_prefix(mark ? kMark.size() : 1);
+  }
+  return text;
 }
 
 }  // namespace frugal

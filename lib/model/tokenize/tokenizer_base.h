@@ -15,6 +15,7 @@ inline CharacterChanges bpe_changes(uint32_t flags) {
   CharacterChanges changes;
   changes.join_spaces = (flags & kJoinSpaces) != 0;
   changes.lowercase = (flags & kLowercase) != 0;
+  changes.mark_spaces = (flags & kMarkSpaces) != 0;
   return changes;
 }
 
@@ -74,6 +75,8 @@ class TableTokenizer : public Tokenizer {
   /// The id of a token of the model's vocabulary.
   virtual std::optional<TokenId> find_in_vocabulary(std::string_view token) const = 0;
 
+  /// A token with `space` in place of each U+2581.
+  static std::string with_spaces(std::string_view token, std::string_view space = " ");
   /// True if decode() skips `id`.
   bool is_skipped(TokenId id, bool keep_special) const;
 
@@ -90,7 +93,7 @@ class TableTokenizer : public Tokenizer {
 };
 
 std::unique_ptr<Tokenizer> open_wordpiece(std::span<const std::byte> blob);
-std::unique_ptr<Tokenizer> open_byte_level_bpe(std::span<const std::byte> blob);
+std::unique_ptr<Tokenizer> open_bpe(std::span<const std::byte> blob);
 std::unique_ptr<Tokenizer> open_unigram(std::span<const std::byte> blob);
 
 }  // namespace frugal

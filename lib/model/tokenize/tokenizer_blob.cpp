@@ -48,7 +48,7 @@ BlobHeader read_header(std::span<const std::byte> blob) {
   read(offsetof(BlobHeader, sections));
   if (header.magic != kBlobMagic1 && header.magic != kBlobMagic2)
     throw corrupt("blob does not begin with its magic and version");
-  if (header.kind != BlobKind::wordpiece && header.kind != BlobKind::byte_level_bpe && header.kind != BlobKind::unigram)
+  if (header.kind < BlobKind::wordpiece || header.kind > BlobKind::character_bpe)
     throw corrupt(fmt::format("unknown kind {}", static_cast<uint32_t>(header.kind)));
   read(header_bytes(header));
   for (size_t i = 0; i < header.sections.size(); ++i) {
@@ -123,7 +123,8 @@ bool needs_second_version(const TokenizerContent& content) {
   const BlobHeader& header = content.header;
   const bool other_separator = header.kind != BlobKind::unigram && content.separator != content.suffix;
   const bool lowercase_bpe = header.kind == BlobKind::byte_level_bpe && (header.flags & kLowercase) != 0;
-  return other_separator || lowercase_bpe || (header.flags & ~kFirstVersionFlags) != 0 || !content.sequences.empty();
+  return other_separator || lowercase_bpe || header.kind == BlobKind::character_bpe ||
+         (header.flags & ~kFirstVersionFlags) != 0 || !content.sequences.empty();
 }
 
 // The sections of Unigrams and of the second version, and the header.
@@ -174,7 +175,8 @@ TokenizerTables::TokenizerTables(std::span<const std::byte> blob) : blob_(blob),
   if (token_offsets_.size() != uint64_t{header_.vocab_size} + 1 || token_flags_.size() != header_.vocab_size)
     throw corrupt(fmt::format("token_offsets or token_flags is not that of {} tokens", header_.vocab_size));
   if (vocab_buckets_.size() < 2 || merge_buckets_.size() < 2) throw corrupt("a hash table has no bucket");
-  const bool has_bytes = header_.kind == BlobKind::byte_level_bpe || has(kByteFallback);
+  const bool has_bytes =
+      header_.kind == BlobKind::byte_level_bpe || header_.kind == BlobKind::character_bpe || has(kByteFallback);
   if (byte_ids_.size() != (has_bytes ? has(kEndOfWord) ? 512 : 256 : 0)) throw corrupt("byte_ids has the wrong size");
   const bool unigram = header_.kind == BlobKind::unigram;
   if (unigram && (trie_.size() == 0 || scores_.size() != uint64_t{header_.vocab_size} + 1 ||

@@ -45,7 +45,7 @@
 
 namespace frugal {
 
-enum class BlobKind : uint32_t { wordpiece = 1, byte_level_bpe = 2, unigram = 3 };
+enum class BlobKind : uint32_t { wordpiece = 1, byte_level_bpe = 2, unigram = 3, character_bpe = 4 };
 
 enum BlobFlag : uint32_t {
   kCleanText = 1 << 0,
@@ -66,13 +66,15 @@ enum BlobFlag : uint32_t {
   kSpacesAreMark = 1 << 14,    // Unigram, with kCollapseSpaces: a run of two spaces and more is U+2581
   kByteFallback = 1 << 15,     // Unigram: unknown characters are the tokens of their bytes, where all of them exist
   kJoinSpaces = 1 << 16,       // BPE: a run of white space is a space; with kLowercase, after kNfc
+  kMarkSpaces = 1 << 18,       // BPE: a space is U+2581
   kEndOfWord = 1 << 17,        // BPE: the last byte of a word has a token of its own
 };
 constexpr uint32_t kFirstVersionFlags = (1 << 11) - 1;
 
 enum TokenFlag : uint8_t {
   kSpecialToken = 1 << 0,
-  kRawToken = 1 << 1,     // BPE: its bytes are its name, not byte-level characters; no text encodes to it
+  kRawToken = 1 << 1,     // byte-level BPE: its bytes are its name, not byte-level characters; no text encodes to it;
+                          // BPE of characters: the token of a byte
   kAbsentToken = 1 << 2,  // a hole in the vocabulary
 };
 

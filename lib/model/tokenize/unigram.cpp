@@ -163,14 +163,14 @@ class Unigram : public TableTokenizer {
     bool first = true;
     for (const TokenId id : ids) {
       if (is_skipped(id, keep_special)) continue;
-      text += spaced(tables().token(id), first ? "" : " ");
+      text += with_spaces(tables().token(id), first ? "" : " ");
       first = false;
     }
     return text;
   }
 
   std::string token_bytes(TokenId id) const override {
-    return is_skipped(id, true) ? std::string() : spaced(tables().token(id), " ");
+    return is_skipped(id, true) ? std::string() : with_spaces(tables().token(id));
   }
 
  protected:
@@ -212,16 +212,6 @@ class Unigram : public TableTokenizer {
       }
       encoder.finish_word();
     }
-  }
-
-  static std::string spaced(std::string_view piece, std::string_view space) {
-    std::string text;
-    while (!piece.empty()) {
-      const bool mark = piece.starts_with(kSpaceMarkBytes);
-      text += mark ? space : piece.substr(0, 1);
-      piece.remove_prefix(mark ? kSpaceMarkBytes.size() : 1);
-    }
-    return text;
   }
 
   UnchangedAscii unchanged_;

@@ -60,6 +60,10 @@ TokenId VocabularyBuilder::check_id(int64_t id, std::string_view field) const {
   return static_cast<TokenId>(id);
 }
 
+TokenId VocabularyBuilder::byte_token(int byte) const {
+  return find_or_none(fmt::format("<0x{:02X}>", byte));
+}
+
 std::string VocabularyBuilder::finish() {
   content_.token_flags.assign(names_.size(), kAbsentToken);
   for (const auto* ids : {&ids_, &added_ids_})
@@ -75,6 +79,7 @@ std::string VocabularyBuilder::finish() {
     for (const auto& [name, id] : ids_) content_.encodable.push_back(id);
   content_.tokens = std::move(names_);
   if (content_.header.kind == BlobKind::byte_level_bpe) to_bytes();
+  if (content_.header.kind == BlobKind::character_bpe) to_byte_tokens();
   return lay_out_blob(std::move(content_));
 }
 
@@ -110,6 +115,16 @@ void VocabularyBuilder::to_bytes() {
       content_.tokens[id] = std::move(*bytes);
     else
       content_.token_flags[id] |= kRawToken;
+  }
+}
+
+void VocabularyBuilder::to_byte_tokens() {
+  for (int byte = 0; byte < 256; ++byte) {
+    const TokenId id = byte_token(byte);
+    content_.byte_ids.push_back(id);
+    if (id < 0) continue;
+    content_.tokens[static_cast<size_t>(id)] = static_cast<char>(byte);
+    content_.token_flags[static_cast<size_t>(id)] |= kRawToken;
   }
 }
 

@@ -42,12 +42,16 @@ class VocabularyBuilder {
   /// Throws malformed() if `id` is outside the vocabulary.
   TokenId check_id(int64_t id, std::string_view field) const;
 
+  /// The token of a byte, <0x00> to <0xFF>, or −1.
+  TokenId byte_token(int byte) const;
+
   /// Lays out the blob. Byte-level tokens become the bytes that they encode.
   std::string finish();
 
  private:
   void reserve(std::string_view name, int64_t id);
   void to_bytes();
+  void to_byte_tokens();
   std::vector<TrieNode> build_trie() const;
 
   TokenizerContent content_;

@@ -47,7 +47,8 @@ constexpr const char* kSmall[] = {"wordpiece_uncased",
                                   "qwen2",
                                   "modernbert",
                                   "clip",
-                                  "clip_published"};
+                                  "clip_published",
+                                  "gemma"};
 
 std::string to_base64(std::string_view bytes) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -385,6 +386,7 @@ TEST_CASE("each family's template has its own ids around a text and between two"
     check(name, {"<s>"}, {"</s>", "</s>"}, {"</s>"});
   check("t5", {}, {"</s>"}, {"</s>"});
   check("qwen2", {}, {}, {});
+  check("gemma", {"<bos>"}, {"<bos>"}, {});
   check("modernbert", {"[CLS]"}, {"[SEP]"}, {"[SEP]"});
   for (const char* name : {"clip", "clip_published"})
     check(name, {"<|startoftext|>"}, {"<|endoftext|>", "<|endoftext|>"}, {"<|endoftext|>"});
@@ -459,6 +461,9 @@ TEST_CASE("what would tokenise differently is refused by name") {
   CHECK(code_of(json_source(replaced(bpe, "\\\\p{N}{1,3}", "\\\\p{N}{1,4}"))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(bpe, "\"type\":\"BPE\"", "\"type\":\"Unigram\""))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(bpe, "\"byte_fallback\":false", "\"byte_fallback\":true"))) == Code::bad_input);
+  const std::string gemma = small_source("gemma").tokenizer_json;
+  CHECK(code_of(json_source(replaced(gemma, "\"<0x41>\"", "\"<0xZZ>\""))) == Code::bad_input);
+  CHECK(code_of(json_source(replaced(gemma, "\"type\":\"Fuse\"", "\"type\":\"CTC\""))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(wordpiece, "BertPreTokenizer", "Whitespace"))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(wordpiece, "BertNormalizer", "NFKC"))) == Code::bad_input);
   CHECK(code_of(json_source(replaced(wordpiece, "\"[UNK]\":1", "\"[UNK]\":-1"))) == Code::bad_input);
@@ -581,7 +586,8 @@ TEST_CASE("a WordPiece blob may not ask for words without a bound") {
 
 TEST_CASE("a blob with flipped bits throws Error(corrupt_file) or encodes to ids of its vocabulary") {
   std::mt19937 random(7);
-  for (const char* name : {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram", "spm_converted", "clip"}) {
+  for (const char* name :
+       {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram", "spm_converted", "clip", "gemma"}) {
     const std::string blob = build_tokenizer_blob(small_source(name));
     for (int round = 0; round < 1500; ++round) {
       std::string damaged = blob;
