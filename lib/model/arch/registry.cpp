@@ -9,13 +9,14 @@
 namespace frugal {
 
 // Each is defined in its own file, which needs no header.
-extern const Architecture kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture, kLlamaArchitecture,
-    kModernBertArchitecture, kModernBertRankerArchitecture, kQwen2Architecture, kQwen3Architecture,
-    kRobertaArchitecture, kRobertaRankerArchitecture;
+extern const Architecture kBartArchitecture, kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture,
+    kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture, kQwen2Architecture, kQwen3Architecture,
+    kRobertaArchitecture, kRobertaRankerArchitecture, kT5Architecture;
 
 namespace {
 
 constexpr const Architecture* kArchitectures[] = {
+    &kBartArchitecture,              // encoder-decoder
     &kBertArchitecture,              // embedder
     &kBertRankerArchitecture,        // reader
     &kBertReaderArchitecture,        // reader
@@ -26,6 +27,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kQwen3Architecture,             // decoder
     &kRobertaArchitecture,           // embedder
     &kRobertaRankerArchitecture,     // reader
+    &kT5Architecture,                // encoder-decoder
 };
 
 // By its name in packs; null if unknown.

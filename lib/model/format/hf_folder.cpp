@@ -91,6 +91,10 @@ class HfFolder final : public Checkpoint {
       std::error_code status;
       if (std::filesystem::exists(folder_ / name, status)) result.push_back(folder_ / name);
     }
+    // Only the packs of encoder-decoders hold its settings (model/nn/seq2seq_settings.h).
+    if (std::error_code status; config_.integer("is_encoder_decoder") == 1 &&
+                                std::filesystem::exists(folder_ / "generation_config.json", status))
+      result.push_back(folder_ / "generation_config.json");
     return result;
   }
 

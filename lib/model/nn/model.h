@@ -8,7 +8,7 @@
 namespace frugal {
 
 /// The purpose of a model, which decides its interface.
-enum class ModelKind { embedder, decoder, reader };
+enum class ModelKind { embedder, decoder, reader, encoder_decoder };
 
 inline std::string_view to_string(ModelKind kind) {
   switch (kind) {
@@ -18,6 +18,8 @@ inline std::string_view to_string(ModelKind kind) {
       return "decoder";
     case ModelKind::reader:
       return "reader";
+    case ModelKind::encoder_decoder:
+      return "encoder_decoder";
   }
   return "unknown";
 }

@@ -43,6 +43,11 @@ void TensorTable::exact(const TensorNames& names, int64_t outputs, int64_t input
   add_bias(names, outputs, Bias::required, 0);
 }
 
+void TensorTable::exact_rows(const TensorNames& names, int64_t rows, int64_t features, bool optional) {
+  tensors_.push_back(
+      {layer_.pack + names.pack, sources(names, ""), TensorRole::vector, Shape{rows, features}, optional, 0});
+}
+
 void TensorTable::add_bias(const TensorNames& names, int64_t features, Bias bias, int64_t unpermute_heads) {
   if (bias == Bias::none) return;
   tensors_.push_back({layer_.pack + names.pack + ".bias", sources(names, ".bias"), TensorRole::vector, Shape{features},

@@ -37,6 +37,9 @@ class TensorTable {
   void norm(const TensorNames& names, int64_t features, Bias bias = Bias::none);
   /// Adds a weight [outputs · inputs] and a bias [outputs] that stay in fp32, for a head that is too small to quantise.
   void exact(const TensorNames& names, int64_t outputs, int64_t inputs);
+  /// Adds a table [rows, features] that stays in fp32, to be read by ModelSource::embedding(). Its names have no suffix
+  /// in checkpoints either: "bias.weight".
+  void exact_rows(const TensorNames& names, int64_t rows, int64_t features, bool optional = false);
   /// Adds fp32 values [count] that a checkpoint may lack. In the pack their name has no suffix.
   void optional_vector(const TensorNames& names, int64_t count);
 

@@ -14,11 +14,12 @@
 namespace frugal {
 
 // Each is defined in verify_KIND.cpp.
-extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder, kQuantizedReader;
+extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder, kQuantizedReader, kQuantizedSeq2Seq;
 
 namespace {
 
-constexpr const QuantizedKind* kKinds[] = {&kQuantizedEmbedder, &kQuantizedDecoder, &kQuantizedReader};
+constexpr const QuantizedKind* kKinds[] = {&kQuantizedEmbedder, &kQuantizedDecoder, &kQuantizedReader,
+                                           &kQuantizedSeq2Seq};
 
 std::string to_text(const QualityFigure& figure) {
   const std::string_view side = figure.side == QualityFigure::Bound::at_least ? "at least" : "at most";

@@ -19,6 +19,7 @@
 #include "model/nn/model.h"
 #include "model/nn/model_source.h"
 #include "model/nn/reader.h"
+#include "model/nn/seq2seq.h"
 #include "support/golden.h"
 
 using namespace frugal;
@@ -49,6 +50,11 @@ ForwardPass widest_pass(const Pack& pack, size_t tokens) {
     std::vector<const HalfRead*> all;
     for (const HalfRead& half : halves) all.push_back(&half);
     reader->read_rest(all);
+  } else if (auto* seq2seq = dynamic_cast<Seq2Seq*>(model.get())) {
+    const size_t source = std::min(tokens, static_cast<size_t>(seq2seq->max_source_tokens()));
+    BeamCache cache = seq2seq->encode(std::vector<TokenId>(source, 5), 2, 8, Budget::unlimited());
+    std::vector<float> logits(2 * static_cast<size_t>(seq2seq->vocab_size()));
+    seq2seq->decode(std::vector<TokenId>(2, 5), cache, logits);
   } else {
     FAIL("no way to run a model of this kind");
   }

@@ -23,6 +23,7 @@
 #include "model/nn/kv_cache.h"
 #include "model/nn/model.h"
 #include "model/nn/reader.h"
+#include "model/nn/seq2seq.h"
 #include "support/backends.h"
 #include "support/golden.h"
 #include "support/temp_folder.h"
@@ -34,7 +35,7 @@ namespace fs = std::filesystem;
 namespace {
 
 // fp32 differs only by the order of additions.
-constexpr double kLargestHiddenError = 1e-4, kLargestLogitError = 1e-3;
+constexpr double kLargestHiddenError = 1e-4, kLargestLogitError = 1e-3, kLargestTextError = 1e-4;
 
 std::vector<float> last_logits(Decoder& decoder, std::span<const TokenId> tokens, size_t step) {
   KvCache cache = decoder.make_cache(int64_t(tokens.size()), Budget::unlimited());
@@ -131,11 +132,56 @@ void check_reader(const GoldenModel& golden, const GoldenModel::Floor& floor, Mo
   }
 }
 
+// The logits after each token of a text, which the decoder reads `step` tokens at a time, in each of two beams.
+std::vector<float> text_logits(Seq2Seq& model, std::span<const TokenId> source, std::span<const TokenId> text,
+                               size_t step) {
+  constexpr int64_t kBeams = 2;
+  const auto vocab = static_cast<size_t>(model.vocab_size());
+  BeamCache cache = model.encode(source, kBeams, int64_t(text.size()), Budget::unlimited());
+  std::vector<float> all;
+  for (size_t begin = 0; begin < text.size(); begin += step) {
+    const auto next = text.subspan(begin, std::min(step, text.size() - begin));
+    std::vector<TokenId> both(next.begin(), next.end());
+    both.insert(both.end(), next.begin(), next.end());
+    std::vector<float> logits(both.size() * vocab);
+    model.decode(both, cache, logits);
+    const size_t half = next.size() * vocab;
+    CHECK(max_difference(std::span(logits).first(half), std::span(logits).last(half)) < kLargestLogitError);
+    all.insert(all.end(), logits.begin(), logits.begin() + ptrdiff_t(half));
+  }
+  return all;
+}
+
+void check_seq2seq(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
+  auto& model = dynamic_cast<Seq2Seq&>(opened);
+  Outputs outputs(golden.name);
+  const auto vocab = static_cast<size_t>(model.vocab_size());
+  for (const auto expected : outputs.cases()) {
+    const auto source = ids(expected["ids"]), text = ids(expected["target"]), argmax = ids(expected["argmax"]);
+    const auto want = floats(expected["last_logits"]);
+    for (const size_t step : {text.size(), size_t(1), size_t(7)}) {
+      const std::vector<float> got = text_logits(model, source, text, step);
+      const auto last = std::span(got).last(vocab);
+      CHECK(cosine(last, want) > floor.cosine);
+      if (floor.precision != Precision::fp32) break;
+      CHECK(max_difference(last, want) < kLargestTextError);
+      std::vector<TokenId> first;
+      for (size_t t = 0; t < text.size(); ++t) {
+        const auto row = std::span(got).subspan(t * vocab, vocab);
+        first.push_back(static_cast<TokenId>(std::max_element(row.begin(), row.end()) - row.begin()));
+      }
+      CHECK(first == argmax);
+    }
+  }
+}
+
 // The outputs that a golden folder of each kind has.
 void check_as(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& model) {
   using Check = void (*)(const GoldenModel&, const GoldenModel::Floor&, Model&);
-  const std::map<std::string_view, Check> checks = {
-      {"embedder", check_embedder}, {"decoder", check_decoder}, {"reader", check_reader}};
+  const std::map<std::string_view, Check> checks = {{"embedder", check_embedder},
+                                                    {"decoder", check_decoder},
+                                                    {"reader", check_reader},
+                                                    {"encoder_decoder", check_seq2seq}};
   REQUIRE(checks.count(golden.kind) == 1);
   checks.at(golden.kind)(golden, floor, model);
 }
