@@ -11,6 +11,7 @@
 #include "base/naming.h"
 #include "model/arch/registry.h"
 #include "model/generate/generator.h"
+#include "model/generate/seq2seq_generator.h"
 #include "model/nn/architecture.h"
 #include "model/nn/model_source.h"
 #include "telemetry/process_memory.h"
@@ -51,12 +52,23 @@ std::string read(Model& model, const Input& input) {
   return fmt::format("read {} tokens", pair.ids.size());
 }
 
+std::string rewrite(Model& model, const Input& input) {
+  auto& seq2seq = dynamic_cast<Seq2Seq&>(model);
+  Seq2SeqSettings settings = seq2seq.settings();
+  settings.max_length = std::min(settings.max_length, input.max_new_tokens + 1);  // it counts the start token
+  const RewrittenText text = rewrite_text(seq2seq, input.text, settings, input.budget);
+  return fmt::format("read {} tokens, wrote {}", text.source_tokens, text.new_tokens);
+}
+
 // How a model of each kind is used once. Returns a note for the report.
 struct Use {
   ModelKind kind;
   std::string (*run)(Model& model, const Input& input);
 };
-constexpr Use kUses[] = {{ModelKind::embedder, embed}, {ModelKind::decoder, answer}, {ModelKind::reader, read}};
+constexpr Use kUses[] = {{ModelKind::embedder, embed},
+                         {ModelKind::decoder, answer},
+                         {ModelKind::reader, read},
+                         {ModelKind::encoder_decoder, rewrite}};
 
 auto use_of(ModelKind kind) {
   const auto use = std::find_if(std::begin(kUses), std::end(kUses), [&](const Use& u) { return u.kind == kind; });
