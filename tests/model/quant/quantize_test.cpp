@@ -287,6 +287,41 @@ TEST_CASE("verification of a decoder compares distributions, in windows if the t
   CHECK(result.verification->value("top1_agreement") == 1.0);
 }
 
+TEST_CASE("verification of an encoder-decoder compares what it writes") {
+  for (const char* golden : {"t5", "bart"}) {
+    CAPTURE(golden);
+    const ModelCopy model(golden);
+    QuantizeOptions options = model.options(Precision::fp32);
+    options.verify = true;
+    const QuantizeResult result = Quantizer(std::move(options)).run();
+    REQUIRE(result.verification);
+    CHECK(result.verification->kind == ModelKind::encoder_decoder);
+    CHECK(result.verification->passed());
+    CHECK(result.verification->compared > 16);  // tokens of 16 texts
+    CHECK(result.verification->value("mean_kl_nats") == doctest::Approx(0).epsilon(1e-6));
+    CHECK(result.verification->value("top1_agreement") == 1.0);
+    CHECK(result.verification->value("identical_texts") == 1.0);
+  }
+}
+
+TEST_CASE("biases by position and of logits stay exact in 4 bits, and the settings of generation are provenance") {
+  const ModelCopy t5("t5"), bart("bart");
+  t5.run(Precision::int4);
+  bart.run(Precision::int4);
+  const Pack a(t5.output), b(bart.output);
+  for (const auto& [pack, name] : {std::pair{&a, "encoder.bias"}, {&a, "decoder.bias"}, {&b, "head.bias"}}) {
+    CAPTURE(name);
+    CHECK(pack->require(name).dtype == DType::f32);
+    CHECK(pack->require(name).role == TensorRole::vector);
+  }
+  CHECK(a.require("decoder.1.cross_k.weight").dtype == DType::linear_i4);
+  CHECK(a.require("head.weight").role == TensorRole::linear);
+  CHECK(a.require("embeddings.weight").role == TensorRole::embedding);
+  CHECK(b.require("embeddings.weight").role == TensorRole::tied);
+  CHECK(contains(b.require_text("provenance.sources"), " generation_config.json\n"));
+  CHECK(b.require_text("seq2seq.num_beams") == "4");
+}
+
 TEST_CASE("a pack is verified over the user's texts if there are any") {
   const ModelCopy model("bert");
   QuantizeOptions options = model.options(Precision::fp16);
