@@ -131,7 +131,9 @@ Weight AssembledSource::linear(std::string_view tensor, int64_t outputs, int64_t
 }
 
 EmbeddingTable AssembledSource::embedding(std::string_view tensor, int64_t rows, int64_t features, Ops& ops) const {
-  return whole_.embedding(stored_name(tensor, kind_of(tensor).value()), rows, features, ops);
+  const auto kind = kind_of(tensor);
+  if (!kind) return whole_.embedding(tensor, rows, features, ops);  // a table that stays in fp32 has no candidates
+  return whole_.embedding(stored_name(tensor, *kind), rows, features, ops);
 }
 
 int64_t AssembledSource::rank(std::string_view tensor) const {

@@ -169,6 +169,19 @@ TEST_CASE("a choice is never larger than int8 if int8 keeps the limit on the los
   CHECK(result.verification->loss == result.selection->chosen.loss);
 }
 
+TEST_CASE("the selector chooses for an encoder-decoder by what it writes") {
+  for (const char* golden : {"t5", "bart"}) {
+    CAPTURE(golden);
+    const ModelCopy model(golden);
+    const QuantizeResult result = model.run();
+    REQUIRE(result.verification);
+    CHECK(result.verification->kind == ModelKind::encoder_decoder);
+    CHECK(result.verification->loss <= result.selection->loss_limit);
+    CHECK(tensor_of(*result.selection, "decoder.0.cross_k.weight").choice().weight_error.has_value());
+    Pack(model.output).verify();
+  }
+}
+
 TEST_CASE("a source in fp16 is not kept as it is only because that is without loss") {
   const ModelCopy model("bert");
   make_exact_in_f16(model.source / "model.safetensors");
