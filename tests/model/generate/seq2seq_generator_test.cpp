@@ -66,3 +66,51 @@ TEST_CASE("every search finds the texts that transformers finds, from every prom
     }
   }
 }
+
+TEST_CASE("sources and settings that the model cannot take are errors that say so") {
+  const TemporaryPack made(kRoot / "tests/golden/bart", Precision::int8);
+  const Pack pack(made.path);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
+  const auto model = open_as<Seq2Seq>(PackSource(pack), *ops);
+  const auto generate = [&](const std::vector<TokenId>& source, const Seq2SeqSettings& settings) {
+    return generate_tokens(*model, source, settings, Budget::unlimited());
+  };
+  const Seq2SeqSettings good = model->settings();
+  CHECK_THROWS_WITH_AS(generate({}, good), "the input has 0 tokens, the model takes 1 to 64", Error);
+  CHECK_THROWS_WITH_AS(generate(std::vector<TokenId>(65, 5), good), "the input has 65 tokens, the model takes 1 to 64",
+                       Error);
+  CHECK_THROWS_WITH_AS(generate({300}, good), doctest::Contains("token id 300 is outside"), Error);
+  CHECK_THROWS_WITH_AS(generate({-1}, good), doctest::Contains("token id -1 is outside"), Error);
+  Seq2SeqSettings bad = good;
+  bad.num_beams = 0;
+  CHECK_THROWS_WITH_AS(generate({5}, bad), "num_beams is 0, outside [1, 64]", Error);
+  bad = good;
+  bad.ends = {300};
+  CHECK_THROWS_WITH_AS(generate({5}, bad), doctest::Contains("a special token is 300"), Error);
+  bad = good;
+  bad.max_length = 1;
+  CHECK_THROWS_WITH_AS(generate({5}, bad), doctest::Contains("max_length is 1"), Error);
+  // Longer than the model's positions: cut to them.
+  bad = good;
+  bad.num_beams = 1;
+  bad.max_length = 1000;
+  bad.min_length = 1000;
+  CHECK(generate({5}, bad).size() == 64);
+}
+
+TEST_CASE("a text is rewritten in the types of every cache, and cut if it is too long for the model") {
+  const TemporaryPack made(kRoot / "tests/golden/bart", Precision::int8);
+  const Pack pack(made.path);
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
+  const auto model = open_as<Seq2Seq>(PackSource(pack), *ops);
+  std::string text = "The lighthouse keeper counts the ships at dusk. ";
+  for (int i = 0; i < 6; ++i) text += text;
+  for (const KvType type : {KvType::f32, KvType::f16, KvType::int8}) {
+    const RewrittenText rewritten = rewrite_text(*model, text, model->settings(), Budget::unlimited(), type);
+    CHECK(rewritten.source_tokens == model->max_source_tokens());
+    CHECK(rewritten.new_tokens > 4);  // min_length is 6
+    CHECK(rewritten.new_tokens < model->settings().max_length);
+  }
+}
