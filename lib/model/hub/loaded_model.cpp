@@ -56,6 +56,7 @@ std::string rewrite(Model& model, const Input& input) {
   auto& seq2seq = dynamic_cast<Seq2Seq&>(model);
   Seq2SeqSettings settings = seq2seq.settings();
   settings.max_length = std::min(settings.max_length, input.max_new_tokens + 1);  // it counts the start token
+  settings.min_length = settings.max_length;  // memory is that of the longest text, whatever the text
   const RewrittenText text = rewrite_text(seq2seq, input.text, settings, input.budget);
   return fmt::format("read {} tokens, wrote {}", text.source_tokens, text.new_tokens);
 }
