@@ -20,10 +20,10 @@ constexpr std::string_view kField = "normalizer.precompiled_charsmap";
 
 std::string decode_base64(std::string_view text) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::array<int8_t, 256> value_of;
+  std::array<int, 256> value_of;
   value_of.fill(-1);
   for (size_t i = 0; i < kAlphabet.size(); ++i)
-    value_of[static_cast<unsigned char>(kAlphabet[i])] = static_cast<int8_t>(i);
+    value_of[static_cast<unsigned char>(kAlphabet[i])] = static_cast<int>(i);
   if (text.size() % 4 != 0) throw malformed(kField, "is not base64");
   if (text.ends_with("==")) text.remove_suffix(2);
   if (text.ends_with('=')) text.remove_suffix(1);

@@ -32,8 +32,9 @@ class Tokenizer {
   /// The ids of `text`, without the model's template tokens ([CLS], <s>, …). Each ill-formed byte becomes U+FFFD. With
   /// parse_special, special tokens in the text such as <|im_start|> become their ids; without it they are plain text,
   /// which is right for text from users and documents: no text then has the id of a special token. Added tokens that
-  /// are not special always match, as in Hugging Face. Byte-level BPE uses up to 30 bytes of working memory per byte of
-  /// a pre-tokeniser piece (a word, unless the text is one run of letters), Unigram up to 60 per byte of a word. Throws
+  /// are not special always match, as in Hugging Face. BPE uses up to 30 bytes of working memory per byte of a
+  /// pre-tokeniser piece (a word, unless the text is one run of letters; the whole text for a BPE of characters),
+  /// Unigram up to 60 per byte of a word, and 9 per byte of the text if added tokens match normalised text. Throws
   /// Error(bad_input) above 4 GiB.
   virtual std::vector<TokenId> encode(std::string_view text, bool parse_special) const = 0;
 

@@ -10,7 +10,8 @@
 //   vocab_entries   {hash, id}
 //   merge_buckets   as vocab_buckets, for merge_entries
 //   merge_entries   {left id, right id, rank, merged id}
-//   byte_ids        BPE: the id of each single byte, or −1; with kEndOfWord then those of the last byte of a word
+//   byte_ids        BPE, and Unigram with kByteFallback: the id of each byte, or −1; with kEndOfWord then those of the
+//                   last byte of a word
 //   added           {content offset, bytes, match offset, bytes, id, flags}, sorted by the matched bytes; first the
 //   tokens
 //                   that match the text as given, then those that match normalised text
