@@ -239,7 +239,8 @@ def tiny():
 
 def tiny_qwen():
     tiny_llama("qwen2", 8, Qwen2Config, Qwen2ForCausalLM, tie_word_embeddings=True)
-    tiny_llama("qwen3", 7, Qwen3Config, Qwen3ForCausalLM, tie_word_embeddings=False, head_dim=16)
+    tiny_llama("qwen3", 7, Qwen3Config, Qwen3ForCausalLM, tie_word_embeddings=False, head_dim=16, rope_parameters={
+        "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 64})
 
 
 def minilm(folder):

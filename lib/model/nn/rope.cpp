@@ -21,23 +21,39 @@ double scale_llama3(double frequency, const RopeScaling& s) {
   return (1 - smooth) * frequency / s.factor + smooth * frequency;
 }
 
-// A parameter of a scaling: its key in a pack, its names in checkpoints, its member. Linear scaling has the first only.
+// YaRN (Peng et al. 2023): frequencies that turn often within the training length stay, those that turn rarely are
+// divided by `factor`, and those between are mixed by their place among the dimensions.
+void scale_yarn(std::vector<double>& frequencies, double theta, const RopeScaling& s) {
+  const double dim = 2 * static_cast<double>(frequencies.size());
+  const auto place_of = [&](double turns) {
+    return dim * std::log(s.original_positions / (turns * 2 * M_PI)) / (2 * std::log(theta));
+  };
+  const double low = std::max(std::floor(place_of(s.beta_fast)), 0.0);
+  const double high = std::max(std::min(std::ceil(place_of(s.beta_slow)), dim - 1), low + 0.001);
+  for (size_t i = 0; i < frequencies.size(); ++i) {
+    const double rare = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
+    frequencies[i] *= (1 - rare) + rare / s.factor;
+  }
+}
+
+// A parameter of a scaling: its key in a pack, its names in checkpoints, its member, and the scalings that have it.
 struct ScalingField {
   std::string_view key, huggingface, gguf;
   double RopeScaling::*member;
+  std::string_view kinds;
+  double min;
+  bool has_default;
 };
-constexpr std::array<ScalingField, 4> kScalingFields{{
-    {"factor", "factor", "factor", &RopeScaling::factor},
-    {"low_freq_factor", "low_freq_factor", "low_freq_factor", &RopeScaling::low_freq_factor},
-    {"high_freq_factor", "high_freq_factor", "high_freq_factor", &RopeScaling::high_freq_factor},
+constexpr std::array<ScalingField, 7> kScalingFields{{
+    {"factor", "factor", "factor", &RopeScaling::factor, "linear llama3 yarn", 1e-6, false},
     {"original_positions", "original_max_position_embeddings", "original_context_length",
-     &RopeScaling::original_positions},
+     &RopeScaling::original_positions, "llama3 yarn", 1e-6, false},
+    {"low_freq_factor", "low_freq_factor", "low_freq_factor", &RopeScaling::low_freq_factor, "llama3", 1e-6, false},
+    {"high_freq_factor", "high_freq_factor", "high_freq_factor", &RopeScaling::high_freq_factor, "llama3", 1e-6, false},
+    {"beta_fast", "beta_fast", "yarn_beta_fast", &RopeScaling::beta_fast, "yarn", 1e-6, true},
+    {"beta_slow", "beta_slow", "yarn_beta_slow", &RopeScaling::beta_slow, "yarn", 1e-6, true},
+    {"attention_factor", "attention_factor", "attn_factor", &RopeScaling::attention_factor, "yarn", 0, true},
 }};
-
-size_t parameters_of(std::string_view kind) {
-  if (kind == "none") return 0;
-  return kind == "linear" ? 1 : kScalingFields.size();
-}
 
 // transformers 5 moved rope_theta and rope_scaling into rope_parameters. `at`: the prefix that this checkpoint uses.
 std::string scaling_kind(const Checkpoint& checkpoint, const ConfigReader& reader, const std::string& at) {
@@ -49,8 +65,9 @@ std::string scaling_kind(const Checkpoint& checkpoint, const ConfigReader& reade
     if (!kind) kind = checkpoint.text(at + "type");
   }
   if (!kind || *kind == "default") return "none";
-  if (*kind != "none" && *kind != "linear" && *kind != "llama3")
-    throw Error(Code::bad_input, fmt::format("unknown rope scaling '{}'", *kind)).hint("known: none, linear, llama3");
+  if (*kind != "none" && *kind != "linear" && *kind != "llama3" && *kind != "yarn")
+    throw Error(Code::bad_input, fmt::format("unknown rope scaling '{}'", *kind))
+        .hint("known: none, linear, llama3, yarn");
   return *kind;
 }
 
@@ -66,11 +83,13 @@ void plan_rope(const Checkpoint& checkpoint, const ConfigReader& reader, std::st
   const std::string at = checkpoint.text("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
   const std::string kind = scaling_kind(checkpoint, reader, at);
   config[fmt::format("{}.rope.scaling", prefix)] = kind;
-  for (size_t i = 0; i < parameters_of(kind); ++i) {
-    const ScalingField& field = kScalingFields[i];
+  for (const ScalingField& field : kScalingFields) {
+    if (field.kinds.find(kind) == std::string_view::npos) continue;
     const std::string huggingface = at + std::string(field.huggingface),
                       gguf = fmt::format("rope.scaling.{}", field.gguf);
-    put(field.key, reader.number({huggingface, gguf}, 1e-6, 1e9));
+    const double fallback = RopeScaling().*field.member;
+    put(field.key,
+        reader.number({huggingface, gguf}, field.min, 1e9, field.has_default ? std::optional(fallback) : std::nullopt));
   }
 }
 
@@ -99,6 +118,10 @@ RopeTable::RopeTable(int64_t rotary_dim, double theta, const RopeScaling& scalin
     if (!divisors.empty()) frequency /= static_cast<double>(divisors[static_cast<size_t>(i)]);
     frequencies_.push_back(frequency);
   }
+  if (scaling.kind != "yarn") return;
+  scale_yarn(frequencies_, theta, scaling);
+  magnitude_ =
+      scaling.attention_factor > 0 ? scaling.attention_factor : 0.1 * std::log(std::max(scaling.factor, 1.0)) + 1;
 }
 
 RopeSpec RopeTable::spec(int64_t positions) {
@@ -113,8 +136,8 @@ RopeSpec RopeTable::spec(int64_t positions) {
   for (size_t p = known; p < wanted; ++p)
     for (const double frequency : frequencies_) {
       const double angle = static_cast<double>(p) * frequency;
-      cosine_.push_back(static_cast<float>(std::cos(angle)));
-      sine_.push_back(static_cast<float>(std::sin(angle)));
+      cosine_.push_back(static_cast<float>(magnitude_ * std::cos(angle)));
+      sine_.push_back(static_cast<float>(magnitude_ * std::sin(angle)));
     }
   return {cosine_, sine_, rotary_dim_, false};
 }

@@ -17,10 +17,12 @@ namespace frugal {
 
 /// How a model scales its frequencies for contexts beyond its training length.
 struct RopeScaling {
-  std::string kind = "none";  // none, linear, llama3
+  std::string kind = "none";  // none, linear, llama3, yarn
   double factor = 1;
+  double original_positions = 8192;                  // llama3, yarn
   double low_freq_factor = 1, high_freq_factor = 4;  // llama3
-  double original_positions = 8192;                  // llama3
+  double beta_fast = 32, beta_slow = 1;              // yarn: full turns within the training length
+  double attention_factor = 0;                       // yarn: of cosines and sines; 0: 0.1 · ln(factor) + 1
 };
 
 class RopeTable {
@@ -34,6 +36,7 @@ class RopeTable {
  private:
   int64_t rotary_dim_;
   std::vector<double> frequencies_;  // [rotary_dim / 2]
+  double magnitude_ = 1;             // of cosines and sines
   std::vector<float> cosine_, sine_;
 };
 
