@@ -309,10 +309,9 @@ TEST_CASE("biases by position and of logits stay exact in 4 bits, and the settin
   t5.run(Precision::int4);
   bart.run(Precision::int4);
   const Pack a(t5.output), b(bart.output);
-  for (const auto& [pack, name] : {std::pair{&a, "encoder.bias"}, {&a, "decoder.bias"}, {&b, "head.bias"}}) {
-    CAPTURE(name);
-    CHECK(pack->require(name).dtype == DType::f32);
-    CHECK(pack->require(name).role == TensorRole::vector);
+  for (const PackTensor& exact : {a.require("encoder.bias"), a.require("decoder.bias"), b.require("head.bias")}) {
+    CHECK(exact.dtype == DType::f32);
+    CHECK(exact.role == TensorRole::vector);
   }
   CHECK(a.require("decoder.1.cross_k.weight").dtype == DType::linear_i4);
   CHECK(a.require("head.weight").role == TensorRole::linear);
