@@ -208,6 +208,8 @@ TEMPLATES = {
     "chatml": "{% for m in messages %}{% if loop.first and m.role != 'system' %}{{ '<|im_start|>system\\nYou answer "
               "briefly, don\\'t you?<|im_end|>\\n' }}{% endif %}{{ '<|im_start|>' + m.role + '\\n' + m.content + "
               "'<|im_end|>' + '\\n' }}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}",
+    "qwen3": "{% for m in messages %}{{ '<|im_start|>' + m.role + '\\n' + m.content + '<|im_end|>\\n' }}{% endfor %}"
+             "{{ '<|im_start|>assistant\\n' }}{% if enable_thinking is false %}{{ '<think>\\n\\n</think>\\n\\n' }}{% endif %}",
     "qwen": "{#- <tool_call> #}{% if messages[0].role == 'system' %}{{ '<|im_start|>system\\n' + messages[0].content + "
             "'<|im_end|>\\n' }}{% else %}{{ '<|im_start|>system\\nYou are a helpful assistant.<|im_end|>\\n' }}{% endif %}"
             "{% for m in messages %}{% if not (loop.first and m.role == 'system') %}{{ '<|im_start|>' + m.role + '\\n' + "
@@ -244,7 +246,7 @@ def chats(smollm2_template):
         for conversation in CONVERSATIONS:
             messages = [{"role": role, "content": content} for role, content in conversation]
             text = environment.from_string(template).render(
-                messages=messages, add_generation_prompt=True, bos_token=bos, eos_token="</s>")
+                messages=messages, add_generation_prompt=True, enable_thinking=False, bos_token=bos, eos_token="</s>")
             renders.append({"messages": messages, "text": text})
         # Published templates are not copied; the name of the model replaces them.
         found.append({"family": name, "template": None if name == "smollm2" else template, "renders": renders})

@@ -41,7 +41,7 @@ struct Settings {
     f(pipeline);
     f("generate.chat_family", chat_family,
       {"chat template of the generator: auto (the one that its pack names), none, chatml, llama2, llama3, llama3.1, "
-       "qwen; required if the pack names none"});
+       "qwen, qwen3; required if the pack names none"});
     f(generator);
     f(cache);
   }

@@ -77,6 +77,15 @@ std::vector<ChatPiece> render_chatml(std::span<const ChatMessage> messages, std:
   return out.take();
 }
 
+// What its template writes with enable_thinking = false: reasoning that is over before it began.
+std::vector<ChatPiece> render_qwen3(std::span<const ChatMessage> messages, std::string_view default_system) {
+  std::vector<ChatPiece> pieces = render_chatml(messages, default_system);
+  Renderer end;
+  end.special("<think>").plain("\n\n").special("</think>").plain("\n\n");
+  for (ChatPiece& piece : end.take()) pieces.push_back(std::move(piece));
+  return pieces;
+}
+
 std::vector<ChatPiece> render_llama3(std::span<const ChatMessage> messages, std::string_view default_system,
                                      bool with_dates) {
   Renderer out;
@@ -189,7 +198,8 @@ std::string known_chat_families() {
 std::optional<ChatFamily> recognise_chat_template(std::string_view jinja) {
   if (trim(jinja).empty()) return ChatFamily::none;
   if (contains(jinja, "<|im_start|>")) {
-    // Qwen3 dropped the default system message; its reasoning markup identifies it.
+    // Qwen3 dropped the default system message; the switch of its reasoning identifies it.
+    if (contains(jinja, "<think>") && contains(jinja, "enable_thinking")) return ChatFamily::qwen3;
     const bool qwen = contains(jinja, "<tool_call>") || contains(jinja, "Qwen");
     return qwen && !contains(jinja, "<think>") ? ChatFamily::qwen : ChatFamily::chatml;
   }
@@ -211,6 +221,8 @@ std::vector<ChatPiece> render_chat(ChatFamily family, std::span<const ChatMessag
       return render_chatml(messages, default_system);
     case ChatFamily::qwen:
       return render_chatml(messages, default_system.empty() ? kQwenSystem : default_system);
+    case ChatFamily::qwen3:
+      return render_qwen3(messages, default_system);
     case ChatFamily::llama3:
       return render_llama3(messages, default_system, false);
     case ChatFamily::llama31:

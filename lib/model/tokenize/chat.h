@@ -13,14 +13,16 @@
 
 namespace frugal {
 
-/// chatml covers SmolLM2 and Qwen3 too. llama31 is Llama 3.1 and 3.2, whose system turn begins with dates.
-enum class ChatFamily { none, chatml, llama3, llama2, qwen, llama31 };
-constexpr std::array<Named<ChatFamily>, 6> names_of(ChatFamily) {
+/// chatml covers SmolLM2 too. qwen3 answers without thinking first (chatml lets it think); llama31 is Llama 3.1
+/// and 3.2, whose system turn begins with dates.
+enum class ChatFamily { none, chatml, llama3, llama2, qwen, qwen3, llama31 };
+constexpr std::array<Named<ChatFamily>, 7> names_of(ChatFamily) {
   return {{{ChatFamily::chatml, "chatml"},
            {ChatFamily::llama2, "llama2"},
            {ChatFamily::llama3, "llama3"},
            {ChatFamily::llama31, "llama3.1"},
            {ChatFamily::qwen, "qwen"},
+           {ChatFamily::qwen3, "qwen3"},
            {ChatFamily::none, "none"}}};
 }
 
