@@ -213,7 +213,7 @@ ModernBertConfig read_config(const Checkpoint& checkpoint, const TensorTable& ta
 // norm_bias, attention_bias and mlp_bias give every layer of a sort a bias.
 ModernBertConfig plan_encoder(const Checkpoint& checkpoint, TensorTable& table,
                               std::map<std::string, std::string>& keys) {
-  const ModernBertConfig c = read_config(checkpoint, table);
+  ModernBertConfig c = read_config(checkpoint, table);
   kHyper.write(c, keys);
   constexpr auto kBias = TensorTable::Bias::optional;
   table.embedding({"embeddings.word", "embeddings.tok_embeddings", ""}, c.vocab, c.hidden);
