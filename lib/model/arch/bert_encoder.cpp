@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "model/arch/token_ids.h"
 #include "model/nn/config_reader.h"
 
 namespace frugal {
@@ -135,7 +136,8 @@ BertEncoder::BertEncoder(const ModelSource& source, Ops& ops)
 }
 
 void BertEncoder::check_ids(std::span<const TokenId> ids) const {
-  check_token_ids(ids, config_.vocab, max_tokens(), file_);
+  check_token_ids(ids, config_.vocab, file_);
+  check_input_length(int64_t(ids.size()), max_tokens());
 }
 
 View BertEncoder::embed(const TokenBatch& batch) const {

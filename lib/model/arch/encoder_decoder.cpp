@@ -1,11 +1,10 @@
 #include "model/arch/encoder_decoder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "base/error.h"
 #include "model/arch/source_tokenizer.h"
+#include "model/arch/token_ids.h"
 
 namespace frugal {
 
@@ -21,20 +20,11 @@ EncoderDecoder::EncoderDecoder(const ModelSource& source, Ops& ops, int64_t voca
       settings_(read_seq2seq(source.config(), vocab)),
       identity_(source.identity()) {}
 
-void EncoderDecoder::check_ids(std::span<const TokenId> ids) const {
-  for (const TokenId id : ids)
-    if (id < 0 || id >= vocab_)
-      throw Error(Code::corrupt_file,
-                  fmt::format("'{}': token id {} is outside the model's vocabulary of {}", file_.native(), id, vocab_));
-}
-
 BeamCache EncoderDecoder::encode(std::span<const TokenId> ids, int64_t beams, int64_t capacity, Budget& budget,
                                  KvType type) {
-  check_ids(ids);
+  check_token_ids(ids, vocab_, file_);
   const auto tokens = static_cast<int64_t>(ids.size());
-  if (tokens == 0 || tokens > sizes_.readable)
-    throw Error(Code::bad_input,
-                fmt::format("the input has {} tokens, the model takes 1 to {}", tokens, sizes_.readable));
+  check_input_length(tokens, sizes_.readable);
   BeamCache cache(ops_, {shape_.layers, shape_.heads, shape_.head_dim, type}, tokens, beams,
                   std::min(capacity, sizes_.target), budget);
   KvCache& source = cache.source();
@@ -55,7 +45,7 @@ BeamCache EncoderDecoder::encode(std::span<const TokenId> ids, int64_t beams, in
 void EncoderDecoder::decode(std::span<const TokenId> ids, BeamCache& cache, std::span<float> logits) {
   const auto rows = static_cast<int64_t>(ids.size());
   FRUGAL_CHECK(rows > 0 && rows % cache.beams() == 0 && int64_t(logits.size()) == rows * vocab_);
-  check_ids(ids);
+  check_token_ids(ids, vocab_, file_);
   cache.extend(rows / cache.beams());
   const Ops::Scope scope(ops_);
   const View x = ops_.allocate(Shape{rows, hidden_});

@@ -52,8 +52,6 @@ class EncoderDecoder : public Seq2Seq {
   Ops& ops_;
 
  private:
-  void check_ids(std::span<const TokenId> ids) const;
-
   int64_t vocab_, hidden_;
   Sizes sizes_;
   DecoderShape shape_;

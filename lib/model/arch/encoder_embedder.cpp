@@ -12,10 +12,6 @@
 namespace frugal {
 namespace {
 
-// Tokens of one forward pass: enough rows to keep the kernels busy, few enough that the widest activation stays near
-// the caches (1,024 · 1,536 floats are 6 MiB).
-constexpr int64_t kTokensPerForward = 1024;
-
 class EncoderEmbedder final : public Embedder {
  public:
   EncoderEmbedder(std::string_view family, std::unique_ptr<TextEncoder> encoder, const ModelSource& source, Ops& ops)
@@ -84,17 +80,9 @@ class EncoderEmbedder final : public Embedder {
 
   void embed_batch(const TokenBatch& batch, std::span<float> out) {
     const Ops::Scope scope(ops_);
-    const View pooled = pool(batch);
+    const View pooled = encode_pooled(ops_, *encoder_, pooling_.pooling, batch);
     if (pooling_.normalize) ops_.normalize_rows(pooled);
     ops_.download(pooled, out);
-  }
-
-  View pool(const TokenBatch& batch) {
-    if (pooling_.pooling == Pooling::cls) return encoder_->encode_firsts(batch);
-    const View x = encoder_->encode(batch);
-    const View pooled = ops_.allocate(Shape{int64_t(batch.spans.size()), dimension()});
-    ops_.pool(pooling_.pooling, batch.spans, x, pooled);
-    return pooled;
   }
 
   Ops& ops_;

@@ -41,8 +41,7 @@ class EncoderRanker final : public Reader {
     const int64_t hidden = encoder_->hidden();
     dense_ = load.linear("rank.dense", hidden, hidden, ActivationScales::per_token,
                          parse_activation(config.require_text("rank.activation")));
-    has_norm_ = source.has("rank.norm.weight");
-    if (has_norm_) norm_ = load.norm("rank.norm", NormKind::layer, hidden, kEpsilon);
+    if (load.has("rank.norm")) norm_ = load.norm("rank.norm", NormKind::layer, hidden, kEpsilon);
     label_ = source.vector("rank.label.weight", hidden);
     bias_ = source.vector("rank.label.bias", 1)[0];
   }
@@ -86,24 +85,16 @@ class EncoderRanker final : public Reader {
  private:
   std::vector<float> rank(const TokenBatch& batch) {
     const Ops::Scope scope(ops_);
-    const View pooled = pool(batch);
+    const View pooled = encode_pooled(ops_, *encoder_, pooling_, batch);
     const View h = ops_.allocate(pooled.shape);
     dense_.forward(ops_, pooled, h);
-    if (has_norm_) ops_.norm(norm_, h, h);
+    if (!norm_.gamma.empty()) ops_.norm(norm_, h, h);
     std::vector<float> states(static_cast<size_t>(h.shape.elements()));
     ops_.download(h, states);
     std::vector<float> logits;
     for (auto state = states.begin(); state != states.end(); state += h.cols())
       logits.push_back(std::inner_product(label_.begin(), label_.end(), state, bias_));
     return logits;
-  }
-
-  View pool(const TokenBatch& batch) {
-    if (pooling_ == Pooling::cls) return encoder_->encode_firsts(batch);
-    const View x = encoder_->encode(batch);
-    const View pooled = ops_.allocate(Shape{int64_t(batch.spans.size()), encoder_->hidden()});
-    ops_.pool(pooling_, batch.spans, x, pooled);
-    return pooled;
   }
 
   Ops& ops_;
@@ -113,8 +104,7 @@ class EncoderRanker final : public Reader {
   PairLimits limits_;
   Pooling pooling_ = Pooling::cls;
   Linear dense_;
-  bool has_norm_ = false;
-  NormSpec norm_;
+  NormSpec norm_;  // where the head has one
   std::span<const float> label_;
   float bias_ = 0;
 };

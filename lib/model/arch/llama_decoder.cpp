@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "memory/budget.h"
 #include "model/arch/source_tokenizer.h"
+#include "model/arch/token_ids.h"
 #include "model/nn/architecture.h"
 #include "model/nn/blocks.h"
 #include "model/nn/chat_config.h"
@@ -205,10 +206,7 @@ class LlamaDecoder final : public Decoder {
   template <typename Use>
   void run(std::span<const TokenId> ids, KvCache& cache, Use&& use) {
     FRUGAL_CHECK(!ids.empty());
-    for (const TokenId id : ids)
-      if (id < 0 || id >= config_.vocab)
-        throw Error(Code::corrupt_file, fmt::format("'{}': token id {} is outside the model's vocabulary of {}",
-                                                    file_.native(), id, config_.vocab));
+    check_token_ids(ids, config_.vocab, file_);
     cache.extend(int64_t(ids.size()));
     while (!ids.empty()) {
       const size_t tokens = std::min<size_t>(ids.size(), kTokensPerForward);

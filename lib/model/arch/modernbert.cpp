@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "model/arch/encoder_embedder.h"
 #include "model/arch/encoder_ranker.h"
+#include "model/arch/token_ids.h"
 #include "model/nn/architecture.h"
 #include "model/nn/blocks.h"
 #include "model/nn/config_reader.h"
@@ -53,11 +54,11 @@ constexpr HyperTable<C> kHyper("modernbert", kFields);
 class ModernBertLayer {
  public:
   ModernBertLayer(const WeightLoader& load, const ModernBertConfig& c, int64_t index)
-      : intermediate_(c.intermediate), activation_(parse_activation(c.activation)), has_norm1_(index > 0) {
+      : intermediate_(c.intermediate), activation_(parse_activation(c.activation)) {
     const std::string at = fmt::format("layers.{}.", index);
     constexpr ActivationScales kScales = ActivationScales::per_token;
     // The first layer's input is the normalised embeddings.
-    if (has_norm1_) norm1_ = load.norm(at + "norm1", NormKind::layer, c.hidden, c.epsilon);
+    if (index > 0) norm1_ = load.norm(at + "norm1", NormKind::layer, c.hidden, c.epsilon);
     qkv_ = load.linear(at + "qkv", 3 * c.hidden, c.hidden, kScales);
     out_ = load.linear(at + "out", c.hidden, c.hidden, kScales);
     norm2_ = load.norm(at + "norm2", NormKind::layer, c.hidden, c.epsilon);
@@ -91,7 +92,7 @@ class ModernBertLayer {
   }
 
   void project(Ops& ops, View x, View qkv) const {
-    if (!has_norm1_) return qkv_.forward(ops, x, qkv);
+    if (norm1_.gamma.empty()) return qkv_.forward(ops, x, qkv);
     const Ops::Scope scope(ops);
     const View h = ops.allocate(x.shape);
     ops.norm(norm1_, x, h);
@@ -114,7 +115,6 @@ class ModernBertLayer {
 
   int64_t intermediate_;
   Activation activation_;
-  bool has_norm1_;
   NormSpec norm1_, norm2_;
   Linear qkv_, out_, up_gate_, down_;
   AttentionSpec attention_;
@@ -141,7 +141,8 @@ class ModernBertEncoder final : public TextEncoder {
   int64_t max_tokens() const override { return config_.positions; }
   bool has_types() const override { return false; }
   void check_ids(std::span<const TokenId> ids) const override {
-    check_token_ids(ids, config_.vocab, max_tokens(), file_);
+    check_token_ids(ids, config_.vocab, file_);
+    check_input_length(int64_t(ids.size()), max_tokens());
   }
 
   View encode(const TokenBatch& batch) override {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "model/arch/text_encoder.h"
 #include "model/nn/reader.h"
 
 namespace frugal {
@@ -19,17 +20,13 @@ struct PairLimits {
 ReaderPair make_reader_pair(const Tokenizer& tokenizer, const PairLimits& limits, std::string_view question,
                             std::string_view passage);
 
-/// Tokens of one forward pass: enough rows to keep the kernels busy, few enough that the widest activation stays near
-/// the caches.
-inline constexpr size_t kPairTokensPerForward = 1024;
-
-/// Calls run(first, last) for runs of items that together have about kPairTokensPerForward tokens.
+/// Calls run(first, last) for runs of items that together have about kTokensPerForward tokens.
 template <class Tokens, class Run>
 void in_pair_batches(size_t count, const Tokens& tokens, const Run& run) {
   for (size_t first = 0; first < count;) {
     size_t last = first, sum = 0;
     do sum += tokens(last++);
-    while (last < count && sum + tokens(last) <= kPairTokensPerForward);
+    while (last < count && sum + tokens(last) <= static_cast<size_t>(kTokensPerForward));
     run(first, last);
     first = last;
   }

@@ -1,11 +1,7 @@
 #include "model/arch/text_encoder.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <numeric>
-
-#include "base/error.h"
 
 namespace frugal {
 
@@ -19,15 +15,12 @@ void TokenBatch::append(std::span<const TokenId> sequence, size_t second) {
   types.resize(ids.size(), 1);
 }
 
-void check_token_ids(std::span<const TokenId> ids, int64_t vocab, int64_t max_tokens,
-                     const std::filesystem::path& file) {
-  for (const TokenId id : ids)
-    if (id < 0 || id >= vocab)
-      throw Error(Code::corrupt_file,
-                  fmt::format("'{}': token id {} is outside the model's vocabulary of {}", file.native(), id, vocab));
-  if (ids.empty() || int64_t(ids.size()) > max_tokens)
-    throw Error(Code::bad_input,
-                fmt::format("the input has {} tokens, the model takes 1 to {}", ids.size(), max_tokens));
+View encode_pooled(Ops& ops, TextEncoder& encoder, Pooling pooling, const TokenBatch& batch) {
+  if (pooling == Pooling::cls) return encoder.encode_firsts(batch);
+  const View x = encoder.encode(batch);
+  const View pooled = ops.allocate(Shape{int64_t(batch.spans.size()), encoder.hidden()});
+  ops.pool(pooling, batch.spans, x, pooled);
+  return pooled;
 }
 
 }  // namespace frugal

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <vector>
 
@@ -10,6 +9,10 @@
 #include "model/tokenize/tokenizer.h"
 
 namespace frugal {
+
+/// Tokens of one forward pass: enough rows to keep the kernels busy, few enough that the widest activation stays near
+/// the caches (1,024 · 1,536 floats are 6 MiB).
+inline constexpr int64_t kTokensPerForward = 1024;
 
 /// Sequences that are encoded together, without padding.
 struct TokenBatch {
@@ -20,11 +23,6 @@ struct TokenBatch {
   void append(std::span<const TokenId> sequence, size_t second);
 };
 
-/// Throws Error(corrupt_file) for an id outside the vocabulary of the model in `file`, and Error(bad_input) if there
-/// are no ids, or more than `max_tokens`.
-void check_token_ids(std::span<const TokenId> ids, int64_t vocab, int64_t max_tokens,
-                     const std::filesystem::path& file);
-
 class TextEncoder {
  public:
   virtual ~TextEncoder() = default;
@@ -34,7 +32,8 @@ class TextEncoder {
   virtual int64_t max_tokens() const = 0;
   /// True if the tokens of a pair's second text have another type than those of the first.
   virtual bool has_types() const = 0;
-  /// As check_token_ids().
+  /// Throws Error(corrupt_file) for an id outside the vocabulary, and Error(bad_input) if there are no ids, or more
+  /// than max_tokens().
   virtual void check_ids(std::span<const TokenId> ids) const = 0;
   /// The states of the last layer, [tokens, hidden], in the caller's scope.
   virtual View encode(const TokenBatch& batch) = 0;
@@ -42,5 +41,8 @@ class TextEncoder {
   /// [CLS] pooling needs, without most of the last layer's work.
   virtual View encode_firsts(const TokenBatch& batch) = 0;
 };
+
+/// One vector for each sequence, [sequences, hidden], in the caller's scope.
+View encode_pooled(Ops& ops, TextEncoder& encoder, Pooling pooling, const TokenBatch& batch);
 
 }  // namespace frugal

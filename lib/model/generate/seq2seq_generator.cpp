@@ -1,9 +1,8 @@
 // Beam search (Graves 2012) in the form that transformers gave it. Its quirks decide results, so they are kept:
 //
-// - Each step takes the best continuations of all beams, twice as many as there are beams (more, if several tokens end
-// a
-//   text), so that enough remain to continue when some of them end. A continuation that ends can only become a finished
-//   text if it is among the first num_beams.
+// - Each step takes the best continuations of all beams, twice as many as there are beams, or more if several tokens
+//   end a text, so that enough remain to continue when some of them end. A continuation that ends can only become a
+//   finished text if it is among the first num_beams.
 // - Rules change log-probabilities, not logits, so what remains is not a distribution any more. Greedy search applies
 //   them to logits.
 // - Finished texts compete by their score divided by length ^ length_penalty; beams compete by the score itself.

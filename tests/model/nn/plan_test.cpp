@@ -10,8 +10,10 @@
 #include "base/error.h"
 #include "model/nn/hyper_field.h"
 #include "model/nn/tensor_table.h"
+#include "support/toy_pack.h"
 
 using namespace frugal;
+using frugal::testing::ToyPack;
 
 namespace {
 
@@ -58,16 +60,6 @@ class ToyCheckpoint final : public Checkpoint {
   TokenizerSource tokenizer() const override { return {}; }
   std::optional<std::string> side_file(std::string_view) const override { return std::nullopt; }
   std::vector<std::filesystem::path> files() const override { return {}; }
-};
-
-class ToyPack final : public ModelConfig {
- public:
-  std::map<std::string, std::string> entries;
-  std::optional<std::string_view> text(std::string_view key) const override {
-    const auto at = entries.find(std::string(key));
-    return at == entries.end() ? std::nullopt : std::optional<std::string_view>(at->second);
-  }
-  [[noreturn]] void fail(std::string_view what) const override { throw Error(Code::corrupt_file, std::string(what)); }
 };
 
 std::map<std::string, std::string> planned(const ToyCheckpoint& checkpoint, int64_t rows = 7) {

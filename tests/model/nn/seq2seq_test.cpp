@@ -14,8 +14,10 @@
 #include "memory/budget.h"
 #include "model/nn/beam_cache.h"
 #include "model/nn/seq2seq_settings.h"
+#include "support/toy_pack.h"
 
 using namespace frugal;
+using frugal::testing::ToyPack;
 
 namespace {
 
@@ -44,16 +46,6 @@ class ToyCheckpoint final : public Checkpoint {
     return generation;
   }
   std::vector<std::filesystem::path> files() const override { return {}; }
-};
-
-class ToyPack final : public ModelConfig {
- public:
-  std::map<std::string, std::string> entries;
-  std::optional<std::string_view> text(std::string_view key) const override {
-    const auto at = entries.find(std::string(key));
-    return at == entries.end() ? std::nullopt : std::optional<std::string_view>(at->second);
-  }
-  [[noreturn]] void fail(std::string_view what) const override { throw Error(Code::corrupt_file, std::string(what)); }
 };
 
 constexpr int64_t kVocab = 100;
