@@ -16,6 +16,7 @@ struct ModelNames {
   std::string embedder = "e5-small-enpt.pack";
   std::string generator = "smollm2-135m-instruct.pack";
   std::string reader = "reader-enpt.pack";
+  std::string summarizer;  // empty: the generator
 
   template <typename F>
   void visit(F&& f) {
@@ -24,6 +25,8 @@ struct ModelNames {
        "embedder that made it"});
     f("models.reader", reader, {"pack of the reader, which reranks passages and finds answers in them; empty: none"});
     f("models.generator", generator, {"pack of the generator, which writes answers and HyDE's passages"});
+    f("models.summarizer", summarizer,
+      {"pack of the model that writes summaries: an encoder-decoder or a generator; empty: the generator"});
   }
 };
 

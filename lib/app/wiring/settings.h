@@ -15,6 +15,7 @@
 #include "rag/answer/answer_cache.h"
 #include "rag/answer/pipeline.h"
 #include "rag/chunk/chunk.h"
+#include "rag/summary/summary.h"
 
 namespace frugal {
 
@@ -25,6 +26,7 @@ struct Settings {
   ChunkOptions chunks;
   std::string law_files;  // paths, separated by ':'
   PipelineOptions pipeline;
+  SummaryOptions summary;
   std::optional<ChatFamily> chat_family;  // of the generator; nullopt: as its pack names it
   GeneratorMemory generator;
   CacheOptions cache;
@@ -39,6 +41,7 @@ struct Settings {
     f(chunks);
     f("references.paths", law_files, {"more tables of laws, files like configs/references/br.yaml, separated by ':'"});
     f(pipeline);
+    f(summary);
     f("generate.chat_family", chat_family,
       {"chat template of the generator: auto (the one that its pack names), none, chatml, llama2, llama3, llama3.1, "
        "qwen, qwen3; required if the pack names none"});

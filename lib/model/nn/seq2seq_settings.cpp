@@ -127,6 +127,8 @@ void plan_seq2seq(const Checkpoint& checkpoint, int64_t vocab, std::map<std::str
     throw Error(Code::bad_input, "the configuration lacks 'decoder_start_token_id'")
         .hint("check that the checkpoint is complete");
   config["seq2seq.decoder_start_token_id"] = start;
+  if (const auto prefix = checkpoint.text("task_specific_params.summarization.prefix"); prefix && !prefix->empty())
+    config["seq2seq.summary_prefix"] = *prefix;
 }
 
 Seq2SeqSettings read_seq2seq(const ModelConfig& pack, int64_t vocab) {
@@ -144,6 +146,7 @@ Seq2SeqSettings read_seq2seq(const ModelConfig& pack, int64_t vocab) {
   settings.ends = read_ends(pack, vocab);
   settings.forced_bos = optional_token(pack, "forced_bos_token_id", vocab);
   settings.forced_eos = optional_token(pack, "forced_eos_token_id", vocab);
+  settings.summary_prefix = pack.text("seq2seq.summary_prefix").value_or("");
   return settings;
 }
 

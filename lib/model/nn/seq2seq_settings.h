@@ -37,6 +37,7 @@ struct Seq2SeqSettings {
   int64_t no_repeat_ngram_size = 0;  // no run of so many tokens occurs twice; 0: any may
   int64_t min_length = 0;            // no text ends before it
   int64_t max_length = 256;
+  std::string summary_prefix;  // what a text to be summarised begins with, as T5 was trained: "summarize: "
 };
 
 inline constexpr int64_t kMaxBeams = 64;

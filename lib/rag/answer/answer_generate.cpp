@@ -257,23 +257,23 @@ void GroundedText::judge(const MarkedSentence& sentence) {
     ++dropped_;
     return stand_in(sentence);
   }
-  const Hit& hit = sources_[static_cast<size_t>(source - 1)];
-  const Sentence quote = nearest_sentence(hit.chunk.text, stems, language_, stemmer_);
-  keep(sentence.text, cite(hit, quote.begin, quote.end, static_cast<int64_t>(citations_.size()) + 1));
+  const auto place = static_cast<size_t>(source - 1);
+  const Sentence quote = nearest_sentence(sources_[place].chunk.text, stems, language_, stemmer_);
+  keep({sentence.text, place, quote.begin, quote.end});
 }
 
 // The answer that the reader finds in a cited source, unless it is quoted already.
 void GroundedText::stand_in(const MarkedSentence& sentence) {
   for (const int64_t source : sentence.cited) {
-    const Hit& hit = sources_[static_cast<size_t>(source - 1)];
+    const auto place = static_cast<size_t>(source - 1);
+    const Hit& hit = sources_[place];
     const std::optional<Quote> quote = checks_.reader ? checks_.reader->quote(hit) : std::nullopt;
     if (!quote) continue;
-    Citation citation = cite(hit, quote->begin, quote->end, static_cast<int64_t>(citations_.size()) + 1);
-    const std::string text = plain_text(text_of_quote(citation.quote));
-    const bool is_new = std::none_of(citations_.begin(), citations_.end(), [&](const Citation& earlier) {
-      return earlier.id == citation.id && earlier.text_begin == citation.text_begin;
+    const bool is_new = std::none_of(statements_.begin(), statements_.end(), [&](const Statement& earlier) {
+      return earlier.source == place && earlier.quote_begin == quote->begin;
     });
-    if (is_new) return keep(text, std::move(citation));
+    const std::string_view bytes = std::string_view(hit.chunk.text).substr(quote->begin, quote->end - quote->begin);
+    if (is_new) return keep({plain_text(text_of_quote(bytes)), place, quote->begin, quote->end});
   }
 }
 
@@ -330,14 +330,17 @@ bool GroundedText::names_other_laws(std::string_view statement, const Hit& sourc
   });
 }
 
-void GroundedText::keep(std::string_view statement, Citation citation) {
+void GroundedText::keep(Statement statement) {
+  Citation citation = cite(sources_[statement.source], statement.quote_begin, statement.quote_end,
+                           static_cast<int64_t>(citations_.size()) + 1);
   const auto same = std::find_if(citations_.begin(), citations_.end(), [&](const Citation& earlier) {
     return earlier.id == citation.id && earlier.start_byte == citation.start_byte &&
            earlier.end_byte == citation.end_byte;
   });
   const int64_t n = same != citations_.end() ? same->n : citation.n;
   if (same == citations_.end()) citations_.push_back(std::move(citation));
-  text_ += fmt::format("{}{} [{}]", text_.empty() ? "" : " ", statement, n);
+  text_ += fmt::format("{}{} [{}]", text_.empty() ? "" : " ", statement.text, n);
+  statements_.push_back(std::move(statement));
 }
 
 bool is_abstention(std::string_view generated) {

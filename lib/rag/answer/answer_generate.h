@@ -58,6 +58,15 @@ class GroundedText {
   const std::vector<Citation>& citations() const { return citations_; }
   int64_t dropped() const { return dropped_; }  // sentences
 
+  /// A supported statement without its mark, and the bytes of a source's text that its citation quotes.
+  struct Statement {
+    std::string text;
+    size_t source = 0;  // from 0
+    uint32_t quote_begin = 0, quote_end = 0;
+  };
+  /// The statements that make up text(), in order.
+  const std::vector<Statement>& statements() const { return statements_; }
+
   /// A sentence without its marks, and the numbers of the sources that they cite, in order.
   struct MarkedSentence {
     std::string text;
@@ -73,7 +82,7 @@ class GroundedText {
   bool supports(int64_t source, const MarkedSentence& sentence, const StemSet& stems) const;
   bool names_other_laws(std::string_view statement, const Hit& source) const;
   void stand_in(const MarkedSentence& sentence);
-  void keep(std::string_view statement, Citation citation);
+  void keep(Statement statement);
 
   std::span<const Hit> sources_;
   Language language_;
@@ -88,6 +97,7 @@ class GroundedText {
   size_t watched_sentence_ = 0, watched_words_ = 0, last_word_byte_ = 0;
   bool ended_ = false, loops_ = false;
   std::string text_;
+  std::vector<Statement> statements_;
   std::vector<Citation> citations_;
   int64_t dropped_ = 0;
 };

@@ -90,12 +90,8 @@ std::string answer_line(const Reply& reply) {
 }
 
 std::string sources_as_text(const Reply& reply) {
-  std::string out;
-  for (const Citation& c : reply.citations) {
-    out += fmt::format("[{}] {}\n", c.n, place(c, texts_of(reply)));
-    if (reply.answer.mode == AnswerMode::generate) out += fmt::format("    “{}”\n", snippet(c.quote, 240));
-  }
-  return out;
+  const bool with_quotes = reply.answer.mode == AnswerMode::generate;
+  return render_sources(reply.citations, with_quotes, detect_language(reply.query.text));
 }
 
 std::string hits_as_text(const Reply& reply, bool explain) {
@@ -270,6 +266,16 @@ std::string render_reply(const Reply& reply, const RenderOptions& options) {
       return as_files(reply, options.path_end);
   }
   return {};
+}
+
+std::string render_sources(std::span<const Citation> citations, bool with_quotes, Language language) {
+  constexpr size_t kQuoteBytes = 240;
+  std::string out;
+  for (const Citation& c : citations) {
+    out += fmt::format("[{}] {}\n", c.n, place(c, answer_texts(language)));
+    if (with_quotes) out += fmt::format("    “{}”\n", snippet(c.quote, kQuoteBytes));
+  }
+  return out;
 }
 
 std::string render_timings(const Reply& reply) {

@@ -3,10 +3,12 @@
 // sequences to a terminal.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "rag/reply/reply.h"
+#include "rag/text/language.h"
 
 namespace frugal {
 
@@ -23,6 +25,9 @@ struct RenderOptions {
 
 /// The whole output for one reply, ending in a line feed; csv has its header.
 std::string render_reply(const Reply& reply, const RenderOptions& options);
+
+/// "[1] notes.txt:7" for each citation, a line each, followed by its quote if that is wanted. language: of the words.
+std::string render_sources(std::span<const Citation> citations, bool with_quotes, Language language);
 
 /// Milliseconds by stage and peak memory, for --timings: one line each.
 std::string render_timings(const Reply& reply);

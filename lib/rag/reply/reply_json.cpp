@@ -107,6 +107,12 @@ ordered_json citation_json(const Citation& c, ReplyDetail detail) {
   return json;
 }
 
+ordered_json citations_json(std::span<const Citation> citations, ReplyDetail detail) {
+  ordered_json json = ordered_json::array();
+  for (const Citation& citation : citations) json.push_back(citation_json(citation, detail));
+  return json;
+}
+
 ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
   ordered_json json{{"rank", rank},
                     {"id", hit.chunk.id},
@@ -364,8 +370,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
                     {"quoted_instead", reply.answer.quoted_instead},
                     {"note", text_or_null(reply.answer.note)}};
   if (!reply.answer.remark.empty()) json["answer"]["remark"] = utf8(reply.answer.remark);
-  json["citations"] = ordered_json::array();
-  for (const Citation& citation : reply.citations) json["citations"].push_back(citation_json(citation, detail));
+  json["citations"] = citations_json(reply.citations, detail);
   json["hits"] = ordered_json::array();
   for (size_t i = 0; i < reply.hits.size(); ++i) json["hits"].push_back(hit_json(reply.hits[i], i + 1, detail));
   json["cache"] = {{"status", to_string(reply.cache)}, {"similarity", rounded(reply.cache_similarity)}};
@@ -378,6 +383,10 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   if (detail != ReplyDetail::contract || reply.cut_short) json["skipped"] = reply.skipped;
   if (detail != ReplyDetail::contract) json["explain"] = explain_json(reply);
   return dump(json, indent);
+}
+
+std::string citations_to_json(std::span<const Citation> citations) {
+  return dump(citations_json(citations, ReplyDetail::contract), -1);
 }
 
 Reply reply_from_json(std::string_view text) {

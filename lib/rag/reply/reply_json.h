@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,9 @@ enum class ReplyDetail {
 
 /// One object; `indent` below 0 puts it on one line. A batch's id comes as "id" where the query has one.
 std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent = -1);
+
+/// Citations as in a reply: an array.
+std::string citations_to_json(std::span<const Citation> citations);
 
 /// Reads what ReplyDetail::stored wrote. Throws Error(corrupt_file).
 Reply reply_from_json(std::string_view json);

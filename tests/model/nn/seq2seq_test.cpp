@@ -26,11 +26,15 @@ class ToyCheckpoint final : public Checkpoint {
  public:
   std::string generation;
   std::map<std::string, int64_t, std::less<>> config;
+  std::string summary_prefix;
 
   std::string_view format() const override { return "safetensors"; }
   std::string architecture() const override { return "toy"; }
   std::span<const SourceTensor> tensors() const override { return {}; }
-  std::optional<std::string> text(std::string_view) const override { return std::nullopt; }
+  std::optional<std::string> text(std::string_view key) const override {
+    if (key != "task_specific_params.summarization.prefix" || summary_prefix.empty()) return std::nullopt;
+    return summary_prefix;
+  }
   std::optional<int64_t> integer(std::string_view key) const override {
     const auto at = config.find(key);
     return at == config.end() ? std::nullopt : std::optional(at->second);
@@ -75,6 +79,7 @@ TEST_CASE("settings of generation_config.json precede those of config.json, and 
   CHECK(settings.no_repeat_ngram_size == 3);
   CHECK(settings.min_length == 12);
   CHECK(settings.max_length == 62);
+  CHECK(settings.summary_prefix.empty());
 }
 
 TEST_CASE("a checkpoint without settings is greedy, and its first token is the beginning of a sequence") {
@@ -86,7 +91,9 @@ TEST_CASE("a checkpoint without settings is greedy, and its first token is the b
   CHECK(settings.num_beams == 1);
   CHECK(settings.early_stopping == EarlyStopping::no);
   checkpoint.generation = R"({"early_stopping": "never"})";
+  checkpoint.summary_prefix = "summarize: ";
   CHECK(read_seq2seq(planned(checkpoint), kVocab).early_stopping == EarlyStopping::never);
+  CHECK(read_seq2seq(planned(checkpoint), kVocab).summary_prefix == "summarize: ");
 }
 
 TEST_CASE("settings that are missing or out of range are errors, in a checkpoint and in a pack") {
