@@ -31,7 +31,7 @@ constexpr std::string_view kExamples =
     "      verify the checksums of a pack";
 
 struct Arguments {
-  std::string input, output, dtype, auto_target = "size", calibration, max_ram, report, verify_text;
+  std::string input, output, kind, dtype, auto_target = "size", calibration, max_ram, report, verify_text;
   std::vector<std::string> rules;
   bool allow_requantize = false, force = false, verify = false, dry_run = false, check = false;
 };
@@ -41,6 +41,9 @@ void declare(cli::Tool& tool, Arguments& args) {
   app.add_option("IN", args.input, "Hugging Face folder, .safetensors, .pt, .bin or .gguf file; with --check, a pack")
       ->required();
   tool.output_file("-o,--output", args.output, "pack to write")->type_name("OUT.pack");
+  app.add_option("--as", args.kind,
+                 "what the model is for, where its checkpoint fits several kinds: embedder, decoder or reader")
+      ->type_name("KIND");
   app.add_option("--dtype", args.dtype,
                  "keep, int8, int4, fp16, fp32 or auto (default: keep for a quantised source, otherwise int8)");
   app.add_option("--auto-target", args.auto_target, "goal of --dtype auto: size, speed or quality (default size)");
@@ -94,6 +97,7 @@ QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool, const S
   QuantizeOptions options;
   options.input = args.input;
   options.output = args.output;
+  if (!args.kind.empty()) options.plan.kind = parse_model_kind(args.kind);
   if (!args.dtype.empty()) options.precision = parse_precision(args.dtype);
   for (const std::string& rule : args.rules) options.rules.push_back(parse_rule(rule));
   options.threads = tool.threads();

@@ -37,11 +37,11 @@ class PlannedConfig final : public ModelConfig {
 
 class CheckpointSource final : public ModelSource {
  public:
-  CheckpointSource(const std::filesystem::path& path, std::string identity)
+  CheckpointSource(const std::filesystem::path& path, std::string identity, const PlanOptions& options)
       : path_(path),
         identity_(std::move(identity)),
         checkpoint_(open_checkpoint(path)),
-        plan_(naming_file(path, [&] { return plan_model(*checkpoint_); })),
+        plan_(naming_file(path, [&] { return plan_model(*checkpoint_, options); })),
         config_(plan_.config, path),
         tokenizer_(naming_file(path, [&] { return build_tokenizer_blob(checkpoint_->tokenizer()); })) {}
 
@@ -135,8 +135,9 @@ class CheckpointSource final : public ModelSource {
 
 }  // namespace
 
-std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity) {
-  return std::make_unique<CheckpointSource>(path, std::move(identity));
+std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity,
+                                                    const PlanOptions& options) {
+  return std::make_unique<CheckpointSource>(path, std::move(identity), options);
 }
 
 }  // namespace frugal

@@ -1,17 +1,22 @@
 #include "model/arch/registry.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "base/naming.h"
+#include "model/format/flat_json.h"
+#include "model/nn/config_reader.h"
 
 namespace frugal {
 
 // Each is defined in its own file, which needs no header.
 extern const Architecture kBartArchitecture, kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture,
     kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture, kQwen2Architecture, kQwen3Architecture,
-    kRobertaArchitecture, kRobertaRankerArchitecture, kT5Architecture;
+    kQwen3EmbedderArchitecture, kQwen3RankerArchitecture, kRobertaArchitecture, kRobertaRankerArchitecture,
+    kT5Architecture;
 
 namespace {
 
@@ -25,6 +30,8 @@ constexpr const Architecture* kArchitectures[] = {
     &kModernBertRankerArchitecture,  // reader
     &kQwen2Architecture,             // decoder
     &kQwen3Architecture,             // decoder
+    &kQwen3EmbedderArchitecture,     // embedder
+    &kQwen3RankerArchitecture,       // reader
     &kRobertaArchitecture,           // embedder
     &kRobertaRankerArchitecture,     // reader
     &kT5Architecture,                // encoder-decoder
@@ -44,29 +51,58 @@ const Architecture& require_named(const ModelConfig& config) {
   return *architecture;
 }
 
-// Null if no architecture has the alias.
-const Architecture* aliased(std::string_view alias) {
-  for (const Architecture* architecture : kArchitectures)
-    if (std::find(architecture->aliases.begin(), architecture->aliases.end(), alias) != architecture->aliases.end())
-      return architecture;
+bool has_alias(const Architecture& architecture, std::string_view alias) {
+  return std::find(architecture.aliases.begin(), architecture.aliases.end(), alias) != architecture.aliases.end();
+}
+
+// The first that has the checkpoint's head as an alias, else the first that has its type, among those of a kind if one
+// is given. Null if there is none.
+const Architecture* find_architecture(const Checkpoint& checkpoint, std::optional<ModelKind> kind) {
+  for (const std::string& alias : {checkpoint.head_class(), checkpoint.architecture()})
+    for (const Architecture* architecture : kArchitectures)
+      if (has_alias(*architecture, alias) && (!kind || architecture->kind == *kind)) return architecture;
   return nullptr;
 }
 
-const Architecture& architecture_of(const Checkpoint& checkpoint) {
-  if (const Architecture* with_head = aliased(checkpoint.head_class())) return *with_head;
-  const std::string type = checkpoint.architecture();
-  if (const Architecture* architecture = aliased(type)) return *architecture;
-  std::string known;
+// What the files beside a checkpoint say that it is for.
+std::optional<ModelKind> stated_kind(const Checkpoint& checkpoint) {
+  constexpr std::string_view kFile = "config_sentence_transformers.json";
+  if (const auto side = checkpoint.side_file(kFile))
+    if (FlatJson(*side, kFile).text("model_type") == "CrossEncoder") return ModelKind::reader;
+  const ConfigReader reader(checkpoint);
+  const bool pools = reader.gguf() && reader.integer({"", "pooling_type"}, 0, 4, 0) != 0;
+  return pools || checkpoint.side_file("modules.json") ? std::optional(ModelKind::embedder) : std::nullopt;
+}
+
+[[noreturn]] void refuse_kind(const Checkpoint& checkpoint, ModelKind kind) {
+  std::string possible;
+  for (const Architecture* architecture : kArchitectures)
+    if (has_alias(*architecture, checkpoint.architecture()) || has_alias(*architecture, checkpoint.head_class()))
+      possible += fmt::format("{}{}", possible.empty() ? "" : ", ", to_string(architecture->kind));
+  throw Error(Code::bad_input,
+              fmt::format("a '{}' checkpoint does not fit --as {}", checkpoint.architecture(), to_string(kind)))
+      .hint("it fits: " + possible);
+}
+
+const Architecture& architecture_of(const Checkpoint& checkpoint, std::optional<ModelKind> requested) {
+  if (const Architecture* found = find_architecture(checkpoint, requested ? requested : stated_kind(checkpoint)))
+    return *found;
+  if (const Architecture* found = find_architecture(checkpoint, std::nullopt)) {
+    if (requested) refuse_kind(checkpoint, *requested);
+    return *found;
+  }
+  std::vector<std::string_view> known;
   for (const Architecture* architecture : kArchitectures)
     for (const std::string_view alias : architecture->aliases)
-      known += fmt::format("{}{}", known.empty() ? "" : ", ", alias);
-  throw Error(Code::bad_input, fmt::format("unknown architecture '{}'", type)).hint("known architectures: " + known);
+      if (std::find(known.begin(), known.end(), alias) == known.end()) known.push_back(alias);
+  throw Error(Code::bad_input, fmt::format("unknown architecture '{}'", checkpoint.architecture()))
+      .hint(fmt::format("known architectures: {}", fmt::join(known, ", ")));
 }
 
 }  // namespace
 
-ModelPlan plan_model(const Checkpoint& checkpoint) {
-  const Architecture& architecture = architecture_of(checkpoint);
+ModelPlan plan_model(const Checkpoint& checkpoint, const PlanOptions& options) {
+  const Architecture& architecture = architecture_of(checkpoint, options.kind);
   ModelPlan plan = architecture.plan(checkpoint);
   plan.architecture = architecture.name;
   plan.kind = architecture.kind;

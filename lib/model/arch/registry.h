@@ -20,15 +20,18 @@
 
 namespace frugal {
 
-/// Plans the architecture whose aliases have the checkpoint's head_class(), or else its architecture(). Throws
-/// Error(bad_input) listing the known ones, and as Architecture::plan.
-ModelPlan plan_model(const Checkpoint& checkpoint);
+/// Plans the architecture whose aliases have the checkpoint's head_class(), or else its architecture(). If several have
+/// it (Qwen3 generates, embeds and ranks), the kind decides: the one in the options, else "CrossEncoder" in
+/// config_sentence_transformers.json (a reader), else a modules.json or GGUF's pooling_type (an embedder), else the
+/// first in the registry. Throws Error(bad_input) listing the known ones, and as Architecture::plan.
+ModelPlan plan_model(const Checkpoint& checkpoint, const PlanOptions& options = {});
 /// The kind of a model, by its "model.architecture". Throws Error(corrupt_file) naming the file if that is missing or
 /// unknown.
 ModelKind model_kind(const ModelConfig& config);
 
 /// Opens the checkpoint at `path` (open_checkpoint) as a source in fp32. `identity` becomes the identity of its models.
-std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity);
+std::unique_ptr<ModelSource> open_checkpoint_source(const std::filesystem::path& path, std::string identity,
+                                                    const PlanOptions& options = {});
 
 /// Opens a model of any kind. Borrows `source` and `ops`. Errors name the source's file. Throws as model_kind().
 std::unique_ptr<Model> open_model(const ModelSource& source, Ops& ops);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,11 @@ int64_t source_row(const TensorSpec& spec, int64_t row);
 /// True if a tensor of a checkpoint has the planned shape. A vector may be a matrix of one row, as in a layer with one
 /// output.
 bool has_planned_shape(const SourceTensor& source, const TensorSpec& spec);
+
+/// What a user may decide about a model beside the types of its weights.
+struct PlanOptions {
+  std::optional<ModelKind> kind = {};  // what the model is for, where its checkpoint fits several kinds
+};
 
 /// Everything that a pack takes from a checkpoint, except the bytes of the tensors.
 struct ModelPlan {

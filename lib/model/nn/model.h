@@ -24,6 +24,9 @@ inline std::string_view to_string(ModelKind kind) {
   return "unknown";
 }
 
+/// The kind of this name. Throws Error(usage), whose hint lists the known names.
+ModelKind parse_model_kind(std::string_view name);
+
 /// A kind of model, with the words for the error that a given model is of another kind. Each interface has one:
 /// Embedder::kKind.
 struct ModelKindWords {

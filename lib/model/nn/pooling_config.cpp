@@ -29,19 +29,16 @@ std::string find_prompt(const FlatJson& fields, std::initializer_list<std::strin
   return fallback ? named(*fallback).value_or("") : "";
 }
 
-void plan_prompts(const Checkpoint& checkpoint, std::map<std::string, std::string>& config) {
+// Empty if the folder has no such prompt.
+std::string planned_prompt(const Checkpoint& checkpoint, std::initializer_list<std::string_view> names) {
   constexpr std::string_view kFile = "config_sentence_transformers.json";
   const auto side = checkpoint.side_file(kFile);
-  if (!side) return;
-  const FlatJson fields(*side, std::string(kFile));
-  const auto put = [&](std::string_view key, const std::string& prompt) {
-    if (prompt.size() > kMaxPromptBytes)
-      throw Error(Code::bad_input,
-                  fmt::format("{}: a prompt of {} bytes, more than {}", kFile, prompt.size(), kMaxPromptBytes));
-    if (!prompt.empty()) config[std::string(key)] = prompt;
-  };
-  put("embed.query_prompt", find_prompt(fields, {"query"}));
-  put("embed.passage_prompt", find_prompt(fields, {"document", "passage", "corpus"}));
+  if (!side) return {};
+  std::string prompt = find_prompt(FlatJson(*side, kFile), names);
+  if (prompt.size() > kMaxPromptBytes)
+    throw Error(Code::bad_input,
+                fmt::format("{}: a prompt of {} bytes, more than {}", kFile, prompt.size(), kMaxPromptBytes));
+  return prompt;
 }
 
 std::string read_prompt(const ModelConfig& pack, std::string_view key) {
@@ -50,11 +47,24 @@ std::string read_prompt(const ModelConfig& pack, std::string_view key) {
   return prompt;
 }
 
+// The mode that 1_Pooling/config.json names, as sentence-transformers writes it since version 5 ("pooling_mode") or
+// before (a boolean for each).
+std::string pooling_of(const FlatJson& fields) {
+  const auto mode = [&](std::string_view now, std::string_view before) {
+    const auto named = fields.text("pooling_mode");
+    return named ? *named == now : fields.integer(before).value_or(0) != 0;
+  };
+  if (mode("cls", "pooling_mode_cls_token")) return "cls";
+  if (mode("lasttoken", "pooling_mode_lasttoken")) return "last";
+  if (mode("mean", "pooling_mode_mean_tokens")) return "mean";
+  throw Error(Code::bad_input, "1_Pooling/config.json: only mean, cls and last-token pooling are supported");
+}
+
 }  // namespace
 
 void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int64_t positions,
-                  std::map<std::string, std::string>& config) {
-  std::string pooling = "mean";
+                  std::map<std::string, std::string>& config, std::string_view otherwise) {
+  std::string pooling(otherwise);
   bool normalize = true;
   int64_t max_tokens = positions;
   if (reader.gguf()) {
@@ -62,16 +72,8 @@ void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int6
     pooling = kind == 2 ? "cls" : kind == 3 ? "last" : "mean";
   } else if (const auto modules = checkpoint.side_file("modules.json")) {
     normalize = modules->find("Normalize") != std::string::npos;
-    if (const auto side = checkpoint.side_file("1_Pooling/config.json")) {
-      const FlatJson fields(*side, "1_Pooling/config.json");
-      const auto flag = [&](std::string_view key) { return fields.integer(key).value_or(0) != 0; };
-      if (flag("pooling_mode_cls_token"))
-        pooling = "cls";
-      else if (flag("pooling_mode_lasttoken"))
-        pooling = "last";
-      else if (!flag("pooling_mode_mean_tokens"))
-        throw Error(Code::bad_input, "1_Pooling/config.json: only mean, cls and last-token pooling are supported");
-    }
+    if (const auto side = checkpoint.side_file("1_Pooling/config.json"))
+      pooling = pooling_of(FlatJson(*side, "1_Pooling/config.json"));
     if (const auto side = checkpoint.side_file("sentence_bert_config.json"))
       max_tokens = std::clamp<int64_t>(
           FlatJson(*side, "sentence_bert_config.json").integer("max_seq_length").value_or(positions), 3, positions);
@@ -79,7 +81,14 @@ void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int6
   config["embed.pooling"] = pooling;
   config["embed.normalize"] = normalize ? "true" : "false";
   config["embed.max_tokens"] = std::to_string(max_tokens);
-  plan_prompts(checkpoint, config);
+  const std::string query = planned_query_prompt(checkpoint),
+                    passage = planned_prompt(checkpoint, {"document", "passage", "corpus"});
+  if (!query.empty()) config["embed.query_prompt"] = query;
+  if (!passage.empty()) config["embed.passage_prompt"] = passage;
+}
+
+std::string planned_query_prompt(const Checkpoint& checkpoint) {
+  return planned_prompt(checkpoint, {"query"});
 }
 
 PoolingConfig read_pooling(const ModelConfig& pack, int64_t positions) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "compute/tensor/activation.h"
 #include "model/format/checkpoint.h"
@@ -22,10 +23,12 @@ struct PoolingConfig {
   std::string query_prompt, passage_prompt;
 };
 
-/// Adds the keys for a checkpoint to `config`. positions: the model's longest input in tokens. Throws Error(bad_input)
-/// for an unknown pooling or an overlong prompt.
+/// Adds the keys for a checkpoint to `config`. positions: the model's longest input in tokens; otherwise: the pooling
+/// of a folder that does not say it. Throws Error(bad_input) for an unknown pooling or an overlong prompt.
 void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int64_t positions,
-                  std::map<std::string, std::string>& config);
+                  std::map<std::string, std::string>& config, std::string_view otherwise = "mean");
+/// The prompt that sentence-transformers puts before questions, or empty. Throws Error(bad_input) if it is overlong.
+std::string planned_query_prompt(const Checkpoint& checkpoint);
 /// Throws Error(corrupt_file) for an unknown pooling, and what ModelConfig::fail throws.
 PoolingConfig read_pooling(const ModelConfig& pack, int64_t positions);
 

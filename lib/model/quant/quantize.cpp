@@ -168,7 +168,7 @@ Quantizer::Quantizer(QuantizeOptions options)
     : options_(std::move(options)),
       checkpoint_(open_checkpoint(options_.input)),
       sources_(list_sources(*checkpoint_)),
-      model_(naming_file(options_.input, [&] { return plan_model(*checkpoint_); })) {
+      model_(naming_file(options_.input, [&] { return plan_model(*checkpoint_, options_.plan); })) {
   recipe_ = resolve(*checkpoint_, model_, options_);
   tensors_ = naming_file(options_.input,
                          [&] { return plan_tensors(*checkpoint_, model_, recipe_, options_.allow_requantize); });

@@ -15,6 +15,7 @@
 
 #include "base/output_file.h"
 #include "model/format/checkpoint.h"
+#include "model/nn/architecture.h"
 #include "model/quant/recipe.h"
 #include "model/quant/selector.h"
 #include "model/quant/source_hash.h"
@@ -31,6 +32,7 @@ using QuantizeProgress = std::function<void(std::string_view stage, uint64_t don
 struct QuantizeOptions {
   std::filesystem::path input;
   std::filesystem::path output;
+  PlanOptions plan;
   std::optional<Precision> precision;  // nullopt: keep for a quantised source, int8 for a full-precision one
   std::vector<std::pair<NamePattern, Precision>> rules;
   int threads = 1;
