@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "model/format/checkpoint.h"
+#include "model/source/source_type.h"
 
 namespace frugal {
 namespace {
