@@ -33,6 +33,7 @@ constexpr std::string_view kExamples =
 struct Arguments {
   std::string input, output, kind, dtype, auto_target = "size", calibration, max_ram, report, verify_text;
   std::vector<std::string> rules;
+  std::optional<int64_t> dimensions;
   bool allow_requantize = false, force = false, verify = false, dry_run = false, check = false;
 };
 
@@ -44,6 +45,8 @@ void declare(cli::Tool& tool, Arguments& args) {
   app.add_option("--as", args.kind,
                  "what the model is for, where its checkpoint fits several kinds: embedder, decoder or reader")
       ->type_name("KIND");
+  app.add_option("--dimensions", args.dimensions, "of an embedder: keep the first N values of each vector")
+      ->type_name("N");
   app.add_option("--dtype", args.dtype,
                  "keep, int8, int4, fp16, fp32 or auto (default: keep for a quantised source, otherwise int8)");
   app.add_option("--auto-target", args.auto_target, "goal of --dtype auto: size, speed or quality (default size)");
@@ -98,6 +101,7 @@ QuantizeOptions options_of(const Arguments& args, const cli::Tool& tool, const S
   options.input = args.input;
   options.output = args.output;
   if (!args.kind.empty()) options.plan.kind = parse_model_kind(args.kind);
+  options.plan.dimensions = args.dimensions;
   if (!args.dtype.empty()) options.precision = parse_precision(args.dtype);
   for (const std::string& rule : args.rules) options.rules.push_back(parse_rule(rule));
   options.threads = tool.threads();

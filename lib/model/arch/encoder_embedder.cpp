@@ -6,11 +6,19 @@
 #include <utility>
 
 #include "base/error.h"
+#include "model/arch/dense_layers.h"
 #include "model/arch/source_tokenizer.h"
 #include "model/nn/pooling_config.h"
 
 namespace frugal {
 namespace {
+
+// The first values of each vector that are kept; packs without the key keep all.
+constexpr std::string_view kDimensionsKey = "embed.dimensions";
+
+int64_t read_dimension(const ModelConfig& config, int64_t outputs) {
+  return config.text(kDimensionsKey) ? config.require_int(kDimensionsKey, 1, outputs) : outputs;
+}
 
 class EncoderEmbedder final : public Embedder {
  public:
@@ -19,9 +27,11 @@ class EncoderEmbedder final : public Embedder {
         encoder_(std::move(encoder)),
         tokenizer_(open_tokenizer(source)),
         pooling_(read_pooling(source.config(), encoder_->max_tokens())),
+        dense_(source, ops, encoder_->hidden()),
+        dimension_(read_dimension(source.config(), dense_.outputs())),
         fingerprint_(fingerprint_of(family, pooling_, source.identity())) {}
 
-  int64_t dimension() const override { return encoder_->hidden(); }
+  int64_t dimension() const override { return dimension_; }
   int64_t max_tokens() const override { return pooling_.max_tokens; }
   const Tokenizer& tokenizer() const override { return *tokenizer_; }
   std::string fingerprint() const override { return fingerprint_; }
@@ -80,19 +90,51 @@ class EncoderEmbedder final : public Embedder {
 
   void embed_batch(const TokenBatch& batch, std::span<float> out) {
     const Ops::Scope scope(ops_);
-    const View pooled = encode_pooled(ops_, *encoder_, pooling_.pooling, batch);
-    if (pooling_.normalize) ops_.normalize_rows(pooled);
-    ops_.download(pooled, out);
+    ops_.download(finish(encode_pooled(ops_, *encoder_, pooling_.pooling, batch)), out);
+  }
+
+  // The vectors of pooled states, in the caller's scope.
+  View finish(View pooled) {
+    View x = dense_.forward(ops_, pooled);
+    if (dimension_ < x.cols()) {
+      const View first = ops_.allocate(Shape{x.rows(), dimension_});
+      ops_.copy(x.columns(0, dimension_), first);
+      x = first;
+    }
+    if (pooling_.normalize) ops_.normalize_rows(x);
+    return x;
   }
 
   Ops& ops_;
   std::unique_ptr<TextEncoder> encoder_;
   std::unique_ptr<Tokenizer> tokenizer_;
   PoolingConfig pooling_;
+  DenseLayers dense_;
+  int64_t dimension_;
   std::string fingerprint_;
 };
 
 }  // namespace
+
+void plan_encoder_embedder(const Checkpoint& checkpoint, int64_t hidden, int64_t positions, ModelPlan& plan,
+                           std::string_view otherwise) {
+  plan_pooling(checkpoint, ConfigReader(checkpoint), positions, plan.config, otherwise);
+  plan.dimension = plan_dense_layers(checkpoint, hidden, plan);
+}
+
+void plan_truncation(ModelPlan& plan, int64_t dimensions) {
+  if (plan.kind != ModelKind::embedder)
+    throw Error(Code::usage,
+                fmt::format("--dimensions is for embedders, and this model is a {}", to_string(plan.kind)));
+  if (dimensions < 1 || dimensions > plan.dimension)
+    throw Error(Code::usage,
+                fmt::format("--dimensions is {}, and the model's vectors have 1 to {}", dimensions, plan.dimension));
+  plan.config[std::string(kDimensionsKey)] = std::to_string(dimensions);
+}
+
+std::optional<int64_t> read_truncation(const ModelConfig& config) {
+  return config.find_int(kDimensionsKey);
+}
 
 std::unique_ptr<Embedder> make_encoder_embedder(std::string_view family, std::unique_ptr<TextEncoder> encoder,
                                                 const ModelSource& source, Ops& ops) {

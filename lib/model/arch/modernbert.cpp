@@ -18,7 +18,6 @@
 #include "model/nn/blocks.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/hyper_field.h"
-#include "model/nn/pooling_config.h"
 #include "model/nn/rope.h"
 
 namespace frugal {
@@ -241,8 +240,8 @@ ModelPlan plan(const Checkpoint& checkpoint) {
   ModelPlan plan;
   TensorTable table = names();
   const ModernBertConfig config = plan_encoder(checkpoint, table, plan.config);
-  plan_pooling(checkpoint, ConfigReader(checkpoint), config.positions, plan.config);
   plan.tensors = std::move(table).take();
+  plan_encoder_embedder(checkpoint, config.hidden, config.positions, plan);
   return plan;
 }
 

@@ -23,6 +23,7 @@
 #include "model/arch/llama_encoder.h"
 #include "model/arch/ranker.h"
 #include "model/format/flat_json.h"
+#include "model/format/sentence_modules.h"
 #include "model/nn/blocks.h"
 #include "model/nn/pooling_config.h"
 
@@ -134,16 +135,18 @@ class PromptRanker final : public Ranker {
 
 // The tokens of both answers: those of sentence-transformers' LogitScore module, or else the words.
 void plan_answers(const Checkpoint& checkpoint, int64_t vocab, std::map<std::string, std::string>& keys) {
-  constexpr std::string_view kScore = "1_LogitScore/config.json";
-  const auto side = checkpoint.side_file(kScore);
-  const FlatJson score = side ? FlatJson(*side, kScore) : FlatJson();
+  std::string file;
+  for (const SentenceModule& module : read_modules(checkpoint))
+    if (module.kind == "LogitScore") file = module.file("config.json");
+  const auto side = checkpoint.side_file(file);
+  const FlatJson score = side ? FlatJson(*side, file) : FlatJson();
   const std::string blob = side ? "" : build_tokenizer_blob(checkpoint.tokenizer());
   const auto put = [&](std::string_view key, std::string_view field, std::string_view word) {
     const std::optional<int64_t> stated = score.integer(field);
     std::optional<int64_t> id = stated;
     if (!side) id = Tokenizer::open(std::as_bytes(std::span(blob)))->find(word);
     if (!id)
-      throw Error(Code::bad_input, side ? fmt::format("{}: '{}' is missing", kScore, field)
+      throw Error(Code::bad_input, side ? fmt::format("{}: '{}' is missing", file, field)
                                         : fmt::format("the tokenizer has no token '{}' for an answer", word));
     if (*id < 0 || *id >= vocab)
       throw Error(Code::bad_input,

@@ -10,8 +10,6 @@
 #include "model/arch/llama_encoder.h"
 #include "model/arch/prompt_ranker.h"
 #include "model/nn/architecture.h"
-#include "model/nn/config_reader.h"
-#include "model/nn/pooling_config.h"
 
 namespace frugal {
 namespace {
@@ -30,8 +28,8 @@ ModelPlan plan_embedder(const Checkpoint& checkpoint) {
   ModelPlan plan;
   TensorTable table = llama_encoder_names();
   const LlamaConfig config = plan_llama_encoder(checkpoint, variant_of(checkpoint), table, plan.config);
-  plan_pooling(checkpoint, ConfigReader(checkpoint), config.context, plan.config, "last");
   plan.tensors = std::move(table).take();
+  plan_encoder_embedder(checkpoint, config.hidden, config.context, plan, "last");
   return plan;
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/naming.h"
+#include "model/arch/encoder_embedder.h"
 #include "model/format/flat_json.h"
 #include "model/nn/config_reader.h"
 
@@ -80,8 +81,8 @@ std::optional<ModelKind> stated_kind(const Checkpoint& checkpoint) {
     if (has_alias(*architecture, checkpoint.architecture()) || has_alias(*architecture, checkpoint.head_class()))
       possible += fmt::format("{}{}", possible.empty() ? "" : ", ", to_string(architecture->kind));
   throw Error(Code::bad_input,
-              fmt::format("a '{}' checkpoint does not fit --as {}", checkpoint.architecture(), to_string(kind)))
-      .hint("it fits: " + possible);
+              fmt::format("the architecture '{}' makes no {}", checkpoint.architecture(), to_string(kind)))
+      .hint("it makes: " + possible);
 }
 
 const Architecture& architecture_of(const Checkpoint& checkpoint, std::optional<ModelKind> requested) {
@@ -107,6 +108,7 @@ ModelPlan plan_model(const Checkpoint& checkpoint, const PlanOptions& options) {
   plan.architecture = architecture.name;
   plan.kind = architecture.kind;
   plan.config["model.architecture"] = architecture.name;
+  if (options.dimensions) plan_truncation(plan, *options.dimensions);
   return plan;
 }
 

@@ -7,8 +7,6 @@
 #include "model/arch/encoder_embedder.h"
 #include "model/arch/encoder_ranker.h"
 #include "model/nn/architecture.h"
-#include "model/nn/config_reader.h"
-#include "model/nn/pooling_config.h"
 
 namespace frugal {
 namespace {
@@ -17,8 +15,8 @@ ModelPlan plan(const Checkpoint& checkpoint) {
   ModelPlan plan;
   TensorTable table = bert_names();
   const BertConfig config = plan_roberta_encoder(checkpoint, table, plan.config);
-  plan_pooling(checkpoint, ConfigReader(checkpoint), config.positions, plan.config);
   plan.tensors = std::move(table).take();
+  plan_encoder_embedder(checkpoint, config.hidden, config.positions, plan);
   return plan;
 }
 

@@ -11,6 +11,7 @@
 #include "model/format/json_reader.h"
 #include "model/format/pytorch.h"
 #include "model/format/safetensors.h"
+#include "model/format/sentence_modules.h"
 #include "model/format/source_tensor.h"
 
 namespace frugal {
@@ -27,6 +28,10 @@ struct Container {
 constexpr Container kSafetensors{"safetensors", "model.safetensors", "model.safetensors.index.json", read_safetensors};
 constexpr Container kPytorch{"pytorch", "pytorch_model.bin", "pytorch_model.bin.index.json", read_pytorch};
 
+// Heads that FlagEmbedding saves beside the weights of BGE-M3, each the state of a layer. Their tensors are named as
+// there: "sparse_linear.weight".
+constexpr std::array<std::string_view, 2> kHeads{"sparse_linear", "colbert_linear"};
+
 // True if `name` stays inside the folder it is appended to.
 bool is_inside(const std::filesystem::path& name) {
   return name.is_relative() && !name.empty() && std::find(name.begin(), name.end(), "..") == name.end();
@@ -41,8 +46,11 @@ class HfFolder final : public Checkpoint {
       throw Error(Code::bad_input, fmt::format("no config.json in '{}'", folder_.native()))
           .hint("weights need the config.json they were published with");
     config_ = FlatJson(*config, (folder_ / "config.json").native());
-    shards_.reserve(weights.size());
-    for (const std::string& name : weights) add_shard(name);
+    if (const auto modules = side_file(kModulesFile))
+      modules_ = parse_modules(*modules, (folder_ / kModulesFile).native());
+    shards_.reserve(weights.size() + modules_.size() + kHeads.size());
+    for (const std::string& name : weights) add_shard(name, container_);
+    add_modules();
     sort_by_name(tensors_, folder_);
   }
 
@@ -85,23 +93,47 @@ class HfFolder final : public Checkpoint {
   std::vector<std::filesystem::path> files() const override {
     std::vector<std::filesystem::path> result;
     for (const MappedFile& shard : shards_) result.push_back(shard.path());
-    for (const std::string_view name :
-         {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "chat_template.jinja", "modules.json",
-          "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json"}) {
+    const auto add = [&](const std::string& name) {
+      const std::filesystem::path path = folder_ / name;
       std::error_code status;
-      if (std::filesystem::exists(folder_ / name, status)) result.push_back(folder_ / name);
-    }
+      if (std::filesystem::exists(path, status) && std::find(result.begin(), result.end(), path) == result.end())
+        result.push_back(path);
+    };
+    for (const char* name :
+         {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "chat_template.jinja", "modules.json",
+          "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json"})
+      add(name);
+    for (const SentenceModule& module : modules_) add(module.file("config.json"));
     // Only the packs of encoder-decoders hold its settings (model/nn/seq2seq_settings.h).
-    if (std::error_code status; config_.integer("is_encoder_decoder") == 1 &&
-                                std::filesystem::exists(folder_ / "generation_config.json", status))
-      result.push_back(folder_ / "generation_config.json");
+    if (config_.integer("is_encoder_decoder") == 1) add("generation_config.json");
     return result;
   }
 
  private:
-  void add_shard(const std::string& name) {
+  // Reads a file; `prefix` precedes the names of its tensors.
+  void add_shard(const std::string& name, const Container& container, std::string_view prefix = {}) {
     shards_.emplace_back(folder_ / name);
-    for (SourceTensor& tensor : container_.read(shards_.back())) tensors_.push_back(std::move(tensor));
+    for (SourceTensor& tensor : container.read(shards_.back())) {
+      tensor.name.insert(0, prefix);
+      tensors_.push_back(std::move(tensor));
+    }
+  }
+
+  // The weights of modules behind the transformer ("2_Dense/linear.weight"), and those of heads.
+  void add_modules() {
+    std::error_code status;
+    for (const SentenceModule& module : modules_) {
+      if (module.kind != "Dense") continue;
+      for (const Container& container : {kSafetensors, kPytorch}) {
+        const std::string name = module.file(container.file);
+        if (!std::filesystem::exists(folder_ / name, status)) continue;
+        add_shard(name, container, module.file(""));
+        break;
+      }
+    }
+    for (const std::string_view head : kHeads)
+      if (const std::string name = fmt::format("{}.pt", head); std::filesystem::exists(folder_ / name, status))
+        add_shard(name, kPytorch, fmt::format("{}.", head));
   }
 
   // "chat_template" is a string, or a list of {name, template} of which "default" counts.
@@ -123,6 +155,7 @@ class HfFolder final : public Checkpoint {
   std::filesystem::path folder_;
   Container container_;
   FlatJson config_;
+  std::vector<SentenceModule> modules_;
   std::vector<MappedFile> shards_;
   std::vector<SourceTensor> tensors_;
 };

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/thread_pool.h"
 #include "memory/budget.h"
+#include "model/arch/encoder_embedder.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
 #include "model/hub/models.h"
@@ -21,7 +22,10 @@ class NaiveModels final : public Models {
               std::optional<ChatFamily> chat_family)
       : pool_(threads), ops_(make_ops(backend, pool_, budget)), chat_family_(chat_family) {
     // An index accepts only the embedder whose identity it was made with, and that is the pack's.
-    embedder_source_ = open_checkpoint_source(paths.embedder, std::string(Pack(paths.embedder_pack).identity()));
+    const Pack embedder_pack(paths.embedder_pack);
+    embedder_source_ =
+        open_checkpoint_source(paths.embedder, std::string(embedder_pack.identity()),
+                               {.kind = ModelKind::embedder, .dimensions = read_truncation(embedder_pack)});
     embedder_ = open_embedder(*embedder_source_, *ops_);
     if (paths.generator.empty()) return;
     generator_source_ = open_checkpoint_source(paths.generator, "naive");

@@ -42,7 +42,8 @@ bool has_planned_shape(const SourceTensor& source, const TensorSpec& spec);
 
 /// What a user may decide about a model beside the types of its weights.
 struct PlanOptions {
-  std::optional<ModelKind> kind = {};  // what the model is for, where its checkpoint fits several kinds
+  std::optional<ModelKind> kind = {};      // what the model is for, where its checkpoint fits several kinds
+  std::optional<int64_t> dimensions = {};  // of an embedder: only the first values of each vector
 };
 
 /// Everything that a pack takes from a checkpoint, except the bytes of the tensors.
@@ -51,6 +52,7 @@ struct ModelPlan {
   ModelKind kind = ModelKind::embedder;
   std::map<std::string, std::string> config;  // flat keys for the pack: "bert.heads", "chat.family" …
   std::vector<TensorSpec> tensors;            // in the order in which a forward pass reads them
+  int64_t dimension = 0;                      // of an embedder's vectors
 };
 
 /// Each file of model/arch defines one, and a line of the registry lists it.

@@ -3,9 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <span>
+#include <vector>
 
 #include "base/error.h"
 #include "model/format/flat_json.h"
+#include "model/format/sentence_modules.h"
 
 namespace frugal {
 namespace {
@@ -47,9 +51,9 @@ std::string read_prompt(const ModelConfig& pack, std::string_view key) {
   return prompt;
 }
 
-// The mode that 1_Pooling/config.json names, as sentence-transformers writes it since version 5 ("pooling_mode") or
-// before (a boolean for each).
-std::string pooling_of(const FlatJson& fields) {
+// The mode that the module's configuration names, as sentence-transformers writes it since version 5 ("pooling_mode")
+// or before (a boolean for each).
+std::string pooling_of(const FlatJson& fields, std::string_view file) {
   const auto mode = [&](std::string_view now, std::string_view before) {
     const auto named = fields.text("pooling_mode");
     return named ? *named == now : fields.integer(before).value_or(0) != 0;
@@ -57,7 +61,26 @@ std::string pooling_of(const FlatJson& fields) {
   if (mode("cls", "pooling_mode_cls_token")) return "cls";
   if (mode("lasttoken", "pooling_mode_lasttoken")) return "last";
   if (mode("mean", "pooling_mode_mean_tokens")) return "mean";
-  throw Error(Code::bad_input, "1_Pooling/config.json: only mean, cls and last-token pooling are supported");
+  throw Error(Code::bad_input, fmt::format("{}: only mean, cls and last-token pooling are supported", file));
+}
+
+// Whether the last module scales vectors to unit length. Throws Error(bad_input) for modules that are not known, or in
+// another order than transformer, pooling, dense layers, normalisation.
+bool check_modules(std::span<const SentenceModule> modules) {
+  constexpr std::array<std::string_view, 4> kOrder{"Transformer", "Pooling", "Dense", "Normalize"};
+  size_t last = 0;
+  for (const SentenceModule& module : modules) {
+    const auto* const at = std::find(kOrder.begin(), kOrder.end(), module.kind);
+    if (at == kOrder.end())
+      throw Error(Code::bad_input, fmt::format("{}: modules of type '{}' are not supported", kModulesFile, module.kind))
+          .hint("known: Transformer, Pooling, Dense, Normalize");
+    const auto place = static_cast<size_t>(at - kOrder.begin());
+    if (place < last)
+      throw Error(Code::bad_input,
+                  fmt::format("{}: '{}' behind '{}' is not supported", kModulesFile, module.kind, kOrder[last]));
+    last = place;
+  }
+  return last + 1 == kOrder.size();
 }
 
 }  // namespace
@@ -70,10 +93,11 @@ void plan_pooling(const Checkpoint& checkpoint, const ConfigReader& reader, int6
   if (reader.gguf()) {
     const int64_t kind = reader.integer({"", "pooling_type"}, 0, 4, 1);
     pooling = kind == 2 ? "cls" : kind == 3 ? "last" : "mean";
-  } else if (const auto modules = checkpoint.side_file("modules.json")) {
-    normalize = modules->find("Normalize") != std::string::npos;
-    if (const auto side = checkpoint.side_file("1_Pooling/config.json"))
-      pooling = pooling_of(FlatJson(*side, "1_Pooling/config.json"));
+  } else if (const std::vector<SentenceModule> modules = read_modules(checkpoint); !modules.empty()) {
+    normalize = check_modules(modules);
+    for (const SentenceModule& module : modules)
+      if (const std::string file = module.file("config.json"); module.kind == "Pooling")
+        if (const auto side = checkpoint.side_file(file)) pooling = pooling_of(FlatJson(*side, file), file);
     if (const auto side = checkpoint.side_file("sentence_bert_config.json"))
       max_tokens = std::clamp<int64_t>(
           FlatJson(*side, "sentence_bert_config.json").integer("max_seq_length").value_or(positions), 3, positions);

@@ -72,8 +72,8 @@ TEST_CASE("a user may say what a checkpoint is for, where it fits") {
   const auto error = error_of([&] { architecture_of(kGolden / "bert-ranker", {.kind = ModelKind::decoder}); });
   REQUIRE(error);
   CHECK(error->code() == Code::bad_input);
-  CHECK(error->message() == "a 'bert' checkpoint does not fit --as decoder");
-  CHECK(error->hint() == "it fits: embedder, reader");
+  CHECK(error->message() == "the architecture 'bert' makes no decoder");
+  CHECK(error->hint() == "it makes: embedder, reader");
   CHECK(contains(error_of([] { parse_model_kind("reranker"); })->hint(), "embedder, decoder, reader"));
 }
 
@@ -91,6 +91,8 @@ TEST_CASE("sentence-transformers' newer name of the pooling is read, and an unkn
 
 TEST_CASE("the answers of a ranker are tokens of its vocabulary, and its label is one") {
   Changed ranker("qwen3-ranker");
+  write_file(ranker.path / "modules.json",
+             R"([{"type": "Transformer"}, {"path": "1_LogitScore", "type": "x.LogitScore"}])");
   const std::map<std::string, std::string> words = ranker.plan().config;
   write_file(ranker.path / "1_LogitScore/config.json", R"({"true_token_id": 7, "false_token_id": 9})");
   CHECK(ranker.plan().config.at("rank.yes") == "7");
