@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Writes tests/golden/<name>/: tiny models with random weights, and the outputs of transformers for them.
 
-  make_goldens.py tiny                                   bert, bert-reader, llama, llama-scaled, llama-gguf, qwen2 and qwen3 (under 300 kB each)
+  make_goldens.py tiny                                   bert, bert-reader, llama, llama-scaled, llama-gguf, qwen2, qwen3 and opt (under 300 kB each)
   make_goldens.py reader                                 bert-reader alone
   make_goldens.py qwen                                   qwen2 and qwen3 alone
+  make_goldens.py opt                                    opt alone
   make_goldens.py minilm FOLDER                          outputs of the real all-MiniLM-L6-v2 (no weights)
   make_goldens.py smollm2 FILE.gguf                      outputs of the real SmolLM2-135M-Instruct (no weights)
 
@@ -20,7 +21,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from transformers import (AutoModel, AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, BertTokenizer, LlamaConfig,
-                          LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
+                          LlamaForCausalLM, OPTConfig, OPTForCausalLM, Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 GOLDEN = pathlib.Path(__file__).resolve().parent.parent / "tests" / "golden"
 VERSIONS = {"torch": torch.__version__.split("+")[0], "transformers": transformers.__version__}
@@ -154,17 +155,25 @@ def llama_outputs(model, vocab, checkpoint):
     return {"kind": "decoder", "checkpoint": checkpoint, "floors": DECODER_FLOORS, "cases": cases}
 
 
-def tiny_llama(name, seed, config_class=LlamaConfig, model_class=LlamaForCausalLM, **options):
+def tiny_decoder(name, seed, config_class, model_class, **options):
     tokenizer = byte_level_tokenizer()
     tokenizer.chat_template = CHATML
-    config = config_class(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2,
-                          intermediate_size=64, max_position_embeddings=256, attn_implementation="eager", eos_token_id=2, **options)
+    config = config_class(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
+                          max_position_embeddings=256, attn_implementation="eager", eos_token_id=2, **options)
     model = randomise(model_class(config), seed)
     model.tie_weights()
     model.save_pretrained(GOLDEN / name)
     tokenizer.save_pretrained(GOLDEN / name)
     write(GOLDEN / name, llama_outputs(model, len(tokenizer), "."))
     return model, tokenizer
+
+
+def tiny_llama(name, seed, config_class=LlamaConfig, model_class=LlamaForCausalLM, **options):
+    return tiny_decoder(name, seed, config_class, model_class, num_key_value_heads=2, intermediate_size=64, **options)
+
+
+def tiny_opt():
+    tiny_decoder("opt", 9, OPTConfig, OPTForCausalLM, ffn_dim=64, word_embed_proj_dim=32)
 
 
 def permuted(weight, heads):
@@ -235,6 +244,7 @@ def tiny():
         "rope_type": "llama3", "rope_theta": 10000.0, "factor": 4.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 64})
     tiny_qwen()
+    tiny_opt()
 
 
 def tiny_qwen():
@@ -277,10 +287,10 @@ def smollm2(path):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["tiny", "reader", "qwen", "minilm", "smollm2"])
+    parser.add_argument("what", choices=["tiny", "reader", "qwen", "opt", "minilm", "smollm2"])
     parser.add_argument("source", nargs="?")
     a = parser.parse_args()
-    {"tiny": lambda: tiny(), "reader": lambda: tiny_reader(), "qwen": lambda: tiny_qwen(), "minilm": lambda: minilm(a.source), "smollm2": lambda: smollm2(a.source)}[a.what]()
+    {"tiny": lambda: tiny(), "reader": lambda: tiny_reader(), "qwen": lambda: tiny_qwen(), "opt": lambda: tiny_opt(), "minilm": lambda: minilm(a.source), "smollm2": lambda: smollm2(a.source)}[a.what]()
 
 
 if __name__ == "__main__":

@@ -15,9 +15,9 @@ namespace frugal {
 
 // Each is defined in its own file, which needs no header.
 extern const Architecture kBartArchitecture, kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture,
-    kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture, kQwen2Architecture, kQwen3Architecture,
-    kQwen3EmbedderArchitecture, kQwen3RankerArchitecture, kRobertaArchitecture, kRobertaRankerArchitecture,
-    kT5Architecture;
+    kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture, kOptArchitecture, kQwen2Architecture,
+    kQwen3Architecture, kQwen3EmbedderArchitecture, kQwen3RankerArchitecture, kRobertaArchitecture,
+    kRobertaRankerArchitecture, kT5Architecture;
 
 namespace {
 
@@ -29,6 +29,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kLlamaArchitecture,             // decoder
     &kModernBertArchitecture,        // embedder
     &kModernBertRankerArchitecture,  // reader
+    &kOptArchitecture,               // decoder
     &kQwen2Architecture,             // decoder
     &kQwen3Architecture,             // decoder
     &kQwen3EmbedderArchitecture,     // embedder
