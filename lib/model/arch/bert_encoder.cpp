@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "model/arch/token_ids.h"
+#include "model/heads/token_ids.h"
 #include "model/nn/config_reader.h"
 
 namespace frugal {

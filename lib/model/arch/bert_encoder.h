@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "compute/ops/ops.h"
-#include "model/arch/text_encoder.h"
 #include "model/format/checkpoint.h"
+#include "model/heads/text_encoder.h"
 #include "model/nn/blocks.h"
 #include "model/nn/hyper_field.h"
 #include "model/nn/model_source.h"

@@ -13,8 +13,8 @@
 
 #include "base/error.h"
 #include "model/arch/bert_encoder.h"
-#include "model/arch/reader_pairs.h"
-#include "model/arch/source_tokenizer.h"
+#include "model/heads/reader_pairs.h"
+#include "model/heads/source_tokenizer.h"
 #include "model/nn/architecture.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/reader.h"

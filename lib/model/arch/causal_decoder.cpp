@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "base/error.h"
-#include "model/arch/source_tokenizer.h"
-#include "model/arch/token_ids.h"
+#include "model/heads/source_tokenizer.h"
+#include "model/heads/token_ids.h"
 
 namespace frugal {
 namespace {

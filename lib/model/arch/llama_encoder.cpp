@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/arch/token_ids.h"
+#include "model/heads/token_ids.h"
 #include "model/nn/blocks.h"
 
 namespace frugal {

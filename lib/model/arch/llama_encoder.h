@@ -9,8 +9,8 @@
 
 #include "compute/ops/ops.h"
 #include "model/arch/llama_trunk.h"
-#include "model/arch/text_encoder.h"
 #include "model/format/checkpoint.h"
+#include "model/heads/text_encoder.h"
 #include "model/nn/model_source.h"
 #include "model/nn/tensor_table.h"
 #include "model/tokenize/tokenizer.h"

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/arch/encoder_embedder.h"
-#include "model/arch/encoder_ranker.h"
-#include "model/arch/token_ids.h"
+#include "model/heads/encoder_embedder.h"
+#include "model/heads/encoder_ranker.h"
+#include "model/heads/token_ids.h"
 #include "model/nn/architecture.h"
 #include "model/nn/blocks.h"
 #include "model/nn/config_reader.h"

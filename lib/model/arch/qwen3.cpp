@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "base/error.h"
-#include "model/arch/encoder_embedder.h"
 #include "model/arch/llama_decoder.h"
 #include "model/arch/llama_encoder.h"
-#include "model/arch/prompt_ranker.h"
+#include "model/heads/encoder_embedder.h"
+#include "model/heads/prompt_ranker.h"
 #include "model/nn/architecture.h"
 
 namespace frugal {
@@ -41,13 +41,15 @@ ModelPlan plan_ranker(const Checkpoint& checkpoint) {
   ModelPlan plan;
   TensorTable table = llama_encoder_names();
   const LlamaConfig config = plan_llama_encoder(checkpoint, variant_of(checkpoint), table, plan.config);
-  plan_prompt_ranker(checkpoint, config, table, plan.config);
+  plan_prompt_ranker(checkpoint, {config.vocab, config.hidden, config.context}, table, plan.config);
   plan.tensors = std::move(table).take();
   return plan;
 }
 
 std::unique_ptr<Model> open_ranker(const ModelSource& source, Ops& ops) {
-  return make_prompt_ranker("qwen3-ranker", std::make_unique<LlamaEncoder>(source, ops), source, ops);
+  auto encoder = std::make_unique<LlamaEncoder>(source, ops);
+  const int64_t vocab = encoder->vocab();
+  return make_prompt_ranker("qwen3-ranker", std::move(encoder), vocab, source, ops);
 }
 
 constexpr std::string_view kAliases[] = {"qwen3"};

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "base/naming.h"
-#include "model/arch/encoder_embedder.h"
 #include "model/format/flat_json.h"
+#include "model/heads/encoder_embedder.h"
 #include "model/nn/config_reader.h"
 
 namespace frugal {

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "model/arch/bert_encoder.h"
-#include "model/arch/encoder_embedder.h"
-#include "model/arch/encoder_ranker.h"
+#include "model/heads/encoder_embedder.h"
+#include "model/heads/encoder_ranker.h"
 #include "model/nn/architecture.h"
 
 namespace frugal {

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "model/arch/text_encoder.h"
 #include "model/format/checkpoint.h"
+#include "model/heads/text_encoder.h"
 #include "model/nn/model_source.h"
 #include "model/nn/reader.h"
 #include "model/nn/tensor_table.h"

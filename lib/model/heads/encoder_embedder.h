@@ -7,9 +7,9 @@
 #include <optional>
 #include <string_view>
 
-#include "model/arch/text_encoder.h"
 #include "model/format/checkpoint.h"
 #include "model/format/model_config.h"
+#include "model/heads/text_encoder.h"
 #include "model/nn/architecture.h"
 #include "model/nn/embedder.h"
 #include "model/nn/model_source.h"

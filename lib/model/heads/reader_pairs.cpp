@@ -1,4 +1,4 @@
-#include "model/arch/reader_pairs.h"
+#include "model/heads/reader_pairs.h"
 
 #include <algorithm>
 #include <span>

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "model/arch/text_encoder.h"
+#include "model/heads/text_encoder.h"
 #include "model/nn/reader.h"
 
 namespace frugal {

@@ -8,22 +8,22 @@
 //
 // Question and passage are tokenised together with the words between them, as the model was trained: a byte-level
 // tokenizer joins the space of "<Document>: " to the first word of the passage.
-#include "model/arch/prompt_ranker.h"
+#include "model/heads/prompt_ranker.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <numeric>
 #include <span>
 #include <utility>
 #include <vector>
 
 #include "base/error.h"
-#include "model/arch/llama_encoder.h"
-#include "model/arch/ranker.h"
 #include "model/format/flat_json.h"
 #include "model/format/sentence_modules.h"
+#include "model/heads/ranker.h"
 #include "model/nn/blocks.h"
 #include "model/nn/pooling_config.h"
 
@@ -41,44 +41,41 @@ constexpr std::string_view kInstruction = "Given a web search query, retrieve re
 constexpr std::string_view kYesKey = "rank.yes", kNoKey = "rank.no", kInstructionKey = "rank.instruction";
 
 // Rows of the output layer: the embeddings, unless the model has a layer of its own.
-std::vector<float> output_rows(const ModelSource& source, Ops& ops, const LlamaEncoder& encoder,
+std::vector<float> output_rows(const ModelSource& source, Ops& ops, int64_t vocab, int64_t hidden,
                                std::span<const int32_t> ids) {
   const char* table = source.has("head.weight") ? "head.weight" : "embeddings.weight";
-  const EmbeddingTable rows = source.embedding(table, encoder.vocab(), encoder.hidden(), ops);
+  const EmbeddingTable rows = source.embedding(table, vocab, hidden, ops);
   const Ops::Scope scope(ops);
-  const View out = ops.allocate(Shape{int64_t(ids.size()), encoder.hidden()});
+  const View out = ops.allocate(Shape{int64_t(ids.size()), hidden});
   embed(ops, rows, ids, out, false);
   std::vector<float> values(static_cast<size_t>(out.shape.elements()));
   ops.download(out, values);
   return values;
 }
 
-std::vector<float> read_label(const ModelSource& source, Ops& ops, const LlamaEncoder& encoder) {
-  const auto hidden = static_cast<size_t>(encoder.hidden());
+std::vector<float> read_label(const ModelSource& source, Ops& ops, int64_t vocab, int64_t hidden) {
   if (source.has("rank.label.weight")) {
-    const std::span<const float> label = source.vector("rank.label.weight", encoder.hidden());
+    const std::span<const float> label = source.vector("rank.label.weight", hidden);
     return {label.begin(), label.end()};
   }
   const auto token = [&](std::string_view key) {
-    return static_cast<int32_t>(source.config().require_int(key, 0, encoder.vocab() - 1));
+    return static_cast<int32_t>(source.config().require_int(key, 0, vocab - 1));
   };
-  const std::vector<float> rows = output_rows(source, ops, encoder, std::array{token(kYesKey), token(kNoKey)});
-  std::vector<float> label(hidden);
-  std::transform(rows.begin(), rows.begin() + ptrdiff_t(hidden), rows.begin() + ptrdiff_t(hidden), label.begin(),
-                 std::minus<>());
+  const std::vector<float> rows = output_rows(source, ops, vocab, hidden, std::array{token(kYesKey), token(kNoKey)});
+  std::vector<float> label(static_cast<size_t>(hidden));
+  std::transform(rows.begin(), rows.begin() + hidden, rows.begin() + hidden, label.begin(), std::minus<>());
   return label;
 }
 
 class PromptRanker final : public Ranker {
  public:
-  // llama: the encoder itself, which a Ranker knows only by its interface.
-  PromptRanker(std::string_view family, const LlamaEncoder& llama, std::unique_ptr<TextEncoder> text_encoder,
+  PromptRanker(std::string_view family, std::unique_ptr<TextEncoder> text_encoder, int64_t vocab,
                const ModelSource& source, Ops& ops)
       : Ranker(family, std::move(text_encoder), source, ops),
         before_(tokenizer().encode(kBefore, true)),
         after_(tokenizer().encode(kAfter, true)),
         question_prompt_(fmt::format("{}{}{}", kInstruct, source.config().require_text(kInstructionKey), kQuery)),
-        label_(read_label(source, ops, llama)) {
+        label_(read_label(source, ops, vocab, encoder().hidden())) {
     const size_t words =
         tokenizer().encode(question_prompt_, false).size() + tokenizer().encode(kDocument, false).size();
     require_room(source.config(), int64_t(before_.size() + after_.size() + words));
@@ -159,9 +156,9 @@ void plan_answers(const Checkpoint& checkpoint, int64_t vocab, std::map<std::str
 
 }  // namespace
 
-void plan_prompt_ranker(const Checkpoint& checkpoint, const LlamaConfig& encoder, TensorTable& table,
+void plan_prompt_ranker(const Checkpoint& checkpoint, const RankedEncoder& encoder, TensorTable& table,
                         std::map<std::string, std::string>& keys) {
-  plan_pair_limit(encoder.context, keys);
+  plan_pair_limit(encoder.tokens, keys);
   const std::string instruction = planned_query_prompt(checkpoint);
   keys[std::string(kInstructionKey)] = instruction.empty() ? kInstruction : instruction;
   if (const SourceTensor* label = checkpoint.find("score.weight")) {
@@ -175,10 +172,9 @@ void plan_prompt_ranker(const Checkpoint& checkpoint, const LlamaConfig& encoder
   if (checkpoint.find("lm_head.weight")) table.embedding({"head.weight", "lm_head", ""}, encoder.vocab, encoder.hidden);
 }
 
-std::unique_ptr<Reader> make_prompt_ranker(std::string_view family, std::unique_ptr<LlamaEncoder> encoder,
+std::unique_ptr<Reader> make_prompt_ranker(std::string_view family, std::unique_ptr<TextEncoder> encoder, int64_t vocab,
                                            const ModelSource& source, Ops& ops) {
-  const LlamaEncoder& llama = *encoder;
-  return std::make_unique<PromptRanker>(family, llama, std::move(encoder), source, ops);
+  return std::make_unique<PromptRanker>(family, std::move(encoder), vocab, source, ops);
 }
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-#include "model/arch/encoder_ranker.h"
+#include "model/heads/encoder_ranker.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/arch/ranker.h"
+#include "model/heads/ranker.h"
 #include "model/nn/blocks.h"
 
 namespace frugal {

@@ -1,4 +1,4 @@
-#include "model/arch/encoder_embedder.h"
+#include "model/heads/encoder_embedder.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/error.h"
-#include "model/arch/dense_layers.h"
-#include "model/arch/source_tokenizer.h"
+#include "model/heads/dense_layers.h"
+#include "model/heads/source_tokenizer.h"
 #include "model/nn/pooling_config.h"
 
 namespace frugal {

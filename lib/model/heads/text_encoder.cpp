@@ -1,4 +1,4 @@
-#include "model/arch/text_encoder.h"
+#include "model/heads/text_encoder.h"
 
 #include <algorithm>
 #include <numeric>

@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "compute/ops/ops.h"
-#include "model/arch/reader_pairs.h"
-#include "model/arch/text_encoder.h"
+#include "model/heads/reader_pairs.h"
+#include "model/heads/text_encoder.h"
 #include "model/nn/model_source.h"
 #include "model/nn/reader.h"
 

@@ -1,4 +1,4 @@
-#include "model/arch/source_tokenizer.h"
+#include "model/heads/source_tokenizer.h"
 
 #include <filesystem>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "model/arch/dense_layers.h"
+#include "model/heads/dense_layers.h"
 
 #include <fmt/format.h>
 

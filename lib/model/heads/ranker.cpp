@@ -1,4 +1,4 @@
-#include "model/arch/ranker.h"
+#include "model/heads/ranker.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
-#include "model/arch/source_tokenizer.h"
+#include "model/heads/source_tokenizer.h"
 
 namespace frugal {
 namespace {

@@ -1,4 +1,4 @@
-#include "model/arch/token_ids.h"
+#include "model/heads/token_ids.h"
 
 #include <fmt/format.h>
 
