@@ -303,6 +303,8 @@ def bge_m3():
     (folder / "1_Pooling").mkdir(exist_ok=True)
     (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": True}))
     sparse_linear, colbert_linear = randomise(torch.nn.Linear(32, 1), 23), randomise(torch.nn.Linear(32, 40), 24)
+    with torch.no_grad():
+        sparse_linear.bias.fill_(1.5)  # most tokens have a weight, as in the published model
     torch.save(sparse_linear.state_dict(), folder / "sparse_linear.pt")
     torch.save(colbert_linear.state_dict(), folder / "colbert_linear.pt")
     unused = {tokenizer.cls_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id}

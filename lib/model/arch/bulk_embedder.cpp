@@ -32,24 +32,24 @@ class BulkEmbedder final : public Embedder {
   std::string fingerprint() const override { return shared_->fingerprint(); }
   std::vector<float> hidden_states(std::span<const TokenId> ids) override { return shared_->hidden_states(ids); }
 
+  bool has_sparse() const override { return shared_->has_sparse(); }
+  int64_t token_dimension() const override { return shared_->token_dimension(); }
+
   void embed(std::span<const std::string_view> texts, TextRole role, std::span<float> out) override {
     FRUGAL_CHECK(int64_t(out.size()) == int64_t(texts.size()) * dimension());
-    const std::vector<size_t> batches = split_into_batches(texts);
-    const size_t count = batches.size() - 1;
-    if (threads_.threads() == 1 || count < 2 * static_cast<size_t>(threads_.threads()))
-      return shared_->embed(texts, role, out);
-    while (int64_t(workers_.size()) < threads_.threads()) workers_.push_back(std::make_unique<Worker>(pack_, budget_));
-
     const auto width = static_cast<size_t>(dimension());
-    std::atomic<size_t> next{0};
-    threads_.parallel_for(threads_.threads(), 1, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        for (size_t batch = next++; batch < count; batch = next++) {
-          const size_t first = batches[batch], batch_texts = batches[batch + 1] - first;
-          workers_[static_cast<size_t>(i)]->embedder->embed(texts.subspan(first, batch_texts), role,
-                                                            out.subspan(first * width, batch_texts * width));
-        }
+    distribute(texts, [&](Embedder& embedder, size_t first, size_t count) {
+      embedder.embed(texts.subspan(first, count), role, out.subspan(first * width, count * width));
     });
+  }
+
+  std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role) override {
+    std::vector<TextEmbedding> all(texts.size());
+    distribute(texts, [&](Embedder& embedder, size_t first, size_t count) {
+      std::vector<TextEmbedding> some = embedder.embed_all(texts.subspan(first, count), role);
+      std::move(some.begin(), some.end(), all.begin() + static_cast<ptrdiff_t>(first));
+    });
+    return all;
   }
 
  private:
@@ -60,6 +60,22 @@ class BulkEmbedder final : public Embedder {
     std::unique_ptr<Ops> ops;
     std::unique_ptr<Embedder> embedder;
   };
+
+  // Calls run(embedder, first, count) for runs of texts, from several threads if there are many.
+  template <class Run>
+  void distribute(std::span<const std::string_view> texts, const Run& run) {
+    const std::vector<size_t> batches = split_into_batches(texts);
+    const size_t count = batches.size() - 1;
+    if (threads_.threads() == 1 || count < 2 * static_cast<size_t>(threads_.threads()))
+      return run(*shared_, 0, texts.size());
+    while (int64_t(workers_.size()) < threads_.threads()) workers_.push_back(std::make_unique<Worker>(pack_, budget_));
+    std::atomic<size_t> next{0};
+    threads_.parallel_for(threads_.threads(), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (size_t batch = next++; batch < count; batch = next++)
+          run(*workers_[static_cast<size_t>(i)]->embedder, batches[batch], batches[batch + 1] - batches[batch]);
+    });
+  }
 
   /// Batch i is texts [result[i], result[i + 1]).
   std::vector<size_t> split_into_batches(std::span<const std::string_view> texts) const {

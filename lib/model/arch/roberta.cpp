@@ -1,11 +1,12 @@
 // RoBERTa (Liu et al. 2019) and XLM-RoBERTa (Conneau et al. 2020): BERT's encoder with positions behind that of the
-// padding token, and one type of tokens. As a sentence embedder (multilingual-e5, BGE-M3's dense vectors), and with the
-// head of AutoModelForSequenceClassification as a ranker (bge-reranker).
+// padding token, and one type of tokens. As a sentence embedder (multilingual-e5; BGE-M3 with its three heads), and
+// with the head of AutoModelForSequenceClassification as a ranker (bge-reranker).
 #include <utility>
 
 #include "model/arch/bert_encoder.h"
 #include "model/heads/encoder_embedder.h"
 #include "model/heads/encoder_ranker.h"
+#include "model/heads/token_heads.h"
 #include "model/nn/architecture.h"
 
 namespace frugal {
@@ -17,6 +18,7 @@ ModelPlan plan(const Checkpoint& checkpoint) {
   const BertConfig config = plan_roberta_encoder(checkpoint, table, plan.config);
   plan.tensors = std::move(table).take();
   plan_encoder_embedder(checkpoint, config.hidden, config.positions, plan);
+  plan_token_heads(checkpoint, config.hidden, plan);
   return plan;
 }
 

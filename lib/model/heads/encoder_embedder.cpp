@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "model/heads/dense_layers.h"
 #include "model/heads/source_tokenizer.h"
+#include "model/heads/token_heads.h"
 #include "model/nn/pooling_config.h"
 
 namespace frugal {
@@ -29,6 +30,7 @@ class EncoderEmbedder final : public Embedder {
         pooling_(read_pooling(source.config(), encoder_->max_tokens())),
         dense_(source, ops, encoder_->hidden()),
         dimension_(read_dimension(source.config(), dense_.outputs())),
+        heads_(TokenHeads::open(source, ops, encoder_->hidden(), *tokenizer_)),
         fingerprint_(fingerprint_of(family, pooling_, source.identity())) {}
 
   int64_t dimension() const override { return dimension_; }
@@ -42,18 +44,24 @@ class EncoderEmbedder final : public Embedder {
 
   void embed(std::span<const std::string_view> texts, TextRole role, std::span<float> out) override {
     FRUGAL_CHECK(int64_t(out.size()) == int64_t(texts.size()) * dimension());
-    TokenBatch batch;
-    size_t first = 0;
-    for (size_t i = 0; i < texts.size(); ++i) {
-      const std::vector<TokenId> ids = token_ids(texts[i], prompt(role));
-      batch.append(ids, ids.size());
-      const bool last = i + 1 == texts.size();
-      if (!last && int64_t(batch.ids.size()) + pooling_.max_tokens <= kTokensPerForward) continue;
-      embed_batch(batch, out.subspan(first * static_cast<size_t>(dimension()),
-                                     batch.spans.size() * static_cast<size_t>(dimension())));
-      first = i + 1;
-      batch = {};
-    }
+    in_batches(texts, role, [&](const TokenBatch& batch, size_t) {
+      const auto values = batch.spans.size() * static_cast<size_t>(dimension());
+      const Ops::Scope scope(ops_);
+      ops_.download(finish(encode_pooled(ops_, *encoder_, pooling_.pooling, batch)), out.first(values));
+      out = out.subspan(values);
+    });
+  }
+
+  bool has_sparse() const override { return heads_ != nullptr; }
+  int64_t token_dimension() const override { return heads_ ? heads_->dimension() : 0; }
+
+  std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role) override {
+    if (!heads_) return Embedder::embed_all(texts, role);
+    std::vector<TextEmbedding> all(texts.size());
+    in_batches(texts, role, [&](const TokenBatch& batch, size_t first) {
+      embed_batch(batch, std::span(all).subspan(first, batch.spans.size()));
+    });
+    return all;
   }
 
   std::vector<float> hidden_states(std::span<const TokenId> ids) override {
@@ -88,9 +96,34 @@ class EncoderEmbedder final : public Embedder {
     return ids;
   }
 
-  void embed_batch(const TokenBatch& batch, std::span<float> out) {
+  // Calls use(batch, its first text) for the batches of the texts.
+  template <class Use>
+  void in_batches(std::span<const std::string_view> texts, TextRole role, const Use& use) {
+    TokenBatch batch;
+    size_t first = 0;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      const std::vector<TokenId> ids = token_ids(texts[i], prompt(role));
+      batch.append(ids, ids.size());
+      const bool last = i + 1 == texts.size();
+      if (!last && int64_t(batch.ids.size()) + pooling_.max_tokens <= kTokensPerForward) continue;
+      use(batch, first);
+      first = i + 1;
+      batch = {};
+    }
+  }
+
+  // All outputs from one pass.
+  void embed_batch(const TokenBatch& batch, std::span<TextEmbedding> out) {
     const Ops::Scope scope(ops_);
-    ops_.download(finish(encode_pooled(ops_, *encoder_, pooling_.pooling, batch)), out);
+    const View x = encoder_->encode(batch);
+    heads_->run(x, batch, out);
+    const View pooled = ops_.allocate(Shape{int64_t(batch.spans.size()), encoder_->hidden()});
+    ops_.pool(pooling_.pooling, batch.spans, x, pooled);
+    const View vectors = finish(pooled);
+    for (size_t i = 0; i < out.size(); ++i) {
+      out[i].dense.resize(static_cast<size_t>(dimension()));
+      ops_.download(vectors.slice_rows(int64_t(i), 1), out[i].dense);
+    }
   }
 
   // The vectors of pooled states, in the caller's scope.
@@ -111,6 +144,7 @@ class EncoderEmbedder final : public Embedder {
   PoolingConfig pooling_;
   DenseLayers dense_;
   int64_t dimension_;
+  std::unique_ptr<TokenHeads> heads_;  // null if the model has none
   std::string fingerprint_;
 };
 

@@ -16,6 +16,19 @@ namespace frugal {
 /// The side of a search that a text is on. Models can be trained with another prompt before each.
 enum class TextRole { query, passage };
 
+/// The weight of a token for a text, by which texts are searched as by words (BGE-M3's sparse vectors).
+struct TokenWeight {
+  TokenId token = 0;
+  float weight = 0;
+};
+
+/// All outputs of a model for a text.
+struct TextEmbedding {
+  std::vector<float> dense;          // [dimension]: the vector that embed() gives
+  std::vector<TokenWeight> sparse;   // each token once, ascending, with the highest of its positive weights
+  std::vector<float> token_vectors;  // [tokens, token_dimension]: unit vectors in the order of the text (ColBERT)
+};
+
 /// Not thread-safe: one forward pass at a time, since its Ops hold the working memory.
 class Embedder : public Model {
  public:
@@ -44,6 +57,12 @@ class Embedder : public Model {
   /// out: [texts.size(), dimension]; unit vectors, unless the model's pooling leaves their length as it is. The other
   /// texts of a call change at most the last bits of a vector.
   virtual void embed(std::span<const std::string_view> texts, TextRole role, std::span<float> out) = 0;
+  /// True if embed_all() gives sparse weights.
+  virtual bool has_sparse() const { return false; }
+  /// Of the vectors of single tokens that embed_all() gives; 0: it gives none.
+  virtual int64_t token_dimension() const { return 0; }
+  /// Every output for each text, in one pass. The dense vectors differ from those of embed() at most in the last bits.
+  virtual std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role);
   /// Hidden states before pooling: [ids.size(), hidden]. For tests.
   virtual std::vector<float> hidden_states(std::span<const TokenId> ids) = 0;
 };

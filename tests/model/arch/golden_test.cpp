@@ -45,6 +45,31 @@ std::vector<float> last_logits(Decoder& decoder, std::span<const TokenId> tokens
   return logits;
 }
 
+// Every output for a text, of a model that has more than one. In full precision the same tokens have weights; rounding
+// may move one past 0, so then the weights are compared as vectors over the vocabulary.
+void check_all_outputs(const GoldenModel::Floor& floor, Embedder& model, simdjson::dom::element expected) {
+  const std::string_view text = expected["text"];
+  const TextEmbedding all = model.embed_all(std::span(&text, 1), TextRole::passage).front();
+  const auto vocab = static_cast<size_t>(model.tokenizer().vocab_size());
+  std::vector<float> got(vocab), want(vocab);
+  std::vector<TokenId> tokens;
+  for (const TokenWeight& entry : all.sparse) {
+    tokens.push_back(entry.token);
+    got.at(static_cast<size_t>(entry.token)) = entry.weight;
+  }
+  const std::vector<TokenId> known = ids(expected["sparse_tokens"]);
+  const std::vector<float> weights = floats(expected["sparse_weights"]);
+  for (size_t i = 0; i < known.size(); ++i) want.at(static_cast<size_t>(known[i])) = weights[i];
+  if (!known.empty()) CHECK(cosine(got, want) > floor.cosine);
+  if (!all.token_vectors.empty()) CHECK(cosine(all.token_vectors, floats(expected["token_vectors"])) > floor.cosine);
+  CHECK(cosine(all.dense, floats(expected["embedding"])) > floor.cosine);
+  if (floor.precision != Precision::fp32) return;
+  CHECK(tokens == known);
+  CHECK(max_difference(got, want) < kLargestHiddenError);
+  CHECK(max_difference(all.token_vectors, floats(expected["token_vectors"])) < kLargestHiddenError);
+  CHECK(max_difference(all.dense, floats(expected["embedding"])) < kLargestHiddenError);
+}
+
 void check_embedder(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
   auto& model = dynamic_cast<Embedder&>(opened);
   Outputs outputs(golden.name);
@@ -56,6 +81,10 @@ void check_embedder(const GoldenModel& golden, const GoldenModel::Floor& floor, 
     if (floor.precision == Precision::fp32)
       CHECK(max_difference(hidden, floats(expected["hidden"])) < kLargestHiddenError);
   }
+  int64_t token_dimension = 0;
+  if (outputs.root()["token_dimension"].get(token_dimension)) token_dimension = 0;
+  CHECK(model.token_dimension() == token_dimension);
+  CHECK(model.has_sparse() == (token_dimension > 0));
   simdjson::dom::array texts;
   if (outputs.root()["texts"].get(texts)) return;
   for (const auto expected : texts) {
@@ -67,6 +96,7 @@ void check_embedder(const GoldenModel& golden, const GoldenModel::Floor& floor, 
     CHECK(cosine(vector, floats(expected["embedding"])) > floor.cosine);
     if (floor.precision == Precision::fp32)
       CHECK(max_difference(vector, floats(expected["embedding"])) < kLargestHiddenError);
+    if (model.has_sparse()) check_all_outputs(floor, model, expected);
   }
 }
 
