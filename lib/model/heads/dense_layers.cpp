@@ -54,7 +54,7 @@ class DenseConfig {
     if (name == "Identity") return "none";
     if (name == "Tanh") return "tanh";
     throw Error(Code::bad_input, fmt::format("{}: unknown 'activation_function' '{}'", file_, type))
-        .hint("known: torch.nn.modules.activation.Tanh, torch.nn.modules.linear.Identity");
+        .hint("known: Tanh, Identity");
   }
   [[noreturn]] void fail(const std::string& what) const {
     throw Error(Code::bad_input, fmt::format("{}: {}", file_, what));

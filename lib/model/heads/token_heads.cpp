@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@ namespace frugal {
 namespace {
 
 constexpr int64_t kMaxFeatures = 1 << 16;
+constexpr int64_t kRowsPerDownload = 128;
 constexpr std::string_view kDimensionKey = "embed.token_dimension";
 
 const SourceTensor& require_head(const Checkpoint& checkpoint, std::string_view head) {
@@ -56,12 +58,8 @@ std::unique_ptr<TokenHeads> TokenHeads::open(const ModelSource& source, Ops& ops
 
 TokenHeads::TokenHeads(const ModelSource& source, Ops& ops, int64_t hidden, const Tokenizer& tokenizer)
     : ops_(ops), tokenizer_(tokenizer) {
-  // One row is too small to quantise, so it is prepared from its fp32 values.
-  const std::span<const float> weight = source.vector("heads.weight.weight", hidden);
-  weight_.weight = ops.prepare(
-      {1, hidden, [&](int64_t, std::span<float> rows) { std::copy(weight.begin(), weight.end(), rows.begin()); }});
-  weight_.bias = source.vector("heads.weight.bias", 1);
-  weight_.activation = Activation::relu;
+  weight_ = source.vector("heads.weight.weight", hidden);
+  bias_ = source.vector("heads.weight.bias", 1)[0];
   const int64_t dimension = source.config().require_int(kDimensionKey, 1, kMaxFeatures);
   vectors_ = WeightLoader(source, ops).linear("heads.vector", dimension, hidden, ActivationScales::per_token);
 }
@@ -69,12 +67,10 @@ TokenHeads::TokenHeads(const ModelSource& source, Ops& ops, int64_t hidden, cons
 void TokenHeads::run(View x, const TokenBatch& batch, std::span<TextEmbedding> out) const {
   FRUGAL_CHECK(out.size() == batch.spans.size());
   const Ops::Scope scope(ops_);
-  const View weight = ops_.allocate(Shape{x.rows(), 1}), vector = ops_.allocate(Shape{x.rows(), dimension()});
-  ops_.linear(weight_, x, weight);
+  const std::vector<float> weights = weigh(x);
+  const View vector = ops_.allocate(Shape{x.rows(), dimension()});
   vectors_.forward(ops_, x, vector);
   ops_.normalize_rows(vector);
-  std::vector<float> weights(static_cast<size_t>(x.rows()));
-  ops_.download(weight, weights);
   for (size_t i = 0; i < out.size(); ++i) {
     const AttentionSpan& span = batch.spans[i];
     const auto begin = static_cast<size_t>(span.q_begin), tokens = static_cast<size_t>(span.q_tokens);
@@ -82,6 +78,20 @@ void TokenHeads::run(View x, const TokenBatch& batch, std::span<TextEmbedding> o
     out[i].token_vectors.resize((tokens - 1) * static_cast<size_t>(dimension()));
     if (tokens > 1) ops_.download(vector.slice_rows(span.q_begin + 1, span.q_tokens - 1), out[i].token_vectors);
   }
+}
+
+// The head has one row, which is too small to be quantised or to be shared among threads.
+std::vector<float> TokenHeads::weigh(View x) const {
+  std::vector<float> weights, states;
+  weights.reserve(static_cast<size_t>(x.rows()));
+  for (int64_t begin = 0; begin < x.rows(); begin += kRowsPerDownload) {
+    const View rows = x.slice_rows(begin, std::min(kRowsPerDownload, x.rows() - begin));
+    states.resize(static_cast<size_t>(rows.shape.elements()));
+    ops_.download(rows, states);
+    for (auto state = states.begin(); state != states.end(); state += x.cols())
+      weights.push_back(std::max(0.0f, std::inner_product(weight_.begin(), weight_.end(), state, bias_)));
+  }
+  return weights;
 }
 
 std::vector<TokenWeight> TokenHeads::weights_of(std::span<const TokenId> ids, std::span<const float> weights) const {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "compute/ops/ops.h"
 #include "model/format/checkpoint.h"
@@ -34,12 +35,14 @@ class TokenHeads {
 
  private:
   TokenHeads(const ModelSource& source, Ops& ops, int64_t hidden, const Tokenizer& tokenizer);
+  std::vector<float> weigh(View x) const;
   std::vector<TokenWeight> weights_of(std::span<const TokenId> ids, std::span<const float> weights) const;
   bool is_unused(TokenId id) const;
 
   Ops& ops_;
   const Tokenizer& tokenizer_;
-  LinearSpec weight_;
+  std::span<const float> weight_;  // [hidden]
+  float bias_ = 0;
   Linear vectors_;
 };
 

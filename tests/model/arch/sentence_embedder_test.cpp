@@ -13,6 +13,7 @@
 #include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/format/pack.h"
+#include "model/heads/encoder_embedder.h"
 #include "support/errors.h"
 #include "support/golden.h"
 #include "support/temp_folder.h"
@@ -133,6 +134,19 @@ TEST_CASE("a truncated vector is the first values of the whole one, at unit leng
     for (float& value : expected) value = static_cast<float>(double(value) / std::sqrt(squares));
     CHECK(max_difference(got, expected) < 1e-6);
   }
+}
+
+TEST_CASE("a checkpoint in full precision truncates as the pack that was made of it") {
+  const OpenPack part(kGolden / "bert", 10);
+  CHECK(read_truncation(*part.pack) == 10);
+  const auto source = open_checkpoint_source(kGolden / "bert", "identity", {.dimensions = read_truncation(*part.pack)});
+  const auto embedder = open_embedder(*source, *part.ops);
+  REQUIRE(embedder->dimension() == 10);
+  std::vector<float> vector(10);
+  const std::string_view text = "the law of the court";
+  embedder->embed(std::span(&text, 1), TextRole::passage, vector);
+  CHECK(max_difference(vector, part.embed(text)) < 1e-6);
+  CHECK(read_truncation(*OpenPack(kGolden / "bert", {}).pack) == std::nullopt);
 }
 
 TEST_CASE("the number of dimensions is one that the model has, and it is an embedder's") {
