@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Writes tests/golden/<name>/ for encoders beside BERT, and for rankers: as make_goldens.py, which has the rest.
 
-  make_encoder_goldens.py [NAME ...]    modernbert, roberta, qwen3-embedder, bert-dense, bge-m3, bert-ranker, modernbert-ranker, roberta-ranker, qwen3-ranker,
-                                        qwen3-classifier; all of them if none is named
+  make_encoder_goldens.py [NAME ...]    modernbert, roberta, qwen3-embedder, qwen3-embedder-gguf, bert-dense, bge-m3, bert-ranker, modernbert-ranker, roberta-ranker, qwen3-ranker,
+                                        qwen3-classifier; all of them if none is named.
+                                        qwen3-embedder-gguf also needs gguf and accelerate
 """
 import json
 import sys
@@ -202,6 +203,59 @@ def qwen3_embedder():
                    "texts": texts})
 
 
+def qwen3_embedder_gguf():
+    """The same as llama.cpp's converter writes Qwen3-Embedding. transformers' own reader of GGUF is the oracle."""
+    import gguf
+    folder = GOLDEN / "qwen3-embedder-gguf"
+    folder.mkdir(exist_ok=True)
+    source = GOLDEN / "qwen3-embedder"
+    model, tokenizer = Qwen3Model.from_pretrained(source), PreTrainedTokenizerFast.from_pretrained(source)
+    config, w = model.config, gguf.GGUFWriter(folder / "model.gguf", "qwen3")
+    w.add_block_count(config.num_hidden_layers)
+    w.add_context_length(64)
+    w.add_embedding_length(config.hidden_size)
+    w.add_feed_forward_length(config.intermediate_size)
+    w.add_head_count(config.num_attention_heads)
+    w.add_head_count_kv(config.num_key_value_heads)
+    w.add_key_length(config.head_dim)
+    w.add_value_length(config.head_dim)
+    w.add_layer_norm_rms_eps(config.rms_norm_eps)
+    w.add_rope_freq_base(10000.0)
+    w.add_vocab_size(config.vocab_size)
+    w.add_pooling_type(gguf.PoolingType.LAST)
+    vocabulary = tokenizer.get_vocab()
+    tokens = sorted(vocabulary, key=vocabulary.get)
+    w.add_tokenizer_model("gpt2")
+    w.add_tokenizer_pre("gpt-2")
+    w.add_token_list(tokens)
+    w.add_token_types([3 if t.startswith("<|") else 1 for t in tokens])
+    w.add_token_merges([" ".join(m) for m in json.loads(tokenizer.backend_tokenizer.to_str())["model"]["merges"]])
+    w.add_eos_token_id(0)
+    w.add_add_eos_token(True)
+    w.add_add_bos_token(False)
+    names = {"input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+             "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
+             "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down"}
+    for name, p in model.state_dict().items():
+        if name.startswith("layers."):
+            _, layer, rest = name.split(".", 2)
+            name = f"blk.{layer}.{names[rest.removesuffix('.weight')]}.weight"
+        else:
+            name = {"embed_tokens.weight": "token_embd.weight", "norm.weight": "output_norm.weight"}[name]
+        w.add_tensor(name, p.numpy().astype(np.float32))
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+    # transformers 5.24 does not read the length of a key.
+    stored = Qwen3Config.from_pretrained(folder, gguf_file="model.gguf", head_dim=config.head_dim)
+    read_back = Qwen3Model.from_pretrained(folder, gguf_file="model.gguf", config=stored, dtype=torch.float32, attn_implementation="eager").eval()
+    last = lambda hidden: rounded(hidden[-1] / hidden[-1].norm())
+    write(folder, {"kind": "embedder", "checkpoint": "model.gguf", "floors": {**EMBEDDER_FLOORS, "int4": 0.7}, "dimension": 32, "max_tokens": 64,
+                   "cases": hidden_cases(read_back, len(tokenizer), last),
+                   "texts": [{"text": text, "embedding": last(states_of(read_back, tokenizer, text))} for text in SENTENCES]})
+
+
 PROMPT_BEFORE = ("<|im_start|>system\nJudge whether the Document meets the requirements based on the Query and the Instruct provided. "
                  "Note that the answer can only be \"yes\" or \"no\".<|im_end|>\n<|im_start|>user\n")
 PROMPT_AFTER = "<|im_end|>\n<|im_start|>assistant\n<think>\n\n</think>\n\n"
@@ -326,7 +380,7 @@ def bge_m3():
 
 MAKERS = {"modernbert": modernbert, "modernbert-ranker": modernbert_ranker, "roberta": roberta, "bert-ranker": bert_ranker,
           "roberta-ranker": roberta_ranker, "qwen3-embedder": qwen3_embedder, "qwen3-ranker": qwen3_ranker, "qwen3-classifier": qwen3_classifier,
-          "bert-dense": bert_dense, "bge-m3": bge_m3}
+          "bert-dense": bert_dense, "bge-m3": bge_m3, "qwen3-embedder-gguf": qwen3_embedder_gguf}
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:] or MAKERS:

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "base/thread_pool.h"
@@ -116,10 +118,10 @@ struct OpenRanker {
       : source(open_checkpoint_source(path, "identity", options)),
         ops(make_cpu_ops(threads, Budget::unlimited())),
         reader(open_reader(*source, *ops)) {}
-  float relevance(std::string_view question, std::string_view passage) {
-    const ReaderPair pair = reader->pair(question, passage);
-    return reader->read_half(std::span(&pair, 1)).front().relevance;
+  float relevance(std::string_view question, std::string_view passage) const {
+    return relevance(reader->pair(question, passage));
   }
+  float relevance(const ReaderPair& pair) const { return reader->read_half(std::span(&pair, 1)).front().relevance; }
   ThreadPool threads{1};
   std::unique_ptr<ModelSource> source;
   std::unique_ptr<Ops> ops;
@@ -132,6 +134,25 @@ TEST_CASE("a checkpoint that only the user calls a reader ranks as one whose fil
   OpenRanker stated(kGolden / "qwen3-ranker"), told(plain.path, {.kind = ModelKind::reader});
   CHECK(told.reader->finds_answers() == false);
   CHECK(stated.relevance("the law?", "of courts") == told.relevance("the law?", "of courts"));
+}
+
+TEST_CASE("the relevance is the difference of two logits of the decoder, whether its output layer is tied or its own") {
+  for (const char* golden : {"qwen3-ranker", "qwen3"}) {
+    CAPTURE(golden);
+    Changed model(golden);
+    if (golden == std::string("qwen3"))  // so that a pair fits
+      model.replace("config.json", "\"max_position_embeddings\": 256", "\"max_position_embeddings\": 1024");
+    write_file(model.path / "modules.json", R"([{"path": "score", "type": "LogitScore"}])");
+    write_file(model.path / "score/config.json", R"({"true_token_id": 70, "false_token_id": 9})");
+    const OpenRanker ranker(model.path, {.kind = ModelKind::reader});
+    const ReaderPair pair = ranker.reader->pair("who counts?", "the ships at dusk");
+    const auto source = open_checkpoint_source(model.path, "identity", {.kind = ModelKind::decoder});
+    const auto decoder = open_decoder(*source, *ranker.ops);
+    std::vector<float> logits(static_cast<size_t>(decoder->vocab_size()));
+    KvCache cache = decoder->make_cache(int64_t(pair.ids.size()), Budget::unlimited());
+    decoder->forward(pair.ids, cache, logits);
+    CHECK(ranker.relevance(pair) == doctest::Approx(logits[70] - logits[9]).epsilon(1e-3));
+  }
 }
 
 TEST_CASE("the pieces of a prompted pair are those of the passage, with their bytes in it") {
