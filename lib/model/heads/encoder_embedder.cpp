@@ -96,20 +96,22 @@ class EncoderEmbedder final : public Embedder {
     return ids;
   }
 
-  // Calls use(batch, its first text) for the batches of the texts.
+  // Calls use(batch, its first text) for the batches of the texts: as many as kTokensPerForward holds, or one that is
+  // longer.
   template <class Use>
   void in_batches(std::span<const std::string_view> texts, TextRole role, const Use& use) {
     TokenBatch batch;
     size_t first = 0;
     for (size_t i = 0; i < texts.size(); ++i) {
       const std::vector<TokenId> ids = token_ids(texts[i], prompt(role));
+      if (i > first && int64_t(batch.ids.size() + ids.size()) > kTokensPerForward) {
+        use(batch, first);
+        first = i;
+        batch = {};
+      }
       batch.append(ids, ids.size());
-      const bool last = i + 1 == texts.size();
-      if (!last && int64_t(batch.ids.size()) + pooling_.max_tokens <= kTokensPerForward) continue;
-      use(batch, first);
-      first = i + 1;
-      batch = {};
     }
+    if (first < texts.size()) use(batch, first);
   }
 
   // All outputs from one pass.

@@ -96,6 +96,50 @@ TEST_CASE("the files of a dense layer are part of a pack's identity") {
     CHECK_MESSAGE(std::count(files.begin(), files.end(), kGolden / "bert-dense" / name) == 1, name);
 }
 
+// --- batches -------------------------------------------------------------------------------------------------------
+
+// Counts forward passes: each looks its words up once.
+class CountPasses final : public ForwardingOps {
+ public:
+  explicit CountPasses(Ops& inner) : ForwardingOps(&inner) {}
+  using ForwardingOps::embed;
+  void embed(ConstView table, std::span<const float> scales, std::span<const int32_t> ids, View out,
+             bool accumulate) override {
+    passes.push_back(ids.size());
+    ForwardingOps::embed(table, scales, ids, out, accumulate);
+  }
+  std::vector<size_t> passes;  // tokens of each
+};
+
+TEST_CASE("short texts share a pass, also in a model that takes long ones") {
+  const TempFolder folder;
+  fs::copy(kGolden / "qwen3-embedder", folder / "model", fs::copy_options::recursive);
+  write_file(folder / "model/sentence_bert_config.json", R"({"max_seq_length": 1024})");
+  ThreadPool threads(1);
+  const auto native = make_cpu_ops(threads, Budget::unlimited());
+  CountPasses ops(*native);
+  const auto source = open_checkpoint_source(folder / "model", "identity");
+  const auto embedder = open_embedder(*source, ops);
+  REQUIRE(embedder->max_tokens() == 1024);
+  const auto passes = [&](std::span<const std::string_view> texts) {
+    std::vector<float> vectors(texts.size() * 32), alone(32);
+    ops.passes.clear();
+    embedder->embed(texts, TextRole::passage, vectors);
+    const std::vector<size_t> counted = ops.passes;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      embedder->embed(texts.subspan(i, 1), TextRole::passage, alone);
+      CHECK(max_difference(alone, std::span(vectors).subspan(i * 32, 32)) < 1e-5);
+    }
+    return counted;
+  };
+  const std::string page(4000, 'z');  // more than one pass holds, so it is cut
+  CHECK(passes(std::vector<std::string_view>(20, "x")) == std::vector<size_t>{40});
+  CHECK(passes(std::vector<std::string_view>{"x", page, "x", "x"}) == std::vector<size_t>{2, 1024, 4});
+  CHECK(passes({}).empty());
+  const std::vector<size_t> many = passes(std::vector<std::string_view>(1000, "x"));
+  CHECK(many == std::vector<size_t>{1024, 976});
+}
+
 // --- truncated vectors ---------------------------------------------------------------------------------------------
 
 struct OpenPack {
