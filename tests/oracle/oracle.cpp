@@ -85,6 +85,10 @@ float gelu_tanh(float x) {
   return static_cast<float>(0.5 * v * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v))));
 }
 
+float quick_gelu(float x) {
+  return static_cast<float>(double(x) / (1 + std::exp(-1.702 * double(x))));
+}
+
 float silu(float x) {
   return static_cast<float>(double(x) / (1 + std::exp(-double(x))));
 }

@@ -19,6 +19,7 @@ void rms_norm(std::span<const float> x, int64_t rows, int64_t cols, std::span<co
               std::span<float> out);
 float gelu(float x);
 float gelu_tanh(float x);
+float quick_gelu(float x);
 float silu(float x);
 float relu(float x);
 float tanh(float x);

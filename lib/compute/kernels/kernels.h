@@ -92,8 +92,8 @@ struct KernelTable {
   /// x / sqrt(mean(x²) + epsilon) · gamma (Zhang & Sennrich 2019). In place allowed.
   void (*rms_norm)(const float* x, int64_t x_stride, int64_t rows, int64_t cols, const float* gamma, float epsilon,
                    float* out, int64_t out_stride);
-  /// out[i] = f(x[i]). gelu is the exact erf form (relative error below 1e-5), gelu_tanh its tanh approximation. In
-  /// place allowed.
+  /// out[i] = f(x[i]). gelu is the exact erf form (relative error below 1e-5); gelu_tanh and quick_gelu are its
+  /// approximations. In place allowed.
   void (*activate)(Activation f, const float* x, int64_t count, float* out);
   /// out[i] = f(gate[i]) · up[i]. out may alias either.
   void (*activate_gated)(Activation f, const float* gate, const float* up, int64_t count, float* out);

@@ -43,6 +43,11 @@ FRUGAL_INLINE VecF silu_of(VecF x) {
   return x / (splat(1.0f) + vexp(splat(0.0f) - x));
 }
 
+// x · σ(1.702 x).
+FRUGAL_INLINE VecF quick_gelu_of(VecF x) {
+  return x / (splat(1.0f) + vexp(x * splat(-1.702f)));
+}
+
 // x/2 · (1 + tanh u) = x / (1 + e^(−2u)) with u = √(2/π)·(x + 0.044715 x³).
 FRUGAL_INLINE VecF gelu_tanh_of(VecF x) {
   const VecF twice_u = x * mul_add(x * x, splat(2 * 0.79788456f * 0.044715f), splat(2 * 0.79788456f));
@@ -83,6 +88,9 @@ FRUGAL_INLINE void with_activation(Activation kind, const Use& use) {
       return;
     case Activation::tanh:
       use([](VecF x) { return tanh_of(x); });
+      return;
+    case Activation::quick_gelu:
+      use([](VecF x) { return quick_gelu_of(x); });
       return;
     case Activation::none:
       use([](VecF x) { return x; });

@@ -37,7 +37,8 @@ namespace fs = std::filesystem;
 
 static_assert(int(Activation::none) == FRUGAL_NONE && int(Activation::gelu) == FRUGAL_GELU &&
               int(Activation::gelu_tanh) == FRUGAL_GELU_TANH && int(Activation::silu) == FRUGAL_SILU &&
-              int(Activation::relu) == FRUGAL_RELU && int(Activation::tanh) == FRUGAL_TANH);
+              int(Activation::relu) == FRUGAL_RELU && int(Activation::tanh) == FRUGAL_TANH &&
+              int(Activation::quick_gelu) == FRUGAL_QUICK_GELU);
 static_assert(int(NormKind::layer) == FRUGAL_LAYER_NORM && int(NormKind::rms) == FRUGAL_RMS_NORM);
 static_assert(int(Pooling::mean) == FRUGAL_POOL_MEAN && int(Pooling::cls) == FRUGAL_POOL_CLS &&
               int(Pooling::last) == FRUGAL_POOL_LAST);

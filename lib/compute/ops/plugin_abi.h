@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define FRUGAL_PLUGIN_ABI 3u
+#define FRUGAL_PLUGIN_ABI 4u
 #define FRUGAL_PLUGIN_SYMBOL "frugal_plugin_query"
 
 typedef struct frugal_context frugal_context;
@@ -25,7 +25,7 @@ enum { FRUGAL_OK = 0, FRUGAL_FAILED = 1, FRUGAL_NO_DEVICE = 2, FRUGAL_OUT_OF_MEM
 enum { FRUGAL_FP32 = 0, FRUGAL_BF16 = 1, FRUGAL_FP16 = 2 };
 
 /* The values of Activation, NormKind and Pooling (compute/tensor/activation.h), in their order. */
-enum { FRUGAL_NONE, FRUGAL_GELU, FRUGAL_GELU_TANH, FRUGAL_SILU, FRUGAL_RELU, FRUGAL_TANH };
+enum { FRUGAL_NONE, FRUGAL_GELU, FRUGAL_GELU_TANH, FRUGAL_SILU, FRUGAL_RELU, FRUGAL_TANH, FRUGAL_QUICK_GELU };
 enum { FRUGAL_LAYER_NORM, FRUGAL_RMS_NORM };
 enum { FRUGAL_POOL_MEAN, FRUGAL_POOL_CLS, FRUGAL_POOL_LAST };
 

@@ -9,11 +9,12 @@ namespace frugal {
 Activation parse_activation(std::string_view name) {
   if (name == "gelu") return Activation::gelu;
   if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu_fast") return Activation::gelu_tanh;
+  if (name == "quick_gelu") return Activation::quick_gelu;
   if (name == "silu" || name == "swish") return Activation::silu;
   if (name == "relu") return Activation::relu;
   if (name == "tanh") return Activation::tanh;
   throw Error(Code::bad_input, fmt::format("unknown activation '{}'", name))
-      .hint("known: gelu, gelu_new, silu, relu, tanh");
+      .hint("known: gelu, gelu_new, quick_gelu, silu, relu, tanh");
 }
 
 void Linear::forward(Ops& ops, View x, View out, View residual) const {

@@ -21,6 +21,8 @@ at::Tensor apply_activation(int32_t kind, const at::Tensor& x) {
       return at::relu(x);
     case FRUGAL_TANH:
       return at::tanh(x);
+    case FRUGAL_QUICK_GELU:
+      return x * at::sigmoid(1.702 * x);
   }
   throw Failure(FRUGAL_UNSUPPORTED, "unknown activation " + std::to_string(kind));
 }

@@ -307,6 +307,7 @@ TEST_CASE("activations, alone, gated and inside a linear layer, agree with the t
   on_every_backend([](Ops& ops) {
     const std::pair<Activation, float (*)(float)> kinds[] = {{Activation::gelu, reference::gelu},
                                                              {Activation::gelu_tanh, reference::gelu_tanh},
+                                                             {Activation::quick_gelu, reference::quick_gelu},
                                                              {Activation::silu, reference::silu},
                                                              {Activation::relu, reference::relu},
                                                              {Activation::tanh, reference::tanh}};

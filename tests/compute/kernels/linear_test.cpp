@@ -262,7 +262,7 @@ TEST_CASE("extreme codes against extreme activations give exact sums: nothing sa
 }
 
 TEST_CASE("bias, activation and residual are applied in this order, and the residual may be the output itself") {
-  const Activation kActivations[] = {Activation::none, Activation::gelu, Activation::gelu_tanh,
+  const Activation kActivations[] = {Activation::none, Activation::gelu, Activation::gelu_tanh, Activation::quick_gelu,
                                      Activation::silu, Activation::relu, Activation::tanh};
   const auto value_of = [](Activation f, float x) {
     switch (f) {
@@ -270,6 +270,8 @@ TEST_CASE("bias, activation and residual are applied in this order, and the resi
         return reference::gelu(x);
       case Activation::gelu_tanh:
         return reference::gelu_tanh(x);
+      case Activation::quick_gelu:
+        return reference::quick_gelu(x);
       case Activation::silu:
         return reference::silu(x);
       case Activation::relu:
