@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "base/error.h"
 #include "model/heads/dense_layers.h"
 #include "model/heads/source_tokenizer.h"
 #include "model/heads/token_heads.h"
+#include "model/heads/token_ids.h"
 #include "model/nn/pooling_config.h"
 
 namespace frugal {
@@ -84,13 +84,9 @@ class EncoderEmbedder final : public Embedder {
 
   // [CLS] prompt text [SEP], the text truncated to fit.
   std::vector<TokenId> token_ids(std::string_view text, std::string_view prompt) const {
-    const std::span<const TokenId> prefix = tokenizer_->prefix(), suffix = tokenizer_->suffix();
-    std::vector<TokenId> ids(prefix.begin(), prefix.end());
-    const std::vector<TokenId> body =
-        prompt.empty() ? tokenizer_->encode(text, false) : tokenizer_->encode(fmt::format("{}{}", prompt, text), false);
-    const int64_t room = std::max<int64_t>(0, pooling_.max_tokens - int64_t(prefix.size() + suffix.size()));
-    ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
-    ids.insert(ids.end(), suffix.begin(), suffix.end());
+    std::vector<TokenId> ids = prompt.empty()
+                                   ? templated_ids(*tokenizer_, text, pooling_.max_tokens)
+                                   : templated_ids(*tokenizer_, fmt::format("{}{}", prompt, text), pooling_.max_tokens);
     if (ids.empty()) throw Error(Code::bad_input, "a model without special tokens cannot embed an empty text");
     encoder_->check_ids(ids);
     return ids;

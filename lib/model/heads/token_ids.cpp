@@ -2,9 +2,21 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace frugal {
+
+std::vector<TokenId> templated_ids(const Tokenizer& tokenizer, std::string_view text, int64_t max) {
+  const std::span<const TokenId> prefix = tokenizer.prefix(), suffix = tokenizer.suffix();
+  const std::vector<TokenId> body = tokenizer.encode(text, false);
+  const int64_t room = std::max<int64_t>(0, max - int64_t(prefix.size() + suffix.size()));
+  std::vector<TokenId> ids(prefix.begin(), prefix.end());
+  ids.insert(ids.end(), body.begin(), body.begin() + std::min<int64_t>(room, int64_t(body.size())));
+  ids.insert(ids.end(), suffix.begin(), suffix.end());
+  return ids;
+}
 
 void check_token_ids(std::span<const TokenId> ids, int64_t vocab, const std::filesystem::path& file) {
   for (const TokenId id : ids)
