@@ -56,7 +56,8 @@ class CheckpointSource final : public ModelSource {
 
   Weight linear(std::string_view tensor, int64_t outputs, int64_t inputs, Ops& ops) const override {
     const TensorSpec& spec = require_spec(tensor, Shape{outputs, inputs});
-    const SourceTensor& source = require_source(spec);
+    SourceTensor source = require_source(spec);
+    source.shape = spec.shape;  // a convolution's filters have four dimensions
     const Weight weight = ops.prepare(
         {outputs, inputs, [&](int64_t first, std::span<float> rows) { read_rows(spec, source, first, inputs, rows); }});
     checkpoint_->release(source.data);

@@ -101,7 +101,8 @@ class HfFolder final : public Checkpoint {
     };
     for (const char* name :
          {"config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "chat_template.jinja", "modules.json",
-          "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json"})
+          "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json",
+          "preprocessor_config.json", "processor_config.json"})
       add(name);
     for (const SentenceModule& module : modules_) add(module.file("config.json"));
     // Only the packs of encoder-decoders hold its settings (model/nn/seq2seq_settings.h).

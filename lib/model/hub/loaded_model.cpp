@@ -13,6 +13,7 @@
 #include "model/generate/generator.h"
 #include "model/generate/seq2seq_generator.h"
 #include "model/nn/architecture.h"
+#include "model/nn/image_embedder.h"
 #include "model/nn/model_source.h"
 #include "telemetry/process_memory.h"
 
@@ -61,6 +62,16 @@ std::string rewrite(Model& model, const Input& input) {
   return fmt::format("read {} tokens, wrote {}", text.source_tokens, text.new_tokens);
 }
 
+std::string embed_with_image(Model& model, const Input& input) {
+  auto& embedder = dynamic_cast<ImageEmbedder&>(model);
+  std::vector<float> vector(static_cast<size_t>(embedder.dimension()));
+  embedder.embed_texts(std::span(&input.text, 1), vector);
+  RgbImage image(input.budget, 640, 480, "an image to embed");
+  std::ranges::fill(image.pixels(), uint8_t(128));  // memory and time are those of any image
+  embedder.embed_images(std::span(&image, 1), input.budget, vector);
+  return fmt::format("embedded {} tokens and an image", embedder.tokenizer().encode(input.text, false).size());
+}
+
 // How a model of each kind is used once. Returns a note for the report.
 struct Use {
   ModelKind kind;
@@ -69,7 +80,8 @@ struct Use {
 constexpr Use kUses[] = {{ModelKind::embedder, embed},
                          {ModelKind::decoder, answer},
                          {ModelKind::reader, read},
-                         {ModelKind::encoder_decoder, rewrite}};
+                         {ModelKind::encoder_decoder, rewrite},
+                         {ModelKind::image_embedder, embed_with_image}};
 
 auto use_of(ModelKind kind) {
   const auto use = std::find_if(std::begin(kUses), std::end(kUses), [&](const Use& u) { return u.kind == kind; });

@@ -13,7 +13,10 @@ int64_t source_row(const TensorSpec& spec, int64_t row) {
 
 bool has_planned_shape(const SourceTensor& source, const TensorSpec& spec) {
   if (source.shape == spec.shape) return true;
-  return spec.role == TensorRole::vector && source.shape == Shape{1, spec.shape.elements()};
+  const bool same_rows = source.shape[0] == spec.shape[0] && source.shape.elements() == spec.shape.elements();
+  if (spec.role == TensorRole::linear) return source.shape.rank() == 4 && same_rows;
+  return spec.role == TensorRole::vector && source.shape.rows() == 1 && spec.shape.rows() == 1 &&
+         source.shape.cols() == spec.shape.cols();
 }
 
 }  // namespace frugal

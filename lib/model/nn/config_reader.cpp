@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "base/error.h"
 
 namespace frugal {
@@ -20,11 +22,12 @@ T checked(std::optional<T> value, T min, T max, std::optional<T> fallback, const
 
 }  // namespace
 
-ConfigReader::ConfigReader(const Checkpoint& checkpoint)
-    : checkpoint_(checkpoint), gguf_(checkpoint.format() == "gguf") {}
+ConfigReader::ConfigReader(const Checkpoint& checkpoint, std::string prefix)
+    : checkpoint_(checkpoint), prefix_(std::move(prefix)), gguf_(checkpoint.format() == "gguf") {}
 
 std::string ConfigReader::name(ConfigKey key) const {
-  return gguf_ ? fmt::format("{}.{}", checkpoint_.architecture(), key.gguf) : std::string(key.huggingface);
+  return gguf_ ? fmt::format("{}.{}", checkpoint_.architecture(), key.gguf)
+               : fmt::format("{}{}", prefix_, key.huggingface);
 }
 
 std::optional<std::string> ConfigReader::text(ConfigKey key) const {

@@ -19,7 +19,8 @@ struct ConfigKey {
 
 class ConfigReader {
  public:
-  explicit ConfigReader(const Checkpoint& checkpoint);
+  /// `prefix` precedes Hugging Face's keys: "text_config." for a model in which several are nested.
+  explicit ConfigReader(const Checkpoint& checkpoint, std::string prefix = {});
 
   bool gguf() const { return gguf_; }
   /// nullopt if the configuration lacks the key.
@@ -31,6 +32,7 @@ class ConfigReader {
  private:
   std::string name(ConfigKey key) const;
   const Checkpoint& checkpoint_;
+  std::string prefix_;
   bool gguf_;
 };
 

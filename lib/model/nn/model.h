@@ -8,7 +8,7 @@
 namespace frugal {
 
 /// The purpose of a model, which decides its interface.
-enum class ModelKind { embedder, decoder, reader, encoder_decoder };
+enum class ModelKind { embedder, decoder, reader, encoder_decoder, image_embedder };
 
 inline std::string_view to_string(ModelKind kind) {
   switch (kind) {
@@ -20,6 +20,8 @@ inline std::string_view to_string(ModelKind kind) {
       return "reader";
     case ModelKind::encoder_decoder:
       return "encoder_decoder";
+    case ModelKind::image_embedder:
+      return "image_embedder";
   }
   return "unknown";
 }

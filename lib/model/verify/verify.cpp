@@ -14,12 +14,13 @@
 namespace frugal {
 
 // Each is defined in verify_KIND.cpp.
-extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder, kQuantizedReader, kQuantizedSeq2Seq;
+extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder, kQuantizedReader, kQuantizedSeq2Seq,
+    kQuantizedImageEmbedder;
 
 namespace {
 
 constexpr const QuantizedKind* kKinds[] = {&kQuantizedEmbedder, &kQuantizedDecoder, &kQuantizedReader,
-                                           &kQuantizedSeq2Seq};
+                                           &kQuantizedSeq2Seq, &kQuantizedImageEmbedder};
 
 std::string to_text(const QualityFigure& figure) {
   const std::string_view side = figure.side == QualityFigure::Bound::at_least ? "at least" : "at most";

@@ -36,10 +36,11 @@ struct QualityFigure {
 /// The comparison of one model with full precision, in the figures of its kind.
 struct Verification {
   ModelKind kind = ModelKind::embedder;
-  std::string_view unit = "texts";  // unit of `compared`: "texts", "tokens" or "passages"
+  std::string_view unit = "texts";  // unit of `compared`: "texts", "tokens", "passages" …
   int64_t compared = 0;
   std::vector<QualityFigure> figures;
-  /// The distance from full precision as one number. Embedders: 1 − mean cosine. Decoders: the mean KL divergence in
+  /// The distance from full precision as one number. Embedders: 1 − mean cosine, of
+  /// texts and images alike. Decoders: the mean KL divergence in
   /// nats; the expected perplexity grows by a factor of exp(KL); so do encoder-decoders. Readers: 1 − the mean overlap,
   /// or the logits' error.
   double loss = 0;

@@ -1,46 +1,17 @@
 // Compares an embedder with full precision by the cosine between both vectors of each text. The vectors of the
 // full-precision model are computed once and cached.
 #include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "compute/ops/ops.h"
 #include "memory/budget.h"
 #include "model/arch/registry.h"
 #include "model/nn/embedder.h"
+#include "model/verify/cosine_figures.h"
 #include "model/verify/verify.h"
 
 namespace frugal {
 namespace {
-
-struct Bounds {
-  double mean_cosine, min_cosine;
-};
-
-// Well below the figures of good packs and well above those of broken ones (docs/tools/quantize-model.md has both).
-Bounds bounds_of(VerifyLevel level) {
-  switch (level) {
-    case VerifyLevel::fp16:
-      return {0.9999, 0.9995};
-    case VerifyLevel::int8:
-      return {0.99, 0.98};
-    case VerifyLevel::int4:
-      return {0.95, 0.90};
-    case VerifyLevel::selected:
-      return {0.98, 0.95};
-  }
-  return {};
-}
-
-double cosine(std::span<const float> a, std::span<const float> b) {
-  double dot = 0, aa = 0, bb = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    dot += double(a[i]) * double(b[i]);
-    aa += double(a[i]) * double(a[i]);
-    bb += double(b[i]) * double(b[i]);
-  }
-  return aa > 0 && bb > 0 ? dot / std::sqrt(aa * bb) : 0;
-}
 
 class EmbedderComparison final : public Comparison {
  public:
@@ -53,22 +24,20 @@ class EmbedderComparison final : public Comparison {
     const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
     const auto embedder = open_embedder(model, *ops);
     std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
-    double mean = 0, lowest = 1;
+    Cosines cosines;
     for (size_t i = 0; i < texts_.size(); ++i) {
       embedder->embed(std::span(&texts_[i], 1), TextRole::passage, vector);
-      const double similarity = cosine(vector, expected_vector(i));
-      mean += similarity / static_cast<double>(texts_.size());
-      lowest = std::min(lowest, similarity);
+      cosines.add(cosine(vector, expected_vector(i)));
       if (progress) progress(double(i + 1) / double(texts_.size()));
     }
     using enum QualityFigure::Bound;
-    const Bounds bounds = bounds_of(level);
+    const CosineFloors floors = cosine_floors(level);
     return {ModelKind::embedder,
             "texts",
-            int64_t(texts_.size()),
-            {{"cosine mean", "mean_cosine", "mean_cosine_floor", at_least, mean, bounds.mean_cosine},
-             {"lowest", "min_cosine", "min_cosine_floor", at_least, lowest, bounds.min_cosine}},
-            1 - mean};
+            cosines.count(),
+            {{"cosine mean", "mean_cosine", "mean_cosine_floor", at_least, cosines.mean(), floors.mean},
+             {"lowest", "min_cosine", "min_cosine_floor", at_least, cosines.lowest(), floors.lowest}},
+            1 - cosines.mean()};
   }
 
  private:

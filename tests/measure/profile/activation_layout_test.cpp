@@ -15,12 +15,14 @@
 #include "model/format/pack.h"
 #include "model/nn/decoder.h"
 #include "model/nn/embedder.h"
+#include "model/nn/image_embedder.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/model.h"
 #include "model/nn/model_source.h"
 #include "model/nn/reader.h"
 #include "model/nn/seq2seq.h"
 #include "support/golden.h"
+#include "support/images.h"
 
 using namespace frugal;
 using namespace frugal::testing;
@@ -55,6 +57,14 @@ ForwardPass widest_pass(const Pack& pack, size_t tokens) {
     BeamCache cache = seq2seq->encode(std::vector<TokenId>(source, 5), 2, 8, Budget::unlimited());
     std::vector<float> logits(2 * static_cast<size_t>(seq2seq->vocab_size()));
     seq2seq->decode(std::vector<TokenId>(2, 5), cache, logits);
+  } else if (auto* images = dynamic_cast<ImageEmbedder*>(model.get())) {
+    const std::vector<std::string_view> texts(20, "the law of the court and what it says of ships");
+    std::vector<float> out(texts.size() * static_cast<size_t>(images->dimension()));
+    images->embed_texts(texts, out);
+    std::vector<RgbImage> pictures;
+    pictures.reserve(20);
+    for (int i = 0; i < 20; ++i) pictures.push_back(pattern_image(50, 40, i));
+    images->embed_images(pictures, Budget::unlimited(), out);
   } else {
     FAIL("no way to run a model of this kind");
   }

@@ -1,5 +1,5 @@
 // Architectures against the outputs of transformers: tiny random models always, real ones if they have been fetched.
-// tests/golden/ has the outputs, scripts/make_goldens.py and scripts/make_encoder_goldens.py make them.
+// tests/golden/ has the outputs, scripts/make_goldens.py and the other scripts/make_*_goldens.py make them.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -20,12 +20,14 @@
 #include "model/nn/architecture.h"
 #include "model/nn/decoder.h"
 #include "model/nn/embedder.h"
+#include "model/nn/image_embedder.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/model.h"
 #include "model/nn/reader.h"
 #include "model/nn/seq2seq.h"
 #include "support/backends.h"
 #include "support/golden.h"
+#include "support/images.h"
 #include "support/temp_folder.h"
 
 using namespace frugal;
@@ -207,13 +209,41 @@ void check_seq2seq(const GoldenModel& golden, const GoldenModel::Floor& floor, M
   }
 }
 
+void check_vector(const GoldenModel::Floor& floor, std::span<const float> got, simdjson::dom::element expected) {
+  CHECK(cosine(got, floats(expected)) > floor.cosine);
+  if (floor.precision == Precision::fp32) CHECK(max_difference(got, floats(expected)) < kLargestHiddenError);
+}
+
+void check_image_embedder(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
+  auto& model = dynamic_cast<ImageEmbedder&>(opened);
+  Outputs outputs(golden.name);
+  CHECK(model.dimension() == int64_t(outputs.root()["dimension"]));
+  CHECK(model.max_tokens() == int64_t(outputs.root()["max_tokens"]));
+  CHECK(model.image_tokens() == int64_t(outputs.root()["image_tokens"]));
+  std::vector<float> vector(static_cast<size_t>(model.dimension()));
+  for (const auto expected : outputs.root()["texts"]) {
+    const std::string_view text = expected["text"];
+    CAPTURE(text);
+    model.embed_texts(std::span(&text, 1), vector);
+    check_vector(floor, vector, expected["embedding"]);
+  }
+  for (const auto expected : outputs.root()["images"]) {
+    const RgbImage image =
+        image_of(int64_t(expected["width"]), int64_t(expected["height"]), std::string_view(expected["rgb"]));
+    CAPTURE(image.width());
+    model.embed_images(std::span(&image, 1), Budget::unlimited(), vector);
+    check_vector(floor, vector, expected["embedding"]);
+  }
+}
+
 // The outputs that a golden folder of each kind has.
 void check_as(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& model) {
   using Check = void (*)(const GoldenModel&, const GoldenModel::Floor&, Model&);
   const std::map<std::string_view, Check> checks = {{"embedder", check_embedder},
                                                     {"decoder", check_decoder},
                                                     {"reader", check_reader},
-                                                    {"encoder_decoder", check_seq2seq}};
+                                                    {"encoder_decoder", check_seq2seq},
+                                                    {"image_embedder", check_image_embedder}};
   REQUIRE(checks.count(golden.kind) == 1);
   checks.at(golden.kind)(golden, floor, model);
 }

@@ -9,9 +9,12 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "base/hash.h"
+#include "memory/budget.h"
 #include "model/format/pack.h"
 #include "model/quant/pack_check.h"
 #include "model/quant/quantize_report.h"
+#include "model/verify/made_images.h"
 #include "support/errors.h"
 #include "support/temp_folder.h"
 
@@ -301,6 +304,35 @@ TEST_CASE("verification of an encoder-decoder compares what it writes") {
     CHECK(result.verification->value("mean_kl_nats") == doctest::Approx(0).epsilon(1e-6));
     CHECK(result.verification->value("top1_agreement") == 1.0);
     CHECK(result.verification->value("identical_texts") == 1.0);
+  }
+}
+
+TEST_CASE("images to measure with are the same on every machine, and those of the two sets differ") {
+  const auto hash_of = [](ImageSet set, int64_t index) {
+    const RgbImage image = made_image(set, index, Budget::unlimited());
+    Sha256 hash;
+    hash.update(std::as_bytes(image.pixels()));
+    return hash.hex();
+  };
+  CHECK(hash_of(ImageSet::verification, 0) == "b47b96290d98d6d858acd2e8d91c2bf3060418b04b1d60a12b58ef2805a31e2b");
+  CHECK(hash_of(ImageSet::calibration, 1) == "fad8e713225956b4c964e1eb0ddd7631ed99f8e1b3f9d18067476ec96e0ed57c");
+  CHECK(hash_of(ImageSet::verification, 1) != hash_of(ImageSet::verification, 0));
+}
+
+TEST_CASE("verification of a model of texts and images compares both") {
+  for (const char* golden : {"clip", "clip-legacy"}) {
+    CAPTURE(golden);
+    const ModelCopy model(golden);
+    QuantizeOptions options = model.options(Precision::int8);
+    options.verify = true;
+    const QuantizeResult result = Quantizer(std::move(options)).run();
+    REQUIRE(result.verification);
+    CHECK(result.verification->kind == ModelKind::image_embedder);
+    CHECK(result.verification->passed());
+    CHECK(result.verification->compared == 32);  // 16 texts and 16 images
+    CHECK(result.verification->value("min_text_cosine") < 1);
+    CHECK(result.verification->value("min_image_cosine") < 1);
+    CHECK(result.verification->loss < 0.01);
   }
 }
 

@@ -182,6 +182,17 @@ TEST_CASE("the selector chooses for an encoder-decoder by what it writes") {
   }
 }
 
+TEST_CASE("the selector chooses for both towers of a model of texts and images") {
+  const ModelCopy model("clip");
+  const QuantizeResult result = model.run();
+  REQUIRE(result.verification);
+  CHECK(result.verification->kind == ModelKind::image_embedder);
+  CHECK(result.verification->loss <= result.selection->loss_limit);
+  for (const char* name : {"text.layers.0.q.weight", "image.patches.weight", "image.projection.weight"})
+    CHECK(tensor_of(*result.selection, name).choice().weight_error.has_value());
+  Pack(model.output).verify();
+}
+
 TEST_CASE("a source in fp16 is not kept as it is only because that is without loss") {
   const ModelCopy model("bert");
   make_exact_in_f16(model.source / "model.safetensors");
