@@ -277,6 +277,18 @@ TEST_CASE("a pack near full precision passes verification and is published, with
   CHECK(model.files_beside() == std::vector<std::string>{".m.pack.lock", "m.pack"});
 }
 
+TEST_CASE("verification compares every output of a model, also those that its vectors do not depend on") {
+  const auto loss = [](const std::string& rule) {
+    const ModelCopy model("bge-m3");
+    QuantizeOptions options = model.options(Precision::fp32);
+    if (!rule.empty()) options.rules.push_back(parse_rule(rule));
+    options.verify = true;
+    return Quantizer(std::move(options)).run().verification->loss;
+  };
+  CHECK(loss("") < 1e-6);
+  CHECK(loss("heads.vector=int4") > 1e-3);
+}
+
 TEST_CASE("verification of a decoder compares distributions, in windows if the text exceeds its context") {
   const ModelCopy model("llama");
   QuantizeOptions options = model.options(Precision::fp32);
