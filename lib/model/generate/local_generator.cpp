@@ -17,47 +17,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 
 #include "base/error.h"
 #include "memory/budget.h"
+#include "model/generate/decoding.h"
 #include "model/generate/generator.h"
 #include "model/generate/prefix_cache.h"
-#include "model/generate/text_stream.h"
-#include "model/generate/token_sampler.h"
 #include "model/nn/kv_cache.h"
 
 namespace frugal {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-int64_t since_ns(Clock::time_point begin) {
-  return std::chrono::nanoseconds(Clock::now() - begin).count();
-}
-
-class Deadline {
- public:
-  Deadline(Clock::time_point begin, int64_t milliseconds) : begin_(begin), milliseconds_(milliseconds) {}
-  bool passed() const { return milliseconds_ > 0 && since_ns(begin_) > milliseconds_ * 1'000'000; }
-
- private:
-  Clock::time_point begin_;
-  int64_t milliseconds_;  // 0: none
-};
-
-// Tokens that end a turn in the supported chat families, besides the model's own end-of-sequence token.
-constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"};
-
 class LocalGenerator final : public Generator {
  public:
   LocalGenerator(Decoder& decoder, Budget& budget, ChatFamily family, const PrefixCache* prefixes, KvType kv_type)
-      : decoder_(decoder), budget_(budget), family_(family), prefixes_(prefixes), kv_type_(kv_type) {
-    for (const std::string_view token : kTurnEnds)
-      if (const auto id = decoder.tokenizer().find(token); id && decoder.tokenizer().is_special(*id))
-        ends_.push_back(*id);
-    if (const auto eos = decoder.tokenizer().eos()) ends_.push_back(*eos);
-  }
+      : decoder_(decoder),
+        budget_(budget),
+        family_(family),
+        prefixes_(prefixes),
+        kv_type_(kv_type),
+        ends_(turn_ends(decoder.tokenizer())) {}
 
   std::string identity() const override { return decoder_.identity(); }
   int64_t context_tokens() const override { return decoder_.context_tokens(); }
@@ -88,8 +67,6 @@ class LocalGenerator final : public Generator {
     return ids;
   }
 
-  bool ends_turn(TokenId id) const { return std::find(ends_.begin(), ends_.end(), id) != ends_.end(); }
-
   // Returns false after the deadline.
   bool prefill(std::span<const TokenId> prompt, const Deadline& deadline, KvCache& cache, std::span<float> logits,
                int64_t& reused) {
@@ -107,47 +84,20 @@ class LocalGenerator final : public Generator {
 
   Generation run(const std::vector<TokenId>& prompt, int64_t max_new_tokens, const GenerateOptions& options,
                  const TokenSink& sink) {
-    const auto begin = Clock::now();
-    const Deadline deadline(begin, options.deadline_ms);
-    Generation result;
-    result.prompt_tokens = int64_t(prompt.size());
-    result.finish = Finish::length;
+    const Deadline deadline(options.deadline_ms);
     Sampler sampler(options);
     TextStream stream(options.stop);
+    Generation result;
+    result.prompt_tokens = int64_t(prompt.size());
     KvCache cache = decoder_.make_cache(int64_t(prompt.size()) + max_new_tokens, budget_, kv_type_);
     std::vector<float> logits(static_cast<size_t>(decoder_.vocab_size()));
-    std::vector<TokenId> seen;
-    // Returns false if the sink cancels.
-    const auto emit = [&](const std::string& text) {
-      result.text += text;
-      return text.empty() || !sink || sink(text);
-    };
-
     cache.check_room(int64_t(prompt.size()) + max_new_tokens);
     const bool prefilled = prefill(prompt, deadline, cache, logits, result.prefix_tokens_reused);
-    if (!prefilled) result.finish = Finish::deadline;
-    result.prefill_ns = since_ns(begin);
-    while (prefilled && result.new_tokens < max_new_tokens) {
-      const TokenId id = sampler.sample(logits, seen);
-      if (ends_turn(id)) {
-        result.finish = Finish::stop;
-        break;
-      }
-      ++result.new_tokens;
-      seen.push_back(id);
-      const bool wanted = emit(stream.push(decoder_.tokenizer().token_bytes(id)));
-      if (stream.stopped() || !wanted) {
-        result.finish = wanted ? Finish::stop : Finish::cancelled;
-        break;
-      }
-      if (deadline.passed()) {
-        result.finish = Finish::deadline;
-        break;
-      }
-      if (result.new_tokens < max_new_tokens) decoder_.forward(std::span(&id, 1), cache, logits);
-    }
-    if (!stream.stopped() && result.finish != Finish::cancelled) emit(stream.finish());
-    result.decode_ns = since_ns(begin) - result.prefill_ns;
+    result.prefill_ns = deadline.elapsed_ns();
+    result.finish = Finish::deadline;
+    if (prefilled)
+      write_tokens(decoder_, cache, logits, ends_, max_new_tokens, sampler, stream, deadline, sink, result);
+    result.decode_ns = deadline.elapsed_ns() - result.prefill_ns;
     // Not after the deadline, which a slow disk would overrun further.
     if (prefixes_ && result.finish != Finish::deadline)
       prefixes_->keep(decoder_.identity(), prompt, result.prefix_tokens_reused, cache);
