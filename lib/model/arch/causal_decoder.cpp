@@ -55,10 +55,21 @@ void CausalDecoder::run(std::span<const TokenId> ids, KvCache& cache, Use&& use)
     ids = ids.subspan(piece.size());
     const Ops::Scope scope(ops_);
     const View x = ops_.allocate(Shape{int64_t(piece.size()), sizes_.hidden});
-    embed_tokens(piece, cache.length(), x);
+    embed_tokens(piece, x);
+    add_positions(cache.length(), x);
     run_layers(cache, x);
     cache.advance(x.rows());
     use(x, ids.empty());
+  }
+}
+
+void CausalDecoder::read_rows(View x, KvCache& cache) {
+  cache.extend(x.rows());
+  for (int64_t first = 0; first < x.rows(); first += kTokensPerForward) {
+    const View piece = x.slice_rows(first, std::min(kTokensPerForward, x.rows() - first));
+    add_positions(cache.length(), piece);
+    run_layers(cache, piece);
+    cache.advance(piece.rows());
   }
 }
 

@@ -29,6 +29,9 @@ class CausalDecoder : public Decoder {
   KvCache make_cache(int64_t capacity_tokens, Budget& budget, KvType type) const final;
   void forward(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) final;
   void forward_all(std::span<const TokenId> ids, KvCache& cache, std::span<float> logits) final;
+  /// Processes rows that stand for no tokens, such as those of an image, as the continuation of `cache`. x: [rows,
+  /// hidden], overwritten. Throws as KvCache::extend().
+  void read_rows(View x, KvCache& cache);
 
  protected:
   struct Sizes {
@@ -38,8 +41,13 @@ class CausalDecoder : public Decoder {
   /// Borrows both.
   CausalDecoder(const ModelSource& source, Ops& ops, const Sizes& sizes);
 
-  /// x [ids, hidden] becomes the input of the first layer for `ids`, whose positions begin at cache.length().
-  virtual void embed_tokens(std::span<const TokenId> ids, int64_t first_position, View x) const = 0;
+  /// x [ids, hidden] becomes the rows of the tokens.
+  virtual void embed_tokens(std::span<const TokenId> ids, View x) const = 0;
+  /// Adds the learned positions from `first_position` on, in a model that has some.
+  virtual void add_positions(int64_t first_position, View x) const {
+    static_cast<void>(first_position);
+    static_cast<void>(x);
+  }
   /// The layers: x [tokens, hidden] becomes the output of the last one, and its keys and values are in the cache, which
   /// has room for them and is not yet advanced.
   virtual void run_layers(KvCache& cache, View x) = 0;

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/arch/clip_tower.h"
 #include "model/heads/source_tokenizer.h"
 #include "model/heads/text_encoder.h"
 #include "model/heads/token_ids.h"
@@ -22,6 +21,7 @@
 #include "model/nn/hyper_field.h"
 #include "model/nn/image_config.h"
 #include "model/nn/image_embedder.h"
+#include "model/towers/clip_tower.h"
 #include "model/vision/image_processor.h"
 
 namespace frugal {

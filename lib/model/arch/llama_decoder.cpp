@@ -32,7 +32,7 @@ class LlamaDecoder final : public CausalDecoder {
   LlamaDecoder(const ModelSource& source, Ops& ops) : LlamaDecoder(source, ops, LlamaTrunk(source, ops)) {}
 
  protected:
-  void embed_tokens(std::span<const TokenId> ids, int64_t, View x) const override {
+  void embed_tokens(std::span<const TokenId> ids, View x) const override {
     if (tied_)
       ops_.embed(head_.weight(), ids, x);
     else

@@ -10,8 +10,9 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/arch/causal_decoder.h"
+#include "model/arch/opt.h"
 #include "model/nn/architecture.h"
+#include "model/nn/chat_config.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/hyper_field.h"
 #include "model/nn/kv_cache.h"
@@ -33,11 +34,11 @@ struct OptConfig {
 
 using C = OptConfig;
 constexpr HyperField<C> kFields[] = {
-    {"layers", {"num_hidden_layers", ""}, &C::layers, {1, 1024}},
-    {"hidden", {"hidden_size", ""}, &C::hidden, {1, 1 << 20}},
-    {"heads", {"num_attention_heads", ""}, &C::heads, {1, 1024}},
-    {"intermediate", {"ffn_dim", ""}, &C::intermediate, {1, 1 << 22}},
-    {"context", {"max_position_embeddings", ""}, &C::context, {1, 1 << 20}},
+    {"layers", {"num_hidden_layers", ""}, &C::layers, {1, 1024}, 12.0},
+    {"hidden", {"hidden_size", ""}, &C::hidden, {1, 1 << 20}, 768.0},
+    {"heads", {"num_attention_heads", ""}, &C::heads, {1, 1024}, 12.0},
+    {"intermediate", {"ffn_dim", ""}, &C::intermediate, {1, 1 << 22}, 3072.0},
+    {"context", {"max_position_embeddings", ""}, &C::context, {1, 1 << 20}, 2048.0},
     {"vocab", {}, &C::vocab, {1, 1 << 24}},
     {"activation", {"activation_function", ""}, &C::activation, {}, "relu"},
 };
@@ -109,9 +110,10 @@ class OptDecoder final : public CausalDecoder {
   }
 
  protected:
-  void embed_tokens(std::span<const TokenId> ids, int64_t first_position, View x) const override {
-    ops_.embed(head_.weight(), ids, x);
-    std::vector<int32_t> positions(ids.size());
+  void embed_tokens(std::span<const TokenId> ids, View x) const override { ops_.embed(head_.weight(), ids, x); }
+
+  void add_positions(int64_t first_position, View x) const override {
+    std::vector<int32_t> positions(static_cast<size_t>(x.rows()));
     std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first_position + kFirstPosition));
     embed(ops_, positions_, positions, x, true);
   }
@@ -132,14 +134,13 @@ class OptDecoder final : public CausalDecoder {
 
 // --- plan of a checkpoint ------------------------------------------------------------------------------------------
 
-void refuse_variants(const Checkpoint& checkpoint, const OptConfig& config) {
-  const bool is_narrow = checkpoint.integer("word_embed_proj_dim").value_or(config.hidden) != config.hidden;
-  if (is_narrow || checkpoint.integer("do_layer_norm_before").value_or(1) == 0 ||
-      checkpoint.integer("_remove_final_layer_norm").value_or(0) != 0)
+void refuse_variants(const ConfigReader& reader, const OptConfig& config) {
+  const auto flag = [&](std::string_view key, int64_t fallback) { return reader.integer({key, ""}, 0, 1, fallback); };
+  const bool is_narrow = reader.integer({"word_embed_proj_dim", ""}, 1, 1 << 20, config.hidden) != config.hidden;
+  if (is_narrow || flag("do_layer_norm_before", 1) == 0 || flag("_remove_final_layer_norm", 0) == 1)
     throw Error(Code::bad_input, "OPT with norms behind its layers or narrower embeddings (opt-350m) is not supported")
         .hint("use another size of OPT");
-  if (checkpoint.integer("enable_bias").value_or(1) == 0 ||
-      checkpoint.integer("layer_norm_elementwise_affine").value_or(1) == 0)
+  if (flag("enable_bias", 1) == 0 || flag("layer_norm_elementwise_affine", 1) == 0)
     throw Error(Code::bad_input, "OPT without biases or without weights of norms (Galactica) is not supported")
         .hint("use a checkpoint of OPT");
 }
@@ -167,31 +168,41 @@ ModelPlan plan(const Checkpoint& checkpoint) {
   const ConfigReader reader(checkpoint);
   if (reader.gguf())
     throw Error(Code::bad_input, "OPT is not read from GGUF").hint("give the Hugging Face folder of the model");
-  OptConfig config = kHyper.read(reader);
-  refuse_variants(checkpoint, config);
-  if (config.hidden % config.heads != 0)
-    throw Error(Code::bad_input,
-                fmt::format("hidden size {} is not a multiple of {} heads", config.hidden, config.heads));
-  parse_activation(config.activation);
   TensorTable table({"model.decoder.", "decoder."});
-  config.vocab = table.rows_in(checkpoint, {"", "embed_tokens", ""});
   ModelPlan plan;
-  kHyper.write(config, plan.config);
+  plan_opt(checkpoint, reader, table, plan.config);
   plan_chat(checkpoint, plan.config);
-  list_tensors(table, config);
   plan.tensors = std::move(table).take();
   return plan;
 }
 
 std::unique_ptr<Model> open(const ModelSource& source, Ops& ops) {
-  const OptConfig config = kHyper.read(source.config());
-  if (config.hidden % config.heads != 0) source.config().fail("opt.hidden is not a multiple of its heads");
-  return std::make_unique<OptDecoder>(source, ops, config);
+  return open_opt(source, ops);
 }
 
 constexpr std::string_view kAliases[] = {"opt"};
 
 }  // namespace
+
+int64_t plan_opt(const Checkpoint& checkpoint, const ConfigReader& reader, TensorTable& table,
+                 std::map<std::string, std::string>& keys) {
+  OptConfig config = kHyper.read(reader);
+  refuse_variants(reader, config);
+  if (config.hidden % config.heads != 0)
+    throw Error(Code::bad_input,
+                fmt::format("hidden size {} is not a multiple of {} heads", config.hidden, config.heads));
+  parse_activation(config.activation);
+  config.vocab = table.rows_in(checkpoint, {"", "embed_tokens", ""});
+  kHyper.write(config, keys);
+  list_tensors(table, config);
+  return config.hidden;
+}
+
+std::unique_ptr<CausalDecoder> open_opt(const ModelSource& source, Ops& ops) {
+  const OptConfig config = kHyper.read(source.config());
+  if (config.hidden % config.heads != 0) source.config().fail("opt.hidden is not a multiple of its heads");
+  return std::make_unique<OptDecoder>(source, ops, config);
+}
 
 extern const Architecture kOptArchitecture{"opt", kAliases, ModelKind::decoder, plan, open};
 

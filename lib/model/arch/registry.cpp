@@ -15,9 +15,9 @@ namespace frugal {
 
 // Each is defined in its own file, which needs no header.
 extern const Architecture kBartArchitecture, kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture,
-    kClipArchitecture, kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture, kOptArchitecture,
-    kQwen2Architecture, kQwen3Architecture, kQwen3EmbedderArchitecture, kQwen3RankerArchitecture, kRobertaArchitecture,
-    kRobertaRankerArchitecture, kT5Architecture;
+    kBlip2Architecture, kClipArchitecture, kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture,
+    kOptArchitecture, kQwen2Architecture, kQwen3Architecture, kQwen3EmbedderArchitecture, kQwen3RankerArchitecture,
+    kRobertaArchitecture, kRobertaRankerArchitecture, kT5Architecture;
 
 namespace {
 
@@ -26,6 +26,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kBertArchitecture,              // embedder
     &kBertRankerArchitecture,        // reader
     &kBertReaderArchitecture,        // reader
+    &kBlip2Architecture,             // model of images and text
     &kClipArchitecture,              // image embedder
     &kLlamaArchitecture,             // decoder
     &kModernBertArchitecture,        // embedder

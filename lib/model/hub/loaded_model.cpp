@@ -11,6 +11,7 @@
 #include "base/naming.h"
 #include "model/arch/registry.h"
 #include "model/generate/generator.h"
+#include "model/generate/image_describer.h"
 #include "model/generate/seq2seq_generator.h"
 #include "model/nn/architecture.h"
 #include "model/nn/image_embedder.h"
@@ -72,6 +73,16 @@ std::string embed_with_image(Model& model, const Input& input) {
   return fmt::format("embedded {} tokens and an image", embedder.tokenizer().encode(input.text, false).size());
 }
 
+std::string describe(Model& model, const Input& input) {
+  RgbImage image(input.budget, 640, 480, "an image to describe");
+  std::ranges::fill(image.pixels(), uint8_t(128));  // memory and time are those of any image
+  GenerateOptions options;
+  options.max_new_tokens = input.max_new_tokens;
+  const Generation caption =
+      describe_image(dynamic_cast<VisionLanguage&>(model), image, input.text, options, input.budget);
+  return fmt::format("read {} tokens with an image, wrote {}", caption.prompt_tokens, caption.new_tokens);
+}
+
 // How a model of each kind is used once. Returns a note for the report.
 struct Use {
   ModelKind kind;
@@ -81,7 +92,8 @@ constexpr Use kUses[] = {{ModelKind::embedder, embed},
                          {ModelKind::decoder, answer},
                          {ModelKind::reader, read},
                          {ModelKind::encoder_decoder, rewrite},
-                         {ModelKind::image_embedder, embed_with_image}};
+                         {ModelKind::image_embedder, embed_with_image},
+                         {ModelKind::vision_language, describe}};
 
 auto use_of(ModelKind kind) {
   const auto use = std::find_if(std::begin(kUses), std::end(kUses), [&](const Use& u) { return u.kind == kind; });

@@ -54,9 +54,9 @@ class LoadedModel {
   Embedder& embedder() const { return require<Embedder>(); }
   Decoder& decoder() const { return require<Decoder>(); }
 
-  /// Uses the model once: embeds `text`, reads it as its own passage, or answers or rewrites it in at most
-  /// `max_new_tokens` tokens, where `chat_family` overrides the pack's own. Returns a note for the report, "embedded 12
-  /// tokens". Then returns free heap pages to the system, so that a measurement counts only memory in use.
+  /// Uses the model once: embeds `text`, reads it as its own passage, answers, rewrites it or asks it of an image in at
+  /// most `max_new_tokens` tokens, where `chat_family` overrides the pack's own. Returns a note for the report,
+  /// "embedded 12 tokens". Then returns free heap pages to the system, so that a measurement counts only memory in use.
   std::string run(std::string_view text, int64_t max_new_tokens, std::optional<ChatFamily> chat_family = {});
 
  private:

@@ -11,8 +11,17 @@ int64_t source_row(const TensorSpec& spec, int64_t row) {
   return row - in_head + 2 * (in_head % (width / 2)) + half;
 }
 
+namespace {
+
+// True for [1, rows, cols] and [rows, cols].
+bool is_first_of_one(const Shape& source, const Shape& planned) {
+  return source.rank() == 3 && source[0] == 1 && Shape{source[1], source[2]} == planned;
+}
+
+}  // namespace
+
 bool has_planned_shape(const SourceTensor& source, const TensorSpec& spec) {
-  if (source.shape == spec.shape) return true;
+  if (source.shape == spec.shape || is_first_of_one(source.shape, spec.shape)) return true;
   const bool same_rows = source.shape[0] == spec.shape[0] && source.shape.elements() == spec.shape.elements();
   if (spec.role == TensorRole::linear) return source.shape.rank() == 4 && same_rows;
   return spec.role == TensorRole::vector && source.shape.rows() == 1 && spec.shape.rows() == 1 &&

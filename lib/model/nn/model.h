@@ -8,7 +8,7 @@
 namespace frugal {
 
 /// The purpose of a model, which decides its interface.
-enum class ModelKind { embedder, decoder, reader, encoder_decoder, image_embedder };
+enum class ModelKind { embedder, decoder, reader, encoder_decoder, image_embedder, vision_language };
 
 inline std::string_view to_string(ModelKind kind) {
   switch (kind) {
@@ -22,6 +22,8 @@ inline std::string_view to_string(ModelKind kind) {
       return "encoder_decoder";
     case ModelKind::image_embedder:
       return "image_embedder";
+    case ModelKind::vision_language:
+      return "vision_language";
   }
   return "unknown";
 }

@@ -15,12 +15,12 @@ namespace frugal {
 
 // Each is defined in verify_KIND.cpp.
 extern const QuantizedKind kQuantizedEmbedder, kQuantizedDecoder, kQuantizedReader, kQuantizedSeq2Seq,
-    kQuantizedImageEmbedder;
+    kQuantizedImageEmbedder, kQuantizedVisionLanguage;
 
 namespace {
 
-constexpr const QuantizedKind* kKinds[] = {&kQuantizedEmbedder, &kQuantizedDecoder, &kQuantizedReader,
-                                           &kQuantizedSeq2Seq, &kQuantizedImageEmbedder};
+constexpr const QuantizedKind* kKinds[] = {&kQuantizedEmbedder, &kQuantizedDecoder,       &kQuantizedReader,
+                                           &kQuantizedSeq2Seq,  &kQuantizedImageEmbedder, &kQuantizedVisionLanguage};
 
 std::string to_text(const QualityFigure& figure) {
   const std::string_view side = figure.side == QualityFigure::Bound::at_least ? "at least" : "at most";

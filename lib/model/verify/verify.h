@@ -41,8 +41,8 @@ struct Verification {
   std::vector<QualityFigure> figures;
   /// The distance from full precision as one number. Embedders: 1 − mean cosine, of
   /// texts and images alike. Decoders: the mean KL divergence in
-  /// nats; the expected perplexity grows by a factor of exp(KL); so do encoder-decoders. Readers: 1 − the mean overlap,
-  /// or the logits' error.
+  /// nats; the expected perplexity grows by a factor of exp(KL); so do encoder-decoders and models of images and text.
+  /// Readers: 1 − the mean overlap, or the logits' error.
   double loss = 0;
 
   /// True if there are figures and each is within its bound.

@@ -21,6 +21,7 @@
 #include "model/nn/model_source.h"
 #include "model/nn/reader.h"
 #include "model/nn/seq2seq.h"
+#include "model/nn/vision_language.h"
 #include "support/golden.h"
 #include "support/images.h"
 
@@ -65,6 +66,10 @@ ForwardPass widest_pass(const Pack& pack, size_t tokens) {
     pictures.reserve(20);
     for (int i = 0; i < 20; ++i) pictures.push_back(pattern_image(50, 40, i));
     images->embed_images(pictures, Budget::unlimited(), out);
+  } else if (auto* vision = dynamic_cast<VisionLanguage*>(model.get())) {
+    KvCache cache = vision->language().make_cache(64, Budget::unlimited());
+    vision->read_image(pattern_image(50, 40, 1), Budget::unlimited(), cache);
+    vision->language().forward(std::vector<TokenId>(12, 5), cache, {});
   } else {
     FAIL("no way to run a model of this kind");
   }

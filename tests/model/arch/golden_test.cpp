@@ -25,6 +25,7 @@
 #include "model/nn/model.h"
 #include "model/nn/reader.h"
 #include "model/nn/seq2seq.h"
+#include "model/nn/vision_language.h"
 #include "support/backends.h"
 #include "support/golden.h"
 #include "support/images.h"
@@ -236,6 +237,31 @@ void check_image_embedder(const GoldenModel& golden, const GoldenModel::Floor& f
   }
 }
 
+// The logits after the prompt of each request about an image, and after each of the tokens that follow it.
+void check_vision_language(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
+  auto& model = dynamic_cast<VisionLanguage&>(opened);
+  Outputs outputs(golden.name);
+  const auto vocab = static_cast<size_t>(model.language().vocab_size());
+  for (const auto expected : outputs.cases()) {
+    const RgbImage image =
+        image_of(int64_t(expected["width"]), int64_t(expected["height"]), std::string_view(expected["rgb"]));
+    const VisionLanguage::Prompt prompt = model.prompt(std::string_view(expected["request"]));
+    CHECK(prompt.after == ids(expected["after"]));
+    CHECK(model.image_tokens({image.width(), image.height()}) == int64_t(expected["image_tokens"]));
+    const std::vector<TokenId> text = ids(expected["text"]);
+    KvCache cache = model.language().make_cache(200, Budget::unlimited());
+    if (!prompt.before.empty()) model.language().forward(prompt.before, cache, {});
+    model.read_image(image, Budget::unlimited(), cache);
+    std::vector<float> first(vocab), last(vocab);
+    model.language().forward(prompt.after, cache, first);
+    model.language().forward(text, cache, last);
+    for (const auto& [got, name] : {std::pair(&first, "first_logits"), std::pair(&last, "last_logits")}) {
+      CHECK(cosine(*got, floats(expected[name])) > floor.cosine);
+      if (floor.precision == Precision::fp32) CHECK(max_difference(*got, floats(expected[name])) < kLargestLogitError);
+    }
+  }
+}
+
 // The outputs that a golden folder of each kind has.
 void check_as(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& model) {
   using Check = void (*)(const GoldenModel&, const GoldenModel::Floor&, Model&);
@@ -243,7 +269,8 @@ void check_as(const GoldenModel& golden, const GoldenModel::Floor& floor, Model&
                                                     {"decoder", check_decoder},
                                                     {"reader", check_reader},
                                                     {"encoder_decoder", check_seq2seq},
-                                                    {"image_embedder", check_image_embedder}};
+                                                    {"image_embedder", check_image_embedder},
+                                                    {"vision_language", check_vision_language}};
   REQUIRE(checks.count(golden.kind) == 1);
   checks.at(golden.kind)(golden, floor, model);
 }

@@ -1,4 +1,4 @@
-#include "model/arch/clip_tower.h"
+#include "model/towers/clip_tower.h"
 
 #include <fmt/format.h>
 

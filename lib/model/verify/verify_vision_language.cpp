@@ -1,0 +1,139 @@
+// Compares a model of images and text with full precision by its next-token distributions after an image: the mean
+// KL(full ‖ pack) in nats, and how often both have the same most probable token.
+//
+// The full-precision model reads each image (made_images.h) and the prompt of a caption, and writes greedily, at most
+// kCaptionTokens. The pack reads the same image and is given the same tokens, whatever it would have written itself.
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "base/error.h"
+#include "compute/ops/ops.h"
+#include "memory/budget.h"
+#include "model/arch/registry.h"
+#include "model/nn/logits.h"
+#include "model/nn/vision_language.h"
+#include "model/verify/made_images.h"
+#include "model/verify/verify.h"
+
+namespace frugal {
+namespace {
+
+constexpr int64_t kImages = 8, kCaptionTokens = 16;
+
+struct Bounds {
+  double mean_kl, top1_agreement;
+};
+
+// Those of verify_decoder.cpp.
+Bounds bounds_of(VerifyLevel level) {
+  switch (level) {
+    case VerifyLevel::fp16:
+      return {0.001, 0.98};
+    case VerifyLevel::int8:
+    case VerifyLevel::selected:
+      return {0.02, 0.90};
+    case VerifyLevel::int4:
+      return {0.25, 0.70};
+  }
+  return {};
+}
+
+// What is written about one image, and the logits after the prompt and after each token but the last.
+struct Caption {
+  std::vector<TokenId> tokens;
+  std::vector<float> logits;  // [tokens, vocab]
+};
+
+// Reads image number `index` and the prompt of a caption. logits: [vocab].
+KvCache read_prompt(VisionLanguage& model, ImageSet set, int64_t index, std::span<float> logits) {
+  const RgbImage image = made_image(set, index, Budget::unlimited());
+  const VisionLanguage::Prompt prompt = model.prompt("");
+  const auto around = static_cast<int64_t>(prompt.before.size() + prompt.after.size());
+  const int64_t rows = around + model.image_tokens({image.width(), image.height()}) + kCaptionTokens;
+  KvCache cache = model.language().make_cache(rows, Budget::unlimited());
+  if (!prompt.before.empty()) model.language().forward(prompt.before, cache, {});
+  model.read_image(image, Budget::unlimited(), cache);
+  model.language().forward(prompt.after, cache, logits);
+  return cache;
+}
+
+// `given`: the tokens that were written by another model; null: those that this one writes.
+Caption caption_of(VisionLanguage& model, ImageSet set, int64_t index, const Caption* given) {
+  Caption caption;
+  std::vector<float> logits(static_cast<size_t>(model.language().vocab_size()));
+  KvCache cache = read_prompt(model, set, index, logits);
+  for (int64_t t = 0; t < kCaptionTokens; ++t) {
+    caption.logits.insert(caption.logits.end(), logits.begin(), logits.end());
+    caption.tokens.push_back(given ? given->tokens[static_cast<size_t>(t)] : static_cast<TokenId>(argmax(logits)));
+    if (t + 1 < kCaptionTokens) model.language().forward(std::span(caption.tokens).last(1), cache, logits);
+  }
+  return caption;
+}
+
+class VisionLanguageComparison final : public Comparison {
+ public:
+  VisionLanguageComparison(const ModelSource& full_precision, ThreadPool& threads, Ops& reference) : threads_(threads) {
+    const auto model = open_as<VisionLanguage>(full_precision, reference);
+    for (int64_t i = 0; i < kImages; ++i) expected_.push_back(caption_of(*model, ImageSet::verification, i, nullptr));
+  }
+
+  Verification measure(const ModelSource& model, VerifyLevel level,
+                       const std::function<void(double)>& progress) override {
+    const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
+    const auto pack = open_as<VisionLanguage>(model, *ops);
+    const auto vocab = static_cast<size_t>(pack->language().vocab_size());
+    double kl = 0;
+    int64_t agreed = 0;
+    for (size_t i = 0; i < expected_.size(); ++i) {
+      const Caption caption = caption_of(*pack, ImageSet::verification, int64_t(i), &expected_[i]);
+      for (size_t t = 0; t < caption.tokens.size(); ++t) {
+        const auto p = std::span(expected_[i].logits).subspan(t * vocab, vocab);
+        const auto q = std::span(caption.logits).subspan(t * vocab, vocab);
+        kl += kl_divergence(p, q);
+        agreed += argmax(p) == argmax(q) ? 1 : 0;
+      }
+      if (progress) progress(double(i + 1) / double(expected_.size()));
+    }
+    constexpr double kTokens = kImages * kCaptionTokens;
+    return verdict(level, kl / kTokens, double(agreed) / kTokens);
+  }
+
+ private:
+  static Verification verdict(VerifyLevel level, double mean_kl, double agreement) {
+    using enum QualityFigure::Bound;
+    const Bounds bounds = bounds_of(level);
+    return {ModelKind::vision_language,
+            "tokens",
+            kImages * kCaptionTokens,
+            {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, bounds.mean_kl},
+             {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, bounds.top1_agreement,
+              true}},
+            mean_kl};
+  }
+
+  ThreadPool& threads_;
+  std::vector<Caption> expected_;
+};
+
+std::unique_ptr<Comparison> compare_with(const ModelSource& full_precision, std::span<const std::string_view>, int64_t,
+                                         ThreadPool& threads, Ops& reference) {
+  return std::make_unique<VisionLanguageComparison>(full_precision, threads, reference);
+}
+
+void run(const ModelSource& source, Ops& ops, std::span<const std::string_view>, int64_t max_tokens,
+         const std::function<void(double)>& progress) {
+  const auto model = open_as<VisionLanguage>(source, ops);
+  int64_t read = 0;
+  for (int64_t i = 0; read < max_tokens; ++i) {
+    caption_of(*model, ImageSet::calibration, i, nullptr);
+    read += model->image_tokens({}) + kCaptionTokens;
+    progress(std::min(1.0, double(read) / double(max_tokens)));
+  }
+}
+
+}  // namespace
+
+extern const QuantizedKind kQuantizedVisionLanguage{ModelKind::vision_language, compare_with, run, true};
+
+}  // namespace frugal
