@@ -137,7 +137,7 @@ class ImageTower {
     firsts.reserve(images.size());
     for (size_t i = 0; i < images.size(); ++i) {
       const int64_t begin = int64_t(i) * tokens;
-      embed_patches(ops, process_image(processor_, images[i], budget), x.slice_rows(begin, tokens));
+      embed_patches(ops, images[i], budget, x.slice_rows(begin, tokens));
       spans.push_back({begin, tokens, begin, tokens});
       firsts.push_back(begin);
     }
@@ -147,18 +147,23 @@ class ImageTower {
 
  private:
   // x: [tokens, hidden].
-  void embed_patches(Ops& ops, const PixelValues& pixels, View x) const {
-    FRUGAL_CHECK(pixels.rows == config_.patches() && pixels.cols == config_.patch_values());
+  void embed_patches(Ops& ops, const RgbImage& image, Budget& budget, View x) const {
     {
       const Ops::Scope scope(ops);
-      const View values = ops.allocate(Shape{pixels.rows, pixels.cols});
-      ops.upload(pixels.values(), values);
-      patches_.forward(ops, values, x.slice_rows(1, pixels.rows));
+      const View patches = ops.allocate(Shape{config_.patches(), config_.patch_values()});
+      upload_patches(ops, image, budget, patches);
+      patches_.forward(ops, patches, x.slice_rows(1, patches.rows()));
     }
     frugal::embed(ops, class_, std::array{0}, x.slice_rows(0, 1), false);
     std::vector<int32_t> positions(static_cast<size_t>(x.rows()));
     std::iota(positions.begin(), positions.end(), 0);
     frugal::embed(ops, positions_, positions, x, true);
+  }
+
+  void upload_patches(Ops& ops, const RgbImage& image, Budget& budget, View patches) const {
+    const PixelValues pixels = process_image(processor_, image, budget);
+    FRUGAL_CHECK(pixels.rows == patches.rows() && pixels.cols == patches.cols());
+    ops.upload(pixels.values(), patches);
   }
 
   ImageConfig config_;

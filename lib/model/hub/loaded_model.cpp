@@ -67,8 +67,8 @@ std::string embed_with_image(Model& model, const Input& input) {
   auto& embedder = dynamic_cast<ImageEmbedder&>(model);
   std::vector<float> vector(static_cast<size_t>(embedder.dimension()));
   embedder.embed_texts(std::span(&input.text, 1), vector);
-  RgbImage image(input.budget, 640, 480, "an image to embed");
-  std::ranges::fill(image.pixels(), uint8_t(128));  // memory and time are those of any image
+  RgbImage image(input.budget, 320, 240, "an image to embed");
+  std::ranges::fill(image.pixels(), uint8_t(128));  // time and memory are those of any image
   embedder.embed_images(std::span(&image, 1), input.budget, vector);
   return fmt::format("embedded {} tokens and an image", embedder.tokenizer().encode(input.text, false).size());
 }

@@ -1,6 +1,8 @@
 // A damaged pack is an error that names the pack, when it is opened and when its tables are used.
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "base/naming.h"
 #include "base/thread_pool.h"
 #include "memory/budget.h"
@@ -111,6 +113,29 @@ TEST_CASE("an unknown word in a pack's configuration is an error that names the 
       errors += error ? 1 : 0;
     }
     CHECK(errors > 5);
+  }
+}
+
+TEST_CASE("sizes in a pack of CLIP that do not fit each other or its tensors are errors that say which") {
+  const TinyPack tiny("clip");
+  const Pack pack = tiny.open();
+  ThreadPool pool(1);
+  const auto ops = make_cpu_ops(pool, Budget::unlimited());
+  const std::array<std::array<const char*, 3>, 7> cases{{
+      {"clip.image.patch", "0", "clip.image.patch"},
+      {"clip.image.patch", "33", "patches of 33 pixels in images of 32"},
+      {"clip.image.patch", "7", "image.patches.weight"},
+      {"clip.image.size", "24", "image.positions"},
+      {"clip.image.size", "33", "image.processor does not give images of 33 × 33 pixels"},
+      {"clip.text.heads", "5", "not a multiple of 5 heads"},
+      {"clip.text.dimension", "23", "vectors of texts have 23 values, those of images 24"},
+  }};
+  for (const auto& [key, value, part] : cases) {
+    const DamagedSource source(pack, text_of(pack.blob("tokenizer")), key, value);
+    const auto error = error_of([&] { open_model(source, *ops); });
+    REQUIRE_MESSAGE(error, key);
+    CHECK_MESSAGE(names_file(*error, pack.path()), error->message());
+    CHECK_MESSAGE(contains(error->message(), part), error->message());
   }
 }
 

@@ -127,6 +127,31 @@ TEST_CASE("the error for a hyper-parameter out of bounds gives its key in the fi
   }
 }
 
+TEST_CASE("a part of a configuration is read under its prefix, which errors give, too") {
+  ToyCheckpoint folder;
+  folder.values = {{"tower.num_layers", 5}, {"num_layers", 3}};
+  CHECK(kTable.read(ConfigReader(folder, "tower.")).layers == 5);
+  folder.values["tower.num_layers"] = 101;
+  CHECK_THROWS_WITH_AS(kTable.read(ConfigReader(folder, "tower.")), "'tower.num_layers' is 101, outside [1, 100]",
+                       Error);
+}
+
+TEST_CASE("filters of a convolution are the rows of a linear layer, and a vector may be a matrix of one row") {
+  const auto fits = [](const Shape& source, const Shape& planned, TensorRole role) {
+    return has_planned_shape({"w", SourceType::f32, source, {}}, {"w", {}, role, planned});
+  };
+  const auto linear = TensorRole::linear, vector = TensorRole::vector;
+  CHECK(fits({40, 3, 8, 8}, {40, 192}, linear));
+  CHECK_FALSE(fits({40, 3, 8, 7}, {40, 192}, linear));
+  CHECK_FALSE(fits({20, 6, 8, 8}, {40, 192}, linear));
+  CHECK_FALSE(fits({40, 24, 8}, {40, 192}, linear));
+  CHECK_FALSE(fits({40, 3, 8, 8}, {40, 192}, TensorRole::embedding));
+  CHECK(fits({1, 7}, {7}, vector));
+  CHECK(fits({7}, {1, 7}, vector));
+  CHECK_FALSE(fits({7}, {7, 1}, vector));
+  CHECK_FALSE(fits({8}, {1, 7}, vector));
+}
+
 TEST_CASE("a tensor table gives every tensor its name in the pack and its possible names in checkpoints") {
   TensorTable table({"", "toy."});
   table.embedding({"words", "embed", "token_embd"}, 7, 4);
