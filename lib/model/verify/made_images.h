@@ -1,6 +1,7 @@
 // Images to measure models of images with, made up as the texts of calibration and verification were: gradients, shapes
 // in many colours and sizes, and noise. The same on every machine, since they are computed in integers. No photographs:
-// a package could not carry them, and figures are differences between two models that see the same image.
+// a package could not carry them, and figures are differences between two models that see the same image. A change of
+// the images changes the figures of every pack and what --dtype auto chooses.
 #pragma once
 
 #include <cstdint>

@@ -152,6 +152,12 @@ TEST_CASE("settings of a tower are read from text_config_dict where there is one
               R"("text_config_dict": {"hidden_size": 32, "num_attention_heads": 4, "max_position_embeddings": 20},)");
   CHECK(positions(copy) == "20");
   CHECK(plan_model(*open_checkpoint(copy.path)).config.at("clip.text.layers") == "12");  // the default
+  Copy act;
+  act.insert("\"model_type\": \"clip\",", R"("text_config_dict": {"hidden_act": "gelu"},)");
+  const auto planned = plan_model(*open_checkpoint(act.path)).config;
+  CHECK(planned.at("clip.text.activation") == "gelu");
+  CHECK(planned.at("clip.text.hidden") == "512");  // as CLIPTextConfig(**text_config_dict) has it
+  CHECK(planned.at("clip.text.end") == "49407");
   Copy null;
   null.insert("\"model_type\": \"clip\",", "\"text_config_dict\": null,");
   CHECK(positions(null) == "24");
