@@ -1,14 +1,10 @@
 // CLIP (Radford et al. 2021): a causal encoder of texts and an encoder of images, trained so that the vectors of a text
 // and of an image that fit each other are close. Both towers are in one pack.
-//
-// The convolution over patches has their size as its stride: it is a linear layer over unfolded patches. The processor
-// of model/vision lays an image out so.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -22,7 +18,7 @@
 #include "model/nn/image_config.h"
 #include "model/nn/image_embedder.h"
 #include "model/towers/clip_tower.h"
-#include "model/vision/image_processor.h"
+#include "model/towers/patch_embedding.h"
 
 namespace frugal {
 namespace {
@@ -51,9 +47,7 @@ constexpr HyperTable<T> kText("clip.text", kTextFields);
 struct ImageConfig : ClipTowerConfig {
   int64_t size, patch;
 
-  int64_t patches() const { return (size / patch) * (size / patch); }
-  int64_t patch_values() const { return kRgbChannels * patch * patch; }
-  int64_t tokens() const { return patches() + 1; }  // the first is that of the class
+  PatchConfig patches() const { return {hidden, size, patch}; }
 };
 using I = ImageConfig;
 constexpr HyperField<I> kImageFields[] = {
@@ -81,13 +75,6 @@ std::string fault_of(const TextConfig& text, const ImageConfig& image) {
   return {};
 }
 
-// True if all images have the side `side` after the processor.
-bool gives_squares(const ImageProcessorConfig& processor, int64_t side) {
-  const ImageSize square{side, side};
-  if (processor.crop) return *processor.crop == square;
-  return processor.sizing == ImageProcessorConfig::Sizing::exact && processor.size == square;
-}
-
 class TextTower {
  public:
   TextTower(const ModelSource& source, const WeightLoader& load, Ops& ops, const TextConfig& c)
@@ -113,31 +100,22 @@ class TextTower {
 class ImageTower {
  public:
   ImageTower(const ModelSource& source, const WeightLoader& load, Ops& ops, const ImageConfig& c)
-      : config_(c),
-        patches_(load.linear("image.patches", c.hidden, c.patch_values(), ActivationScales::per_token)),
-        class_(source.embedding("image.class", 1, c.hidden, ops)),
-        positions_(source.embedding("image.positions", c.tokens(), c.hidden, ops)),
+      : patches_(c.patches()),
+        input_(source, load, ops, patches_),
         norm_(load.norm("image.first_norm", NormKind::layer, c.hidden, c.epsilon)),
-        tower_(load, c, "image", false),
-        processor_(image_processor_of(source.config())) {
-    if (!gives_squares(processor_, c.size))
-      source.config().fail(fmt::format("image.processor does not give images of {0} × {0} pixels", c.size));
-    processor_.layout = ImageProcessorConfig::Layout::patches;
-    processor_.patch = c.patch;
-    processor_.merge = processor_.frames = 1;
-  }
+        tower_(load, c, "image", false) {}
 
   void embed(Ops& ops, std::span<const RgbImage> images, Budget& budget, View out) const {
     const Ops::Scope scope(ops);
-    const int64_t tokens = config_.tokens();
-    const View x = ops.allocate(Shape{int64_t(images.size()) * tokens, config_.hidden});
+    const int64_t tokens = patches_.tokens();
+    const View x = ops.allocate(Shape{int64_t(images.size()) * tokens, patches_.hidden});
     std::vector<AttentionSpan> spans;
     std::vector<int64_t> firsts;
     spans.reserve(images.size());
     firsts.reserve(images.size());
     for (size_t i = 0; i < images.size(); ++i) {
       const int64_t begin = int64_t(i) * tokens;
-      embed_patches(ops, images[i], budget, x.slice_rows(begin, tokens));
+      input_.embed(ops, images[i], budget, x.slice_rows(begin, tokens));
       spans.push_back({begin, tokens, begin, tokens});
       firsts.push_back(begin);
     }
@@ -146,32 +124,10 @@ class ImageTower {
   }
 
  private:
-  // x: [tokens, hidden].
-  void embed_patches(Ops& ops, const RgbImage& image, Budget& budget, View x) const {
-    {
-      const Ops::Scope scope(ops);
-      const View patches = ops.allocate(Shape{config_.patches(), config_.patch_values()});
-      upload_patches(ops, image, budget, patches);
-      patches_.forward(ops, patches, x.slice_rows(1, patches.rows()));
-    }
-    frugal::embed(ops, class_, std::array{0}, x.slice_rows(0, 1), false);
-    std::vector<int32_t> positions(static_cast<size_t>(x.rows()));
-    std::iota(positions.begin(), positions.end(), 0);
-    frugal::embed(ops, positions_, positions, x, true);
-  }
-
-  void upload_patches(Ops& ops, const RgbImage& image, Budget& budget, View patches) const {
-    const PixelValues pixels = process_image(processor_, image, budget);
-    FRUGAL_CHECK(pixels.rows == patches.rows() && pixels.cols == patches.cols());
-    ops.upload(pixels.values(), patches);
-  }
-
-  ImageConfig config_;
-  Linear patches_;
-  EmbeddingTable class_, positions_;
+  PatchConfig patches_;
+  PatchEmbedding input_;
   NormSpec norm_;
   ClipTower tower_;
-  ImageProcessorConfig processor_;
 };
 
 class Clip final : public ImageEmbedder {
@@ -215,7 +171,7 @@ class Clip final : public ImageEmbedder {
   Clip(const ModelSource& source, Ops& ops, const TextConfig& text, const ImageConfig& image, const WeightLoader& load)
       : ops_(ops),
         config_(text),
-        image_tokens_(image.tokens()),
+        image_tokens_(image.patches().tokens()),
         file_(source.path()),
         tokenizer_(open_tokenizer(source)),
         fingerprint_(fmt::format("clip/{}", source.identity())),
@@ -281,10 +237,11 @@ void list_tensors(TensorTable& table, const TextConfig& text, const ImageConfig&
   table.embedding({"text.words", "text_model.embeddings.token_embedding", ""}, text.vocab, text.hidden);
   table.embedding({"text.positions", "text_model.embeddings.position_embedding", ""}, text.positions, text.hidden);
   list_clip_tower(table, text, {"text", "text_model", "final_layer_norm", "text_projection"});
-  table.linear({"image.patches", "vision_model.embeddings.patch_embedding", ""}, image.hidden, image.patch_values(),
-               TensorTable::Bias::none);
+  table.linear({"image.patches", "vision_model.embeddings.patch_embedding", ""}, image.hidden,
+               image.patches().patch_values(), TensorTable::Bias::none);
   table.exact_rows({"image.class", "vision_model.embeddings.class_embedding", ""}, 1, image.hidden);
-  table.embedding({"image.positions", "vision_model.embeddings.position_embedding", ""}, image.tokens(), image.hidden);
+  table.embedding({"image.positions", "vision_model.embeddings.position_embedding", ""}, image.patches().tokens(),
+                  image.hidden);
   table.norm({"image.first_norm", "vision_model.pre_layrnorm", ""}, image.hidden, TensorTable::Bias::required);
   list_clip_tower(table, image, {"image", "vision_model", "post_layernorm", "visual_projection"});
 }
