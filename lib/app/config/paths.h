@@ -17,6 +17,7 @@ struct ModelNames {
   std::string generator = "smollm2-135m-instruct.pack";
   std::string reader = "reader-enpt.pack";
   std::string summarizer;  // empty: the generator
+  std::string captioner;
 
   template <typename F>
   void visit(F&& f) {
@@ -27,6 +28,7 @@ struct ModelNames {
     f("models.generator", generator, {"pack of the generator, which writes answers and HyDE's passages"});
     f("models.summarizer", summarizer,
       {"pack of the model that writes summaries: an encoder-decoder or a generator; empty: the generator"});
+    f("models.captioner", captioner, {"pack of the model that describes images, such as BLIP-2; empty: none"});
   }
 };
 

@@ -27,6 +27,7 @@ struct Settings {
   std::string law_files;  // paths, separated by ':'
   PipelineOptions pipeline;
   SummaryOptions summary;
+  int64_t caption_tokens = 40;
   std::optional<ChatFamily> chat_family;  // of the generator; nullopt: as its pack names it
   GeneratorMemory generator;
   CacheOptions cache;
@@ -42,6 +43,8 @@ struct Settings {
     f("references.paths", law_files, {"more tables of laws, files like configs/references/br.yaml, separated by ':'"});
     f(pipeline);
     f(summary);
+    f("caption.max_length", caption_tokens,
+      {"maximum length of a caption or an answer about an image, in tokens", Range{1, 1 << 20}});
     f("generate.chat_family", chat_family,
       {"chat template of the generator: auto (the one that its pack names), none, chatml, llama2, llama3, llama3.1, "
        "qwen, qwen3; required if the pack names none"});

@@ -81,7 +81,9 @@ class Blip2 final : public VisionLanguage {
 
   Prompt prompt(std::string_view request) const override {
     Prompt prompt{{}, {start_}};
-    const std::vector<TokenId> ids = language_->tokenizer().encode(request, false);
+    if (request.empty()) return prompt;
+    const std::string asked = fmt::format("Question: {} Answer:", request);  // as its model card asks
+    const std::vector<TokenId> ids = language_->tokenizer().encode(asked, false);
     prompt.after.insert(prompt.after.end(), ids.begin(), ids.end());
     return prompt;
   }
@@ -94,14 +96,15 @@ class Blip2 final : public VisionLanguage {
 
   void read_image(const RgbImage& image, Budget& budget, KvCache& cache) override {
     const Ops::Scope scope(ops_);
-    const View rows = ops_.allocate(Shape{queries_.rows(), hidden_});
+    const View queries = ops_.allocate(queries_);
     {
-      const Ops::Scope reading(ops_);
-      const View queries = ops_.allocate(queries_), seen = ops_.allocate(Shape{vision_.tokens(), vision_.hidden()});
+      const Ops::Scope seeing(ops_);
+      const View seen = ops_.allocate(Shape{vision_.tokens(), vision_.hidden()});
       vision_.encode(ops_, image, budget, seen);
       qformer_.read(ops_, seen, queries);
-      projection_.forward(ops_, queries, rows);
     }
+    const View rows = ops_.allocate(Shape{queries_.rows(), hidden_});
+    projection_.forward(ops_, queries, rows);
     language_->read_rows(rows, cache);
   }
 
