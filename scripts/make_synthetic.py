@@ -13,11 +13,19 @@ import pathlib
 import numpy as np
 import torch
 import transformers
-from transformers import (AutoModel, AutoModelForCausalLM, OPTConfig, PreTrainedTokenizerFast, Qwen3Config, XLMRobertaConfig)
+from transformers import (AutoModel, AutoModelForCausalLM, Blip2Config, Blip2ForConditionalGeneration, OPTConfig,
+                          PreTrainedTokenizerFast, Qwen3Config, XLMRobertaConfig)
 
 SHARD_BYTES = 2 << 30
 BLOCK = 1 << 22  # numbers at once
 SCALE = 0.02     # standard deviation of weights, as models of this size are initialised
+
+OPT_2_7B = dict(hidden_size=2560, ffn_dim=10240, num_hidden_layers=32, num_attention_heads=32, vocab_size=50272, word_embed_proj_dim=2560,
+                max_position_embeddings=2048)
+BLIP_PROCESSOR = {
+    "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_processor_type": "BlipImageProcessor", "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3,
+    "rescale_factor": 1 / 255, "size": {"height": 224, "width": 224}}
 
 MODELS = {
     "qwen3-1.7b": (AutoModelForCausalLM, Qwen3Config, dict(
@@ -26,9 +34,9 @@ MODELS = {
     "bge-m3": (AutoModel, XLMRobertaConfig, dict(
         hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, vocab_size=250002,
         max_position_embeddings=8194, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, bos_token_id=0, eos_token_id=2)),
-    "opt-2.7b": (AutoModelForCausalLM, OPTConfig, dict(
-        hidden_size=2560, ffn_dim=10240, num_hidden_layers=32, num_attention_heads=32, vocab_size=50272, word_embed_proj_dim=2560,
-        max_position_embeddings=2048)),
+    "opt-2.7b": (AutoModelForCausalLM, OPTConfig, OPT_2_7B),
+    "blip2-opt-2.7b": (Blip2ForConditionalGeneration, Blip2Config, dict(
+        text_config=dict(model_type="opt", eos_token_id=50118, **OPT_2_7B), num_query_tokens=32, image_token_index=50265)),
 }
 
 
@@ -36,9 +44,9 @@ def shapes_of(name):
     loader, config_class, options = MODELS[name]
     config = config_class(**options)
     with torch.device("meta"):
-        model = loader.from_config(config)
+        model = loader.from_config(config) if hasattr(loader, "from_config") else loader(config)
     config.architectures = [type(model).__name__]
-    tied = set(getattr(model, "_tied_weights_keys", None) or ()) if config.tie_word_embeddings else set()
+    tied = set(getattr(model, "_tied_weights_keys", None) or ()) if getattr(config, "tie_word_embeddings", True) else set()
     return config, {k: tuple(v.shape) for k, v in model.state_dict().items() if k not in tied and v.dtype.is_floating_point}
 
 
@@ -109,6 +117,8 @@ def main():
     if len(shards) > 1:
         (a.folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}))
     config.save_pretrained(a.folder)
+    if a.name.startswith("blip2"):
+        (a.folder / "preprocessor_config.json").write_text(json.dumps(BLIP_PROCESSOR))
     write_tokenizer(a.folder, ["<s>", "<pad>", "</s>", "<unk>"] if a.name == "bge-m3" else ["<|im_start|>", "<|endoftext|>", "<|im_end|>"])
     print(f"{a.folder}: {sum(int(np.prod(s)) for s in shapes.values()):,} weights in {len(shards)} files, {total:,} bytes")
 
