@@ -217,7 +217,7 @@ class Clip final : public ImageEmbedder {
 // Older configurations have the settings of a tower a second time, as "text_config_dict". transformers then reads them
 // alone: what they lack has the default, whatever "text_config" says.
 std::string prefix_of(const Checkpoint& checkpoint, std::string_view tower) {
-  const std::string older = fmt::format("{}_config_dict.", tower);
+  std::string older = fmt::format("{}_config_dict.", tower);
   for (const std::string_view key :
        {"hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size", "projection_dim"})
     if (checkpoint.number(older + std::string(key))) return older;

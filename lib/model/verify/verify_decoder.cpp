@@ -13,7 +13,7 @@
 #include "model/arch/registry.h"
 #include "model/nn/decoder.h"
 #include "model/nn/kv_cache.h"
-#include "model/nn/logits.h"
+#include "model/verify/token_figures.h"
 #include "model/verify/verify.h"
 
 namespace frugal {
@@ -26,25 +26,6 @@ constexpr int64_t kTokensPerStep = 32;
 constexpr int64_t kMaxCachedFloats = 64 * 49152;
 // A multiple of kTokensPerStep.
 constexpr int64_t kWindowTokens = 1024;
-
-struct Bounds {
-  double mean_kl, top1_agreement;
-};
-
-// Chosen as those of verify_embedder.cpp.
-Bounds bounds_of(VerifyLevel level) {
-  switch (level) {
-    case VerifyLevel::fp16:
-      return {0.001, 0.98};
-    case VerifyLevel::int8:
-      return {0.02, 0.90};
-    case VerifyLevel::int4:
-      return {0.25, 0.70};
-    case VerifyLevel::selected:
-      return {0.02, 0.90};
-  }
-  return {};
-}
 
 // The tokens of a window: at most `max_tokens` and the model's context, a multiple of the step. Throws Error(bad_input)
 // naming the `purpose` if the context is shorter than one step.
@@ -72,8 +53,7 @@ class DecoderComparison final : public Comparison {
     KvCache reference_cache = reference_->make_cache(window, Budget::unlimited());
     const auto vocab = static_cast<size_t>(decoder->vocab_size());
     std::vector<float> logits(vocab * kTokensPerStep);
-    double mean_kl = 0;
-    int64_t agreed = 0;
+    TokenFigures figures;
     for (int64_t begin = 0; begin < total; begin += kTokensPerStep) {
       if (begin % window == 0) {
         cache.truncate(0);
@@ -83,30 +63,14 @@ class DecoderComparison final : public Comparison {
       const auto step = std::span<const TokenId>(ids_).subspan(static_cast<size_t>(begin), count);
       decoder->forward_all(step, cache, std::span(logits).first(count * vocab));
       const std::span<const float> expected = expected_logits(begin, step, reference_cache);
-      for (size_t t = 0; t < count; ++t) {
-        const auto p = expected.subspan(t * vocab, vocab);
-        const auto q = std::span<const float>(logits).subspan(t * vocab, vocab);
-        mean_kl += kl_divergence(p, q) / static_cast<double>(total);
-        agreed += argmax(p) == argmax(q) ? 1 : 0;
-      }
+      for (size_t t = 0; t < count; ++t)
+        figures.add(expected.subspan(t * vocab, vocab), std::span(logits).subspan(t * vocab, vocab));
       if (progress) progress(double(begin + int64_t(count)) / double(total));
     }
-    return verdict(level, mean_kl, static_cast<double>(agreed) / static_cast<double>(total));
+    return {ModelKind::decoder, "tokens", figures.count(), figures.figures(level), figures.mean_kl()};
   }
 
  private:
-  Verification verdict(VerifyLevel level, double mean_kl, double agreement) const {
-    using enum QualityFigure::Bound;
-    const Bounds bounds = bounds_of(level);
-    return {ModelKind::decoder,
-            "tokens",
-            int64_t(ids_.size()),
-            {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, bounds.mean_kl},
-             {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, bounds.top1_agreement,
-              true}},
-            mean_kl};
-  }
-
   std::span<const float> expected_logits(int64_t begin, std::span<const TokenId> step, KvCache& cache) {
     const int64_t vocab = reference_->vocab_size();
     const bool cached = int64_t(ids_.size()) * vocab <= kMaxCachedFloats;

@@ -6,6 +6,7 @@
 //
 // If the logits of the full-precision model fit kMaxCachedFloats, they are cached for later comparisons.
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -14,6 +15,7 @@
 #include "model/arch/registry.h"
 #include "model/nn/logits.h"
 #include "model/nn/seq2seq.h"
+#include "model/verify/token_figures.h"
 #include "model/verify/verify.h"
 
 namespace frugal {
@@ -23,23 +25,19 @@ constexpr int64_t kTextTokens = 32;
 // Flan-T5: 32 texts of 32 tokens and 32,128 logits would be 132 MB; a quarter is kept.
 constexpr int64_t kMaxCachedFloats = 256 * 32128;
 
-struct Bounds {
-  double mean_kl, top1_agreement, identical;
-};
-
-// Chosen as those of verify_embedder.cpp. One differing token makes a text differ: if nine of ten tokens agree, .9³² =
-// 3 % of the texts of 32 tokens do.
-Bounds bounds_of(VerifyLevel level) {
+// The share of texts that must be identical. One differing token makes a text differ: if nine of ten tokens agree, .9³²
+// = 3 % of the texts of 32 tokens do.
+double identical_floor(VerifyLevel level) {
   switch (level) {
     case VerifyLevel::fp16:
-      return {0.001, 0.98, 0.5};
+      return 0.5;
     case VerifyLevel::int8:
     case VerifyLevel::selected:
-      return {0.02, 0.90, 0.05};
+      return 0.05;
     case VerifyLevel::int4:
-      return {0.25, 0.70, 0};
+      break;
   }
-  return {};
+  return 0;
 }
 
 // One text: its source, what the full-precision model writes, and the logits after each of its tokens.
@@ -95,42 +93,26 @@ class Seq2SeqComparison final : public Comparison {
                        const std::function<void(double)>& progress) override {
     const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
     const auto pack = open_as<Seq2Seq>(model, *ops);
-    double kl = 0;
-    int64_t agreed = 0, identical = 0, compared = 0;
+    TokenFigures tokens;
+    int64_t identical = 0, compared = 0;
     for (const Written& text : texts_) {
       const std::vector<float> again = text.logits.empty() ? read_written(*reference_, text) : std::vector<float>();
       const std::span<const float> expected = text.logits.empty() ? again : text.logits;
       const std::vector<float> logits = read_written(*pack, text);
       const auto vocab = static_cast<size_t>(pack->vocab_size());
-      int64_t same = 0;
-      for (size_t t = 0; t < text.tokens.size(); ++t) {
-        const auto p = expected.subspan(t * vocab, vocab), q = std::span<const float>(logits).subspan(t * vocab, vocab);
-        kl += kl_divergence(p, q);
-        same += argmax(p) == argmax(q) ? 1 : 0;
-      }
-      agreed += same;
-      identical += same == int64_t(text.tokens.size()) ? 1 : 0;
+      bool same = true;
+      for (size_t t = 0; t < text.tokens.size(); ++t)
+        same = tokens.add(expected.subspan(t * vocab, vocab), std::span(logits).subspan(t * vocab, vocab)) && same;
+      identical += same ? 1 : 0;
       if (progress) progress(double(++compared) / double(texts_.size()));
     }
-    return verdict(level, kl / double(tokens_), double(agreed) / double(tokens_),
-                   double(identical) / double(texts_.size()));
+    std::vector<QualityFigure> figures = tokens.figures(level);
+    figures.push_back({"identical texts", "identical_texts", "identical_texts_floor", QualityFigure::Bound::at_least,
+                       double(identical) / double(texts_.size()), identical_floor(level), true});
+    return {ModelKind::encoder_decoder, "tokens", tokens_, std::move(figures), tokens.mean_kl()};
   }
 
  private:
-  Verification verdict(VerifyLevel level, double mean_kl, double agreement, double identical) const {
-    using enum QualityFigure::Bound;
-    const Bounds bounds = bounds_of(level);
-    return {
-        ModelKind::encoder_decoder,
-        "tokens",
-        tokens_,
-        {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, bounds.mean_kl},
-         {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, bounds.top1_agreement,
-          true},
-         {"identical texts", "identical_texts", "identical_texts_floor", at_least, identical, bounds.identical, true}},
-        mean_kl};
-  }
-
   ThreadPool& threads_;
   std::unique_ptr<Seq2Seq> reference_;
   std::vector<Written> texts_;

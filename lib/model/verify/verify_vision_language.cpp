@@ -14,30 +14,13 @@
 #include "model/nn/logits.h"
 #include "model/nn/vision_language.h"
 #include "model/verify/made_images.h"
+#include "model/verify/token_figures.h"
 #include "model/verify/verify.h"
 
 namespace frugal {
 namespace {
 
 constexpr int64_t kImages = 8, kCaptionTokens = 16;
-
-struct Bounds {
-  double mean_kl, top1_agreement;
-};
-
-// Those of verify_decoder.cpp.
-Bounds bounds_of(VerifyLevel level) {
-  switch (level) {
-    case VerifyLevel::fp16:
-      return {0.001, 0.98};
-    case VerifyLevel::int8:
-    case VerifyLevel::selected:
-      return {0.02, 0.90};
-    case VerifyLevel::int4:
-      return {0.25, 0.70};
-  }
-  return {};
-}
 
 // What is written about one image, and the logits after the prompt and after each token but the last.
 struct Caption {
@@ -83,35 +66,18 @@ class VisionLanguageComparison final : public Comparison {
     const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
     const auto pack = open_as<VisionLanguage>(model, *ops);
     const auto vocab = static_cast<size_t>(pack->language().vocab_size());
-    double kl = 0;
-    int64_t agreed = 0;
+    TokenFigures figures;
     for (size_t i = 0; i < expected_.size(); ++i) {
       const Caption caption = caption_of(*pack, ImageSet::verification, int64_t(i), &expected_[i]);
-      for (size_t t = 0; t < caption.tokens.size(); ++t) {
-        const auto p = std::span(expected_[i].logits).subspan(t * vocab, vocab);
-        const auto q = std::span(caption.logits).subspan(t * vocab, vocab);
-        kl += kl_divergence(p, q);
-        agreed += argmax(p) == argmax(q) ? 1 : 0;
-      }
+      for (size_t t = 0; t < caption.tokens.size(); ++t)
+        figures.add(std::span(expected_[i].logits).subspan(t * vocab, vocab),
+                    std::span(caption.logits).subspan(t * vocab, vocab));
       if (progress) progress(double(i + 1) / double(expected_.size()));
     }
-    constexpr double kTokens = kImages * kCaptionTokens;
-    return verdict(level, kl / kTokens, double(agreed) / kTokens);
+    return {ModelKind::vision_language, "tokens", figures.count(), figures.figures(level), figures.mean_kl()};
   }
 
  private:
-  static Verification verdict(VerifyLevel level, double mean_kl, double agreement) {
-    using enum QualityFigure::Bound;
-    const Bounds bounds = bounds_of(level);
-    return {ModelKind::vision_language,
-            "tokens",
-            kImages * kCaptionTokens,
-            {{"KL divergence", "mean_kl_nats", "mean_kl_ceiling_nats", at_most, mean_kl, bounds.mean_kl},
-             {"top-1 agreement", "top1_agreement", "top1_agreement_floor", at_least, agreement, bounds.top1_agreement,
-              true}},
-            mean_kl};
-  }
-
   ThreadPool& threads_;
   std::vector<Caption> expected_;
 };
