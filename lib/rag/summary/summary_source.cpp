@@ -34,8 +34,11 @@ class SourceReading {
         budget_.reserve(MemoryTag::io, kCopies * document.text.size(), fmt::format("the text of '{}'", path_.native()));
     source_.memory.absorb(std::move(more));
     const std::string sha256 = sha256_hex(document.text);
-    for (TextChunk& piece : chunk_document(document, path_.stem().native(), options_, laws_))
-      source_.chunks.push_back({chunk_of(document, std::move(piece), sha256)});
+    for (TextChunk& piece : chunk_document(document, path_.stem().native(), options_, laws_)) {
+      Hit hit;
+      hit.chunk = chunk_of(document, std::move(piece), sha256);
+      source_.chunks.push_back(std::move(hit));
+    }
   }
 
   SummarySource take() { return std::move(source_); }

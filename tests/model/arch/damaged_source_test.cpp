@@ -130,10 +130,11 @@ TEST_CASE("sizes in a pack of CLIP that do not fit each other or its tensors are
       {"clip.text.heads", "5", "not a multiple of 5 heads"},
       {"clip.text.dimension", "23", "vectors of texts have 23 values, those of images 24"},
   }};
-  for (const auto& [key, value, part] : cases) {
-    const DamagedSource source(pack, text_of(pack.blob("tokenizer")), key, value);
+  for (const auto& damage : cases) {
+    const auto& part = std::get<2>(damage);
+    const DamagedSource source(pack, text_of(pack.blob("tokenizer")), std::get<0>(damage), std::get<1>(damage));
     const auto error = error_of([&] { open_model(source, *ops); });
-    REQUIRE_MESSAGE(error, key);
+    REQUIRE_MESSAGE(error, part);
     CHECK_MESSAGE(names_file(*error, pack.path()), error->message());
     CHECK_MESSAGE(contains(error->message(), part), error->message());
   }

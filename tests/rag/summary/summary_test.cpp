@@ -29,7 +29,9 @@ std::vector<Hit> chunks_of(const std::vector<std::string>& texts, Language langu
     chunk.in_file = true;
     chunk.line = chunk.id;
     chunk.language = language;
-    chunks.push_back({chunk});
+    Hit hit;
+    hit.chunk = std::move(chunk);
+    chunks.push_back(std::move(hit));
   }
   return chunks;
 }
