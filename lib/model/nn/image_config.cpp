@@ -43,11 +43,13 @@ ImageProcessorConfig plan_image_processor(const Checkpoint& checkpoint, std::map
 ImageProcessorConfig image_processor_of(const ModelConfig& pack) {
   const std::string_view json = pack.require_text(kKey);
   if (json.size() > kMaxBytes) pack.fail(fmt::format("config key '{}' has {} bytes", kKey, json.size()));
+  ImageProcessorConfig processor;
   try {
-    return read_image_processor(json, kKey);
+    processor = read_image_processor(json, kKey);
   } catch (const Error& error) {
     pack.fail(error.message());
   }
+  return processor;
 }
 
 }  // namespace frugal
