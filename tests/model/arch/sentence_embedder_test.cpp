@@ -41,6 +41,7 @@ struct DenseModel {
       QuantizeOptions options;
       options.input = path;
       options.output = folder / "model.pack";
+      options.max_ram_bytes = uint64_t{4} << 30;  // a sanitizer's shadow counts too
       Quantizer(std::move(options)).run();
     });
   }
@@ -149,6 +150,7 @@ struct OpenPack {
     options.output = folder / "model.pack";
     options.precision = Precision::fp32;
     options.plan.dimensions = dimensions;
+    options.max_ram_bytes = uint64_t{4} << 30;
     Quantizer(std::move(options)).run();
     pack.emplace(folder / "model.pack");
     embedder = open_embedder(*pack, *ops);
