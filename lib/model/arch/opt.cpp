@@ -56,22 +56,14 @@ class OptLayer {
     norm1_ = load.norm(at + "norm1", NormKind::layer, c.hidden, kEpsilon);
     qkv_ = LinearGroup({square("q"), square("k"), square("v")});
     out_ = square("out");
-    norm2_ = load.norm(at + "norm2", NormKind::layer, c.hidden, kEpsilon);
-    up_ = load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation));
-    down_ = load.linear(at + "down", c.hidden, c.intermediate, kScales);
+    mlp_ = {load.norm(at + "norm2", NormKind::layer, c.hidden, kEpsilon),
+            load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation)),
+            load.linear(at + "down", c.hidden, c.intermediate, kScales)};
   }
 
   void forward(Ops& ops, KvCache& cache, View x) const {
     attend(ops, cache, x);
-    const Ops::Scope scope(ops);
-    const View wide = ops.allocate(Shape{x.rows(), up_.outputs()});
-    {
-      const Ops::Scope normed(ops);
-      const View h = ops.allocate(x.shape);
-      ops.norm(norm2_, x, h);
-      up_.forward(ops, h, wide);
-    }
-    down_.forward(ops, wide, x, x);
+    mlp_.forward(ops, x);
   }
 
  private:
@@ -93,9 +85,10 @@ class OptLayer {
 
   int64_t index_;
   AttentionSpec attention_;
-  NormSpec norm1_, norm2_;
+  NormSpec norm1_;
   LinearGroup qkv_;
-  Linear out_, up_, down_;
+  Linear out_;
+  NormedMlp mlp_;
 };
 
 class OptDecoder final : public CausalDecoder {

@@ -47,6 +47,19 @@ void LinearGroup::forward_factored(Ops& ops, View x, std::span<const View> outs)
     if (layers_[i].factored()) ops.linear(layers_[i].last(), inner[i], outs[i]);
 }
 
+// The normalised input is dead before the second product.
+void NormedMlp::forward(Ops& ops, View x) const {
+  const Ops::Scope scope(ops);
+  const View inner = ops.allocate(Shape{x.rows(), up_.outputs()});
+  {
+    const Ops::Scope normed(ops);
+    const View h = ops.allocate(x.shape);
+    ops.norm(norm_, x, h);
+    up_.forward(ops, h, inner);
+  }
+  down_.forward(ops, inner, x, x);
+}
+
 namespace {
 
 // Row by row, so that only the blocks of one row are pinned at a time.

@@ -59,6 +59,19 @@ class LinearGroup {
   bool factored_ = false;
 };
 
+/// A pre-norm feed-forward layer: x + down(up(norm(x))), where `up` has the activation.
+class NormedMlp {
+ public:
+  NormedMlp() = default;
+  NormedMlp(NormSpec norm, Linear up, Linear down) : norm_(norm), up_(up), down_(down) {}
+  /// x: [tokens, features], updated in place.
+  void forward(Ops& ops, View x) const;
+
+ private:
+  NormSpec norm_;
+  Linear up_, down_;
+};
+
 /// out[t] = table row ids[t] (+ out[t] if accumulate), for a table in any form. out: [ids, features].
 void embed(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate);
 

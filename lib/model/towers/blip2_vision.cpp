@@ -13,24 +13,16 @@ Blip2VisionLayer::Blip2VisionLayer(const WeightLoader& load, const Blip2VisionCo
   norm1_ = load.norm(at + "norm1", NormKind::layer, c.hidden, c.epsilon);
   qkv_ = load.linear(at + "qkv", 3 * c.hidden, c.hidden, kScales);
   out_ = load.linear(at + "out", c.hidden, c.hidden, kScales);
-  norm2_ = load.norm(at + "norm2", NormKind::layer, c.hidden, c.epsilon);
-  up_ = load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation));
-  down_ = load.linear(at + "down", c.hidden, c.intermediate, kScales);
+  mlp_ = {load.norm(at + "norm2", NormKind::layer, c.hidden, c.epsilon),
+          load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation)),
+          load.linear(at + "down", c.hidden, c.intermediate, kScales)};
   const int64_t head_dim = c.hidden / c.heads;
   attention_ = {c.heads, c.heads, head_dim, 1.0f / std::sqrt(static_cast<float>(head_dim)), false};
 }
 
 void Blip2VisionLayer::forward(Ops& ops, View x) const {
   attend(ops, x);
-  const Ops::Scope scope(ops);
-  const View wide = ops.allocate(Shape{x.rows(), up_.outputs()});
-  {
-    const Ops::Scope normed(ops);
-    const View h = ops.allocate(x.shape);
-    ops.norm(norm2_, x, h);
-    up_.forward(ops, h, wide);
-  }
-  down_.forward(ops, wide, x, x);
+  mlp_.forward(ops, x);
 }
 
 void Blip2VisionLayer::attend(Ops& ops, View x) const {

@@ -33,8 +33,9 @@ class Blip2VisionLayer {
  private:
   void attend(Ops& ops, View x) const;
 
-  NormSpec norm1_, norm2_;
-  Linear qkv_, out_, up_, down_;
+  NormSpec norm1_;
+  Linear qkv_, out_;
+  NormedMlp mlp_;
   AttentionSpec attention_;
 };
 

@@ -23,9 +23,9 @@ ClipLayer::ClipLayer(const WeightLoader& load, const ClipTowerConfig& c, const s
   qkv_ = LinearGroup({q_, k, v});
   kv_ = LinearGroup({k, v});
   out_ = load.linear(at + "out", c.hidden, c.hidden, kScales);
-  norm2_ = load.norm(at + "norm2", NormKind::layer, c.hidden, c.epsilon);
-  up_ = load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation));
-  down_ = load.linear(at + "down", c.hidden, c.intermediate, kScales);
+  mlp_ = {load.norm(at + "norm2", NormKind::layer, c.hidden, c.epsilon),
+          load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation)),
+          load.linear(at + "down", c.hidden, c.intermediate, kScales)};
   attention_.num_heads = attention_.num_kv_heads = c.heads;
   attention_.head_dim = c.hidden / c.heads;
   attention_.scale = 1.0f / std::sqrt(static_cast<float>(attention_.head_dim));
@@ -34,14 +34,14 @@ ClipLayer::ClipLayer(const WeightLoader& load, const ClipTowerConfig& c, const s
 
 void ClipLayer::forward(Ops& ops, std::span<const AttentionSpan> spans, View x) const {
   attend(ops, spans, x);
-  feed_forward(ops, x);
+  mlp_.forward(ops, x);
 }
 
 void ClipLayer::forward_chosen(Ops& ops, std::span<const AttentionSpan> spans, std::span<const int64_t> chosen, View x,
                                View out) const {
   copy_rows(ops, x, chosen, out);
   attend_chosen(ops, spans, chosen, x, out);
-  feed_forward(ops, out);
+  mlp_.forward(ops, out);
 }
 
 // Each half releases its working memory before the other begins, and the normalised input is dead after the projection.
@@ -81,18 +81,6 @@ void ClipLayer::attend_chosen(Ops& ops, std::span<const AttentionSpan> spans, st
   const View context = ops.allocate(out.shape);
   ops.attention(attention_, single, q, k, v, context);
   out_.forward(ops, context, out, out);
-}
-
-void ClipLayer::feed_forward(Ops& ops, View x) const {
-  const Ops::Scope scope(ops);
-  const View inner = ops.allocate(Shape{x.rows(), up_.outputs()});
-  {
-    const Ops::Scope normed(ops);
-    const View h = ops.allocate(x.shape);
-    ops.norm(norm2_, x, h);
-    up_.forward(ops, h, inner);
-  }
-  down_.forward(ops, inner, x, x);
 }
 
 ClipTower::ClipTower(const WeightLoader& load, const ClipTowerConfig& c, const std::string& name, bool causal) {

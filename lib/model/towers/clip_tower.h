@@ -33,11 +33,11 @@ class ClipLayer {
   void attend(Ops& ops, std::span<const AttentionSpan> spans, View x) const;
   void attend_chosen(Ops& ops, std::span<const AttentionSpan> spans, std::span<const int64_t> chosen, View x,
                      View out) const;
-  void feed_forward(Ops& ops, View x) const;
 
-  NormSpec norm1_, norm2_;
+  NormSpec norm1_;
   LinearGroup qkv_, kv_;
-  Linear q_, out_, up_, down_;
+  Linear q_, out_;
+  NormedMlp mlp_;
   AttentionSpec attention_;
 };
 
