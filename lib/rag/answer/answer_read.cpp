@@ -14,8 +14,10 @@ namespace frugal {
 namespace {
 
 constexpr size_t kMaxAnswerTokens = 30;
-// Of a further answer, below the best one: a third of its probability.
-constexpr double kCloseLogit = -1.1;
+// Of a further answer, below the best one: a fifth of its probability (docs/design/0035).
+constexpr double kCloseLogit = -1.6;
+// Of one chunk: another sentence may answer as well as the best, a third one hardly ever does.
+constexpr size_t kSpansOfChunk = 2;
 
 struct TokenSpan {
   size_t first = 0, last = 0;
@@ -58,6 +60,12 @@ class AnswerMask {
       return parts_.role(part) == PartRole::statement || parts_.role(part) == PartRole::layout || is_answered(part);
     });
   }
+  /// The tokens of `allowed` that stand in other sentences than those of a span.
+  std::vector<bool> outside(std::vector<bool> allowed, const TokenSpan& span) const {
+    for (size_t token = 0; parts_.count() > 0 && token < allowed.size(); ++token)
+      if (part_of(token) >= part_of(span.first) && part_of(token) <= part_of(span.last)) allowed[token] = false;
+    return allowed;
+  }
   /// The tokens of the block that answers the question or follows the heading in which a token stands; nullopt: it
   /// stands in neither.
   std::optional<std::vector<bool>> block_behind(size_t token) const {
@@ -87,15 +95,22 @@ class AnswerMask {
   std::span<const Tokenizer::Piece> pieces_;
 };
 
-// The best span of a chunk, with the logit of the span that the reader prefers.
-std::optional<TokenSpan> best_answer(std::string_view text, const ChunkReading& read) {
+// The best span of a chunk, with the logit of the span that the reader prefers, and behind it the best one of another
+// sentence.
+std::vector<TokenSpan> best_answers(std::string_view text, const ChunkReading& read) {
   const AnswerMask mask(text, read.pieces);
-  std::optional<TokenSpan> best = best_span(read.reading, mask.answerable());
-  if (!best) return std::nullopt;
-  if (const auto block = mask.block_behind(best->first))
-    if (const std::optional<TokenSpan> answer = best_span(read.reading, *block))
-      best = {answer->first, answer->last, best->logit};
-  return best;
+  const std::vector<bool> allowed = mask.answerable();
+  std::optional<TokenSpan> span = best_span(read.reading, allowed);
+  std::vector<TokenSpan> spans;
+  for (size_t rank = 0; span && rank < kSpansOfChunk; ++rank) {
+    TokenSpan answer = *span;
+    if (const auto block = mask.block_behind(span->first))
+      if (const std::optional<TokenSpan> behind = best_span(read.reading, *block))
+        answer = {behind->first, behind->last, span->logit};
+    spans.push_back(answer);
+    span = best_span(read.reading, mask.outside(mask.outside(allowed, *span), answer));
+  }
+  return spans;
 }
 
 struct ReadSpan {
@@ -104,7 +119,7 @@ struct ReadSpan {
   bool beats_none = false;
 };
 
-// The best span of each hit that was read, likeliest first, and among equals in the order of the hits.
+// The best spans of each hit that was read, likeliest first, and among equals in the order of the hits.
 std::vector<ReadSpan> spans_of(std::span<const Hit> hits, const std::unordered_map<int64_t, ChunkReading>& readings) {
   std::vector<ReadSpan> spans;
   double mass = 0;
@@ -115,16 +130,16 @@ std::vector<ReadSpan> spans_of(std::span<const Hit> hits, const std::unordered_m
     const ChunkReading& read = found->second;
     mass += std::exp(double(read.score));
     best_answerable = std::max(best_answerable, read.reading.answerable);
-    const std::optional<TokenSpan> span = best_answer(hits[h].chunk.text, read);
-    if (!span) continue;
-    const double share = double(span->logit) - log_sum(read.reading, span->logit);
-    const Quote place{h, read.pieces[span->first].begin, read.pieces[span->last].end};
-    ConfidenceFeatures features;
-    features.answerable = read.reading.answerable;
-    features.margin = span->logit - read.reading.none;
-    features.certainty = static_cast<float>(share);
-    features.share = read.score;
-    spans.push_back({{place, features}, read.score + share, span->logit > read.reading.none});
+    for (const TokenSpan& span : best_answers(hits[h].chunk.text, read)) {
+      const double share = double(span.logit) - log_sum(read.reading, span.logit);
+      const Quote place{h, read.pieces[span.first].begin, read.pieces[span.last].end};
+      ConfidenceFeatures features;
+      features.answerable = read.reading.answerable;
+      features.margin = span.logit - read.reading.none;
+      features.certainty = static_cast<float>(share);
+      features.share = read.score;
+      spans.push_back({{place, features}, read.score + share, span.logit > read.reading.none});
+    }
   }
   for (ReadSpan& span : spans) {
     span.answer.features.best_answerable = best_answerable;

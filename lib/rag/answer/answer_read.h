@@ -26,8 +26,9 @@ struct AnswerSpan {
 std::optional<AnswerSpan> read_answer(std::span<const Hit> hits,
                                       const std::unordered_map<int64_t, ChunkReading>& readings);
 
-/// As read_answer(), and behind it the best spans of other hits if they are close to it: at least a third as likely,
-/// likelier than no answer in their chunk, and in other words. At most `limit` in all, likeliest first.
+/// As read_answer(), and behind it the best spans of other sentences and other hits if they are close to it: at least a
+/// fifth as likely, likelier than no answer in their chunk, and in other words. At most `limit` in all, likeliest
+/// first.
 std::vector<AnswerSpan> read_answers(std::span<const Hit> hits,
                                      const std::unordered_map<int64_t, ChunkReading>& readings, size_t limit);
 

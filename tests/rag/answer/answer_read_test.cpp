@@ -102,6 +102,24 @@ TEST_CASE("further answers come from other chunks, close to the best one and in 
   CHECK(read_answers(hits, readings, 3).size() == 1);
 }
 
+TEST_CASE("another sentence of the same chunk is a further answer if it is a fifth as likely") {
+  const std::string text = "It was built in 1932. Others say in 1950. It was sold in 1960.";
+  const std::vector<Hit> hits = {hit_of(1, text)};
+  std::unordered_map<int64_t, ChunkReading> readings;
+  readings[1] = reading_of(text, text.find("1932"), text.find("1932") + 4, 8, 0);
+  const auto make_likely = [&](const std::string& year, float likely) {
+    readings[1].reading.begin[text.find(year)] = readings[1].reading.end[text.find(year) + 3] = likely;
+  };
+  make_likely("built", 7.9f);  // of the same sentence: no further answer
+  make_likely("1950", 7.3f);   // e^−1.4 as likely
+  std::vector<AnswerSpan> answers = read_answers(hits, readings, 3);
+  REQUIRE(answers.size() == 2);
+  CHECK(text.substr(answers[0].place.begin, answers[0].place.end - answers[0].place.begin) == "1932");
+  CHECK(text.substr(answers[1].place.begin, answers[1].place.end - answers[1].place.begin) == "1950");
+  make_likely("1950", 7.1f);  // e^−1.8
+  CHECK(read_answers(hits, readings, 3).size() == 1);
+}
+
 TEST_CASE("a span in a question moves to the text that answers it, and one in links or a note is none") {
   const std::string faq = "Can I return a book?\nOf course, in 30 days.\nWho pays?\nYou do.";
   const std::vector<Hit> hits = {hit_of(1, faq)};

@@ -193,7 +193,7 @@ TEST_CASE("by default the reader reads for an answer, and hits alone come withou
   CHECK(town.models.fake_reader->ranked == 12);
 }
 
-TEST_CASE("a question that asks for several things gets several passages, one that asks for one gets one") {
+TEST_CASE("equally likely answers are all quoted if the question asks for several, else two of them") {
   PipelineOptions options = with({.candidates = 31, .read = 4, .prior = 0});
   options.answer = AnswerMode::extract;
   options.dense = false;
@@ -201,11 +201,15 @@ TEST_CASE("a question that asks for several things gets several passages, one th
   Town town;
   town.store.add("second", "The bridge at Aldersby was finished again in 1950, which nobody had asked for at all.");
   town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
-  const Reply several = town.ask("in which two years was the bridge at Aldersby finished");
-  REQUIRE(several.citations.size() == 2);
-  CHECK(several.answer.text == several.citations[0].quote + "\n" + several.citations[1].quote);
-  CHECK((several.answer.span == "1932" || several.answer.span == "1950"));
-  CHECK(town.ask().citations.size() == 1);
+  town.store.add("third", "The bridge at Aldersby was finished for good in 1977, which nobody had asked for at all.");
+  const Reply several = town.ask("in which three years was the bridge at Aldersby finished");
+  REQUIRE(several.citations.size() == 3);
+  CHECK(several.answer.text ==
+        several.citations[0].quote + "\n" + several.citations[1].quote + "\n" + several.citations[2].quote);
+  CHECK(several.citations[0].quote.find(several.answer.span.value()) != std::string::npos);
+  const Reply one = town.ask();
+  REQUIRE(one.citations.size() == 2);
+  CHECK(one.citations[0].path != one.citations[1].path);
 }
 
 TEST_CASE("nothing is read if nothing was found, or if reranking is off") {

@@ -10,8 +10,9 @@
 // 5. In mode generate, unless the deadline has passed, the generator writes an answer from the hits, which is checked
 //    against them sentence by sentence (answer_generate.h), and stopped if it repeats itself. It may abstain, too. If
 //    none of its sentences is supported, extraction follows.
-// 6. What the reader found is quoted, or several passages if the question asks for several (answer_read.h); without a
-//    reader, or if it found nothing, the best sentence (answer_extract.h).
+// 6. What the reader found is quoted, and behind it the second best if that is about as likely, or several if the
+//    question asks for several (answer_read.h); without a reader, or if it found nothing, the best sentence
+//    (answer_extract.h).
 //
 // The generator is opened in step 5 only, so the abstentions before it never load it. If it cannot be opened, mode auto
 // quotes, and mode generate fails. The hits that fit the prompt are its sources, numbered as they stand there. With a
@@ -46,8 +47,8 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
-// Quotes from so many passages answer a question that asks for several things.
-constexpr size_t kMaxPassages = 3;
+// So many spans are quoted for a question that asks for several things, and for one of which the reader is in doubt.
+constexpr size_t kMaxSeveral = 3, kMaxInDoubt = 2;
 
 // Why answer.mode auto does not generate.
 std::string_view auto_note(GeneratorSize size, const AnswerTexts& texts) {
@@ -169,7 +170,7 @@ class AnswerWriter {
 
   // What the reader found, best first; empty if it has not read.
   const std::vector<AnswerSpan>& spans() {
-    if (!spans_) spans_ = read_answers(reply_.hits, state_.readings, asks_for_several_ ? kMaxPassages : 1);
+    if (!spans_) spans_ = read_answers(reply_.hits, state_.readings, asks_for_several_ ? kMaxSeveral : kMaxInDoubt);
     return *spans_;
   }
 
@@ -179,9 +180,16 @@ class AnswerWriter {
       const std::vector<Quote> around =
           quotes_around(reply_.hits, found.place, options_.extract.max_quote_bytes, asks_for_several_);
       if (quotes.empty() && !around.empty()) reply_.answer.span = short_text(found.place);
-      quotes.insert(quotes.end(), around.begin(), around.end());
+      for (const Quote& quote : around)
+        if (!is_quoted(quotes, quote)) quotes.push_back(quote);
     }
     return quotes;
+  }
+
+  static bool is_quoted(std::span<const Quote> quotes, const Quote& quote) {
+    return std::any_of(quotes.begin(), quotes.end(), [&](const Quote& each) {
+      return each.hit == quote.hit && each.begin <= quote.begin && quote.end <= each.end;
+    });
   }
 
   std::string short_text(const Quote& place) const {
