@@ -71,9 +71,8 @@ def export(args):
 
 
 def calibrate(args):
-    examples = pickle.loads((args.work / "examples.pickle").read_bytes())
     folder = args.work / "calibration"
-    calibration.write_sets(examples, sources.load(args.data)[1], folder)
+    calibration.write_sets(*sources.load(args.data), folder)
     rows = list(calibration.ask(folder, args.bin, args.reader, args.embedder, say))
     coefficients = calibration.fit(rows)
     calibration.report(rows, coefficients, say)

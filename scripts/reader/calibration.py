@@ -1,6 +1,6 @@
 """Fits the confidence of answers on held-out articles, through the pipeline that users run.
 
-Every held-out question is asked of three indexes of its language: with its passage, without half of the held-out passages (a
+Every held-out question is asked of three indexes of its kind of text: with its passage, without half of the held-out passages (a
 look-alike: the neighbours are there, the answer is not), and without all of them (foreign). The coefficients are those of a logistic
 regression of "the quote holds the answer" on the features that `rag-query --explain` shows.
 """
@@ -14,28 +14,31 @@ import numpy
 from .text import answer_words
 
 FEATURES = ("answerable", "best_answerable", "margin", "certainty", "share", "coverage", "portuguese")
-GROUPS = {"en": ("squad2-en", "bioasq"), "pt": ("squad2-pt", "pira-pt")}
+# Kinds of texts, each with its groups of examples; a name begins with the language.
+GROUPS = {"en": ("squad2-en", "bioasq"), "pt": ("squad2-pt", "pira-pt"), "pt-law": ("law",)}
 MOST = 250  # questions of a set
+MOST_PASSAGES = 1500  # of a set, beside the held-out ones
 # What a mixture of questions is taken to be, whatever the number of each kind among the held-out ones.
 KINDS = {"answerable": 0.5, "unanswerable": 0.3, "foreign": 0.2}
 L2 = 1.0
 
 
 def write_sets(sources, groups, folder):
-    """folder/LANGUAGE-PART: corpus.jsonl to index, questions.jsonl to ask, with "kind" and "answer"."""
-    for language, names in GROUPS.items():
+    """folder/KIND-PART: corpus.jsonl to index, questions.jsonl to ask, with "kind" and "answer"."""
+    for texts, names in GROUPS.items():
         asked = {}
         for name, examples in sources.items():
             for e in examples if name != "crossed" else ():
-                if e.held_out and e.reads and e.language == language and e.group in names:
+                if e.held_out and e.reads and e.language == texts[:2] and e.group in names:
                     asked.setdefault((e.question, e.passage), e)
         held = sorted({e.passage for e in asked.values()})
         random.Random(7).shuffle(held)
-        everything = [p for name in names for p in groups[name]]
+        rest = sorted({p for name in names for p in groups[name]}.difference(held))
+        everything = held + random.Random(7).sample(rest, min(MOST_PASSAGES, len(rest)))
         for part, hidden in (("whole", set()), ("half", set(held[: len(held) // 2])), ("none", set(held))):
-            at = folder / f"{language}-{part}"
+            at = folder / f"{texts}-{part}"
             at.mkdir(parents=True, exist_ok=True)
-            passages = [p for p in dict.fromkeys(everything) if p not in hidden]
+            passages = [p for p in everything if p not in hidden]
             _write(at / "corpus.jsonl", ({"_id": str(i), "title": "", "text": p} for i, p in enumerate(passages)))
             questions = []
             for e in asked.values():
@@ -55,7 +58,7 @@ def _write(path, rows):
 
 
 def ask(folder, bin_folder, reader, embedder, say):
-    """Answers the questions of all sets, without a threshold; yields (language, kind, right, features)."""
+    """Answers the questions of all sets, without a threshold; yields (kind of text, kind of question, right, features)."""
     models = ["--embedder", str(embedder)]
     for at in sorted(p for p in folder.iterdir() if (p / "corpus.jsonl").exists()):
         subprocess.run([bin_folder / "rag-index", "add", at / "corpus.jsonl", "--index", at / "index", *models], check=True,
@@ -70,7 +73,7 @@ def ask(folder, bin_folder, reader, embedder, say):
                 continue
             (kind, gold), text = row["id"], row["answer"]["text"] or ""
             right = kind == "answerable" and f" {' '.join(answer_words(gold))} " in f" {' '.join(answer_words(text))} "
-            yield at.name[:2], kind, right, [row["explain"]["reading"][name] for name in FEATURES]
+            yield at.name.rsplit("-", 1)[0], kind, right, [row["explain"]["reading"][name] for name in FEATURES]
 
 
 def fit(rows):
@@ -78,9 +81,9 @@ def fit(rows):
     x = numpy.array([features for *_, features in rows], dtype=float)
     y = numpy.array([right for _, _, right, _ in rows], dtype=float)
     counts = {}
-    for language, kind, *_ in rows:
-        counts[language, kind] = counts.get((language, kind), 0) + 1
-    weight = numpy.array([KINDS[kind] / counts[language, kind] for language, kind, *_ in rows])
+    for texts, kind, *_ in rows:
+        counts[texts, kind] = counts.get((texts, kind), 0) + 1
+    weight = numpy.array([KINDS[kind] / counts[texts, kind] for texts, kind, *_ in rows])
     weight *= len(rows) / weight.sum()
     mean, deviation = x.mean(0), x.std(0) + 1e-9
     z = numpy.hstack([(x - mean) / deviation, numpy.ones((len(x), 1))])
@@ -96,13 +99,13 @@ def fit(rows):
 
 
 def report(rows, coefficients, say):
-    """For each language and kind: how many answers a threshold keeps. Fitted and reported on the same questions."""
-    for language in sorted({row[0] for row in rows}):
+    """For each kind of texts and of questions: how many answers a threshold keeps. Fitted and reported on the same questions."""
+    for texts in sorted({row[0] for row in rows}):
         p = {}
-        for l, kind, right, features in rows:
-            if l == language:
+        for of, kind, right, features in rows:
+            if of == texts:
                 logit = sum(c * f for c, f in zip(coefficients, features)) + coefficients[-1]
                 p.setdefault(kind, []).append((1 / (1 + numpy.exp(-logit)), right))
         for threshold in (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5):
             kept = {kind: sum(value >= threshold for value, _ in values) / len(values) for kind, values in p.items()}
-            say(f"{language} threshold {threshold:.2f}: " + ", ".join(f"{kind} {1 - share:.3f} refused" for kind, share in sorted(kept.items())))
+            say(f"{texts} threshold {threshold:.2f}: " + ", ".join(f"{kind} {1 - share:.3f} refused" for kind, share in sorted(kept.items())))

@@ -31,7 +31,7 @@ class Example:
 # A question gets several copies, or is drawn with this probability, so that neither size nor noise of a source decides.
 SHARES = {"squad-44": 1, "squad-extra": 1, "squad2-en": 1, "squad2-pt": 2, "crossed": 0.7, "fairytale": 0.5, "qamr": 0.35,
           "bioasq": 1, "policy": 0.2, "selqa": 1, "pira-pt": 3, "pira-en": 0.7, "law": 1.5,
-          "laws-pt": 3, "passages-pt": 3, "translated-pt": 3, "passages-en": 2, "lookalikes-en": 2}
+          "laws-pt": 3, "laws-held-pt": 3, "passages-pt": 3, "translated-pt": 3, "passages-en": 2, "lookalikes-en": 2}
 # Groups whose English examples are also read with Portuguese words (switching.py).
 SWITCHED = ("squad-en", "squad2-en", "qamr", "fairytale", "written-en")
 

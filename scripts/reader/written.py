@@ -6,7 +6,7 @@ import pathlib
 
 FOLDER = pathlib.Path(__file__).parent / "written"
 # Language and group of each file.
-FILES = {"laws-pt": ("pt", "law"), "passages-pt": ("pt", "written-pt"), "translated-pt": ("pt", "written-pt"),
+FILES = {"laws-pt": ("pt", "law"), "laws-held-pt": ("pt", "law"), "passages-pt": ("pt", "written-pt"), "translated-pt": ("pt", "written-pt"),
          "passages-en": ("en", "written-en"), "lookalikes-en": ("en", "squad-en")}
 
 
