@@ -195,9 +195,12 @@ class Bart final : public EncoderDecoder {
  public:
   Bart(const ModelSource& source, Ops& ops, const BartConfig& c) : Bart(source, ops, c, WeightLoader(source, ops)) {}
 
- protected:
-  void run_encoder(std::span<const TokenId> ids, View x) const override {
+  void embed_source(std::span<const TokenId> ids, View x) const override {
     source_.embed(ops_, head_.weight(), ids, 1, 0, x);
+  }
+
+ protected:
+  void run_encoder(View x) const override {
     for (const BartLayer& layer : encoder_) layer.encode(ops_, x);
   }
 

@@ -24,14 +24,24 @@ BeamCache EncoderDecoder::encode(std::span<const TokenId> ids, int64_t beams, in
                                  KvType type) {
   check_token_ids(ids, vocab_, file_);
   const auto tokens = static_cast<int64_t>(ids.size());
-  check_input_length(tokens, sizes_.readable);
+  check_source(tokens);
+  const Ops::Scope scope(ops_);
+  const View x = ops_.allocate(Shape{tokens, hidden_});
+  embed_source(ids, x);
+  return encode_rows(x, beams, capacity, budget, type);
+}
+
+void EncoderDecoder::check_source(int64_t rows) const {
+  check_input_length(rows, sizes_.readable);
+}
+
+BeamCache EncoderDecoder::encode_rows(View x, int64_t beams, int64_t capacity, Budget& budget, KvType type) {
+  const int64_t tokens = x.rows();
   BeamCache cache(ops_, {shape_.layers, shape_.heads, shape_.head_dim, type}, tokens, beams,
                   std::min(capacity, sizes_.target), budget);
   KvCache& source = cache.source();
   source.extend(tokens);
-  const Ops::Scope scope(ops_);
-  const View x = ops_.allocate(Shape{tokens, hidden_});
-  run_encoder(ids, x);
+  run_encoder(x);
   for (int64_t layer = 0; layer < shape_.layers; ++layer) {
     const Ops::Scope projected(ops_);
     const KvCache::Fresh fresh = source.fresh_rows(layer, tokens);

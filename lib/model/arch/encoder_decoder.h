@@ -1,5 +1,5 @@
 // The part of a forward pass that T5 and BART share: checks of the input, the caches, the logits. An architecture
-// derives from it and computes the layers.
+// derives from it and computes the layers. A model of images has one as its language side.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,14 @@ class EncoderDecoder : public Seq2Seq {
   std::string identity() const final { return identity_; }
 
   BeamCache encode(std::span<const TokenId> ids, int64_t beams, int64_t capacity, Budget& budget, KvType type) final;
+  /// As encode(), for a source in which some rows stand for no tokens, such as those of an image. x: [rows, hidden],
+  /// rows as those of embed_source(); overwritten. check_source() must have accepted their number.
+  BeamCache encode_rows(View x, int64_t beams, int64_t capacity, Budget& budget, KvType type);
+  /// x [ids, hidden] becomes the encoder's input for tokens of the vocabulary.
+  virtual void embed_source(std::span<const TokenId> ids, View x) const = 0;
+  /// Throws Error(bad_input) if the model cannot read a source of this many rows.
+  void check_source(int64_t rows) const;
+  int64_t hidden() const { return hidden_; }
   void decode(std::span<const TokenId> ids, BeamCache& cache, std::span<float> logits) final;
 
  protected:
@@ -41,8 +49,8 @@ class EncoderDecoder : public Seq2Seq {
   EncoderDecoder(const ModelSource& source, Ops& ops, int64_t vocab, int64_t hidden, const Sizes& sizes,
                  const DecoderShape& shape);
 
-  /// The encoder: x [tokens, hidden] becomes its output for `ids`.
-  virtual void run_encoder(std::span<const TokenId> ids, View x) const = 0;
+  /// The encoder: x [tokens, hidden] becomes its output.
+  virtual void run_encoder(View x) const = 0;
   /// Writes keys and values of a decoder layer for the encoder's output x.
   virtual void project_source(int64_t layer, View x, View keys, View values) const = 0;
   /// The decoder: x [ids, hidden] becomes the input of the head, for the next tokens of every text of `cache`.

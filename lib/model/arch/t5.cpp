@@ -11,7 +11,7 @@
 #include <cmath>
 
 #include "base/error.h"
-#include "model/arch/encoder_decoder.h"
+#include "model/arch/t5.h"
 #include "model/nn/architecture.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/hyper_field.h"
@@ -27,6 +27,7 @@ struct T5Config {
   int64_t hidden, head_dim, heads, intermediate, encoder_layers, decoder_layers, buckets, max_distance, context, vocab;
   double epsilon;
   std::string feed_forward;
+  std::string activation;  // of the feed-forward layers; empty: the one of feed_forward
 
   int64_t inner() const { return heads * head_dim; }
 };
@@ -51,16 +52,20 @@ constexpr HyperField<C> kFields[] = {
     {"feed_forward", {"feed_forward_proj", ""}, &C::feed_forward, {}, "relu"},
 };
 constexpr HyperTable<C> kHyper("t5", kFields);
+// Only where it is not the activation of feed_forward.
+constexpr std::string_view kActivationKey = "t5.activation";
 
 struct FeedForward {
   bool gated;
   Activation activation;
 };
 
-// "relu", "gated-gelu", …; the gelu of the latter is gelu_new. Throws Error(bad_input).
-FeedForward parse_feed_forward(std::string_view name) {
+// The activation of "relu", "gated-gelu", …; the gelu of the latter is gelu_new. Throws Error(bad_input).
+FeedForward parse_feed_forward(const T5Config& c) {
   constexpr std::string_view kGated = "gated-";
+  const std::string_view name = c.feed_forward;
   const bool gated = name.starts_with(kGated);
+  if (!c.activation.empty()) return {gated, parse_activation(c.activation)};
   const std::string_view activation = gated ? name.substr(kGated.size()) : name;
   return {gated, gated && activation == "gelu" ? Activation::gelu_tanh : parse_activation(activation)};
 }
@@ -101,7 +106,7 @@ std::vector<float> biases_by_distance(const ModelSource& source, const std::stri
 class T5Layer {
  public:
   T5Layer(const WeightLoader& load, const T5Config& c, const std::string& at, bool decoder)
-      : config_(c), kind_(parse_feed_forward(c.feed_forward)) {
+      : config_(c), kind_(parse_feed_forward(c)) {
     const auto linear = [&](std::string_view name, int64_t outputs, int64_t inputs,
                             Activation activation = Activation::none) {
       return load.linear(fmt::format("{}{}", at, name), outputs, inputs, ActivationScales::grouped, activation);
@@ -222,9 +227,10 @@ class T5 final : public EncoderDecoder {
     decoder_spec_.causal = true;
   }
 
+  void embed_source(std::span<const TokenId> ids, View x) const override { embed(ids, x); }
+
  protected:
-  void run_encoder(std::span<const TokenId> ids, View x) const override {
-    embed(ids, x);
+  void run_encoder(View x) const override {
     for (const T5Layer& layer : encoder_) layer.encode(ops_, encoder_spec_, x);
     ops_.norm(encoder_norm_, x, x);
   }
@@ -300,47 +306,67 @@ void list_stack(TensorTable& table, const T5Config& c, const std::string& stack,
 
 // Whether the decoder's output is scaled: transformers says so in scale_decoder_outputs since version 5, and before by
 // tie_word_embeddings, which only T5's first version leaves at its default.
-bool scales_output(const Checkpoint& checkpoint) {
-  const auto stated = checkpoint.integer("scale_decoder_outputs");
-  return (stated ? *stated : checkpoint.integer("tie_word_embeddings").value_or(1)) != 0;
+bool scales_output(const ConfigReader& reader) {
+  return reader.integer({"scale_decoder_outputs", ""}, 0, 1, reader.integer({"tie_word_embeddings", ""}, 0, 1, 1)) != 0;
+}
+
+// transformers writes dense_act_fn beside feed_forward_proj. It counts where they differ: BLIP-2 has the exact GELU.
+std::string stated_activation(const ConfigReader& reader, T5Config config) {
+  const auto stated = reader.text({"dense_act_fn", ""});
+  if (!stated) return {};
+  const Activation usual = parse_feed_forward(config).activation;
+  config.activation = *stated;
+  return parse_feed_forward(config).activation == usual ? std::string() : *stated;
 }
 
 ModelPlan plan(const Checkpoint& checkpoint) {
-  const ConfigReader reader(checkpoint);
-  if (reader.gguf())
+  if (ConfigReader(checkpoint).gguf())
     throw Error(Code::bad_input, "T5 is not read from GGUF").hint("give the Hugging Face folder of the model");
-  T5Config config = kHyper.read(reader);
-  if (config.max_distance <= config.buckets / 2)
-    throw Error(Code::bad_input, fmt::format("relative_attention_max_distance {} is too small for {} buckets",
-                                             config.max_distance, config.buckets));
-  const FeedForward feed_forward = parse_feed_forward(config.feed_forward);
-  config.vocab = TensorTable().rows_in(checkpoint, {"", "shared", ""});
-  const bool scaled = scales_output(checkpoint), tied = !checkpoint.find("lm_head.weight");
-
   ModelPlan plan;
-  kHyper.write(config, plan.config);
-  plan.config["t5.tied"] = tied ? "true" : "false";
-  plan.config["t5.scaled_output"] = scaled ? "true" : "false";
-  plan_seq2seq(checkpoint, config.vocab, plan.config);
   TensorTable table;
-  table.embedding({"embeddings.weight", "shared", ""}, config.vocab, config.hidden,
-                  tied ? TensorRole::tied : TensorRole::embedding);
-  list_stack(table, config, "encoder", config.encoder_layers, feed_forward.gated, false);
-  list_stack(table, config, "decoder", config.decoder_layers, feed_forward.gated, true);
-  if (!tied) table.linear({"head", "lm_head", ""}, config.vocab, config.hidden, TensorTable::Bias::none);
+  plan_t5(checkpoint, "", table, plan.config);
   plan.tensors = std::move(table).take();
   return plan;
 }
 
 std::unique_ptr<Model> open(const ModelSource& source, Ops& ops) {
-  const T5Config config = kHyper.read(source.config());
-  if (config.max_distance <= config.buckets / 2) source.config().fail("t5.max_distance is too small for t5.buckets");
-  return std::make_unique<T5>(source, ops, config);
+  return open_t5(source, ops);
 }
 
 constexpr std::string_view kAliases[] = {"t5"};
 
 }  // namespace
+
+int64_t plan_t5(const Checkpoint& checkpoint, const std::string& part, TensorTable& table,
+                std::map<std::string, std::string>& keys) {
+  const ConfigReader reader(checkpoint, part);
+  T5Config config = kHyper.read(reader);
+  if (config.max_distance <= config.buckets / 2)
+    throw Error(Code::bad_input, fmt::format("relative_attention_max_distance {} is too small for {} buckets",
+                                             config.max_distance, config.buckets));
+  config.activation = stated_activation(reader, config);
+  config.vocab = table.rows_in(checkpoint, {"", "shared", ""});
+  const bool tied = !table.is_in(checkpoint, {"", "lm_head", ""}), gated = parse_feed_forward(config).gated;
+
+  kHyper.write(config, keys);
+  if (!config.activation.empty()) keys[std::string(kActivationKey)] = config.activation;
+  keys["t5.tied"] = tied ? "true" : "false";
+  keys["t5.scaled_output"] = scales_output(reader) ? "true" : "false";
+  plan_seq2seq(checkpoint, config.vocab, keys, part);
+  table.embedding({"embeddings.weight", "shared", ""}, config.vocab, config.hidden,
+                  tied ? TensorRole::tied : TensorRole::embedding);
+  list_stack(table, config, "encoder", config.encoder_layers, gated, false);
+  list_stack(table, config, "decoder", config.decoder_layers, gated, true);
+  if (!tied) table.linear({"head", "lm_head", ""}, config.vocab, config.hidden, TensorTable::Bias::none);
+  return config.hidden;
+}
+
+std::unique_ptr<EncoderDecoder> open_t5(const ModelSource& source, Ops& ops) {
+  T5Config config = kHyper.read(source.config());
+  config.activation = source.config().text(kActivationKey).value_or("");
+  if (config.max_distance <= config.buckets / 2) source.config().fail("t5.max_distance is too small for t5.buckets");
+  return std::make_unique<T5>(source, ops, config);
+}
 
 extern const Architecture kT5Architecture{"t5", kAliases, ModelKind::encoder_decoder, plan, open};
 

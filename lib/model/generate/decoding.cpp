@@ -19,9 +19,9 @@ std::vector<TokenId> turn_ends(const Tokenizer& tokenizer) {
   return ends;
 }
 
-void write_tokens(Decoder& decoder, KvCache& cache, std::span<float> logits, std::span<const TokenId> ends,
-                  int64_t max_new_tokens, Sampler& sampler, TextStream& stream, const Deadline& deadline,
-                  const TokenSink& sink, Generation& result) {
+void write_tokens(const Tokenizer& tokenizer, const AppendToken& append, std::span<float> logits,
+                  std::span<const TokenId> ends, int64_t max_new_tokens, Sampler& sampler, TextStream& stream,
+                  const Deadline& deadline, const TokenSink& sink, Generation& result) {
   std::vector<TokenId> seen;
   result.finish = Finish::length;
   // Returns false if the sink cancels.
@@ -37,7 +37,7 @@ void write_tokens(Decoder& decoder, KvCache& cache, std::span<float> logits, std
     }
     ++result.new_tokens;
     seen.push_back(id);
-    const bool wanted = emit(stream.push(decoder.tokenizer().token_bytes(id)));
+    const bool wanted = emit(stream.push(tokenizer.token_bytes(id)));
     if (stream.stopped() || !wanted) {
       result.finish = wanted ? Finish::stop : Finish::cancelled;
       break;
@@ -46,7 +46,7 @@ void write_tokens(Decoder& decoder, KvCache& cache, std::span<float> logits, std
       result.finish = Finish::deadline;
       break;
     }
-    if (result.new_tokens < max_new_tokens) decoder.forward(std::span(&id, 1), cache, logits);
+    if (result.new_tokens < max_new_tokens) append(id, logits);
   }
   if (!stream.stopped() && result.finish != Finish::cancelled) emit(stream.finish());
 }

@@ -4,14 +4,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
 #include "model/generate/generator.h"
 #include "model/generate/text_stream.h"
 #include "model/generate/token_sampler.h"
-#include "model/nn/decoder.h"
-#include "model/nn/kv_cache.h"
+#include "model/tokenize/tokenizer.h"
 
 namespace frugal {
 
@@ -31,11 +31,14 @@ class Deadline {
 /// The tokens that end a turn in the supported chat families, and the model's own end of a sequence.
 std::vector<TokenId> turn_ends(const Tokenizer& tokenizer);
 
+/// Appends a token to the text that a model writes, and computes the logits of the next one: [vocab].
+using AppendToken = std::function<void(TokenId id, std::span<float> logits)>;
+
 /// Continues the text whose last logits are `logits` ([vocab], overwritten) until a token of `ends`, a stop string,
 /// `max_new_tokens`, a sink that cancels, or the deadline. Sets text, new_tokens and finish of `result`. Throws as
-/// Decoder::forward().
-void write_tokens(Decoder& decoder, KvCache& cache, std::span<float> logits, std::span<const TokenId> ends,
-                  int64_t max_new_tokens, Sampler& sampler, TextStream& stream, const Deadline& deadline,
-                  const TokenSink& sink, Generation& result);
+/// `append`.
+void write_tokens(const Tokenizer& tokenizer, const AppendToken& append, std::span<float> logits,
+                  std::span<const TokenId> ends, int64_t max_new_tokens, Sampler& sampler, TextStream& stream,
+                  const Deadline& deadline, const TokenSink& sink, Generation& result);
 
 }  // namespace frugal

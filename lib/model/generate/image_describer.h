@@ -12,8 +12,7 @@
 namespace frugal {
 
 /// An empty request asks for a caption. The deadline of `options` is checked between tokens alone; prompt_tokens counts
-/// those of the image, too. Throws Error(bad_input) for a request that does not fit the context and as
-/// VisionLanguage::read_image(), Error(usage) for an option out of range, Error(over_budget).
+/// those of the image, too. Throws as VisionLanguage::read(), and Error(usage) for an option out of range.
 Generation describe_image(VisionLanguage& model, const RgbImage& image, std::string_view request,
                           const GenerateOptions& options, Budget& budget, const TokenSink& sink = {},
                           KvType kv_type = KvType::automatic);

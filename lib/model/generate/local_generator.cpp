@@ -95,8 +95,10 @@ class LocalGenerator final : public Generator {
     const bool prefilled = prefill(prompt, deadline, cache, logits, result.prefix_tokens_reused);
     result.prefill_ns = deadline.elapsed_ns();
     result.finish = Finish::deadline;
+    const auto append = [&](TokenId id, std::span<float> next) { decoder_.forward(std::span(&id, 1), cache, next); };
     if (prefilled)
-      write_tokens(decoder_, cache, logits, ends_, max_new_tokens, sampler, stream, deadline, sink, result);
+      write_tokens(decoder_.tokenizer(), append, logits, ends_, max_new_tokens, sampler, stream, deadline, sink,
+                   result);
     result.decode_ns = deadline.elapsed_ns() - result.prefill_ns;
     // Not after the deadline, which a slow disk would overrun further.
     if (prefixes_ && result.finish != Finish::deadline)

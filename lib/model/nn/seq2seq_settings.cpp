@@ -35,32 +35,36 @@ std::string pack_key(std::string_view key) {
 // transformers have them.
 class GenerationConfig {
  public:
-  explicit GenerationConfig(const Checkpoint& checkpoint) : checkpoint_(checkpoint) {
+  GenerationConfig(const Checkpoint& checkpoint, std::string_view part) : checkpoint_(checkpoint), part_(part) {
+    if (!part.empty()) return;
     if (const auto json = checkpoint.side_file("generation_config.json"))
       own_ = FlatJson(*json, "generation_config.json");
   }
   std::optional<int64_t> integer(std::string_view key) const {
     const auto own = own_.integer(key);
-    return own ? own : checkpoint_.integer(key);
+    return own ? own : checkpoint_.integer(name(key));
   }
   std::optional<double> number(std::string_view key) const {
     const auto own = own_.number(key);
-    return own ? own : checkpoint_.number(key);
+    return own ? own : checkpoint_.number(name(key));
   }
   std::optional<std::string> text(std::string_view key) const {
     const auto own = own_.text(key);
-    return own ? own : checkpoint_.text(key);
+    return own ? own : checkpoint_.text(name(key));
   }
   // One token or a list of them.
   std::vector<double> tokens(std::string_view key) const {
     if (const auto one = own_.integer(key)) return {double(*one)};
     if (std::vector<double> list = own_.numbers(key); !list.empty()) return list;
-    if (const auto one = checkpoint_.integer(key)) return {double(*one)};
-    return checkpoint_.numbers(key);
+    if (const auto one = checkpoint_.integer(name(key))) return {double(*one)};
+    return checkpoint_.numbers(name(key));
   }
 
  private:
+  std::string name(std::string_view key) const { return fmt::format("{}{}", part_, key); }
+
   const Checkpoint& checkpoint_;
+  std::string_view part_;
   FlatJson own_;
 };
 
@@ -103,8 +107,9 @@ std::vector<TokenId> read_ends(const ModelConfig& pack, int64_t vocab) {
 
 }  // namespace
 
-void plan_seq2seq(const Checkpoint& checkpoint, int64_t vocab, std::map<std::string, std::string>& config) {
-  const GenerationConfig from(checkpoint);
+void plan_seq2seq(const Checkpoint& checkpoint, int64_t vocab, std::map<std::string, std::string>& config,
+                  std::string_view part) {
+  const GenerationConfig from(checkpoint, part);
   for (const IntegerSetting& setting : kIntegers)
     if (const auto value = from.integer(setting.key)) {
       check_range(setting.key, double(*value), double(setting.min), double(setting.max));
@@ -127,7 +132,7 @@ void plan_seq2seq(const Checkpoint& checkpoint, int64_t vocab, std::map<std::str
     throw Error(Code::bad_input, "the configuration lacks 'decoder_start_token_id'")
         .hint("check that the checkpoint is complete");
   config["seq2seq.decoder_start_token_id"] = start;
-  if (const auto prefix = checkpoint.text("task_specific_params.summarization.prefix"); prefix && !prefix->empty())
+  if (const auto prefix = from.text("task_specific_params.summarization.prefix"); prefix && !prefix->empty())
     config["seq2seq.summary_prefix"] = *prefix;
 }
 

@@ -42,8 +42,11 @@ struct Seq2SeqSettings {
 
 inline constexpr int64_t kMaxBeams = 64;
 
-/// Adds the keys for a checkpoint to `config`. Throws Error(bad_input) naming a setting that is out of range.
-void plan_seq2seq(const Checkpoint& checkpoint, int64_t vocab, std::map<std::string, std::string>& config);
+/// Adds the keys for a checkpoint to `config`. `part` begins the keys of config.json where the encoder-decoder is a
+/// part of a model, "text_config."; generation_config.json then says nothing, as in transformers. Throws
+/// Error(bad_input) naming a setting that is out of range.
+void plan_seq2seq(const Checkpoint& checkpoint, int64_t vocab, std::map<std::string, std::string>& config,
+                  std::string_view part = "");
 
 /// The settings of a pack; max_length keeps its default if the checkpoint has none. Throws what ModelConfig::fail
 /// throws.

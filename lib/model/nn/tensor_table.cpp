@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 
 namespace frugal {
@@ -56,6 +58,11 @@ void TensorTable::add_bias(const TensorNames& names, int64_t features, Bias bias
 
 void TensorTable::optional_vector(const TensorNames& names, int64_t count) {
   tensors_.push_back({layer_.pack + names.pack, sources(names, ".weight"), TensorRole::vector, Shape{count}, true, 0});
+}
+
+bool TensorTable::is_in(const Checkpoint& checkpoint, const TensorNames& names) const {
+  const std::vector<std::string> known = sources(names, ".weight");
+  return std::any_of(known.begin(), known.end(), [&](const auto& name) { return checkpoint.find(name) != nullptr; });
 }
 
 int64_t TensorTable::rows_in(const Checkpoint& checkpoint, const TensorNames& names) const {

@@ -46,6 +46,8 @@ class TensorTable {
   /// Rows of a table in the checkpoint, for a size that no hyper-parameter gives. Throws Error(bad_input) naming the
   /// tensor if it is missing.
   int64_t rows_in(const Checkpoint& checkpoint, const TensorNames& names) const;
+  /// Whether the checkpoint has the weight.
+  bool is_in(const Checkpoint& checkpoint, const TensorNames& names) const;
   std::vector<TensorSpec> take() && { return std::move(tensors_); }
 
  private:

@@ -24,32 +24,24 @@ constexpr int64_t kImages = 8, kCaptionTokens = 16;
 
 // What is written about one image, and the logits after the prompt and after each token but the last.
 struct Caption {
+  int64_t prompt_tokens = 0;
   std::vector<TokenId> tokens;
   std::vector<float> logits;  // [tokens, vocab]
 };
 
-// Reads image number `index` and the prompt of a caption. logits: [vocab].
-KvCache read_prompt(VisionLanguage& model, ImageSet set, int64_t index, std::span<float> logits) {
-  const RgbImage image = made_image(set, index, Budget::unlimited());
-  const VisionLanguage::Prompt prompt = model.prompt("");
-  const auto around = static_cast<int64_t>(prompt.before.size() + prompt.after.size());
-  const int64_t rows = around + model.image_tokens({image.width(), image.height()}) + kCaptionTokens;
-  KvCache cache = model.language().make_cache(rows, Budget::unlimited());
-  if (!prompt.before.empty()) model.language().forward(prompt.before, cache, {});
-  model.read_image(image, Budget::unlimited(), cache);
-  model.language().forward(prompt.after, cache, logits);
-  return cache;
-}
-
-// `given`: the tokens that were written by another model; null: those that this one writes.
+// Reads image number `index` and the prompt of a caption. `given`: the tokens that were written by another model; null:
+// those that this one writes.
 Caption caption_of(VisionLanguage& model, ImageSet set, int64_t index, const Caption* given) {
   Caption caption;
-  std::vector<float> logits(static_cast<size_t>(model.language().vocab_size()));
-  KvCache cache = read_prompt(model, set, index, logits);
-  for (int64_t t = 0; t < kCaptionTokens; ++t) {
+  std::vector<float> logits(static_cast<size_t>(model.vocab_size()));
+  const RgbImage image = made_image(set, index, Budget::unlimited());
+  const std::unique_ptr<ImageText> text = model.read(image, "", kCaptionTokens, logits, Budget::unlimited());
+  const int64_t tokens = text->max_tokens();
+  caption.prompt_tokens = text->prompt_tokens();
+  for (int64_t t = 0; t < tokens; ++t) {
     caption.logits.insert(caption.logits.end(), logits.begin(), logits.end());
     caption.tokens.push_back(given ? given->tokens[static_cast<size_t>(t)] : static_cast<TokenId>(argmax(logits)));
-    if (t + 1 < kCaptionTokens) model.language().forward(std::span(caption.tokens).last(1), cache, logits);
+    if (t + 1 < tokens) text->append(caption.tokens.back(), logits);
   }
   return caption;
 }
@@ -65,7 +57,7 @@ class VisionLanguageComparison final : public Comparison {
                        const std::function<void(double)>& progress) override {
     const std::unique_ptr<Ops> ops = make_cpu_ops(threads_, Budget::unlimited());
     const auto pack = open_as<VisionLanguage>(model, *ops);
-    const auto vocab = static_cast<size_t>(pack->language().vocab_size());
+    const auto vocab = static_cast<size_t>(pack->vocab_size());
     TokenFigures figures;
     for (size_t i = 0; i < expected_.size(); ++i) {
       const Caption caption = caption_of(*pack, ImageSet::verification, int64_t(i), &expected_[i]);
@@ -92,8 +84,8 @@ void run(const ModelSource& source, Ops& ops, std::span<const std::string_view>,
   const auto model = open_as<VisionLanguage>(source, ops);
   int64_t read = 0;
   for (int64_t i = 0; read < max_tokens; ++i) {
-    caption_of(*model, ImageSet::calibration, i, nullptr);
-    read += model->image_tokens({}) + kCaptionTokens;
+    const Caption caption = caption_of(*model, ImageSet::calibration, i, nullptr);
+    read += caption.prompt_tokens + int64_t(caption.tokens.size());
     progress(std::min(1.0, double(read) / double(max_tokens)));
   }
 }

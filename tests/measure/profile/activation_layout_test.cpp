@@ -67,9 +67,8 @@ ForwardPass widest_pass(const Pack& pack, size_t tokens) {
     for (int i = 0; i < 20; ++i) pictures.push_back(pattern_image(50, 40, i));
     images->embed_images(pictures, Budget::unlimited(), out);
   } else if (auto* vision = dynamic_cast<VisionLanguage*>(model.get())) {
-    KvCache cache = vision->language().make_cache(64, Budget::unlimited());
-    vision->read_image(pattern_image(50, 40, 1), Budget::unlimited(), cache);
-    vision->language().forward(std::vector<TokenId>(12, 5), cache, {});
+    std::vector<float> logits(static_cast<size_t>(vision->vocab_size()));
+    vision->read(pattern_image(50, 40, 1), "what is it?", 8, logits, Budget::unlimited());
   } else {
     FAIL("no way to run a model of this kind");
   }

@@ -241,20 +241,16 @@ void check_image_embedder(const GoldenModel& golden, const GoldenModel::Floor& f
 void check_vision_language(const GoldenModel& golden, const GoldenModel::Floor& floor, Model& opened) {
   auto& model = dynamic_cast<VisionLanguage&>(opened);
   Outputs outputs(golden.name);
-  const auto vocab = static_cast<size_t>(model.language().vocab_size());
+  const auto vocab = static_cast<size_t>(model.vocab_size());
   for (const auto expected : outputs.cases()) {
     const RgbImage image =
         image_of(int64_t(expected["width"]), int64_t(expected["height"]), std::string_view(expected["rgb"]));
-    const VisionLanguage::Prompt prompt = model.prompt(std::string_view(expected["request"]));
-    CHECK(prompt.after == ids(expected["after"]));
-    CHECK(model.image_tokens({image.width(), image.height()}) == int64_t(expected["image_tokens"]));
-    const std::vector<TokenId> text = ids(expected["text"]);
-    KvCache cache = model.language().make_cache(200, Budget::unlimited());
-    if (!prompt.before.empty()) model.language().forward(prompt.before, cache, {});
-    model.read_image(image, Budget::unlimited(), cache);
+    const std::vector<TokenId> tokens = ids(expected["text"]);
     std::vector<float> first(vocab), last(vocab);
-    model.language().forward(prompt.after, cache, first);
-    model.language().forward(text, cache, last);
+    const auto text =
+        model.read(image, std::string_view(expected["request"]), int64_t(tokens.size()), first, Budget::unlimited());
+    CHECK(text->prompt_tokens() == int64_t(expected["image_tokens"]) + int64_t(ids(expected["after"]).size()));
+    for (const TokenId id : tokens) text->append(id, last);
     for (const auto& [got, name] : {std::pair(&first, "first_logits"), std::pair(&last, "last_logits")}) {
       CHECK(cosine(*got, floats(expected[name])) > floor.cosine);
       if (floor.precision == Precision::fp32) CHECK(max_difference(*got, floats(expected[name])) < kLargestLogitError);

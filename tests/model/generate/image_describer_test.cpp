@@ -20,7 +20,9 @@ using namespace frugal::testing;
 namespace {
 
 struct OpenModel {
-  TemporaryPack made{kRoot / "tests/golden/blip2", Precision::fp32};
+  explicit OpenModel(const std::string& golden = "blip2") : made(kRoot / "tests/golden" / golden, Precision::fp32) {}
+
+  TemporaryPack made;
   Pack pack{made.path};
   ThreadPool threads{1};
   std::unique_ptr<Ops> ops = make_cpu_ops(threads, Budget::unlimited());
@@ -36,22 +38,25 @@ GenerateOptions at_most(int64_t tokens) {
 }  // namespace
 
 TEST_CASE("captions and answers are those of the original, and are streamed") {
-  const OpenModel open;
-  Outputs outputs("blip2");
-  for (const auto expected : outputs.cases()) {
-    const RgbImage image =
-        image_of(int64_t(expected["width"]), int64_t(expected["height"]), std::string_view(expected["rgb"]));
-    std::string streamed;
-    const Generation written = describe_image(
-        *open.model, image, std::string_view(expected["request"]), at_most(12), Budget::unlimited(),
-        [&](std::string_view text) {
-          streamed += text;
-          return true;
-        },
-        KvType::f32);
-    CHECK(written.text == std::string(std::string_view(expected["caption"])));
-    CHECK(streamed == written.text);
-    CHECK(written.prompt_tokens == int64_t(expected["image_tokens"]) + int64_t(expected["after"].get_array().size()));
+  for (const std::string golden : {"blip2", "blip2-t5"}) {
+    CAPTURE(golden);
+    const OpenModel open(golden);
+    Outputs outputs(golden);
+    for (const auto expected : outputs.cases()) {
+      const RgbImage image =
+          image_of(int64_t(expected["width"]), int64_t(expected["height"]), std::string_view(expected["rgb"]));
+      std::string streamed;
+      const Generation written = describe_image(
+          *open.model, image, std::string_view(expected["request"]), at_most(12), Budget::unlimited(),
+          [&](std::string_view text) {
+            streamed += text;
+            return true;
+          },
+          KvType::f32);
+      CHECK(written.text == std::string(std::string_view(expected["caption"])));
+      CHECK(streamed == written.text);
+      CHECK(written.prompt_tokens == int64_t(expected["image_tokens"]) + int64_t(ids(expected["after"]).size()));
+    }
   }
 }
 
@@ -66,15 +71,18 @@ TEST_CASE("a sink ends the text, and so does the number of tokens") {
 }
 
 TEST_CASE("a request that is longer than the context, and memory that does not suffice, are errors") {
-  const OpenModel open;
   const RgbImage image = pattern_image(40, 30, 1);
-  CHECK_THROWS_WITH_AS(describe_image(*open.model, image, std::string(500, 'x'), at_most(5), Budget::unlimited()),
+  const OpenModel opt, t5("blip2-t5");
+  CHECK_THROWS_WITH_AS(describe_image(*opt.model, image, std::string(500, 'x'), at_most(5), Budget::unlimited()),
                        doctest::Contains("leave no room in a context of 128"), Error);
-  Budget small(1024);
-  try {
-    describe_image(*open.model, image, "", at_most(5), small);
-    FAIL("no error");
-  } catch (const Error& error) {
-    CHECK(error.code() == Code::over_budget);
+  CHECK_THROWS_AS(describe_image(*t5.model, image, std::string(20000, 'x'), at_most(5), Budget::unlimited()), Error);
+  for (const OpenModel* open : {&opt, &t5}) {
+    Budget small(1024);
+    try {
+      describe_image(*open->model, image, "", at_most(5), small);
+      FAIL("no error");
+    } catch (const Error& error) {
+      CHECK(error.code() == Code::over_budget);
+    }
   }
 }

@@ -96,6 +96,21 @@ TEST_CASE("a checkpoint without settings is greedy, and its first token is the b
   CHECK(read_seq2seq(planned(checkpoint), kVocab).summary_prefix == "summarize: ");
 }
 
+TEST_CASE("the settings of a part of a model are those of its part of the configuration alone") {
+  ToyCheckpoint checkpoint;
+  checkpoint.config = {{"decoder_start_token_id", 1},
+                       {"text_config.decoder_start_token_id", 2},
+                       {"num_beams", 6},
+                       {"text_config.eos_token_id", 7}};
+  checkpoint.generation = R"({"num_beams": 4, "eos_token_id": 8})";
+  ToyPack pack;
+  plan_seq2seq(checkpoint, kVocab, pack.entries, "text_config.");
+  const Seq2SeqSettings settings = read_seq2seq(pack, kVocab);
+  CHECK(settings.decoder_start == 2);
+  CHECK(settings.ends == std::vector<TokenId>{7});
+  CHECK(settings.num_beams == 1);
+}
+
 TEST_CASE("settings that are missing or out of range are errors, in a checkpoint and in a pack") {
   ToyCheckpoint checkpoint;
   CHECK_THROWS_WITH_AS(planned(checkpoint), doctest::Contains("decoder_start_token_id"), Error);
