@@ -73,6 +73,7 @@ class Seeds:
         self.copy("pytorch", *(GOLDEN / "pytorch").glob("*.pt"), *(GOLDEN / "pytorch").glob("*.bin"))
         self.copy("image", *(GOLDEN / "vision/images").iterdir(), *(GOLDEN / "vision").glob("*clip*.json"), *(GOLDEN / "vision").glob("*qwen*.json"))
         self.copy("tokenizer_json", *GOLDEN.glob("tokenizer/*.tokenizer.json"), *GOLDEN.glob("*/vocab.txt"))
+        self.copy("sentencepiece", *GOLDEN.glob("tokenizer/*.model"))
         self.copy("yaml", *(ROOT / "configs").rglob("*.yaml"))
         for kind, text in enumerate(FILES_TO_EXTRACT.values()):
             self.write("extract", list(FILES_TO_EXTRACT)[kind], bytes([kind]) + text.encode())

@@ -165,8 +165,20 @@ def gemma(lines, size):
     return tokenizer
 
 
+def llama2(lines, size):
+    """Gemma's pieces with the normaliser and the decoder of Llama 2's published tokenizer.json, which puts a space before a text."""
+    def change(content):
+        mark = {"type": "Replace", "pattern": {"String": " "}, "content": "\u2581"}
+        content["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Prepend", "prepend": "\u2581"}, mark]}
+        content["pre_tokenizer"] = None
+        content["decoder"] = {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
+            {"type": "Strip", "content": " ", "start": 1, "stop": 0}]}
+    return changed(gemma(lines, size), change)
+
+
 FAMILIES = {f.__name__: f for f in (xlm_roberta, bge_m3, spm_converted, t5, roberta, bart, qwen2, modernbert, clip, clip_published,
-                                      gemma)}
+                                      gemma, llama2)}
 
 
 def main():

@@ -5,6 +5,7 @@
 #include "fuzz/expect.h"
 #include "model/format/checkpoint.h"
 #include "model/tokenize/tokenizer.h"
+#include "model/vocabulary/build_tokenizer.h"
 
 namespace {
 

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "model/tokenize/tokenizer.h"
+#include "model/vocabulary/build_tokenizer.h"
 
 namespace {
 
@@ -32,6 +33,9 @@ TokenizerSource read_source(const std::filesystem::path& path) {
   if (folder) {
     source.tokenizer_config = read_if_there(path / "tokenizer_config.json");
     source.vocab_txt = read_if_there(path / "vocab.txt");
+    for (const char* name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model"})
+      if (source.sentencepiece.empty() && !(source.sentencepiece = read_if_there(path / name)).empty())
+        source.sentencepiece_file = path / name;
   }
   return source;
 }

@@ -14,6 +14,7 @@
 #include "model/arch/registry.h"
 #include "model/nn/model_source.h"
 #include "model/tokenize/tokenizer.h"
+#include "model/vocabulary/build_tokenizer.h"
 
 namespace frugal {
 namespace {

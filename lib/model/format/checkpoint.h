@@ -31,6 +31,9 @@ struct TokenizerSource {
   std::string tokenizer_json;            // content of tokenizer.json, or empty
   std::string tokenizer_config;          // content of tokenizer_config.json, or empty
   std::string vocab_txt;                 // content of vocab.txt, or empty
+  std::string sentencepiece;             // content of a SentencePiece model, or empty if there is a tokenizer.json
+  std::string sentencepiece_file;        // where it lies, for errors
+  std::string model_type;                // of config.json
   std::optional<UnigramSource> unigram;  // of an E5S1 file
   // From GGUF metadata (tokenizer.ggml.*), when model is not empty:
   std::string gguf_model;  // "gpt2", "llama", "bert"

@@ -77,6 +77,11 @@ class HfFolder final : public Checkpoint {
     source.tokenizer_json = side_file("tokenizer.json").value_or("");
     source.tokenizer_config = side_file("tokenizer_config.json").value_or("");
     source.vocab_txt = side_file("vocab.txt").value_or("");
+    source.model_type = architecture();
+    if (const auto name = sentencepiece_file()) {
+      source.sentencepiece = side_file(*name).value_or("");
+      source.sentencepiece_file = (folder_ / *name).native();
+    }
     source.chat_template = side_file("chat_template.jinja").value_or("");
     if (source.chat_template.empty() && !source.tokenizer_config.empty())
       source.chat_template = template_of(source.tokenizer_config);
@@ -104,6 +109,7 @@ class HfFolder final : public Checkpoint {
           "sentence_bert_config.json", "config_sentence_transformers.json", "1_Pooling/config.json",
           "preprocessor_config.json", "processor_config.json"})
       add(name);
+    if (const auto name = sentencepiece_file()) add(std::string(*name));
     for (const SentenceModule& module : modules_) add(module.file("config.json"));
     // Only the packs of encoder-decoders hold its settings (model/nn/seq2seq_settings.h).
     if (config_.integer("is_encoder_decoder") == 1) add("generation_config.json");
@@ -118,6 +124,15 @@ class HfFolder final : public Checkpoint {
       tensor.name.insert(0, prefix);
       tensors_.push_back(std::move(tensor));
     }
+  }
+
+  // The SentencePiece model, which counts where there is no tokenizer.json.
+  std::optional<std::string_view> sentencepiece_file() const {
+    std::error_code status;
+    if (std::filesystem::exists(folder_ / "tokenizer.json", status)) return std::nullopt;
+    for (const std::string_view name : {"sentencepiece.bpe.model", "spiece.model", "tokenizer.model"})
+      if (std::filesystem::exists(folder_ / name, status)) return name;
+    return std::nullopt;
   }
 
   // The weights of modules behind the transformer ("2_Dense/linear.weight"), and those of heads.

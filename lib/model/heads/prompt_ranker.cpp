@@ -26,6 +26,7 @@
 #include "model/heads/ranker.h"
 #include "model/nn/blocks.h"
 #include "model/nn/pooling_config.h"
+#include "model/vocabulary/build_tokenizer.h"
 
 namespace frugal {
 namespace {

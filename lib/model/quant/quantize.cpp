@@ -42,6 +42,7 @@
 #include "model/nn/blocks.h"
 #include "model/quant/structure.h"
 #include "model/tokenize/tokenizer.h"
+#include "model/vocabulary/build_tokenizer.h"
 #include "telemetry/metrics.h"
 #include "telemetry/process_memory.h"
 #include "telemetry/trace.h"

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "model/tokenize/byte_level.h"
 #include "model/tokenize/tokenizer_base.h"
+#include "model/tokenize/unigram_normalizer.h"
 #include "model/unicode/pre_tokenize.h"
 
 namespace frugal {
@@ -38,6 +39,7 @@ class BpeEncoder {
     }
     ids_.clear();
     starts_.clear();
+    after_unknown_ = false;
     ids_.reserve(piece.size());
     starts_.reserve(piece.size());
     if (tables_.header().kind == BlobKind::character_bpe)
@@ -54,14 +56,13 @@ class BpeEncoder {
  private:
   // Fills ids_ and starts_ with the bytes of a piece. A byte without a token becomes unk or is dropped.
   void read_bytes(std::string_view piece, size_t begin) {
-    bool after_unknown = false;
     const bool marks_end = tables_.has(kEndOfWord);
     for (size_t i = 0; i < piece.size(); ++i) {
       const auto byte = static_cast<unsigned char>(piece[i]);
       const TokenId id = marks_end && i + 1 == piece.size() ? tables_.last_byte_id(byte) : tables_.byte_id(byte);
       const bool unknown = id < 0;
-      const bool fused = unknown && after_unknown && tables_.has(kFuseUnknown);
-      after_unknown = unknown;
+      const bool fused = unknown && after_unknown_ && tables_.has(kFuseUnknown);
+      after_unknown_ = unknown;
       if (fused || (unknown && !tables_.has(kUnknownForBytes))) continue;
       ids_.push_back(unknown ? tables_.header().unk : id);
       starts_.push_back(static_cast<uint32_t>(begin + i));
@@ -77,6 +78,7 @@ class BpeEncoder {
       if (const auto id = tables_.find(hash.value(), {}, character)) {
         ids_.push_back(*id);
         starts_.push_back(static_cast<uint32_t>(begin + at));
+        after_unknown_ = false;
       } else {
         read_bytes(character, begin + at);
       }
@@ -171,6 +173,7 @@ class BpeEncoder {
   std::vector<uint32_t> starts_;  // first byte of each symbol
   std::vector<uint32_t> spans_;
   std::vector<uint64_t> heap_;  // rank << 32 | slot
+  bool after_unknown_ = false;  // the byte before is unknown
 };
 
 class Bpe : public TableTokenizer {
@@ -178,6 +181,7 @@ class Bpe : public TableTokenizer {
   explicit Bpe(std::span<const std::byte> blob)
       : TableTokenizer(blob),
         is_character_(tables().header().kind == BlobKind::character_bpe),
+        normalizes_(is_character_ && (tables().has(kCharsmap) || tables().has(kSplitSpaces))),
         changes_(bpe_changes(tables().header().flags)) {
     const auto steps = tables().section(BlobSection::steps);
     if (steps.size() > kMaxPreTokenizeSteps) blob_index_error("steps", steps.size(), kMaxPreTokenizeSteps);
@@ -186,26 +190,16 @@ class Bpe : public TableTokenizer {
       steps_.push_back(static_cast<PreTokenizeStep>(step));
     }
     if (tables().has(kUnknownForBytes) && tables().header().unk < 0) blob_index_error("unk", 0, 0);
+    if (normalizes_) unchanged_ = unchanged_ascii(tables());
   }
 
   std::string decode(std::span<const TokenId> ids, bool keep_special) const override {
     std::string bytes;
     for (size_t i = 0; i < ids.size(); ++i) {
       if (is_skipped(ids[i], keep_special)) continue;
-      if (!is_byte_token(ids[i])) {
-        bytes += token_bytes(ids[i]);
-        continue;
-      }
-      // Bytes that are no text together are each U+FFFD.
-      std::string run;
-      for (; i < ids.size() && (is_skipped(ids[i], keep_special) || is_byte_token(ids[i])); ++i)
-        if (!is_skipped(ids[i], keep_special)) run += tables().token(ids[i]);
-      --i;
-      if (is_valid_utf8(run))
-        bytes += run;
-      else
-        for (size_t n = run.size(); n > 0; --n) append_utf8(bytes, kReplacement);
+      bytes += is_byte_token(ids[i]) ? bytes_at(ids, i, keep_special) : token_bytes(ids[i]);
     }
+    if (tables().has(kMarkBegin) && bytes.starts_with(' ')) bytes.erase(0, 1);
     return is_valid_utf8(bytes) ? bytes : repair_utf8(bytes);
   }
 
@@ -232,9 +226,6 @@ class Bpe : public TableTokenizer {
   }
 
  private:
-  // BPE of characters: <0x00> to <0xFF>.
-  bool is_byte_token(TokenId id) const { return is_character_ && (tables().flags(id) & kRawToken) != 0; }
-
   std::optional<TokenId> find_character_token(std::string_view token) const {
     for (int byte = 0; byte < 256 && token.size() == 6 && token.starts_with("<0x"); ++byte)
       if (token == fmt::format("<0x{:02X}>", byte)) return tables().byte_id(static_cast<unsigned char>(byte));
@@ -245,14 +236,48 @@ class Bpe : public TableTokenizer {
 
   void encode_valid(std::string_view text, uint32_t base, const std::vector<Origin>* origins, bool parse_special,
                     PieceSink& sink) const {
-    NormalizedText composed, changed;
-    const auto use = [&](NormalizedText& normalized) {
-      if (origins != nullptr) compose_origins(normalized.origins, *origins);
-      text = normalized.text, origins = &normalized.origins;
+    NormalizedText composed, normalized, changed, marked;
+    const auto use = [&](NormalizedText& next) {
+      if (origins != nullptr) compose_origins(next.origins, *origins);
+      text = next.text, origins = &next.origins;
     };
+    if (normalizes_) use(normalized = normalize(text));
     if (tables().has(kNfc) && !is_surely_nfc(text)) use(composed = to_nfc(text));
     if (changes_.any()) use(changed = change_characters(text, changes_));
+    if (tables().has(kMarkBegin) && !text.empty()) {
+      marked = with_mark(text, origins);
+      text = marked.text, origins = &marked.origins;
+    }
     encode_normalized(text, base, origins, parse_special, sink);
+  }
+
+  // What SentencePiece does before it escapes spaces.
+  NormalizedText normalize(std::string_view text) const {
+    NormalizedText normalized;
+    std::optional<Origin> space;  // spaces that may be the last
+    const auto emit = [&](char32_t c, Origin origin) {
+      if (tables().has(kSplitSpaces) && c == ' ') {
+        if (!normalized.text.empty()) space = space ? Origin{space->begin, origin.end} : origin;
+        return;
+      }
+      if (space) normalized.append(' ', *space);
+      space.reset();
+      normalized.append(c, origin);
+    };
+    UnigramNormalizer(tables(), unchanged_, emit).normalize(text, 0);
+    return normalized;
+  }
+
+  // A text behind U+2581, which comes from no byte of it.
+  static NormalizedText with_mark(std::string_view text, const std::vector<Origin>* origins) {
+    NormalizedText marked;
+    const uint32_t begin = origins != nullptr ? origins->front().begin : 0;
+    marked.append(kSpaceMark, {begin, begin});
+    marked.text += text;
+    marked.origins.reserve(marked.text.size());
+    for (uint32_t at = 0; at < text.size(); ++at)
+      marked.origins.push_back(origins != nullptr ? (*origins)[at] : Origin{at, at + 1});
+    return marked;
   }
 
   static void compose_origins(std::vector<Origin>& inner, const std::vector<Origin>& outer) {
@@ -291,7 +316,8 @@ class Bpe : public TableTokenizer {
     sink.map(base, origins);
   }
 
-  bool is_character_;
+  bool is_character_, normalizes_;
+  UnchangedAscii unchanged_;
   std::vector<PreTokenizeStep> steps_;
   CharacterChanges changes_;
 };

@@ -3,12 +3,9 @@
 // is only its first character; in longer clusters each character is replaced alone. Longer keys never match.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "model/tokenize/code_point_map.h"
 #include "model/tokenize/tokenizer_blob.h"
@@ -18,16 +15,7 @@ namespace frugal {
 /// The longest grapheme cluster that is replaced as a whole.
 constexpr size_t kMaxReplacedGrapheme = 5;
 
-/// The keys that can match: none begins with another.
-struct Charsmap {
-  std::vector<std::pair<char32_t, std::string>> characters;
-  std::vector<std::pair<std::string, std::string>> sequences;  // keys of several characters, sorted
-};
-/// Reads a precompiled_charsmap in base64: {bytes of the trie, trie, texts that end with NUL}. Throws Error(bad_input)
-/// if an offset leads outside, a node is reached twice, or a key or a text is not UTF-8.
-Charsmap read_charsmap(std::string_view base64);
-
-/// Applies a Charsmap that is in a blob.
+/// Applies a charsmap that is in a blob.
 class GraphemeMap {
  public:
   explicit GraphemeMap(const TokenizerTables& tables) : tables_(tables), characters_(tables) {}

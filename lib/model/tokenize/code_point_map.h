@@ -1,12 +1,10 @@
 // A normalisation that replaces single code points by strings, as two levels of tables that are read in place.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
 #include "model/tokenize/tokenizer_blob.h"
 
@@ -32,14 +30,5 @@ class CodePointMap {
  private:
   const TokenizerTables& tables_;
 };
-
-/// The tables of a CodePointMap.
-struct CodePointTables {
-  std::vector<uint16_t> blocks;  // for each block of code points, 1 + its place in `values`; 0: none is replaced
-  std::vector<uint32_t> values;  // offset into `text` << 8 | bytes; 0: not replaced
-  std::vector<char> text;
-};
-/// Throws Error(bad_input) for a replacement longer than kMaxReplacementBytes, or too many of them.
-CodePointTables build_code_point_tables(const std::vector<std::pair<char32_t, std::string>>& replacements);
 
 }  // namespace frugal

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "base/utf8.h"
 #include "model/tokenize/tokenizer_base.h"
 
 namespace frugal {
@@ -70,6 +71,22 @@ bool TableTokenizer::is_special(TokenId id) const {
 bool TableTokenizer::is_skipped(TokenId id, bool keep_special) const {
   if (!tables_.contains(id) || (tables_.flags(id) & kAbsentToken)) return true;
   return !keep_special && is_special(id);
+}
+
+bool TableTokenizer::is_byte_token(TokenId id) const {
+  return tables_.header().kind != BlobKind::byte_level_bpe && tables_.contains(id) &&
+         (tables_.flags(id) & kRawToken) != 0;
+}
+
+std::string TableTokenizer::bytes_at(std::span<const TokenId> ids, size_t& i, bool keep_special) const {
+  std::string run;
+  for (; i < ids.size() && (is_skipped(ids[i], keep_special) || is_byte_token(ids[i])); ++i)
+    if (!is_skipped(ids[i], keep_special)) run += tables_.token(ids[i]);
+  --i;
+  if (is_valid_utf8(run)) return run;
+  std::string text;
+  for (size_t n = run.size(); n > 0; --n) append_utf8(text, kReplacement);
+  return text;
 }
 
 std::string TableTokenizer::with_spaces(std::string_view token, std::string_view space) {

@@ -17,10 +17,6 @@ namespace frugal {
 
 using TokenId = int32_t;
 
-/// Builds a pack's "tokenizer" blob from a checkpoint's tokenizer. Throws Error(bad_input) naming the unsupported
-/// feature.
-std::string build_tokenizer_blob(const TokenizerSource& source);
-
 class Tokenizer {
  public:
   virtual ~Tokenizer() = default;

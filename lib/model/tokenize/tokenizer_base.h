@@ -79,6 +79,11 @@ class TableTokenizer : public Tokenizer {
   static std::string with_spaces(std::string_view token, std::string_view space = " ");
   /// True if decode() skips `id`.
   bool is_skipped(TokenId id, bool keep_special) const;
+  /// BPE of characters, Unigram: <0x00> to <0xFF>, whose token is the byte.
+  bool is_byte_token(TokenId id) const;
+  /// The text of the tokens of bytes from ids[i] on. Bytes that are no text together are each U+FFFD. Moves `i` to the
+  /// last of them.
+  std::string bytes_at(std::span<const TokenId> ids, size_t& i, bool keep_special) const;
 
   const TokenizerTables& tables() const { return tables_; }
   const AddedTokens& added_normalized() const { return added_normalized_; }

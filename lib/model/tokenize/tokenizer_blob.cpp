@@ -179,9 +179,10 @@ TokenizerTables::TokenizerTables(std::span<const std::byte> blob) : blob_(blob),
       header_.kind == BlobKind::byte_level_bpe || header_.kind == BlobKind::character_bpe || has(kByteFallback);
   if (byte_ids_.size() != (has_bytes ? has(kEndOfWord) ? 512 : 256 : 0)) throw corrupt("byte_ids has the wrong size");
   const bool unigram = header_.kind == BlobKind::unigram;
-  if (unigram && (trie_.size() == 0 || scores_.size() != uint64_t{header_.vocab_size} + 1 ||
-                  map_blocks_.size() != kCodePointBlocks))
-    throw corrupt("trie, scores or map_blocks has the wrong size");
+  if (unigram && (trie_.size() == 0 || scores_.size() != uint64_t{header_.vocab_size} + 1))
+    throw corrupt("trie or scores has the wrong size");
+  if ((unigram || has(kCharsmap) || has(kSplitSpaces)) && map_blocks_.size() != kCodePointBlocks)
+    throw corrupt("map_blocks has the wrong size");
   for (const auto& [id, what] :
        {std::pair(header_.bos, "bos"), {header_.eos, "eos"}, {header_.pad, "pad"}, {header_.unk, "unk"}})
     check_id(header_, id, -1, what);

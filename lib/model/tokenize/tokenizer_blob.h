@@ -61,7 +61,7 @@ enum BlobFlag : uint32_t {
   kUnknownForBytes = 1 << 9,  // BPE: a byte without a token becomes unk; otherwise it is dropped
   kCollapseSpaces = 1 << 10,  // Unigram: a run of spaces is one
   // Only in the second version:
-  kCharsmap = 1 << 11,         // Unigram: the replacements are a Charsmap's, by grapheme cluster
+  kCharsmap = 1 << 11,         // Unigram, BPE of characters: the replacements are a charsmap's, by grapheme cluster
   kSplitWhitespace = 1 << 12,  // Unigram: words end at white space, which is dropped
   kStripRight = 1 << 13,       // Unigram: white space at the end of a text is dropped
   kSpacesAreMark = 1 << 14,    // Unigram, with kCollapseSpaces: a run of two spaces and more is U+2581
@@ -69,13 +69,16 @@ enum BlobFlag : uint32_t {
   kJoinSpaces = 1 << 16,       // BPE: a run of white space is a space; with kLowercase, after kNfc
   kMarkSpaces = 1 << 18,       // BPE: a space is U+2581
   kEndOfWord = 1 << 17,        // BPE: the last byte of a word has a token of its own
+  kMarkBegin = 1 << 19,        // BPE of characters: U+2581 is put before a text
+  kSplitSpaces = 1 << 20,  // Unigram: words end at spaces, which are dropped; BPE of characters: spaces at both ends
+                           // are dropped, and of a run all but one
 };
 constexpr uint32_t kFirstVersionFlags = (1 << 11) - 1;
 
 enum TokenFlag : uint8_t {
   kSpecialToken = 1 << 0,
   kRawToken = 1 << 1,     // byte-level BPE: its bytes are its name, not byte-level characters; no text encodes to it;
-                          // BPE of characters: the token of a byte
+                          // BPE of characters, Unigram: the token of a byte
   kAbsentToken = 1 << 2,  // a hole in the vocabulary
 };
 

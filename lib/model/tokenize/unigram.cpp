@@ -97,12 +97,13 @@ class UnigramEncoder {
   UnigramEncoder(const TokenizerTables& tables, PieceSink& sink)
       : composes_(tables.has(kNfc)),
         splits_whitespace_(tables.has(kSplitWhitespace)),
+        splits_spaces_(tables.has(kSplitSpaces)),
         positions_(sink.wants_positions()),
         sink_(sink),
         lattice_(tables, sink) {}
 
   void add(char32_t c, Origin origin) {
-    if (splits_whitespace_ && unicode::is_space(c)) return finish_word();
+    if ((splits_spaces_ && c == ' ') || (splits_whitespace_ && unicode::is_space(c))) return finish_word();
     if (c == ' ' || c == kSpaceMark) {
       finish_word();
       return append(kSpaceMark, origin);
@@ -142,7 +143,7 @@ class UnigramEncoder {
     word_.replace(kSpaceMarkBytes.size(), word_.npos, composed.text);
   }
 
-  bool composes_, splits_whitespace_, positions_;
+  bool composes_, splits_whitespace_, splits_spaces_, positions_;
   PieceSink& sink_;
   PieceLattice lattice_;
   std::string word_;             // begins with U+2581, unless it is empty
@@ -152,18 +153,19 @@ class UnigramEncoder {
 
 class Unigram : public TableTokenizer {
  public:
-  explicit Unigram(std::span<const std::byte> blob) : TableTokenizer(blob) {
+  explicit Unigram(std::span<const std::byte> blob) : TableTokenizer(blob), unchanged_(unchanged_ascii(tables())) {
     if (tables().header().unk < 0) blob_index_error("unk", 0, 0);
-    const CodePointMap map(tables());
-    for (char32_t c = 0; c < unchanged_.size(); ++c) unchanged_[c] = !map.find(c).has_value();
   }
 
   std::string decode(std::span<const TokenId> ids, bool keep_special) const override {
     std::string text;
     bool first = true;
-    for (const TokenId id : ids) {
-      if (is_skipped(id, keep_special)) continue;
-      text += with_spaces(tables().token(id), first ? "" : " ");
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (is_skipped(ids[i], keep_special)) continue;
+      if (is_byte_token(ids[i]))
+        text += bytes_at(ids, i, keep_special);
+      else
+        text += with_spaces(tables().token(ids[i]), first ? "" : " ");
       first = false;
     }
     return text;

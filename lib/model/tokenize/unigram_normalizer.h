@@ -1,6 +1,6 @@
-// The normalisation of Unigram tokenizers, as a stream: characters or grapheme clusters are replaced, white space at
-// the end of a text is dropped, runs of spaces become one. Each character that is passed on has the bytes it came from.
-// Composing (NFC) is left to the caller, which knows words.
+// The normalisation of SentencePiece's tokenizers, as a stream: characters or grapheme clusters are replaced, white
+// space at the end of a text is dropped, runs of spaces become one. Each character that is passed on has the bytes it
+// came from. Composing (NFC) is left to the caller, which knows words.
 #pragma once
 
 #include <bitset>
@@ -18,6 +18,12 @@ constexpr char32_t kSpaceMark = 0x2581;
 
 /// The ASCII characters that the table of a blob keeps.
 using UnchangedAscii = std::bitset<128>;
+inline UnchangedAscii unchanged_ascii(const TokenizerTables& tables) {
+  const CodePointMap map(tables);
+  UnchangedAscii unchanged;
+  for (char32_t c = 0; c < unchanged.size(); ++c) unchanged[c] = !map.find(c).has_value();
+  return unchanged;
+}
 
 template <class Emit>
 class UnigramNormalizer {

@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "model/tokenize/tokenizer_blob.h"
+#include "model/vocabulary/build_tokenizer.h"
 #include "rag/text/words.h"
 
 namespace {
@@ -48,7 +49,13 @@ constexpr const char* kSmall[] = {"wordpiece_uncased",
                                   "modernbert",
                                   "clip",
                                   "clip_published",
-                                  "gemma"};
+                                  "gemma",
+                                  "llama2",
+                                  "spm_llama",
+                                  "spm_unigram",
+                                  "spm_bpe"};
+// SentencePiece models of families whose tokenizer.json is among those above.
+constexpr const char* kConverted[] = {"spm_xlm_roberta", "spm_t5"};
 
 std::string to_base64(std::string_view bytes) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -71,7 +78,21 @@ std::string with_charsmap(std::string json, std::string_view charsmap) {
   return json.replace(at, kName.size(), R"("precompiled_charsmap":")" + to_base64(charsmap) + "\"");
 }
 
+// A model of scripts/make_sentencepiece_goldens.py, which cut the table of the normalisation out of it.
+TokenizerSource sentencepiece_source(const std::string& name) {
+  dom::parser parser;
+  const dom::element golden = parser.load((kGolden / (name + ".json")).string());
+  TokenizerSource source;
+  source.sentencepiece = read_file(kGolden / (name + ".model"));
+  source.sentencepiece_file = golden["file"].get_string().value();
+  source.tokenizer_config = golden["config"].get_string().value();
+  if (const int64_t at = golden["charsmap_at"]; at >= 0)
+    source.sentencepiece.insert(static_cast<size_t>(at), read_file(kGolden / "nmt_nfkc.charsmap"));
+  return source;
+}
+
 TokenizerSource small_source(const std::string& name) {
+  if (std::filesystem::exists(kGolden / (name + ".model"))) return sentencepiece_source(name);
   TokenizerSource source;
   source.tokenizer_json =
       with_charsmap(read_file(kGolden / (name + ".tokenizer.json")), read_file(kGolden / "nmt_nfkc.charsmap"));
@@ -234,6 +255,16 @@ TEST_CASE("small tokenizers of every family agree with Hugging Face's on varied 
   }
 }
 
+TEST_CASE("a SentencePiece model of a known family has the blob of the tokenizer.json that transformers makes of it") {
+  for (const std::string name : kConverted) {
+    CAPTURE(name);
+    const TokenizerSource model = small_source(name);
+    TokenizerSource json = small_source(name.substr(4));
+    json.tokenizer_config = model.tokenizer_config;
+    CHECK(build_tokenizer_blob(model) == build_tokenizer_blob(json));
+  }
+}
+
 TEST_CASE("all-minilm-l6-v2's tokenizer agrees with Hugging Face's") {
   if (!std::filesystem::exists(kModels / "all-minilm-l6-v2/tokenizer.json")) {
     MESSAGE("SKIP: models/all-minilm-l6-v2 is not there; run scripts/fetch-models");
@@ -387,6 +418,7 @@ TEST_CASE("each family's template has its own ids around a text and between two"
   check("t5", {}, {"</s>"}, {"</s>"});
   check("qwen2", {}, {}, {});
   check("gemma", {"<bos>"}, {"<bos>"}, {});
+  check("spm_llama", {"<s>"}, {"<s>"}, {});
   check("modernbert", {"[CLS]"}, {"[SEP]"}, {"[SEP]"});
   for (const char* name : {"clip", "clip_published"})
     check(name, {"<|startoftext|>"}, {"<|endoftext|>", "<|endoftext|>"}, {"<|endoftext|>"});
@@ -586,8 +618,8 @@ TEST_CASE("a WordPiece blob may not ask for words without a bound") {
 
 TEST_CASE("a blob with flipped bits throws Error(corrupt_file) or encodes to ids of its vocabulary") {
   std::mt19937 random(7);
-  for (const char* name :
-       {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram", "spm_converted", "clip", "gemma"}) {
+  for (const char* name : {"wordpiece_uncased", "bpe_llama3", "bpe_qwen2", "unigram", "spm_converted", "clip", "gemma",
+                           "spm_llama", "spm_unigram", "spm_bpe"}) {
     const std::string blob = build_tokenizer_blob(small_source(name));
     for (int round = 0; round < 1500; ++round) {
       std::string damaged = blob;

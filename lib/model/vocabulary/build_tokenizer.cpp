@@ -1,17 +1,19 @@
-// Builds the blob from the published forms of a tokenizer (tokenizer.json, vocab.txt, GGUF metadata). Nothing is
-// guessed: a feature that would tokenise differently from the original is refused by name.
+// Nothing is guessed: a feature that would tokenise differently from the original is refused by name.
+#include "model/vocabulary/build_tokenizer.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 
 #include "base/error.h"
-#include "model/tokenize/build_unigram.h"
 #include "model/tokenize/tokenizer_base.h"
-#include "model/tokenize/tokenizer_json.h"
-#include "model/tokenize/vocabulary_builder.h"
 #include "model/unicode/normalize.h"
 #include "model/unicode/pre_tokenize.h"
+#include "model/vocabulary/build_sentencepiece.h"
+#include "model/vocabulary/build_unigram.h"
+#include "model/vocabulary/tokenizer_json.h"
+#include "model/vocabulary/vocabulary_builder.h"
 
 namespace frugal {
 
@@ -249,30 +251,53 @@ bool replaces(const JsonField& step, std::string_view from, std::string_view to)
   return step.type() == "Replace" && step["pattern"]["String"].text() == from && step["content"].text() == to;
 }
 
-// Gemma's: spaces are U+2581, so that its pre-tokeniser, which splits at spaces, finds none.
+constexpr std::string_view kMark = "\u2581";
+
+// Spaces become U+2581; Llama 2's puts one before a text, too. Added tokens that match normalised text are normalised
+// first, and so have that one before them.
+void read_mark_normalizer(const JsonField& root, VocabularyBuilder& vocabulary) {
+  std::vector<JsonField> steps = steps_of(root["normalizer"], "normalizers");
+  const bool prepends = steps.size() == 2 && steps.front().type() == "Prepend" && steps[0]["prepend"].text() == kMark;
+  if (prepends) steps.erase(steps.begin());
+  if (steps.size() != 1 || !replaces(steps.front(), " ", kMark))
+    throw unsupported("normalizer", root["normalizer"].type(),
+                      "Replace of ' ' by U+2581, perhaps after Prepend of it, for a BPE with byte_fallback");
+  vocabulary.set(kMarkSpaces, true);
+  vocabulary.set(kMarkBegin, prepends);
+  for (auto& token : vocabulary.content().added)
+    if (token.flags & kAddedNormalized)
+      token.match =
+          (prepends ? std::string(kMark) : "") + change_characters(token.content, bpe_changes(kMarkSpaces)).text;
+}
+
+void check_mark_decoder(const JsonField& root, bool strips) {
+  std::vector<JsonField> steps = steps_of(root["decoder"], "decoders");
+  const auto is_strip = [](const JsonField& step) {
+    return step.type() == "Strip" && step["content"].text() == " " && step["start"].integer() == 1 &&
+           step["stop"].integer() == 0;
+  };
+  const bool has_strip = steps.size() == 4 && is_strip(steps.back());
+  if (has_strip) steps.pop_back();
+  if (has_strip != strips || steps.size() != 3 || !replaces(steps[0], kMark, " ") ||
+      steps[1].type() != "ByteFallback" || steps[2].type() != "Fuse")
+    throw unsupported("decoder", root["decoder"].type(),
+                      "Replace of U+2581 by ' ', ByteFallback, Fuse, and after Prepend Strip of one space");
+}
+
+// Gemma's and Llama 2's: spaces are U+2581, so that a pre-tokeniser that splits at spaces finds none.
 std::string build_character_bpe(const JsonField& root, const JsonField& config) {
-  constexpr std::string_view kMark = "\u2581";
   VocabularyBuilder vocabulary(BlobKind::character_bpe);
   read_vocabulary(root["model"], vocabulary);
   read_bpe_model(root["model"], vocabulary);
   read_added_tokens(root, vocabulary);
-  for (int byte = 0; byte < 256; ++byte)
-    if (vocabulary.byte_token(byte) < 0)
-      throw unsupported("model.byte_fallback", fmt::format("without <0x{:02X}>", byte), "a vocabulary with every byte");
+  vocabulary.require_byte_tokens();
   if (const JsonField suffix = root["model"]["end_of_word_suffix"]; suffix && !require_text(suffix).empty())
     throw unsupported("model.end_of_word_suffix", "with byte_fallback", "none");
-  if (const JsonField step = root["normalizer"]; !replaces(step, " ", kMark))
-    throw unsupported("normalizer", step.type(), "Replace of ' ' by U+2581, for a BPE with byte_fallback");
-  vocabulary.set(kMarkSpaces, true);
-  for (auto& token : vocabulary.content().added)
-    if (token.flags & kAddedNormalized) token.match = change_characters(token.content, bpe_changes(kMarkSpaces)).text;
+  read_mark_normalizer(root, vocabulary);
   const JsonField pre = root["pre_tokenizer"];
   if (pre && (pre.type() != "Split" || pre["pattern"]["String"].text() != " " || pre["invert"].boolean() == true))
     throw unsupported("pre_tokenizer", pre.type(), "none, or Split at ' ', for a BPE with byte_fallback");
-  const std::vector<JsonField> decoders = steps_of(root["decoder"], "decoders");
-  if (decoders.size() != 3 || !replaces(decoders[0], kMark, " ") || decoders[1].type() != "ByteFallback" ||
-      decoders[2].type() != "Fuse")
-    throw unsupported("decoder", root["decoder"].type(), "Replace of U+2581 by ' ', ByteFallback, Fuse");
+  check_mark_decoder(root, (vocabulary.content().header.flags & kMarkBegin) != 0);
   read_post_processor(root, vocabulary);
   read_roles(config, vocabulary);
   return vocabulary.finish();
@@ -405,9 +430,10 @@ std::string build_tokenizer_blob(const TokenizerSource& source) {
     if (type == "Unigram") return build_unigram(tokenizer.root(), config.root());
     throw unsupported("model", type, "WordPiece, BPE (byte-level), Unigram");
   }
+  if (!source.sentencepiece.empty()) return build_sentencepiece(source);
   if (!source.vocab_txt.empty()) return build_from_vocab_txt(source.vocab_txt, config.root());
   throw Error(Code::bad_input, "the model has no tokenizer")
-      .hint("its folder needs tokenizer.json, or vocab.txt with tokenizer_config.json");
+      .hint("its folder needs tokenizer.json, or tokenizer_config.json with a SentencePiece model or vocab.txt");
 }
 
 }  // namespace frugal

@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "model/format/json_reader.h"
-#include "model/tokenize/vocabulary_builder.h"
+#include "model/vocabulary/vocabulary_builder.h"
 
 namespace frugal {
 

@@ -1,9 +1,10 @@
-#include "model/tokenize/vocabulary_builder.h"
+#include "model/vocabulary/vocabulary_builder.h"
 
 #include <fmt/format.h>
 
 #include "model/tokenize/byte_level.h"
 #include "model/tokenize/piece_trie.h"
+#include "model/vocabulary/code_point_tables.h"
 
 namespace frugal {
 namespace {
@@ -64,6 +65,35 @@ TokenId VocabularyBuilder::byte_token(int byte) const {
   return find_or_none(fmt::format("<0x{:02X}>", byte));
 }
 
+void VocabularyBuilder::require_byte_tokens() const {
+  for (int byte = 0; byte < 256; ++byte)
+    if (byte_token(byte) < 0)
+      throw unsupported("byte_fallback", fmt::format("without <0x{:02X}>", byte), "a vocabulary with every byte");
+}
+
+void VocabularyBuilder::set_byte_tokens() {
+  require_byte_tokens();
+  has_byte_tokens_ = true;
+  set(kByteFallback, true);
+}
+
+void VocabularyBuilder::set_replacements(const Replacements& table, const Sequences& sequences) {
+  CodePointTables map = build_code_point_tables({table.begin(), table.end()});
+  content_.map_blocks = std::move(map.blocks);
+  content_.map_values = std::move(map.values);
+  content_.map_text = std::move(map.text);
+  content_.sequences.reserve(sequences.size());
+  for (const auto& [key, text] : sequences)
+    content_.sequences.push_back(
+        {put_map_text(key), static_cast<uint32_t>(key.size()), put_map_text(text), static_cast<uint32_t>(text.size())});
+}
+
+uint32_t VocabularyBuilder::put_map_text(std::string_view text) {
+  const auto offset = static_cast<uint32_t>(content_.map_text.size());
+  content_.map_text.insert(content_.map_text.end(), text.begin(), text.end());
+  return offset;
+}
+
 std::string VocabularyBuilder::finish() {
   content_.token_flags.assign(names_.size(), kAbsentToken);
   for (const auto* ids : {&ids_, &added_ids_})
@@ -73,13 +103,14 @@ std::string VocabularyBuilder::finish() {
     if (!ids_.contains(added.content)) names_[static_cast<size_t>(added.id)] = added.match;
     if (added.flags & kAddedSpecial) content_.token_flags[static_cast<size_t>(added.id)] |= kSpecialToken;
   }
-  if (content_.header.kind == BlobKind::unigram)
+  content_.tokens = std::move(names_);
+  const BlobKind kind = content_.header.kind;
+  if (kind == BlobKind::byte_level_bpe) to_bytes();
+  if (kind == BlobKind::character_bpe || has_byte_tokens_) to_byte_tokens();
+  if (kind == BlobKind::unigram)
     content_.trie = build_trie();
   else
     for (const auto& [name, id] : ids_) content_.encodable.push_back(id);
-  content_.tokens = std::move(names_);
-  if (content_.header.kind == BlobKind::byte_level_bpe) to_bytes();
-  if (content_.header.kind == BlobKind::character_bpe) to_byte_tokens();
   return lay_out_blob(std::move(content_));
 }
 
@@ -91,11 +122,11 @@ void VocabularyBuilder::reserve(std::string_view name, int64_t id) {
   names_[static_cast<size_t>(id)] = std::string(name);
 }
 
-// No text encodes to a special token.
+// No text encodes to a special token, nor to that of a byte.
 std::vector<TrieNode> VocabularyBuilder::build_trie() const {
   std::vector<std::pair<std::string_view, TokenId>> pieces;
   for (const auto& [name, id] : ids_)
-    if (!name.empty() && !(content_.token_flags[static_cast<size_t>(id)] & kSpecialToken))
+    if (!name.empty() && !(content_.token_flags[static_cast<size_t>(id)] & (kSpecialToken | kRawToken)))
       pieces.emplace_back(name, id);
   return build_piece_trie(std::move(pieces));
 }

@@ -1,8 +1,9 @@
-#include "model/tokenize/code_point_map.h"
+#include "model/vocabulary/code_point_tables.h"
 
 #include <fmt/format.h>
 
-#include "model/tokenize/vocabulary_builder.h"
+#include "model/tokenize/code_point_map.h"
+#include "model/vocabulary/vocabulary_builder.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "model/tokenize/tokenizer_json.h"
+#include "model/vocabulary/tokenizer_json.h"
 
 namespace frugal {
 namespace {

@@ -3,7 +3,7 @@
 // U+2581. A precompiled_charsmap is such a table of grapheme clusters, and nothing is composed after it. NFKC, the
 // normalisation of SentencePiece, is of this form: the table has the NFKC of each code point, and the NFC of texts in
 // NFKC that are put one behind the other is the NFKC of the whole.
-#include "model/tokenize/build_unigram.h"
+#include "model/vocabulary/build_unigram.h"
 
 #include <fmt/format.h>
 
@@ -12,13 +12,15 @@
 #include <map>
 
 #include "base/utf8.h"
-#include "model/tokenize/charsmap.h"
-#include "model/tokenize/code_point_map.h"
 #include "model/tokenize/piece_trie.h"
-#include "model/tokenize/tokenizer_json.h"
-#include "model/tokenize/vocabulary_builder.h"
 #include "model/unicode/normalize.h"
 #include "model/unicode/unicode.h"
+#include "model/vocabulary/build_sentencepiece.h"
+#include "model/vocabulary/code_point_tables.h"
+#include "model/vocabulary/read_charsmap.h"
+#include "model/vocabulary/sentencepiece_rules.h"
+#include "model/vocabulary/tokenizer_json.h"
+#include "model/vocabulary/vocabulary_builder.h"
 
 namespace frugal {
 namespace {
@@ -27,8 +29,8 @@ constexpr std::string_view kSpaceMark = "\u2581";
 // SentencePiece's: an unknown character costs this much more than the least likely piece.
 constexpr double kUnknownPenalty = 10;
 
-using Replacements = std::map<char32_t, std::string>;
-using Sequences = std::vector<std::pair<std::string, std::string>>;
+using Replacements = VocabularyBuilder::Replacements;
+using Sequences = VocabularyBuilder::Sequences;
 
 // SentencePiece's first step, the rules of neural machine translation: control characters vanish, and other characters
 // without ink are spaces.
@@ -73,29 +75,19 @@ class UnigramBuilder {
     scores().push_back(score);
   }
 
+  // The score of an unknown character follows from the lowest of all pieces.
   std::string finish(const Replacements& table, const Sequences& sequences) {
     if (scores().empty()) throw malformed("vocab", "is empty");
-    TokenizerContent& content = vocabulary_.content();
-    content.unknown_score = *std::min_element(scores().begin(), scores().end()) - kUnknownPenalty;
-    CodePointTables map = build_code_point_tables({table.begin(), table.end()});
-    content.map_blocks = std::move(map.blocks);
-    content.map_values = std::move(map.values);
-    content.map_text = std::move(map.text);
-    content.sequences.reserve(sequences.size());
-    for (const auto& [key, text] : sequences)
-      content.sequences.push_back(
-          {put_text(key), static_cast<uint32_t>(key.size()), put_text(text), static_cast<uint32_t>(text.size())});
+    return finish(table, sequences, *std::min_element(scores().begin(), scores().end()));
+  }
+
+  std::string finish(const Replacements& table, const Sequences& sequences, double lowest_score) {
+    vocabulary_.content().unknown_score = lowest_score - kUnknownPenalty;
+    vocabulary_.set_replacements(table, sequences);
     return vocabulary_.finish();
   }
 
  private:
-  uint32_t put_text(std::string_view text) {
-    std::vector<char>& texts = vocabulary_.content().map_text;
-    const auto offset = static_cast<uint32_t>(texts.size());
-    texts.insert(texts.end(), text.begin(), text.end());
-    return offset;
-  }
-
   std::vector<double>& scores() { return vocabulary_.content().scores; }
 
   VocabularyBuilder vocabulary_;
@@ -130,8 +122,8 @@ Step read_step(const JsonField& step, Normalizer& normalizer) {
     return Step::table;
   }
   if (type == "Precompiled" && normalizer.table.empty()) {
-    Charsmap charsmap = read_charsmap(require_text(step["precompiled_charsmap"]));
-    for (auto& [from, to] : charsmap.characters) normalizer.table[from] = std::move(to);
+    Charsmap charsmap = read_base64_charsmap(require_text(step["precompiled_charsmap"]));
+    normalizer.table.insert(charsmap.characters.begin(), charsmap.characters.end());
     normalizer.sequences = std::move(charsmap.sequences);
     normalizer.flags |= kCharsmap;
     return Step::table;
@@ -238,6 +230,23 @@ std::string build_unigram(const JsonField& root, const JsonField& config) {
   read_post_processor(root, vocabulary);
   read_roles(config, vocabulary);
   return builder.finish(normalizer.table, normalizer.sequences);
+}
+
+std::string build_unigram(const SentencePieceTokenizer& source) {
+  using Spaces = SentencePieceTokenizer::Spaces;
+  if (!source.dummy_prefix) throw unsupported("add_dummy_prefix", "false", "true, for a model of the type unigram");
+  if (source.spaces == Spaces::kept)
+    throw unsupported("remove_extra_whitespaces", "false", "true, for a model of the type unigram");
+  UnigramBuilder builder;
+  VocabularyBuilder& vocabulary = builder.vocabulary();
+  for (size_t id = 0; id < source.num_pieces; ++id) builder.add_piece(source.tokens[id].text, source.tokens[id].score);
+  add_sentencepiece_roles(source, vocabulary);
+  const Charsmap charsmap = source.charsmap.empty() ? Charsmap() : read_charsmap(source.charsmap);
+  vocabulary.set(kCharsmap, !source.charsmap.empty());
+  vocabulary.set(source.spaces == Spaces::all_white ? kSplitWhitespace : kSplitSpaces, true);
+  if (source.byte_fallback) vocabulary.set_byte_tokens();
+  return builder.finish({charsmap.characters.begin(), charsmap.characters.end()}, charsmap.sequences,
+                        source.lowest_score);
 }
 
 }  // namespace frugal
