@@ -18,6 +18,8 @@ namespace frugal {
 namespace {
 
 constexpr size_t kMaxNameBytes = 512;
+// Shape counts in int64; 2^56 elements of 8 bytes still fit it.
+constexpr uint64_t kMaxElements = uint64_t(1) << 56;
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
@@ -37,12 +39,24 @@ std::string read_magic(const std::filesystem::path& path) {
 
 }  // namespace
 
+std::optional<Shape> source_shape(std::span<const int64_t> dims) {
+  if (dims.empty()) return Shape{1};
+  constexpr size_t kLast = Shape::kMaxRank - 1;
+  std::array<int64_t, Shape::kMaxRank> kept{};
+  for (size_t i = 0; i < dims.size(); ++i) {
+    const auto before = i > kLast ? static_cast<uint64_t>(kept.back()) : 1;
+    const std::optional<uint64_t> product = checked_mul(before, static_cast<uint64_t>(dims[i]));
+    if (i > kLast && (!product || *product > kMaxElements)) return std::nullopt;
+    kept[std::min(i, kLast)] = static_cast<int64_t>(*product);
+  }
+  return Shape(std::span<const int64_t>(kept).first(std::min(dims.size(), kept.size())));
+}
+
 std::optional<uint64_t> source_bytes(SourceType type, const Shape& shape) {
   uint64_t elements = 1;
   for (int i = 0; i < shape.rank(); ++i) {
     const std::optional<uint64_t> product = checked_mul(elements, static_cast<uint64_t>(shape[i]));
-    // Shape counts in int64; 2^56 elements of 8 bytes still fit it.
-    if (!product || *product > uint64_t(1) << 56) return std::nullopt;
+    if (!product || *product > kMaxElements) return std::nullopt;
     elements = *product;
   }
   const SourceBlock block = source_block(type);

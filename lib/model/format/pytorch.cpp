@@ -163,16 +163,17 @@ class PytorchReader {
   }
 
   Shape read_shape(std::string_view name, const PickleTensor& source) const {
-    std::vector<int64_t> sizes = integers(source.sizes);
+    const std::vector<int64_t> sizes = integers(source.sizes);
     const std::vector<int64_t> strides = integers(source.strides);
-    if (sizes.size() > size_t(Shape::kMaxRank))
-      refuse(fmt::format("tensor '{}' has {} dimensions, supported are {}", name, sizes.size(), Shape::kMaxRank),
+    if (sizes.size() > kMaxSourceRank)
+      refuse(fmt::format("tensor '{}' has {} dimensions, supported are {}", name, sizes.size(), kMaxSourceRank),
              "leave it out of the saved dict");
     if (std::ranges::any_of(sizes, [](int64_t size) { return size <= 0; }))
       fail(fmt::format("tensor '{}' [{}] has a dimension that is not positive", name, fmt::join(sizes, ", ")));
     check_contiguous(name, sizes, strides);
-    if (sizes.empty()) sizes = {1};  // a scalar is a vector of one
-    return Shape(sizes);
+    const std::optional<Shape> shape = source_shape(sizes);
+    if (!shape) fail(fmt::format("tensor '{}' [{}] has too many elements", name, fmt::join(sizes, ", ")));
+    return *shape;
   }
 
   // The stride of a dimension of size 1 is never used, and torch leaves anything there.

@@ -84,7 +84,7 @@ class SafetensorsReader {
   Shape read_shape(std::string_view name, simdjson::dom::element value) const {
     simdjson::dom::array list;
     if (value["shape"].get_array().get(list)) fail(fmt::format("tensor '{}': no 'shape'", name));
-    std::array<int64_t, Shape::kMaxRank> dims{1};
+    std::array<int64_t, kMaxSourceRank> dims{};
     size_t rank = 0;
     for (const simdjson::dom::element element : list) {
       if (rank == dims.size()) fail(fmt::format("tensor '{}' has more than {} dimensions", name, dims.size()));
@@ -92,7 +92,9 @@ class SafetensorsReader {
         fail(fmt::format("tensor '{}': dimension {} is not a positive integer", name, rank));
       ++rank;
     }
-    return Shape(std::span(dims).first(std::max<size_t>(rank, 1)));  // a scalar is a vector of one
+    const std::optional<Shape> shape = source_shape(std::span(dims).first(rank));
+    if (!shape) fail(fmt::format("tensor '{}' has too many elements", name));
+    return *shape;
   }
 
   std::span<const std::byte> read_range(std::string_view name, simdjson::dom::element value) const {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,12 @@
 #include "model/format/checkpoint.h"
 
 namespace frugal {
+
+/// Dimensions that a tensor may have in a file.
+inline constexpr size_t kMaxSourceRank = 8;
+/// The shape of a tensor: one of a scalar is [1], and dimensions beyond Shape::kMaxRank are multiplied into the last,
+/// as in the filters of a convolution over frames. nullopt if that product is too large. Dimensions are positive.
+std::optional<Shape> source_shape(std::span<const int64_t> dims);
 
 /// Bytes of a tensor; nullopt if the count would wrap or a row is not a whole number of blocks. Dimensions must be
 /// positive.
