@@ -7,13 +7,6 @@
 #include "model/heads/token_ids.h"
 
 namespace frugal {
-namespace {
-
-// Tokens of one forward pass of a long prompt. Bounds the working memory: 512 · 2 · 1,536 floats of SmolLM2's MLP are
-// 6 MiB.
-constexpr int64_t kTokensPerForward = 512;
-
-}  // namespace
 
 CausalDecoder::CausalDecoder(const ModelSource& source, Ops& ops, const Sizes& sizes)
     : ops_(ops),

@@ -34,6 +34,10 @@ class CausalDecoder : public Decoder {
   void read_rows(View x, KvCache& cache);
 
  protected:
+  /// Tokens of one forward pass of a long prompt. Bounds the working memory: 512 · 2 · 1,536 floats of SmolLM2's MLP
+  /// are 6 MiB.
+  static constexpr int64_t kTokensPerForward = 512;
+
   struct Sizes {
     int64_t vocab = 0, hidden = 0, context = 0;
     int64_t layers = 0, kv_heads = 0, head_dim = 0;  // of the cache

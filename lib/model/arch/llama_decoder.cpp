@@ -1,11 +1,13 @@
 #include "model/arch/llama_decoder.h"
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <numeric>
 #include <utility>
+#include <vector>
 
-#include "model/arch/causal_decoder.h"
+#include "base/error.h"
 #include "model/nn/chat_config.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/tensor_table.h"
@@ -27,63 +29,82 @@ class CachedKv final : public PassKv {
   KvCache& cache_;
 };
 
-class LlamaDecoder final : public CausalDecoder {
- public:
-  LlamaDecoder(const ModelSource& source, Ops& ops) : LlamaDecoder(source, ops, LlamaTrunk(source, ops)) {}
+std::vector<int32_t> positions_from(int64_t first, int64_t count) {
+  std::vector<int32_t> positions(static_cast<size_t>(count));
+  std::iota(positions.begin(), positions.end(), static_cast<int32_t>(first));
+  return positions;
+}
 
- protected:
-  void embed_tokens(std::span<const TokenId> ids, View x) const override {
-    if (tied_)
-      ops_.embed(head_.weight(), ids, x);
-    else
-      embed(ops_, words_, ids, x, false);
-  }
-
-  void run_layers(KvCache& cache, View x) override {
-    std::vector<int32_t> positions(static_cast<size_t>(x.rows()));
-    std::iota(positions.begin(), positions.end(), static_cast<int32_t>(cache.length()));
-    CachedKv kv(cache);
-    trunk_.run(positions, cache.length() + x.rows(), kv, x);
-  }
-
-  void final_norm(View x, View out) const override { trunk_.norm(x, out); }
-  const Linear& head() const override { return head_; }
-
- private:
-  LlamaDecoder(const ModelSource& source, Ops& ops, LlamaTrunk trunk)
-      : CausalDecoder(source, ops, sizes_of(trunk.config())),
-        trunk_(std::move(trunk)),
-        tied_(source.config().require_text("llama.tied") == "true") {
-    const LlamaConfig& config = trunk_.config();
-    const WeightLoader load(source, ops);
-    head_ = load.linear(tied_ ? "embeddings" : "head", config.vocab, config.hidden, ActivationScales::grouped);
-    if (!tied_) words_ = source.embedding("embeddings.weight", config.vocab, config.hidden, ops);
-  }
-
-  static Sizes sizes_of(const LlamaConfig& c) {
-    return {c.vocab, c.hidden, c.context, c.layers, c.kv_heads, c.head_dim};
-  }
-
-  LlamaTrunk trunk_;
-  bool tied_;  // the output layer uses the embeddings as its weight
-  Linear head_;
-  EmbeddingTable words_;
-};
+std::vector<AxialPosition> grid_positions(int64_t first, int64_t height, int64_t width) {
+  std::vector<AxialPosition> positions;
+  positions.reserve(static_cast<size_t>(height * width));
+  for (int64_t y = first; y < first + height; ++y)
+    for (int64_t x = first; x < first + width; ++x)
+      positions.push_back({static_cast<int32_t>(first), static_cast<int32_t>(y), static_cast<int32_t>(x)});
+  return positions;
+}
 
 }  // namespace
 
-ModelPlan plan_llama_decoder(const Checkpoint& checkpoint, const LlamaVariant& variant) {
+LlamaDecoder::LlamaDecoder(const ModelSource& source, Ops& ops, LlamaTrunk trunk)
+    : CausalDecoder(source, ops,
+                    {trunk.config().vocab, trunk.config().hidden, trunk.config().context, trunk.config().layers,
+                     trunk.config().kv_heads, trunk.config().head_dim}),
+      trunk_(std::move(trunk)),
+      tied_(source.config().require_text("llama.tied") == "true") {
+  const LlamaConfig& config = trunk_.config();
+  const WeightLoader load(source, ops);
+  head_ = load.linear(tied_ ? "embeddings" : "head", config.vocab, config.hidden, ActivationScales::grouped);
+  if (!tied_) words_ = source.embedding("embeddings.weight", config.vocab, config.hidden, ops);
+}
+
+void LlamaDecoder::embed_tokens(std::span<const TokenId> ids, View x) const {
+  if (tied_)
+    ops_.embed(head_.weight(), ids, x);
+  else
+    embed(ops_, words_, ids, x, false);
+}
+
+void LlamaDecoder::run_layers(KvCache& cache, View x) {
+  CachedKv kv(cache);
+  const int64_t first = cache.next_position();
+  trunk_.run(positions_from(first, x.rows()), first + x.rows(), kv, x);
+}
+
+void LlamaDecoder::read_image(const ImageRows& image, const RopeSections& sections, KvCache& cache) {
+  const int64_t rows = image.rows.rows(), first = cache.next_position();
+  FRUGAL_CHECK(rows == image.height * image.width);
+  cache.extend(rows);
+  const RopeRows rope = trunk_.rope().rows(grid_positions(first, image.height, image.width), sections);
+  CachedKv kv(cache);
+  for (int64_t begin = 0; begin < rows; begin += kTokensPerForward) {
+    const int64_t count = std::min(kTokensPerForward, rows - begin);
+    std::vector<View> deep;
+    deep.reserve(image.deep.size());
+    for (const View& added : image.deep) deep.push_back(added.slice_rows(begin, count));
+    trunk_.run(rope.spec(), positions_from(begin, count), kv, image.rows.slice_rows(begin, count), deep);
+    cache.advance(count);
+  }
+  cache.set_next_position(first + std::max(image.height, image.width));
+}
+
+LlamaConfig plan_llama_decoder(const Checkpoint& checkpoint, const LlamaVariant& variant, ModelPlan& plan) {
   const bool gguf = checkpoint.format() == "gguf";
   const bool tied = !checkpoint.find(gguf ? "output.weight" : "lm_head.weight");
-  ModelPlan plan;
-  TensorTable trunk({"model."}), head;
+  TensorTable trunk({variant.tensor_prefix}), head;
   const LlamaConfig config =
       plan_llama_trunk(checkpoint, variant, tied ? TensorRole::tied : TensorRole::embedding, trunk, plan.config);
   if (!tied) head.linear({"head", "lm_head", "output"}, config.vocab, config.hidden, TensorTable::Bias::optional);
   plan.config["llama.tied"] = tied ? "true" : "false";
   plan_chat(checkpoint, plan.config);
-  plan.tensors = std::move(trunk).take();
-  for (TensorSpec& spec : std::move(head).take()) plan.tensors.push_back(std::move(spec));
+  for (TensorTable* table : {&trunk, &head})
+    for (TensorSpec& spec : std::move(*table).take()) plan.tensors.push_back(std::move(spec));
+  return config;
+}
+
+ModelPlan plan_llama_decoder(const Checkpoint& checkpoint, const LlamaVariant& variant) {
+  ModelPlan plan;
+  plan_llama_decoder(checkpoint, variant, plan);
   return plan;
 }
 

@@ -142,13 +142,21 @@ LlamaTrunk::LlamaTrunk(const ModelSource& source, Ops& ops)
 }
 
 void LlamaTrunk::run(std::span<const int32_t> positions, int64_t length, PassKv& kv, View x) {
-  const RopeSpec rope = rope_.spec(length);
-  for (const LlamaLayer& layer : layers_) layer.forward(ops_, rope, positions, kv, x);
+  run(rope_.spec(length), positions, kv, x, {});
+}
+
+void LlamaTrunk::run(const RopeSpec& rope, std::span<const int32_t> positions, PassKv& kv, View x,
+                     std::span<const View> deep) {
+  FRUGAL_CHECK(deep.size() <= layers_.size());
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    layers_[i].forward(ops_, rope, positions, kv, x);
+    if (i < deep.size()) ops_.add(x, deep[i], x);
+  }
 }
 
 LlamaConfig plan_llama_trunk(const Checkpoint& checkpoint, const LlamaVariant& variant, TensorRole words,
                              TensorTable& table, std::map<std::string, std::string>& keys) {
-  const ConfigReader reader(checkpoint);
+  const ConfigReader reader(checkpoint, variant.config_prefix);
   LlamaConfig config = kHyper.read(reader);
   if (config.heads % config.kv_heads != 0)
     throw Error(Code::bad_input,
@@ -158,7 +166,7 @@ LlamaConfig plan_llama_trunk(const Checkpoint& checkpoint, const LlamaVariant& v
   parse_activation(config.activation);
   config.vocab = table.rows_in(checkpoint, {"", "embed_tokens", "token_embd"});
   kHyper.write(config, keys);
-  plan_rope(checkpoint, reader, "llama", keys);
+  plan_rope(reader, "llama", keys);
   list_tensors(table, config, words, reader.gguf() && variant.gguf_permutes, variant.head_norms);
   return config;
 }

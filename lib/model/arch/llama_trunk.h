@@ -22,6 +22,8 @@ namespace frugal {
 struct LlamaVariant {
   bool gguf_permutes = false;  // GGUF's converter orders the rows of q and k for interleaved rotary pairs
   bool head_norms = false;     // the queries and keys of each head pass an RMS norm before they are rotated
+  // What begins the keys and the names of tensors in a Hugging Face folder, where Llama is a part of another model.
+  std::string config_prefix = {}, tensor_prefix = "model.";
 };
 
 struct LlamaConfig {
@@ -71,8 +73,12 @@ class LlamaTrunk {
   LlamaTrunk(const ModelSource& source, Ops& ops);
 
   const LlamaConfig& config() const { return config_; }
+  const RopeTable& rope() const { return rope_; }
   /// Every layer. positions: those of the rows of x, below `length`. x: [tokens, hidden], updated in place.
   void run(std::span<const int32_t> positions, int64_t length, PassKv& kv, View x);
+  /// The same with a table of the caller's, of which the rows of x have the rows `positions`. deep[i], shaped as x, is
+  /// added to the output of layer i (DeepStack, Meng et al. 2024); there are at most as many as layers.
+  void run(const RopeSpec& rope, std::span<const int32_t> positions, PassKv& kv, View x, std::span<const View> deep);
   /// The norm behind the last layer; out may alias x.
   void norm(View x, View out) const { ops_.norm(norm_, x, out); }
 

@@ -34,6 +34,10 @@ std::optional<std::string> ConfigReader::text(ConfigKey key) const {
   return checkpoint_.text(name(key));
 }
 
+std::vector<double> ConfigReader::numbers(ConfigKey key) const {
+  return checkpoint_.numbers(name(key));
+}
+
 int64_t ConfigReader::integer(ConfigKey key, int64_t min, int64_t max, std::optional<int64_t> fallback) const {
   return checked(checkpoint_.integer(name(key)), min, max, fallback, name(key));
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "model/format/checkpoint.h"
 
@@ -25,6 +26,8 @@ class ConfigReader {
   bool gguf() const { return gguf_; }
   /// nullopt if the configuration lacks the key.
   std::optional<std::string> text(ConfigKey key) const;
+  /// A list of numbers, unchecked; empty if the configuration lacks the key.
+  std::vector<double> numbers(ConfigKey key) const;
   /// Throws Error(bad_input) naming the key if it is absent without a fallback, or outside [min, max].
   int64_t integer(ConfigKey key, int64_t min, int64_t max, std::optional<int64_t> fallback = {}) const;
   double number(ConfigKey key, double min, double max, std::optional<double> fallback = {}) const;

@@ -70,8 +70,15 @@ KvCache::KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget& budge
 }
 
 void KvCache::truncate(int64_t length) {
-  FRUGAL_CHECK(length >= 0 && length <= length_);
+  FRUGAL_CHECK(length >= 0 && length <= length_ && (length == 0 || length >= shifted_until_));
   length_ = length;
+  if (length == 0) shift_ = shifted_until_ = 0;
+}
+
+void KvCache::set_next_position(int64_t position) {
+  FRUGAL_CHECK(position >= 0 && position <= length_);
+  shift_ = position - length_;
+  shifted_until_ = length_;
 }
 
 // Rows to allocate so that `tokens` more fit.

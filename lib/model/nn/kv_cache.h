@@ -41,7 +41,11 @@ class KvCache {
   KvCache(Ops& ops, const KvShape& shape, int64_t capacity, Budget& budget);
   int64_t length() const { return length_; }      // in tokens
   int64_t capacity() const { return capacity_; }  // in tokens
-  /// Removes the tokens from position `length` on.
+  /// The position of the next token: length(), unless rows before it share positions, as those of an image may.
+  int64_t next_position() const { return length_ + shift_; }
+  /// The next token has this position, not above length().
+  void set_next_position(int64_t position);
+  /// Removes the tokens from row `length` on: all of them if there are rows among them that share positions.
   void truncate(int64_t length);
   /// Makes room for `tokens` more. Throws Error(bad_input) beyond the capacity, Error(over_budget) beyond the budget;
   /// the cache is then unchanged, and the call may be repeated.
@@ -88,6 +92,8 @@ class KvCache {
   Ops* ops_;
   KvShape shape_;
   int64_t capacity_, allocated_ = 0, length_ = 0;
+  int64_t shift_ = 0;          // of positions against rows; not positive
+  int64_t shifted_until_ = 0;  // the length when it changed last
   // The same in every layer: keys, values; if int8 then the scales of the keys and those of the values.
   std::vector<Plane> planes_;
   std::unique_ptr<KvRows> rows_;  // plane p of layer l is array l · planes_.size() + p

@@ -56,14 +56,9 @@ constexpr std::array<ScalingField, 7> kScalingFields{{
 }};
 
 // transformers 5 moved rope_theta and rope_scaling into rope_parameters. `at`: the prefix that this checkpoint uses.
-std::string scaling_kind(const Checkpoint& checkpoint, const ConfigReader& reader, const std::string& at) {
-  std::optional<std::string> kind;
-  if (reader.gguf()) {
-    kind = reader.text({"", "rope.scaling.type"});
-  } else {
-    kind = checkpoint.text(at + "rope_type");
-    if (!kind) kind = checkpoint.text(at + "type");
-  }
+std::string scaling_kind(const ConfigReader& reader, const std::string& at) {
+  std::optional<std::string> kind = reader.text({at + "rope_type", "rope.scaling.type"});
+  if (!kind && !reader.gguf()) kind = reader.text({at + "type", ""});
   if (!kind || *kind == "default") return "none";
   if (*kind != "none" && *kind != "linear" && *kind != "llama3" && *kind != "yarn")
     throw Error(Code::bad_input, fmt::format("unknown rope scaling '{}'", *kind))
@@ -73,15 +68,14 @@ std::string scaling_kind(const Checkpoint& checkpoint, const ConfigReader& reade
 
 }  // namespace
 
-void plan_rope(const Checkpoint& checkpoint, const ConfigReader& reader, std::string_view prefix,
-               std::map<std::string, std::string>& config) {
+void plan_rope(const ConfigReader& reader, std::string_view prefix, std::map<std::string, std::string>& config) {
   const auto put = [&](std::string_view key, double value) {
     config[fmt::format("{}.rope.{}", prefix, key)] = fmt::format("{}", value);
   };
   const double theta = reader.number({"rope_theta", "rope.freq_base"}, 1, 1e12, 10000);
-  put("theta", checkpoint.number("rope_parameters.rope_theta").value_or(theta));
-  const std::string at = checkpoint.text("rope_parameters.rope_type") ? "rope_parameters." : "rope_scaling.";
-  const std::string kind = scaling_kind(checkpoint, reader, at);
+  put("theta", reader.number({"rope_parameters.rope_theta", "rope.freq_base"}, 1, 1e12, theta));
+  const std::string at = reader.text({"rope_parameters.rope_type", ""}) ? "rope_parameters." : "rope_scaling.";
+  const std::string kind = scaling_kind(reader, at);
   config[fmt::format("{}.rope.scaling", prefix)] = kind;
   for (const ScalingField& field : kScalingFields) {
     if (field.kinds.find(kind) == std::string_view::npos) continue;
@@ -91,6 +85,20 @@ void plan_rope(const Checkpoint& checkpoint, const ConfigReader& reader, std::st
     put(field.key,
         reader.number({huggingface, gguf}, field.min, 1e9, field.has_default ? std::optional(fallback) : std::nullopt));
   }
+}
+
+RopeRows make_rope_rows(std::span<const AxialPair> pairs, std::span<const AxialPosition> positions, double magnitude) {
+  RopeRows rows;
+  rows.rotary_dim = 2 * static_cast<int64_t>(pairs.size());
+  rows.cosine.reserve(positions.size() * pairs.size());
+  rows.sine.reserve(positions.size() * pairs.size());
+  for (const AxialPosition& position : positions)
+    for (const AxialPair& pair : pairs) {
+      const double angle = position[static_cast<size_t>(pair.axis)] * pair.frequency;
+      rows.cosine.push_back(static_cast<float>(magnitude * std::cos(angle)));
+      rows.sine.push_back(static_cast<float>(magnitude * std::sin(angle)));
+    }
+  return rows;
 }
 
 RopeTable read_rope(const ModelSource& source, std::string_view prefix, int64_t rotary_dim) {
@@ -140,6 +148,19 @@ RopeSpec RopeTable::spec(int64_t positions) {
       sine_.push_back(static_cast<float>(magnitude_ * std::sin(angle)));
     }
   return {cosine_, sine_, rotary_dim_, false};
+}
+
+RopeRows RopeTable::rows(std::span<const AxialPosition> positions, const RopeSections& sections) const {
+  constexpr int kTime = 0, kHeight = 1, kWidth = 2;
+  const auto axis_of = [&](int64_t pair) {
+    if (pair % 3 == kHeight && pair < 3 * sections.height) return kHeight;
+    if (pair % 3 == kWidth && pair < 3 * sections.width) return kWidth;
+    return kTime;
+  };
+  std::vector<AxialPair> pairs;
+  pairs.reserve(frequencies_.size());
+  for (size_t i = 0; i < frequencies_.size(); ++i) pairs.push_back({frequencies_[i], axis_of(int64_t(i))});
+  return make_rope_rows(pairs, positions, magnitude_);
 }
 
 }  // namespace frugal

@@ -1,15 +1,16 @@
 // Cosines and sines for rotary positions (Su et al. 2021), extended on demand, and their configuration: keys
-// "PREFIX.rope.…" of a pack.
+// "PREFIX.rope.…" of a pack. Rows of images have positions along several axes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "compute/ops/ops.h"
-#include "model/format/checkpoint.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/model_source.h"
 
@@ -25,6 +26,31 @@ struct RopeScaling {
   double attention_factor = 0;                       // yarn: of cosines and sines; 0: 0.1 · ln(factor) + 1
 };
 
+/// The position of a row along each axis: time, height, width.
+using AxialPosition = std::array<int32_t, 3>;
+
+/// A pair of dimensions, which the position along one axis turns.
+struct AxialPair {
+  double frequency = 0;
+  int axis = 0;
+};
+
+/// Cosines and sines of single rows: row i of the table is that of the i-th position.
+struct RopeRows {
+  std::vector<float> cosine, sine;
+  int64_t rotary_dim = 0;
+
+  RopeSpec spec() const { return {cosine, sine, rotary_dim, false}; }
+};
+RopeRows make_rope_rows(std::span<const AxialPair> pairs, std::span<const AxialPosition> positions,
+                        double magnitude = 1);
+
+/// How many of the rotary pairs turn with each axis in interleaved M-RoPE (Bai et al. 2025): pairs go to time, height
+/// and width in turn, and to time when an axis has all of its pairs.
+struct RopeSections {
+  int64_t time = 0, height = 0, width = 0;
+};
+
 class RopeTable {
  public:
   /// `divisors` [rotary_dim / 2] divide the frequencies (GGUF's rope_freqs); empty means none.
@@ -32,6 +58,8 @@ class RopeTable {
 
   /// Tables for at least the positions [0, positions). Valid until the next call.
   RopeSpec spec(int64_t positions);
+  /// A table for rows with positions of their own. A position that is equal along all axes turns as in spec().
+  RopeRows rows(std::span<const AxialPosition> positions, const RopeSections& sections) const;
 
  private:
   int64_t rotary_dim_;
@@ -42,8 +70,7 @@ class RopeTable {
 
 /// Adds the keys for a checkpoint to `config`. prefix: the architecture's name. Throws Error(bad_input) for an unknown
 /// scaling or a parameter out of bounds.
-void plan_rope(const Checkpoint& checkpoint, const ConfigReader& reader, std::string_view prefix,
-               std::map<std::string, std::string>& config);
+void plan_rope(const ConfigReader& reader, std::string_view prefix, std::map<std::string, std::string>& config);
 /// Builds the table from a pack's keys, and from its tensor "rope.divisors" if it has one.
 RopeTable read_rope(const ModelSource& source, std::string_view prefix, int64_t rotary_dim);
 

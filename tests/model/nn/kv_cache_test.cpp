@@ -59,6 +59,21 @@ TEST_CASE("a key-value cache keeps what it holds when it grows, and refuses more
   }
 }
 
+TEST_CASE("the next position of a key-value cache is its length, unless rows share positions") {
+  ThreadPool threads(1);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
+  KvCache cache(*ops, kShape, 100, Budget::unlimited());
+  write(cache, kShape, 10, 1);
+  CHECK(cache.next_position() == 10);
+  cache.set_next_position(6);
+  write(cache, kShape, 3, 2);
+  CHECK(cache.next_position() == 9);
+  cache.truncate(11);
+  CHECK(cache.next_position() == 7);
+  cache.truncate(0);
+  CHECK(cache.next_position() == 0);
+}
+
 TEST_CASE(
     "a key-value cache is reserved in the budget as it grows, by the page: half in f16, just over a quarter in int8") {
   ThreadPool threads(1);
