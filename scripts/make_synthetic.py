@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import transformers
 from transformers import (AutoModel, AutoModelForCausalLM, Blip2Config, Blip2ForConditionalGeneration, OPTConfig,
-                          PreTrainedTokenizerFast, Qwen3Config, XLMRobertaConfig)
+                          PreTrainedTokenizerFast, Qwen3Config, Qwen3VLConfig, Qwen3VLForConditionalGeneration, XLMRobertaConfig)
 
 SHARD_BYTES = 2 << 30
 BLOCK = 1 << 22  # numbers at once
@@ -26,11 +26,21 @@ BLIP_PROCESSOR = {
     "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.48145466, 0.4578275, 0.40821073],
     "image_processor_type": "BlipImageProcessor", "image_std": [0.26862954, 0.26130258, 0.27577711], "resample": 3,
     "rescale_factor": 1 / 255, "size": {"height": 224, "width": 224}}
+QWEN3_1_7B = dict(hidden_size=2048, intermediate_size=6144, num_hidden_layers=28, num_attention_heads=16, num_key_value_heads=8, head_dim=128,
+                  vocab_size=151936)
+QWEN_PROCESSOR = {
+    "image_mean": [0.5, 0.5, 0.5], "image_processor_type": "Qwen2VLImageProcessorFast", "image_std": [0.5, 0.5, 0.5], "merge_size": 2,
+    "patch_size": 16, "size": {"longest_edge": 16777216, "shortest_edge": 65536}, "temporal_patch_size": 2}
+PROCESSORS = {"blip2-opt-2.7b": BLIP_PROCESSOR, "qwen3-vl-2b": QWEN_PROCESSOR}
 
 MODELS = {
     "qwen3-1.7b": (AutoModelForCausalLM, Qwen3Config, dict(
-        hidden_size=2048, intermediate_size=6144, num_hidden_layers=28, num_attention_heads=16, num_key_value_heads=8, head_dim=128,
-        vocab_size=151936, max_position_embeddings=40960, tie_word_embeddings=True, rope_theta=1e6)),
+        max_position_embeddings=40960, tie_word_embeddings=True, rope_theta=1e6, **QWEN3_1_7B)),
+    "qwen3-vl-2b": (Qwen3VLForConditionalGeneration, Qwen3VLConfig, dict(
+        text_config=dict(max_position_embeddings=262144, rope_parameters={
+            "rope_type": "default", "rope_theta": 5e6, "mrope_interleaved": True, "mrope_section": [24, 20, 20]}, **QWEN3_1_7B),
+        vision_config=dict(depth=24, hidden_size=1024, num_heads=16, intermediate_size=4096, out_hidden_size=2048,
+                           deepstack_visual_indexes=[5, 11, 17]), tie_word_embeddings=True)),
     "bge-m3": (AutoModel, XLMRobertaConfig, dict(
         hidden_size=1024, intermediate_size=4096, num_hidden_layers=24, num_attention_heads=16, vocab_size=250002,
         max_position_embeddings=8194, type_vocab_size=1, layer_norm_eps=1e-5, pad_token_id=1, bos_token_id=0, eos_token_id=2)),
@@ -117,9 +127,10 @@ def main():
     if len(shards) > 1:
         (a.folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}))
     config.save_pretrained(a.folder)
-    if a.name.startswith("blip2"):
-        (a.folder / "preprocessor_config.json").write_text(json.dumps(BLIP_PROCESSOR))
-    write_tokenizer(a.folder, ["<s>", "<pad>", "</s>", "<unk>"] if a.name == "bge-m3" else ["<|im_start|>", "<|endoftext|>", "<|im_end|>"])
+    if a.name in PROCESSORS:
+        (a.folder / "preprocessor_config.json").write_text(json.dumps(PROCESSORS[a.name]))
+    write_tokenizer(a.folder, ["<s>", "<pad>", "</s>", "<unk>"] if a.name == "bge-m3" else
+                    ["<|im_start|>", "<|endoftext|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"])
     print(f"{a.folder}: {sum(int(np.prod(s)) for s in shapes.values()):,} weights in {len(shards)} files, {total:,} bytes")
 
 

@@ -123,7 +123,7 @@ def make(name):
                 if not request and name == "blip2-t5":
                     assert model.generate(pixel_values=pixels, do_sample=False, max_new_tokens=NEW_TOKENS)[0, 1:].tolist() == new
             cases.append({"width": width, "height": height, "rgb": np.asarray(image).tobytes().hex(), "request": request,
-                          "after": after, "image_tokens": QUERIES, "text": new,
+                          "before": [], "after": after, "image_tokens": QUERIES, "text": new,
                           "caption": tokenizer.decode(new[:-1] if new[-1] == end else new),
                           "first_logits": rounded(logits[0]), "last_logits": rounded(logits[-1])})
             print(name, repr(cases[-1]["caption"]), new)

@@ -17,7 +17,7 @@ namespace frugal {
 extern const Architecture kBartArchitecture, kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture,
     kBlip2Architecture, kClipArchitecture, kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture,
     kOptArchitecture, kQwen2Architecture, kQwen3Architecture, kQwen3EmbedderArchitecture, kQwen3RankerArchitecture,
-    kRobertaArchitecture, kRobertaRankerArchitecture, kT5Architecture;
+    kQwen3VlArchitecture, kRobertaArchitecture, kRobertaRankerArchitecture, kT5Architecture;
 
 namespace {
 
@@ -36,6 +36,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kQwen3Architecture,             // decoder
     &kQwen3EmbedderArchitecture,     // embedder
     &kQwen3RankerArchitecture,       // reader
+    &kQwen3VlArchitecture,           // model of images and text
     &kRobertaArchitecture,           // embedder
     &kRobertaRankerArchitecture,     // reader
     &kT5Architecture,                // encoder-decoder

@@ -38,7 +38,8 @@ int64_t source_row(const TensorSpec& spec, int64_t row);
 
 /// True if a tensor of a checkpoint has the planned shape. A vector may be a matrix of one row, as in a layer with one
 /// output, and the other way round; the parameters of a batch of one [1, rows, cols] are the rows of a table. The
-/// filters of a convolution [outputs, channels, height, width] are the rows of a linear layer.
+/// filters of a convolution [outputs, channels, height, width] are the rows of a linear layer, and so are those of a
+/// convolution over frames.
 bool has_planned_shape(const SourceTensor& source, const TensorSpec& spec);
 
 /// What a user may decide about a model beside the types of its weights.

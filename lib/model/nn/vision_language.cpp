@@ -35,7 +35,7 @@ std::unique_ptr<ImageText> VisionDecoder::read(const RgbImage& image, std::strin
     throw Error(Code::bad_input, fmt::format("the image and the request take {} tokens and leave no room in a context "
                                              "of {}",
                                              tokens, decoder.context_tokens()))
-        .hint("ask with fewer words");
+        .hint("ask with fewer words, or give a smaller image");
   KvCache cache = decoder.make_cache(tokens + room, budget, type);
   cache.check_room(tokens + room);
   if (!around.before.empty()) decoder.forward(around.before, cache, {});

@@ -1,5 +1,5 @@
-// The interface of a model that reads an image and a text and writes a text, such as BLIP-2. Images become rows of its
-// language model: in the cache of a decoder (VisionDecoder), or in the source of an encoder-decoder.
+// The interface of a model that reads an image and a text and writes a text, such as BLIP-2 or Qwen3-VL. Images become
+// rows of its language model: in the cache of a decoder (VisionDecoder), or in the source of an encoder-decoder.
 #pragma once
 
 #include <cstdint>
@@ -40,7 +40,7 @@ class ImageText {
 class VisionLanguage : public Model {
  public:
   static constexpr ModelKindWords kKind{ModelKind::vision_language, "model of images and text", "does not read images",
-                                        "give the pack of a model such as BLIP-2"};
+                                        "give the pack of a model such as BLIP-2 or Qwen3-VL"};
   ModelKind kind() const final { return kKind.kind; }
 
   virtual int64_t vocab_size() const = 0;
@@ -64,7 +64,6 @@ class VisionDecoder : public VisionLanguage {
   std::unique_ptr<ImageText> read(const RgbImage& image, std::string_view request, int64_t max_tokens,
                                   std::span<float> logits, Budget& budget, KvType type) final;
 
- protected:
   /// The language model, whose caches read_image() extends.
   virtual Decoder& language() = 0;
   virtual const Decoder& language() const = 0;

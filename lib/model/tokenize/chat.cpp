@@ -200,6 +200,8 @@ std::optional<ChatFamily> recognise_chat_template(std::string_view jinja) {
   if (contains(jinja, "<|im_start|>")) {
     // Qwen3 dropped the default system message; the switch of its reasoning identifies it.
     if (contains(jinja, "<think>") && contains(jinja, "enable_thinking")) return ChatFamily::qwen3;
+    // Qwen's models of images have a default system message in the template, or none.
+    if (contains(jinja, "<|vision_start|>")) return ChatFamily::chatml;
     const bool qwen = contains(jinja, "<tool_call>") || contains(jinja, "Qwen");
     return qwen && !contains(jinja, "<think>") ? ChatFamily::qwen : ChatFamily::chatml;
   }

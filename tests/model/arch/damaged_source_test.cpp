@@ -100,7 +100,7 @@ TEST_CASE("a damaged tokenizer is an error that names the file, whether it is fo
 }
 
 TEST_CASE("an unknown word in a pack's configuration is an error that names the file") {
-  for (const char* golden : {"bert", "blip2-t5", "clip"}) {
+  for (const char* golden : {"bert", "blip2-t5", "clip", "qwen3-vl"}) {
     const TinyPack tiny(golden);
     const Pack pack = tiny.open();
     ThreadPool pool(1);

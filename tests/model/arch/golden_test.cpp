@@ -249,7 +249,8 @@ void check_vision_language(const GoldenModel& golden, const GoldenModel::Floor& 
     std::vector<float> first(vocab), last(vocab);
     const auto text =
         model.read(image, std::string_view(expected["request"]), int64_t(tokens.size()), first, Budget::unlimited());
-    CHECK(text->prompt_tokens() == int64_t(expected["image_tokens"]) + int64_t(ids(expected["after"]).size()));
+    CHECK(text->prompt_tokens() ==
+          int64_t(expected["image_tokens"]) + int64_t(ids(expected["before"]).size() + ids(expected["after"]).size()));
     for (const TokenId id : tokens) text->append(id, last);
     for (const auto& [got, name] : {std::pair(&first, "first_logits"), std::pair(&last, "last_logits")}) {
       CHECK(cosine(*got, floats(expected[name])) > floor.cosine);

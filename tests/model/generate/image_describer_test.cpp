@@ -38,7 +38,7 @@ GenerateOptions at_most(int64_t tokens) {
 }  // namespace
 
 TEST_CASE("captions and answers are those of the original, and are streamed") {
-  for (const std::string golden : {"blip2", "blip2-t5"}) {
+  for (const std::string golden : {"blip2", "blip2-t5", "qwen3-vl"}) {
     CAPTURE(golden);
     const OpenModel open(golden);
     Outputs outputs(golden);
@@ -55,7 +55,8 @@ TEST_CASE("captions and answers are those of the original, and are streamed") {
           KvType::f32);
       CHECK(written.text == std::string(std::string_view(expected["caption"])));
       CHECK(streamed == written.text);
-      CHECK(written.prompt_tokens == int64_t(expected["image_tokens"]) + int64_t(ids(expected["after"]).size()));
+      CHECK(written.prompt_tokens == int64_t(expected["image_tokens"]) +
+                                         int64_t(ids(expected["before"]).size() + ids(expected["after"]).size()));
     }
   }
 }

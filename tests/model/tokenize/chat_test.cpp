@@ -67,6 +67,8 @@ TEST_CASE("families have names; an unknown template has no family") {
     CHECK(parse_named<ChatFamily>("chat family", to_string(family)) == family);
   CHECK_THROWS_AS(parse_named<ChatFamily>("chat family", "alpaca"), Error);
   CHECK(recognise_chat_template("") == ChatFamily::none);
+  // Qwen3-VL's calls tools as Qwen2.5's does, but has no default system message.
+  CHECK(recognise_chat_template("{{ '<|im_start|>' }}<tool_call><|vision_start|>") == ChatFamily::chatml);
   CHECK_FALSE(recognise_chat_template("{{ '### Instruction:' }}"));
 }
 
