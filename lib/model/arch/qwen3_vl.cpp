@@ -1,6 +1,6 @@
 // Qwen3-VL (Bai et al. 2025), dense: an image encoder for images of any size, and Qwen3, whose rotary positions have
-// three axes. A text has the same position along all of them, so without an image it is Qwen3. The variants with
-// experts have another type.
+// three axes. A text has the same position along all of them, so without an image it is Qwen3, and its language model
+// alone is a decoder. The variants with experts have another type.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -178,10 +178,22 @@ RopeSections read_sections(const ConfigReader& reader) {
   return {24, 20, 20};  // transformers' default
 }
 
+LlamaConfig plan_language(const Checkpoint& checkpoint, ModelPlan& plan) {
+  if (ConfigReader(checkpoint).gguf())
+    throw Error(Code::bad_input, "Qwen3-VL is not read from GGUF").hint("give the Hugging Face folder of the model");
+  return plan_llama_decoder(
+      checkpoint,
+      {.head_norms = true, .config_prefix = std::string(kLanguage), .tensor_prefix = "model.language_model."}, plan);
+}
+
+ModelPlan plan_decoder(const Checkpoint& checkpoint) {
+  ModelPlan plan;
+  plan_language(checkpoint, plan);
+  return plan;
+}
+
 ModelPlan plan(const Checkpoint& checkpoint) {
   const ConfigReader images(checkpoint, std::string(kImages)), text(checkpoint, std::string(kLanguage));
-  if (images.gguf())
-    throw Error(Code::bad_input, "Qwen3-VL is not read from GGUF").hint("give the Hugging Face folder of the model");
   const Qwen3VisionConfig vision = read_vision(images);
   const std::vector<int64_t> deep = read_deep_layers(images, vision.layers);
   const RopeSections sections = read_sections(text);
@@ -189,9 +201,7 @@ ModelPlan plan(const Checkpoint& checkpoint) {
   TensorTable table({"model.visual."});
   list_qwen3_vision(table, vision, deep);
   plan.tensors = std::move(table).take();
-  const LlamaConfig language = plan_llama_decoder(
-      checkpoint,
-      {.head_norms = true, .config_prefix = std::string(kLanguage), .tensor_prefix = "model.language_model."}, plan);
+  const LlamaConfig language = plan_language(checkpoint, plan);
   for (const std::string& fault : {fault_of(vision), fault_of(vision, sections, language, int64_t(deep.size()))})
     if (!fault.empty()) throw Error(Code::bad_input, fault);
   kVision.write(vision, plan.config);
@@ -215,5 +225,7 @@ constexpr std::string_view kAliases[] = {"qwen3_vl"};
 }  // namespace
 
 extern const Architecture kQwen3VlArchitecture{"qwen3-vl", kAliases, ModelKind::vision_language, plan, open};
+extern const Architecture kQwen3VlDecoderArchitecture{"qwen3-vl-decoder", kAliases, ModelKind::decoder, plan_decoder,
+                                                      open_llama_decoder};
 
 }  // namespace frugal

@@ -17,7 +17,8 @@ namespace frugal {
 extern const Architecture kBartArchitecture, kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture,
     kBlip2Architecture, kClipArchitecture, kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture,
     kOptArchitecture, kQwen2Architecture, kQwen3Architecture, kQwen3EmbedderArchitecture, kQwen3RankerArchitecture,
-    kQwen3VlArchitecture, kRobertaArchitecture, kRobertaRankerArchitecture, kT5Architecture;
+    kQwen3VlArchitecture, kQwen3VlDecoderArchitecture, kRobertaArchitecture, kRobertaRankerArchitecture,
+    kT5Architecture;
 
 namespace {
 
@@ -37,6 +38,7 @@ constexpr const Architecture* kArchitectures[] = {
     &kQwen3EmbedderArchitecture,     // embedder
     &kQwen3RankerArchitecture,       // reader
     &kQwen3VlArchitecture,           // model of images and text
+    &kQwen3VlDecoderArchitecture,    // decoder
     &kRobertaArchitecture,           // embedder
     &kRobertaRankerArchitecture,     // reader
     &kT5Architecture,                // encoder-decoder

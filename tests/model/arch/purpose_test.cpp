@@ -71,6 +71,8 @@ TEST_CASE("a user may say what a checkpoint is for, where it fits") {
   CHECK(architecture_of(decoder, {.kind = ModelKind::decoder}) == "qwen3");
   CHECK(architecture_of(decoder, {.kind = ModelKind::embedder}) == "qwen3-embedder");
   CHECK(architecture_of(kGolden / "bert", {.kind = ModelKind::embedder}) == "bert");
+  CHECK(architecture_of(kGolden / "qwen3-vl") == "qwen3-vl");
+  CHECK(architecture_of(kGolden / "qwen3-vl", {.kind = ModelKind::decoder}) == "qwen3-vl-decoder");
   const auto error = error_of([&] { architecture_of(kGolden / "bert-ranker", {.kind = ModelKind::decoder}); });
   REQUIRE(error);
   CHECK(error->code() == Code::bad_input);

@@ -72,6 +72,21 @@ TEST_CASE("Qwen3-VL reads texts alone as the original does, with its chat templa
   }
 }
 
+TEST_CASE("the language model of Qwen3-VL alone is a decoder that writes the same") {
+  const auto source = open_checkpoint_source(kGolden, "test", {.kind = ModelKind::decoder});
+  ThreadPool threads(2);
+  const auto ops = make_cpu_ops(threads, Budget::unlimited());
+  const auto decoder = open_decoder(*source, *ops);
+  Outputs outputs("qwen3-vl");
+  for (const auto expected : outputs.root()["texts"].get_array()) {
+    const std::vector<TokenId> tokens = ids(expected["ids"]);
+    KvCache cache = decoder->make_cache(200, Budget::unlimited());
+    std::vector<float> logits(static_cast<size_t>(decoder->vocab_size()));
+    decoder->forward(tokens, cache, logits);
+    CHECK(max_difference(logits, floats(expected["last_logits"])) < kLargestLogitError);
+  }
+}
+
 TEST_CASE("an image of more rows than a forward pass has is read in pieces") {
   const OpenModel open;
   Outputs outputs("qwen3-vl");
