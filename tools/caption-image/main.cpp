@@ -33,6 +33,7 @@ void declare(cli::Tool& tool, Flags& flags) {
       ->type_name("TEXT");
   tool.key("--model", "models.captioner");
   tool.key("--max-length", "caption.max_length");
+  tool.key("--max-pixels", "caption.max_pixels");
   tool.key("--cache-type-kv", "generate.kv_dtype");
 }
 

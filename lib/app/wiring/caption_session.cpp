@@ -56,7 +56,9 @@ CaptionSession::CaptionSession(const cli::Tool& tool, const Settings& settings)
       pack_(captioner_of(settings)),
       threads_(tool.threads()),
       model_(pack_, threads_, budget_, tool.backend(), LoadMode::mmap, settings.common.memory.paging),
-      describer_(require_vision(model_, pack_)) {}
+      describer_(require_vision(model_, pack_)) {
+  describer_.limit_pixels(settings.caption_pixels);
+}
 
 ImageCaption CaptionSession::describe(const std::string& file, const std::string& question) {
   const RgbImage image = read(file, budget_);

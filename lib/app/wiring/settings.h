@@ -28,6 +28,7 @@ struct Settings {
   PipelineOptions pipeline;
   SummaryOptions summary;
   int64_t caption_tokens = 40;
+  int64_t caption_pixels = 1'048'576;
   std::optional<ChatFamily> chat_family;  // of the generator; nullopt: as its pack names it
   GeneratorMemory generator;
   CacheOptions cache;
@@ -45,6 +46,8 @@ struct Settings {
     f(summary);
     f("caption.max_length", caption_tokens,
       {"maximum length of a caption or an answer about an image, in tokens", Range{1, 1 << 20}});
+    f("caption.max_pixels", caption_pixels,
+      {"maximum pixels with which a model that takes images of any size (Qwen3-VL) reads one", Range{1, 1 << 28}});
     f("generate.chat_family", chat_family,
       {"chat template of the generator: auto (the one that its pack names), none, chatml, llama2, llama3, llama3.1, "
        "qwen, qwen3; required if the pack names none"});

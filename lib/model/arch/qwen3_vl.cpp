@@ -85,6 +85,8 @@ class Qwen3Vl final : public VisionDecoder {
     return grid.width * grid.height;
   }
 
+  void limit_pixels(int64_t max_pixels) override { vision_.limit_pixels(max_pixels); }
+
   // The turns of its chat template. A request has no markup of its own.
   Prompt prompt(std::string_view request) const override {
     const Tokenizer& tokenizer = language_.tokenizer();

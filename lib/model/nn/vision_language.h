@@ -69,6 +69,9 @@ class VisionDecoder : public VisionLanguage {
   virtual const Decoder& language() const = 0;
   /// Rows that an image of this size takes in the cache.
   virtual int64_t image_tokens(ImageSize size) const = 0;
+  /// From now on, images are read with at most about so many pixels, in a model that takes images of any size. Never
+  /// fewer or more than its processor allows.
+  virtual void limit_pixels(int64_t max_pixels) { static_cast<void>(max_pixels); }
 
   /// What stands before and after the image in a request; an empty one asks for a caption.
   struct Prompt {

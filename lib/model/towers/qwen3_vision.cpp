@@ -159,6 +159,10 @@ Qwen3Vision::Qwen3Vision(const ModelSource& source, Ops& ops, const Qwen3VisionC
   merger_ = PatchMerger(load, c, "image.merge.", false);
 }
 
+void Qwen3Vision::limit_pixels(int64_t max_pixels) {
+  processor_.max_pixels = std::clamp(max_pixels, processor_.min_pixels, processor_.max_pixels);
+}
+
 ImageSize Qwen3Vision::grid(ImageSize size) const {
   const ImageSize resized = resized_size(processor_, size);
   const int64_t block = config_.patch * config_.merge;

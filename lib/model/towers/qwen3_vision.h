@@ -79,6 +79,8 @@ class Qwen3Vision {
   Qwen3Vision(const ModelSource& source, Ops& ops, const Qwen3VisionConfig& config);
   /// Layers with a row for each block, besides the last.
   int64_t deep_layers() const { return deep_layers_; }
+  /// As VisionLanguage::limit_pixels().
+  void limit_pixels(int64_t max_pixels);
   /// The grid of rows of an image of this size. Throws Error(bad_input) if it is too long and narrow.
   ImageSize grid(ImageSize size) const;
   /// Allocates in the caller's scope. Throws as grid(), and Error(over_budget).

@@ -107,6 +107,19 @@ TEST_CASE("an image of more rows than a forward pass has is read in pieces") {
         kLargestLogitError);
 }
 
+TEST_CASE("a limit of pixels makes images smaller, within the bounds of the processor") {
+  const OpenModel open;
+  CHECK(open.model->image_tokens({190, 181}) == 552);
+  open.model->limit_pixels(1 << 28);
+  CHECK(open.model->image_tokens({190, 181}) == 552);
+  open.model->limit_pixels(8 * 8 * 100);
+  CHECK(open.model->image_tokens({190, 181}) <= 100);
+  CHECK(open.model->image_tokens({190, 181}) > 60);
+  CHECK(open.model->image_tokens({50, 37}) == 30);  // small enough
+  open.model->limit_pixels(1);
+  CHECK(open.model->image_tokens({190, 181}) == 2);
+}
+
 TEST_CASE("a checkpoint of Qwen3-VL that contradicts itself is refused by name") {
   struct Change {
     std::string file, from, to, part;
