@@ -4,6 +4,8 @@
 
 #include <array>
 #include <filesystem>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,16 +43,20 @@ struct OpenModel {
   }
 };
 
-// The error of planning the golden checkpoint with `from` in its file replaced by `to`.
-std::string refusal(const std::string& file, const std::string& from, const std::string& to) {
+struct Change {
+  std::string file, from, to;
+};
+
+// The plan of the golden checkpoint with `from` in its file replaced by `to`.
+ModelPlan changed_plan(const Change& change) {
   const TempFolder folder;
-  std::filesystem::copy(kGolden, folder / "changed");
-  std::string text = read_file(folder / "changed" / file);
-  const size_t at = text.find(from);
+  const std::filesystem::path copy = folder / "changed";
+  std::filesystem::copy(kGolden, copy);
+  std::string text = read_file(copy / change.file);
+  const size_t at = text.find(change.from);
   REQUIRE(at != std::string::npos);
-  write_file(folder / "changed" / file, text.replace(at, from.size(), to));
-  const auto error = error_of([&] { plan_model(*open_checkpoint(folder / "changed")); });
-  return error ? error->message() : "planned";
+  write_file(copy / change.file, text.replace(at, change.from.size(), change.to));
+  return plan_model(*open_checkpoint(copy));
 }
 
 }  // namespace
@@ -120,24 +126,41 @@ TEST_CASE("a limit of pixels makes images smaller, within the bounds of the proc
   CHECK(open.model->image_tokens({190, 181}) == 2);
 }
 
+TEST_CASE("rotary positions are read in the form of transformers 4, too, which published checkpoints have") {
+  const std::string now = R"("rope_parameters": {
+      "mrope_interleaved": true,
+      "mrope_section": [
+        4,
+        2,
+        2
+      ],
+      "rope_theta": 50000.0,
+      "rope_type": "default"
+    },)";
+  const std::string published = R"("rope_theta": 50000,
+    "rope_scaling": {"mrope_interleaved": true, "mrope_section": [4, 2, 2], "rope_type": "default"},)";
+  CHECK(changed_plan({"config.json", now, published}).config == plan_model(*open_checkpoint(kGolden)).config);
+}
+
 TEST_CASE("a checkpoint of Qwen3-VL that contradicts itself is refused by name") {
-  struct Change {
-    std::string file, from, to, part;
+  struct Case {
+    Change change;
+    std::string part;
   };
-  const std::array<Change, 9> cases{{
-      {"config.json", "\"num_position_embeddings\": 25", "\"num_position_embeddings\": 24", "24 is no square"},
-      {"config.json", "      0,\n      1\n", "      1,\n      0\n", "deepstack_visual_indexes"},
-      {"config.json", "      0,\n      1\n", "      0,\n      3\n", "deepstack_visual_indexes"},
-      {"config.json", "        4,\n        2,\n", "        3,\n        2,\n", "do not fill heads of 16"},
-      {"config.json", "\"mrope_interleaved\": true", "\"mrope_interleaved\": false", "mrope_interleaved"},
-      {"config.json", "\"out_hidden_size\": 32", "\"out_hidden_size\": 48", "rows of images have 48 values"},
-      {"config.json", "\"num_heads\": 2", "\"num_heads\": 8", "8 heads"},
-      {"config.json", "\"in_channels\": 3", "\"in_channels\": 4", "in_channels"},
-      {"preprocessor_config.json", "\"patch_size\": 4", "\"patch_size\": 5", "patches of 4 × 4 pixels"},
+  const std::array<Case, 9> cases{{
+      {{"config.json", "\"num_position_embeddings\": 25", "\"num_position_embeddings\": 24"}, "24 is no square"},
+      {{"config.json", "      0,\n      1\n", "      1,\n      0\n"}, "deepstack_visual_indexes"},
+      {{"config.json", "      0,\n      1\n", "      0,\n      3\n"}, "deepstack_visual_indexes"},
+      {{"config.json", "        4,\n        2,\n", "        3,\n        2,\n"}, "do not fill heads of 16"},
+      {{"config.json", "\"mrope_interleaved\": true", "\"mrope_interleaved\": false"}, "mrope_interleaved"},
+      {{"config.json", "\"out_hidden_size\": 32", "\"out_hidden_size\": 48"}, "rows of images have 48 values"},
+      {{"config.json", "\"num_heads\": 2", "\"num_heads\": 8"}, "8 heads"},
+      {{"config.json", "\"in_channels\": 3", "\"in_channels\": 4"}, "in_channels"},
+      {{"preprocessor_config.json", "\"patch_size\": 4", "\"patch_size\": 5"}, "patches of 4 × 4 pixels"},
   }};
-  for (const Change& change : cases) {
-    const std::string message = refusal(change.file, change.from, change.to);
-    CHECK_MESSAGE(contains(message, change.part), message);
+  for (const Case& contradiction : cases) {
+    const std::string message = message_of([&] { changed_plan(contradiction.change); });
+    CHECK_MESSAGE(contains(message, contradiction.part), message);
   }
 }
 
