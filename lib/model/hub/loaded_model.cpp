@@ -75,7 +75,7 @@ std::string embed_with_image(Model& model, const Input& input) {
 
 std::string describe(Model& model, const Input& input) {
   RgbImage image(input.budget, 640, 480, "an image to describe");
-  std::ranges::fill(image.pixels(), uint8_t(128));  // memory and time are those of any image
+  std::ranges::fill(image.pixels(), uint8_t(128));  // memory and time are those of any image of its size
   GenerateOptions options;
   options.max_new_tokens = input.max_new_tokens;
   const Generation caption =
