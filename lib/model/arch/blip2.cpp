@@ -53,7 +53,6 @@ class Blip2Opt final : public VisionDecoder {
     return ends;
   }
 
- protected:
   Decoder& language() override { return *language_; }
   const Decoder& language() const override { return *language_; }
   int64_t image_tokens(ImageSize) const override { return image_.rows(); }

@@ -47,6 +47,9 @@ class VisionLanguage : public Model {
   virtual const Tokenizer& tokenizer() const = 0;
   /// The tokens that end what the model writes.
   virtual std::vector<TokenId> ends() const = 0;
+  /// From now on, images are read with at most about so many pixels, in a model that takes images of any size. Never
+  /// fewer or more than its processor allows.
+  virtual void limit_pixels(int64_t max_pixels) { static_cast<void>(max_pixels); }
   /// Reads an image and a request, of which an empty one asks for a caption, and writes the logits of the first token
   /// of a text of up to `max_tokens`, or of fewer if the model cannot write as many. Resizes and crops the image as the
   /// model's processor does, in memory that is reserved in `budget`. logits: [vocab_size]. Throws Error(bad_input) for
@@ -69,9 +72,6 @@ class VisionDecoder : public VisionLanguage {
   virtual const Decoder& language() const = 0;
   /// Rows that an image of this size takes in the cache.
   virtual int64_t image_tokens(ImageSize size) const = 0;
-  /// From now on, images are read with at most about so many pixels, in a model that takes images of any size. Never
-  /// fewer or more than its processor allows.
-  virtual void limit_pixels(int64_t max_pixels) { static_cast<void>(max_pixels); }
 
   /// What stands before and after the image in a request; an empty one asks for a caption.
   struct Prompt {

@@ -265,6 +265,11 @@ class Bpe : public TableTokenizer {
       normalized.append(c, origin);
     };
     UnigramNormalizer(tables(), unchanged_, emit).normalize(text, 0);
+    // SentencePiece takes a U+2581 at the end for a space.
+    while (tables().has(kSplitSpaces) && (normalized.text.ends_with("\u2581") || normalized.text.ends_with(' '))) {
+      normalized.text.resize(normalized.text.size() - (normalized.text.back() == ' ' ? 1 : 3));
+      normalized.origins.resize(normalized.text.size());
+    }
     return normalized;
   }
 

@@ -30,20 +30,23 @@ struct Caption {
 };
 
 // Reads image number `index` and the prompt of a caption. `given`: the tokens that were written by another model; null:
-// those that this one writes.
+// those that this one writes, up to one that ends the text.
 Caption caption_of(VisionLanguage& model, ImageSet set, int64_t index, const Caption* given) {
   Caption caption;
   std::vector<float> logits(static_cast<size_t>(model.vocab_size()));
   const RgbImage image = made_image(set, index, Budget::unlimited());
   const std::unique_ptr<ImageText> text = model.read(image, "", kCaptionTokens, logits, Budget::unlimited());
-  const int64_t tokens = text->max_tokens();
   caption.prompt_tokens = text->prompt_tokens();
-  for (int64_t t = 0; t < tokens; ++t) {
+  const std::vector<TokenId> ends = model.ends();
+  const size_t most = given ? given->tokens.size() : static_cast<size_t>(text->max_tokens());
+  for (;;) {
     caption.logits.insert(caption.logits.end(), logits.begin(), logits.end());
-    caption.tokens.push_back(given ? given->tokens[static_cast<size_t>(t)] : static_cast<TokenId>(argmax(logits)));
-    if (t + 1 < tokens) text->append(caption.tokens.back(), logits);
+    const size_t written = caption.tokens.size();
+    const TokenId next = given ? given->tokens[written] : static_cast<TokenId>(argmax(logits));
+    caption.tokens.push_back(next);
+    if (written + 1 == most || (!given && std::find(ends.begin(), ends.end(), next) != ends.end())) return caption;
+    text->append(next, logits);
   }
-  return caption;
 }
 
 class VisionLanguageComparison final : public Comparison {

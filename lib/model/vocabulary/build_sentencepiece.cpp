@@ -12,12 +12,14 @@ namespace {
 
 using Token = SentencePieceTokenizer::Token;
 
-// A piece that users defined is found in a text as it is normalised, so that its neighbours have no space before them.
+// A piece that users defined is found in a text whose spaces are U+2581, so that its neighbours have none before them.
+// One with a space of its own is found nowhere, as in SentencePiece.
 void match_normalized(const SentencePieceTokenizer& source, VocabularyBuilder& vocabulary) {
   for (auto& token : vocabulary.content().added) {
-    if (source.tokens[static_cast<size_t>(token.id)].role == Token::Role::user_defined) token.flags |= kAddedNormalized;
-    if (!(token.flags & kAddedNormalized)) continue;
-    token.match = change_characters(token.content, bpe_changes(kMarkSpaces)).text;
+    if (source.tokens[static_cast<size_t>(token.id)].role == Token::Role::user_defined)
+      token.flags |= kAddedNormalized;
+    else if (token.flags & kAddedNormalized)
+      token.match = change_characters(token.content, bpe_changes(kMarkSpaces)).text;
   }
 }
 

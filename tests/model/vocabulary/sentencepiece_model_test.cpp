@@ -230,3 +230,14 @@ TEST_CASE("the pair of the highest score becomes a piece first, however it is cu
   CHECK(tokenizer->encode("xyzx", false) == std::vector<TokenId>{4, 6});  // zx before xy, and then no z is left
   CHECK(tokenizer->encode("yxyz??x", false) == std::vector<TokenId>{2, 7, 0, 1});
 }
+
+TEST_CASE("a piece that users defined precedes others and has no space before it, unless it has one in itself") {
+  Parts parts;
+  parts.pieces += piece("ba", 0, Type::user_defined) + piece("a b", 0, Type::user_defined);
+  const std::string blob = build_tokenizer_blob(source_of(parts));
+  const auto tokenizer = Tokenizer::open(std::as_bytes(std::span(blob)));
+  CHECK(tokenizer->encode("abab", false) == std::vector<TokenId>{3, 4, 8, 5});  // not ab twice
+  CHECK(tokenizer->encode("ba", false) == std::vector<TokenId>{3, 8});
+  CHECK(tokenizer->encode("a b", false) == std::vector<TokenId>{3, 4, 3, 5});
+  CHECK(!tokenizer->is_special(8));
+}
