@@ -92,7 +92,7 @@ LlamaConfig plan_llama_decoder(const Checkpoint& checkpoint, const LlamaVariant&
   const bool gguf = checkpoint.format() == "gguf";
   const bool tied = !checkpoint.find(gguf ? "output.weight" : "lm_head.weight");
   TensorTable trunk({variant.tensor_prefix}), head;
-  const LlamaConfig config =
+  LlamaConfig config =
       plan_llama_trunk(checkpoint, variant, tied ? TensorRole::tied : TensorRole::embedding, trunk, plan.config);
   if (!tied) head.linear({"head", "lm_head", "output"}, config.vocab, config.hidden, TensorTable::Bias::optional);
   plan.config["llama.tied"] = tied ? "true" : "false";
