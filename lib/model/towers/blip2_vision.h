@@ -1,5 +1,4 @@
-// The image encoder of BLIP-2, the ViT-g of EVA-CLIP (Fang et al. 2022): a pre-norm vision transformer whose queries,
-// keys and values are one projection.
+// The image encoder of BLIP-2, the ViT-g of EVA-CLIP (Fang et al. 2022).
 #pragma once
 
 #include <cstdint>
@@ -12,6 +11,7 @@
 #include "model/nn/model_source.h"
 #include "model/nn/tensor_table.h"
 #include "model/towers/patch_embedding.h"
+#include "model/towers/vision_layer.h"
 #include "model/vision/rgb_image.h"
 
 namespace frugal {
@@ -22,21 +22,6 @@ struct Blip2VisionConfig {
   std::string activation;
 
   PatchConfig patches() const { return {hidden, size, patch}; }
-};
-
-/// Pre-norm block. x: [tokens, hidden], updated in place.
-class Blip2VisionLayer {
- public:
-  Blip2VisionLayer(const WeightLoader& load, const Blip2VisionConfig& config, int64_t index);
-  void forward(Ops& ops, View x) const;
-
- private:
-  void attend(Ops& ops, View x) const;
-
-  NormSpec norm1_;
-  Linear qkv_, out_;
-  NormedMlp mlp_;
-  AttentionSpec attention_;
 };
 
 class Blip2Vision {
@@ -51,7 +36,7 @@ class Blip2Vision {
  private:
   PatchConfig patches_;
   PatchEmbedding input_;
-  std::vector<Blip2VisionLayer> layers_;
+  std::vector<VisionLayer> layers_;
   NormSpec norm_;
 };
 

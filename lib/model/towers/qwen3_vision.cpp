@@ -83,38 +83,6 @@ bool gives_patches(const ImageProcessorConfig& processor, const Qwen3VisionConfi
          processor.merge == c.merge && processor.frames == c.frames;
 }
 
-Qwen3VisionLayer::Qwen3VisionLayer(const WeightLoader& load, const Qwen3VisionConfig& c, int64_t index) {
-  const std::string at = fmt::format("image.{}.", index);
-  norm1_ = load.norm(at + "norm1", NormKind::layer, c.hidden, kEpsilon);
-  qkv_ = load.linear(at + "qkv", 3 * c.hidden, c.hidden, kScales);
-  out_ = load.linear(at + "out", c.hidden, c.hidden, kScales);
-  mlp_ = {load.norm(at + "norm2", NormKind::layer, c.hidden, kEpsilon),
-          load.linear(at + "up", c.intermediate, c.hidden, kScales, parse_activation(c.activation)),
-          load.linear(at + "down", c.hidden, c.intermediate, kScales)};
-  attention_ = {c.heads, c.heads, c.head_dim(), 1.0f / std::sqrt(static_cast<float>(c.head_dim())), false};
-}
-
-void Qwen3VisionLayer::forward(Ops& ops, const RopeSpec& rope, std::span<const int32_t> positions, View x) const {
-  attend(ops, rope, positions, x);
-  mlp_.forward(ops, x);
-}
-
-void Qwen3VisionLayer::attend(Ops& ops, const RopeSpec& rope, std::span<const int32_t> positions, View x) const {
-  const Ops::Scope scope(ops);
-  const View qkv = ops.allocate(Shape{x.rows(), 3 * x.cols()});
-  {
-    const Ops::Scope normed(ops);
-    const View h = ops.allocate(x.shape);
-    ops.norm(norm1_, x, h);
-    qkv_.forward(ops, h, qkv);
-  }
-  const View q = qkv.columns(0, x.cols()), k = qkv.columns(x.cols(), x.cols()), v = qkv.columns(2 * x.cols(), x.cols());
-  for (const View& rotated : {q, k}) ops.rope(rope, positions, rotated, attention_.num_heads, attention_.head_dim);
-  const View context = ops.allocate(x.shape);
-  ops.attention(attention_, std::array{AttentionSpan{0, x.rows(), 0, x.rows()}}, q, k, v, context);
-  out_.forward(ops, context, x, x);
-}
-
 PatchMerger::PatchMerger(const WeightLoader& load, const Qwen3VisionConfig& c, const std::string& at, bool norms_blocks)
     : merged_(c.merged()),
       norms_blocks_(norms_blocks),
@@ -149,8 +117,9 @@ Qwen3Vision::Qwen3Vision(const ModelSource& source, Ops& ops, const Qwen3VisionC
                     c.patch, c.merge, c.frames));
   const WeightLoader load(source, ops);
   patches_ = load.linear("image.patches", c.hidden, c.patch_values(), kScales);
+  const VisionLayerConfig layer{c.hidden, c.heads, c.intermediate, kEpsilon, c.activation};
   for (int64_t i = 0; i < c.layers; ++i) {
-    layers_.emplace_back(load, c, i);
+    layers_.emplace_back(load, layer, i);
     const std::string at = fmt::format("image.{}.merge.", i);
     const bool is_deep = load.has(at + "norm");
     deep_mergers_.push_back(is_deep ? std::optional<PatchMerger>(std::in_place, load, c, at, true) : std::nullopt);
@@ -182,13 +151,14 @@ SeenImage Qwen3Vision::encode(Ops& ops, const RgbImage& image, Budget& budget) c
   const View x = ops.allocate(Shape{int64_t(places.size()), config_.hidden});
   place_patches(ops, places, patches, x);
   embed_patches(ops, image, budget, x);
+  const PatchRotation rotation{rope.spec(), positions};
   const auto merge = [&](const PatchMerger& merger) {
     const View rows = ops.allocate(Shape{seen.grid.width * seen.grid.height, config_.output});
     merger.forward(ops, x, rows);
     return rows;
   };
   for (size_t i = 0; i < layers_.size(); ++i) {
-    layers_[i].forward(ops, rope.spec(), positions, x);
+    layers_[i].forward(ops, x, &rotation);
     if (deep_mergers_[i]) seen.deep.push_back(merge(*deep_mergers_[i]));
   }
   seen.rows = merge(merger_);

@@ -15,6 +15,7 @@
 #include "model/nn/model_source.h"
 #include "model/nn/rope.h"
 #include "model/nn/tensor_table.h"
+#include "model/towers/vision_layer.h"
 #include "model/vision/processor_config.h"
 #include "model/vision/rgb_image.h"
 
@@ -34,21 +35,6 @@ struct Qwen3VisionConfig {
 
 /// True if the processor lays images out in the patches of the model.
 bool gives_patches(const ImageProcessorConfig& processor, const Qwen3VisionConfig& config);
-
-/// Pre-norm block. x: [patches, hidden], updated in place; row i of the table is that of patch i.
-class Qwen3VisionLayer {
- public:
-  Qwen3VisionLayer(const WeightLoader& load, const Qwen3VisionConfig& config, int64_t index);
-  void forward(Ops& ops, const RopeSpec& rope, std::span<const int32_t> positions, View x) const;
-
- private:
-  void attend(Ops& ops, const RopeSpec& rope, std::span<const int32_t> positions, View x) const;
-
-  NormSpec norm1_;
-  Linear qkv_, out_;
-  NormedMlp mlp_;
-  AttentionSpec attention_;
-};
 
 /// Makes a row of each block of patches, which follow each other.
 class PatchMerger {
@@ -95,7 +81,7 @@ class Qwen3Vision {
   Linear patches_;
   EmbeddingTable positions_;
   std::vector<AxialPair> pairs_;
-  std::vector<Qwen3VisionLayer> layers_;
+  std::vector<VisionLayer> layers_;
   std::vector<std::optional<PatchMerger>> deep_mergers_;  // behind each layer, in those of DeepStack
   PatchMerger merger_;
   int64_t deep_layers_ = 0;
