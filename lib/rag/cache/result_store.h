@@ -13,7 +13,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rag/index/sqlite.h"
+#include "rag/database/sqlite.h"
 #include "telemetry/metrics.h"
 
 namespace frugal {

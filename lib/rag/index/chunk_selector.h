@@ -6,8 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rag/database/sqlite.h"
 #include "rag/filter/chunk_filter.h"
-#include "rag/index/sqlite.h"
 
 namespace frugal {
 

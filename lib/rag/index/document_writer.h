@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rag/database/sqlite.h"
 #include "rag/index/source_places.h"
-#include "rag/index/sqlite.h"
 #include "rag/index/store_writer.h"
 #include "rag/index/terms.h"
 #include "rag/text/language.h"

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "rag/index/sqlite.h"
+#include "rag/database/sqlite.h"
 #include "rag/scan/coverage.h"
 #include "rag/vectors/vectors.h"
 

@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
+#include "rag/database/sqlite.h"
 #include "rag/extract/extract.h"
-#include "rag/index/sqlite.h"
 
 namespace frugal {
 

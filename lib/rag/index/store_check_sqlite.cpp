@@ -9,10 +9,10 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "memory/budget.h"
+#include "rag/database/sqlite.h"
 #include "rag/extract/extract.h"
 #include "rag/extract/extraction_child.h"
 #include "rag/index/schema.h"
-#include "rag/index/sqlite.h"
 #include "rag/index/store_kind.h"
 #include "rag/vectors/vectors.h"
 

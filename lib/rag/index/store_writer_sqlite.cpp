@@ -17,9 +17,9 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "rag/database/sqlite.h"
 #include "rag/index/document_writer.h"
 #include "rag/index/schema.h"
-#include "rag/index/sqlite.h"
 #include "rag/index/store_kind.h"
 #include "rag/index/store_writer.h"
 #include "rag/index/terms.h"

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "rag/index/sqlite.h"
+#include "rag/database/sqlite.h"
 #include "rag/index/store_writer.h"
 #include "rag/vectors/vectors.h"
 

@@ -12,9 +12,9 @@
 #include <vector>
 
 #include "base/error.h"
+#include "rag/database/sqlite.h"
 #include "rag/index/index_writer.h"
 #include "rag/index/schema.h"
-#include "rag/index/sqlite.h"
 #include "rag/index/two_files.h"
 #include "support/errors.h"
 

@@ -1,4 +1,4 @@
-#include "rag/index/sqlite.h"
+#include "rag/database/sqlite.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
