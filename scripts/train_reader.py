@@ -5,7 +5,8 @@
   train_reader.py train --trunk E5S1.bin --data DIR --work DIR [--steps N] [--start PACK --first-step N]
                                        hours; go on after a kill with the same command; from a pack's weights with --start
   train_reader.py evaluate --trunk E5S1.bin --work DIR              figures of the checkpoint on held-out articles
-  train_reader.py export --trunk E5S1.bin --work DIR --out FOLDER   a checkpoint for quantize-model
+  train_reader.py export --trunk E5S1.bin --work DIR --out FOLDER [--start PACK]
+                                       a checkpoint for quantize-model; of a pack's weights with --start
   train_reader.py calibrate --work DIR --data DIR --bin build/release/bin --reader PACK --embedder PACK
                                        the confidence of its answers, on held-out articles; then export again
 
@@ -64,10 +65,14 @@ def export(args):
 
     file = read_e5s1(args.trunk)
     model = Reader(file)
-    step = evaluation.load_average(model, args.work / "checkpoint.pt")
+    if args.start:
+        load_pack(model, args.start)
+        weights = f"those of {args.start}"
+    else:
+        weights = f"averaged at step {evaluation.load_average(model, args.work / 'checkpoint.pt')}"
     confidence = args.work / "confidence.json"
     writer.export(model, file, tokenizer_of(file), args.out, json.loads(confidence.read_text()) if confidence.exists() else None)
-    say(f"step {step}, averaged weights: {args.out}")
+    say(f"{args.out}: weights {weights}")
 
 
 def calibrate(args):

@@ -13,7 +13,7 @@ import numpy
 
 from .text import answer_words
 
-FEATURES = ("answerable", "best_answerable", "margin", "certainty", "share", "coverage", "portuguese")
+FEATURES = ("answerable", "best_answerable", "margin", "certainty", "share", "coverage", "contrast", "portuguese")
 # Kinds of texts, each with its groups of examples; a name begins with the language.
 GROUPS = {"en": ("squad2-en", "bioasq"), "pt": ("squad2-pt", "pira-pt"), "pt-law": ("law",)}
 MOST = 250  # questions of a set

@@ -45,11 +45,12 @@ struct ConfidenceFeatures {
   float certainty = 0;        // log probability of the answer among all spans of its passage and none
   float share = 0;            // log probability of its passage among those that were read
   float coverage = 0;         // share of the question's words, by their weight, that the passage has: 0 … 1
+  float contrast = 0;         // how far its passage's cosine stands out: (cosine − usual) / (1 − usual)
   float portuguese = 0;       // 1 if the question is in Portuguese, else 0
 
-  static constexpr size_t kCount = 7;
+  static constexpr size_t kCount = 8;
   std::array<float, kCount> values() const {
-    return {answerable, best_answerable, margin, certainty, share, coverage, portuguese};
+    return {answerable, best_answerable, margin, certainty, share, coverage, contrast, portuguese};
   }
 };
 

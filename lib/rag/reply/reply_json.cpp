@@ -144,7 +144,7 @@ ordered_json reading_json(const std::optional<ConfidenceFeatures>& reading) {
   return {{"answerable", rounded(reading->answerable)}, {"best_answerable", rounded(reading->best_answerable)},
           {"margin", rounded(reading->margin)},         {"certainty", rounded(reading->certainty)},
           {"share", rounded(reading->share)},           {"coverage", rounded(reading->coverage)},
-          {"portuguese", rounded(reading->portuguese)}};
+          {"contrast", rounded(reading->contrast)},     {"portuguese", rounded(reading->portuguese)}};
 }
 
 ordered_json explain_json(const Reply& reply) {
@@ -281,7 +281,7 @@ std::optional<ConfidenceFeatures> reading_of(const ordered_json& json) {
   if (json.is_null()) return std::nullopt;
   return ConfidenceFeatures{json.at("answerable"), json.at("best_answerable"), json.at("margin"),
                             json.at("certainty"),  json.at("share"),           json.at("coverage"),
-                            json.at("portuguese")};
+                            json.at("contrast"),   json.at("portuguese")};
 }
 
 Reply reply_of(const ordered_json& json) {

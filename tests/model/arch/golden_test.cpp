@@ -393,14 +393,15 @@ TEST_CASE("a reader's confidence is logistic in its features, and in one of them
     return open_as<Reader>(PackSource(pack), *ops)->confidence(features);
   };
   const auto golden = kRoot / "tests/golden/bert-reader";
-  // 1 + .5 · 2 + .25 · (−4) − .5 · (−1) + 2 · (−.5) + 3 · .5 + .125 − 1
-  CHECK(confidence(golden, {1, 2, -4, -1, -0.5f, 0.5f, 1}) == doctest::Approx(1 / (1 + std::exp(-1.125))));
+  // 1 + .5 · 2 + .25 · (−4) − .5 · (−1) + 2 · (−.5) + 3 · .5 − 2 · .25 + .125 − 1
+  CHECK(confidence(golden, {1, 2, -4, -1, -0.5f, 0.5f, 0.25f, 1}) == doctest::Approx(1 / (1 + std::exp(-0.625))));
   const TempFolder folder;
   std::filesystem::copy(golden, folder / "plain");
   std::string weights = read_file(folder / "plain/model.safetensors");
   weights.replace(weights.find("\"confidence.weight\""), 19, "\"other_____.weight\"");
   write_file(folder / "plain/model.safetensors", weights);
-  CHECK(confidence(folder / "plain", {1, 2, -4, -1, -0.5f, 0.5f, 1}) == doctest::Approx(1 / (1 + std::exp(-1.0))));
+  CHECK(confidence(folder / "plain", {1, 2, -4, -1, -0.5f, 0.5f, 0.25f, 1}) ==
+        doctest::Approx(1 / (1 + std::exp(-1.0))));
 }
 
 TEST_CASE("the error for a pack of the wrong kind says which pack to give") {

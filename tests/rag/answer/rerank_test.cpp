@@ -212,6 +212,33 @@ TEST_CASE("equally likely answers are all quoted if the question asks for severa
   CHECK(one.citations[0].path != one.citations[1].path);
 }
 
+TEST_CASE("the confidence knows how far the answer's passage stands out of the chunks found by vectors") {
+  PipelineOptions options = with({.candidates = 31, .read = 31, .prior = 0});
+  options.answer = AnswerMode::extract;
+  options.abstain_below = 0;
+  options.top_k = 100;
+  Town town;
+  town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+  REQUIRE(town.ask().reading);
+  CHECK(town.ask().reading->contrast == 0.16f);  // 31 chunks do not tell what is usual
+  for (int i = 0; i < 30; ++i)
+    town.store.add("b" + std::to_string(i), "A ferry to nowhere, number " + std::to_string(i));
+  const Reply reply = town.ask();
+  double sum = 0, answering = 0;
+  size_t found = 0;
+  for (const Hit& hit : reply.hits) {
+    if (!hit.dense_score) continue;
+    ++found;
+    sum += *hit.dense_score;
+    if (hit.chunk.path == "late") answering = *hit.dense_score;
+  }
+  REQUIRE(found == 61);
+  REQUIRE(reply.answer.span == "1932");
+  const double usual = sum / double(found);
+  CHECK(reply.reading->contrast == doctest::Approx((answering - usual) / (1 - usual)));
+  CHECK(reply.reading->contrast > 0);
+}
+
 TEST_CASE("nothing is read if nothing was found, or if reranking is off") {
   Town town;
   CHECK(town.ask("zyzzyva").hits.empty());

@@ -47,6 +47,9 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
+// Where it is not known what cosine is usual, as in an index of few chunks: the mean of the questions of calibration.
+constexpr float kTypicalContrast = 0.16f;
+
 // So many spans are quoted for a question that asks for several things, and for one of which the reader is in doubt.
 constexpr size_t kMaxSeveral = 3, kMaxInDoubt = 2;
 
@@ -110,8 +113,10 @@ class AnswerWriter {
     if (!spans().empty()) {
       const AnswerSpan& found = spans().front();
       ConfidenceFeatures features = found.features;
-      const Chunk& chunk = hits[found.place.hit].chunk;
+      const Hit& hit = hits[found.place.hit];
+      const Chunk& chunk = hit.chunk;
       features.coverage = evidence.coverage(chunk.title + "\n" + chunk.heading + "\n" + chunk.text);
+      features.contrast = contrast_of(hit);
       features.portuguese = reply_.fusion.language == Language::portuguese ? 1.0f : 0.0f;
       reply_.reading = features;
       return resources_.models.reader()->confidence(features);
@@ -125,6 +130,12 @@ class AnswerWriter {
     }
     if (!cosine || !state_.background) return answer_confidence(coverage, std::nullopt);
     return answer_confidence(coverage, cosine_contrast(*cosine, *state_.background));
+  }
+
+  // A hit that the search by vectors has not found is no closer than the usual one.
+  float contrast_of(const Hit& hit) const {
+    if (!state_.background) return kTypicalContrast;
+    return hit.dense_score ? cosine_contrast(*hit.dense_score, *state_.background) : 0.0f;
   }
 
   // True if the question names articles, the index holds none of them, and no hit mentions one.
