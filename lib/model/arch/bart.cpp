@@ -10,11 +10,11 @@
 #include <numeric>
 
 #include "base/error.h"
-#include "model/arch/encoder_decoder.h"
 #include "model/nn/architecture.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/hyper_field.h"
 #include "model/nn/tensor_table.h"
+#include "model/trunks/encoder_decoder.h"
 
 namespace frugal {
 namespace {

@@ -2,10 +2,10 @@
 // (ms-marco-MiniLM).
 #include <utility>
 
-#include "model/arch/bert_encoder.h"
 #include "model/heads/encoder_embedder.h"
 #include "model/heads/encoder_ranker.h"
 #include "model/nn/architecture.h"
+#include "model/trunks/bert_encoder.h"
 
 namespace frugal {
 namespace {

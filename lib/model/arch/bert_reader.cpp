@@ -12,12 +12,12 @@
 #include <utility>
 
 #include "base/error.h"
-#include "model/arch/bert_encoder.h"
 #include "model/heads/reader_pairs.h"
 #include "model/heads/source_tokenizer.h"
 #include "model/nn/architecture.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/reader.h"
+#include "model/trunks/bert_encoder.h"
 
 namespace frugal {
 namespace {

@@ -1,5 +1,5 @@
 // Llama (Touvron et al. 2023), and models that copied it, such as SmolLM2.
-#include "model/arch/llama_decoder.h"
+#include "model/trunks/llama_decoder.h"
 
 namespace frugal {
 namespace {

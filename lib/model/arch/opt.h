@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "model/arch/causal_decoder.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/tensor_table.h"
+#include "model/trunks/causal_decoder.h"
 
 namespace frugal {
 

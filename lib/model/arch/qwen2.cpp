@@ -1,6 +1,6 @@
 // Qwen2 and Qwen2.5 (Yang et al. 2024): Llama with biases of queries, keys and values.
 #include "base/error.h"
-#include "model/arch/llama_decoder.h"
+#include "model/trunks/llama_decoder.h"
 
 namespace frugal {
 namespace {

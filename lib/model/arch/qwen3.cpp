@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/error.h"
-#include "model/arch/llama_decoder.h"
-#include "model/arch/llama_encoder.h"
 #include "model/heads/encoder_embedder.h"
 #include "model/heads/prompt_ranker.h"
 #include "model/nn/architecture.h"
+#include "model/trunks/llama_decoder.h"
+#include "model/trunks/llama_encoder.h"
 
 namespace frugal {
 namespace {

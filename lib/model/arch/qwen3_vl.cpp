@@ -12,13 +12,13 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/arch/llama_decoder.h"
 #include "model/nn/architecture.h"
 #include "model/nn/config_reader.h"
 #include "model/nn/hyper_field.h"
 #include "model/nn/image_config.h"
 #include "model/nn/vision_language.h"
 #include "model/towers/qwen3_vision.h"
+#include "model/trunks/llama_decoder.h"
 
 namespace frugal {
 namespace {

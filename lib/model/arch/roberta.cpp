@@ -3,11 +3,11 @@
 // with the head of AutoModelForSequenceClassification as a ranker (bge-reranker).
 #include <utility>
 
-#include "model/arch/bert_encoder.h"
 #include "model/heads/encoder_embedder.h"
 #include "model/heads/encoder_ranker.h"
 #include "model/heads/token_heads.h"
 #include "model/nn/architecture.h"
+#include "model/trunks/bert_encoder.h"
 
 namespace frugal {
 namespace {

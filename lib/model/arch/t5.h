@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "model/arch/encoder_decoder.h"
 #include "model/format/checkpoint.h"
 #include "model/nn/tensor_table.h"
+#include "model/trunks/encoder_decoder.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "model/arch/llama_trunk.h"
+#include "model/trunks/llama_trunk.h"
 
 #include <fmt/format.h>
 

@@ -7,11 +7,11 @@
 #include <span>
 
 #include "compute/ops/ops.h"
-#include "model/arch/causal_decoder.h"
-#include "model/arch/llama_trunk.h"
 #include "model/nn/architecture.h"
 #include "model/nn/model_source.h"
 #include "model/nn/rope.h"
+#include "model/trunks/causal_decoder.h"
+#include "model/trunks/llama_trunk.h"
 
 namespace frugal {
 

@@ -1,4 +1,4 @@
-#include "model/arch/causal_decoder.h"
+#include "model/trunks/causal_decoder.h"
 
 #include <algorithm>
 

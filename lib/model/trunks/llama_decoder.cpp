@@ -1,4 +1,4 @@
-#include "model/arch/llama_decoder.h"
+#include "model/trunks/llama_decoder.h"
 
 #include <algorithm>
 #include <array>

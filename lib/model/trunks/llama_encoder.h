@@ -8,12 +8,12 @@
 #include <string>
 
 #include "compute/ops/ops.h"
-#include "model/arch/llama_trunk.h"
 #include "model/format/checkpoint.h"
 #include "model/heads/text_encoder.h"
 #include "model/nn/model_source.h"
 #include "model/nn/tensor_table.h"
 #include "model/tokenize/tokenizer.h"
+#include "model/trunks/llama_trunk.h"
 
 namespace frugal {
 

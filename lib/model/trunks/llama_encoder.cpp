@@ -1,4 +1,4 @@
-#include "model/arch/llama_encoder.h"
+#include "model/trunks/llama_encoder.h"
 
 #include <algorithm>
 

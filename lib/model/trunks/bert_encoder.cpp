@@ -1,4 +1,4 @@
-#include "model/arch/bert_encoder.h"
+#include "model/trunks/bert_encoder.h"
 
 #include <fmt/format.h>
 

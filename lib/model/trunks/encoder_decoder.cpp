@@ -1,4 +1,4 @@
-#include "model/arch/encoder_decoder.h"
+#include "model/trunks/encoder_decoder.h"
 
 #include <algorithm>
 
