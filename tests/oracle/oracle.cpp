@@ -135,8 +135,9 @@ void attention(std::span<const float> q, std::span<const float> k, std::span<con
       const int64_t distance = j - (kv_tokens - q_tokens + i);
       if (positions.causal && distance > 0) continue;
       if (positions.window > 0 && std::abs(distance) > positions.window) continue;
-      const double score =
+      double score =
           double(scale) * dot(q.subspan(at(i * head_dim), at(head_dim)), k.subspan(at(j * head_dim), at(head_dim)));
+      if (positions.soft_cap > 0) score = double(positions.soft_cap) * std::tanh(score / double(positions.soft_cap));
       const double bias =
           positions.bias.empty() ? 0 : double(positions.bias[at(std::clamp(distance, -reach, reach) + reach)]);
       weights.push_back(static_cast<float>(score + bias));

@@ -26,12 +26,13 @@ float tanh(float x);
 void softmax(std::span<float> x, int64_t rows, int64_t cols);
 /// One position of one head, in place. interleaved as in kernels::KernelTable::rope.
 void rope(std::span<float> head, int64_t rotary_dim, int64_t position, double theta, bool interleaved);
-/// What a query sees of the keys, by the distance of a key from its position, and what is added to its scores: the
+/// What a query sees of the keys, by the distance of a key from its position, and what becomes of its scores: the
 /// fields of AttentionSpec for one head. bias: [2 · reach + 1], or empty.
 struct Positions {
   bool causal = false;
   int64_t window = 0;
   std::span<const float> bias = {};
+  float soft_cap = 0;
 };
 /// One head. q: [q_tokens, head_dim]; k, v: [kv_tokens, head_dim]; out: [q_tokens, head_dim]. The last query stands
 /// beside the last key. A query that sees no key gives zeros.

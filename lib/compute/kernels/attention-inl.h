@@ -19,7 +19,8 @@
 // Neither the causal mask nor a window costs a mask: a query sees a range of the keys, so a tile's row is cut to its
 // visible keys (the rest of its weights are 0), and a tile of queries takes from a tile of keys only what one of them
 // sees. Tiles of keys begin at multiples of kKeyTile, whatever the window, so that the bits of a query's output do not
-// depend on which queries share its block. A bias by relative position is one more addition to a row of scores.
+// depend on which queries share its block. A soft cap and a bias by relative position are one more pass each over a row
+// of scores.
 //
 // Decoding has one query. Transposing a tile of keys for it would cost more than the product, so below kTransposeFrom
 // queries score_rows() dots each key where it lies, and values are widened as they are used. int8 keys and values bring
@@ -208,8 +209,15 @@ struct TileOfScores {
       if (first == end) continue;
       row += first;
       const int64_t visible = end - first;
-      if (head.bias) add_bias(row, visible, first_key + first - (head.q_position + first_query + r));
-      const float scale = head.bias ? 1.0f : head.scale;
+      float scale = head.scale;  // of the scores in `row`
+      if (head.soft_cap > 0) {
+        cap_row(row, visible, scale, head.soft_cap);
+        scale = 1.0f;
+      }
+      if (head.bias) {
+        add_bias(row, visible, scale, first_key + first - (head.q_position + first_query + r));
+        scale = 1.0f;
+      }
       const float tile_max = max_of_row(row, visible) * scale;
       if (tile_max > max) {
         if (sum > 0) {
@@ -240,15 +248,15 @@ struct TileOfScores {
  private:
   // x = x · scale + bias over the scores of one query, whose first key lies `distance` keys after the query's position.
   // The bias is constant before and after its table.
-  void add_bias(float* x, int64_t count, int64_t distance) const {
+  void add_bias(float* x, int64_t count, float scale, int64_t distance) const {
     const int64_t reach = head.bias_reach;
     const int64_t begin = min_of(count, max_of(0, -reach - distance));
     const int64_t end = max_of(begin, min_of(count, reach + 1 - distance));
-    const VecF scale = splat(head.scale);
+    const VecF factor = splat(scale);
     const auto add = [&](int64_t from, int64_t to, auto bias_at) {
       for (int64_t i = from; i < to; i += kLanes) {
         const int64_t n = min_of(kLanes, to - i);
-        store_n(x + i, mul_add(load_n(x + i, n), scale, bias_at(i, n)), n);
+        store_n(x + i, mul_add(load_n(x + i, n), factor, bias_at(i, n)), n);
       }
     };
     add(0, begin, [this](int64_t, int64_t) { return splat(head.bias[0]); });

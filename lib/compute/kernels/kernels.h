@@ -57,6 +57,7 @@ struct AttentionHead {
   int64_t window = 0;           // if positive, it sees no key further than this from its own position
   const float* bias = nullptr;  // [2 · bias_reach + 1], or null: added to the scaled scores by key − position, clamped
   int64_t bias_reach = 0;       // to ± bias_reach
+  float soft_cap = 0;           // if positive, a scaled score s becomes soft_cap · tanh(s / soft_cap), before its bias
 };
 
 /// Increased by every change of a kernel that changes the bits of its results, so that values computed by an earlier

@@ -99,6 +99,15 @@ FRUGAL_INLINE float exp_row(float* x, int64_t count, float scale, float shift) {
   return hsum(sum);
 }
 
+// x[i] = cap · tanh(x[i] · scale / cap), in place.
+FRUGAL_INLINE void cap_row(float* x, int64_t count, float scale, float cap) {
+  const VecF inner = splat(scale / cap), outer = splat(cap);
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const int64_t n = min_of(kLanes, count - i);
+    store_n(x + i, tanh_of(load_n(x + i, n) * inner) * outer, n);
+  }
+}
+
 FRUGAL_INLINE void scale_row(float* x, int64_t count, float factor) {
   for (int64_t i = 0; i < count; i += kLanes) {
     const int64_t n = min_of(kLanes, count - i);

@@ -165,6 +165,7 @@ class CpuOps final : public Ops {
   void activate(Activation f, View x, View out) override;
   void activate_gated(Activation f, View gate, View up, View out) override;
   void add(View a, View b, View out) override;
+  void scale(View x, float factor) override;
   void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override;
   void normalize_rows(View x) override;
   void copy(View from, View to) override;
@@ -427,6 +428,7 @@ void CpuOps::attend(const AttentionSpec& spec, std::span<const AttentionSpan> sp
         problem.bias_reach = spec.bias_reach();
         problem.bias = spec.relative_bias.data() + head * (2 * problem.bias_reach + 1);
       }
+      problem.soft_cap = spec.soft_cap;
       kernels_.attention(problem, piece.floats());
     }
   });
@@ -448,6 +450,15 @@ void CpuOps::activate_gated(Activation f, View gate, View up, View out) {
 void CpuOps::add(View a, View b, View out) {
   for_rows(a.rows(), a.cols(), [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) kernels_.add(a.row<float>(r), b.row<float>(r), a.cols(), out.row<float>(r));
+  });
+}
+
+void CpuOps::scale(View x, float factor) {
+  for_rows(x.rows(), x.cols(), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      float* row = x.row<float>(r);
+      std::transform(row, row + x.cols(), row, [factor](float value) { return value * factor; });
+    }
   });
 }
 

@@ -59,7 +59,7 @@ class PooledRows final : public KvRows {
 
 void check_attention(const AttentionSpec& spec) {
   FRUGAL_CHECK(spec.num_kv_heads > 0 && spec.num_heads % spec.num_kv_heads == 0);
-  FRUGAL_CHECK(spec.window >= 0);
+  FRUGAL_CHECK(spec.window >= 0 && spec.soft_cap >= 0);
   if (spec.relative_bias.empty()) return;
   FRUGAL_CHECK(int64_t(spec.relative_bias.size()) == spec.num_heads * (2 * spec.bias_reach() + 1));
 }

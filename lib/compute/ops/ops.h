@@ -80,12 +80,14 @@ struct AttentionSpec {
   /// [num_heads, 2 · reach + 1], or empty: the bias of key − position = −reach … reach (Raffel et al. 2020). A key
   /// further away has the bias of the nearer end of the table.
   std::span<const float> relative_bias = {};
+  /// If positive, a scaled score s becomes soft_cap · tanh(s / soft_cap), before its bias (Gemma Team 2024).
+  float soft_cap = 0;
   /// The largest distance that has a bias of its own.
   int64_t bias_reach() const { return num_heads > 0 ? (int64_t(relative_bias.size()) / num_heads - 1) / 2 : 0; }
 };
 
-/// Throws Error(internal) unless the heads can share those of keys and values, the window is not negative, and the bias
-/// has an odd number of distances for each head.
+/// Throws Error(internal) unless the heads can share those of keys and values, neither window nor cap is negative, and
+/// the bias has an odd number of distances for each head.
 void check_attention(const AttentionSpec& spec);
 
 /// Keys or values of a cache. rows: f16 or i8 [tokens, kv_heads · head_dim]; scales: f32 [tokens, kv_heads], one for
@@ -160,8 +162,8 @@ class Ops {
   /// Rotates x [tokens, heads · head_dim] in place. positions: [tokens].
   virtual void rope(const RopeSpec& spec, std::span<const int32_t> positions, View x, int64_t heads,
                     int64_t head_dim) = 0;
-  /// softmax(scale · q kᵀ + bias) v over the visible keys, for each span and head (Vaswani et al. 2017). q, out:
-  /// [tokens, heads · head_dim]; k, v: [tokens, kv_heads · head_dim].
+  /// softmax(scale · q kᵀ + bias) v over the visible keys, for each span and head (Vaswani et al. 2017), with the
+  /// soft cap of the spec. q, out: [tokens, heads · head_dim]; k, v: [tokens, kv_heads · head_dim].
   virtual void attention(const AttentionSpec& spec, std::span<const AttentionSpan> spans, View q, View k, View v,
                          View out) = 0;
   /// Whether the backend supports quantised keys and values; if not, the next two throw Error(internal).
@@ -177,6 +179,8 @@ class Ops {
   virtual void activate_gated(Activation f, View gate, View up, View out) = 0;
   /// out = a + b; out may alias a.
   virtual void add(View a, View b, View out) = 0;
+  /// x = factor · x, in place.
+  virtual void scale(View x, float factor) = 0;
   /// out: [spans, features], for each span (q_begin, q_tokens) the mean of its tokens, its first or its last.
   virtual void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) = 0;
   /// Scales rows to unit length, in place. A zero row stays zero.
@@ -269,6 +273,10 @@ class ForwardingOps : public Ops {
   void add(View a, View b, View out) override {
     operate({a, b}, {out});
     if (inner_) inner_->add(a, b, out);
+  }
+  void scale(View x, float factor) override {
+    operate({}, {x});
+    if (inner_) inner_->scale(x, factor);
   }
   void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override {
     operate({x}, {out});

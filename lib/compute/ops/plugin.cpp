@@ -169,6 +169,7 @@ class TableOps final : public PluginOps {
   void add(View a, View b, View out) override {
     check(plugin_.add(context_.get(), matrix_of(a), matrix_of(b), matrix_of(out)), "add");
   }
+  void scale(View x, float factor) override { check(plugin_.scale(context_.get(), factor, matrix_of(x)), "scale"); }
   void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override {
     FRUGAL_CHECK(out.rows() == int64_t(spans.size()) && out.cols() == x.cols());
     check(plugin_.pool(context_.get(), int32_t(kind), abi_spans(spans), int64_t(spans.size()), matrix_of(x),
@@ -370,7 +371,8 @@ void TableOps::attention(const AttentionSpec& spec, std::span<const AttentionSpa
                                spec.scale,
                                spec.causal,
                                spec.window,
-                               vector_of(spec.relative_bias)};
+                               vector_of(spec.relative_bias),
+                               spec.soft_cap};
   check(plugin_.attention(context_.get(), &plain, abi_spans(spans), int64_t(spans.size()), matrix_of(q), matrix_of(k),
                           matrix_of(v), matrix_of(out)),
         "attention");

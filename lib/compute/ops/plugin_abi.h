@@ -13,7 +13,7 @@
 extern "C" {
 #endif
 
-#define FRUGAL_PLUGIN_ABI 4u
+#define FRUGAL_PLUGIN_ABI 5u
 #define FRUGAL_PLUGIN_SYMBOL "frugal_plugin_query"
 
 typedef struct frugal_context frugal_context;
@@ -55,6 +55,7 @@ typedef struct frugal_attention {
   int32_t causal;
   int64_t window;              /* 0: none */
   frugal_vector relative_bias; /* [num_heads, an odd number of distances], or absent */
+  float soft_cap;              /* 0: none */
 } frugal_attention;
 
 typedef struct frugal_open {
@@ -120,6 +121,7 @@ typedef struct frugal_plugin {
   int32_t (*activate_gated)(frugal_context* context, int32_t activation, frugal_matrix gate, frugal_matrix up,
                             frugal_matrix out);
   int32_t (*add)(frugal_context* context, frugal_matrix a, frugal_matrix b, frugal_matrix out);
+  int32_t (*scale)(frugal_context* context, float factor, frugal_matrix x);
   int32_t (*pool)(frugal_context* context, int32_t kind, const frugal_span* spans, int64_t count, frugal_matrix x,
                   frugal_matrix out);
   int32_t (*normalize_rows)(frugal_context* context, frugal_matrix x);

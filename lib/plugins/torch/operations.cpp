@@ -105,6 +105,7 @@ at::Tensor attend(const frugal_attention& spec, const at::Tensor& relative_bias,
     return x.reshape({x.size(0), spec.num_kv_heads, shared, spec.head_dim}).permute({1, 2, 0, 3});
   };
   at::Tensor scores = at::matmul(by_head(q, group), by_head(k, 1).transpose(-1, -2)).mul_(spec.scale);
+  if (spec.soft_cap > 0) scores.div_(spec.soft_cap).tanh_().mul_(spec.soft_cap);
   if ((spec.causal && tokens > 1) || spec.window > 0 || relative_bias.defined())
     apply_positions(spec, relative_bias, scores);
   const at::Tensor context = at::matmul(at::softmax(scores, -1), by_head(v, 1));
@@ -138,6 +139,10 @@ int32_t activate_gated(frugal_context* context, int32_t activation, frugal_matri
 
 int32_t add(frugal_context* context, frugal_matrix a, frugal_matrix b, frugal_matrix out) {
   return guarded([&] { tensor_of(*context, out).copy_(tensor_of(*context, a) + tensor_of(*context, b)); });
+}
+
+int32_t scale(frugal_context* context, float factor, frugal_matrix x) {
+  return guarded([&] { tensor_of(*context, x).mul_(factor); });
 }
 
 int32_t pool(frugal_context* context, int32_t kind, const frugal_span* spans, int64_t count, frugal_matrix x,
@@ -189,6 +194,7 @@ void add_operations(frugal_plugin& plugin) {
   plugin.activate = activate;
   plugin.activate_gated = activate_gated;
   plugin.add = add;
+  plugin.scale = scale;
   plugin.pool = pool;
   plugin.normalize_rows = normalize_rows;
   plugin.copy = copy;

@@ -156,9 +156,10 @@ void check_attention_of(Ops& ops, AttentionSpec spec, std::span<const AttentionS
                  one_k = head_of(k, span.kv_begin, span.kv_tokens, kKvHeads, h / 3, kDim),
                  one_v = head_of(v, span.kv_begin, span.kv_tokens, kKvHeads, h / 3, kDim);
       std::vector<float> want(one_q.size());
-      reference::attention(one_q, one_k, one_v, span.q_tokens, span.kv_tokens, kDim, 0.25f,
-                           {spec.causal, spec.window, spec.relative_bias.subspan(size_t(h) * distances, distances)},
-                           want);
+      reference::attention(
+          one_q, one_k, one_v, span.q_tokens, span.kv_tokens, kDim, 0.25f,
+          {spec.causal, spec.window, spec.relative_bias.subspan(size_t(h) * distances, distances), spec.soft_cap},
+          want);
       CHECK(relative_error(head_of(got, span.q_begin, span.q_tokens, kHeads, h, kDim), want) < 1e-4);
     }
 }
@@ -201,6 +202,22 @@ TEST_CASE("a bias by relative position is added for each head, and beyond its ta
         const AttentionSpan decoded[] = {{0, 1, 0, 30}, {1, 2, 30, 300}};
         check_attention_of(ops, spec, decoded);
       }
+  });
+}
+
+TEST_CASE("a soft cap bounds the scores, alone, in a window, and before a bias by relative position") {
+  on_every_backend([](Ops& ops) {
+    const std::vector<float> bias = random_floats(6 * 11, 7, 2);
+    for (const float cap : {0.5f, 2.0f, 50.0f}) {
+      AttentionSpec spec;
+      spec.causal = true;
+      spec.soft_cap = cap;
+      check_attention_of(ops, spec, kSequences);
+      spec.window = 20;
+      check_attention_of(ops, spec, kSequences);
+      spec.relative_bias = bias;
+      check_attention_of(ops, spec, kSequences);
+    }
   });
 }
 
@@ -331,7 +348,7 @@ TEST_CASE("activations, alone, gated and inside a linear layer, agree with the t
   });
 }
 
-TEST_CASE("sums and copies work on matrices whose rows are apart") {
+TEST_CASE("sums, multiples and copies work on matrices whose rows are apart") {
   on_every_backend([](Ops& ops) {
     const Ops::Scope scope(ops);
     const View wide = put(ops, {1, 2, 3, 4, 5, 6, 7, 8}, 2, 4);
@@ -342,6 +359,8 @@ TEST_CASE("sums and copies work on matrices whose rows are apart") {
     CHECK(get(ops, out) == std::vector<float>{3, 4, 7, 8});
     ops.copy(out, left);
     CHECK(get(ops, wide) == std::vector<float>{3, 4, 3, 4, 7, 8, 7, 8});
+    ops.scale(right, -0.5f);
+    CHECK(get(ops, wide) == std::vector<float>{3, 4, -1.5f, -2, 7, 8, -3.5f, -4});
   });
 }
 

@@ -13,6 +13,7 @@ struct Problem {
   bool causal;
   int64_t window = 0;
   int64_t bias_reach = -1;  // −1: no bias
+  float soft_cap = 0;
 
   int64_t q_position() const { return kv_tokens - q_tokens; }
   // Biases that differ enough to change every weight.
@@ -35,10 +36,17 @@ const Problem kPositionProblems[] = {
     {300, 300, 12, true, 0, 17}, {9, 40, 16, false, 0, 5},      {400, 400, 16, false, 33, 12},
     {2, 400, 16, true, 250, 300}};
 
+// Caps below, at and above the scores; decoding, in a window, and before a bias.
+const Problem kCapProblems[] = {{7, 7, 32, false, 0, -1, 0.5f},
+                                {200, 260, 64, true, 0, -1, 3},
+                                {1, 300, 64, true, 40, -1, 50},
+                                {300, 300, 12, true, 33, 17, 1}};
+
 void check_all(const std::function<void(const kernels::KernelTable&, const Problem&)>& check_one) {
   for_each_isa([&](const kernels::KernelTable& table) {
     for (const Problem& p : kProblems) check_one(table, p);
     for (const Problem& p : kPositionProblems) check_one(table, p);
+    for (const Problem& p : kCapProblems) check_one(table, p);
   });
 }
 
@@ -49,6 +57,7 @@ void check(const kernels::KernelTable& table, const Problem& p, float low, float
   CAPTURE(p.causal);
   CAPTURE(p.window);
   CAPTURE(p.bias_reach);
+  CAPTURE(p.soft_cap);
   // Heads lie side by side in rows of three heads; this one is in the middle.
   const int64_t stride = 3 * p.head_dim;
   const std::vector<float> bias = p.bias();
@@ -63,7 +72,7 @@ void check(const kernels::KernelTable& table, const Problem& p, float low, float
   };
   std::vector<float> expected(static_cast<size_t>(p.q_tokens * p.head_dim));
   reference::attention(dense(q, p.q_tokens), dense(k, p.kv_tokens), dense(v, p.kv_tokens), p.q_tokens, p.kv_tokens,
-                       p.head_dim, scale, {p.causal, p.window, bias}, expected);
+                       p.head_dim, scale, {p.causal, p.window, bias, p.soft_cap}, expected);
   std::vector<float> out(static_cast<size_t>(p.q_tokens * stride), 77.0f);
   Guarded<float> scratch(table.attention_scratch_floats(p.head_dim), 1);
   table.attention({q.data() + p.head_dim,
@@ -80,7 +89,8 @@ void check(const kernels::KernelTable& table, const Problem& p, float low, float
                    p.causal,
                    p.window,
                    bias.empty() ? nullptr : bias.data(),
-                   p.bias_reach},
+                   p.bias_reach,
+                   p.soft_cap},
                   scratch.data());
   REQUIRE(scratch.intact());
   for (int64_t t = 0; t < p.q_tokens; ++t)
@@ -140,14 +150,15 @@ void check_narrow(const kernels::KernelTable& table, const Problem& p, const ker
   CAPTURE(p.causal);
   CAPTURE(p.window);
   CAPTURE(p.bias_reach);
+  CAPTURE(p.soft_cap);
   const std::vector<float> q = random_floats(p.q_tokens * p.head_dim, 1), bias = p.bias();
   std::vector<float> expected(static_cast<size_t>(p.q_tokens * p.head_dim));
-  reference::attention(q, k_meant, v_meant, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f, {p.causal, p.window, bias},
-                       expected);
+  reference::attention(q, k_meant, v_meant, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f,
+                       {p.causal, p.window, bias, p.soft_cap}, expected);
   Guarded<float> out(p.q_tokens * p.head_dim, 3);
   Guarded<float> scratch(table.attention_scratch_floats(p.head_dim), 1);
   table.attention({q.data(), p.head_dim, k, v, out.data(), p.head_dim, p.q_tokens, p.kv_tokens, p.head_dim, 0.3f,
-                   p.q_position(), p.causal, p.window, bias.empty() ? nullptr : bias.data(), p.bias_reach},
+                   p.q_position(), p.causal, p.window, bias.empty() ? nullptr : bias.data(), p.bias_reach, p.soft_cap},
                   scratch.data());
   REQUIRE(scratch.intact());
   REQUIRE(out.intact());
