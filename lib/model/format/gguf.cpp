@@ -210,9 +210,11 @@ class GgufFile final : public Checkpoint {
     source.gguf_pad = integer("tokenizer.ggml.padding_token_id");
     source.gguf_sep = integer("tokenizer.ggml.seperator_token_id");  // the specification's own spelling
     source.gguf_cls = integer("tokenizer.ggml.cls_token_id");
-    source.gguf_add_bos = integer("tokenizer.ggml.add_bos_token").value_or(0) != 0;
+    // Where a file leaves them out, llama.cpp decides by the kind of tokenizer.
+    const bool sentencepiece = source.gguf_model == "llama";
+    source.gguf_add_bos = integer("tokenizer.ggml.add_bos_token").value_or(sentencepiece) != 0;
     source.gguf_add_eos = integer("tokenizer.ggml.add_eos_token").value_or(0) != 0;
-    source.gguf_add_space_prefix = integer("tokenizer.ggml.add_space_prefix").value_or(0) != 0;
+    source.gguf_add_space_prefix = integer("tokenizer.ggml.add_space_prefix").value_or(sentencepiece) != 0;
     source.chat_template = text("tokenizer.chat_template").value_or("");
     return source;
   }

@@ -65,6 +65,10 @@ void add_sentencepiece_roles(const SentencePieceTokenizer& source, VocabularyBui
   content.prefix = source.prefix, content.suffix = source.suffix, content.separator = source.separator;
 }
 
+std::string build_gguf_sentencepiece(const TokenizerSource& source) {
+  return build_bpe(apply_gguf_rules(source));
+}
+
 std::string build_sentencepiece(const TokenizerSource& source) {
   const SentencePieceTokenizer tokenizer = apply_sentencepiece_rules(source);
   return tokenizer.is_bpe ? build_bpe(tokenizer) : build_unigram(tokenizer);

@@ -11,6 +11,8 @@ namespace frugal {
 
 /// Throws as apply_sentencepiece_rules().
 std::string build_sentencepiece(const TokenizerSource& source);
+/// Throws as apply_gguf_rules().
+std::string build_gguf_sentencepiece(const TokenizerSource& source);
 
 /// Adds the special tokens and those that are defined by users, whose pieces `vocabulary` has, the roles of tokens and
 /// the template.

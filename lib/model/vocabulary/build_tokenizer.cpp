@@ -405,8 +405,9 @@ std::string build_from_gguf(const TokenizerSource& source) {
   if (source.gguf_tokens.empty()) throw malformed("tokenizer.ggml.tokens", "is empty");
   if (source.gguf_model == "gpt2") return build_gguf_bpe(source);
   if (source.gguf_model == "bert") return build_gguf_bert(source);
+  if (source.gguf_model == "llama") return build_gguf_sentencepiece(source);
   throw unsupported("tokenizer.ggml.model", fmt::format("'{}'", source.gguf_model),
-                    "gpt2 (byte-level BPE), bert (WordPiece)");
+                    "gpt2 (byte-level BPE), llama (SentencePiece), bert (WordPiece)");
 }
 
 // Old files omit the model's type.

@@ -232,8 +232,7 @@ void set_unigram_scores(SentencePieceTokenizer& tokenizer, const Model& model, s
 }
 
 // As the file says, and as SentencePiece encodes.
-SentencePieceTokenizer as_trained(const Model& model, const TokenizerConfig& config, bool adds_bos,
-                                  std::string_view file) {
+SentencePieceTokenizer as_trained(const Model& model, bool adds_bos, bool adds_eos, std::string_view file) {
   SentencePieceTokenizer tokenizer;
   tokenizer.is_bpe = model.algorithm == Model::Algorithm::bpe;
   tokenizer.tokens = tokens_of(model);
@@ -246,8 +245,8 @@ SentencePieceTokenizer as_trained(const Model& model, const TokenizerConfig& con
   tokenizer.dummy_prefix = model.dummy_prefix;
   tokenizer.byte_fallback = model.byte_fallback;
   tokenizer.unk = model.unk, tokenizer.bos = model.bos, tokenizer.eos = model.eos, tokenizer.pad = model.pad;
-  if (config.flag("add_bos_token", adds_bos) && model.bos >= 0) tokenizer.prefix = {model.bos};
-  if (config.flag("add_eos_token", false) && model.eos >= 0) tokenizer.suffix = {model.eos};
+  if (adds_bos && model.bos >= 0) tokenizer.prefix = {model.bos};
+  if (adds_eos && model.eos >= 0) tokenizer.suffix = {model.eos};
   tokenizer.separator = tokenizer.suffix;
   tokenizer.separator.insert(tokenizer.separator.end(), tokenizer.prefix.begin(), tokenizer.prefix.end());
   return tokenizer;
@@ -257,13 +256,67 @@ SentencePieceTokenizer of_family(const Model& model, const TokenizerConfig& conf
   const std::string name = config.tokenizer_class();
   if (name == "XLMRobertaTokenizer") return xlm_roberta(model, config, file);
   if (name == "T5Tokenizer") return t5(model, config, file);
-  if (name == "LlamaTokenizer") return as_trained(model, config, true, file);
-  if (name == "PreTrainedTokenizer" || name == "TokenizersBackend") return as_trained(model, config, false, file);
+  const bool is_plain = name == "PreTrainedTokenizer" || name == "TokenizersBackend";
+  if (name == "LlamaTokenizer" || is_plain)
+    return as_trained(model, config.flag("add_bos_token", !is_plain), config.flag("add_eos_token", false), file);
   refuse(file, name.empty() ? "tokenizer_config.json does not say of which class the tokenizer is"
                             : fmt::format("the rules of the class '{}' are not known", name));
 }
 
+// --- GGUF ----------------------------------------------------------------------------------------------------------
+
+[[noreturn]] void refuse_gguf(std::string_view field, std::string_view what) {
+  throw Error(Code::bad_input, fmt::format("'tokenizer.ggml.{}': {}", field, what)).hint("convert the model again");
+}
+
+// The texts of the pieces. The converter writes spaces into those that users defined.
+std::vector<std::string> gguf_texts(const TokenizerSource& source) {
+  std::vector<std::string> texts = source.gguf_tokens;
+  for (size_t id = 0; id < texts.size(); ++id) {
+    if (static_cast<Model::Type>(source.gguf_token_types[id]) != Model::Type::user_defined) continue;
+    for (size_t at = texts[id].find(' '); at != std::string::npos; at = texts[id].find(' ', at))
+      texts[id].replace(at, 1, kSpaceMark);
+  }
+  return texts;
+}
+
+int32_t gguf_role(const std::optional<int64_t>& id, int32_t fallback, size_t count, std::string_view field) {
+  if (!id) return fallback;
+  if (*id < 0 || *id >= static_cast<int64_t>(count))
+    refuse_gguf(field, fmt::format("{} is outside the vocabulary of {}", *id, count));
+  return static_cast<int32_t>(*id);
+}
+
 }  // namespace
+
+SentencePieceTokenizer apply_gguf_rules(const TokenizerSource& source) {
+  const size_t count = source.gguf_tokens.size();
+  if (source.gguf_scores.size() != count)
+    refuse_gguf("scores", fmt::format("{} scores for {} tokens", source.gguf_scores.size(), count));
+  if (source.gguf_token_types.size() != count)
+    refuse_gguf("token_type", fmt::format("{} types for {} tokens", source.gguf_token_types.size(), count));
+  for (const int32_t type : source.gguf_token_types)
+    if (type < 1 || type > 6) refuse_gguf("token_type", fmt::format("{} is not a type of token", type));
+  const std::vector<std::string> texts = gguf_texts(source);
+  Model model;
+  model.algorithm = Model::Algorithm::bpe;
+  model.pieces.reserve(count);
+  for (size_t id = 0; id < count; ++id) {
+    const auto type = static_cast<Model::Type>(source.gguf_token_types[id]);
+    model.byte_fallback |= type == Model::Type::byte;
+    model.pieces.push_back({texts[id], source.gguf_scores[id], type});
+  }
+  model.unk = gguf_role(source.gguf_unk, 0, count, "unknown_token_id");
+  model.bos = gguf_role(source.gguf_bos, -1, count, "bos_token_id");
+  model.eos = gguf_role(source.gguf_eos, -1, count, "eos_token_id");
+  model.pad = gguf_role(source.gguf_pad, -1, count, "padding_token_id");
+  model.dummy_prefix = source.gguf_add_space_prefix;
+  model.removes_spaces = false;
+  SentencePieceTokenizer tokenizer =
+      as_trained(model, source.gguf_add_bos, source.gguf_add_eos, "tokenizer.ggml.tokens");
+  tokenizer.num_pieces = count;
+  return tokenizer;
+}
 
 SentencePieceTokenizer apply_sentencepiece_rules(const TokenizerSource& source) {
   const std::string& file = source.sentencepiece_file;

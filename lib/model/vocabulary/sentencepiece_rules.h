@@ -54,5 +54,8 @@ struct SentencePieceTokenizer {
 /// family, or else source.model_type; `added_tokens_decoder` may have tokens behind those of the family. Throws as
 /// read_sentencepiece(), and Error(bad_input) naming what is not supported.
 SentencePieceTokenizer apply_sentencepiece_rules(const TokenizerSource& source);
+/// The tokenizer of a GGUF file whose model is "llama": a BPE that encodes as SentencePiece, as its converter found it.
+/// Throws Error(bad_input) naming the field that is missing or out of range.
+SentencePieceTokenizer apply_gguf_rules(const TokenizerSource& source);
 
 }  // namespace frugal
