@@ -13,7 +13,7 @@ import pathlib
 import numpy as np
 import torch
 import transformers
-from transformers import (AutoModel, AutoModelForCausalLM, Blip2Config, Blip2ForConditionalGeneration, OPTConfig,
+from transformers import (AutoModel, AutoModelForCausalLM, Blip2Config, Blip2ForConditionalGeneration, Gemma3TextConfig, OPTConfig,
                           PreTrainedTokenizerFast, Qwen3Config, Qwen3VLConfig, Qwen3VLForConditionalGeneration, XLMRobertaConfig)
 
 SHARD_BYTES = 2 << 30
@@ -34,6 +34,9 @@ QWEN_PROCESSOR = {
 PROCESSORS = {"blip2-opt-2.7b": BLIP_PROCESSOR, "qwen3-vl-2b": QWEN_PROCESSOR}
 
 MODELS = {
+    "gemma-3-1b": (AutoModelForCausalLM, Gemma3TextConfig, dict(
+        hidden_size=1152, intermediate_size=6912, num_hidden_layers=26, num_attention_heads=4, num_key_value_heads=1, head_dim=256,
+        vocab_size=262144, max_position_embeddings=32768, sliding_window=512, query_pre_attn_scalar=256)),
     "qwen3-1.7b": (AutoModelForCausalLM, Qwen3Config, dict(
         max_position_embeddings=40960, tie_word_embeddings=True, rope_theta=1e6, **QWEN3_1_7B)),
     "qwen3-vl-2b": (Qwen3VLForConditionalGeneration, Qwen3VLConfig, dict(
@@ -72,6 +75,12 @@ def shards_of(shapes, width):
     return shards
 
 
+def mean_of(key, shape, config):
+    """1 for the weight of a norm, unless the model adds 1 to it."""
+    is_norm = len(shape) == 1 and "norm" in key.lower() and key.endswith("weight")
+    return 1.0 if is_norm and not config.model_type.startswith("gemma") else 0.0
+
+
 def numbers(rng, count, mean, width):
     """Blocks of bytes of normal numbers: float32, or bfloat16 by cutting."""
     for at in range(0, count, BLOCK):
@@ -79,7 +88,7 @@ def numbers(rng, count, mean, width):
         yield values.tobytes() if width == 4 else (values.view(np.uint32) >> 16).astype(np.uint16).tobytes()
 
 
-def write_shard(path, shapes, dtype, rng):
+def write_shard(path, shapes, dtype, rng, config):
     width = 4 if dtype == "float32" else 2
     header, at = {}, 0
     for key, shape in shapes.items():
@@ -91,8 +100,7 @@ def write_shard(path, shapes, dtype, rng):
     with open(path, "wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for key, shape in shapes.items():
-            is_norm = len(shape) == 1 and "norm" in key.lower() and key.endswith("weight")
-            for block in numbers(rng, int(np.prod(shape)), 1.0 if is_norm else 0.0, width):
+            for block in numbers(rng, int(np.prod(shape)), mean_of(key, shape, config), width):
                 file.write(block)
     return at
 
@@ -122,7 +130,7 @@ def main():
     rng, weight_map, total = np.random.default_rng(a.seed), {}, 0
     for i, shard in enumerate(shards):
         file = "model.safetensors" if len(shards) == 1 else f"model-{i + 1:05}-of-{len(shards):05}.safetensors"
-        total += write_shard(a.folder / file, shard, a.dtype, rng)
+        total += write_shard(a.folder / file, shard, a.dtype, rng, config)
         weight_map |= dict.fromkeys(shard, file)
     if len(shards) > 1:
         (a.folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": weight_map}))

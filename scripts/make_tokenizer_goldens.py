@@ -228,6 +228,11 @@ TEMPLATES = {
               "{% else %}{% set system = '' %}{% endif %}{% for m in messages %}{% if m.role == 'user' %}{{ bos_token + "
               "'[INST] ' + (('<<SYS>>\\n' + system + '\\n<</SYS>>\\n\\n' if loop.first and system else '') + m.content) | trim "
               "+ ' [/INST]' }}{% else %}{{ ' ' + m.content | trim + ' ' + eos_token }}{% endif %}{% endfor %}",
+    "gemma": "{{ bos_token }}{% if messages[0].role == 'system' %}{% set prefix = messages[0].content + '\\n\\n' %}"
+             "{% set messages = messages[1:] %}{% else %}{% set prefix = '' %}{% endif %}{% for m in messages %}"
+             "{% set role = 'model' if m.role == 'assistant' else m.role %}{{ '<start_of_turn>' + role + '\\n' + "
+             "(prefix if loop.first else '') + m.content | trim + '<end_of_turn>\\n' }}{% endfor %}"
+             "{% if add_generation_prompt %}{{ '<start_of_turn>model\\n' }}{% endif %}",
 }
 CONVERSATIONS = [
     [("user", "Who wrote it?")],
@@ -241,7 +246,7 @@ def chats(smollm2_template):
     templates = dict(TEMPLATES) | ({"smollm2": smollm2_template} if smollm2_template else {})
     found = []
     for name, template in templates.items():
-        bos = "<s>" if name == "llama2" else "<|begin_of_text|>"
+        bos = {"llama2": "<s>", "gemma": "<bos>"}.get(name, "<|begin_of_text|>")
         renders = []
         for conversation in CONVERSATIONS:
             messages = [{"role": role, "content": content} for role, content in conversation]

@@ -49,8 +49,8 @@ struct Settings {
     f("caption.max_pixels", caption_pixels,
       {"maximum pixels with which a model that takes images of any size (Qwen3-VL) reads one", Range{1, 1 << 28}});
     f("generate.chat_family", chat_family,
-      {"chat template of the generator: auto (the one that its pack names), none, chatml, llama2, llama3, llama3.1, "
-       "qwen, qwen3; required if the pack names none"});
+      {"chat template of the generator: auto (the one that its pack names), none, chatml, gemma, llama2, llama3, "
+       "llama3.1, qwen, qwen3; required if the pack names none"});
     f(generator);
     f(cache);
   }

@@ -60,7 +60,7 @@ class CheckpointSource final : public ModelSource {
     SourceTensor source = require_source(spec);
     source.shape = spec.shape;  // a convolution's filters have four dimensions
     const Weight weight = ops.prepare(
-        {outputs, inputs, [&](int64_t first, std::span<float> rows) { read_rows(spec, source, first, inputs, rows); }});
+        {outputs, inputs, [&](int64_t first, std::span<float> rows) { read_planned_rows(spec, source, first, rows); }});
     checkpoint_->release(source.data);
     return weight;
   }
@@ -99,29 +99,16 @@ class CheckpointSource final : public ModelSource {
     return *source;
   }
 
-  static void read_rows(const TensorSpec& spec, const SourceTensor& source, int64_t first, int64_t cols,
-                        std::span<float> rows) {
-    const int64_t count = static_cast<int64_t>(rows.size()) / cols;
-    if (spec.unpermute_heads == 0) return read_rows_f32(source, first, count, rows);
-    for (int64_t r = 0; r < count; ++r)
-      read_rows_f32(source, source_row(spec, first + r), 1,
-                    rows.subspan(static_cast<size_t>(r * cols), static_cast<size_t>(cols)));
-  }
-
   std::span<float> read_whole(const TensorSpec& spec) const {
     const SourceTensor& source = require_source(spec);
     std::vector<float>& values = held_[spec.name];
     if (!values.empty()) return values;
     values.resize(static_cast<size_t>(spec.shape.elements()));
-    // read_rows() permutes rows, so a permuted vector is read as a matrix of one column.
+    SourceTensor planned = source;
+    // Rows are permuted, so that a permuted vector is read as a matrix of one column.
     const bool column = spec.shape.rank() == 1 && spec.unpermute_heads > 0;
-    if (!column) {
-      read_rows(spec, source, 0, spec.shape.cols(), values);
-    } else {
-      SourceTensor by_element = source;
-      by_element.shape = Shape{spec.shape[0], 1};
-      read_rows(spec, by_element, 0, 1, values);
-    }
+    planned.shape = column ? Shape{spec.shape[0], 1} : spec.shape;
+    read_planned_rows(spec, planned, 0, values);
     checkpoint_->release(source.data);
     return values;
   }

@@ -15,10 +15,10 @@ namespace frugal {
 
 // Each is defined in its own file, which needs no header.
 extern const Architecture kBartArchitecture, kBertArchitecture, kBertRankerArchitecture, kBertReaderArchitecture,
-    kBlip2Architecture, kClipArchitecture, kLlamaArchitecture, kModernBertArchitecture, kModernBertRankerArchitecture,
-    kOptArchitecture, kQwen2Architecture, kQwen3Architecture, kQwen3EmbedderArchitecture, kQwen3RankerArchitecture,
-    kQwen3VlArchitecture, kQwen3VlDecoderArchitecture, kRobertaArchitecture, kRobertaRankerArchitecture,
-    kT5Architecture;
+    kBlip2Architecture, kClipArchitecture, kGemma2Architecture, kGemma3Architecture, kLlamaArchitecture,
+    kModernBertArchitecture, kModernBertRankerArchitecture, kOptArchitecture, kQwen2Architecture, kQwen3Architecture,
+    kQwen3EmbedderArchitecture, kQwen3RankerArchitecture, kQwen3VlArchitecture, kQwen3VlDecoderArchitecture,
+    kRobertaArchitecture, kRobertaRankerArchitecture, kT5Architecture;
 
 namespace {
 
@@ -29,6 +29,8 @@ constexpr const Architecture* kArchitectures[] = {
     &kBertReaderArchitecture,        // reader
     &kBlip2Architecture,             // model of images and text
     &kClipArchitecture,              // image embedder
+    &kGemma2Architecture,            // decoder
+    &kGemma3Architecture,            // decoder
     &kLlamaArchitecture,             // decoder
     &kModernBertArchitecture,        // embedder
     &kModernBertRankerArchitecture,  // reader

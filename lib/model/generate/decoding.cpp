@@ -7,7 +7,8 @@
 namespace frugal {
 namespace {
 
-constexpr std::string_view kTurnEnds[] = {"<|im_end|>", "<|eot_id|>", "<|end_of_text|>", "<|endoftext|>", "</s>"};
+constexpr std::string_view kTurnEnds[] = {"<|im_end|>",    "<|eot_id|>", "<|end_of_text|>",
+                                          "<|endoftext|>", "</s>",       "<end_of_turn>"};
 
 }  // namespace
 

@@ -11,6 +11,18 @@ int64_t source_row(const TensorSpec& spec, int64_t row) {
   return row - in_head + 2 * (in_head % (width / 2)) + half;
 }
 
+void read_planned_rows(const TensorSpec& spec, const SourceTensor& source, int64_t first, std::span<float> rows) {
+  const auto cols = static_cast<size_t>(source.shape.cols());
+  if (spec.unpermute_heads == 0) {
+    read_rows_f32(source, first, static_cast<int64_t>(rows.size() / cols), rows);
+  } else {
+    for (size_t r = 0; r < rows.size() / cols; ++r)
+      read_rows_f32(source, source_row(spec, first + static_cast<int64_t>(r)), 1, rows.subspan(r * cols, cols));
+  }
+  if (spec.offset != 0)
+    for (float& value : rows) value += spec.offset;
+}
+
 namespace {
 
 // True for [1, rows, cols] and [rows, cols].

@@ -31,10 +31,15 @@ struct TensorSpec {
   /// Number of heads whose rows GGUF has permuted for interleaved rotary pairs, as it does in Llama's q and k; 0: the
   /// rows are not permuted.
   int64_t unpermute_heads = 0;
+  /// Added to every value: checkpoints of Gemma have the weights of norms less 1.
+  float offset = 0;
 };
 
 /// The row of the checkpoint's tensor that becomes row `row` in the pack (TensorSpec::unpermute_heads).
 int64_t source_row(const TensorSpec& spec, int64_t row);
+/// Converts rows from `first` on to fp32 as the pack has them: in its order, with the offset. source: the checkpoint's
+/// tensor in the shape of the pack's, [_, cols]. rows: whole rows. Throws as read_rows_f32().
+void read_planned_rows(const TensorSpec& spec, const SourceTensor& source, int64_t first, std::span<float> rows);
 
 /// True if a tensor of a checkpoint has the planned shape. A vector may be a matrix of one row, as in a layer with one
 /// output, and the other way round; the parameters of a batch of one [1, rows, cols] are the rows of a table. The

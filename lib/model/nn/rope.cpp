@@ -68,14 +68,19 @@ std::string scaling_kind(const ConfigReader& reader, const std::string& at) {
 
 }  // namespace
 
-void plan_rope(const ConfigReader& reader, std::string_view prefix, std::map<std::string, std::string>& config) {
+void plan_rope(const ConfigReader& reader, std::string_view prefix, std::map<std::string, std::string>& config,
+               const RopeKeys& source) {
   const auto put = [&](std::string_view key, double value) {
     config[fmt::format("{}.rope.{}", prefix, key)] = fmt::format("{}", value);
   };
-  const double theta = reader.number({"rope_theta", "rope.freq_base"}, 1, 1e12, 10000);
-  put("theta", reader.number({"rope_parameters.rope_theta", "rope.freq_base"}, 1, 1e12, theta));
-  const std::string at = reader.text({"rope_parameters.rope_type", ""}) ? "rope_parameters." : "rope_scaling.";
-  const std::string kind = scaling_kind(reader, at);
+  const std::string parameters =
+      source.kind.empty() ? "rope_parameters." : fmt::format("rope_parameters.{}.", source.kind);
+  const double theta = reader.number(source.theta, 1, 1e12, source.default_theta);
+  const std::string own_theta = parameters + "rope_theta";
+  put("theta", reader.number({own_theta, source.theta.gguf}, 1, 1e12, theta));
+  const bool is_new = reader.text({parameters + "rope_type", ""}).has_value();
+  const std::string at = is_new ? parameters : "rope_scaling.";
+  const std::string kind = is_new || source.has_scaling ? scaling_kind(reader, at) : "none";
   config[fmt::format("{}.rope.scaling", prefix)] = kind;
   for (const ScalingField& field : kScalingFields) {
     if (field.kinds.find(kind) == std::string_view::npos) continue;

@@ -68,9 +68,18 @@ class RopeTable {
   std::vector<float> cosine_, sine_;
 };
 
+/// Where a checkpoint's configuration has the rotary positions, if its layers of several kinds have their own.
+struct RopeKeys {
+  ConfigKey theta{"rope_theta", "rope.freq_base"};
+  double default_theta = 10000;
+  std::string_view kind = {};  // of the layers, as rope_parameters names it: "full_attention"
+  bool has_scaling = true;     // "rope_scaling" is theirs
+};
+
 /// Adds the keys for a checkpoint to `config`. prefix: the architecture's name. Throws Error(bad_input) for an unknown
 /// scaling or a parameter out of bounds.
-void plan_rope(const ConfigReader& reader, std::string_view prefix, std::map<std::string, std::string>& config);
+void plan_rope(const ConfigReader& reader, std::string_view prefix, std::map<std::string, std::string>& config,
+               const RopeKeys& source = {});
 /// Builds the table from a pack's keys, and from its tensor "rope.divisors" if it has one.
 RopeTable read_rope(const ModelSource& source, std::string_view prefix, int64_t rotary_dim);
 

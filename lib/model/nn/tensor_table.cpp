@@ -40,6 +40,11 @@ void TensorTable::norm(const TensorNames& names, int64_t features, Bias bias) {
   add_bias(names, features, bias, 0);
 }
 
+void TensorTable::offset_norm(const TensorNames& names, int64_t features, float offset) {
+  norm(names, features);
+  tensors_.back().offset = offset;
+}
+
 void TensorTable::exact(const TensorNames& names, int64_t outputs, int64_t inputs) {
   norm(names, outputs * inputs);
   add_bias(names, outputs, Bias::required, 0);

@@ -35,6 +35,8 @@ class TensorTable {
   void linear(const TensorNames& names, int64_t outputs, int64_t inputs, Bias bias, int64_t unpermute_heads = 0);
   /// Adds a weight [features] and a bias [features].
   void norm(const TensorNames& names, int64_t features, Bias bias = Bias::none);
+  /// Adds a weight [features], whose values in the checkpoint lack `offset` (TensorSpec).
+  void offset_norm(const TensorNames& names, int64_t features, float offset);
   /// Adds a weight [outputs · inputs] and a bias [outputs] that stay in fp32, for a head that is too small to quantise.
   void exact(const TensorNames& names, int64_t outputs, int64_t inputs);
   /// Adds a table [rows, features] that stays in fp32, to be read by ModelSource::embedding(). Its names have no suffix

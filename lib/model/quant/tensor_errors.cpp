@@ -117,7 +117,7 @@ TensorError measure(const TensorJob& job, const StoredRows& stored, ThreadPool& 
   pool.parallel_for(static_cast<int64_t>(sums.size()), 1, [&](int64_t begin, int64_t end) {
     std::vector<float> original(static_cast<size_t>(matrix.cols)), decoded(original.size());
     for (int64_t row = begin * kRowsPerSum; row < std::min(end * kRowsPerSum, matrix.rows); ++row) {
-      read_rows_f32(source, source_row(job.spec, row), 1, original);
+      read_planned_rows(job.spec, source, row, original);
       stored.read(row, decoded);
       sums[static_cast<size_t>(row / kRowsPerSum)].add(original, decoded);
     }

@@ -143,13 +143,7 @@ class TensorStream {
     const int64_t first = unit * unit_rows_;
     const int64_t count = std::min(unit_rows_, matrix_.rows - first);
     const std::span<float> rows = buffer.first(static_cast<size_t>(count * matrix_.cols));
-    if (job_.spec.unpermute_heads == 0) {
-      read_rows_f32(source_, first, count, rows);
-    } else {
-      for (int64_t r = 0; r < count; ++r)
-        read_rows_f32(source_, source_row(job_.spec, first + r), 1,
-                      rows.subspan(static_cast<size_t>(r * matrix_.cols), static_cast<size_t>(matrix_.cols)));
-    }
+    read_planned_rows(job_.spec, source_, first, rows);
     check_range(first, rows);
     return rows;
   }

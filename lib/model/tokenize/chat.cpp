@@ -107,6 +107,15 @@ std::vector<ChatPiece> render_llama3(std::span<const ChatMessage> messages, std:
   return out.take();
 }
 
+// `turns` without a system message.
+void require_alternation(std::span<const ChatMessage> turns, std::string_view model) {
+  for (size_t i = 0; i < turns.size(); ++i)
+    if (turns[i].role != (i % 2 == 0 ? "user" : "assistant"))
+      throw Error(Code::bad_input, fmt::format("chat: turn {} has role '{}'; {} alternates user and assistant", i + 1,
+                                               turns[i].role, model))
+          .hint("merge neighbouring turns of one role");
+}
+
 std::vector<ChatPiece> render_llama2(std::span<const ChatMessage> messages, std::string_view default_system) {
   Renderer out;
   std::string system(default_system);
@@ -114,12 +123,9 @@ std::vector<ChatPiece> render_llama2(std::span<const ChatMessage> messages, std:
     system = messages.front().content;
     messages = messages.subspan(1);
   }
+  require_alternation(messages, "Llama 2");
   for (size_t i = 0; i < messages.size(); ++i) {
     const ChatMessage& message = messages[i];
-    if (message.role != (i % 2 == 0 ? "user" : "assistant"))
-      throw Error(Code::bad_input, fmt::format("chat: turn {} has role '{}'; Llama 2 alternates user and assistant",
-                                               i + 1, message.role))
-          .hint("merge neighbouring turns of one role");
     if (i % 2 == 1) {
       out.plain(" ").plain(trim(message.content)).plain(" ").special("</s>");
       continue;
@@ -128,6 +134,25 @@ std::vector<ChatPiece> render_llama2(std::span<const ChatMessage> messages, std:
     if (i == 0 && !system.empty()) content.insert(0, fmt::format("<<SYS>>\n{}\n<</SYS>>\n\n", system));
     out.special("<s>").plain("[INST] ").plain(trim(content)).plain(" [/INST]");
   }
+  return out.take();
+}
+
+// Gemma 3's. Gemma 2's refuses a system message, and is otherwise the same.
+std::vector<ChatPiece> render_gemma(std::span<const ChatMessage> messages, std::string_view default_system) {
+  Renderer out;
+  std::string_view system = default_system;
+  if (opens_with_system(messages)) {
+    system = messages.front().content;
+    messages = messages.subspan(1);
+  }
+  require_alternation(messages, "Gemma");
+  out.special("<bos>");
+  for (size_t i = 0; i < messages.size(); ++i) {
+    out.special("<start_of_turn>").plain(i % 2 == 0 ? "user\n" : "model\n");
+    if (i == 0 && !system.empty()) out.plain(system).plain("\n\n");
+    out.plain(trim(messages[i].content)).special("<end_of_turn>").plain("\n");
+  }
+  out.special("<start_of_turn>").plain("model\n");
   return out.take();
 }
 
@@ -208,6 +233,7 @@ std::optional<ChatFamily> recognise_chat_template(std::string_view jinja) {
   if (contains(jinja, "<|start_header_id|>"))
     return contains(jinja, "Cutting Knowledge Date") ? ChatFamily::llama31 : ChatFamily::llama3;
   if (contains(jinja, "[INST]") && contains(jinja, "<<SYS>>")) return ChatFamily::llama2;
+  if (contains(jinja, "<start_of_turn>") && contains(jinja, "model")) return ChatFamily::gemma;
   return std::nullopt;
 }
 
@@ -231,6 +257,8 @@ std::vector<ChatPiece> render_chat(ChatFamily family, std::span<const ChatMessag
       return render_llama3(messages, default_system, true);
     case ChatFamily::llama2:
       return render_llama2(messages, default_system);
+    case ChatFamily::gemma:
+      return render_gemma(messages, default_system);
     case ChatFamily::none:
       break;
   }

@@ -14,10 +14,11 @@
 namespace frugal {
 
 /// chatml covers SmolLM2 too. qwen3 answers without thinking first (chatml lets it think); llama31 is Llama 3.1
-/// and 3.2, whose system turn begins with dates.
-enum class ChatFamily { none, chatml, llama3, llama2, qwen, qwen3, llama31 };
-constexpr std::array<Named<ChatFamily>, 7> names_of(ChatFamily) {
+/// and 3.2, whose system turn begins with dates. gemma has no system turn: the first of the user begins with it.
+enum class ChatFamily { none, chatml, llama3, llama2, qwen, qwen3, llama31, gemma };
+constexpr std::array<Named<ChatFamily>, 8> names_of(ChatFamily) {
   return {{{ChatFamily::chatml, "chatml"},
+           {ChatFamily::gemma, "gemma"},
            {ChatFamily::llama2, "llama2"},
            {ChatFamily::llama3, "llama3"},
            {ChatFamily::llama31, "llama3.1"},
@@ -46,8 +47,8 @@ struct ChatPiece {
 };
 /// Renders the conversation in the model's format, ready for the assistant to answer. Includes the begin-of-text token
 /// where the family has one, so do not add Tokenizer::prefix(). default_system is used where the template would use it;
-/// for qwen, empty means Qwen2's. none joins the contents with blank lines. Throws Error(bad_input) where llama2's
-/// turns do not alternate, as its template does.
+/// for qwen, empty means Qwen2's. none joins the contents with blank lines. Throws Error(bad_input) where the
+/// turns of llama2 or gemma do not alternate, as their templates do.
 std::vector<ChatPiece> render_chat(ChatFamily family, std::span<const ChatMessage> messages,
                                    std::string_view default_system = {});
 

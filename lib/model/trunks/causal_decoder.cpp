@@ -71,6 +71,7 @@ void CausalDecoder::write_logits(View x, std::span<float> logits) const {
   const View h = ops_.allocate(x.shape), out = ops_.allocate(Shape{x.rows(), sizes_.vocab});
   final_norm(x, h);
   head().forward(ops_, h, out);
+  adjust_logits(out);
   ops_.download(out, logits);
 }
 

@@ -58,6 +58,8 @@ class CausalDecoder : public Decoder {
   /// The norm before the head; out may alias x.
   virtual void final_norm(View x, View out) const = 0;
   virtual const Linear& head() const = 0;
+  /// Changes the logits of the head, in a model that does. logits: [tokens, vocab], in place.
+  virtual void adjust_logits(View logits) const { static_cast<void>(logits); }
 
   Ops& ops_;
 
