@@ -98,6 +98,21 @@ std::vector<std::string> parse_alerts(std::string_view origin, const YAML::Node&
   return alerts;
 }
 
+// `models` gives names to packs, so that the lines of a stage say what it is for.
+void name_models(std::string_view origin, const YAML::Node& mapping, std::vector<ScenarioStage>& stages) {
+  for_each_entry(origin, mapping, [&](const std::string& name, const YAML::Node& key_node, const YAML::Node& value) {
+    const std::string pack = yaml_text(origin, name, value);
+    if (pack.empty()) throw yaml_error(origin, key_node, fmt::format("'{}' names no model", name));
+    bool is_used = false;
+    for (ScenarioStage& stage : stages) {
+      if (stage.model != name) continue;
+      stage.named = pack;
+      is_used = true;
+    }
+    if (!is_used) throw yaml_error(origin, key_node, fmt::format("no stage uses the model '{}'", name));
+  });
+}
+
 }  // namespace
 
 std::string_view to_string(Action action) {
@@ -114,19 +129,23 @@ std::string_view to_string(Action action) {
 
 Scenario parse_scenario(std::string_view yaml, std::string_view origin) {
   Scenario pipeline;
+  YAML::Node models;
   for_each_entry(origin, parse_yaml(yaml, origin),
                  [&](const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
                    if (key == "mode")
                      pipeline.mode = parse_mode(origin, value);
                    else if (key == "alerts")
                      pipeline.alerts = parse_alerts(origin, value);
+                   else if (key == "models")
+                     models.reset(value);
                    else if (key == "stages")
                      pipeline.stages = parse_stages(origin, key_node, value);
                    else
-                     throw unknown_key(origin, key_node, key, {"mode", "alerts", "stages"});
+                     throw unknown_key(origin, key_node, key, {"mode", "alerts", "models", "stages"});
                  });
   if (pipeline.stages.empty())
     throw Error(Code::usage, fmt::format("{}: no stages", origin)).hint("configs/pipeline.yaml is an example");
+  if (models.IsDefined() && !models.IsNull()) name_models(origin, models, pipeline.stages);
   return pipeline;
 }
 

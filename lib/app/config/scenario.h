@@ -15,9 +15,13 @@ namespace frugal {
 struct ScenarioStage {
   enum class Action { load, run, unload };
   Action action = Action::load;
-  std::string model;            // a role of the configuration (embedder, generator), or the name or path of a pack
-  std::string text;             // run: the text to embed, or the prompt
+  std::string model;  // a role of the configuration (embedder, generator), the name or path of a pack, or a name that
+                      // the pipeline gives to one of these
+  std::string text;   // run: the text to embed, or the prompt
   int64_t max_new_tokens = 32;  // run: limit on generated tokens
+  std::string named;            // what `model` stands for, if the pipeline gives it a name
+
+  const std::string& source() const { return named.empty() ? model : named; }
 };
 std::string_view to_string(ScenarioStage::Action action);
 
@@ -30,7 +34,8 @@ struct Scenario {
 };
 
 /// Parses a pipeline. `origin` names the file in messages. Throws Error(usage) naming file and line for an unknown key,
-/// a stage without an action or with two, a run or unload of a model that is not loaded, and a load of one that is.
+/// a stage without an action or with two, a run or unload of a model that is not loaded, a load of one that is, and a
+/// name of a model that no stage uses.
 Scenario parse_scenario(std::string_view yaml, std::string_view origin);
 /// parse_scenario() of a file's text. Throws Error(io), too.
 Scenario load_scenario(const std::filesystem::path& file);
@@ -39,7 +44,7 @@ Scenario load_scenario(const std::filesystem::path& file);
 /// Error(usage) for a role that is not configured.
 std::string model_name(const std::string& model, const ModelNames& models);
 
-/// The pack of a stage's model. Throws Error(missing) if there is none, Error(usage) like model_name().
+/// The pack of a stage's source(). Throws Error(missing) if there is none, Error(usage) like model_name().
 std::filesystem::path pack_of(const std::string& model, const ModelNames& models);
 
 }  // namespace frugal

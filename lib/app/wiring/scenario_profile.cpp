@@ -40,7 +40,7 @@ Estimates estimate_stages(const std::vector<ScenarioStage>& stages, const Profil
   Estimates estimates;
   for (const ScenarioStage& stage : stages) {
     if (stage.action == Action::load)
-      estimates.push_back(estimator.load(stage.model, pack_of(stage.model, options.models), options.load_mode));
+      estimates.push_back(estimator.load(stage.model, pack_of(stage.source(), options.models), options.load_mode));
     if (stage.action == Action::run)
       estimates.push_back(estimator.run(stage.model, stage.text, stage.max_new_tokens, options.chat_family));
     if (stage.action == Action::unload) {
@@ -115,7 +115,7 @@ ScenarioProfiler::ScenarioProfiler(ProfileOptions options)
 void ScenarioProfiler::add_runtime(const std::vector<ScenarioStage>& stages, Estimates& estimates) const {
   std::vector<std::filesystem::path> files;
   files.reserve(stages.size());
-  for (const ScenarioStage& stage : stages) files.push_back(pack_of(stage.model, options_.models));
+  for (const ScenarioStage& stage : stages) files.push_back(pack_of(stage.source(), options_.models));
   profile_stage("warm", files, [] {});  // one-time allocations of the measuring itself
   const uint64_t idle_bytes = profile_stage("idle", files, [] {}).peak.anon_with_swap_bytes;
   for (std::optional<MemoryEstimate>& estimate : estimates)
@@ -124,7 +124,7 @@ void ScenarioProfiler::add_runtime(const std::vector<ScenarioStage>& stages, Est
 
 StageProfile ScenarioProfiler::profile(const ScenarioStage& stage) {
   std::vector<std::filesystem::path> files;
-  if (options_.load_mode != LoadMode::naive) files = {pack_of(stage.model, options_.models)};
+  if (options_.load_mode != LoadMode::naive) files = {pack_of(stage.source(), options_.models)};
   note_.clear();
   // The device's peak must belong to this stage.
   for (const auto& [name, model] : loaded_)
@@ -138,22 +138,22 @@ void ScenarioProfiler::load(const ScenarioStage& stage) {
   const ManagerStats before = manager_.stats();
   if (std::none_of(before.models.begin(), before.models.end(),
                    [&](const ManagerStats::Model& model) { return model.name == stage.model; }))
-    manager_.register_loader<LoadedModel>(stage.model, [this, model = stage.model] { return open(model); });
+    manager_.register_loader<LoadedModel>(stage.model, [this, stage] { return open(stage); });
   loaded_[stage.model] = manager_.load<LoadedModel>(stage.model);
   if (manager_.stats().hits > before.hits) note_ = "kept since its unload";
 }
 
-std::unique_ptr<LoadedModel> ScenarioProfiler::open(const std::string& model) {
-  if (options_.load_mode == LoadMode::naive) return open_naive(model);
-  auto loaded = std::make_unique<LoadedModel>(pack_of(model, options_.models), threads_, budget_, options_.backend,
-                                              options_.load_mode, options_.paging);
+std::unique_ptr<LoadedModel> ScenarioProfiler::open(const ScenarioStage& stage) {
+  if (options_.load_mode == LoadMode::naive) return open_naive(stage);
+  auto loaded = std::make_unique<LoadedModel>(pack_of(stage.source(), options_.models), threads_, budget_,
+                                              options_.backend, options_.load_mode, options_.paging);
   note_ = loaded->load_note();
-  if (!note_.empty()) log(LogLevel::warn, "{}: {}", model, note_);
+  if (!note_.empty()) log(LogLevel::warn, "{}: {}", stage.model, note_);
   return loaded;
 }
 
 // On libtorch if its plugin is installed, else on the native backend.
-std::unique_ptr<LoadedModel> ScenarioProfiler::open_naive(const std::string& model) {
+std::unique_ptr<LoadedModel> ScenarioProfiler::open_naive(const ScenarioStage& stage) {
   Backend backend = options_.backend;
   try {
     if (backend.native()) find_plugin("torch");
@@ -162,7 +162,7 @@ std::unique_ptr<LoadedModel> ScenarioProfiler::open_naive(const std::string& mod
   } catch (const Error&) {
     note_ = "no torch plugin: full precision on the native backend";
   }
-  const std::filesystem::path checkpoint = find_checkpoint(model_name(model, options_.models));
+  const std::filesystem::path checkpoint = find_checkpoint(model_name(stage.source(), options_.models));
   return std::make_unique<LoadedModel>(open_checkpoint_source(checkpoint, "naive"),
                                        make_ops(backend, threads_, budget_), budget_);
 }
@@ -250,8 +250,9 @@ int compare_load_modes(std::vector<std::string> arguments, const std::vector<Loa
 
 Scenario one_model_scenario(const std::string& pack, const std::string& text, int64_t max_new_tokens) {
   Scenario pipeline;
-  pipeline.stages = {
-      {Action::load, pack, {}, 0}, {Action::run, pack, text, max_new_tokens}, {Action::unload, pack, {}, 0}};
+  pipeline.stages = {{Action::load, pack, {}, 0, {}},
+                     {Action::run, pack, text, max_new_tokens, {}},
+                     {Action::unload, pack, {}, 0, {}}};
   return pipeline;
 }
 

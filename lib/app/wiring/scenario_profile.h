@@ -56,8 +56,8 @@ class ScenarioProfiler {
  private:
   void perform(const ScenarioStage& stage);
   void load(const ScenarioStage& stage);
-  std::unique_ptr<LoadedModel> open(const std::string& model);
-  std::unique_ptr<LoadedModel> open_naive(const std::string& model);
+  std::unique_ptr<LoadedModel> open(const ScenarioStage& stage);
+  std::unique_ptr<LoadedModel> open_naive(const ScenarioStage& stage);
   std::optional<GpuMemory> gpu() const;
 
   ProfileOptions options_;

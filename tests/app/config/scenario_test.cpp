@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <filesystem>
 
 #include "base/error.h"
@@ -33,6 +34,34 @@ TEST_CASE("configs/pipeline.yaml loads, runs and unloads both default models") {
   CHECK(stages[4].max_new_tokens == 32);
   CHECK_FALSE(stages[4].text.empty());
   CHECK(stages[5].action == Action::unload);
+}
+
+TEST_CASE("a pipeline gives names to models, wherever it says so") {
+  const std::string stages = "stages:\n  - load: generation\n  - load: b\n  - unload: generation\n";
+  for (const std::string& yaml :
+       {"models:\n  generation: a.pack\n" + stages, stages + "models:\n  generation: a.pack\n"}) {
+    const auto parsed = parse_scenario(yaml, "p.yaml").stages;
+    REQUIRE(parsed.size() == 3);
+    CHECK(parsed[0].model == "generation");
+    CHECK(parsed[0].source() == "a.pack");
+    CHECK(parsed[1].source() == "b");
+    CHECK(parsed[2].source() == "a.pack");
+  }
+  CHECK(refusal("models:\n  upscaling: a.pack\n" + stages) == "p.yaml:2: no stage uses the model 'upscaling'");
+  CHECK(refusal("models:\n  generation:\n" + stages) == "p.yaml:2: 'generation' names no model");
+}
+
+TEST_CASE("the pipeline of generation, upscaling and interpolation has each model loaded alone") {
+  const auto path =
+      std::filesystem::path(FRUGAL_SOURCE_DIR) / "configs/pipelines/generation-upscaling-interpolation.yaml";
+  const auto stages = load_scenario(path).stages;
+  REQUIRE(stages.size() == 9);
+  const char* names[] = {"generation", "upscaling", "interpolation"};
+  for (size_t i = 0; i < stages.size(); ++i) {
+    CHECK(stages[i].model == names[i / 3]);
+    CHECK(stages[i].action == std::array{Action::load, Action::run, Action::unload}[i % 3]);
+    CHECK_FALSE(stages[i].named.empty());
+  }
 }
 
 TEST_CASE("an invalid stage is an error with its line") {
