@@ -38,6 +38,11 @@ struct MemoryChunk {
   bool has_vector = false;
 };
 
+struct MemoryImage {
+  NewImage image;
+  int64_t document = 0;
+};
+
 struct MemoryGeneration {
   uint64_t number = 0;
   std::string embedder;
@@ -50,6 +55,10 @@ struct MemoryGeneration {
   std::map<int64_t, MemoryChunk> chunks;
   std::map<std::string, std::vector<float>> vectors;  // by key; kept when their chunks are removed
   int64_t last_id = 0;
+  std::string image_embedder, image_embedder_name;
+  int64_t image_dimension = 0;
+  std::map<int64_t, MemoryImage> images;
+  std::map<std::string, std::vector<float>> image_vectors;  // by key
 };
 
 /// A sparse score is the number of distinct words of the question that a chunk contains, without stemming.
@@ -59,8 +68,12 @@ class MemoryStore : public Store {
 
   StoreInfo info() const override {
     const auto has_vector = [](const auto& each) { return each.second.has_vector; };
-    return {static_cast<int64_t>(held_->documents.size()), chunk_count(),
-            std::count_if(held_->chunks.begin(), held_->chunks.end(), has_vector), held_->dimension};
+    return {static_cast<int64_t>(held_->documents.size()),
+            chunk_count(),
+            std::count_if(held_->chunks.begin(), held_->chunks.end(), has_vector),
+            held_->dimension,
+            static_cast<int64_t>(held_->images.size()),
+            held_->image_dimension};
   }
   uint64_t generation() const override { return held_->number; }
   int64_t chunk_count() const override { return static_cast<int64_t>(held_->chunks.size()); }
@@ -120,6 +133,29 @@ class MemoryStore : public Store {
     });
   }
 
+  std::string image_embedder_fingerprint() const override { return held_->image_embedder; }
+  std::string image_embedder_name() const override { return held_->image_embedder_name; }
+  std::vector<ScoredImage> search_images(std::span<const float> query, int64_t limit,
+                                         const ChunkFilter& filter) override {
+    if (held_->images.empty() || limit <= 0 || !filter.phrases.empty()) return {};
+    if (static_cast<int64_t>(query.size()) != held_->image_dimension) throw Error(Code::mismatch, "another dimension");
+    const PathFilter paths(filter.paths, held_->coverage.roots);
+    std::vector<ScoredImage> found;
+    for (const auto& [id, each] : held_->images) {
+      const MemoryDocument& document = held_->documents.at(each.document);
+      const auto passes = [&](const FieldCondition& condition) { return holds(condition, document.fields); };
+      const std::string path = path_of(document.file);
+      if (!paths.selects(path) || !std::all_of(filter.where.begin(), filter.where.end(), passes)) continue;
+      const std::vector<float>& vector = held_->image_vectors.at(each.image.vector_key);
+      float dot = 0;
+      for (size_t i = 0; i < query.size(); ++i) dot += vector[i] * query[i];
+      found.push_back({{id, path, document.title, each.image.number, each.image.page, each.image.caption}, dot});
+    }
+    std::stable_sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.score > b.score; });
+    found.resize(std::min(found.size(), static_cast<size_t>(limit)));
+    return found;
+  }
+
   std::vector<ScoredChunk> search_provision(const Provision& asked, int64_t limit, const ChunkSet* within) override {
     std::vector<ScoredChunk> hits = best(chunk_count(), within, [&](const MemoryChunk& each) {
       std::optional<float> score;
@@ -177,6 +213,11 @@ class MemoryStore : public Store {
   }
 
  private:
+  std::string path_of(int64_t file) const {
+    for (const auto& [path, each] : held_->files)
+      if (each.id == file) return path;
+    return {};
+  }
   static std::vector<ScoredChunk> first(std::vector<ScoredChunk> hits, int64_t limit) {
     hits.resize(std::min(hits.size(), static_cast<size_t>(std::max<int64_t>(limit, 0))));
     return hits;
@@ -266,7 +307,7 @@ class MemoryStoreWriter : public StoreWriter {
 
   int64_t begin_file(const std::string& path, const std::string& recipe) override {
     FRUGAL_CHECK(!file_);
-    file_ = OpenFile{path, recipe, false, {}, batch_, counts_};
+    file_ = OpenFile{path, recipe, false, {}, 0, batch_, counts_};
     IndexedFile& file = batch_.files[path];
     if (file.id == 0) file.id = ++batch_.last_id;
     file_->chunks_are_stale = file.recipe != recipe;
@@ -278,7 +319,7 @@ class MemoryStoreWriter : public StoreWriter {
     if (!file_->put.insert(name).second) return false;
     const int64_t file = batch_.files.at(file_->path).id;
     const std::string sha256 = sha256_hex(document.text);
-    const int64_t id = document_id(file, name);
+    const int64_t id = file_->last_document = document_id(file, name);
     MemoryDocument& stored = batch_.documents[id];
     const bool same_title = stored.file == file && stored.title == document.title;
     const bool unchanged = same_title && stored.sha256 == sha256 && !file_->chunks_are_stale;
@@ -338,11 +379,48 @@ class MemoryStoreWriter : public StoreWriter {
     changed_ = true;
   }
 
+  void use_image_embedder(const std::string& fingerprint, int64_t dimension, bool replace) override {
+    if (batch_.image_embedder == fingerprint && !replace) return;
+    if (!batch_.image_embedder.empty() && !replace) throw Error(Code::mismatch, "made with another image embedder");
+    batch_.image_embedder = fingerprint;
+    batch_.image_dimension = dimension;
+    for (const auto& [id, each] : batch_.images)
+      for (auto& [path, file] : batch_.files)
+        if (file.id == batch_.documents.at(each.document).file) file.recipe.clear();
+    batch_.images.clear();
+    batch_.image_vectors.clear();
+    changed_ = true;
+  }
+  void set_image_embedder_name(const std::string& name) override { batch_.image_embedder_name = name; }
+  bool has_image_vector(std::string_view key) override { return batch_.image_vectors.contains(std::string(key)); }
+  void put_image_vector(std::string_view key, std::span<const float> vector) override {
+    FRUGAL_CHECK(static_cast<int64_t>(vector.size()) == batch_.image_dimension);
+    FRUGAL_CHECK(batch_.image_vectors.emplace(key, std::vector<float>(vector.begin(), vector.end())).second);
+    changed_ = true;
+  }
+  void put_images(std::span<const NewImage> images) override {
+    const auto fields = [](const NewImage& each) {
+      return std::tuple(each.number, each.page, each.caption, each.vector_key);
+    };
+    std::vector<NewImage> old;
+    for (const auto& [id, each] : batch_.images)
+      if (each.document == file_->last_document) old.push_back(each.image);
+    if (std::equal(old.begin(), old.end(), images.begin(), images.end(),
+                   [&](const NewImage& a, const NewImage& b) { return fields(a) == fields(b); }))
+      return;
+    std::erase_if(batch_.images, [&](const auto& each) { return each.second.document == file_->last_document; });
+    for (const NewImage& image : images) {
+      FRUGAL_CHECK(has_image_vector(image.vector_key));
+      batch_.images[++batch_.last_id] = {image, file_->last_document};
+    }
+  }
+
   void finish() override { commit(); }
   Totals totals() override {
     const auto waits = [](const auto& each) { return !each.second.has_vector; };
     return {static_cast<int64_t>(batch_.documents.size()), static_cast<int64_t>(batch_.chunks.size()),
-            std::count_if(batch_.chunks.begin(), batch_.chunks.end(), waits), batch_.number};
+            std::count_if(batch_.chunks.begin(), batch_.chunks.end(), waits), batch_.number,
+            static_cast<int64_t>(batch_.images.size())};
   }
   Counts counts() const override { return counts_; }
 
@@ -351,6 +429,7 @@ class MemoryStoreWriter : public StoreWriter {
     std::string path, recipe;
     bool chunks_are_stale = false;
     std::set<std::string> put;  // names of documents
+    int64_t last_document = 0;
     MemoryGeneration batch_before;
     Counts counts_before;
   };
@@ -420,6 +499,7 @@ class MemoryStoreWriter : public StoreWriter {
       if (document.file == file && !but.contains(document.name)) gone.insert(id);
     counts_.chunks_removed += static_cast<int64_t>(
         std::erase_if(batch_.chunks, [&](const auto& each) { return gone.contains(each.second.document); }));
+    std::erase_if(batch_.images, [&](const auto& each) { return gone.contains(each.second.document); });
     std::erase_if(batch_.documents, [&](const auto& each) { return gone.contains(each.first); });
   }
 

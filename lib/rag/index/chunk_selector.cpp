@@ -37,6 +37,24 @@ class Selector {
     return std::move(*passing);
   }
 
+  /// Those that pass paths and fields.
+  Ids documents() const {
+    const std::vector<int64_t> files = passing_files();
+    const bool has_fields = !filter_.where.empty() && schema::has_table(database_, "document_fields");
+    Statement document = database_.prepare(
+        has_fields ? "SELECT d.id, f.fields FROM documents d LEFT JOIN document_fields f ON f.document_id=d.id "
+                     "WHERE d.file_id=?1"
+                   : "SELECT id, NULL FROM documents WHERE file_id=?1");
+    Ids ids;
+    for (const int64_t file : files) {
+      document.bind(file);
+      while (document.step())
+        if (fields_pass(document.text(1))) ids.push_back(document.integer(0));
+    }
+    std::sort(ids.begin(), ids.end());
+    return ids;
+  }
+
  private:
   static Ids intersection(const Ids& a, const Ids& b) {
     Ids both;
@@ -70,21 +88,11 @@ class Selector {
   }
 
   Ids chunks_of_documents() const {
-    const std::vector<int64_t> files = passing_files();
-    const bool has_fields = !filter_.where.empty() && schema::has_table(database_, "document_fields");
-    Statement document = database_.prepare(
-        has_fields ? "SELECT d.id, f.fields FROM documents d LEFT JOIN document_fields f ON f.document_id=d.id "
-                     "WHERE d.file_id=?1"
-                   : "SELECT id, NULL FROM documents WHERE file_id=?1");
     Statement chunk = database_.prepare("SELECT id FROM chunks WHERE document_id=?1");
     Ids ids;
-    for (const int64_t file : files) {
-      document.bind(file);
-      while (document.step()) {
-        if (!fields_pass(document.text(1))) continue;
-        chunk.bind(document.integer(0));
-        while (chunk.step()) ids.push_back(chunk.integer(0));
-      }
+    for (const int64_t document : documents()) {
+      chunk.bind(document);
+      while (chunk.step()) ids.push_back(chunk.integer(0));
     }
     std::sort(ids.begin(), ids.end());
     return ids;
@@ -139,6 +147,10 @@ class Selector {
 
 std::vector<int64_t> select_chunks(const Database& database, const ChunkFilter& filter) {
   return Selector(database, filter).select();
+}
+
+std::vector<int64_t> select_documents(const Database& database, const ChunkFilter& filter) {
+  return Selector(database, filter).documents();
 }
 
 }  // namespace frugal

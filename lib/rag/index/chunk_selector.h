@@ -17,5 +17,7 @@ constexpr std::string_view kFieldsRecipe = " fields-1";
 /// The ids, sorted. Throws Error(mismatch) if the filter compares fields and a file that may have some was indexed
 /// before they were stored.
 std::vector<int64_t> select_chunks(const Database& database, const ChunkFilter& filter);
+/// The documents that pass the paths and the fields of the filter: ids, sorted. Throws as select_chunks().
+std::vector<int64_t> select_documents(const Database& database, const ChunkFilter& filter);
 
 }  // namespace frugal

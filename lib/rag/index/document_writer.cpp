@@ -67,7 +67,8 @@ DocumentWriter::DocumentWriter(Database& database)
       insert_reference_(database.prepare("INSERT OR IGNORE INTO chunk_references VALUES(?1, ?2, ?3, ?4, ?5, ?6)")),
       delete_references_(database.prepare("DELETE FROM chunk_references WHERE chunk_id=?1")),
       put_fields_(database.prepare("INSERT OR REPLACE INTO document_fields VALUES(?1, ?2)")),
-      delete_fields_(database.prepare("DELETE FROM document_fields WHERE document_id=?1")) {}
+      delete_fields_(database.prepare("DELETE FROM document_fields WHERE document_id=?1")),
+      delete_images_(database.prepare("DELETE FROM images WHERE document_id=?1")) {}
 
 int64_t DocumentWriter::begin_file(const std::string& path, const std::string& recipe) {
   ++pass_;
@@ -117,12 +118,13 @@ bool DocumentWriter::put(const std::string& name, const Document& document,
   if (stored && stored->pass == pass_) return false;
   const std::string sha256 = sha256_hex(document.text);
   if (!stored) {
-    const int64_t id = insert_document(name, document, sha256);
+    const int64_t id = file_.last_document = insert_document(name, document, sha256);
     put_chunks(id, document, chunk());
     places_.put(id, document, false);
     put_fields(id, document.fields);
     return true;
   }
+  file_.last_document = stored->id;
   const bool same_title = stored->title == document.title;
   if (!same_title)
     for (const StoredChunk& each : stored_chunks(stored->id)) remove_chunk(each, stored->title);
@@ -133,6 +135,25 @@ bool DocumentWriter::put(const std::string& name, const Document& document,
   places_.put(stored->id, document, chunks_stay);
   put_fields(stored->id, document.fields);
   return true;
+}
+
+void DocumentWriter::put_images(std::span<const NewImage> images) {
+  FRUGAL_CHECK(file_.last_document != 0);
+  Statement row = database_.prepare(
+      "SELECT number, page, caption, vector_key FROM images WHERE document_id=?1 ORDER BY number", false);
+  row.bind(file_.last_document);
+  bool same = true;
+  size_t count = 0;
+  for (; same && row.step(); ++count)
+    same = count < images.size() && images[count].number == row.integer(0) && images[count].page == row.integer(1) &&
+           images[count].caption == row.text(2) && images[count].vector_key == row.text(3);
+  row.reset();
+  if (same && count == images.size()) return;
+  delete_images_.run(file_.last_document);
+  Statement insert = database_.prepare(
+      "INSERT INTO images VALUES(NULL, ?1, ?2, ?3, ?4, ?5, (SELECT row FROM image_vectors WHERE key=?5))", false);
+  for (const NewImage& image : images)
+    insert.run(file_.last_document, image.number, image.page, image.caption, Blob{image.vector_key});
 }
 
 void DocumentWriter::put_fields(int64_t document_id, const DocumentFields& fields) {
@@ -226,6 +247,7 @@ void DocumentWriter::remove_document(int64_t document_id) {
   for (const StoredChunk& chunk : stored_chunks(document_id)) remove_chunk(chunk, title);
   places_.remove_document(document_id);
   delete_fields_.run(document_id);
+  delete_images_.run(document_id);
   delete_document_.run(document_id);
 }
 

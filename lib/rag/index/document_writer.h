@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,7 @@ class DocumentWriter {
 
   int64_t begin_file(const std::string& path, const std::string& recipe);
   bool put(const std::string& name, const Document& document, const std::function<std::vector<NewChunk>()>& chunk);
+  void put_images(std::span<const NewImage> images);
   /// True if the file's bytes or recipe changed.
   bool end_file(const IndexedFile::Stamp& stamp, const std::string& sha256, const std::string& note);
   void abandon_file();
@@ -55,6 +57,7 @@ class DocumentWriter {
     std::string old_sha256;         // empty: a new file
     bool chunks_are_stale = false;  // made by another recipe
     StoreWriter::Counts counts_before;
+    int64_t last_document = 0;  // that was put
   };
   std::optional<StoredDocument> find_document(const std::string& name);
   int64_t insert_document(const std::string& name, const Document& document, const std::string& sha256);
@@ -79,7 +82,7 @@ class DocumentWriter {
   Statement find_document_, insert_document_, update_document_, delete_document_, stale_documents_;
   Statement title_of_document_, chunks_of_document_, insert_chunk_, move_chunk_, move_record_, delete_chunk_;
   Statement find_vector_, insert_terms_, delete_terms_, insert_reference_, delete_references_;
-  Statement put_fields_, delete_fields_;
+  Statement put_fields_, delete_fields_, delete_images_;
 };
 
 }  // namespace frugal

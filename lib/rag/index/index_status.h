@@ -19,12 +19,13 @@ struct SkippedFile {
 struct IndexStatus {
   StoreInfo info;
   uint64_t generation = 0;
-  std::string embedder_fingerprint;  // empty: no vectors
-  std::string embedder_name;         // its pack; empty: unknown
+  std::string embedder_fingerprint;                             // empty: no vectors
+  std::string embedder_name;                                    // its pack; empty: unknown
+  std::string image_embedder_fingerprint, image_embedder_name;  // the same of the vectors of images
   int64_t files = 0;
   int64_t chunks_without_vector = 0;
   uint64_t database_bytes = 0;
-  uint64_t vectors_bytes = 0;
+  uint64_t vectors_bytes = 0;  // of the files of vectors
   Coverage coverage;
   std::vector<SkippedFile> skipped;
 };

@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "base/ascii.h"
 #include "base/error.h"
 
 namespace frugal::schema {
@@ -47,6 +46,8 @@ CREATE VIRTUAL TABLE terms USING fts5(stems, words, title, content='', tokenize=
 
 // Tables that an index made before lacks until its next writer adds them; readers do without. `coverage` has all but
 // the paths of the roots, by kinds: see the constants below. Places: see source_places.h. Fields: DocumentFields.
+// Images of a document are numbered from 1 in its order; equal images share a row of their vectors file, as chunks do
+// of theirs.
 constexpr const char* kLaterTables = R"sql(
 CREATE TABLE IF NOT EXISTS coverage(
   kind TEXT NOT NULL, value TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY(kind, value)) WITHOUT ROWID;
@@ -54,6 +55,12 @@ CREATE TABLE IF NOT EXISTS document_places(
   document_id INTEGER PRIMARY KEY, start_byte INTEGER NOT NULL, line INTEGER NOT NULL, digest INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS chunk_places(chunk_id INTEGER PRIMARY KEY, map BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS document_fields(document_id INTEGER PRIMARY KEY, fields BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS images(
+  id INTEGER PRIMARY KEY, document_id INTEGER NOT NULL REFERENCES documents(id), number INTEGER NOT NULL,
+  page INTEGER NOT NULL, caption TEXT NOT NULL, vector_key BLOB NOT NULL, vector_row INTEGER);
+CREATE INDEX IF NOT EXISTS images_by_document ON images(document_id);
+CREATE INDEX IF NOT EXISTS images_by_row ON images(vector_row) WHERE vector_row IS NOT NULL;
+CREATE TABLE IF NOT EXISTS image_vectors(key BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID;
 )sql";
 constexpr std::string_view kExclude = "exclude";          // a pattern
 constexpr std::string_view kRemoved = "removed";          // a path
@@ -84,13 +91,6 @@ std::filesystem::path database_path(const std::filesystem::path& folder) {
 }
 std::filesystem::path lock_path(const std::filesystem::path& folder) {
   return folder / "writer.lock";
-}
-std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t number) {
-  return folder / fmt::format("vectors-{}.i8", number);
-}
-bool is_vectors_path(const std::filesystem::path& path) {
-  const std::string stem = path.stem().native();
-  return path.extension() == ".i8" && stem.starts_with("vectors-") && is_digits(stem.substr(8));
 }
 
 void create(Database& database) {
@@ -143,24 +143,6 @@ void check_version(const Database& database) {
         .hint("delete the index folder and run rag-index add again");
 }
 
-std::optional<std::string> meta_text(const Database& database, std::string_view key) {
-  Statement statement = database.prepare("SELECT value FROM meta WHERE key=?1", false);
-  if (!statement.bind(key).step()) return std::nullopt;
-  return statement.string(0);
-}
-
-int64_t meta_integer(const Database& database, std::string_view key) {
-  Statement statement = database.prepare("SELECT value FROM meta WHERE key=?1", false);
-  return statement.bind(key).step() ? statement.integer(0) : 0;
-}
-
-void set_meta(Database& database, std::string_view key, std::string_view value) {
-  database.prepare("INSERT OR REPLACE INTO meta VALUES(?1, ?2)", false).run(key, value);
-}
-void set_meta(Database& database, std::string_view key, int64_t value) {
-  database.prepare("INSERT OR REPLACE INTO meta VALUES(?1, ?2)", false).run(key, value);
-}
-
 Coverage coverage(const Database& database) {
   Coverage coverage;
   Statement root = database.prepare("SELECT path FROM roots", false);
@@ -193,14 +175,6 @@ Statement under(const Database& database, std::string_view sql, const std::strin
   Statement statement = database.prepare(fmt::format(fmt::runtime(sql), "(path=?1 OR (path>=?2 AND path<?3))"), false);
   statement.bind(path, begin, end);
   return statement;
-}
-
-VectorLayout vector_layout(const Database& database) {
-  const VectorLayout layout{meta_integer(database, kDimension),
-                            static_cast<uint64_t>(meta_integer(database, kVectorsId))};
-  if (layout.dimension < 1 || layout.dimension > VectorLayout::kMaxDimension)
-    throw damaged(database, fmt::format("has dimension {} (table meta)", layout.dimension));
-  return layout;
 }
 
 }  // namespace frugal::schema

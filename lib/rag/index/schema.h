@@ -4,20 +4,20 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <string_view>
 
+#include "rag/database/meta.h"
 #include "rag/database/sqlite.h"
 #include "rag/scan/coverage.h"
-#include "rag/vectors/vectors.h"
+#include "rag/vectors/vector_set.h"
 
 namespace frugal::schema {
 
 /// Raised when a table changes its meaning, or when a writer of before would leave a table wrong. An index of a version
 /// below kOldestVersion or above kVersion is not read; the user rebuilds it. The next writer raises an older one.
-/// 2: documents have fields, which a writer of version 1 would leave behind for another document.
-constexpr int64_t kVersion = 2;
+/// 2: documents have fields, which a writer of version 1 would leave behind for another document. 3: they have images.
+constexpr int64_t kVersion = 3;
 constexpr int64_t kOldestVersion = 1;
 
 /// BM25 weights of the columns stems, words, title of the word index (tuned: docs/design/0012-index.md).
@@ -27,9 +27,6 @@ constexpr double kTitleWeight = 0.8;
 
 std::filesystem::path database_path(const std::filesystem::path& folder);
 std::filesystem::path lock_path(const std::filesystem::path& folder);
-std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t number);
-/// True for a path as vectors_path() makes them.
-bool is_vectors_path(const std::filesystem::path& path);
 
 /// Creates the tables if the database is empty; otherwise checks version and tables, and raises both to those of this
 /// program.
@@ -44,22 +41,10 @@ void check_version(const Database& database);
 /// a table that computes its rows could keep a question busy for ever.
 void check_tables(const Database& database);
 
-/// A value of the table `meta`; nullopt if it is absent.
-std::optional<std::string> meta_text(const Database& database, std::string_view key);
-int64_t meta_integer(const Database& database, std::string_view key);  // 0 if absent
-void set_meta(Database& database, std::string_view key, std::string_view value);
-void set_meta(Database& database, std::string_view key, int64_t value);
-
-// Keys of `meta`.
-constexpr std::string_view kGeneration = "generation";       // commits that changed documents, chunks or vectors
-constexpr std::string_view kTerms = "terms";                 // TermMaker::fingerprint() of the word index
-constexpr std::string_view kLaws = "laws";                   // LawTable::serialise()
-constexpr std::string_view kEmbedder = "embedder";           // fingerprint; absent: no vectors
-constexpr std::string_view kEmbedderName = "embedder_name";  // of its pack
-constexpr std::string_view kDimension = "dimension";         // of the vectors
-constexpr std::string_view kVectorsFile = "vectors_file";    // N of the current vectors-N.i8
-constexpr std::string_view kVectorsId = "vectors_id";        // VectorLayout::file_id
-constexpr std::string_view kVectorRows = "vector_rows";      // number of valid rows in that file
+// Keys of `meta` (rag/database/meta.h), beside those of the vectors (rag/vectors/vector_set.h).
+constexpr std::string_view kGeneration = "generation";  // commits that changed documents, chunks or vectors
+constexpr std::string_view kTerms = "terms";            // TermMaker::fingerprint() of the word index
+constexpr std::string_view kLaws = "laws";              // LawTable::serialise()
 
 /// What the index covers. An index of before this was recorded has roots only.
 Coverage coverage(const Database& database);
@@ -67,8 +52,5 @@ void set_coverage(Database& database, const Coverage& coverage);
 
 /// Prepares `sql`, in which {} stands for a condition on the column path: at or under `path`, ?1 to ?3.
 Statement under(const Database& database, std::string_view sql, const std::string& path);
-
-/// Throws Error(corrupt_file) if the dimension is out of range.
-VectorLayout vector_layout(const Database& database);
 
 }  // namespace frugal::schema

@@ -58,6 +58,8 @@ struct StoreInfo {
   int64_t chunks = 0;
   int64_t vectors = 0;    // chunks that have a vector
   int64_t dimension = 0;  // of the vectors; 0: none
+  int64_t images = 0;
+  int64_t image_dimension = 0;  // of their vectors; 0: none
 };
 
 /// A file of the index, as it was when it was indexed.
@@ -78,6 +80,21 @@ struct WeightedWord {
 struct ChunkVector {
   int64_t id = 0;  // of the chunk
   std::vector<float> values;
+};
+
+/// An image of a document: the file itself, or a figure in it.
+struct StoredImage {
+  int64_t id = 0;  // not that of a chunk; stable while the image and its place in the document are unchanged
+  std::string path;
+  std::string title;    // of its document
+  int64_t number = 0;   // in its document, from 1
+  int64_t page = 0;     // from 1; 0 if the format has none
+  std::string caption;  // written by a model; empty: none
+};
+
+struct ScoredImage {
+  StoredImage image;
+  float score = 0;  // cosine
 };
 
 /// A query to the word index.
@@ -117,6 +134,15 @@ class Store {
   /// length. Throws Error(mismatch) if its dimension differs.
   virtual std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit,
                                                 const ChunkSet* within = nullptr) = 0;
+  /// The fingerprint of the embedder that made the vectors of images, which are a set of their own; empty: none.
+  virtual std::string image_embedder_fingerprint() const = 0;
+  /// Its pack, as the writer named it; may be empty.
+  virtual std::string image_embedder_name() const = 0;
+  /// Exact search by cosine over the vectors of images: of all, or of those whose documents pass the paths and fields
+  /// of `filter`. Only images without text are there, so that a filter by a phrase lets none pass. Ties by id. query:
+  /// as for search_dense(), of the image embedder.
+  virtual std::vector<ScoredImage> search_images(std::span<const float> query, int64_t limit,
+                                                 const ChunkFilter& filter = {}) = 0;
   /// Chunks with a provision of the article in `reference`, and of its law if it names one, by their best
   /// provision_score(). Ties in reading order: documents as they were added, then by position. Empty if `reference` has
   /// no article.

@@ -45,7 +45,8 @@ class IndexCheck {
       schema::check_tables(database_);
       check_database();
       check_terms();
-      check_vectors();
+      check_vectors(schema::kChunkVectors);
+      check_vectors(schema::kImageVectors);
       check_files();
     } catch (const Error& error) {
       if (error.code() != Code::corrupt_file) throw;
@@ -83,24 +84,28 @@ class IndexCheck {
     if (orphans > 0) problem(fmt::format("word index: {} entries without a chunk", orphans));
   }
 
-  void check_vectors() {
-    const int64_t rows = schema::meta_integer(database_, schema::kVectorRows);
+  void check_vectors(const schema::VectorSet& set) {
+    if (!schema::has_table(database_, set.owners)) return;  // an index of before
+    const int64_t rows = schema::meta_integer(database_, set.key(schema::kVectorRows));
+    const std::string_view name = set.file_stem;
     const int64_t dangling =
-        database_.integer(fmt::format("SELECT count(*) FROM chunks WHERE vector_row>={0} OR vector_row<0", rows))
+        database_
+            .integer(fmt::format("SELECT count(*) FROM {0} WHERE vector_row>={1} OR vector_row<0", set.owners, rows))
             .value_or(0);
-    if (dangling > 0) problem(fmt::format("vectors: {} chunks refer to rows beyond the last", dangling));
+    if (dangling > 0) problem(fmt::format("{}: {} {} refer to rows beyond the last", name, dangling, set.owners));
     const int64_t crossed = database_
-                                .integer(
-                                    "SELECT count(*) FROM chunks c LEFT JOIN vectors v ON v.key=c.vector_key "
-                                    "WHERE c.vector_row IS NOT NULL AND v.row IS NOT c.vector_row")
+                                .integer(fmt::format("SELECT count(*) FROM {} c LEFT JOIN {} v ON v.key=c.vector_key "
+                                                     "WHERE c.vector_row IS NOT NULL AND v.row IS NOT c.vector_row",
+                                                     set.owners, set.rows))
                                 .value_or(0);
-    if (crossed > 0) problem(fmt::format("vectors: {} chunks have the vector of another text", crossed));
+    if (crossed > 0) problem(fmt::format("{}: {} {} have the vector of another content", name, crossed, set.owners));
     if (rows == 0) return;
-    const VectorFile file(schema::vectors_path(folder_, schema::meta_integer(database_, schema::kVectorsFile)),
-                          schema::vector_layout(database_), rows, Budget::unlimited());
+    const VectorFile file(
+        schema::vectors_path(folder_, schema::meta_integer(database_, set.key(schema::kVectorsFile)), set),
+        schema::vector_layout(database_, set), rows, Budget::unlimited());
     for (int64_t row = 0; row < rows; ++row)
-      if (!file.intact(row)) problem(fmt::format("vectors: row {} fails its checksum", row));
-    report_.vectors_checked = rows;
+      if (!file.intact(row)) problem(fmt::format("{}: row {} fails its checksum", name, row));
+    report_.vectors_checked += rows;
   }
 
   void check_files() {
@@ -195,8 +200,12 @@ IndexStatus read_sqlite_status(const fs::path& folder) {
   status.files = database.integer("SELECT count(*) FROM files").value_or(0);
   status.chunks_without_vector = status.info.chunks - status.info.vectors;
   status.database_bytes = bytes_of(path) + bytes_of(path.native() + "-wal");
-  status.vectors_bytes = bytes_of(schema::vectors_path(folder, schema::meta_integer(database, schema::kVectorsFile)));
+  for (const schema::VectorSet* set : {&schema::kChunkVectors, &schema::kImageVectors})
+    status.vectors_bytes +=
+        bytes_of(schema::vectors_path(folder, schema::meta_integer(database, set->key(schema::kVectorsFile)), *set));
   status.embedder_name = schema::meta_text(database, schema::kEmbedderName).value_or("");
+  status.image_embedder_fingerprint = store->image_embedder_fingerprint();
+  status.image_embedder_name = store->image_embedder_name();
   status.coverage = schema::coverage(database);
   status.skipped = read_skipped(database);
   return status;

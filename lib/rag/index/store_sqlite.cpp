@@ -31,6 +31,7 @@
 #include "rag/database/sqlite.h"
 #include "rag/extract/extract.h"
 #include "rag/index/chunk_selector.h"
+#include "rag/index/image_search.h"
 #include "rag/index/provision_score.h"
 #include "rag/index/schema.h"
 #include "rag/index/source_places.h"
@@ -118,6 +119,9 @@ class SqliteStore final : public Store {
     info.chunks = chunk_count();
     info.vectors = database_.integer("SELECT count(*) FROM chunks WHERE vector_row IS NOT NULL").value_or(0);
     info.dimension = schema::meta_integer(database_, schema::kDimension);
+    if (image_embedder_fingerprint().empty()) return info;
+    info.images = database_.integer("SELECT count(*) FROM images").value_or(0);
+    info.image_dimension = schema::meta_integer(database_, schema::kImageVectors.key(schema::kDimension));
     return info;
   }
 
@@ -163,6 +167,19 @@ class SqliteStore final : public Store {
       if (static_cast<int64_t>(found.size()) < limit && !is_all) continue;
       return best_first(std::move(found), limit);
     }
+  }
+
+  std::string image_embedder_fingerprint() const override {
+    return schema::meta_text(database_, schema::kImageVectors.key(schema::kEmbedder)).value_or("");
+  }
+  std::string image_embedder_name() const override {
+    return schema::meta_text(database_, schema::kImageVectors.key(schema::kEmbedderName)).value_or("");
+  }
+
+  std::vector<ScoredImage> search_images(std::span<const float> query, int64_t limit,
+                                         const ChunkFilter& filter) override {
+    if (!images_) images_.emplace(folder_, database_, budget_);
+    return images_->search(query, limit, filter);
   }
 
   std::vector<ScoredChunk> search_provision(const Provision& reference, int64_t limit,
@@ -398,6 +415,7 @@ class SqliteStore final : public Store {
   uint64_t generation_ = 0;
   std::optional<VectorFile> vectors_;
   std::optional<SourcePlaceReader> places_;
+  std::optional<ImageSearch> images_;
   TermMaker term_maker_;
   mutable std::optional<LawTable> laws_;
   mutable std::optional<int64_t> chunk_count_;

@@ -44,6 +44,14 @@ struct NewChunk : TextChunk {
   std::string vector_key;  // identifies the embedded text; chunks with equal keys share a vector
 };
 
+/// An image of a document, to be stored: see StoredImage.
+struct NewImage {
+  int64_t number = 0;
+  int64_t page = 0;
+  std::string caption;
+  std::string vector_key;  // identifies its content; images with equal keys share a vector
+};
+
 /// A chunk without a vector.
 struct PendingChunk {
   int64_t id = 0;
@@ -106,12 +114,25 @@ class StoreWriter {
   /// Assigns to a chunk the vector of its key, which must exist.
   virtual void attach_vector(int64_t chunk) = 0;
 
+  // Images have an embedder and vectors of their own. An image gets its vector when it is put, so that none ever waits.
+  /// As use_embedder(). Where it drops vectors, the files that had images lose their recipes and are read again.
+  virtual void use_image_embedder(const std::string& fingerprint, int64_t dimension, bool replace) = 0;
+  /// As set_embedder_name(); readers open the embedder by it.
+  virtual void set_image_embedder_name(const std::string& name) = 0;
+  virtual bool has_image_vector(std::string_view key) = 0;
+  /// As put_vector().
+  virtual void put_image_vector(std::string_view key, std::span<const float> vector) = 0;
+  /// Sets the images of the document that was put last since begin_file(); each key must have a vector. They keep
+  /// their ids if all of them are as before.
+  virtual void put_images(std::span<const NewImage> images) = 0;
+
   /// Commits, then optimises the store if that is worth its time. Search results do not change.
   virtual void finish() = 0;
 
   struct Totals {
     int64_t documents = 0, chunks = 0, chunks_without_vector = 0;
     uint64_t generation = 0;
+    int64_t images = 0;
   };
   /// Includes the open batch, except in `generation`.
   virtual Totals totals() = 0;

@@ -23,7 +23,7 @@
 #include "rag/index/store_kind.h"
 #include "rag/index/store_writer.h"
 #include "rag/index/terms.h"
-#include "rag/index/vector_writer.h"
+#include "rag/vectors/vector_writer.h"
 
 namespace frugal {
 namespace {
@@ -62,14 +62,11 @@ class SqliteStoreWriter final : public StoreWriter {
         lock_(take_lock(folder_)),
         database_(open_tables(folder_)),
         documents_(database_),
-        vectors_(folder_, database_) {
-    vectors_.remove_old_files();
-    if (vectors_.is_unusable()) {
-      open_batch();
-      vectors_.drop_all();
-      changed_ = true;
-      commit();
-    }
+        vectors_(folder_, database_),
+        image_vectors_(folder_, database_, schema::kImageVectors) {
+    mend(vectors_);
+    if (mend(image_vectors_)) read_images_again();
+    commit();
     if (schema::meta_text(database_, schema::kTerms) == TermMaker::fingerprint()) return;
     open_batch();
     documents_.rebuild_terms();
@@ -81,6 +78,7 @@ class SqliteStoreWriter final : public StoreWriter {
     if (!batch_) return;
     check_lock();
     vectors_.flush();
+    image_vectors_.flush();
     if (changed_)
       schema::set_meta(database_, schema::kGeneration, schema::meta_integer(database_, schema::kGeneration) + 1);
     batch_->commit();
@@ -181,26 +179,43 @@ class SqliteStoreWriter final : public StoreWriter {
   }
 
   void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) override {
-    const std::optional<std::string> present = vectors_.embedder();
-    if (present == fingerprint && !replace) return;
-    if (present && !replace)
-      throw Error(Code::mismatch, fmt::format("the index at '{}' was made with another embedder (index: {}; now: {})",
-                                              folder_.native(), *present, fingerprint))
-          .hint(fmt::format("run rag-index add --re-embed --index {}, or name the index's embedder with --embedder",
-                            folder_.native()));
-    open_batch();
-    vectors_.replace_embedder(fingerprint, dimension);
-    changed_ = true;
+    use_embedder(vectors_, "embedder", fingerprint, dimension, replace);
   }
 
   void set_embedder_name(const std::string& name) override {
-    if (schema::meta_text(database_, schema::kEmbedderName) == name) return;
     open_batch();
-    schema::set_meta(database_, schema::kEmbedderName, name);
+    vectors_.set_embedder_name(name);
+  }
+
+  void use_image_embedder(const std::string& fingerprint, int64_t dimension, bool replace) override {
+    if (use_embedder(image_vectors_, "image-embedder", fingerprint, dimension, replace)) read_images_again();
+  }
+
+  void set_image_embedder_name(const std::string& name) override {
+    open_batch();
+    image_vectors_.set_embedder_name(name);
+  }
+
+  bool has_image_vector(std::string_view key) override { return image_vectors_.has(key); }
+
+  void put_image_vector(std::string_view key, std::span<const float> vector) override {
+    open_batch();
+    image_vectors_.put(key, vector);
+    changed_ = true;
+  }
+
+  void put_images(std::span<const NewImage> images) override {
+    FRUGAL_CHECK(in_file_);
+    documents_.put_images(images);
   }
 
   std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) override {
-    return vectors_.pending_chunks(after, limit);
+    pending_.bind(after, limit);
+    std::vector<PendingChunk> chunks;
+    while (pending_.step())
+      chunks.push_back({pending_.integer(0), pending_.string(1), pending_.string(2), pending_.string(3)});
+    pending_.reset();
+    return chunks;
   }
 
   bool has_vector(std::string_view key) override { return vectors_.has(key); }
@@ -221,14 +236,11 @@ class SqliteStoreWriter final : public StoreWriter {
     commit();
     if (counts().chunks_added + counts().chunks_removed >= kMinChunksToOptimise)
       database_.execute("INSERT INTO terms(terms) VALUES('optimize')");
-    if (vectors_.is_worth_compacting()) {
-      open_batch();
-      vectors_.compact();
-      changed_ = true;
-      commit();
-    }
+    compact(vectors_);
+    compact(image_vectors_);
     check_lock();
     vectors_.remove_old_files();
+    image_vectors_.remove_old_files();
     // If readers of older generations still use the log, a later run truncates it: none is waited for.
     database_.execute("PRAGMA busy_timeout=0");
     database_.integer("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -237,8 +249,9 @@ class SqliteStoreWriter final : public StoreWriter {
 
   Totals totals() override {
     return {database_.integer("SELECT count(*) FROM documents").value_or(0),
-            database_.integer("SELECT count(*) FROM chunks").value_or(0), vectors_.chunks_without_vector(),
-            static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration))};
+            database_.integer("SELECT count(*) FROM chunks").value_or(0), vectors_.owners_without_vector(),
+            static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration)),
+            database_.integer("SELECT count(*) FROM images").value_or(0)};
   }
 
   Counts counts() const override { return documents_.counts(); }
@@ -248,6 +261,46 @@ class SqliteStoreWriter final : public StoreWriter {
     if (batch_) return;
     check_lock();
     batch_.emplace(database_, Transaction::Kind::write);
+  }
+
+  /// True if the vectors had to be dropped.
+  bool mend(VectorWriter& vectors) {
+    vectors.remove_old_files();
+    if (!vectors.is_unusable()) return false;
+    open_batch();
+    vectors.drop_all();
+    return changed_ = true;
+  }
+
+  void compact(VectorWriter& vectors) {
+    if (!vectors.is_worth_compacting()) return;
+    open_batch();
+    vectors.compact();
+    changed_ = true;
+    commit();
+  }
+
+  /// True if the vectors of another embedder were dropped. flag: that names one.
+  bool use_embedder(VectorWriter& vectors, std::string_view flag, const std::string& fingerprint, int64_t dimension,
+                    bool replace) {
+    const std::optional<std::string> present = vectors.embedder();
+    if (present == fingerprint && !replace) return false;
+    if (present && !replace)
+      throw Error(Code::mismatch,
+                  fmt::format("the index at '{}' was made with another {} (index: {}; now: {})", folder_.native(),
+                              flag == "embedder" ? "embedder" : "image embedder", *present, fingerprint))
+          .hint(fmt::format("run rag-index add --re-embed --index {}, or name the index's embedder with --{}",
+                            folder_.native(), flag));
+    open_batch();
+    vectors.replace_embedder(fingerprint, dimension);
+    return changed_ = true;
+  }
+
+  /// An image is embedded when its file is read.
+  void read_images_again() {
+    database_.execute(
+        "UPDATE files SET recipe='' WHERE id IN (SELECT d.file_id FROM documents d JOIN images i ON "
+        "i.document_id=d.id); DELETE FROM images;");
   }
 
   /// Files are named by their paths, so a folder that replaced ours would lose its own.
@@ -287,9 +340,12 @@ class SqliteStoreWriter final : public StoreWriter {
   FileLock lock_;
   Database database_;
   DocumentWriter documents_;
-  VectorWriter vectors_;
+  VectorWriter vectors_, image_vectors_;
   Statement find_file_ =
       database_.prepare("SELECT id, bytes, mtime_ns, ctime_ns, sha256, recipe FROM files WHERE path=?1");
+  Statement pending_ = database_.prepare(
+      "SELECT c.id, c.vector_key, d.title, c.text FROM chunks c JOIN documents d ON d.id=c.document_id "
+      "WHERE c.vector_row IS NULL AND c.id>?1 ORDER BY c.id LIMIT ?2");
   std::optional<Transaction> batch_;
   bool in_file_ = false;
   bool changed_ = false;  // the batch has a change that a search can find

@@ -878,6 +878,178 @@ STORE_CASE("finish() after most chunks were removed does not change search resul
   CHECK(place.reader()->search_dense(vector_of("tirel"), 1).at(0).score == doctest::Approx(1).epsilon(0.02));
 }
 
+// --- images ---
+
+namespace {
+
+constexpr size_t kImageDimension = 16;
+
+std::vector<float> image_vector(std::string_view content) {
+  return vector_of(content, kImageDimension);
+}
+
+std::string image_key(const std::string& content) {
+  return sha256_hex("image " + content).substr(0, 16);
+}
+
+/// The same content is embedded once, as IndexWriter does.
+void put_image(StoreWriter& writer, const std::string& content) {
+  if (!writer.has_image_vector(image_key(content))) writer.put_image_vector(image_key(content), image_vector(content));
+}
+
+/// Puts a document with images, which have no text.
+void put_images(StoreWriter& writer, const std::string& path, const std::vector<std::string>& contents,
+                const std::string& title = "", const std::string& recipe = "recipe") {
+  std::vector<NewImage> images;
+  writer.begin_file(path, recipe);
+  Document document;
+  document.title = title;
+  writer.put_document(path, document, [] { return std::vector<NewChunk>(); });
+  for (const std::string& content : contents) {
+    put_image(writer, content);
+    images.push_back({static_cast<int64_t>(images.size()) + 1, 7, "", image_key(content)});
+  }
+  writer.put_images(images);
+  writer.end_file({1, 2, 3}, sha256_hex(path + contents.at(0)), "");
+}
+
+std::vector<std::string> paths_of(const std::vector<ScoredImage>& hits) {
+  std::vector<std::string> paths;
+  for (const ScoredImage& hit : hits) paths.push_back(hit.image.path + "#" + std::to_string(hit.image.number));
+  return paths;
+}
+
+void use_images(StoreWriter& writer) {
+  writer.use_image_embedder("clip", kImageDimension, false);
+}
+
+}  // namespace
+
+STORE_CASE("an image is found by its vector, with its place, and is no chunk") {
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  use_images(*writer);
+  writer->set_image_embedder_name("clip.pack");
+  put(*writer, {"/a.txt", {{"zaga"}}});
+  put_images(*writer, "/a.png", {"cat"}, "a cat");
+  put_images(*writer, "/b.pdf", {"dog", "house", "cat"});
+  embed(*writer);
+  writer->finish();
+  const auto store = place.reader();
+  CHECK(store->chunk_count() == 1);
+  CHECK(store->info().images == 4);
+  CHECK(store->info().image_dimension == kImageDimension);
+  CHECK(store->image_embedder_fingerprint() == "clip");
+  CHECK(store->image_embedder_name() == "clip.pack");
+  CHECK(writer->totals().images == 4);
+  const auto cats = store->search_images(image_vector("cat"), kAll);
+  REQUIRE(cats.size() == 4);
+  CHECK(cats[0].image.path == "/a.png");
+  CHECK(cats[0].image.title == "a cat");
+  CHECK(cats[0].image.number == 1);
+  CHECK(cats[0].image.page == 7);
+  CHECK(cats[0].score == doctest::Approx(1).epsilon(0.02));
+  CHECK(cats[1].image.path == "/b.pdf");
+  CHECK(cats[1].image.number == 3);
+  CHECK(cats[1].score == cats[0].score);
+  CHECK(cats[0].image.id < cats[1].image.id);
+  CHECK(cats[2].score < cats[1].score);
+  CHECK(paths_of(store->search_images(image_vector("house"), 1)) == std::vector<std::string>{"/b.pdf#2"});
+  CHECK(store->search_images(image_vector("house"), 0).empty());
+  CHECK(store->search_images(image_vector("house"), -1).empty());
+  CHECK_THROWS_AS(store->search_images(vector_of("house"), 1), Error);
+  CHECK(store->search_dense(vector_of("zaga"), kAll).size() == 1);
+}
+
+STORE_CASE("an index without images finds none") {
+  write(place, {{"/a", {{"zaga"}}}});
+  const auto store = place.reader();
+  CHECK(store->image_embedder_fingerprint().empty());
+  CHECK(store->info().images == 0);
+  CHECK(store->search_images(image_vector("cat"), kAll).empty());
+}
+
+STORE_CASE("images pass the paths and fields of a filter with their documents, and no phrase") {
+  const auto writer = place.writer();
+  use_images(*writer);
+  writer->set_coverage({{{"/d", {}}}, {}, {}});
+  put_images(*writer, "/d/x/a.png", {"cat"});
+  put_images(*writer, "/d/y/b.png", {"cat", "dog"});
+  writer->finish();
+  const auto store = place.reader();
+  const auto found = [&](const ChunkFilter& filter) {
+    return paths_of(store->search_images(image_vector("dog"), kAll, filter));
+  };
+  CHECK(found({}).size() == 3);
+  CHECK(found({.paths = {"y/**"}}) == std::vector<std::string>{"/d/y/b.png#2", "/d/y/b.png#1"});
+  CHECK(found({.where = {{"year", FieldCondition::Relation::equal, "2020"}}}).empty());
+  CHECK(found({.phrases = {"dog"}}).empty());
+  CHECK(found({.excluded = {"dog"}}).size() == 3);
+}
+
+STORE_CASE("images keep their ids while they stay the same, and go with their document") {
+  const auto writer = place.writer();
+  use_images(*writer);
+  put_images(*writer, "/a.pdf", {"cat", "dog"});
+  put_images(*writer, "/b.png", {"cat"});
+  writer->commit();
+  const auto before = place.reader();
+  put_images(*writer, "/a.pdf", {"cat", "dog"});
+  writer->commit();
+  const auto same = place.reader();
+  CHECK(same->generation() == before->generation());
+  CHECK(same->search_images(image_vector("dog"), 1).at(0).image.id ==
+        before->search_images(image_vector("dog"), 1).at(0).image.id);
+  put_images(*writer, "/a.pdf", {"house"});
+  writer->remove_file(writer->find_file("/b.png")->id);
+  CHECK(writer->has_image_vector(image_key("cat")));  // a file that comes back is not embedded again
+  writer->finish();
+  CHECK(paths_of(place.reader()->search_images(image_vector("cat"), kAll)) == std::vector<std::string>{"/a.pdf#1"});
+  CHECK(before->search_images(image_vector("cat"), kAll).size() == 3);
+  writer->relocate("/a.pdf", "/c.pdf");
+  writer->commit();
+  CHECK(place.reader()->search_images(image_vector("house"), kAll).at(0).image.path == "/c.pdf");
+}
+
+STORE_CASE("a file that is abandoned leaves no images") {
+  const auto writer = place.writer();
+  use_images(*writer);
+  put_images(*writer, "/a.png", {"cat"});
+  writer->begin_file("/a.png", "recipe");
+  writer->put_document("/a.png", Document(), [] { return std::vector<NewChunk>(); });
+  put_image(*writer, "dog");
+  writer->put_images(std::vector<NewImage>{{1, 0, "", image_key("dog")}});
+  writer->abandon_file();
+  put_images(*writer, "/b.png", {"house"});
+  put_images(*writer, "/c.png", {"dog"});
+  writer->finish();
+  const auto store = place.reader();
+  CHECK(paths_of(store->search_images(image_vector("cat"), 1)) == std::vector<std::string>{"/a.png#1"});
+  CHECK(paths_of(store->search_images(image_vector("house"), 1)) == std::vector<std::string>{"/b.png#1"});
+  CHECK(paths_of(store->search_images(image_vector("dog"), 1)) == std::vector<std::string>{"/c.png#1"});
+  CHECK(store->info().images == 3);
+}
+
+STORE_CASE("another image embedder is refused, unless it replaces every vector: then the files are read again") {
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false);
+  use_images(*writer);
+  put(*writer, {"/a.txt", {{"zaga"}}});
+  put_images(*writer, "/a.png", {"cat"});
+  embed(*writer);
+  writer->commit();
+  CHECK_THROWS_AS(writer->use_image_embedder("other", 8, false), Error);
+  writer->use_image_embedder("other", 8, true);
+  CHECK(writer->find_file("/a.png")->recipe.empty());
+  CHECK(writer->find_file("/a.txt")->recipe == "recipe");
+  CHECK_FALSE(writer->has_image_vector(image_key("cat")));
+  writer->commit();
+  const auto store = place.reader();
+  CHECK(store->image_embedder_fingerprint() == "other");
+  CHECK(store->search_images(vector_of("cat", 8), kAll).empty());
+  CHECK(store->search_dense(vector_of("zaga"), 1).size() == 1);
+}
+
 // --- writers that are killed ---
 
 namespace {
@@ -915,6 +1087,18 @@ class WriterCalls {
     commit();
     step([](StoreWriter& writer) { writer.use_embedder("model", kDimension, true); });
     step(embed_all);
+    commit();
+    step(use_images);
+    step([](StoreWriter& writer) { writer.set_image_embedder_name("clip.pack"); });
+    step([](StoreWriter& writer) { writer.begin_file("/d/i.png", "recipe"); });
+    step([](StoreWriter& writer) {
+      writer.put_document("/d/i.png", Document(), [] { return std::vector<NewChunk>(); });
+    });
+    step([](StoreWriter& writer) { put_image(writer, "cat"); });
+    step([](StoreWriter& writer) { writer.put_images(std::vector<NewImage>{{1, 0, "", image_key("cat")}}); });
+    step([](StoreWriter& writer) { writer.end_file({1, 2, 3}, "hash", ""); });
+    commit();
+    step([](StoreWriter& writer) { put_images(writer, "/d/j.png", {"dog"}); });
     steps_.push_back({[](StoreWriter& writer) { writer.finish(); }, true});
   }
   const std::vector<Step>& steps() const { return steps_; }
@@ -980,6 +1164,8 @@ std::string visible_state(StorePlace& place) {
     for (const int64_t id : ids_of(store->search_sparse({word, Language::unknown}, kAll))) out << word << id << "\n";
   for (const ScoredChunk& hit : store->search_dense(vector_of("mobu"), kAll)) out << hit.id << "~" << hit.score << "\n";
   for (const int64_t id : ids_of(store->search_provision({"law", "5", "", "", ""}, kAll))) out << "art" << id << "\n";
+  for (const ScoredImage& hit : store->search_images(image_vector("dog"), kAll))
+    out << hit.image.path << hit.image.id << "~" << hit.score << "\n";
   return out.str();
 }
 
@@ -1009,6 +1195,8 @@ void check_final_state(StorePlace& place) {
   CHECK(store->search_dense(vector_of("vunda"), 1).at(0).id == id_of(*store, "vunda"));
   CHECK(store->search_sparse({"zaga kepo tirel", Language::unknown}, kAll).size() == 1);
   CHECK(store->search_provision({"law", "5", "", "", ""}, kAll).size() == 1);
+  CHECK(paths_of(store->search_images(image_vector("dog"), kAll)) ==
+        std::vector<std::string>{"/d/j.png#1", "/d/i.png#1"});
 }
 
 }  // namespace

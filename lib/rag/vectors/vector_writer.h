@@ -1,6 +1,6 @@
-// Writes the vectors of an SQLite index: rows of a vectors file, found in the table `vectors` by the key of their text.
-// Vectors of removed chunks are kept until they are the majority. Part of the SQLite writer: changes must be inside a
-// transaction of the caller.
+// Writes a set of vectors of an SQLite index: rows of a vectors file, found in a table by the key of what they were
+// made of. Vectors whose owners were removed are kept until they are the majority. Part of the SQLite writer: changes
+// must be inside a transaction of the caller.
 #pragma once
 
 #include <cstdint>
@@ -9,19 +9,22 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "rag/database/sqlite.h"
-#include "rag/index/store_writer.h"
+#include "rag/vectors/vector_set.h"
 #include "rag/vectors/vectors.h"
 
 namespace frugal {
 
 class VectorWriter {
  public:
-  VectorWriter(const std::filesystem::path& folder, Database& database);
+  /// Borrows `database`.
+  VectorWriter(const std::filesystem::path& folder, Database& database,
+               const schema::VectorSet& set = schema::kChunkVectors);
 
   std::optional<std::string> embedder() const;
+  /// Sets a name of the embedder for people.
+  void set_embedder_name(const std::string& name);
   /// Drops all vectors and starts a file for those of another embedder.
   void replace_embedder(const std::string& fingerprint, int64_t dimension);
   /// True, with a warning, if the rows that the database counts are not in the vectors file: it was deleted, cut short,
@@ -30,15 +33,15 @@ class VectorWriter {
   /// Drops all vectors and starts a new file for the same embedder.
   void drop_all();
 
-  int64_t chunks_without_vector() const;
-  std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit);
+  int64_t owners_without_vector() const;
   bool has(std::string_view key);
   void put(std::string_view key, std::span<const float> vector);
-  void attach(int64_t chunk);
+  /// Gives an owner the vector of its key; NULL if there is none.
+  void attach(int64_t owner);
   /// Must be called before the commit: rows must be on disk before the database counts them.
   void flush();
 
-  /// True if at least half of the rows, and at least 1,024, belong to no chunk.
+  /// True if at least half of the rows, and at least 1,024, belong to no owner.
   bool is_worth_compacting() const;
   /// Copies the rows in use to a new file.
   void compact();
@@ -52,10 +55,13 @@ class VectorWriter {
   int64_t file_number() const;
   int64_t rows() const;
   int64_t rows_in_use() const;
+  int64_t meta(std::string_view name) const;
+  void set_meta(std::string_view name, int64_t value);
 
   std::filesystem::path folder_;
   Database& database_;
-  Statement find_, insert_, attach_, pending_;
+  const schema::VectorSet& set_;
+  Statement find_, insert_, attach_;
   std::optional<VectorAppender> appender_;
   bool has_unflushed_rows_ = false;
 };

@@ -1,0 +1,23 @@
+#include "rag/database/meta.h"
+
+namespace frugal::schema {
+
+std::optional<std::string> meta_text(const Database& database, std::string_view key) {
+  Statement statement = database.prepare("SELECT value FROM meta WHERE key=?1", false);
+  if (!statement.bind(key).step()) return std::nullopt;
+  return statement.string(0);
+}
+
+int64_t meta_integer(const Database& database, std::string_view key) {
+  Statement statement = database.prepare("SELECT value FROM meta WHERE key=?1", false);
+  return statement.bind(key).step() ? statement.integer(0) : 0;
+}
+
+void set_meta(Database& database, std::string_view key, std::string_view value) {
+  database.prepare("INSERT OR REPLACE INTO meta VALUES(?1, ?2)", false).run(key, value);
+}
+void set_meta(Database& database, std::string_view key, int64_t value) {
+  database.prepare("INSERT OR REPLACE INTO meta VALUES(?1, ?2)", false).run(key, value);
+}
+
+}  // namespace frugal::schema

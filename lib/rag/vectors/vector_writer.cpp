@@ -1,0 +1,186 @@
+// A vectors file is named in the table `meta` before it exists, and created with its first row. Its random id
+// (VectorLayout::file_id) prevents a file of another index or of an earlier attempt from being taken for it.
+//
+// Compaction copies the rows in use, in ascending order, to STEM-N+1.i8, and changes the row numbers of owners and
+// keys in the transaction that names the new file. A new row number is never above the old one, so the update of one
+// row never matches an owner that was moved before. If the transaction is rolled back, the old file is still the
+// current one, and the next writer removes the other.
+#include "rag/vectors/vector_writer.h"
+
+#include <fmt/format.h>
+
+#include <random>
+
+#include "base/error.h"
+#include "base/folder.h"
+#include "base/log.h"
+#include "memory/budget.h"
+#include "rag/database/meta.h"
+
+namespace frugal {
+namespace {
+
+// Fewer unused rows are always kept: a rename or an undo may use them again.
+constexpr int64_t kMinUnusedRows = 1024;
+
+int64_t random_id() {
+  std::random_device device;
+  return static_cast<int64_t>((static_cast<uint64_t>(device()) << 32 | device()) & INT64_MAX);
+}
+
+}  // namespace
+
+VectorWriter::VectorWriter(const std::filesystem::path& folder, Database& database, const schema::VectorSet& set)
+    : folder_(folder),
+      database_(database),
+      set_(set),
+      find_(database.prepare(fmt::format("SELECT row FROM {} WHERE key=?1", set.rows))),
+      insert_(database.prepare(fmt::format("INSERT INTO {} VALUES(?1, ?2)", set.rows))),
+      attach_(database.prepare(fmt::format(
+          "UPDATE {} SET vector_row=(SELECT row FROM {} WHERE key=vector_key) WHERE id=?1", set.owners, set.rows))) {}
+
+int64_t VectorWriter::meta(std::string_view name) const {
+  return schema::meta_integer(database_, set_.key(name));
+}
+void VectorWriter::set_meta(std::string_view name, int64_t value) {
+  schema::set_meta(database_, set_.key(name), value);
+}
+
+int64_t VectorWriter::file_number() const {
+  return meta(schema::kVectorsFile);
+}
+int64_t VectorWriter::rows() const {
+  return meta(schema::kVectorRows);
+}
+int64_t VectorWriter::rows_in_use() const {
+  return database_
+      .integer(fmt::format("SELECT count(DISTINCT vector_row) FROM {} WHERE vector_row IS NOT NULL", set_.owners))
+      .value_or(0);
+}
+
+void VectorWriter::set_embedder_name(const std::string& name) {
+  schema::set_meta(database_, set_.key(schema::kEmbedderName), name);
+}
+
+std::optional<std::string> VectorWriter::embedder() const {
+  return schema::meta_text(database_, set_.key(schema::kEmbedder));
+}
+
+void VectorWriter::replace_embedder(const std::string& fingerprint, int64_t dimension) {
+  schema::set_meta(database_, set_.key(schema::kEmbedder), fingerprint);
+  drop_all(dimension);
+}
+
+bool VectorWriter::is_unusable() const {
+  if (rows() == 0) return false;
+  const std::filesystem::path path = schema::vectors_path(folder_, file_number(), set_);
+  try {
+    const VectorFile readable(path, schema::vector_layout(database_, set_), rows(), Budget::unlimited());
+    return false;
+  } catch (const Error& error) {
+    // Neither a full table of open files nor a refused permission says anything about the rows.
+    if (error.code() != Code::corrupt_file && std::filesystem::exists(path)) throw;
+    log(LogLevel::warn, "{}; its vectors are computed again", error.message());
+    return true;
+  }
+}
+
+void VectorWriter::drop_all() {
+  drop_all(schema::vector_layout(database_, set_).dimension);
+}
+
+void VectorWriter::drop_all(int64_t dimension) {
+  database_.execute(fmt::format("DELETE FROM {}; UPDATE {} SET vector_row=NULL WHERE vector_row IS NOT NULL;",
+                                set_.rows, set_.owners));
+  start_file(file_number() + 1, dimension);
+}
+
+/// Names a new vectors file, which is created with its first row.
+void VectorWriter::start_file(int64_t number, int64_t dimension) {
+  appender_.reset();
+  has_unflushed_rows_ = false;
+  set_meta(schema::kVectorsFile, number);
+  set_meta(schema::kVectorsId, random_id());
+  set_meta(schema::kDimension, dimension);
+  set_meta(schema::kVectorRows, 0);
+}
+
+VectorAppender& VectorWriter::appender() {
+  if (!appender_) {
+    const std::filesystem::path file = schema::vectors_path(folder_, file_number(), set_);
+    appender_.emplace(file, schema::vector_layout(database_, set_), rows());
+    // A database that the user has opened to others stays of use to them.
+    std::error_code ignored;
+    std::filesystem::permissions(file, std::filesystem::status(database_.path(), ignored).permissions(), ignored);
+  }
+  return *appender_;
+}
+
+int64_t VectorWriter::owners_without_vector() const {
+  return database_.integer(fmt::format("SELECT count(*) FROM {} WHERE vector_row IS NULL", set_.owners)).value_or(0);
+}
+
+bool VectorWriter::has(std::string_view key) {
+  const bool found = find_.bind(Blob{key}).step();
+  find_.reset();
+  return found;
+}
+
+void VectorWriter::put(std::string_view key, std::span<const float> vector) {
+  insert_.run(Blob{key}, appender().append(vector));
+  has_unflushed_rows_ = true;
+}
+
+void VectorWriter::attach(int64_t owner) {
+  attach_.run(owner);
+}
+
+void VectorWriter::flush() {
+  if (!has_unflushed_rows_) return;
+  appender_->sync();
+  set_meta(schema::kVectorRows, appender_->rows());
+  has_unflushed_rows_ = false;
+}
+
+bool VectorWriter::is_worth_compacting() const {
+  const int64_t all = rows(), used = rows_in_use();
+  return all - used >= kMinUnusedRows && used * 2 <= all;
+}
+
+void VectorWriter::compact() {
+  const int64_t all = rows();
+  const VectorFile old(schema::vectors_path(folder_, file_number(), set_), schema::vector_layout(database_, set_), all,
+                       Budget::unlimited());
+  start_file(file_number() + 1, schema::vector_layout(database_, set_).dimension);
+  Statement each =
+      database_.prepare(fmt::format("SELECT DISTINCT vector_row FROM {} WHERE vector_row IS NOT NULL AND vector_row>?1 "
+                                    "ORDER BY vector_row LIMIT 1",
+                                    set_.owners));
+  Statement move_owners =
+      database_.prepare(fmt::format("UPDATE {} SET vector_row=?2 WHERE vector_row=?1", set_.owners));
+  database_.execute("CREATE TEMP TABLE IF NOT EXISTS moved(old INTEGER PRIMARY KEY, new INTEGER); DELETE FROM moved;");
+  Statement note = database_.prepare("INSERT INTO moved VALUES(?1, ?2)");
+  for (int64_t last = -1; each.bind(last).step();) {
+    last = each.integer(0);
+    each.reset();
+    const int64_t row = appender().append_codes(old.codes(last), old.scale(last));
+    move_owners.run(last, row);
+    note.run(last, row);
+  }
+  database_.execute(
+      fmt::format("DELETE FROM {0} WHERE row NOT IN (SELECT old FROM moved); "
+                  "UPDATE {0} SET row=(SELECT new FROM moved WHERE old=row);",
+                  set_.rows));
+  has_unflushed_rows_ = appender_.has_value();
+  flush();
+  log(LogLevel::info, "{}: dropped {} unused rows of {}", set_.file_stem, all - rows(), all);
+}
+
+void VectorWriter::remove_old_files() const {
+  const std::filesystem::path current = schema::vectors_path(folder_, file_number(), set_);
+  std::error_code ignored;
+  for (const std::filesystem::path& entry : folder_entries(folder_))
+    if (schema::is_vectors_path(entry, set_) && entry != current) std::filesystem::remove(entry, ignored);
+}
+
+}  // namespace frugal
