@@ -266,6 +266,12 @@ def gifs():
     yield "few-colors.gif", gif_frame(13, 12, (13, 12), (0, 0), palette=colors(4, 8), bits=4)
 
 
+def figures():
+    """Large enough for figures of documents (tests/rag/office), which icons are not."""
+    yield "lake.jpg", saved(picture(96, 70, 51), "JPEG", quality=60)
+    yield "hill.jpg", saved(picture(80, 90, 52), "JPEG", quality=60)
+
+
 def compressed_text():
     """Two chunks that grow to 16 MiB each if they are decompressed."""
     zeros = zlib.compress(bytes(1 << 24), 9)
@@ -343,6 +349,9 @@ def main():
     (GOLDEN / "images").mkdir(parents=True)
     for name, data in (*jpegs(), *pngs(), *webps(), *gifs()):
         (GOLDEN / "images" / name).write_bytes(data)
+    (GOLDEN / "figures").mkdir()
+    for name, data in figures():
+        (GOLDEN / "figures" / name).write_bytes(data)
     (GOLDEN / "hostile").mkdir()
     (GOLDEN / "hostile/compressed-text.png").write_bytes(compressed_text())
     for name, config in {**PUBLISHED, **SMALL}.items():

@@ -48,13 +48,15 @@ void check_image_size(std::string_view format, std::string_view field, int64_t w
         .hint("make the image smaller");
 }
 
+RgbImage decode_image(std::span<const std::byte> bytes, const DecodeLimits& limits, Budget& budget) {
+  for (const ImageFormat& format : kFormats)
+    if (begins_with_signature(bytes, format.signature)) return format.decode({bytes, limits, budget});
+  throw bad_image("image", "signature", bytes.empty() ? "the file is empty" : "not JPEG, PNG, WebP or GIF");
+}
+
 RgbImage decode_image(std::span<const std::byte> bytes, const std::filesystem::path& name, const DecodeLimits& limits,
                       Budget& budget) {
-  return naming_file(name, [&] {
-    for (const ImageFormat& format : kFormats)
-      if (begins_with_signature(bytes, format.signature)) return format.decode({bytes, limits, budget});
-    throw bad_image("image", "signature", bytes.empty() ? "the file is empty" : "not JPEG, PNG, WebP or GIF");
-  });
+  return naming_file(name, [&] { return decode_image(bytes, limits, budget); });
 }
 
 RgbImage read_image(const std::filesystem::path& path, const DecodeLimits& limits, Budget& budget) {

@@ -27,6 +27,8 @@ struct DecodeLimits {
 /// the part of it that is wrong; Error(over_budget).
 RgbImage decode_image(std::span<const std::byte> bytes, const std::filesystem::path& name, const DecodeLimits& limits,
                       Budget& budget);
+/// The same for bytes without a name.
+RgbImage decode_image(std::span<const std::byte> bytes, const DecodeLimits& limits, Budget& budget);
 
 /// The same for a file on disk, which is read at once: one that shrinks while it is read cannot end the process. Throws
 /// Error(io), too.

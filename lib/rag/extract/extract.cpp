@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 #include "base/ascii.h"
 #include "base/error.h"
@@ -29,7 +30,9 @@ constexpr Extension kExtensions[] = {
     {".docx", FileKind::docx},         {".docm", FileKind::docx},    {".pptx", FileKind::pptx},
     {".xlsx", FileKind::xlsx},         {".xlsm", FileKind::xlsx},    {".odt", FileKind::odf},
     {".ods", FileKind::odf},           {".odp", FileKind::odf},      {".epub", FileKind::epub},
-    {".eml", FileKind::eml},           {".mbox", FileKind::mbox},
+    {".eml", FileKind::eml},           {".mbox", FileKind::mbox},    {".jpg", FileKind::image},
+    {".jpeg", FileKind::image},        {".png", FileKind::image},    {".webp", FileKind::image},
+    {".gif", FileKind::image},
 };
 constexpr std::string_view kOldOffice[] = {".doc", ".xls", ".ppt"};
 constexpr size_t kMaxTitleLineBytes = 200;  // of a text's first line that is taken as its title
@@ -148,19 +151,94 @@ Extracted extract_whole(std::istream& input, FileKind kind, const std::filesyste
   return {decoded.note, "", hash.hex()};
 }
 
+constexpr size_t kImageKeyBytes = 16;
+
+std::string image_key(Sha256& hash) {
+  const auto digest = hash.digest();
+  return std::string(reinterpret_cast<const char*>(digest.data()), kImageKeyBytes);
+}
+
+std::string key_of_pixels(const RgbImage& image) {
+  Sha256 hash;
+  hash.update(fmt::format("{}×{}", image.width(), image.height()));
+  const std::span<const uint8_t> pixels = image.pixels();
+  hash.update(std::string_view(reinterpret_cast<const char*>(pixels.data()), pixels.size()));
+  return image_key(hash);
+}
+
+/// Passes the figures of the file that was read last to the sink. Returns what kept some of them from it.
+std::string read_figures(ExtractionChild& child, const ExtractOptions& options) {
+  const ImageReading& reading = *options.images;
+  int64_t failed = 0;
+  std::string reason;
+  try {
+    for (DocumentImage image; auto next = child.next_image(options.budget); ++image.number) {
+      image.page = next->page;
+      image.pixels = std::move(next->pixels);
+      image.key = key_of_pixels(image.pixels);
+      try {
+        reading.sink(image);
+      } catch (const Error& error) {
+        if (error.code() != Code::bad_input) throw;
+        if (failed++ == 0) reason = error.message();
+      }
+    }
+  } catch (const Error& error) {
+    if (error.code() != Code::bad_input) throw;
+    return fmt::format("its images were not all read: {}", error.message());
+  }
+  return failed == 0 ? reason : fmt::format("{} of its images were not indexed: {}", failed, reason);
+}
+
+/// The name of a file as words: "IMG_2041-red car.jpg" is titled "IMG 2041 red car".
+std::string title_of_image(const std::filesystem::path& name) {
+  std::string words = name.stem().native();
+  for (char& c : words)
+    if (c == '_' || c == '-' || c == '.' || c == '+') c = ' ';
+  return collapse_spaces(words);
+}
+
+Extracted extract_image(std::istream& input, const std::filesystem::path& name, const ExtractOptions& options,
+                        const DocumentSink& sink) {
+  Sha256 hash;
+  DocumentMemory memory(options.budget, 1, name);
+  std::string content = read_whole(input, hash, options.max_file_bytes, memory);
+  DocumentImage image;
+  Sha256 again;
+  image.key = image_key(again.update(content));
+  Document document;
+  document.title = title_of_image(name);
+  sink(std::move(document));
+  if (options.images) {
+    if (!options.images->knows(image.key)) {
+      std::optional<ExtractionChild> own;
+      ExtractionChild& child = options.child ? *options.child : own.emplace();
+      child.read(
+          FileKind::image, std::move(content), options.budget, [](uint64_t) {}, options.images->max_pixels);
+      std::optional<ExtractionChild::Image> decoded = child.next_image(options.budget);
+      if (!decoded) throw Error(Code::bad_input, "image: no pixels");
+      image.pixels = std::move(decoded->pixels);
+      child.next_image(options.budget);
+    }
+    options.images->sink(image);
+  }
+  return {"", "", hash.hex()};
+}
+
 /// The text is held apart from the file: it has another size.
 Extracted extract_elsewhere(std::istream& input, FileKind kind, const std::filesystem::path& name,
                             const ExtractOptions& options, const DocumentSink& sink) {
   Sha256 hash;
   DocumentMemory text_memory(options.budget, 1 + options.sink_copies, name);
   ExtractionChild::Reply reply;
+  std::optional<ExtractionChild> own;
+  ExtractionChild& child = options.child ? *options.child : own.emplace();
   {
     DocumentMemory file_memory(options.budget, copies_of(kind), name);
     std::string content = read_whole(input, hash, options.max_file_bytes, file_memory);
-    std::optional<ExtractionChild> own;
-    ExtractionChild& child = options.child ? *options.child : own.emplace();
-    reply = child.read(kind, std::move(content), options.budget,
-                       [&](uint64_t text_bytes) { text_memory.hold(text_bytes); });
+    reply = child.read(
+        kind, std::move(content), options.budget, [&](uint64_t text_bytes) { text_memory.hold(text_bytes); },
+        options.images ? options.images->max_pixels : 0);
   }
   Document& document = reply.document;
   if (document.title.empty()) {
@@ -169,6 +247,9 @@ Extracted extract_elsewhere(std::istream& input, FileKind kind, const std::files
   }
   if (document.title.empty()) document.title = name.stem().native();
   sink(std::move(document));
+  if (options.images)
+    if (const std::string note = read_figures(child, options); !note.empty())
+      reply.note += (reply.note.empty() ? "" : "; ") + note;
   return {reply.note, "", hash.hex()};
 }
 
@@ -202,12 +283,19 @@ std::string_view to_string(FileKind kind) {
       return "eml";
     case FileKind::mbox:
       return "mbox";
+    case FileKind::image:
+      return "image";
   }
   return "unknown";
 }
 
 bool needs_child(FileKind kind) {
   return kind == FileKind::pdf || kind == FileKind::docx || kind == FileKind::pptx || kind == FileKind::xlsx ||
+         kind == FileKind::odf || kind == FileKind::epub;
+}
+
+bool may_have_images(FileKind kind) {
+  return kind == FileKind::image || kind == FileKind::pdf || kind == FileKind::docx || kind == FileKind::pptx ||
          kind == FileKind::odf || kind == FileKind::epub;
 }
 
@@ -249,6 +337,7 @@ Extracted extract(std::istream& input, FileKind kind, const std::filesystem::pat
     document.title.resize(first_bytes(document.title, kMaxTitleBytes).size());
     sink(std::move(document));
   };
+  if (kind == FileKind::image) return extract_image(input, name, options, bounded);
   if (needs_child(kind)) return extract_elsewhere(input, kind, name, options, bounded);
   const bool has_records = kind == FileKind::csv || kind == FileKind::jsonl || kind == FileKind::mbox;
   if (!has_records) return extract_whole(input, kind, name, options, bounded);

@@ -11,16 +11,19 @@
 #include <string_view>
 
 #include "memory/budget.h"
+#include "model/vision/rgb_image.h"
 #include "rag/extract/document_fields.h"
 #include "rag/extract/source_map.h"
 
 namespace frugal {
 
-enum class FileKind { text, markdown, html, csv, jsonl, pdf, docx, pptx, xlsx, odf, epub, eml, mbox };
+enum class FileKind { text, markdown, html, csv, jsonl, pdf, docx, pptx, xlsx, odf, epub, eml, mbox, image };
 std::string_view to_string(FileKind kind);
 
-/// True for the kinds that another program reads (extraction_child.h).
+/// True for the kinds that another program reads as text (extraction_child.h). Images have no text.
 bool needs_child(FileKind kind);
+/// True for the kinds whose images ExtractOptions::images can have.
+bool may_have_images(FileKind kind);
 
 /// The kind of a file, by its extension; nullopt if the extension is not supported (then see unsupported_reason()).
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
@@ -42,6 +45,24 @@ struct Document {
   DocumentFields fields;            // beside the text, for filters
 };
 
+/// An image of a document: the file itself, or a figure in it.
+struct DocumentImage {
+  int64_t number = 1;  // in the document
+  int64_t page = 0;    // from 1; 0 if the format has none
+  std::string key;     // equal for equal images: 16 bytes of a SHA-256, of the file or of the pixels
+  RgbImage pixels;     // none if the reading knows the key
+};
+
+/// How the images of documents are read.
+struct ImageReading {
+  uint64_t max_pixels = uint64_t(1) << 20;  // larger ones are made smaller, in proportion
+  /// True for an image whose pixels are not needed. An image file with such a key is not decoded.
+  std::function<bool(const std::string& key)> knows;
+  /// Called for each image, after `sink` was called for its document. What it throws ends the file if that is an image;
+  /// else an Error(bad_input) is noted and the next image follows.
+  std::function<void(const DocumentImage&)> sink;
+};
+
 class ExtractionChild;
 
 struct ExtractOptions {
@@ -52,6 +73,7 @@ struct ExtractOptions {
   /// Reads PDF and office files. Borrowed; null: one for this file alone.
   ExtractionChild* child = nullptr;
   uint64_t sink_copies = 0;  // memory that `sink` needs for a text, in multiples of its bytes: reserved with the rest
+  const ImageReading* images = nullptr;  // borrowed; null: images are not read
 };
 
 struct Extracted {
@@ -64,8 +86,9 @@ struct Extracted {
 int64_t page_at(std::string_view text, uint64_t offset, int64_t first_page);
 
 /// Reads `input` to its end and passes each document to `sink` as soon as it is complete: memory holds one document at
-/// a time. `name` is used in errors, and as the title of a text that has none. Throws Error(bad_input) if the input
-/// cannot be read as `kind` (binary, too large, not JSON), naming line or offset.
+/// a time. An image file is a document without text, which is decoded only with ExtractOptions::images. `name` is used
+/// in errors, and as the title of a text that has none. Throws Error(bad_input) if the input cannot be read as `kind`
+/// (binary, too large, not JSON), naming line or offset.
 Extracted extract(std::istream& input, FileKind kind, const std::filesystem::path& name, const ExtractOptions& options,
                   const std::function<void(Document)>& sink);
 

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <thread>
 #include <utility>
 
@@ -153,18 +154,32 @@ std::string ExtractionChild::receive_text(uint64_t num_bytes) {
   return is_valid_utf8(text) ? text : repair_utf8(text);
 }
 
-ExtractionChild::Reply ExtractionChild::read(FileKind kind, std::string file, Budget& budget,
-                                             const std::function<void(uint64_t)>& hold) {
-  const uint64_t for_file = kMemoryPerFileByte * file.size();
-  Reservation memory = budget.reserve(MemoryTag::io, for_file + limits_.min_memory_bytes,
-                                      fmt::format("the program that reads {}", to_string(kind)));
+void ExtractionChild::reserve(uint64_t file_bytes, Budget& budget) {
+  memory_ = Reservation();
+  memory_ = budget.reserve(MemoryTag::io, kMemoryPerFileByte * file_bytes + limits_.min_memory_bytes,
+                           fmt::format("the program that reads {}", to_string(kind_)));
   uint64_t more = limits_.memory_bytes - std::min(limits_.memory_bytes, limits_.min_memory_bytes);
   // Half of what is left: the text needs room, too.
   if (budget.limited())
     more = std::min(more, (budget.limit_bytes() - std::min(budget.limit_bytes(), budget.used_bytes())) / 2);
-  memory.absorb(budget.reserve_up_to(MemoryTag::io, more, Budget::Reclaim::no));
+  memory_.absorb(budget.reserve_up_to(MemoryTag::io, more, Budget::Reclaim::no));
+  memory_bytes_ = memory_.bytes();
+}
+
+void ExtractionChild::fail_as_nonsense() {
+  timed_out_ = true;  // it may write for ever
+  stop();
+  throw Error(Code::bad_input, fmt::format("{}: '{}' is of another version, or answers nonsense", to_string(kind_),
+                                           limits_.program.native()))
+      .hint("build again, or install again");
+}
+
+ExtractionChild::Reply ExtractionChild::read(FileKind kind, std::string file, Budget& budget,
+                                             const std::function<void(uint64_t)>& hold, uint64_t max_image_pixels) {
+  if (max_image_pixels_ > 0) timed_out_ = true, stop();  // it still has images of the file before
   kind_ = kind;
-  memory_bytes_ = memory.bytes();
+  max_image_pixels_ = 0;
+  reserve(file.size(), budget);
   cpu_time_ = limits_.cpu_time + std::chrono::seconds(2 * (file.size() >> 20));
   timed_out_ = false;
   deadline_ = Clock::now() + kWallPerCpu * cpu_time_;
@@ -175,6 +190,7 @@ ExtractionChild::Reply ExtractionChild::read(FileKind kind, std::string file, Bu
   request.memory_bytes = memory_bytes_;
   request.cpu_seconds = static_cast<uint64_t>(cpu_time_.count());
   request.max_text_bytes = limits_.max_text_bytes;
+  request.max_image_pixels = max_image_pixels;
   request.file_bytes = file.size();
   send(&request, sizeof request);
   send(file.data(), file.size());
@@ -184,13 +200,7 @@ ExtractionChild::Reply ExtractionChild::read(FileKind kind, std::string file, Bu
   receive(&header, sizeof header);
   const bool possible = header.version == kExtractionVersion && header.title_bytes <= kMaxNoteBytes &&
                         header.note_bytes <= kMaxNoteBytes && header.text_bytes <= limits_.max_text_bytes;
-  if (!possible) {
-    timed_out_ = true;  // it may write for ever
-    stop();
-    throw Error(Code::bad_input, fmt::format("{}: '{}' is of another version, or answers nonsense", to_string(kind),
-                                             limits_.program.native()))
-        .hint("build again, or install again");
-  }
+  if (!possible) fail_as_nonsense();
   hold(header.text_bytes);
   Reply reply;
   reply.document.title = receive_text(header.title_bytes);
@@ -198,8 +208,37 @@ ExtractionChild::Reply ExtractionChild::read(FileKind kind, std::string file, Bu
   reply.document.text = receive_text(header.text_bytes);
   reply.document.first_page = static_cast<int64_t>(std::min<uint64_t>(header.first_page, 1));
   reply.document.is_markdown = header.is_markdown != 0;
+  if (header.failed == 0) max_image_pixels_ = max_image_pixels;
+  images_ = 0;
+  if (max_image_pixels_ == 0) memory_.release();
   if (header.failed != 0) throw Error(Code::bad_input, std::move(reply.note));
   return reply;
+}
+
+std::optional<ExtractionChild::Image> ExtractionChild::next_image(Budget& budget) {
+  if (max_image_pixels_ == 0) return std::nullopt;
+  deadline_ = Clock::now() + kWallPerCpu * cpu_time_;  // the caller may have taken its time
+  const uint64_t max_pixels = std::exchange(max_image_pixels_, 0);
+  ExtractionImage header;
+  receive(&header, sizeof header);
+  if (header.is_last != 0) {
+    memory_.release();
+    return std::nullopt;
+  }
+  const bool possible = header.width > 0 && header.height > 0 && header.width <= kMaxExtractedSide &&
+                        header.height <= kMaxExtractedSide && header.width * header.height <= max_pixels &&
+                        header.page <= INT32_MAX && ++images_ <= kMaxExtractedImages;
+  if (!possible) fail_as_nonsense();
+  try {
+    Image image{RgbImage(budget, static_cast<int64_t>(header.width), static_cast<int64_t>(header.height), "an image"),
+                static_cast<int64_t>(header.page)};
+    receive(image.pixels.pixels().data(), image.pixels.pixels().size());
+    max_image_pixels_ = max_pixels;
+    return image;
+  } catch (const Error& error) {
+    if (error.code() == Code::over_budget) timed_out_ = true, stop();  // its pixels would be taken for the next header
+    throw;
+  }
 }
 
 }  // namespace frugal

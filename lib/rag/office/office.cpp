@@ -70,11 +70,16 @@ OfficeText read_checked(FileKind kind, const std::string& bytes, uint64_t max_te
     throw Error(Code::bad_input, fmt::format("the archive has no '{}'", main_entry(kind)));
   OfficeWriter out(max_text_bytes);
   read_archive(kind, zip, out);
-  if (out.text().find_first_not_of(" \t\r\n\f") == std::string::npos) throw Error(Code::bad_input, "no text");
-  return {out.title, std::move(out.text()), "", out.has_pages() ? 1 : 0, true};
+  if (out.text().find_first_not_of(" \t\r\n\f") != std::string::npos)
+    return {out.title, std::move(out.text()), "", out.has_pages() ? 1 : 0, true};
+  return {out.title, "", "", out.has_pages() ? 1 : 0, true, "no text"};
 }
 
 }  // namespace
+
+Error without_text(FileKind kind, const OfficeText& text) {
+  return Error(Code::bad_input, fmt::format("{}: {}", to_string(kind), text.no_text));
+}
 
 OfficeText read_office(FileKind kind, const std::string& bytes, uint64_t max_text_bytes) {
   try {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string>
 
+#include "base/error.h"
 #include "rag/extract/extract.h"
 
 namespace frugal {
@@ -16,10 +17,13 @@ struct OfficeText {
   std::string note;        // what the reader should know: "3 of 20 pages have no text"
   int64_t first_page = 0;  // 1 if the format has pages
   bool is_markdown = false;
+  std::string no_text = {};  // why the text is empty; empty: it is not
 };
 
-/// Throws Error(bad_input) if the bytes are not of this kind, encrypted, damaged, without text, or beyond a limit.
+/// Throws Error(bad_input) if the bytes are not of this kind, encrypted, damaged, or beyond a limit.
 OfficeText read_office(FileKind kind, const std::string& bytes, uint64_t max_text_bytes);
+/// The error of a file without text.
+Error without_text(FileKind kind, const OfficeText& text);
 
 // One function per format, called by read_office().
 class ZipFile;

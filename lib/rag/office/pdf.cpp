@@ -64,15 +64,15 @@ OfficeText read_pdf(const std::string& bytes, uint64_t max_text_bytes) {
   }
   if (damaged == num_pages) throw Error(Code::bad_input, "damaged: none of its pages can be read");
   if (damaged + empty == num_pages)
-    throw Error(Code::bad_input,
-                fmt::format("no text in its {} page{}: a scan? add the text first, for example with ocrmypdf",
-                            num_pages, num_pages == 1 ? "" : "s"));
-  if (empty > 0) result.note = fmt::format("{} of {} pages have no text", empty, num_pages);
+    result.no_text = fmt::format("no text in its {} page{}: a scan? add the text first, for example with ocrmypdf",
+                                 num_pages, num_pages == 1 ? "" : "s");
+  else if (empty > 0)
+    result.note = fmt::format("{} of {} pages have no text", empty, num_pages);
   if (damaged > 0)
     result.note += fmt::format("{}{} of {} pages are damaged", empty > 0 ? "; " : "", damaged, num_pages);
   result.title = title_of(*document);
   result.first_page = 1;
-  result.text = text_of_pages(std::move(pages));
+  if (result.no_text.empty()) result.text = text_of_pages(std::move(pages));
   return result;
 }
 

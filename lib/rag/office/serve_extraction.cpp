@@ -4,15 +4,22 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <functional>
 #include <new>
+#include <span>
 #include <string>
 
 #include "base/ascii.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "memory/budget.h"
+#include "model/vision/rgb_image.h"
 #include "rag/extract/child_protocol.h"
+#include "rag/office/bounded_image.h"
+#include "rag/office/figures.h"
 #include "rag/office/office.h"
 #include "rag/office/sandbox.h"
 
@@ -20,6 +27,8 @@ namespace frugal {
 namespace {
 
 constexpr size_t kMaxNoteBytes = 4096;
+// Smaller ones are icons, bullets and rules.
+constexpr int64_t kMinFigureSide = 64;
 
 bool read_all(int fd, void* bytes, size_t num_bytes) {
   for (char* at = static_cast<char*>(bytes); num_bytes > 0;) {
@@ -56,10 +65,82 @@ bool answer(int out, const OfficeText& text, bool failed) {
          write_all(out, note.data(), note.size()) && write_all(out, text.text.data(), text.text.size());
 }
 
+bool send_image(int out, const RgbImage& image, int64_t page) {
+  ExtractionImage header;
+  header.page = static_cast<uint64_t>(page);
+  header.width = static_cast<uint64_t>(image.width());
+  header.height = static_cast<uint64_t>(image.height());
+  return write_all(out, &header, sizeof header) && write_all(out, image.pixels().data(), image.pixels().size());
+}
+
+bool end_images(int out) {
+  ExtractionImage header;
+  header.is_last = 1;
+  return write_all(out, &header, sizeof header);
+}
+
+/// What is decoded before the answer can still fail it.
+bool serve_image(const ExtractionRequest& request, const std::string& file, int out) {
+  Budget budget(request.memory_bytes);
+  const RgbImage image = decode_bounded(std::as_bytes(std::span(file)), request.max_image_pixels, budget);
+  return answer(out, OfficeText(), false) && send_image(out, image, 0) && end_images(out);
+}
+
+/// Passes the figures that can be decoded, and that are no icons, to `sink`, until it returns false.
+void each_figure(const ExtractionRequest& request, const std::string& file,
+                 const std::function<bool(const RgbImage&, int64_t page)>& sink) {
+  Budget budget(request.memory_bytes);
+  const auto decode = [&](std::string_view bytes, int64_t page) {
+    try {
+      const RgbImage image = decode_bounded(std::as_bytes(std::span(bytes)), request.max_image_pixels, budget);
+      return std::min(image.width(), image.height()) < kMinFigureSide || sink(image, page);
+    } catch (const Error&) {
+      return true;
+    } catch (const std::bad_alloc&) {
+      return true;
+    }
+  };
+  find_figures(static_cast<FileKind>(request.kind), file, decode);
+}
+
+/// The text was answered, so that no figure fails the file any more: one that cannot be read is left out.
+bool serve_figures(const ExtractionRequest& request, const std::string& file, int out) {
+  uint64_t count = 0;
+  bool is_open = true;
+  try {
+    each_figure(request, file, [&](const RgbImage& image, int64_t page) {
+      is_open = send_image(out, image, page);
+      return is_open && ++count < kMaxExtractedImages;
+    });
+  } catch (const std::exception&) {  // of an archive, whose text was read
+  }
+  return is_open && end_images(out);
+}
+
+/// A file without text is of use if it has images, as a scan has.
+bool has_figures(const ExtractionRequest& request, const std::string& file) {
+  bool found = false;
+  if (request.max_image_pixels > 0)
+    each_figure(request, file, [&](const RgbImage&, int64_t) { return !(found = true); });
+  return found;
+}
+
+bool serve_text(const ExtractionRequest& request, const std::string& file, int out) {
+  const auto kind = static_cast<FileKind>(request.kind);
+  OfficeText text = read_office(kind, file, request.max_text_bytes);
+  if (!text.no_text.empty()) {
+    if (!has_figures(request, file)) throw without_text(kind, text);
+    text.note = text.no_text;
+  }
+  if (!answer(out, text, false)) return false;
+  return request.max_image_pixels == 0 || serve_figures(request, file, out);
+}
+
 bool serve(const ExtractionRequest& request, const std::string& file, int out) {
   OfficeText failure;
   try {
-    return answer(out, read_office(static_cast<FileKind>(request.kind), file, request.max_text_bytes), false);
+    const bool is_image = static_cast<FileKind>(request.kind) == FileKind::image;
+    return is_image && request.max_image_pixels > 0 ? serve_image(request, file, out) : serve_text(request, file, out);
   } catch (const Error& error) {
     failure.note = error.message();
   } catch (const std::bad_alloc&) {

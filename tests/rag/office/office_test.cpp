@@ -19,7 +19,10 @@ namespace {
 constexpr uint64_t kMaxText = 1 << 20;
 
 std::string message_of(FileKind kind, const std::string& bytes, uint64_t max_text_bytes = kMaxText) {
-  const auto error = error_of([&] { read_office(kind, bytes, max_text_bytes); });
+  const auto error = error_of([&] {
+    const OfficeText text = read_office(kind, bytes, max_text_bytes);
+    if (!text.no_text.empty()) throw without_text(kind, text);
+  });
   return error ? error->message() : "read";
 }
 

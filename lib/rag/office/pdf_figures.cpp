@@ -1,0 +1,239 @@
+// The JPEG images of a PDF, with their pages. poppler's C++ interface gives no images, so the file itself is read: an
+// image is a stream, which is never inside another stream, and a JPEG image is a JPEG file in one. A scan over the
+// bytes finds all objects, as readers do that repair a damaged table of references; a later object of a number replaces
+// an earlier one.
+//
+// Pages are found from the catalogue: the tree of pages, the resources of each page or of its parents, their images,
+// and those of the forms that it draws. An image that no page is found to draw, because the tree is in compressed
+// objects, is passed last, without a page.
+//
+// Everything is bounded by the size of the file: an object is visited once in the tree, and a form once for each page.
+// Images that are not JPEG (compressed samples, fax, JPEG 2000), and those of encrypted files, are left out.
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "base/ascii.h"
+#include "rag/office/figures.h"
+
+namespace frugal {
+namespace {
+
+constexpr int kMaxDepth = 64;
+constexpr size_t kMaxReferences = 1'000'000;  // looked at in all: a form may be drawn by every page
+
+struct PdfObject {
+  std::string_view dictionary, stream;
+};
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\0';
+}
+bool is_regular(char c) {
+  return !is_blank(c) && std::string_view("()<>[]{}/%").find(c) == std::string_view::npos;
+}
+
+std::string_view skip_blanks(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  return text;
+}
+
+/// Takes a number from the front; nullopt, and `text` as it was, if there is none.
+std::optional<int64_t> take_number(std::string_view& text) {
+  std::string_view rest = skip_blanks(text);
+  int64_t number = 0;
+  size_t digits = 0;
+  for (; digits < rest.size() && digits < 10 && '0' <= rest[digits] && rest[digits] <= '9'; ++digits)
+    number = 10 * number + (rest[digits] - '0');
+  if (digits == 0) return std::nullopt;
+  text = rest.substr(digits);
+  return number;
+}
+
+/// "12 0 R" at the front.
+std::optional<int64_t> take_reference(std::string_view& text) {
+  std::string_view rest = text;
+  const std::optional<int64_t> number = take_number(rest);
+  if (!number || !take_number(rest)) return std::nullopt;
+  rest = skip_blanks(rest);
+  if (!rest.starts_with('R') || (rest.size() > 1 && is_regular(rest[1]))) return std::nullopt;
+  text = rest.substr(1);
+  return number;
+}
+
+/// What follows a key, from its value on; empty if it is absent.
+std::string_view value_of(std::string_view dictionary, std::string_view key) {
+  for (size_t at = dictionary.find(key); at != dictionary.npos; at = dictionary.find(key, at + 1)) {
+    const std::string_view rest = dictionary.substr(at + key.size());
+    if (rest.empty() || !is_regular(rest.front())) return skip_blanks(rest);
+  }
+  return {};
+}
+
+bool has_name(std::string_view dictionary, std::string_view key, std::string_view name) {
+  std::string_view value = value_of(dictionary, key);
+  return value.starts_with(name) && (value.size() == name.size() || !is_regular(value[name.size()]));
+}
+
+/// The value up to the bracket that closes it.
+std::string_view bracketed(std::string_view value, std::string_view open, std::string_view close) {
+  if (!value.starts_with(open)) return {};
+  int64_t depth = 0;
+  for (size_t at = 0; at < value.size();) {
+    if (value.substr(at).starts_with(open)) {
+      ++depth;
+      at += open.size();
+    } else if (value.substr(at).starts_with(close)) {
+      at += close.size();
+      if (--depth == 0) return value.substr(0, at);
+    } else {
+      ++at;
+    }
+  }
+  return value;
+}
+
+std::vector<int64_t> references_in(std::string_view text) {
+  std::vector<int64_t> found;
+  while (!text.empty()) {
+    if (const auto reference = take_reference(text)) {
+      found.push_back(*reference);
+      continue;
+    }
+    // A whole token, so that the digits of a name are no number.
+    text = skip_blanks(text);
+    size_t length = 1;
+    if (!text.empty() && (is_regular(text.front()) || text.front() == '/'))
+      while (length < text.size() && is_regular(text[length])) ++length;
+    text.remove_prefix(std::min(length, text.size()));
+  }
+  return found;
+}
+
+class PdfScan {
+ public:
+  PdfScan(std::string_view bytes, const FigureSink& sink) : sink_(sink) { find_objects(bytes); }
+
+  void run() {
+    for (const auto& [number, object] : objects_)
+      if (has_name(object.dictionary, "/Type", "/Catalog")) visit_pages(reference(object.dictionary, "/Pages"), {}, 0);
+    for (const auto& [number, object] : objects_)
+      if (is_jpeg(object)) pass(number, object, 0);
+  }
+
+ private:
+  void find_objects(std::string_view bytes) {
+    constexpr std::string_view kObject = "obj", kStream = "stream", kEndStream = "endstream", kEndObject = "endobj";
+    for (size_t at = bytes.find(kObject); at != bytes.npos; at = bytes.find(kObject, at)) {
+      const std::optional<int64_t> number = number_before(bytes.substr(0, at));
+      at += kObject.size();
+      if (!number) continue;
+      const size_t end = std::min(bytes.find(kEndObject, at), bytes.size());
+      const size_t stream = bytes.substr(0, end).find(kStream, at);
+      PdfObject& object = objects_[*number];
+      object = {bytes.substr(at, std::min(stream, end) - at), {}};
+      if (stream == bytes.npos) {
+        at = end;
+        continue;
+      }
+      size_t begin = stream + kStream.size();
+      if (begin < bytes.size() && bytes[begin] == '\r') ++begin;
+      if (begin < bytes.size() && bytes[begin] == '\n') ++begin;
+      at = std::min(bytes.find(kEndStream, begin), bytes.size());
+      object.stream = bytes.substr(begin, at - begin);
+    }
+  }
+
+  /// Of "12 0 " at the end.
+  static std::optional<int64_t> number_before(std::string_view text) {
+    constexpr size_t kMaxHeader = 32;
+    text = text.substr(text.size() - std::min(text.size(), kMaxHeader));
+    const auto drop_back = [&](auto&& drops) {
+      const size_t before = text.size();
+      while (!text.empty() && drops(text.back())) text.remove_suffix(1);
+      return before - text.size();
+    };
+    const auto is_digit = [](char c) { return '0' <= c && c <= '9'; };
+    if (drop_back(is_blank) == 0 || drop_back(is_digit) == 0 || drop_back(is_blank) == 0) return std::nullopt;
+    const std::string_view up_to = text;
+    const size_t digits = drop_back(is_digit);
+    std::string_view number = up_to.substr(up_to.size() - digits);
+    return take_number(number);
+  }
+
+  static bool is_jpeg(const PdfObject& object) {
+    if (!has_name(object.dictionary, "/Subtype", "/Image")) return false;
+    std::string_view filter = value_of(object.dictionary, "/Filter");
+    if (filter.starts_with('[')) filter = skip_blanks(bracketed(filter, "[", "]").substr(1));
+    constexpr std::string_view kJpeg = "/DCTDecode";
+    return filter.starts_with(kJpeg) && !skip_blanks(filter.substr(kJpeg.size())).starts_with("/FlateDecode");
+  }
+
+  const PdfObject* find(int64_t number) const {
+    const auto found = objects_.find(number);
+    return found == objects_.end() ? nullptr : &found->second;
+  }
+
+  static int64_t reference(std::string_view dictionary, std::string_view key) {
+    std::string_view value = value_of(dictionary, key);
+    return take_reference(value).value_or(-1);
+  }
+
+  /// A dictionary in a dictionary, or that of the object that it refers to.
+  std::string_view dictionary_at(std::string_view dictionary, std::string_view key) const {
+    const std::string_view value = value_of(dictionary, key);
+    if (value.starts_with("<<")) return bracketed(value, "<<", ">>");
+    const PdfObject* object = find(reference(dictionary, key));
+    return object ? object->dictionary : std::string_view();
+  }
+
+  void visit_pages(int64_t number, std::string_view inherited, int depth) {
+    const PdfObject* node = find(number);
+    if (!node || depth > kMaxDepth || !visited_.insert(number).second) return;
+    const std::string_view own = dictionary_at(node->dictionary, "/Resources");
+    const std::string_view resources = own.empty() ? inherited : own;
+    const std::string_view kids = bracketed(value_of(node->dictionary, "/Kids"), "[", "]");
+    if (kids.empty()) {
+      ++page_;
+      drawn_.clear();
+      return visit_resources(resources, 0);
+    }
+    for (const int64_t kid : references_in(kids)) visit_pages(kid, resources, depth + 1);
+  }
+
+  void visit_resources(std::string_view resources, int depth) {
+    if (depth > kMaxDepth || references_ > kMaxReferences) return;
+    const std::vector<int64_t> objects = references_in(dictionary_at(resources, "/XObject"));
+    references_ += objects.size();
+    for (const int64_t number : objects) {
+      const PdfObject* object = find(number);
+      if (!object || !drawn_.insert(number).second) continue;
+      if (is_jpeg(*object)) pass(number, *object, page_);
+      if (has_name(object->dictionary, "/Subtype", "/Form"))
+        visit_resources(dictionary_at(object->dictionary, "/Resources"), depth + 1);
+    }
+  }
+
+  void pass(int64_t number, const PdfObject& object, int64_t page) {
+    if (is_enough_ || !passed_.insert(number).second) return;
+    is_enough_ = !sink_(object.stream, page);
+  }
+
+  const FigureSink& sink_;
+  std::map<int64_t, PdfObject> objects_;
+  std::set<int64_t> visited_, drawn_, passed_;  // nodes of the tree; on this page; images
+  size_t references_ = 0;
+  int64_t page_ = 0;
+  bool is_enough_ = false;
+};
+
+}  // namespace
+
+void find_pdf_figures(std::string_view bytes, const FigureSink& sink) {
+  if (bytes.find("/Encrypt") != bytes.npos) return;
+  PdfScan(bytes, sink).run();
+}
+
+}  // namespace frugal
