@@ -59,6 +59,7 @@ struct MemoryGeneration {
   int64_t image_dimension = 0;
   std::map<int64_t, MemoryImage> images;
   std::map<std::string, std::vector<float>> image_vectors;  // by key
+  std::map<std::string, std::string> captions;              // by key
 };
 
 /// A sparse score is the number of distinct words of the question that a chunk contains, without stemming.
@@ -398,6 +399,13 @@ class MemoryStoreWriter : public StoreWriter {
     FRUGAL_CHECK(batch_.image_vectors.emplace(key, std::vector<float>(vector.begin(), vector.end())).second);
     changed_ = true;
   }
+  std::optional<std::string> find_caption(std::string_view key) override {
+    const auto found = batch_.captions.find(std::string(key));
+    return found == batch_.captions.end() ? std::nullopt : std::optional(found->second);
+  }
+  void put_caption(std::string_view key, const std::string& caption) override {
+    FRUGAL_CHECK(batch_.captions.emplace(key, caption).second);
+  }
   void put_images(std::span<const NewImage> images) override {
     const auto fields = [](const NewImage& each) {
       return std::tuple(each.number, each.page, each.caption, each.vector_key);
@@ -490,6 +498,7 @@ class MemoryStoreWriter : public StoreWriter {
     result.sha256 = stored.sha256;
     result.language = chunk.language;
     result.references.assign(references.begin(), references.end());
+    result.generated = is_caption_name(result.document, result.path);
     return result;
   }
 

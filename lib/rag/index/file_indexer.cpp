@@ -23,6 +23,7 @@ namespace fs = std::filesystem;
 // enough that a kill loses little and the write-ahead log stays short.
 constexpr int64_t kChunksPerCommit = 512;
 constexpr int64_t kFilesPerCommit = 256;
+constexpr int64_t kImagesPerCommit = 32;  // embedded: a few seconds of work
 constexpr int64_t kMinChunkTokens = 8;
 // Peak memory of splitting and storing a text, in multiples of its bytes: blocks, tokens, sentences, chunks, and the
 // chunks that were stored before. An upper bound over texts of single letters and signs; prose needs a third of it.
@@ -59,32 +60,44 @@ FileIndexer::FileIndexer(StoreWriter& store, const IndexOptions& options, IndexR
       options_(options),
       report_(report),
       chunking_(chunking_of(options)),
-      recipe_(fmt::format("{} laws={}", chunking_.recipe(), sha256_hex(options.laws.serialise()).substr(0, 16))) {}
+      recipe_(fmt::format("{} laws={}", chunking_.recipe(), sha256_hex(options.laws.serialise()).substr(0, 16))),
+      images_(store, options, report) {}
 
 /// Files whose text is not their bytes, or that have fields, are read again if the index was made before these were
 /// stored, or by an earlier reader of their format.
 std::string FileIndexer::recipe(FileKind kind) const {
   std::string recipe = recipe_;
+  if (kind == FileKind::image) recipe.clear();  // it has no chunks
+  if (may_have_images(kind)) recipe += images_.recipe();
   if (needs_child(kind))
     recipe += " office-1";
   else if (kind == FileKind::eml || kind == FileKind::mbox)
     recipe += " mail-1";
-  else if (kind != FileKind::text && kind != FileKind::markdown)
+  else if (kind != FileKind::text && kind != FileKind::markdown && kind != FileKind::image)
     recipe += " places-1";
   if (has_fields(kind)) recipe += kFieldsRecipe;
   return recipe;
 }
 
+bool FileIndexer::is_unchanged(const IndexedFile& known, const IndexedFile::Stamp& stamp, FileKind kind) const {
+  return known.stamp == stamp && images_.comparable(known.recipe) == recipe(kind);
+}
+
 void FileIndexer::add(const fs::path& path, bool named) {
-  const std::optional<FileKind> kind = file_kind(path);
+  std::optional<FileKind> kind = file_kind(path);
   if (!kind && unsupported_reason(path) == Unsupported::old_office) return skip_unread(path, unsupported_message(path));
   if (!kind && !named) return ignore(path);
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return skip_unread(path, "vanished while the folder was read");
   const IndexedFile::Stamp stamp{info.st_size, nanoseconds(info.st_mtim), nanoseconds(info.st_ctim)};
   const std::optional<IndexedFile> known = store_.find_file(path.native());
+  const bool is_current = known && is_unchanged(*known, stamp, kind.value_or(FileKind::text));
+  if (kind == FileKind::image && !images_.is_on() && !is_current) {
+    if (!named) return ignore(path);
+    kind.reset();  // as a text, which it is not
+  }
   const FileKind read_as = kind.value_or(FileKind::text);
-  if (known && known->stamp == stamp && known->recipe == recipe(read_as)) {
+  if (is_current) {
     added_.push_back(known->id);
     ++report_.files_unchanged;
     if (const auto skipped = remembered_.find(path.native()); skipped != remembered_.end())
@@ -103,14 +116,16 @@ void FileIndexer::add(const fs::path& path, bool named) {
 void FileIndexer::add_stdin() {
   const fs::path name = options_.stdin_name;
   if (!options_.stdin_stream) throw Error(Code::bad_input, "no standard input to read");
-  add_changed({*options_.stdin_stream, file_kind(name).value_or(FileKind::text), name, {}},
-              store_.find_file(name.native()));
+  FileKind kind = file_kind(name).value_or(FileKind::text);
+  if (kind == FileKind::image && !images_.is_on()) kind = FileKind::text;
+  add_changed({*options_.stdin_stream, kind, name, {}}, store_.find_file(name.native()));
   count_read();
 }
 
 void FileIndexer::add_changed(const Source& source, const std::optional<IndexedFile>& known) {
   const int64_t id = store_.begin_file(source.path.native(), recipe(source.kind));
   copies_.clear();
+  images_.begin_file();
   const std::optional<Extracted> extracted = put_documents(source);
   if (!extracted) return;
   store_.end_file(source.stamp, extracted->sha256, extracted->note);
@@ -125,8 +140,14 @@ std::optional<Extracted> FileIndexer::put_documents(const Source& source) {
     ExtractOptions options = options_.extract;
     options.sink_copies = kSplitCopies;
     options.child = &child_;
-    return extract(source.input, source.kind, source.path, options,
-                   [&](const Document& document) { put_document(source.path, document); });
+    if (may_have_images(source.kind)) options.images = images_.reading();
+    std::string title;
+    Extracted extracted = extract(source.input, source.kind, source.path, options, [&](const Document& document) {
+      title = document.title;
+      put_document(source.path, document);
+    });
+    if (options.images) images_.end_file(source.path.native(), title);
+    return extracted;
   } catch (const Error& error) {
     const bool too_large = error.code() == Code::over_budget;
     const bool files_fault = error.code() == Code::bad_input || (error.code() == Code::io && source.input.bad());
@@ -159,7 +180,8 @@ std::vector<NewChunk> FileIndexer::chunks_of(const fs::path& path, const Documen
 void FileIndexer::count_added(const Source& source, const std::optional<IndexedFile>& known,
                               const Extracted& extracted) {
   ++files_in_batch_;
-  const bool unchanged = known && known->sha256 == extracted.sha256 && known->recipe == recipe(source.kind);
+  const bool unchanged =
+      known && known->sha256 == extracted.sha256 && images_.comparable(known->recipe) == recipe(source.kind);
   ++(!known ? report_.files_added : unchanged ? report_.files_unchanged : report_.files_changed);
   if (!extracted.note.empty()) report_.notes.push_back({source.path.native(), extracted.note});
   if (!extracted.skipped_records.empty()) return skip(source.path, extracted.skipped_records);
@@ -210,10 +232,13 @@ void FileIndexer::commit() {
   store_.commit();
   files_in_batch_ = 0;
   chunks_at_commit_ = chunks_touched();
+  images_at_commit_ = report_.images_embedded + report_.captions_written;
 }
 
 void FileIndexer::commit_if_large() {
-  if (chunks_touched() - chunks_at_commit_ >= kChunksPerCommit || files_in_batch_ >= kFilesPerCommit) commit();
+  if (chunks_touched() - chunks_at_commit_ >= kChunksPerCommit || files_in_batch_ >= kFilesPerCommit ||
+      report_.images_embedded + report_.captions_written - images_at_commit_ >= kImagesPerCommit)
+    commit();
 }
 
 int64_t FileIndexer::chunks_touched() const {

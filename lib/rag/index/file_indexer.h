@@ -14,6 +14,7 @@
 #include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
 #include "rag/extract/extraction_child.h"
+#include "rag/index/image_indexer.h"
 #include "rag/index/index_writer.h"
 #include "rag/index/store_writer.h"
 
@@ -55,6 +56,7 @@ class FileIndexer {
   std::vector<NewChunk> chunks_of(const std::filesystem::path& path, const Document& document) const;
   void count_added(const Source& source, const std::optional<IndexedFile>& known, const Extracted& extracted);
   std::string recipe(FileKind kind) const;
+  bool is_unchanged(const IndexedFile& known, const IndexedFile::Stamp& stamp, FileKind kind) const;
   void count_read();
   void commit_if_large();
   int64_t chunks_touched() const;
@@ -65,12 +67,14 @@ class FileIndexer {
   ChunkOptions chunking_;
   ExtractionChild child_;
   std::string recipe_;
+  ImageIndexer images_;
   std::unordered_map<std::string, int64_t> copies_;  // in this file: by name, the last number behind a repeated one
   std::vector<int64_t> added_;
   std::map<std::string, std::string> remembered_;  // path → reason
   int64_t files_read_ = 0;
   int64_t files_in_batch_ = 0;
   int64_t chunks_at_commit_ = 0;
+  int64_t images_at_commit_ = 0;
 };
 
 }  // namespace frugal

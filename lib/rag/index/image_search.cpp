@@ -1,7 +1,10 @@
 #include "rag/index/image_search.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "rag/extract/extract.h"
 #include "rag/index/chunk_selector.h"
 #include "rag/index/schema.h"
 
@@ -10,11 +13,23 @@ namespace {
 
 using schema::kImageVectors;
 
+constexpr std::string_view kCaptionMark = "#caption-";
+
 bool is_before(const ScoredImage& a, const ScoredImage& b) {
   return a.score != b.score ? a.score > b.score : a.image.id < b.image.id;
 }
 
 }  // namespace
+
+std::string caption_name(const std::string& path, int64_t number) {
+  return fmt::format("{}{}{}", path, kCaptionMark, number);
+}
+
+bool is_caption_name(std::string_view name, std::string_view path) {
+  // Only files of records have other documents with such names, and they have no images.
+  const std::optional<FileKind> kind = file_kind(path);
+  return kind && may_have_images(*kind) && name.starts_with(path) && name.substr(path.size()).starts_with(kCaptionMark);
+}
 
 ImageSearch::ImageSearch(const std::filesystem::path& folder, const Database& database, Budget& budget)
     : database_(database) {

@@ -52,6 +52,10 @@ class IndexWriter::Run {
       store_->use_embedder(options_.embedder->fingerprint(), options_.embedder->dimension(), options_.re_embed);
       if (!options_.embedder_name.empty()) store_->set_embedder_name(options_.embedder_name);
     }
+    if (ImageEmbedder* images = options_.image_embedder) {
+      store_->use_image_embedder(images->fingerprint(), images->dimension(), options_.re_embed);
+      store_->set_image_embedder_name(options_.image_embedder_name);
+    }
     store_->set_laws(options_.laws);
     store_->commit();
   }
@@ -235,6 +239,7 @@ class IndexWriter::Run {
     report_.chunks = totals.chunks;
     report_.chunks_without_vector = totals.chunks_without_vector;
     report_.generation = totals.generation;
+    report_.images = totals.images;
     report_.chunks_added = counts.chunks_added;
     report_.chunks_removed = counts.chunks_removed;
     report_.vectors_reused = counts.vectors_reused;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "model/nn/embedder.h"
+#include "model/nn/image_embedder.h"
 #include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
 #include "rag/index/index_status.h"
@@ -32,11 +33,17 @@ struct IndexProgress {
 
 struct IndexOptions {
   Embedder* embedder = nullptr;  // borrowed; null: new chunks have no vector until a run with an embedder
-  bool re_embed = false;         // replace vectors of another embedder instead of throwing
+  bool re_embed = false;         // replace the vectors of both embedders, also of others, instead of throwing
   LawTable laws;
   ExtractOptions extract;
-  ChunkOptions chunks;                   // max_tokens is lowered to the embedder's limit; the writer sets tokenizer
-  std::string embedder_name;             // for status: the pack
+  ChunkOptions chunks;                      // max_tokens is lowered to the embedder's limit; the writer sets tokenizer
+  std::string embedder_name;                // for status: the pack
+  ImageEmbedder* image_embedder = nullptr;  // borrowed; null: images are not indexed, and those of the index stay
+  std::string image_embedder_name;          // by which questions open it again
+  /// Writes a caption of an image, which becomes a text of the index; null: those of the index stay. Only with an image
+  /// embedder. Throws Error(bad_input) for an image that it cannot read: that one has no caption.
+  std::function<std::string(const RgbImage&)> caption;
+  std::string captioner;                 // identifies what writes them
   RootOptions scan;                      // of the paths that are added
   std::vector<std::string> exclude;      // patterns that the index excludes from now on, in the syntax of .gitignore
   std::vector<std::string> no_exclude;   // patterns that it excludes no longer
@@ -57,6 +64,10 @@ struct IndexReport {
   int64_t vectors_computed = 0, vectors_reused = 0;
   int64_t chunks_without_vector = 0;
   double reading_seconds = 0, embedding_seconds = 0;
+  int64_t images = 0;           // in the index now
+  int64_t images_embedded = 0;  // others have the vector of an equal image
+  int64_t captions_written = 0;
+  double image_seconds = 0;  // of reading_seconds: in the image embedder
   uint64_t generation = 0;
   std::vector<SkippedFile> skipped;       // those of earlier runs that still hold included
   std::vector<std::string> unread_roots;  // paths that were added and are absent or cannot be read
@@ -66,7 +77,7 @@ struct IndexReport {
 class IndexWriter {
  public:
   /// Opens the index, or creates it. Throws Error(bad_input) if it has another writer, Error(mismatch) if it was made
-  /// with another embedder.
+  /// with another embedder, of texts or of images.
   IndexWriter(const std::filesystem::path& folder, IndexOptions options);
   ~IndexWriter();
 

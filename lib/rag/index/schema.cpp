@@ -61,6 +61,7 @@ CREATE TABLE IF NOT EXISTS images(
 CREATE INDEX IF NOT EXISTS images_by_document ON images(document_id);
 CREATE INDEX IF NOT EXISTS images_by_row ON images(vector_row) WHERE vector_row IS NOT NULL;
 CREATE TABLE IF NOT EXISTS image_vectors(key BLOB PRIMARY KEY, row INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS captions(key BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 )sql";
 constexpr std::string_view kExclude = "exclude";          // a pattern
 constexpr std::string_view kRemoved = "removed";          // a path

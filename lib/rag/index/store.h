@@ -45,7 +45,13 @@ struct Chunk {
   std::string sha256;  // of the document's extracted text
   Language language = Language::unknown;
   std::vector<Provision> references;  // the provisions whose text the chunk contains
+  bool generated = false;             // a caption that a model wrote about an image of the file: no source says it
 };
+
+/// The name of the document with the caption of an image, numbered from 1, of the file at `path`; and whether `name` is
+/// one.
+std::string caption_name(const std::string& path, int64_t number);
+bool is_caption_name(std::string_view name, std::string_view path);
 
 struct ScoredChunk {
   int64_t id = 0;

@@ -366,6 +366,7 @@ class SqliteStore final : public Store {
     row.reset();
     place(chunk, was_converted);
     chunk.references = references_of(id);
+    chunk.generated = is_caption_name(chunk.document, chunk.path);
     return chunk;
   }
 

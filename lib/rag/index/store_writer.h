@@ -122,6 +122,10 @@ class StoreWriter {
   virtual bool has_image_vector(std::string_view key) = 0;
   /// As put_vector().
   virtual void put_image_vector(std::string_view key, std::span<const float> vector) = 0;
+  /// The caption that was put for an image, by key.
+  virtual std::optional<std::string> find_caption(std::string_view key) = 0;
+  /// The key must be new. Captions stay when their images are removed.
+  virtual void put_caption(std::string_view key, const std::string& caption) = 0;
   /// Sets the images of the document that was put last since begin_file(); each key must have a vector. They keep
   /// their ids if all of them are as before.
   virtual void put_images(std::span<const NewImage> images) = 0;

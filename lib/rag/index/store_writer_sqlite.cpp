@@ -204,6 +204,16 @@ class SqliteStoreWriter final : public StoreWriter {
     changed_ = true;
   }
 
+  std::optional<std::string> find_caption(std::string_view key) override {
+    Statement row = database_.prepare("SELECT text FROM captions WHERE key=?1", false);
+    return row.bind(Blob{key}).step() ? std::optional(row.string(0)) : std::nullopt;
+  }
+
+  void put_caption(std::string_view key, const std::string& caption) override {
+    open_batch();
+    database_.prepare("INSERT INTO captions VALUES(?1, ?2)", false).run(Blob{key}, caption);
+  }
+
   void put_images(std::span<const NewImage> images) override {
     FRUGAL_CHECK(in_file_);
     documents_.put_images(images);
