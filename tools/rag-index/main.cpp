@@ -10,12 +10,10 @@
 #include "app/config/paths.h"
 #include "app/wiring/index_report.h"
 #include "app/wiring/indexing.h"
-#include "app/wiring/open_models.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "memory/budget.h"
-#include "model/hub/models.h"
 #include "rag/index/index_writer.h"
 
 namespace frugal {
@@ -75,6 +73,8 @@ Commands declare(cli::Tool& tool, Flags& flags) {
   add.add_option("--max-file-size", flags.max_file_size, "skip larger files; csv and jsonl have no limit")
       ->type_name("SIZE");
   tool.key("--embedder", "models.embedder", &add);
+  tool.key("--image-embedder", "models.image_embedder", &add);
+  tool.key("--captioner", "models.captioner", &add);
   tool.key("--chunk-tokens", "chunking.max_tokens", &add);
   tool.key("--overlap-tokens", "chunking.overlap_tokens", &add);
   commands.remove->add_option("PATH", flags.paths, "files and folders")->required()->check(is_path);
@@ -109,10 +109,8 @@ int add(const cli::Tool& tool, const Settings& settings, const Flags& flags, con
   options.progress = index_progress_bars();
   Budget budget(tool.budget_limits());
   options.extract.budget = budget;
-  const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::aggressive));
-  const auto embedder = flags.no_embed ? nullptr : models->embedder();
-  options.embedder = embedder.get();
-  if (embedder) options.embedder_name = find_model(settings.models.embedder).filename().native();
+  IndexModels models;
+  if (!flags.no_embed) models = open_index_models(tool, settings, folder, budget, options);
   const IndexReport report = IndexWriter(folder, options).add(flags.paths);
   print_report(tool, report);
   if (flags.watch) watch_index(folder, options, [&](const IndexReport& changes) { print_report(tool, changes); });

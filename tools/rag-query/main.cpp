@@ -8,6 +8,7 @@
 #include "app/cli/output.h"
 #include "app/cli/tool.h"
 #include "app/wiring/cache_command.h"
+#include "app/wiring/image_query.h"
 #include "app/wiring/query_session.h"
 #include "app/wiring/settings.h"
 #include "app/wiring/source_commands.h"
@@ -27,15 +28,13 @@ constexpr const char* kExamples =
     "  rag-query '\"right to erasure\" -fees' --path 'laws/**'  with this phrase, without this word, in these files\n"
     "  rag-query \"who signs?\" --where 'date>=2024'            by front matter, columns of csv, members of jsonl\n"
     "  rag-query --batch questions.jsonl > answers.jsonl       answer many questions, loading models once\n"
+    "  rag-query --image photo.jpg --index kb                  the images of the index that are most like this one\n"
     "  rag-query get laws/lgpd.md:12-20                        print lines of a file, as answers name them\n"
     "  rag-query cite-check answer.json                        verify that the cited bytes are still in the files";
 
 struct Flags {
-  std::string question, batch;
-  bool explain = false;
-  bool timings = false;
-  bool naive = false;
-  bool end_with_nul = false;
+  std::string question, batch, image;
+  bool explain = false, timings = false, naive = false, end_with_nul = false;
   std::vector<std::string> paths, where;
   cli::SourceCommands sources;
 };
@@ -73,6 +72,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key_flag("--no-sparse", "retrieval.sparse", "false", "search by vectors only");
   tool.key_flag("--no-cache", "cache.enabled", "false", "do not use the cache of answers and question vectors");
   tool.key_flag("--no-prefix-cache", "generate.prefix_cache.enabled", "false", "do not cache processed prompts");
+  cli::declare_images(tool, flags.image);
   cli::declare_sources(tool, flags.sources);
 }
 
@@ -123,6 +123,7 @@ int run(cli::Tool& tool, const Settings& settings) {
   const CacheCommand cache(tool);
   tool.parse();
   if (const auto done = cache.run(tool, settings)) return *done;
+  if (!flags.image.empty()) return cli::find_images(tool, settings, flags.image, query_of(flags));
   if (cli::is_given(flags.sources)) return cli::run_sources(flags.sources, tool, settings);
   if (flags.question.empty() == flags.batch.empty())
     throw Error(Code::usage, flags.batch.empty() ? "no question" : "both a question and --batch")

@@ -18,6 +18,7 @@ struct ModelNames {
   std::string reader = "reader-enpt.pack";
   std::string summarizer;  // empty: the generator
   std::string captioner;
+  std::string image_embedder;
 
   template <typename F>
   void visit(F&& f) {
@@ -29,6 +30,9 @@ struct ModelNames {
     f("models.summarizer", summarizer,
       {"pack of the model that writes summaries: an encoder-decoder or a generator; empty: the generator"});
     f("models.captioner", captioner, {"pack of the model that describes images, such as BLIP-2; empty: none"});
+    f("models.image_embedder", image_embedder,
+      {"pack of the model that embeds images and questions about them, such as CLIP; empty: that of the index, or "
+       "none"});
   }
 };
 

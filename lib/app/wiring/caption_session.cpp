@@ -1,20 +1,12 @@
 #include "app/wiring/caption_session.h"
 
-#include <fmt/format.h>
-
-#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <span>
 
 #include "app/cli/input.h"
-#include "app/config/paths.h"
-#include "base/ascii.h"
 #include "base/error.h"
-#include "base/naming.h"
 #include "base/utf8.h"
 #include "model/codec/image_codec.h"
-#include "model/generate/image_describer.h"
-#include "rag/text/plain_text.h"
 
 namespace frugal {
 namespace {
@@ -22,19 +14,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr int kSchemaVersion = 1;
-
-std::filesystem::path captioner_of(const Settings& settings) {
-  if (settings.models.captioner.empty())
-    throw Error(Code::usage, "no model to describe images with")
-        .hint("caption-image FILE --model blip2-opt-2.7b.pack; quantize-model makes such a pack");
-  return find_model(settings.models.captioner);
-}
-
-VisionLanguage& require_vision(const LoadedModel& model, const std::filesystem::path& pack) {
-  if (auto* found = model.find<VisionLanguage>()) return *found;
-  throw Error(Code::mismatch, fmt::format("'{}' {}", pack.native(), VisionLanguage::kKind.refusal))
-      .hint(std::string(VisionLanguage::kKind.hint));
-}
 
 RgbImage read(const std::string& file, Budget& budget) {
   const DecodeLimits limits;
@@ -51,27 +30,15 @@ std::string utf8(std::string_view text) {
 }  // namespace
 
 CaptionSession::CaptionSession(const cli::Tool& tool, const Settings& settings)
-    : settings_(settings),
-      budget_(tool.budget_limits()),
-      pack_(captioner_of(settings)),
-      threads_(tool.threads()),
-      model_(pack_, threads_, budget_, tool.backend(), LoadMode::mmap, settings.common.memory.paging),
-      describer_(require_vision(model_, pack_)) {
-  describer_.limit_pixels(settings.caption_pixels);
-}
+    : budget_(tool.budget_limits()), captioner_(tool, settings, budget_) {}
 
 ImageCaption CaptionSession::describe(const std::string& file, const std::string& question) {
   const RgbImage image = read(file, budget_);
-  GenerateOptions options = settings_.pipeline.generate;
-  options.max_new_tokens = settings_.caption_tokens;
-  ImageCaption caption{file, image.width(), image.height(), {}};
-  caption.written = describe_image(describer_, image, question, options, budget_, {}, settings_.generator.kv_type);
-  caption.written.text = collapse_spaces(plain_text(caption.written.text));
-  return caption;
+  return {file, image.width(), image.height(), captioner_.describe(image, question)};
 }
 
 std::string CaptionSession::model_name() const {
-  return pack_.filename().native();
+  return captioner_.pack().filename().native();
 }
 
 std::string caption_to_json(const ImageCaption& caption, const std::string& model, const std::string& question,

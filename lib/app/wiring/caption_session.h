@@ -2,15 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
+#include "app/wiring/image_captioner.h"
 #include "app/wiring/settings.h"
-#include "base/thread_pool.h"
+#include "base/error.h"
 #include "memory/budget.h"
 #include "model/generate/generator.h"
-#include "model/hub/loaded_model.h"
-#include "model/nn/vision_language.h"
 
 namespace frugal {
 
@@ -33,12 +31,8 @@ class CaptionSession {
   std::string model_name() const;
 
  private:
-  const Settings& settings_;
   Budget budget_;
-  std::filesystem::path pack_;
-  ThreadPool threads_;
-  LoadedModel model_;
-  VisionLanguage& describer_;
+  ImageCaptioner captioner_;
 };
 
 /// One object on one line, or indented.

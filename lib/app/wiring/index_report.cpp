@@ -25,6 +25,10 @@ ordered_json json_of(const std::vector<SkippedFile>& files, const char* reason_k
   return list;
 }
 
+ordered_json or_null(const std::string& text) {
+  return text.empty() ? ordered_json(nullptr) : ordered_json(text);
+}
+
 ordered_json rate(int64_t count, double seconds) {
   return count > 0 && seconds > 0 ? ordered_json(static_cast<double>(count) / seconds) : ordered_json(nullptr);
 }
@@ -50,6 +54,10 @@ ordered_json json_of(const IndexReport& report) {
           {"reading_ms", report.reading_seconds * 1e3},
           {"embedding_ms", report.embedding_seconds * 1e3},
           {"chunks_embedded_per_s", rate(report.vectors_computed, report.embedding_seconds)},
+          {"images", report.images},
+          {"images_embedded", report.images_embedded},
+          {"captions_written", report.captions_written},
+          {"image_embedding_ms", report.image_seconds * 1e3},
           {"skipped", json_of(report.skipped, "reason")},
           {"unread_roots", report.unread_roots},
           {"notes", json_of(report.notes, "note")}};
@@ -72,8 +80,11 @@ ordered_json json_of(const IndexStatus& status, const std::filesystem::path& fol
           {"chunks", info.chunks},
           {"chunks_without_vector", status.chunks_without_vector},
           {"embedder", embedded ? ordered_json(status.embedder_fingerprint) : ordered_json(nullptr)},
-          {"embedder_name", status.embedder_name.empty() ? ordered_json(nullptr) : ordered_json(status.embedder_name)},
+          {"embedder_name", or_null(status.embedder_name)},
           {"dimension", embedded ? ordered_json(info.dimension) : ordered_json(nullptr)},
+          {"images", info.images},
+          {"image_embedder", or_null(status.image_embedder_fingerprint)},
+          {"image_embedder_name", or_null(status.image_embedder_name)},
           {"database_bytes", status.database_bytes},
           {"vectors_bytes", status.vectors_bytes},
           {"roots", root_paths(status.coverage)},
@@ -131,6 +142,10 @@ std::string render_report(const IndexReport& report, IndexFormat format) {
                    report.embedding_seconds,
                    static_cast<double>(report.vectors_computed) / std::max(report.embedding_seconds, 1e-9),
                    report.vectors_reused);
+  if (report.images > 0)
+    fmt::format_to(line, "images: {}, {} embedded in {:.1f} s\n", report.images, report.images_embedded,
+                   report.image_seconds);
+  if (report.captions_written > 0) fmt::format_to(line, "captions: {} written\n", report.captions_written);
   if (report.chunks_without_vector > 0)
     fmt::format_to(line, "vectors: {} chunks have none; run rag-index add with an embedder\n",
                    report.chunks_without_vector);
@@ -150,6 +165,9 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
                    status.chunks_without_vector);
   fmt::format_to(line, "embedder:   {}{}\n", status.embedder_name.empty() ? "" : status.embedder_name + ", ",
                  embedded ? status.embedder_fingerprint : "none");
+  if (!status.image_embedder_fingerprint.empty())
+    fmt::format_to(line, "images:     {} of {} dimensions, embedded by {}, {}\n", info.images, info.image_dimension,
+                   visible_line(status.image_embedder_name), status.image_embedder_fingerprint);
   fmt::format_to(line, "disk:       {} database, {} vectors\n", format_bytes(status.database_bytes),
                  format_bytes(status.vectors_bytes));
   for (const auto& [root, options] : status.coverage.roots)

@@ -13,6 +13,7 @@
 #include "app/cli/signals.h"
 #include "app/config/paths.h"
 #include "app/wiring/known_laws.h"
+#include "app/wiring/open_models.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -33,6 +34,22 @@ namespace {
 
 constexpr auto kQuiet = std::chrono::milliseconds(500);  // an editor or a copy is done by then
 
+/// As the index names it; empty: there is no index, or it has no images.
+std::string image_embedder_of(const std::filesystem::path& folder) {
+  try {
+    return read_status(folder).image_embedder_name;
+  } catch (const Error& error) {
+    if (error.code() != Code::missing) throw;
+    return {};
+  }
+}
+
+/// A name that find_model() understands in any folder: of a pack in a folder of models, or an absolute path.
+std::string lasting_name(const std::string& model) {
+  const bool is_path = model.find('/') != model.npos || std::filesystem::exists(model);
+  return is_path ? std::filesystem::absolute(expand_home(model)).lexically_normal().native() : model;
+}
+
 std::string interruption(const IndexProgress& progress) {
   const std::string done = progress.stage == IndexProgress::Stage::reading
                                ? fmt::format("{} files read", progress.done)
@@ -41,6 +58,27 @@ std::string interruption(const IndexProgress& progress) {
 }
 
 }  // namespace
+
+IndexModels open_index_models(const cli::Tool& tool, const Settings& settings, const std::filesystem::path& folder,
+                              Budget& budget, IndexOptions& options) {
+  Settings used = settings;
+  std::string& images = used.models.image_embedder;
+  if (images.empty()) images = image_embedder_of(folder);
+  IndexModels open;
+  open.models = open_models(used, model_options(tool, used, budget, Manager::Mode::aggressive));
+  open.embedder = open.models->embedder();
+  options.embedder = open.embedder.get();
+  options.embedder_name = find_model(used.models.embedder).filename().native();
+  if (images.empty()) return open;
+  open.image_embedder = open.models->image_embedder();
+  options.image_embedder = open.image_embedder.get();
+  options.image_embedder_name = lasting_name(images);
+  if (settings.models.captioner.empty()) return open;
+  open.captioner = std::make_shared<ImageCaptioner>(tool, settings, budget);
+  options.captioner = open.captioner->identity();
+  options.caption = [captioner = open.captioner](const RgbImage& image) { return captioner->describe(image, "").text; };
+  return open;
+}
 
 std::function<void(const IndexProgress&)> index_progress_bars() {
   return

@@ -4,9 +4,12 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 
+#include "app/wiring/image_captioner.h"
 #include "app/wiring/settings.h"
 #include "measure/eval/dataset.h"
+#include "memory/budget.h"
 #include "model/hub/models.h"
 #include "rag/index/index_writer.h"
 
@@ -14,6 +17,19 @@ namespace frugal {
 
 /// The known laws and the chunk sizes of the settings; the embedder is left empty. Throws like known_laws().
 IndexOptions index_options(const Settings& settings);
+
+/// The models with which an index is written.
+struct IndexModels {
+  std::unique_ptr<Models> models;
+  std::shared_ptr<Embedder> embedder;
+  std::shared_ptr<ImageEmbedder> image_embedder;  // null: none
+  std::shared_ptr<ImageCaptioner> captioner;      // null: none
+};
+/// Opens the embedder of the settings and their image embedder, or if they name none that of the index in `folder`, and
+/// with an image embedder the captioner of the settings, if any, and enters them into `options`, which borrows them.
+/// Borrows `settings` and `budget`. Throws as Models::embedder() and ImageCaptioner.
+IndexModels open_index_models(const cli::Tool& tool, const Settings& settings, const std::filesystem::path& folder,
+                              Budget& budget, IndexOptions& options);
 
 /// A callback for IndexOptions::progress that draws a progress line for each stage.
 std::function<void(const IndexProgress&)> index_progress_bars();

@@ -23,6 +23,8 @@ std::unique_ptr<Models> open_models(const Settings& settings, const ModelOptions
   ModelPaths paths;
   paths.embedder = [name = settings.models.embedder] { return find_model(name); };
   if (!settings.models.reader.empty()) paths.reader = [name = settings.models.reader] { return find_model(name); };
+  if (!settings.models.image_embedder.empty())
+    paths.image_embedder = [name = settings.models.image_embedder] { return find_model(name); };
   paths.generator = [name = settings.models.generator] { return find_model(name); };
   return open_pack_models(std::move(paths), options);
 }

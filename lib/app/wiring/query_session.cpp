@@ -37,15 +37,17 @@ QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, cons
     : budget_(tool.budget_limits()) {
   const std::filesystem::path index = find_index(settings.index);
   store_ = open_store(index, budget_);
-  models_ =
-      use.naive ? naive_models(tool, settings, budget_) : question_models(tool, settings, budget_, use.many_questions);
+  Settings used = settings;
+  if (used.models.image_embedder.empty()) used.models.image_embedder = store_->image_embedder_name();
+  if (use.naive) used.pipeline.images = 0;
+  models_ = use.naive ? naive_models(tool, used, budget_) : question_models(tool, used, budget_, use.many_questions);
   if (const auto cache = cache_home(); settings.cache.enabled && cache) {
     answers_.emplace(*cache, settings.cache);
     // Native vectors only: those of another backend may differ in their last bits.
     if (!use.naive && tool.backend().native()) probes_.emplace(*cache / "probes", settings.cache.max_bytes / 4);
   }
   warn_of_small_generator(settings.pipeline, *models_);
-  PipelineOptions options = pipeline_options(settings);
+  PipelineOptions options = pipeline_options(used);
   options.measure_pss = use.measure_pss;
   pipeline_.emplace(*store_, *models_, store_->laws(), options, answers_ ? &*answers_ : nullptr,
                     std::filesystem::absolute(index).lexically_normal().native(), probes_ ? &*probes_ : nullptr);

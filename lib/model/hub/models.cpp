@@ -79,6 +79,12 @@ struct OpenReader : OpenPack {
   std::unique_ptr<Reader> reader;
 };
 
+struct OpenImageEmbedder : OpenPack {
+  OpenImageEmbedder(const std::filesystem::path& file, const ModelOptions& options, ThreadPool& threads)
+      : OpenPack(file, options, threads), embedder(open_as<ImageEmbedder>(PackSource(pack), *ops)) {}
+  std::unique_ptr<ImageEmbedder> embedder;
+};
+
 int64_t parameters_of(const Pack& pack) {
   int64_t parameters = 0;
   for (const PackTensor& tensor : pack.tensors()) parameters += tensor.shape.elements();
@@ -101,6 +107,10 @@ class PackModels : public Models {
     if (paths_.reader)
       manager_.register_loader<OpenReader>(
           "reader", [this] { return std::make_unique<OpenReader>(paths_.reader(), options_, pool()); });
+    if (paths_.image_embedder)
+      manager_.register_loader<OpenImageEmbedder>("image embedder", [this] {
+        return std::make_unique<OpenImageEmbedder>(paths_.image_embedder(), options_, pool());
+      });
   }
 
   std::shared_ptr<Embedder> embedder() override {
@@ -111,6 +121,12 @@ class PackModels : public Models {
   std::shared_ptr<Generator> generator() override {
     const auto open = manager_.load<OpenGenerator>("generator");
     return {open, open->generator.get()};
+  }
+
+  std::shared_ptr<ImageEmbedder> image_embedder() override {
+    if (!paths_.image_embedder) return Models::image_embedder();
+    const auto open = manager_.load<OpenImageEmbedder>("image embedder");
+    return {open, open->embedder.get()};
   }
 
   bool has_reader() const override { return bool(paths_.reader); }
@@ -129,7 +145,9 @@ class PackModels : public Models {
   }
 
   std::string identity() override {
-    return fmt::format("embedder {}\nreader {}\ngenerator {} {} chat {}\nbackend {} {} {}",
+    const std::string images =
+        paths_.image_embedder ? fmt::format("image embedder {}\n", file_identity(paths_.image_embedder)) : "";
+    return fmt::format("{}embedder {}\nreader {}\ngenerator {} {} chat {}\nbackend {} {} {}", images,
                        file_identity(paths_.embedder), has_reader() ? file_identity(paths_.reader) : "none",
                        file_identity(paths_.generator), to_string(options_.generator.kv_type),
                        options_.chat_family ? to_string(*options_.chat_family) : "auto", options_.backend.plugin,
@@ -189,6 +207,10 @@ class PackModels : public Models {
 };
 
 }  // namespace
+
+std::shared_ptr<ImageEmbedder> Models::image_embedder() {
+  throw Error(Code::usage, "no image embedder is configured").hint("name the pack of one with --image-embedder");
+}
 
 std::unique_ptr<Models> open_pack_models(ModelPaths paths, const ModelOptions& options) {
   return std::make_unique<PackModels>(std::move(paths), options);

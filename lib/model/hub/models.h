@@ -16,6 +16,7 @@
 #include "memory/pager.h"
 #include "model/generate/generator.h"
 #include "model/nn/embedder.h"
+#include "model/nn/image_embedder.h"
 #include "model/nn/kv_cache.h"
 #include "model/nn/reader.h"
 #include "model/tokenize/chat.h"
@@ -37,6 +38,8 @@ class Models {
   /// command that makes the pack, Error(mismatch) if the pack holds another kind of model, and Error(over_budget).
   virtual std::shared_ptr<Embedder> embedder() = 0;
   virtual std::shared_ptr<Generator> generator() = 0;
+  /// The embedder of images, if one is configured. Throws Error(usage) if none is.
+  virtual std::shared_ptr<ImageEmbedder> image_embedder();
   /// Only if has_reader().
   virtual std::shared_ptr<Reader> reader() = 0;
   /// True if a reader is configured. Opens no pack.
@@ -59,7 +62,8 @@ class Models {
 struct ModelPaths {
   std::function<std::filesystem::path()> embedder;
   std::function<std::filesystem::path()> generator;
-  std::function<std::filesystem::path()> reader = {};  // null: none is configured
+  std::function<std::filesystem::path()> reader = {};          // null: none is configured
+  std::function<std::filesystem::path()> image_embedder = {};  // null: none is configured
 };
 
 /// Settings of the generator's KV cache, and of the prompts that it stores on disk (model/generate/prefix_cache.h).

@@ -31,6 +31,7 @@ struct PipelineOptions {
   RetrieveOptions retrieve;
   int64_t top_k = 10;
   float min_score = 0;
+  int64_t images = 3;
   HydeOptions hyde;
   RerankOptions rerank;
   AnswerMode answer = AnswerMode::automatic;
@@ -55,6 +56,9 @@ struct PipelineOptions {
     f(retrieve);
     f("retrieval.top_k", top_k, {"chunks to show", Range{1, 1e6}});
     f("retrieval.min_score", min_score, {"minimum fused score of a chunk that is shown, 0 to 1", Range{0, 1}});
+    f("retrieval.images", images,
+      {"images to show beside the hits, if the index has any (rag-index add --image-embedder); 0: do not search them",
+       Range{0, 1e6}});
     f(rerank);
     f("answer.mode", answer,
       {"extract (quote a sentence), generate (the generator writes from the sources), auto (generate if the generator "
@@ -110,5 +114,8 @@ bool is_as_asked(const Reply& reply, AnswerMode asked);
 /// Opens the embedder of `models`, which must be the one that the index was made with. Throws Error(mismatch) with a
 /// hint how to repair that, and what opening a model throws.
 std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name);
+
+/// The same for the embedder of images.
+std::shared_ptr<ImageEmbedder> image_embedder_for(const Store& store, Models& models, std::string_view index_name);
 
 }  // namespace frugal

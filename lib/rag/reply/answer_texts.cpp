@@ -26,6 +26,8 @@ constexpr AnswerTexts kEnglish = {
     .modified = "modified since it was indexed",
     .gone = "no longer there",
     .page = "{}, page {}",
+    .images = "The nearest images:",
+    .generated = "generated caption",
 };
 
 constexpr AnswerTexts kPortuguese = {
@@ -51,6 +53,8 @@ constexpr AnswerTexts kPortuguese = {
     .modified = "alterado depois de indexado",
     .gone = "não existe mais",
     .page = "{}, página {}",
+    .images = "As imagens mais próximas:",
+    .generated = "legenda gerada",
 };
 
 }  // namespace

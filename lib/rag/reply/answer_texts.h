@@ -26,6 +26,7 @@ struct AnswerTexts {
   // Around an answer
   std::string_view note, nearest, modified, gone;
   std::string_view page;  // {}: a path, a number
+  std::string_view images, generated;
 };
 
 /// In Portuguese for Portuguese, else in English.

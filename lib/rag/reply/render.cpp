@@ -117,6 +117,25 @@ std::string nearest_passages(const Reply& reply) {
   return out;
 }
 
+std::string place(const StoredImage& image, const AnswerTexts& texts) {
+  return place(image.path, 0, image.page, texts);
+}
+
+std::string images_as_text(const Reply& reply) {
+  const AnswerTexts& texts = texts_of(reply);
+  std::string out = fmt::format("{}\n", texts.images);
+  for (size_t i = 0; i < reply.images->size(); ++i) {
+    const auto& [image, score] = (*reply.images)[i];
+    out += fmt::format("{:2}. {:.3f}  {}  {}\n", i + 1, score, place(image, texts), snippet(image.title, 160));
+    if (!image.caption.empty()) out += fmt::format("    {}: {}\n", texts.generated, snippet(image.caption, 240));
+  }
+  return out;
+}
+
+bool has_images(const Reply& reply) {
+  return reply.images && !reply.images->empty();
+}
+
 std::string explanation(const Reply& reply) {
   const FusionNote& note = reply.fusion;
   std::string out = fmt::format(
@@ -144,13 +163,15 @@ std::string as_text(const Reply& reply, const RenderOptions& options) {
   if (reply.answer.quoted_instead)
     out += fmt::format("{}: {}\n", texts_of(reply).note, snippet(reply.answer.note, 400));
   if (!reply.citations.empty()) out += "\n" + sources_as_text(reply);
-  if (!has_answer(reply) || options.explain) {
+  const bool is_about_images = has_images(reply) && reply.hits.empty() && !options.explain;
+  if ((!has_answer(reply) && !is_about_images) || options.explain) {
     if (!out.empty()) out += "\n";
     out +=
         reply.hits.empty() ? fmt::format("{}\n", texts_of(reply).nothing_found) : hits_as_text(reply, options.explain);
   } else if (reply.answer.abstained && !reply.hits.empty()) {
     out += "\n" + nearest_passages(reply);
   }
+  if (has_images(reply)) out += (out.empty() ? "" : "\n") + images_as_text(reply);
   if (options.explain) out += "\n" + explanation(reply);
   return out;
 }
@@ -186,6 +207,11 @@ std::string as_markdown(const Reply& reply, const RenderOptions& options) {
     const Hit& hit = reply.hits[i];
     out += fmt::format("| {} | {:.3f} | `{}` | {} |\n", i + 1, hit.score, place(hit, texts),
                        markdown_escaped(snippet(hit.chunk.text, 160)));
+  }
+  if (has_images(reply)) {
+    out += fmt::format("\n{}\n\n", texts.images);
+    for (const auto& [image, score] : *reply.images)
+      out += fmt::format("- {:.3f} `{}` {}\n", score, place(image, texts), markdown_escaped(snippet(image.title, 160)));
   }
   if (options.explain) out += "\n```\n" + explanation(reply) + "```\n";
   return out;
@@ -223,6 +249,11 @@ std::string as_csv(const Reply& reply) {
     out += fmt::format("hit,{},{},{:.6g},{},{},{},{},{},{},{},{}\n", i + 1, chunk.id, reply.hits[i].score,
                        csv_field(chunk.path), chunk.line, csv_field(chunk.title), csv_field(chunk.text),
                        csv_field(chunk.external_id), chunk.place.begin, chunk.place.end, offsets_of(chunk.in_file));
+  }
+  for (size_t i = 0; reply.images && i < reply.images->size(); ++i) {
+    const auto& [image, score] = (*reply.images)[i];
+    out += fmt::format("image,{},,{:.6g},{},,{},{},,,,\n", i + 1, score, csv_field(image.path), csv_field(image.title),
+                       csv_field(image.caption));
   }
   return out;
 }

@@ -157,6 +157,7 @@ struct Reply {
   Answer answer;
   std::vector<Citation> citations;
   std::vector<Hit> hits;
+  std::optional<std::vector<ScoredImage>> images;  // best first, a list of their own; nullopt: none were searched
   CacheStatus cache = CacheStatus::off;
   std::optional<float> cache_similarity;  // to the cached question, 0…1; nullopt: the cache was not used or missed
   std::string cache_note;  // which cached answer was used or refused, and why; empty: there was none to consider

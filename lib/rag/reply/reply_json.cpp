@@ -131,12 +131,31 @@ ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
   json["line"] = hit.chunk.line;
   json["offsets"] = offsets_name(hit.chunk.in_file);
   json["record"] = text_or_null(hit.chunk.external_id);
+  if (hit.chunk.generated) json["generated"] = true;
   put_path_uri(json, hit.chunk.path);
   if (detail == ReplyDetail::stored) {
     json["page"] = hit.chunk.page;
     json["heading"] = utf8(hit.chunk.heading);
   }
   return json;
+}
+
+ordered_json images_json(std::span<const ScoredImage> images, ReplyDetail detail) {
+  ordered_json list = ordered_json::array();
+  for (size_t i = 0; i < images.size(); ++i) {
+    const StoredImage& image = images[i].image;
+    ordered_json json{{"rank", i + 1},
+                      {"path", utf8(image.path)},
+                      {"page", image.page > 0 ? ordered_json(image.page) : ordered_json(nullptr)},
+                      {"number", image.number},
+                      {"title", utf8(image.title)},
+                      {"caption", text_or_null(image.caption)},
+                      {"score", rounded(images[i].score)}};
+    put_path_uri(json, image.path);
+    if (detail == ReplyDetail::stored) json["id"] = image.id;
+    list.push_back(std::move(json));
+  }
+  return list;
 }
 
 ordered_json reading_json(const std::optional<ConfidenceFeatures>& reading) {
@@ -248,6 +267,7 @@ Hit hit_of(const ordered_json& json) {
   hit.chunk.external_id = text_of(json, "record");
   hit.chunk.place = {json.at("start_byte"), json.at("end_byte"), hit.chunk.line};
   hit.chunk.in_file = json.at("offsets") == offsets_name(true);
+  hit.chunk.generated = json.contains("generated");
   hit.score = json.at("score");
   hit.dense_rank = optional_of<int64_t>(json, "dense_rank");
   hit.sparse_rank = optional_of<int64_t>(json, "sparse_rank");
@@ -256,6 +276,12 @@ Hit hit_of(const ordered_json& json) {
   hit.reference_score = optional_of<float>(json, "reference_score");
   hit.rerank_score = optional_of<float>(json, "rerank_score");
   return hit;
+}
+
+ScoredImage image_of(const ordered_json& json) {
+  return {{json.at("id"), path_of(json), json.at("title"), json.at("number"),
+           optional_of<int64_t>(json, "page").value_or(0), text_of(json, "caption")},
+          json.at("score")};
 }
 
 Language language_of(std::string_view name) {
@@ -298,6 +324,10 @@ Reply reply_of(const ordered_json& json) {
   reply.answer.remark = answer.value("remark", std::string());
   for (const ordered_json& citation : json.at("citations")) reply.citations.push_back(citation_of(citation));
   for (const ordered_json& hit : json.at("hits")) reply.hits.push_back(hit_of(hit));
+  if (json.contains("images")) {
+    reply.images.emplace();
+    for (const ordered_json& image : json.at("images")) reply.images->push_back(image_of(image));
+  }
   reply.hyde_ran = json.at("hyde").at("ran");
   reply.hyde_reason = json.at("hyde").at("reason");
   reply.hyde_engine = text_of(json.at("hyde"), "engine");
@@ -373,6 +403,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   json["citations"] = citations_json(reply.citations, detail);
   json["hits"] = ordered_json::array();
   for (size_t i = 0; i < reply.hits.size(); ++i) json["hits"].push_back(hit_json(reply.hits[i], i + 1, detail));
+  if (reply.images) json["images"] = images_json(*reply.images, detail);
   json["cache"] = {{"status", to_string(reply.cache)}, {"similarity", rounded(reply.cache_similarity)}};
   json["hyde"] = {{"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}, {"engine", text_or_null(reply.hyde_engine)}};
   if (detail != ReplyDetail::stored) {

@@ -313,12 +313,24 @@ class AnswerWriter {
   std::optional<std::vector<AnswerSpan>> spans_;
 };
 
+// A caption is what a model says about an image, and no source says it: it is shown among the hits, and never quoted,
+// nor given to a generator.
+void answer_from_sources(QuestionState& state, const Resources& resources, std::optional<BoundaryKey>& boundaries) {
+  std::vector<Hit>& hits = state.reply.hits;
+  if (std::none_of(hits.begin(), hits.end(), [](const Hit& hit) { return hit.chunk.generated; }))
+    return AnswerWriter(state, resources, boundaries).run();
+  std::vector<Hit> all = hits;
+  std::erase_if(hits, [](const Hit& hit) { return hit.chunk.generated; });
+  AnswerWriter(state, resources, boundaries).run();
+  hits = std::move(all);
+}
+
 }  // namespace
 
 Stage answer_stage(const Resources& resources) {
   return {.name = "answer",
           .run = [&resources, boundaries = std::optional<BoundaryKey>()](
-                     QuestionState& state) mutable { AnswerWriter(state, resources, boundaries).run(); },
+                     QuestionState& state) mutable { answer_from_sources(state, resources, boundaries); },
           .off = resources.options.answer == AnswerMode::none ? "no answer is asked for" : "",
           .deadline_group = "answer",
           .report_off = reported_elsewhere};  // Answer::mode

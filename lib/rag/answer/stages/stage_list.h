@@ -19,6 +19,7 @@
   STAGE(match)       /* answers as the cache did to another question that asks the same */                         \
   STAGE(rerank)      /* reorders the first candidates by a model */                                                \
   STAGE(texts)       /* fetches the texts of the best candidates */                                                \
+  STAGE(images)      /* searches the images of the index */                                                        \
   STAGE(answer)      /* quotes, generates with citations, or abstains */                                           \
   STAGE(show)        /* keeps as many hits as were requested */                                                    \
   STAGE(keep)        /* stores the answer in the cache */
