@@ -270,6 +270,59 @@ def figures():
     """Large enough for figures of documents (tests/rag/office), which icons are not."""
     yield "lake.jpg", saved(picture(96, 70, 51), "JPEG", quality=60)
     yield "hill.jpg", saved(picture(80, 90, 52), "JPEG", quality=60)
+    yield "lake.png", saved(picture(72, 66, 53), "PNG", optimize=True)
+    yield "packed.pdf", packed_pdf()
+    yield "samples.pdf", samples_pdf()
+
+
+def pdf_stream(dictionary, data):
+    return f"<<{dictionary}/Length {len(data)}>>\nstream\n".encode() + data + b"\nendstream"
+
+
+def pdf(objects, packed=(), holder=0):
+    """With a table of references in a stream, the last object; `packed`: the numbers of the objects in object `holder`."""
+    body, places = b"%PDF-1.5\n", {0: (0, 0, 0)}
+    for number, data in objects.items():
+        places[number] = (1, len(body), 0)
+        body += f"{number} 0 obj\n".encode() + data + b"\nendobj\n"
+    places |= {number: (2, holder, index) for index, number in enumerate(packed)}
+    last = max(places) + 1
+    places[last] = (1, len(body), 0)
+    table = b"".join(struct.pack(">BIB", *places[number]) for number in range(last + 1))
+    xref = pdf_stream(f"/Type/XRef/Size {last + 1}/W[1 4 1]/Root 1 0 R", table)
+    return body + f"{last} 0 obj\n".encode() + xref + f"\nendobj\nstartxref\n{len(body)}\n%%EOF\n".encode()
+
+
+def packed_pdf():
+    """Its page tree is in a stream of objects, as pdfTeX and Word write it."""
+    image = "/Subtype/Image/Width 1/Height 1/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode"
+    text = b"BT /F 9 Tf 9 9 Td (A line.) Tj ET"
+    packed = {1: "<</Type/Catalog/Pages 2 0 R>>", 2: "<</Type/Pages/Count 3/Kids[3 0 R 4 0 R 5 0 R]/MediaBox[0 0 99 99]>>", 3: "<</Type/Page/Parent 2 0 R>>",
+              4: "<</Type/Page/Parent 2 0 R/Resources<</XObject<</Im0 8 0 R>>>>/Contents 7 0 R>>",
+              5: "<</Type/Page/Parent 2 0 R/Resources 6 0 R>>", 6: "<</XObject 10 0 R>>", 10: "<</Im1 9 0 R>>"}
+    places, body = [], ""
+    for number, data in packed.items():
+        places.append(f"{number} {len(body)}")
+        body += data + "\n"
+    head = " ".join(places) + "\n"
+    return pdf({7: pdf_stream("", text), 8: pdf_stream(image, saved(picture(96, 70, 51), "JPEG", quality=60)),
+                9: pdf_stream(image, saved(picture(80, 90, 52), "JPEG", quality=60)),
+                11: pdf_stream(f"/Type/ObjStm/N {len(packed)}/First {len(head)}/Filter/FlateDecode", zlib.compress((head + body).encode()))}, packed, 11)
+
+
+def samples_pdf():
+    image, grey = picture(72, 66, 53), picture(80, 90, 54).convert("L")
+    kind = "/Subtype/Image/BitsPerComponent 8/Filter/FlateDecode"
+    rows = np.asarray(image)
+    up = np.diff(rows.reshape(rows.shape[0], -1).astype(int), axis=0, prepend=0) % 256
+    filtered = b"".join(b"\2" + row.astype(np.uint8).tobytes() for row in up)
+    parms = "/DecodeParms<</Predictor 15/Colors 3/Columns 72>>"
+    return pdf({1: b"<</Type/Catalog/Pages 2 0 R>>", 2: b"<</Type/Pages/Count 1/Kids[3 0 R]/MediaBox[0 0 99 99]>>",
+                3: b"<</Type/Page/Parent 2 0 R/Resources<</XObject<</A 4 0 R/B 5 0 R/C 6 0 R>>>>/Contents 8 0 R>>",
+                4: pdf_stream(f"{kind}/Width 72/Height 66/ColorSpace/DeviceRGB", zlib.compress(rows.tobytes())),
+                5: pdf_stream(f"{kind}/Width 72/Height 66/ColorSpace[/ICCBased 7 0 R]{parms}", zlib.compress(filtered)),
+                6: pdf_stream(f"{kind}/Width 80/Height 90/ColorSpace/DeviceGray", zlib.compress(np.asarray(grey).tobytes())),
+                7: pdf_stream("/N 3", b"profile"), 8: pdf_stream("", b"/A Do")})
 
 
 def compressed_text():

@@ -68,7 +68,8 @@ void declare_images(Tool& tool, std::string& file) {
 
 int find_images(const Tool& tool, const Settings& settings, const std::string& file, const Query& query) {
   if (!query.text.empty())
-    throw Error(Code::usage, "both a question and --image").hint("search by an image, or ask a question");
+    throw Error(Code::usage, "both a question and --image")
+        .hint("search by an image, or ask a question; caption-image --question asks about one image");
   Reply reply;
   reply.query = query;
   reply.images = images_like(tool, settings, file, query.filter);

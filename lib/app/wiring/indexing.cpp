@@ -74,9 +74,11 @@ IndexModels open_index_models(const cli::Tool& tool, const Settings& settings, c
   options.image_embedder = open.image_embedder.get();
   options.image_embedder_name = lasting_name(images);
   if (settings.models.captioner.empty()) return open;
-  open.captioner = std::make_shared<ImageCaptioner>(tool, settings, budget);
+  open.captioner = std::make_unique<ImageCaptioner>(tool, settings, budget);
   options.captioner = open.captioner->identity();
-  options.caption = [captioner = open.captioner](const RgbImage& image) { return captioner->describe(image, "").text; };
+  options.caption = [captioner = open.captioner.get()](const RgbImage& image) {
+    return captioner->describe(image, "").text;
+  };
   return open;
 }
 

@@ -23,7 +23,7 @@ struct IndexModels {
   std::unique_ptr<Models> models;
   std::shared_ptr<Embedder> embedder;
   std::shared_ptr<ImageEmbedder> image_embedder;  // null: none
-  std::shared_ptr<ImageCaptioner> captioner;      // null: none
+  std::unique_ptr<ImageCaptioner> captioner;      // null: none
 };
 /// Opens the embedder of the settings and their image embedder, or if they name none that of the index in `folder`, and
 /// with an image embedder the captioner of the settings, if any, and enters them into `options`, which borrows them.

@@ -209,7 +209,7 @@ class PackModels : public Models {
 }  // namespace
 
 std::shared_ptr<ImageEmbedder> Models::image_embedder() {
-  throw Error(Code::usage, "no image embedder is configured").hint("name the pack of one with --image-embedder");
+  throw Error(Code::missing, "no image embedder is configured").hint("name the pack of one with --image-embedder");
 }
 
 std::unique_ptr<Models> open_pack_models(ModelPaths paths, const ModelOptions& options) {

@@ -38,7 +38,7 @@ class Models {
   /// command that makes the pack, Error(mismatch) if the pack holds another kind of model, and Error(over_budget).
   virtual std::shared_ptr<Embedder> embedder() = 0;
   virtual std::shared_ptr<Generator> generator() = 0;
-  /// The embedder of images, if one is configured. Throws Error(usage) if none is.
+  /// The embedder of images, if one is configured. Throws as the others, and Error(missing) if none is.
   virtual std::shared_ptr<ImageEmbedder> image_embedder();
   /// Only if has_reader().
   virtual std::shared_ptr<Reader> reader() = 0;

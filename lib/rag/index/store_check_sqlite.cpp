@@ -125,9 +125,17 @@ class IndexCheck {
         ExtractOptions options;
         options.child = &child_;
         options.max_file_bytes = static_cast<uint64_t>(file.integer(2));  // so that the limit does not reject it now
+        if (has_images(file.integer(0))) options.images = &figures_;
         check_file(file.integer(0), path, input, options);
       }
     }
+  }
+
+  bool has_images(int64_t file) const {
+    if (!schema::has_table(database_, "images")) return false;  // an index of before
+    Statement row =
+        database_.prepare("SELECT 1 FROM images i JOIN documents d ON d.id=i.document_id WHERE d.file_id=?1", false);
+    return row.bind(file).step();
   }
 
   /// Extracts the file again and compares each chunk with its byte range.
@@ -178,6 +186,8 @@ class IndexCheck {
   FileLock lock_;
   Database database_;
   ExtractionChild child_;
+  // Images are not compared, but a file without text is only read with them.
+  const ImageReading figures_{1, [](const std::string&) { return true; }, [](const DocumentImage&) {}};
   CheckReport report_;
 };
 

@@ -1,28 +1,31 @@
-// The JPEG images of a PDF, with their pages. poppler's C++ interface gives no images, so the file itself is read: an
-// image is a stream, which is never inside another stream, and a JPEG image is a JPEG file in one. A scan over the
-// bytes finds all objects, as readers do that repair a damaged table of references; a later object of a number replaces
-// an earlier one.
+// The images of a PDF, with their pages. poppler's C++ interface gives no images, so the file itself is read: an image
+// is a stream, which is never inside another stream. A scan over the bytes finds all objects, as readers do that repair
+// a damaged table of references, and unpacks those that hold other objects; a later object of a number replaces an
+// earlier one. A JPEG image is a JPEG file in its stream. One of compressed samples is what a PNG file has inside, if
+// its rows have filters, and is otherwise made into one.
 //
 // Pages are found from the catalogue: the tree of pages, the resources of each page or of its parents, their images,
-// and those of the forms that it draws. An image that no page is found to draw, because the tree is in compressed
-// objects, is passed last, without a page.
+// and those of the forms that it draws. An image that no page is found to draw is passed last, without a page.
 //
 // Everything is bounded by the size of the file: an object is visited once in the tree, and a form once for each page.
-// Images that are not JPEG (compressed samples, fax, JPEG 2000), and those of encrypted files, are left out.
+// Samples of other than 8 bits, with a palette or CMYK, fax, JPEG 2000 and encrypted files are left out, as are masks.
 #include <algorithm>
+#include <deque>
 #include <map>
 #include <optional>
 #include <set>
 #include <vector>
 
-#include "base/ascii.h"
 #include "rag/office/figures.h"
+#include "rag/office/flate.h"
 
 namespace frugal {
 namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr size_t kMaxReferences = 1'000'000;  // looked at in all: a form may be drawn by every page
+constexpr size_t kMaxObjectBytes = 64 << 20;  // of packed objects, of all together
+constexpr size_t kMaxSampleBytes = 64 << 20;  // of an image: 21 megapixels
 
 struct PdfObject {
   std::string_view dictionary, stream;
@@ -120,7 +123,7 @@ class PdfScan {
     for (const auto& [number, object] : objects_)
       if (has_name(object.dictionary, "/Type", "/Catalog")) visit_pages(reference(object.dictionary, "/Pages"), {}, 0);
     for (const auto& [number, object] : objects_)
-      if (is_jpeg(object)) pass(number, object, 0);
+      if (is_image(object)) pass(number, object, 0);
   }
 
  private:
@@ -143,6 +146,25 @@ class PdfScan {
       if (begin < bytes.size() && bytes[begin] == '\n') ++begin;
       at = std::min(bytes.find(kEndStream, begin), bytes.size());
       object.stream = bytes.substr(begin, at - begin);
+      if (has_name(object.dictionary, "/Type", "/ObjStm") && filter_of(object) == "/FlateDecode")
+        unpack_objects(PdfObject(object));
+    }
+  }
+
+  /// "12 0 13 57 <<…>> <<…>>": numbers and places, then the objects.
+  void unpack_objects(const PdfObject& packed) {
+    std::optional<std::string> text = inflate(packed.stream, kMaxObjectBytes - unpacked_bytes_);
+    const int64_t begin = number_at(packed.dictionary, "/First", -1);
+    if (!text || begin < 0) return;
+    unpacked_bytes_ += text->size();
+    const std::string_view all = unpacked_.emplace_back(std::move(*text));
+    std::string_view table = all.substr(0, static_cast<size_t>(begin));
+    for (std::optional<int64_t> number = take_number(table), place; number; number = take_number(table)) {
+      place = take_number(table);
+      if (!place || static_cast<size_t>(begin + *place) >= all.size()) return;
+      const std::string_view object = skip_blanks(all.substr(static_cast<size_t>(begin + *place)));
+      const bool is_list = object.starts_with('[');
+      objects_[*number] = {bracketed(object, is_list ? "[" : "<<", is_list ? "]" : ">>"), {}};
     }
   }
 
@@ -163,12 +185,54 @@ class PdfScan {
     return take_number(number);
   }
 
-  static bool is_jpeg(const PdfObject& object) {
-    if (!has_name(object.dictionary, "/Subtype", "/Image")) return false;
+  static bool is_image(const PdfObject& object) {
+    return has_name(object.dictionary, "/Subtype", "/Image") && !has_name(object.dictionary, "/ImageMask", "true");
+  }
+
+  /// The name of the only filter of a stream; empty if it has none or several.
+  static std::string_view filter_of(const PdfObject& object) {
     std::string_view filter = value_of(object.dictionary, "/Filter");
-    if (filter.starts_with('[')) filter = skip_blanks(bracketed(filter, "[", "]").substr(1));
-    constexpr std::string_view kJpeg = "/DCTDecode";
-    return filter.starts_with(kJpeg) && !skip_blanks(filter.substr(kJpeg.size())).starts_with("/FlateDecode");
+    if (filter.starts_with('[')) {
+      filter = skip_blanks(bracketed(filter, "[", "]").substr(1));
+      if (std::count(filter.begin(), filter.end(), '/') != 1) return {};
+    }
+    size_t length = std::min<size_t>(1, filter.size());
+    while (length < filter.size() && is_regular(filter[length])) ++length;
+    return filter.substr(0, length);
+  }
+
+  static int64_t number_at(std::string_view dictionary, std::string_view key, int64_t otherwise) {
+    std::string_view value = value_of(dictionary, key);
+    return take_number(value).value_or(otherwise);
+  }
+
+  /// 1 for grey samples, 3 for RGB; 0 for others.
+  int64_t channels_of(const PdfObject& image) const {
+    std::string_view space = value_of(image.dictionary, "/ColorSpace");
+    if (const PdfObject* object = find(reference(image.dictionary, "/ColorSpace"))) space = object->dictionary;
+    space = skip_blanks(space);
+    if (space.starts_with('[')) space = skip_blanks(space.substr(1));
+    if (space.starts_with("/DeviceGray") || space.starts_with("/CalGray")) return 1;
+    if (space.starts_with("/DeviceRGB") || space.starts_with("/CalRGB")) return 3;
+    const PdfObject* profile = space.starts_with("/ICCBased") ? find(reference(space, "/ICCBased")) : nullptr;
+    const int64_t channels = profile ? number_at(profile->dictionary, "/N", 0) : 0;
+    return channels == 1 || channels == 3 ? channels : 0;
+  }
+
+  /// An image of compressed samples as a PNG file; empty if it is none that is understood here.
+  std::string png_of_image(const PdfObject& image) const {
+    constexpr int64_t kFirstPngPredictor = 10, kNoPredictor = 1, kMaxSide = 65'535;
+    const int64_t width = number_at(image.dictionary, "/Width", 0), height = number_at(image.dictionary, "/Height", 0);
+    const int64_t channels = channels_of(image);
+    const bool fits = width > 0 && height > 0 && width <= kMaxSide && height <= kMaxSide && channels > 0 &&
+                      static_cast<size_t>(width * height * channels) <= kMaxSampleBytes;
+    if (!fits || number_at(image.dictionary, "/BitsPerComponent", 0) != 8) return {};
+    const PngSamples samples{static_cast<uint32_t>(width), static_cast<uint32_t>(height), channels == 3};
+    const int64_t predictor = number_at(image.dictionary, "/Predictor", kNoPredictor);
+    if (predictor >= kFirstPngPredictor) return png_of(samples, image.stream);
+    if (predictor != kNoPredictor) return {};
+    std::optional<std::string> unpacked = inflate(image.stream, kMaxSampleBytes);
+    return unpacked ? png_of_samples(samples, std::move(*unpacked)) : std::string();
   }
 
   const PdfObject* find(int64_t number) const {
@@ -210,7 +274,7 @@ class PdfScan {
     for (const int64_t number : objects) {
       const PdfObject* object = find(number);
       if (!object || !drawn_.insert(number).second) continue;
-      if (is_jpeg(*object)) pass(number, *object, page_);
+      if (is_image(*object)) pass(number, *object, page_);
       if (has_name(object->dictionary, "/Subtype", "/Form"))
         visit_resources(dictionary_at(object->dictionary, "/Resources"), depth + 1);
     }
@@ -218,11 +282,16 @@ class PdfScan {
 
   void pass(int64_t number, const PdfObject& object, int64_t page) {
     if (is_enough_ || !passed_.insert(number).second) return;
-    is_enough_ = !sink_(object.stream, page);
+    const std::string_view filter = filter_of(object);
+    if (filter == "/DCTDecode") is_enough_ = !sink_(object.stream, page);
+    if (filter != "/FlateDecode") return;
+    if (const std::string png = png_of_image(object); !png.empty()) is_enough_ = !sink_(png, page);
   }
 
   const FigureSink& sink_;
   std::map<int64_t, PdfObject> objects_;
+  std::deque<std::string> unpacked_;  // of which objects are views
+  size_t unpacked_bytes_ = 0;
   std::set<int64_t> visited_, drawn_, passed_;  // nodes of the tree; on this page; images
   size_t references_ = 0;
   int64_t page_ = 0;

@@ -201,6 +201,53 @@ TEST_CASE_FIXTURE(Pictures, "another image embedder is refused, unless all image
   CHECK(is_clean(*this));
 }
 
+TEST_CASE_FIXTURE(Pictures, "captions are found as texts that say that they were generated, and are written once") {
+  FakeImageEmbedder images;
+  CountingEmbedder texts;
+  int written = 0;
+  IndexOptions options = options_with(&texts);
+  options.image_embedder = &images;
+  options.captioner = "fake";
+  options.caption = [&](const RgbImage& image) {
+    ++written;
+    return "zebra " + std::to_string(image.width());
+  };
+  const auto run = [&] { return IndexWriter(*this / "index", options).add({(*this / "docs").native()}); };
+  const IndexReport report = run();
+  CHECK(report.captions_written == 4);
+  CHECK(report.chunks == 5);
+  CHECK(report.images == 4);
+  CHECK(is_clean(*this));
+  const auto zebras = [&](const std::string& question) {
+    const auto store = open_store(*this / "index", Budget::unlimited());
+    std::vector<int64_t> ids;
+    for (const ScoredChunk& hit : store->search_sparse({question, Language::unknown}, 10)) ids.push_back(hit.id);
+    return store->fetch(ids);
+  };
+  const std::vector<Chunk> found = zebras("zebra 45");  // the width of rgb.png
+  REQUIRE(found.size() == 4);
+  CHECK(found[0].text == "zebra 45");
+  CHECK(found[0].title == "red car 2019");
+  CHECK(found[0].heading == "generated caption");
+  CHECK(found[0].path.ends_with("red_car-2019.png"));
+  for (const Chunk& chunk : found) CHECK(chunk.generated);
+  CHECK_FALSE(zebras("penguins").at(0).generated);
+  CHECK(all_images().at(0).image.caption.starts_with("zebra "));
+
+  CHECK(run().captions_written == 0);
+  copy("rgb.png", "copy.png");
+  CHECK(run().captions_written == 0);
+  CHECK(zebras("zebra 45").size() == 5);
+  CHECK(add(&images).chunks == 6);  // a run without a captioner leaves them
+  fs::remove(*this / "docs/copy.png");
+  CHECK(add(&images).chunks == 5);
+  options.captioner = "another";
+  CHECK(run().captions_written == 4);
+  CHECK(written == 8);
+  CHECK(images.images == 4);
+  CHECK(is_clean(*this));
+}
+
 TEST_CASE_FIXTURE(Pictures, "image vectors whose file was deleted are computed again") {
   FakeImageEmbedder images;
   add(&images);

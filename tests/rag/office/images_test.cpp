@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "model/codec/image_codec.h"
 #include "rag/extract/extract.h"
 #include "rag/extract/extraction_child.h"
+#include "rag/office/figures.h"
 #include "rag/office/office_files.h"
 #include "support/errors.h"
 
@@ -165,6 +167,37 @@ TEST_CASE("a PDF whose objects refer to one another in circles has its figures o
                       pdf_stream("/A Do"), image_object(figure("lake.jpg")),
                       stream("/Subtype/Form/Resources<</XObject<</D 6 0 R/E 5 0 R>>>>", "/D Do")});
   CHECK(images_of(child, FileKind::pdf, pdf).size() == 1);
+}
+
+TEST_CASE("a page tree and images that are compressed, with and without filters of their rows") {
+  ExtractionChild child;
+  const std::string packed = golden("figures/packed.pdf"), samples = golden("figures/samples.pdf");
+  const auto of_packed = images_of(child, FileKind::pdf, packed);
+  REQUIRE(of_packed.size() == 2);
+  CHECK(of_packed[0].page == 2);
+  CHECK(of_packed[1].page == 3);
+  CHECK(same_pixels(of_packed[0].pixels, decoded(figure("lake.jpg"))));
+  const auto of_samples = images_of(child, FileKind::pdf, samples);
+  REQUIRE(of_samples.size() == 3);
+  for (const ExtractionChild::Image& image : of_samples) CHECK(image.page == 1);
+  CHECK(same_pixels(of_samples[0].pixels, decoded(figure("lake.png"))));
+  CHECK(same_pixels(of_samples[1].pixels, decoded(figure("lake.png"))));
+  CHECK(of_samples[2].pixels.width() == 80);  // grey
+}
+
+TEST_CASE("a PDF that is damaged anywhere gives what it gives, and ends") {
+  std::mt19937 random(7);
+  for (const char* name : {"packed.pdf", "samples.pdf"}) {
+    const std::string whole = golden(std::string("figures/") + name);
+    for (int i = 0; i < 300; ++i) {
+      std::string damaged = whole.substr(0, i % 3 == 0 ? random() % whole.size() : whole.size());
+      for (int change = 0; change < 8 && !damaged.empty(); ++change)
+        damaged[random() % damaged.size()] = "0<>[]/R \xff"[random() % 9];
+      int64_t count = 0;
+      find_figures(FileKind::pdf, damaged, [&](std::string_view, int64_t) { return ++count < 10; });
+      CHECK(count <= 10);
+    }
+  }
 }
 
 TEST_CASE("the pictures of an office file are its figures, without pages") {
