@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
 #include "rag/index/index_status.h"
 #include "rag/scan/sources.h"
 #include "rag/scan/watch.h"
@@ -70,7 +71,14 @@ IndexModels open_index_models(const cli::Tool& tool, const Settings& settings, c
   options.embedder = open.embedder.get();
   options.embedder_name = find_model(used.models.embedder).filename().native();
   if (images.empty()) return open;
-  open.image_embedder = open.models->image_embedder();
+  try {
+    open.image_embedder = open.models->image_embedder();
+  } catch (const Error& error) {
+    // That of the index, which this run did not ask for: its texts can be updated all the same.
+    if (error.code() != Code::missing || !settings.models.image_embedder.empty()) throw;
+    log(LogLevel::warn, "images stay as they are: {}", error.message());
+    return open;
+  }
   options.image_embedder = open.image_embedder.get();
   options.image_embedder_name = lasting_name(images);
   if (settings.models.captioner.empty()) return open;

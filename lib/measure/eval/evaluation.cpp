@@ -49,15 +49,16 @@ struct RowPlan {
 };
 
 const StageNames kFused{"embed", "dense", "sparse", "fuse", "references"};
-constexpr std::string_view kTexts = "texts";
+constexpr std::string_view kTexts = "texts", kImages = "images";
 
 bool contains(const StageNames& names, std::string_view name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// False for the stages that cache, fetch, answer and show.
+// False for the stages that cache, fetch, answer and show; images are a list of their own.
 bool ranks(const Stage& stage) {
-  return !stage.record.empty() && stage.record != "cache" && stage.record != "answer" && stage.name != kTexts;
+  return !stage.record.empty() && stage.record != "cache" && stage.record != "answer" && stage.name != kTexts &&
+         stage.name != kImages;
 }
 
 std::vector<RowPlan> rows_for(std::span<const Stage> stages) {

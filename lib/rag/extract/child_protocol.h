@@ -36,6 +36,8 @@ struct ExtractionImage {
 
 /// A file has so many images; what is behind them is left out.
 constexpr uint64_t kMaxExtractedImages = 1000;
+/// A side of a figure has as many pixels: smaller ones are icons, bullets and rules.
+constexpr int64_t kMinFigureSide = 64;
 /// The longest side of one.
 constexpr uint64_t kMaxExtractedSide = 65'535;
 

@@ -10,10 +10,12 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "base/utf8.h"
+#include "rag/extract/child_protocol.h"
 #include "rag/extract/encoding.h"
 #include "rag/extract/extract_formats.h"
 #include "rag/extract/extraction_child.h"
 #include "rag/extract/html_document.h"
+#include "rag/extract/html_images.h"
 
 namespace frugal {
 namespace {
@@ -123,34 +125,6 @@ std::string title_of(std::string_view text, bool is_markdown) {
   return any_heading;
 }
 
-Extracted extract_whole(std::istream& input, FileKind kind, const std::filesystem::path& name,
-                        const ExtractOptions& options, const DocumentSink& sink) {
-  Sha256 hash;
-  DocumentMemory memory(options.budget, copies_of(kind) + options.sink_copies, name);
-  std::string content = read_whole(input, hash, options.max_file_bytes, memory);
-  if (kind == FileKind::eml) {
-    Extracted extracted = extract_eml(content, sink);
-    extracted.sha256 = hash.hex();
-    return extracted;
-  }
-  if (!is_valid_utf8(content)) memory.hold(2 * content.size());  // what is decoded, and its map
-  DecodedText decoded = decode_text(std::move(content));
-  Document document;
-  if (kind == FileKind::html) {
-    document = document_of_html(decoded.text);
-    if (decoded.source) document.source = document.source->through(*decoded.source);
-  } else {
-    document.is_markdown = kind == FileKind::markdown;
-    document.title = title_of(without_mark(decoded.text), document.is_markdown);
-    if (document.is_markdown) document.fields = front_matter_of(decoded.text);
-    document.text = std::move(decoded.text);
-    document.source = std::move(decoded.source);
-  }
-  if (document.title.empty()) document.title = name.stem().native();
-  sink(std::move(document));
-  return {decoded.note, "", hash.hex()};
-}
-
 constexpr size_t kImageKeyBytes = 16;
 
 std::string image_key(Sha256& hash) {
@@ -166,28 +140,110 @@ std::string key_of_pixels(const RgbImage& image) {
   return image_key(hash);
 }
 
-/// Passes the figures of the file that was read last to the sink. Returns what kept some of them from it.
+/// Sets key and pixels of an image that is an image file, or stands in one; its pixels only if they are needed.
+void decode_elsewhere(std::string bytes, ExtractionChild& child, const ExtractOptions& options, DocumentImage& image) {
+  Sha256 hash;
+  image.key = image_key(hash.update(bytes));
+  if (options.images->knows(image.key)) return;
+  child.read(
+      FileKind::image, std::move(bytes), options.budget, [](uint64_t) {}, options.images->max_pixels);
+  std::optional<ExtractionChild::Image> decoded = child.next_image(options.budget);
+  if (!decoded) throw Error(Code::bad_input, "image: no pixels");
+  image.pixels = std::move(decoded->pixels);
+  child.next_image(options.budget);
+}
+
+/// What kept some of the figures of a file from the index; empty if nothing did.
+class FigureNote {
+ public:
+  /// Runs `pass` for one of them.
+  template <typename F>
+  void watch(F&& pass) {
+    try {
+      pass();
+    } catch (const Error& error) {
+      if (error.code() != Code::bad_input) throw;
+      if (failed_++ == 0) reason_ = error.message();
+    }
+  }
+  std::string text() const {
+    return failed_ == 0 ? std::string() : fmt::format("{} of its images were not indexed: {}", failed_, reason_);
+  }
+
+ private:
+  int64_t failed_ = 0;
+  std::string reason_;
+};
+
+/// Passes the figures of the file that was read last to the sink. Returns a note.
 std::string read_figures(ExtractionChild& child, const ExtractOptions& options) {
-  const ImageReading& reading = *options.images;
-  int64_t failed = 0;
-  std::string reason;
+  FigureNote note;
   try {
     for (DocumentImage image; auto next = child.next_image(options.budget); ++image.number) {
       image.page = next->page;
       image.pixels = std::move(next->pixels);
       image.key = key_of_pixels(image.pixels);
-      try {
-        reading.sink(image);
-      } catch (const Error& error) {
-        if (error.code() != Code::bad_input) throw;
-        if (failed++ == 0) reason = error.message();
-      }
+      note.watch([&] { options.images->sink(image); });
     }
   } catch (const Error& error) {
     if (error.code() != Code::bad_input) throw;
     return fmt::format("its images were not all read: {}", error.message());
   }
-  return failed == 0 ? reason : fmt::format("{} of its images were not indexed: {}", failed, reason);
+  return note.text();
+}
+
+/// Passes the images inside a page of HTML to the sink. Returns a note.
+std::string read_data_images(std::string_view html, const ExtractOptions& options) {
+  if (!options.images) return {};
+  std::optional<ExtractionChild> own;
+  ExtractionChild& child = options.child ? *options.child : own.emplace();
+  FigureNote note;
+  int64_t number = 0;
+  uint64_t seen = 0;
+  each_data_image(html, [&](std::string bytes) {
+    if (++seen > kMaxExtractedImages) return;
+    note.watch([&] {
+      DocumentImage image;
+      decode_elsewhere(std::move(bytes), child, options, image);
+      const int64_t side = std::min(image.pixels.width(), image.pixels.height());
+      if (side > 0 && side < kMinFigureSide) return;
+      image.number = ++number;
+      options.images->sink(image);
+    });
+  });
+  return note.text();
+}
+
+Extracted extract_whole(std::istream& input, FileKind kind, const std::filesystem::path& name,
+                        const ExtractOptions& options, const DocumentSink& sink) {
+  Sha256 hash;
+  DocumentMemory memory(options.budget, copies_of(kind) + options.sink_copies, name);
+  std::string content = read_whole(input, hash, options.max_file_bytes, memory);
+  if (kind == FileKind::eml) {
+    Extracted extracted = extract_eml(content, sink);
+    extracted.sha256 = hash.hex();
+    return extracted;
+  }
+  if (!is_valid_utf8(content)) memory.hold(2 * content.size());  // what is decoded, and its map
+  DecodedText decoded = decode_text(std::move(content));
+  Document document;
+  std::string page;  // of HTML
+  if (kind == FileKind::html) {
+    document = document_of_html(decoded.text);
+    if (decoded.source) document.source = document.source->through(*decoded.source);
+    page = std::move(decoded.text);
+  } else {
+    document.is_markdown = kind == FileKind::markdown;
+    document.title = title_of(without_mark(decoded.text), document.is_markdown);
+    if (document.is_markdown) document.fields = front_matter_of(decoded.text);
+    document.text = std::move(decoded.text);
+    document.source = std::move(decoded.source);
+  }
+  if (document.title.empty()) document.title = name.stem().native();
+  sink(std::move(document));
+  const std::string image_note = read_data_images(page, options);
+  if (!image_note.empty()) decoded.note += (decoded.note.empty() ? "" : "; ") + image_note;
+  return {decoded.note, "", hash.hex()};
 }
 
 /// The name of a file as words: "IMG_2041-red car.jpg" is titled "IMG 2041 red car".
@@ -203,23 +259,13 @@ Extracted extract_image(std::istream& input, const std::filesystem::path& name, 
   Sha256 hash;
   DocumentMemory memory(options.budget, 1, name);
   std::string content = read_whole(input, hash, options.max_file_bytes, memory);
-  DocumentImage image;
-  Sha256 again;
-  image.key = image_key(again.update(content));
   Document document;
   document.title = title_of_image(name);
   sink(std::move(document));
   if (options.images) {
-    if (!options.images->knows(image.key)) {
-      std::optional<ExtractionChild> own;
-      ExtractionChild& child = options.child ? *options.child : own.emplace();
-      child.read(
-          FileKind::image, std::move(content), options.budget, [](uint64_t) {}, options.images->max_pixels);
-      std::optional<ExtractionChild::Image> decoded = child.next_image(options.budget);
-      if (!decoded) throw Error(Code::bad_input, "image: no pixels");
-      image.pixels = std::move(decoded->pixels);
-      child.next_image(options.budget);
-    }
+    std::optional<ExtractionChild> own;
+    DocumentImage image;
+    decode_elsewhere(std::move(content), options.child ? *options.child : own.emplace(), options, image);
     options.images->sink(image);
   }
   return {"", "", hash.hex()};
@@ -296,7 +342,7 @@ bool needs_child(FileKind kind) {
 
 bool may_have_images(FileKind kind) {
   return kind == FileKind::image || kind == FileKind::pdf || kind == FileKind::docx || kind == FileKind::pptx ||
-         kind == FileKind::odf || kind == FileKind::epub;
+         kind == FileKind::odf || kind == FileKind::epub || kind == FileKind::html;
 }
 
 std::optional<FileKind> file_kind(const std::filesystem::path& path) {

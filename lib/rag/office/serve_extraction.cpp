@@ -27,8 +27,6 @@ namespace frugal {
 namespace {
 
 constexpr size_t kMaxNoteBytes = 4096;
-// Smaller ones are icons, bullets and rules.
-constexpr int64_t kMinFigureSide = 64;
 
 bool read_all(int fd, void* bytes, size_t num_bytes) {
   for (char* at = static_cast<char*>(bytes); num_bytes > 0;) {

@@ -28,6 +28,7 @@ constexpr AnswerTexts kEnglish = {
     .page = "{}, page {}",
     .images = "The nearest images:",
     .generated = "generated caption",
+    .about_image = "({} about the image; no source says it)",
 };
 
 constexpr AnswerTexts kPortuguese = {
@@ -55,6 +56,7 @@ constexpr AnswerTexts kPortuguese = {
     .page = "{}, página {}",
     .images = "As imagens mais próximas:",
     .generated = "legenda gerada",
+    .about_image = "({} sobre a imagem; nenhuma fonte o diz)",
 };
 
 }  // namespace

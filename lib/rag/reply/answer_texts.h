@@ -27,6 +27,7 @@ struct AnswerTexts {
   std::string_view note, nearest, modified, gone;
   std::string_view page;  // {}: a path, a number
   std::string_view images, generated;
+  std::string_view about_image;  // {}: the name of a model
 };
 
 /// In Portuguese for Portuguese, else in English.

@@ -132,6 +132,12 @@ std::string images_as_text(const Reply& reply) {
   return out;
 }
 
+std::string image_answer_as_text(const Reply& reply) {
+  const ImageAnswer& answer = *reply.image_answer;
+  return fmt::format("{}\n{}\n", plain_text(answer.text),
+                     fill(texts_of(reply).about_image, snippet(answer.model, 160)));
+}
+
 bool has_images(const Reply& reply) {
   return reply.images && !reply.images->empty();
 }
@@ -171,6 +177,7 @@ std::string as_text(const Reply& reply, const RenderOptions& options) {
   } else if (reply.answer.abstained && !reply.hits.empty()) {
     out += "\n" + nearest_passages(reply);
   }
+  if (reply.image_answer) out += image_answer_as_text(reply);
   if (has_images(reply)) out += (out.empty() ? "" : "\n") + images_as_text(reply);
   if (options.explain) out += "\n" + explanation(reply);
   return out;
@@ -208,6 +215,7 @@ std::string as_markdown(const Reply& reply, const RenderOptions& options) {
     out += fmt::format("| {} | {:.3f} | `{}` | {} |\n", i + 1, hit.score, place(hit, texts),
                        markdown_escaped(snippet(hit.chunk.text, 160)));
   }
+  if (reply.image_answer) out += "\n" + markdown_escaped(image_answer_as_text(reply));
   if (has_images(reply)) {
     out += fmt::format("\n{}\n\n", texts.images);
     for (const auto& [image, score] : *reply.images)
@@ -264,6 +272,13 @@ std::string as_files(const Reply& reply, char end) {
   std::string out;
   for (const Hit& hit : reply.hits) {
     const std::string_view path = hit.chunk.path;
+    if (std::find(seen.begin(), seen.end(), path) != seen.end()) continue;
+    seen.push_back(path);
+    out.append(path) += end;
+  }
+  // Those of images if no text was searched, or found.
+  for (size_t i = 0; reply.images && reply.hits.empty() && i < reply.images->size(); ++i) {
+    const std::string_view path = (*reply.images)[i].image.path;
     if (std::find(seen.begin(), seen.end(), path) != seen.end()) continue;
     seen.push_back(path);
     out.append(path) += end;

@@ -152,12 +152,19 @@ struct FusionNote {
   std::vector<std::string> missing;     // articles that the question names and no chunk holds
 };
 
+/// What a model says about the image that was searched by. No source says it.
+struct ImageAnswer {
+  std::string text;
+  std::string model;  // its pack
+};
+
 struct Reply {
   Query query;
   Answer answer;
   std::vector<Citation> citations;
   std::vector<Hit> hits;
   std::optional<std::vector<ScoredImage>> images;  // best first, a list of their own; nullopt: none were searched
+  std::optional<ImageAnswer> image_answer;         // nullopt: none was asked for
   CacheStatus cache = CacheStatus::off;
   std::optional<float> cache_similarity;  // to the cached question, 0…1; nullopt: the cache was not used or missed
   std::string cache_note;  // which cached answer was used or refused, and why; empty: there was none to consider

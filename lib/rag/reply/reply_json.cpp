@@ -403,6 +403,8 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   json["citations"] = citations_json(reply.citations, detail);
   json["hits"] = ordered_json::array();
   for (size_t i = 0; i < reply.hits.size(); ++i) json["hits"].push_back(hit_json(reply.hits[i], i + 1, detail));
+  if (reply.image_answer)
+    json["image_answer"] = {{"text", utf8(reply.image_answer->text)}, {"model", utf8(reply.image_answer->model)}};
   if (reply.images) json["images"] = images_json(*reply.images, detail);
   json["cache"] = {{"status", to_string(reply.cache)}, {"similarity", rounded(reply.cache_similarity)}};
   json["hyde"] = {{"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}, {"engine", text_or_null(reply.hyde_engine)}};

@@ -111,7 +111,9 @@ TEST_CASE("images are not searched if they are switched off, and a missing pack 
   StoreWithImages store;
   store.add("/cars.txt", "The red car is parked.");
   ModelsWithImages models;
-  CHECK_FALSE(ask(store, models, "where is the red car?", {.images = 0}).images);
+  PipelineOptions off;
+  off.images = 0;
+  CHECK_FALSE(ask(store, models, "where is the red car?", off).images);
   CHECK(models.image_embedder_opened == 0);
   models.is_missing = true;
   const Reply reply = ask(store, models, "where is the red car?");

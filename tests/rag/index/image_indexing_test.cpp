@@ -21,6 +21,19 @@ namespace {
 
 const fs::path kImages = fs::path(FRUGAL_SOURCE_DIR) / "tests/golden/vision/images";
 
+std::string base64(const std::string& bytes) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (size_t i = 0; i < bytes.size(); i += 3) {
+    uint32_t group = 0;
+    for (size_t j = i; j < i + 3; ++j) group = group << 8 | (j < bytes.size() ? static_cast<uint8_t>(bytes[j]) : 0);
+    for (int shift = 18; shift >= 0; shift -= 6) out += kDigits[group >> shift & 63];
+  }
+  const size_t padding = (3 - bytes.size() % 3) % 3;
+  out.replace(out.size() - padding, padding, padding, '=');
+  return out;
+}
+
 /// A grid of mean colours, of unit length. With stop_after it throws when that many are exceeded, like a kill.
 class FakeImageEmbedder : public ImageEmbedder {
  public:
@@ -186,6 +199,31 @@ TEST_CASE_FIXTURE(Pictures, "a run that is killed is continued by the next one, 
   CHECK(is_clean(*this));
 }
 
+TEST_CASE_FIXTURE(Pictures, "figures belong to their documents, and their page is that of the PDF") {
+  const fs::path figures = fs::path(FRUGAL_SOURCE_DIR) / "tests/golden/vision/figures";
+  fs::copy_file(figures / "packed.pdf", *this / "docs/packed.pdf");
+  write_file(*this / "docs/page.html",
+             "<title>A page</title><p>Words.<img src='data:image/jpeg;base64," +
+                 base64(read_file(figures / "hill.jpg", 1 << 20)) + "'><img src=\"data:image/png;base64," +
+                 base64(read_file(kImages / "rgba.png", 1 << 20)) + "\"><img src=data:image/png;base64,AAAA>");
+  FakeImageEmbedder images;
+  const IndexReport report = add(&images);
+  CHECK(report.images == 4 + 2 + 1);
+  CHECK(report.notes.size() == 2);
+  const auto all = all_images();
+  const auto of = [&](std::string_view name) {
+    return std::count_if(all.begin(), all.end(),
+                         [&](const ScoredImage& hit) { return hit.image.path.ends_with(name); });
+  };
+  CHECK(of("packed.pdf") == 2);
+  CHECK(of("page.html") == 1);
+  for (const ScoredImage& hit : all)
+    if (hit.image.path.ends_with("packed.pdf")) CHECK(hit.image.page == hit.image.number + 1);
+  CHECK(is_clean(*this));
+  CHECK(add(&images).images_embedded == 0);
+  CHECK(add(nullptr).images == 7);
+}
+
 TEST_CASE_FIXTURE(Pictures, "another image embedder is refused, unless all images are embedded again") {
   FakeImageEmbedder images, other;
   other.name = "other";
@@ -246,6 +284,16 @@ TEST_CASE_FIXTURE(Pictures, "captions are found as texts that say that they were
   CHECK(written == 8);
   CHECK(images.images == 4);
   CHECK(is_clean(*this));
+}
+
+TEST_CASE_FIXTURE(Pictures, "the check finds a vector of an image that was changed") {
+  FakeImageEmbedder images;
+  add(&images);
+  const fs::path file = *this / "index/images-1.i8";
+  std::string bytes = read_file(file, 1 << 20);
+  bytes[64] = static_cast<char>(bytes[64] ^ 1);
+  write_file(file, bytes);
+  CHECK(check_index(*this / "index").problems.at(0) == "images: row 0 fails its checksum");
 }
 
 TEST_CASE_FIXTURE(Pictures, "image vectors whose file was deleted are computed again") {
