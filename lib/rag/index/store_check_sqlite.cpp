@@ -187,7 +187,7 @@ class IndexCheck {
   Database database_;
   ExtractionChild child_;
   // Images are not compared, but a file without text is only read with them.
-  const ImageReading figures_{1, [](const std::string&) { return true; }, [](const DocumentImage&) {}};
+  const ImageReading figures_{.knows = [](const std::string&) { return true; }, .sink = [](const DocumentImage&) {}};
   CheckReport report_;
 };
 

@@ -177,7 +177,7 @@ TEST_CASE("every stage that ranks is in the fused row or has a row of its own") 
   std::vector<std::string> expected{"sparse", "dense", "fused"};
   for (auto stage = pipeline.stages().rbegin(); stage != pipeline.stages().rend(); ++stage)
     if (!std::set<std::string_view>{"recall", "select", "match", "embed", "dense", "sparse", "fuse", "references",
-                                    "texts", "answer", "show", "keep"}
+                                    "texts", "images", "answer", "show", "keep"}
              .contains(stage->name))
       expected.emplace_back(stage->name);
   expected.emplace_back("full");

@@ -220,6 +220,7 @@ TEST_CASE_FIXTURE(Pictures, "figures belong to their documents, and their page i
   for (const ScoredImage& hit : all)
     if (hit.image.path.ends_with("packed.pdf")) CHECK(hit.image.page == hit.image.number + 1);
   CHECK(is_clean(*this));
+  CHECK(check_index(*this / "index").stale.empty());
   CHECK(add(&images).images_embedded == 0);
   CHECK(add(nullptr).images == 7);
 }
