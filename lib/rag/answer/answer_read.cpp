@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "rag/quote/passage_parts.h"
+#include "rag/quote/whole_span.h"
 #include "rag/text/words.h"
 
 namespace frugal {
@@ -132,7 +133,9 @@ std::vector<ReadSpan> spans_of(std::span<const Hit> hits, const std::unordered_m
     best_answerable = std::max(best_answerable, read.reading.answerable);
     for (const TokenSpan& span : best_answers(hits[h].chunk.text, read)) {
       const double share = double(span.logit) - log_sum(read.reading, span.logit);
-      const Quote place{h, read.pieces[span.first].begin, read.pieces[span.last].end};
+      const TextRange bytes =
+          whole_span(hits[h].chunk.text, {read.pieces[span.first].begin, read.pieces[span.last].end});
+      const Quote place{h, bytes.begin, bytes.end};
       ConfidenceFeatures features;
       features.answerable = read.reading.answerable;
       features.margin = span.logit - read.reading.none;
