@@ -20,9 +20,10 @@ struct AnswerSpan {
 };
 
 /// The likeliest span of the hits that have a reading, by the share of its chunk among them and its own among all spans
-/// of the chunk and none; nullopt if there is none, or only empty ones. An answer has at most 30 tokens. Links,
-/// closings and amendment notes hold no span, and one that begins in a question or a heading gives way to the likeliest
-/// one of the text that answers it (rag/quote/passage_parts.h). O(tokens · 30).
+/// of the chunk and none; nullopt if there is none, or only empty ones. An answer has at most 30 tokens, and what it
+/// takes to keep words and numbers whole (rag/quote/whole_span.h). Links, closings and amendment notes hold no span,
+/// and one that begins in a question or a heading gives way to the likeliest one of the text that answers it
+/// (rag/quote/passage_parts.h). O(tokens · 30).
 std::optional<AnswerSpan> read_answer(std::span<const Hit> hits,
                                       const std::unordered_map<int64_t, ChunkReading>& readings);
 

@@ -38,7 +38,7 @@ struct PipelineOptions {
   QuoteOptions extract;
   GenerateOptions generate;
   /// Below this confidence (evidence.h) the reply is an abstention.
-  float abstain_below = 0.2f;
+  float abstain_below = 0.15f;
   /// With AnswerMode::automatic, a generator with fewer weights is not used: small ones invent
   /// (docs/tools/rag-query.md).
   int64_t min_generator_parameters = 1'000'000'000;

@@ -48,6 +48,17 @@ TEST_CASE("the likeliest span of all chunks that were read is the answer") {
   CHECK(other.substr(answer->place.begin, answer->place.end - answer->place.begin) == "1950");
 }
 
+TEST_CASE("an answer keeps its number whole, whatever the ends that are likeliest") {
+  const std::string text = "licença com a duração de cento e vinte dias";
+  const std::vector<Hit> hits = {hit_of(1, text)};
+  std::unordered_map<int64_t, ChunkReading> readings;
+  readings[1] = reading_of(text, text.find("inte"), text.size(), 9, 0);
+  const auto answer = read_answer(hits, readings);
+  REQUIRE(answer);
+  CHECK(text.substr(answer->place.begin) == "cento e vinte dias");
+  CHECK(answer->place.end == text.size());
+}
+
 TEST_CASE(
     "a span is as certain as its share of all spans and none, and its chunk as likely as its share of those read") {
   const std::string text = "ab";
@@ -69,7 +80,8 @@ TEST_CASE(
 }
 
 TEST_CASE("an answer never ends before it begins, nor is it longer than thirty tokens") {
-  const std::string text(100, 'x');
+  std::string text;
+  for (int i = 0; i < 50; ++i) text += "x ";
   const std::vector<Hit> hits = {hit_of(1, text)};
   std::unordered_map<int64_t, ChunkReading> readings;
   readings[1] = reading_of(text, 50, 51, 0, 0);
