@@ -52,6 +52,19 @@ class FakeClock {
   Clock::time_point now_{};
 };
 
+/// A weight for each folded word, its length: a token is the hash of the word.
+inline std::vector<TokenWeight> word_weights(std::string_view text) {
+  std::map<TokenId, float> weights;
+  for (const Word& word : split_words(text)) {
+    const auto bytes = std::as_bytes(std::span(word.folded.data(), word.folded.size()));
+    weights[static_cast<TokenId>(checksum64(bytes) % 1'000'000)] = static_cast<float>(word.folded.size());
+  }
+  std::vector<TokenWeight> result;
+  for (const auto& [token, weight] : weights) result.push_back({token, weight});
+  return result;
+}
+
+/// With has_heads it gives word_weights(), and for each word the bag of it alone.
 class FakeEmbedder : public Embedder {
  public:
   int64_t dimension() const override { return kFakeDimension; }
@@ -67,8 +80,22 @@ class FakeEmbedder : public Embedder {
       std::copy(bag.begin(), bag.end(), out.begin() + static_cast<std::ptrdiff_t>(i * kFakeDimension));
     }
   }
+  bool has_sparse() const override { return has_heads; }
+  int64_t token_dimension() const override { return has_heads ? int64_t(kFakeDimension) : 0; }
+  std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role,
+                                       TokenOutputs wanted) override {
+    std::vector<TextEmbedding> all = Embedder::embed_all(texts, role, wanted);
+    for (size_t i = 0; has_heads && i < texts.size(); ++i) {
+      all[i].sparse = word_weights(texts[i]);
+      if (wanted == TokenOutputs::weights) continue;
+      for (const Word& word : split_words(texts[i]))
+        for (const float value : bag_of_words(word.folded)) all[i].token_vectors.push_back(value);
+    }
+    return all;
+  }
   std::vector<float> hidden_states(std::span<const TokenId>) override { return {}; }
   static constexpr int kEmbedMs = 20;
+  bool has_heads = false;
   int calls = 0;
   int delay_ms = 0;
   FakeClock* clock = nullptr;
@@ -223,6 +250,7 @@ class FakeStore : public MemoryStore {
     added.has_vector = true;
     chunks_->documents[id] = {id, path, "", ""};
     chunks_->vectors[text] = bag_of_words(text);
+    for (const TokenWeight& each : word_weights(text)) chunks_->weights[text][each.token] = each.weight;
     Chunk& chunk = added.chunk;
     chunk.id = id;
     chunk.document = chunk.path = std::move(path);
@@ -258,7 +286,10 @@ class FakeStore : public MemoryStore {
     return MemoryStore::fetch(held);
   }
 
-  std::set<int64_t> lost;  // chunks that searches find and fetch() does not
+  bool has_weights() const override { return with_weights; }
+
+  bool with_weights = false;  // search_learned() is to be used
+  std::set<int64_t> lost;     // chunks that searches find and fetch() does not
   std::string fingerprint = "bag-of-words";
   uint64_t store_generation = 1;
   static constexpr int kSearchMs = 7;

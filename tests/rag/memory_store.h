@@ -54,6 +54,8 @@ struct MemoryGeneration {
   std::map<int64_t, MemoryDocument> documents;
   std::map<int64_t, MemoryChunk> chunks;
   std::map<std::string, std::vector<float>> vectors;  // by key; kept when their chunks are removed
+  bool keeps_weights = false;
+  std::map<std::string, std::map<TokenId, float>> weights;  // by the keys of vectors
   int64_t last_id = 0;
   std::string image_embedder, image_embedder_name;
   int64_t image_dimension = 0;
@@ -79,6 +81,7 @@ class MemoryStore : public Store {
   uint64_t generation() const override { return held_->number; }
   int64_t chunk_count() const override { return static_cast<int64_t>(held_->chunks.size()); }
   const std::string& embedder_fingerprint() const override { return held_->embedder; }
+  bool has_weights() const override { return held_->keeps_weights && !held_->vectors.empty(); }
   const LawTable& laws() const override { return held_->laws; }
 
   ChunkSet select(const ChunkFilter& filter) override {
@@ -131,6 +134,19 @@ class MemoryStore : public Store {
       float dot = 0;
       for (size_t i = 0; i < query.size(); ++i) dot += vector[i] * query[i];
       return dot;
+    });
+  }
+
+  std::vector<ScoredChunk> search_learned(std::span<const TokenWeight> query, int64_t limit,
+                                          const ChunkSet* within = nullptr) override {
+    return best(limit, within, [&](const MemoryChunk& each) -> std::optional<float> {
+      const auto stored = held_->weights.find(each.vector_key);
+      if (!each.has_vector || stored == held_->weights.end()) return std::nullopt;
+      std::optional<float> score;
+      for (const TokenWeight& asked : query)
+        if (const auto held = stored->second.find(asked.token); held != stored->second.end())
+          score = score.value_or(0) + asked.weight * held->second;
+      return score;
     });
   }
 
@@ -350,15 +366,18 @@ class MemoryStoreWriter : public StoreWriter {
 
   void set_laws(const LawTable& laws) override { batch_.laws = laws; }
 
-  void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) override {
+  void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace, bool has_weights) override {
     if (batch_.embedder == fingerprint && !replace) return;
     if (!batch_.embedder.empty() && !replace) throw Error(Code::mismatch, "made with another embedder");
     batch_.embedder = fingerprint;
     batch_.dimension = dimension;
     batch_.vectors.clear();
+    batch_.keeps_weights = has_weights;
+    batch_.weights.clear();
     for (auto& [id, chunk] : batch_.chunks) chunk.has_vector = false;
     changed_ = true;
   }
+  bool keeps_weights() override { return batch_.keeps_weights; }
   void set_embedder_name(const std::string&) override {}
   std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) override {
     std::vector<PendingChunk> pending;
@@ -368,7 +387,9 @@ class MemoryStoreWriter : public StoreWriter {
     return pending;
   }
   bool has_vector(std::string_view key) override { return batch_.vectors.contains(std::string(key)); }
-  void put_vector(std::string_view key, std::span<const float> vector) override {
+  void put_vector(std::string_view key, std::span<const float> vector, std::span<const TokenWeight> weights) override {
+    if (batch_.keeps_weights)
+      for (const TokenWeight& each : weights) batch_.weights[std::string(key)][each.token] = each.weight;
     FRUGAL_CHECK(static_cast<int64_t>(vector.size()) == batch_.dimension);
     FRUGAL_CHECK(batch_.vectors.emplace(key, std::vector<float>(vector.begin(), vector.end())).second);
     changed_ = true;

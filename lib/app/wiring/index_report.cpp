@@ -72,6 +72,7 @@ std::vector<std::string> root_paths(const Coverage& coverage) {
 ordered_json json_of(const IndexStatus& status, const std::filesystem::path& folder) {
   const StoreInfo& info = status.info;
   const bool embedded = !status.embedder_fingerprint.empty();
+  const bool weighted = info.token_weights > 0;
   return {{"schema_version", kSchemaVersion},
           {"index", folder.native()},
           {"generation", status.generation},
@@ -87,6 +88,8 @@ ordered_json json_of(const IndexStatus& status, const std::filesystem::path& fol
           {"image_embedder_name", or_null(status.image_embedder_name)},
           {"database_bytes", status.database_bytes},
           {"vectors_bytes", status.vectors_bytes},
+          {"token_weights", weighted ? ordered_json(info.token_weights) : ordered_json(nullptr)},
+          {"weights_bytes", status.weights_bytes},
           {"roots", root_paths(status.coverage)},
           {"excludes", status.coverage.excludes},
           {"removed", status.coverage.removed},
@@ -99,7 +102,8 @@ ordered_json json_of(const CheckReport& report) {
           {"problems", report.problems},
           {"stale", json_of(report.stale, "reason")},
           {"chunks_checked", report.chunks_checked},
-          {"vectors_checked", report.vectors_checked}};
+          {"vectors_checked", report.vectors_checked},
+          {"token_weights_checked", report.token_weights_checked}};
 }
 
 void append_warnings(const std::vector<SkippedFile>& files, std::string_view label, std::vector<std::string>& lines) {
@@ -163,6 +167,9 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
   if (embedded)
     fmt::format_to(line, "vectors:    {} of {} dimensions, {} chunks have none\n", info.vectors, info.dimension,
                    status.chunks_without_vector);
+  if (info.token_weights > 0)
+    fmt::format_to(line, "weights:    {} of tokens (learned sparse), {}\n", info.token_weights,
+                   format_bytes(status.weights_bytes));
   fmt::format_to(line, "embedder:   {}{}\n", status.embedder_name.empty() ? "" : status.embedder_name + ", ",
                  embedded ? status.embedder_fingerprint : "none");
   if (!status.image_embedder_fingerprint.empty())
@@ -187,7 +194,9 @@ std::string render_check(const CheckReport& report, IndexFormat format) {
   for (const std::string& problem : report.problems) fmt::format_to(line, "problem: {}\n", visible_line(problem));
   for (const SkippedFile& file : report.stale)
     fmt::format_to(line, "stale: {}\n", visible_line(file.path + ": " + file.reason));
-  fmt::format_to(line, "{} chunks and {} vectors checked\n", report.chunks_checked, report.vectors_checked);
+  const std::string weights =
+      report.token_weights_checked > 0 ? fmt::format(", with {} token weights,", report.token_weights_checked) : "";
+  fmt::format_to(line, "{} chunks and {} vectors{} checked\n", report.chunks_checked, report.vectors_checked, weights);
   return out;
 }
 

@@ -43,10 +43,11 @@ class BulkEmbedder final : public Embedder {
     });
   }
 
-  std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role) override {
+  std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role,
+                                       TokenOutputs wanted) override {
     std::vector<TextEmbedding> all(texts.size());
     distribute(texts, [&](Embedder& embedder, size_t first, size_t count) {
-      std::vector<TextEmbedding> some = embedder.embed_all(texts.subspan(first, count), role);
+      std::vector<TextEmbedding> some = embedder.embed_all(texts.subspan(first, count), role, wanted);
       std::move(some.begin(), some.end(), all.begin() + static_cast<ptrdiff_t>(first));
     });
     return all;

@@ -55,11 +55,12 @@ class EncoderEmbedder final : public Embedder {
   bool has_sparse() const override { return heads_ != nullptr; }
   int64_t token_dimension() const override { return heads_ ? heads_->dimension() : 0; }
 
-  std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role) override {
-    if (!heads_) return Embedder::embed_all(texts, role);
+  std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role,
+                                       TokenOutputs wanted) override {
+    if (!heads_) return Embedder::embed_all(texts, role, wanted);
     std::vector<TextEmbedding> all(texts.size());
     in_batches(texts, role, [&](const TokenBatch& batch, size_t first) {
-      embed_batch(batch, std::span(all).subspan(first, batch.spans.size()));
+      embed_batch(batch, wanted, std::span(all).subspan(first, batch.spans.size()));
     });
     return all;
   }
@@ -110,11 +111,11 @@ class EncoderEmbedder final : public Embedder {
     if (first < texts.size()) use(batch, first);
   }
 
-  // All outputs from one pass.
-  void embed_batch(const TokenBatch& batch, std::span<TextEmbedding> out) {
+  // These outputs from one pass.
+  void embed_batch(const TokenBatch& batch, TokenOutputs wanted, std::span<TextEmbedding> out) {
     const Ops::Scope scope(ops_);
     const View x = encoder_->encode(batch);
-    heads_->run(x, batch, out);
+    heads_->run(x, batch, wanted, out);
     const View pooled = ops_.allocate(Shape{int64_t(batch.spans.size()), encoder_->hidden()});
     ops_.pool(pooling_.pooling, batch.spans, x, pooled);
     const View vectors = finish(pooled);

@@ -64,19 +64,26 @@ TokenHeads::TokenHeads(const ModelSource& source, Ops& ops, int64_t hidden, cons
   vectors_ = WeightLoader(source, ops).linear("heads.vector", dimension, hidden, ActivationScales::per_token);
 }
 
-void TokenHeads::run(View x, const TokenBatch& batch, std::span<TextEmbedding> out) const {
+void TokenHeads::run(View x, const TokenBatch& batch, TokenOutputs wanted, std::span<TextEmbedding> out) const {
   FRUGAL_CHECK(out.size() == batch.spans.size());
-  const Ops::Scope scope(ops_);
   const std::vector<float> weights = weigh(x);
+  for (size_t i = 0; i < out.size(); ++i) {
+    const AttentionSpan& span = batch.spans[i];
+    const auto begin = static_cast<size_t>(span.q_begin), tokens = static_cast<size_t>(span.q_tokens);
+    out[i].sparse = weights_of(std::span(batch.ids).subspan(begin, tokens), std::span(weights).subspan(begin, tokens));
+  }
+  if (wanted == TokenOutputs::weights_and_vectors) find_vectors(x, batch, out);
+}
+
+void TokenHeads::find_vectors(View x, const TokenBatch& batch, std::span<TextEmbedding> out) const {
+  const Ops::Scope scope(ops_);
   const View vector = ops_.allocate(Shape{x.rows(), dimension()});
   vectors_.forward(ops_, x, vector);
   ops_.normalize_rows(vector);
   for (size_t i = 0; i < out.size(); ++i) {
     const AttentionSpan& span = batch.spans[i];
-    const auto begin = static_cast<size_t>(span.q_begin), tokens = static_cast<size_t>(span.q_tokens);
-    out[i].sparse = weights_of(std::span(batch.ids).subspan(begin, tokens), std::span(weights).subspan(begin, tokens));
-    out[i].token_vectors.resize((tokens - 1) * static_cast<size_t>(dimension()));
-    if (tokens > 1) ops_.download(vector.slice_rows(span.q_begin + 1, span.q_tokens - 1), out[i].token_vectors);
+    out[i].token_vectors.resize(static_cast<size_t>((span.q_tokens - 1) * dimension()));
+    if (span.q_tokens > 1) ops_.download(vector.slice_rows(span.q_begin + 1, span.q_tokens - 1), out[i].token_vectors);
   }
 }
 

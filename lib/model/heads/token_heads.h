@@ -29,12 +29,13 @@ class TokenHeads {
                                           const Tokenizer& tokenizer);
 
   int64_t dimension() const { return vectors_.outputs(); }
-  /// x: the states of the batch, [tokens, hidden]. Fills in `sparse` and `token_vectors` for each of its sequences:
-  /// weights of all tokens but the special ones, vectors of all but the first.
-  void run(View x, const TokenBatch& batch, std::span<TextEmbedding> out) const;
+  /// x: the states of the batch, [tokens, hidden]. Fills in `sparse` and, if wanted, `token_vectors` for each of its
+  /// sequences: weights of all tokens but the special ones, vectors of all but the first.
+  void run(View x, const TokenBatch& batch, TokenOutputs wanted, std::span<TextEmbedding> out) const;
 
  private:
   TokenHeads(const ModelSource& source, Ops& ops, int64_t hidden, const Tokenizer& tokenizer);
+  void find_vectors(View x, const TokenBatch& batch, std::span<TextEmbedding> out) const;
   std::vector<float> weigh(View x) const;
   std::vector<TokenWeight> weights_of(std::span<const TokenId> ids, std::span<const float> weights) const;
   bool is_unused(TokenId id) const;

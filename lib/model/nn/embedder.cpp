@@ -2,7 +2,7 @@
 
 namespace frugal {
 
-std::vector<TextEmbedding> Embedder::embed_all(std::span<const std::string_view> texts, TextRole role) {
+std::vector<TextEmbedding> Embedder::embed_all(std::span<const std::string_view> texts, TextRole role, TokenOutputs) {
   const auto width = static_cast<size_t>(dimension());
   std::vector<float> vectors(texts.size() * width);
   embed(texts, role, vectors);

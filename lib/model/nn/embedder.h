@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "model/nn/model.h"
+#include "model/nn/token_weight.h"
 #include "model/tokenize/tokenizer.h"
 
 namespace frugal {
@@ -16,13 +17,10 @@ namespace frugal {
 /// The side of a search that a text is on. Models can be trained with another prompt before each.
 enum class TextRole { query, passage };
 
-/// The weight of a token for a text, by which texts are searched as by words (BGE-M3's sparse vectors).
-struct TokenWeight {
-  TokenId token = 0;
-  float weight = 0;
-};
+/// What embed_all() gives beside the vector of a text, as far as the model has it.
+enum class TokenOutputs { weights, weights_and_vectors };
 
-/// All outputs of a model for a text.
+/// The outputs of a model for a text.
 struct TextEmbedding {
   std::vector<float> dense;          // [dimension]: the vector that embed() gives
   std::vector<TokenWeight> sparse;   // each token once, ascending, with the highest of its positive weights
@@ -61,8 +59,10 @@ class Embedder : public Model {
   virtual bool has_sparse() const { return false; }
   /// Of the vectors of single tokens that embed_all() gives; 0: it gives none.
   virtual int64_t token_dimension() const { return 0; }
-  /// Every output for each text, in one pass. The dense vectors differ from those of embed() at most in the last bits.
-  virtual std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role);
+  /// These outputs for each text, in one pass. The dense vectors differ from those of embed() at most in the last bits.
+  /// The vectors of the tokens take a hundred times the memory of the weights.
+  virtual std::vector<TextEmbedding> embed_all(std::span<const std::string_view> texts, TextRole role,
+                                               TokenOutputs wanted = TokenOutputs::weights_and_vectors);
   /// Hidden states before pooling: [ids.size(), hidden]. For tests.
   virtual std::vector<float> hidden_states(std::span<const TokenId> ids) = 0;
 };

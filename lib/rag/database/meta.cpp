@@ -1,5 +1,7 @@
 #include "rag/database/meta.h"
 
+#include <random>
+
 namespace frugal::schema {
 
 std::optional<std::string> meta_text(const Database& database, std::string_view key) {
@@ -18,6 +20,11 @@ void set_meta(Database& database, std::string_view key, std::string_view value) 
 }
 void set_meta(Database& database, std::string_view key, int64_t value) {
   database.prepare("INSERT OR REPLACE INTO meta VALUES(?1, ?2)", false).run(key, value);
+}
+
+int64_t random_file_id() {
+  std::random_device device;
+  return static_cast<int64_t>((static_cast<uint64_t>(device()) << 32 | device()) & INT64_MAX);
 }
 
 }  // namespace frugal::schema

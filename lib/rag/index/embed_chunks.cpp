@@ -31,6 +31,20 @@ std::vector<PendingText> next_window(StoreWriter& store, int64_t after) {
   return window;
 }
 
+void put_vectors(StoreWriter& store, Embedder& embedder, std::span<const std::string_view> keys,
+                 std::span<const std::string_view> texts) {
+  if (store.keeps_weights()) {
+    const std::vector<TextEmbedding> all = embedder.embed_all(texts, TextRole::passage, TokenOutputs::weights);
+    for (size_t i = 0; i < keys.size(); ++i) store.put_vector(keys[i], all[i].dense, all[i].sparse);
+    return;
+  }
+  const auto dimension = static_cast<size_t>(embedder.dimension());
+  std::vector<float> vectors(texts.size() * dimension);
+  embedder.embed(texts, TextRole::passage, vectors);
+  for (size_t i = 0; i < keys.size(); ++i)
+    store.put_vector(keys[i], std::span(vectors).subspan(i * dimension, dimension));
+}
+
 /// Embeds each distinct text that has no vector yet. Returns their number.
 int64_t embed_batch(StoreWriter& store, Embedder& embedder, std::span<const PendingText> batch) {
   std::set<std::string_view> seen;
@@ -40,11 +54,7 @@ int64_t embed_batch(StoreWriter& store, Embedder& embedder, std::span<const Pend
     keys.push_back(chunk.key);
     texts.push_back(chunk.text);
   }
-  const auto dimension = static_cast<size_t>(embedder.dimension());
-  std::vector<float> vectors(texts.size() * dimension);
-  if (!texts.empty()) embedder.embed(texts, TextRole::passage, vectors);
-  for (size_t i = 0; i < keys.size(); ++i)
-    store.put_vector(keys[i], std::span(vectors).subspan(i * dimension, dimension));
+  if (!texts.empty()) put_vectors(store, embedder, keys, texts);
   for (const PendingText& chunk : batch) store.attach_vector(chunk.chunk);
   store.commit();
   return static_cast<int64_t>(keys.size());

@@ -49,7 +49,8 @@ class IndexWriter::Run {
         coverage_(store_->coverage()),
         files_(*store_, options_, report_) {
     if (options_.embedder) {
-      store_->use_embedder(options_.embedder->fingerprint(), options_.embedder->dimension(), options_.re_embed);
+      store_->use_embedder(options_.embedder->fingerprint(), options_.embedder->dimension(), options_.re_embed,
+                           options_.embedder->has_sparse());
       if (!options_.embedder_name.empty()) store_->set_embedder_name(options_.embedder_name);
     }
     if (ImageEmbedder* images = options_.image_embedder) {

@@ -99,7 +99,9 @@ void create(Database& database) {
     check_version(database);
     check_tables(database);
     database.execute(kLaterTables);
-    return database.execute(fmt::format("PRAGMA user_version={}", kVersion));
+    if (database.integer("PRAGMA user_version") < kVersion)
+      database.execute(fmt::format("PRAGMA user_version={}", kVersion));
+    return;
   }
   Transaction transaction(database, Transaction::Kind::write);
   database.execute(kTables);
@@ -138,9 +140,9 @@ void check_version(const Database& database) {
   if (application != kApplicationId)
     throw Error(Code::mismatch, fmt::format("'{}' is not an index of rag-index", database.path().native()))
         .hint("choose another folder with --index");
-  if (version < kOldestVersion || version > kVersion)
+  if (version < kOldestVersion || version > kVersionWithWeights)
     throw Error(Code::mismatch, fmt::format("'{}' has index version {}, this program reads {} to {}",
-                                            database.path().native(), version, kOldestVersion, kVersion))
+                                            database.path().native(), version, kOldestVersion, kVersionWithWeights))
         .hint("delete the index folder and run rag-index add again");
 }
 
@@ -176,6 +178,10 @@ Statement under(const Database& database, std::string_view sql, const std::strin
   Statement statement = database.prepare(fmt::format(fmt::runtime(sql), "(path=?1 OR (path>=?2 AND path<?3))"), false);
   statement.bind(path, begin, end);
   return statement;
+}
+
+void set_version(Database& database, bool has_weights) {
+  database.execute(fmt::format("PRAGMA user_version={}", has_weights ? kVersionWithWeights : kVersion));
 }
 
 }  // namespace frugal::schema

@@ -9,15 +9,19 @@
 
 #include "rag/database/meta.h"
 #include "rag/database/sqlite.h"
+#include "rag/postings/postings_place.h"
 #include "rag/scan/coverage.h"
 #include "rag/vectors/vector_set.h"
 
 namespace frugal::schema {
 
 /// Raised when a table changes its meaning, or when a writer of before would leave a table wrong. An index of a version
-/// below kOldestVersion or above kVersion is not read; the user rebuilds it. The next writer raises an older one.
-/// 2: documents have fields, which a writer of version 1 would leave behind for another document. 3: they have images.
+/// below kOldestVersion or above kVersionWithWeights is not read; the user rebuilds it. The next writer raises an older
+/// one. 2: documents have fields, which a writer of version 1 would leave behind for another document. 3: they have
+/// images. 4: vectors have token weights, which a writer of version 3 would not add: only an index with them has this
+/// version.
 constexpr int64_t kVersion = 3;
+constexpr int64_t kVersionWithWeights = 4;
 constexpr int64_t kOldestVersion = 1;
 
 /// BM25 weights of the columns stems, words, title of the word index (tuned: docs/design/0012-index.md).
@@ -37,11 +41,14 @@ bool is_empty(const Database& database);
 bool has_table(const Database& database, std::string_view name);
 /// Throws Error(mismatch) if the database is not an index, or has another version.
 void check_version(const Database& database);
+/// has_weights: the vectors of chunks have token weights, or will have them.
+void set_version(Database& database, bool has_weights);
 /// Throws Error(corrupt_file) if a table is missing, or there are views, triggers or virtual tables that are not ours:
 /// a table that computes its rows could keep a question busy for ever.
 void check_tables(const Database& database);
 
-// Keys of `meta` (rag/database/meta.h), beside those of the vectors (rag/vectors/vector_set.h).
+// Keys of `meta` (rag/database/meta.h), beside those of the vectors (rag/vectors/vector_set.h) and of the token weights
+// (rag/postings/postings_place.h).
 constexpr std::string_view kGeneration = "generation";  // commits that changed documents, chunks or vectors
 constexpr std::string_view kTerms = "terms";            // TermMaker::fingerprint() of the word index
 constexpr std::string_view kLaws = "laws";              // LawTable::serialise()

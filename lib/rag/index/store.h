@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "memory/budget.h"
+#include "model/nn/token_weight.h"
 #include "rag/extract/source_map.h"
 #include "rag/filter/chunk_filter.h"
 #include "rag/index/chunk_set.h"
@@ -66,6 +67,7 @@ struct StoreInfo {
   int64_t dimension = 0;  // of the vectors; 0: none
   int64_t images = 0;
   int64_t image_dimension = 0;  // of their vectors; 0: none
+  int64_t token_weights = 0;    // of the vectors of chunks, those of removed ones included; 0: none
 };
 
 /// A file of the index, as it was when it was indexed.
@@ -125,6 +127,8 @@ class Store {
   virtual int64_t chunk_count() const = 0;
   /// The fingerprint of the embedder that made the vectors; empty: no vectors.
   virtual const std::string& embedder_fingerprint() const = 0;
+  /// True if search_learned() has weights to search.
+  virtual bool has_weights() const = 0;
   /// The law table that the index was made with. Questions are parsed with the same table, and without reading YAML.
   virtual const LawTable& laws() const = 0;
 
@@ -140,6 +144,10 @@ class Store {
   /// length. Throws Error(mismatch) if its dimension differs.
   virtual std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit,
                                                 const ChunkSet* within = nullptr) = 0;
+  /// Exact search by the inner product of token weights (learned sparse retrieval), of the chunks whose weights share a
+  /// token with the query's. Ties by id. query: each token once.
+  virtual std::vector<ScoredChunk> search_learned(std::span<const TokenWeight> query, int64_t limit,
+                                                  const ChunkSet* within = nullptr) = 0;
   /// The fingerprint of the embedder that made the vectors of images, which are a set of their own; empty: none.
   virtual std::string image_embedder_fingerprint() const = 0;
   /// Its pack, as the writer named it; may be empty.

@@ -1,5 +1,6 @@
 // Status and check of an SQLite index. The check holds the writer lock. It runs SQLite's own checks, and compares the
-// word index with the chunks, every vector with its checksum, and every chunk with the bytes of its file.
+// word index with the chunks, every vector and block of token weights with its checksum, and every chunk with the bytes
+// of its file.
 #include <fmt/format.h>
 
 #include <fstream>
@@ -106,6 +107,17 @@ class IndexCheck {
     for (int64_t row = 0; row < rows; ++row)
       if (!file.intact(row)) problem(fmt::format("{}: row {} fails its checksum", name, row));
     report_.vectors_checked += rows;
+    if (set.may_have_weights) check_weights();
+  }
+
+  void check_weights() {
+    const schema::PostingsPlace place = schema::postings(database_);
+    if (place.number == 0) return;
+    const PostingsFile file(schema::postings_path(folder_, place.number), place.file_id, place.valid,
+                            Budget::unlimited());
+    for (size_t block = 0; block < file.blocks(); ++block)
+      if (!file.intact(block)) problem(fmt::format("vectors: block {} of the token weights is damaged", block));
+    report_.token_weights_checked = file.postings();
   }
 
   void check_files() {
@@ -213,6 +225,7 @@ IndexStatus read_sqlite_status(const fs::path& folder) {
   for (const schema::VectorSet* set : {&schema::kChunkVectors, &schema::kImageVectors})
     status.vectors_bytes +=
         bytes_of(schema::vectors_path(folder, schema::meta_integer(database, set->key(schema::kVectorsFile)), *set));
+  status.weights_bytes = bytes_of(schema::postings_path(folder, schema::postings(database).number));
   status.embedder_name = schema::meta_text(database, schema::kEmbedderName).value_or("");
   status.image_embedder_fingerprint = store->image_embedder_fingerprint();
   status.image_embedder_name = store->image_embedder_name();

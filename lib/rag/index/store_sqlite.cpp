@@ -8,8 +8,9 @@
 // Cold start. Many processes answer one question, so opening does little: statements are compiled, the law table is
 // parsed and chunks are counted at first use.
 //
-// Dense search. The vectors file returns rows. A row may have no chunk (it was removed) or several (of equal text), so
-// the search requests more rows than `limit`, then four times as many, until there are enough chunks.
+// Vectors and token weights. Their files return rows, of which each has both. A row may have no chunk (it was removed)
+// or several (of equal text), so the search requests more rows than `limit`, then four times as many, until there are
+// enough chunks.
 //
 // Filters. A filter is resolved once to the ids of the chunks that pass (chunk_selector.h). Sparse search asks for each
 // match whether it is one of them, before it is ranked, by a function that SQLite calls; dense search skips the rows of
@@ -99,6 +100,8 @@ class SqliteStore final : public Store {
     if (rows == 0) return;
     const int64_t number = schema::meta_integer(database_, schema::kVectorsFile);
     vectors_.emplace(schema::vectors_path(folder, number), schema::vector_layout(database_), rows, budget);
+    if (const schema::PostingsPlace place = schema::postings(database_); place.number > 0)
+      postings_.emplace(schema::postings_path(folder, place.number), place.file_id, place.valid, budget);
   }
 
   uint64_t generation() const override { return generation_; }
@@ -113,12 +116,15 @@ class SqliteStore final : public Store {
     return *embedder_;
   }
 
+  bool has_weights() const override { return postings_.has_value(); }
+
   StoreInfo info() const override {
     StoreInfo info;
     info.documents = database_.integer("SELECT count(*) FROM documents").value_or(0);
     info.chunks = chunk_count();
     info.vectors = database_.integer("SELECT count(*) FROM chunks WHERE vector_row IS NOT NULL").value_or(0);
     info.dimension = schema::meta_integer(database_, schema::kDimension);
+    info.token_weights = postings_ ? postings_->postings() : 0;
     if (image_embedder_fingerprint().empty()) return info;
     info.images = database_.integer("SELECT count(*) FROM images").value_or(0);
     info.image_dimension = schema::meta_integer(database_, schema::kImageVectors.key(schema::kDimension));
@@ -155,18 +161,12 @@ class SqliteStore final : public Store {
   }
 
   std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit, const ChunkSet* within) override {
-    if (!vectors_ || limit <= 0) return {};
-    std::optional<std::vector<bool>> only;
-    if (within) only = rows_of(*within);
-    for (int64_t wanted = limit + limit / 4 + 8;; wanted *= 4) {
-      const std::vector<ScoredRow> rows =
-          vectors_->search(query, std::min(wanted, vectors_->rows()), only ? &*only : nullptr);
-      std::vector<ScoredChunk> found = chunks_of(rows);
-      if (within) std::erase_if(found, [&](const ScoredChunk& each) { return !within->contains(each.id); });
-      const bool is_all = wanted >= vectors_->rows() || (within && static_cast<int64_t>(rows.size()) < wanted);
-      if (static_cast<int64_t>(found.size()) < limit && !is_all) continue;
-      return best_first(std::move(found), limit);
-    }
+    return search_rows(vectors_, query, limit, within);
+  }
+
+  std::vector<ScoredChunk> search_learned(std::span<const TokenWeight> query, int64_t limit,
+                                          const ChunkSet* within) override {
+    return search_rows(postings_, query, limit, within);
   }
 
   std::string image_embedder_fingerprint() const override {
@@ -272,6 +272,26 @@ class SqliteStore final : public Store {
     std::vector<ScoredChunk> found;
     while (statement.step()) found.push_back({statement.integer(0), static_cast<float>(-statement.real(1))});
     return found;
+  }
+
+  /// file: of vectors or of postings; nullopt: there is none.
+  template <typename File, typename Query>
+  std::vector<ScoredChunk> search_rows(const std::optional<File>& file, const Query& query, int64_t limit,
+                                       const ChunkSet* within) {
+    if (!file || limit <= 0) return {};
+    std::optional<std::vector<bool>> only;
+    if (within) only = rows_of(*within);
+    for (int64_t wanted = limit + limit / 4 + 8;; wanted *= 4) {
+      const int64_t asked = std::min(wanted, file->rows());
+      const std::vector<ScoredRow> rows = file->search(query, asked, only ? &*only : nullptr);
+      std::vector<ScoredChunk> found = chunks_of(rows);
+      if (within) std::erase_if(found, [&](const ScoredChunk& each) { return !within->contains(each.id); });
+      found = best_first(std::move(found), limit);
+      const bool is_all = static_cast<int64_t>(rows.size()) < asked || asked == file->rows();
+      // A row that was left out may have the chunk that comes first of those with the last score.
+      if (is_all || (static_cast<int64_t>(found.size()) == limit && rows.back().score < found.back().score))
+        return found;
+    }
   }
 
   // FTS5 weighs columns and not words, so that each word is a search of its own.
@@ -415,6 +435,7 @@ class SqliteStore final : public Store {
   Transaction snapshot_;
   uint64_t generation_ = 0;
   std::optional<VectorFile> vectors_;
+  std::optional<PostingsFile> postings_;  // with as many rows
   std::optional<SourcePlaceReader> places_;
   std::optional<ImageSearch> images_;
   TermMaker term_maker_;

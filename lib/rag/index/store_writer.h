@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "model/nn/token_weight.h"
 #include "rag/chunk/chunk.h"
 #include "rag/extract/extract.h"
 #include "rag/index/index_status.h"
@@ -103,14 +104,20 @@ class StoreWriter {
   virtual void set_laws(const LawTable& laws) = 0;
 
   /// Sets the embedder of the index. `replace` drops all vectors; without it, throws Error(mismatch) if it has another.
-  virtual void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) = 0;
+  /// has_weights: the vectors of an embedder that is set or replaced come with token weights.
+  virtual void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace,
+                            bool has_weights = false) = 0;
+  /// True if put_vector() stores weights: those of an index that was made without them stay out until all are replaced.
+  virtual bool keeps_weights() = 0;
   /// Sets a name of the embedder for people. Makes no new generation.
   virtual void set_embedder_name(const std::string& name) = 0;
   /// Chunks without a vector and with ids above `after`, ordered by id, at most `limit`.
   virtual std::vector<PendingChunk> pending_chunks(int64_t after, int64_t limit) = 0;
   virtual bool has_vector(std::string_view key) = 0;
-  /// vector: [dimension], unit length. The key must be new. finish() may drop vectors whose key no chunk has.
-  virtual void put_vector(std::string_view key, std::span<const float> vector) = 0;
+  /// vector: [dimension], unit length. weights: each token once. The key must be new. finish() may drop vectors whose
+  /// key no chunk has.
+  virtual void put_vector(std::string_view key, std::span<const float> vector,
+                          std::span<const TokenWeight> weights = {}) = 0;
   /// Assigns to a chunk the vector of its key, which must exist.
   virtual void attach_vector(int64_t chunk) = 0;
 

@@ -178,9 +178,11 @@ class SqliteStoreWriter final : public StoreWriter {
     schema::set_meta(database_, schema::kLaws, text);
   }
 
-  void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace) override {
-    use_embedder(vectors_, "embedder", fingerprint, dimension, replace);
+  void use_embedder(const std::string& fingerprint, int64_t dimension, bool replace, bool has_weights) override {
+    if (use_embedder(vectors_, "embedder", fingerprint, dimension, replace, has_weights))
+      schema::set_version(database_, has_weights);
   }
+  bool keeps_weights() override { return vectors_.keeps_weights(); }
 
   void set_embedder_name(const std::string& name) override {
     open_batch();
@@ -188,7 +190,7 @@ class SqliteStoreWriter final : public StoreWriter {
   }
 
   void use_image_embedder(const std::string& fingerprint, int64_t dimension, bool replace) override {
-    if (use_embedder(image_vectors_, "image-embedder", fingerprint, dimension, replace)) read_images_again();
+    if (use_embedder(image_vectors_, "image-embedder", fingerprint, dimension, replace, false)) read_images_again();
   }
 
   void set_image_embedder_name(const std::string& name) override {
@@ -230,9 +232,9 @@ class SqliteStoreWriter final : public StoreWriter {
 
   bool has_vector(std::string_view key) override { return vectors_.has(key); }
 
-  void put_vector(std::string_view key, std::span<const float> vector) override {
+  void put_vector(std::string_view key, std::span<const float> vector, std::span<const TokenWeight> weights) override {
     open_batch();
-    vectors_.put(key, vector);
+    vectors_.put(key, vector, weights);
     changed_ = true;
   }
 
@@ -283,16 +285,20 @@ class SqliteStoreWriter final : public StoreWriter {
   }
 
   void compact(VectorWriter& vectors) {
-    if (!vectors.is_worth_compacting()) return;
-    open_batch();
-    vectors.compact();
-    changed_ = true;
+    if (vectors.is_worth_compacting()) {
+      open_batch();
+      vectors.compact();
+      changed_ = true;
+    } else if (vectors.is_worth_merging_weights()) {
+      open_batch();
+      vectors.merge_weights();
+    }
     commit();
   }
 
   /// True if the vectors of another embedder were dropped. flag: that names one.
   bool use_embedder(VectorWriter& vectors, std::string_view flag, const std::string& fingerprint, int64_t dimension,
-                    bool replace) {
+                    bool replace, bool has_weights) {
     const std::optional<std::string> present = vectors.embedder();
     if (present == fingerprint && !replace) return false;
     if (present && !replace)
@@ -302,7 +308,7 @@ class SqliteStoreWriter final : public StoreWriter {
           .hint(fmt::format("run rag-index add --re-embed --index {}, or name the index's embedder with --{}",
                             folder_.native(), flag));
     open_batch();
-    vectors.replace_embedder(fingerprint, dimension);
+    vectors.replace_embedder(fingerprint, dimension, has_weights);
     return changed_ = true;
   }
 

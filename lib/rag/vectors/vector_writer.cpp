@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include <random>
+#include <vector>
 
 #include "base/error.h"
 #include "base/folder.h"
@@ -23,11 +23,6 @@ namespace {
 // Fewer unused rows are always kept: a rename or an undo may use them again.
 constexpr int64_t kMinUnusedRows = 1024;
 
-int64_t random_id() {
-  std::random_device device;
-  return static_cast<int64_t>((static_cast<uint64_t>(device()) << 32 | device()) & INT64_MAX);
-}
-
 }  // namespace
 
 VectorWriter::VectorWriter(const std::filesystem::path& folder, Database& database, const schema::VectorSet& set)
@@ -37,7 +32,9 @@ VectorWriter::VectorWriter(const std::filesystem::path& folder, Database& databa
       find_(database.prepare(fmt::format("SELECT row FROM {} WHERE key=?1", set.rows))),
       insert_(database.prepare(fmt::format("INSERT INTO {} VALUES(?1, ?2)", set.rows))),
       attach_(database.prepare(fmt::format(
-          "UPDATE {} SET vector_row=(SELECT row FROM {} WHERE key=vector_key) WHERE id=?1", set.owners, set.rows))) {}
+          "UPDATE {} SET vector_row=(SELECT row FROM {} WHERE key=vector_key) WHERE id=?1", set.owners, set.rows))) {
+  if (set.may_have_weights) weights_.emplace(folder, database);
+}
 
 int64_t VectorWriter::meta(std::string_view name) const {
   return schema::meta_integer(database_, set_.key(name));
@@ -62,13 +59,22 @@ void VectorWriter::set_embedder_name(const std::string& name) {
   schema::set_meta(database_, set_.key(schema::kEmbedderName), name);
 }
 
+std::vector<bool> VectorWriter::used_rows() const {
+  std::vector<bool> used(static_cast<size_t>(rows()));
+  Statement row = database_.prepare(
+      fmt::format("SELECT vector_row FROM {} WHERE vector_row>=0 AND vector_row<?1", set_.owners), false);
+  row.bind(rows());
+  while (row.step()) used[static_cast<size_t>(row.integer(0))] = true;
+  return used;
+}
+
 std::optional<std::string> VectorWriter::embedder() const {
   return schema::meta_text(database_, set_.key(schema::kEmbedder));
 }
 
-void VectorWriter::replace_embedder(const std::string& fingerprint, int64_t dimension) {
+void VectorWriter::replace_embedder(const std::string& fingerprint, int64_t dimension, bool has_weights) {
   schema::set_meta(database_, set_.key(schema::kEmbedder), fingerprint);
-  drop_all(dimension);
+  drop_all(dimension, has_weights);
 }
 
 bool VectorWriter::is_unusable() const {
@@ -76,23 +82,26 @@ bool VectorWriter::is_unusable() const {
   const std::filesystem::path path = schema::vectors_path(folder_, file_number(), set_);
   try {
     const VectorFile readable(path, schema::vector_layout(database_, set_), rows(), Budget::unlimited());
+    if (weights_) weights_->check_readable();
     return false;
   } catch (const Error& error) {
     // Neither a full table of open files nor a refused permission says anything about the rows.
-    if (error.code() != Code::corrupt_file && std::filesystem::exists(path)) throw;
+    if (error.code() != Code::corrupt_file && std::filesystem::exists(path) && !(weights_ && weights_->is_missing()))
+      throw;
     log(LogLevel::warn, "{}; its vectors are computed again", error.message());
     return true;
   }
 }
 
 void VectorWriter::drop_all() {
-  drop_all(schema::vector_layout(database_, set_).dimension);
+  drop_all(schema::vector_layout(database_, set_).dimension, keeps_weights());
 }
 
-void VectorWriter::drop_all(int64_t dimension) {
+void VectorWriter::drop_all(int64_t dimension, bool has_weights) {
   database_.execute(fmt::format("DELETE FROM {}; UPDATE {} SET vector_row=NULL WHERE vector_row IS NOT NULL;",
                                 set_.rows, set_.owners));
   start_file(file_number() + 1, dimension);
+  if (weights_) weights_->start(has_weights);
 }
 
 /// Names a new vectors file, which is created with its first row.
@@ -100,7 +109,7 @@ void VectorWriter::start_file(int64_t number, int64_t dimension) {
   appender_.reset();
   has_unflushed_rows_ = false;
   set_meta(schema::kVectorsFile, number);
-  set_meta(schema::kVectorsId, random_id());
+  set_meta(schema::kVectorsId, schema::random_file_id());
   set_meta(schema::kDimension, dimension);
   set_meta(schema::kVectorRows, 0);
 }
@@ -126,8 +135,9 @@ bool VectorWriter::has(std::string_view key) {
   return found;
 }
 
-void VectorWriter::put(std::string_view key, std::span<const float> vector) {
+void VectorWriter::put(std::string_view key, std::span<const float> vector, std::span<const TokenWeight> weights) {
   insert_.run(Blob{key}, appender().append(vector));
+  if (keeps_weights()) weights_->append(weights);
   has_unflushed_rows_ = true;
 }
 
@@ -139,6 +149,7 @@ void VectorWriter::flush() {
   if (!has_unflushed_rows_) return;
   appender_->sync();
   set_meta(schema::kVectorRows, appender_->rows());
+  if (weights_) weights_->flush();
   has_unflushed_rows_ = false;
 }
 
@@ -151,6 +162,7 @@ void VectorWriter::compact() {
   const int64_t all = rows();
   const VectorFile old(schema::vectors_path(folder_, file_number(), set_), schema::vector_layout(database_, set_), all,
                        Budget::unlimited());
+  if (keeps_weights()) weights_->copy([used = used_rows()](int64_t row) { return used[static_cast<size_t>(row)]; });
   start_file(file_number() + 1, schema::vector_layout(database_, set_).dimension);
   Statement each =
       database_.prepare(fmt::format("SELECT DISTINCT vector_row FROM {} WHERE vector_row IS NOT NULL AND vector_row>?1 "
@@ -176,7 +188,12 @@ void VectorWriter::compact() {
   log(LogLevel::info, "{}: dropped {} unused rows of {}", set_.file_stem, all - rows(), all);
 }
 
+void VectorWriter::merge_weights() {
+  weights_->copy([](int64_t) { return true; });
+}
+
 void VectorWriter::remove_old_files() const {
+  if (weights_) weights_->remove_old_files();
   const std::filesystem::path current = schema::vectors_path(folder_, file_number(), set_);
   std::error_code ignored;
   for (const std::filesystem::path& entry : folder_entries(folder_))

@@ -9,8 +9,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "rag/database/sqlite.h"
+#include "rag/postings/postings_writer.h"
 #include "rag/vectors/vector_set.h"
 #include "rag/vectors/vectors.h"
 
@@ -25,8 +27,8 @@ class VectorWriter {
   std::optional<std::string> embedder() const;
   /// Sets a name of the embedder for people.
   void set_embedder_name(const std::string& name);
-  /// Drops all vectors and starts a file for those of another embedder.
-  void replace_embedder(const std::string& fingerprint, int64_t dimension);
+  /// Drops all vectors and starts files for those of another embedder. has_weights: they come with token weights.
+  void replace_embedder(const std::string& fingerprint, int64_t dimension, bool has_weights = false);
   /// True, with a warning, if the rows that the database counts are not in the vectors file: it was deleted, cut short,
   /// or belongs to another index.
   bool is_unusable() const;
@@ -35,7 +37,9 @@ class VectorWriter {
 
   int64_t owners_without_vector() const;
   bool has(std::string_view key);
-  void put(std::string_view key, std::span<const float> vector);
+  bool keeps_weights() const { return weights_ && weights_->is_on(); }
+  /// weights: kept if keeps_weights().
+  void put(std::string_view key, std::span<const float> vector, std::span<const TokenWeight> weights = {});
   /// Gives an owner the vector of its key; NULL if there is none.
   void attach(int64_t owner);
   /// Must be called before the commit: rows must be on disk before the database counts them.
@@ -45,16 +49,20 @@ class VectorWriter {
   bool is_worth_compacting() const;
   /// Copies the rows in use to a new file.
   void compact();
+  /// True if a copy of the token weights makes searches quicker.
+  bool is_worth_merging_weights() const { return weights_ && weights_->is_worth_merging(); }
+  void merge_weights();
   /// Removes all vectors files but the current one. Readers that have an old one mapped keep it.
   void remove_old_files() const;
 
  private:
-  void drop_all(int64_t dimension);
+  void drop_all(int64_t dimension, bool has_weights);
   void start_file(int64_t number, int64_t dimension);
   VectorAppender& appender();
   int64_t file_number() const;
   int64_t rows() const;
   int64_t rows_in_use() const;
+  std::vector<bool> used_rows() const;
   int64_t meta(std::string_view name) const;
   void set_meta(std::string_view name, int64_t value);
 
@@ -63,6 +71,7 @@ class VectorWriter {
   const schema::VectorSet& set_;
   Statement find_, insert_, attach_;
   std::optional<VectorAppender> appender_;
+  std::optional<PostingsWriter> weights_;  // of a set that may have them
   bool has_unflushed_rows_ = false;
 };
 

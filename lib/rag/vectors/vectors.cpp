@@ -106,34 +106,6 @@ RowOffsets row_offsets(const VectorLayout& layout, int64_t row) {
           scales + kRows * 4 + in_block * 4};
 }
 
-bool better(const ScoredRow& a, const ScoredRow& b) {
-  return a.score != b.score ? a.score > b.score : a.row < b.row;
-}
-
-/// The best `limit` of the offered rows, in a heap whose front is the worst of them.
-class BestRows {
- public:
-  explicit BestRows(int64_t limit) : limit_(static_cast<size_t>(limit)) {}
-  void offer(ScoredRow candidate) {
-    if (kept_.size() < limit_) {
-      kept_.push_back(candidate);
-      std::push_heap(kept_.begin(), kept_.end(), better);
-    } else if (better(candidate, kept_.front())) {
-      std::pop_heap(kept_.begin(), kept_.end(), better);
-      kept_.back() = candidate;
-      std::push_heap(kept_.begin(), kept_.end(), better);
-    }
-  }
-  std::vector<ScoredRow> take() {
-    std::sort_heap(kept_.begin(), kept_.end(), better);
-    return std::move(kept_);
-  }
-
- private:
-  size_t limit_;
-  std::vector<ScoredRow> kept_;
-};
-
 struct QuantisedQuery {
   std::vector<int8_t> codes;
   float scale;
@@ -226,7 +198,7 @@ bool VectorFile::intact(int64_t row) const {
 std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t limit,
                                           const std::vector<bool>* only) const {
   const QuantisedQuery quantised = quantise(query, layout_);
-  BestRows best(std::max<int64_t>(limit, 0));
+  BestRows best(limit);
   std::array<int32_t, VectorLayout::kRowsPerBlock> dots;
   const uint64_t resident = resident_bytes();
   uint64_t read_ahead_to = resident, released_to = resident;

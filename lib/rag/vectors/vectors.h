@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "memory/budget.h"
+#include "rag/postings/best_rows.h"
 
 namespace frugal {
 
@@ -30,11 +31,6 @@ struct VectorLayout {
   int64_t stride() const { return (dimension + 31) / 32 * 32; }
   uint64_t block_bytes() const;
   uint64_t file_bytes(int64_t rows) const;  // whole blocks
-};
-
-struct ScoredRow {
-  int64_t row = 0;
-  float score = 0;
 };
 
 /// The first `rows` rows of a vectors file, mapped. If the budget has no room for the whole file, its beginning stays

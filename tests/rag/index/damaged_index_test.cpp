@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "rag/database/sqlite.h"
 #include "rag/index/index_writer.h"
 #include "rag/index/schema.h"
@@ -47,6 +48,79 @@ TEST_CASE_FIXTURE(TwoFiles, "an index whose vectors file is gone or damaged gets
     CHECK(is_clean(*this));
   }
   CHECK(add(*this, &embedder).vectors_computed == 0);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "an index whose token weights are gone or damaged gets its vectors and weights again") {
+  CountingEmbedder embedder;
+  embedder.has_heads = true;
+  add(*this, &embedder);
+  const auto hits = [&] {
+    return open_store(*this / "index", Budget::unlimited())->search_learned(word_weights("camels"), 10).size();
+  };
+  const size_t expected = hits();
+  CHECK(expected > 0);
+  for (const int64_t number : {1, 2}) {
+    const auto weights = schema::postings_path(*this / "index", number);
+    std::filesystem::remove(weights);
+    if (number == 2) write_file(weights, std::string(100, 'x'));
+    CHECK_THROWS_AS(hits(), Error);
+    CHECK(add(*this, &embedder).vectors_computed == 3);
+    CHECK(hits() == expected);
+    CHECK(is_clean(*this));
+    CHECK_FALSE(std::filesystem::exists(weights));
+  }
+  CHECK(add(*this, &embedder).vectors_computed == 0);
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "a changed byte of the token weights is found by the check") {
+  CountingEmbedder embedder;
+  embedder.has_heads = true;
+  add(*this, &embedder);
+  CHECK(check_index(*this / "index").token_weights_checked > 10);
+  const auto weights = schema::postings_path(*this / "index", 1);
+  std::string bytes = read_file(weights);
+  bytes[bytes.size() - 9] = static_cast<char>(bytes[bytes.size() - 9] ^ 1);
+  write_file(weights, bytes);
+  const CheckReport report = check_index(*this / "index");
+  REQUIRE(report.problems.size() == 1);
+  CHECK(report.problems[0] == "vectors: block 0 of the token weights is damaged");
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "counts of token weights that are not those of the file are a damaged index") {
+  CountingEmbedder embedder;
+  embedder.has_heads = true;
+  add(*this, &embedder);
+  for (const char* key : {"postings_bytes", "postings_id"})
+    for (const char* value : {"0", "-1", "72", "9223372036854775807", "'x'"}) {
+      const TempFolder copy;
+      std::filesystem::copy(*this / "index", copy / "index");
+      change(copy, "UPDATE meta SET value=" + std::string(value) + " WHERE key='" + key + "'");
+      CAPTURE(key);
+      CAPTURE(value);
+      CHECK(code_of([&] { open_store(copy / "index", Budget::unlimited()); }) == Code::corrupt_file);
+      CHECK_FALSE(check_index(copy / "index").problems.empty());
+    }
+}
+
+TEST_CASE_FIXTURE(TwoFiles, "only an index with token weights has a version that programs of before refuse") {
+  const auto version = [&] {
+    return Database(schema::database_path(*this / "index"), Database::Mode::read).integer("PRAGMA user_version");
+  };
+  CountingEmbedder embedder, plain("another");
+  add(*this, &plain);
+  CHECK(version() == schema::kVersion);
+  embedder.has_heads = true;
+  IndexOptions options = options_with(&embedder);
+  options.re_embed = true;
+  IndexWriter(*this / "index", options).add({});
+  CHECK(version() == schema::kVersionWithWeights);
+  add(*this, &embedder);
+  CHECK(version() == schema::kVersionWithWeights);
+  options = options_with(&plain);
+  options.re_embed = true;
+  IndexWriter(*this / "index", options).add({});
+  CHECK(version() == schema::kVersion);
+  CHECK(is_clean(*this));
 }
 
 TEST_CASE_FIXTURE(TwoFiles, "a writer whose folder was replaced stops, and takes nothing from the new one") {

@@ -100,12 +100,26 @@ std::vector<float> vector_of(std::string_view text, size_t dimension = kDimensio
   return vector;
 }
 
+TokenId token_of(std::string_view word) {
+  return static_cast<TokenId>(checksum64(std::as_bytes(std::span(word))) % 250'000);
+}
+
+/// A weight for each word of a text, by the word and its number of places.
+std::vector<TokenWeight> weights_of(const std::string& text) {
+  std::map<TokenId, float> weights;
+  std::istringstream words(text);
+  for (std::string word; words >> word;) weights[token_of(word)] += 0.1f * static_cast<float>(1 + word.size() % 3);
+  std::vector<TokenWeight> result;
+  for (const auto& [token, weight] : weights) result.push_back({token, weight});
+  return result;
+}
+
 /// Attaches to every pending chunk the vector of its text. Returns the number of new vectors.
 int embed(StoreWriter& writer, size_t dimension = kDimension) {
   int computed = 0;
   for (const PendingChunk& chunk : writer.pending_chunks(0, kAll)) {
     if (!writer.has_vector(chunk.vector_key)) {
-      writer.put_vector(chunk.vector_key, vector_of(chunk.text, dimension));
+      writer.put_vector(chunk.vector_key, vector_of(chunk.text, dimension), weights_of(chunk.text));
       ++computed;
     }
     writer.attach_vector(chunk.id);
@@ -484,6 +498,136 @@ STORE_CASE("a vector search finds only chunks with a vector, and refuses another
   CHECK_THROWS_AS(store->search_dense(vector_of("zaga", kDimension / 2), kAll), Error);
 }
 
+STORE_CASE("a search by token weights is exact, best first, ties by id") {
+  write(place, random_files());
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false, true);
+  CHECK(writer->keeps_weights());
+  CHECK_FALSE(place.reader()->has_weights());
+  embed(*writer);
+  writer->commit();
+  const auto store = place.reader();
+  CHECK(store->has_weights());
+  for (const std::string text : {"zaga", "zaga mobu", "mobu mobu kepo", "ximo nowhere"}) {
+    CAPTURE(text);
+    const std::vector<TokenWeight> query = weights_of(text);
+    const auto hits = store->search_learned(query, kAll);
+    CHECK(is_ordered(hits));
+    CHECK(sorted(ids_of(hits)) == ids_where(*store, [&](const Chunk& chunk) {
+            std::istringstream words(text);
+            for (std::string word; words >> word;)
+              if (has_word(chunk.text, word)) return true;
+            return false;
+          }));
+    for (const ScoredChunk& hit : hits) {
+      double product = 0;
+      for (const TokenWeight& held : weights_of(store->fetch(std::vector{hit.id}).at(0).text))
+        for (const TokenWeight& asked : query)
+          if (asked.token == held.token) product += double(asked.weight) * held.weight;
+      CHECK(hit.score == doctest::Approx(product).epsilon(1e-3));
+    }
+    check_limits([&](int64_t limit) { return store->search_learned(query, limit); });
+    std::vector<int64_t> ids;
+    for (int64_t id = 0; id < kAll; id += 3) ids.push_back(id);
+    const ChunkSet set(ids);
+    std::vector<ScoredChunk> expected = hits;
+    std::erase_if(expected, [&](const ScoredChunk& hit) { return !set.contains(hit.id); });
+    CHECK(ids_of(store->search_learned(query, kAll, &set)) == ids_of(expected));
+    check_limits([&](int64_t limit) { return store->search_learned(query, limit, &set); });
+  }
+  CHECK(store->search_learned({}, kAll).empty());
+  CHECK(store->search_learned(weights_of("nowhere"), kAll).empty());
+}
+
+STORE_CASE("of many chunks with one score, a search by token weights finds those with the lowest ids") {
+  std::vector<Part> parts;
+  for (int i = 0; i < 200; ++i) parts.push_back({"zaga only" + std::to_string(i)});
+  write(place, {{"/a", parts}});
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false, true);
+  std::vector<PendingChunk> pending = writer->pending_chunks(0, kAll);
+  std::reverse(pending.begin(), pending.end());  // as sorting by length may
+  for (const PendingChunk& chunk : pending) {
+    writer->put_vector(chunk.vector_key, vector_of(chunk.text), weights_of("zaga"));
+    writer->attach_vector(chunk.id);
+  }
+  writer->commit();
+  const auto store = place.reader();
+  check_limits([&](int64_t limit) { return store->search_learned(weights_of("zaga"), std::min<int64_t>(limit, 30)); });
+  CHECK(store->search_learned(weights_of("zaga"), 1).at(0).id == pending.back().id);
+}
+
+STORE_CASE("weights are kept for an embedder that has them, and no other") {
+  write(place, {{"/a", {{"zaga"}, {"mobu"}}}});
+  const auto writer = place.writer();
+  const auto hits = [&] { return place.reader()->search_learned(weights_of("mobu"), kAll).size(); };
+  writer->use_embedder("plain", kDimension, false);
+  CHECK_FALSE(writer->keeps_weights());
+  embed(*writer);
+  writer->commit();
+  CHECK_FALSE(place.reader()->has_weights());
+  CHECK(hits() == 0);
+  // The same embedder, by a program that knows its weights: those of some chunks alone would rank them first.
+  writer->use_embedder("plain", kDimension, false, true);
+  put(*writer, {"/b", {{"mobu kepo"}}});
+  CHECK_FALSE(writer->keeps_weights());
+  CHECK(embed(*writer) == 1);
+  writer->commit();
+  CHECK(hits() == 0);
+  writer->use_embedder("plain", kDimension, true, true);
+  CHECK(writer->keeps_weights());
+  CHECK(embed(*writer) == 3);
+  writer->commit();
+  const auto with = place.reader();
+  CHECK(hits() == 2);
+  writer->use_embedder("another", kDimension, true);
+  CHECK_FALSE(writer->keeps_weights());
+  CHECK(embed(*writer) == 3);
+  writer->finish();
+  CHECK_FALSE(place.reader()->has_weights());
+  CHECK(hits() == 0);
+  CHECK(with->search_learned(weights_of("mobu"), kAll).size() == 2);
+  writer->use_embedder("plain", kDimension, true, true);
+  embed(*writer);
+  writer->finish();
+  CHECK(hits() == 2);
+  CHECK(with->search_learned(weights_of("mobu"), kAll).size() == 2);
+}
+
+STORE_CASE("weights are reused with the vector of a text, vanish with its chunks, and outlast many commits") {
+  const auto writer = place.writer();
+  writer->use_embedder("model", kDimension, false, true);
+  for (int file = 0; file < 40; ++file) {
+    put(*writer, {"/" + std::to_string(file), {{"zaga part" + std::to_string(file)}, {"mobu"}}});
+    embed(*writer);
+    writer->commit();
+  }
+  const auto before = place.reader();
+  const auto expected = before->search_learned(weights_of("zaga"), kAll);
+  CHECK(expected.size() == 40);
+  CHECK(before->search_learned(weights_of("mobu"), kAll).size() == 40);
+  const uint64_t generation = before->generation();
+  writer->finish();
+  const auto after = place.reader();
+  CHECK(after->generation() == generation);
+  for (const auto& store : {before.get(), after.get()}) {
+    const auto found = store->search_learned(weights_of("zaga"), kAll);
+    REQUIRE(found.size() == expected.size());
+    for (size_t i = 0; i < found.size(); ++i)
+      CHECK((found[i].id == expected[i].id && found[i].score == expected[i].score));
+  }
+  writer->remove_file(writer->find_file("/7")->id);
+  put(*writer, {"/copy", {{"zaga part7"}, {"zaga tirel"}}});
+  CHECK(writer->counts().vectors_reused == 40);  // of 39 times "mobu", and "zaga part7"
+  CHECK(embed(*writer) == 1);
+  writer->finish();
+  const auto last = place.reader();
+  CHECK(last->search_learned(weights_of("mobu"), kAll).size() == 39);
+  CHECK(last->search_learned(weights_of("zaga"), kAll).size() == 41);
+  CHECK(ids_of(last->search_learned(weights_of("part7"), kAll)) == std::vector{id_of(*last, "zaga part7")});
+  CHECK(ids_of(last->search_learned(weights_of("tirel"), kAll)) == std::vector{id_of(*last, "zaga tirel")});
+}
+
 STORE_CASE("a provision search scores by the parts that match, ties in reading order") {
   const Provision caput{"law", "5", "", "", ""}, first{"law", "5", "1", "", ""}, item{"law", "5", "", "2", ""};
   const Provision item_of_first{"law", "5", "1", "2", ""}, letter{"law", "5", "1", "2", "a"};
@@ -858,7 +1002,7 @@ STORE_CASE("finish() after most chunks were removed does not change search resul
   for (int i = 0; i < kParts; ++i) parts.push_back({"zaga" + std::to_string(i)});
   write(place, {{"/gone", parts}, {"/kept", {{"mobu"}, {"kepo"}, {"mobu"}}}});
   const auto writer = place.writer();
-  writer->use_embedder("model", kDimension, false);
+  writer->use_embedder("model", kDimension, false, true);
   for (auto some = writer->pending_chunks(0, kAll); !some.empty(); some = writer->pending_chunks(0, kAll))
     embed(*writer);
   writer->commit();
@@ -871,11 +1015,17 @@ STORE_CASE("finish() after most chunks were removed does not change search resul
   CHECK(hits[0].score == hits[1].score);
   CHECK(after->fetch(std::vector{hits[2].id}).at(0).text == "kepo");
   CHECK(before->search_dense(vector_of("zaga7"), 1).at(0).score == doctest::Approx(1).epsilon(0.02));
+  CHECK(after->search_learned(weights_of("mobu"), kAll).size() == 2);
+  CHECK(ids_of(after->search_learned(weights_of("kepo"), kAll)) == std::vector{hits[2].id});
+  CHECK(after->search_learned(weights_of("zaga7"), kAll).empty());
+  CHECK(before->search_learned(weights_of("zaga7"), kAll).size() == 1);
   put(*writer, {"/new", {{"kepo"}, {"tirel"}}});
   CHECK(writer->counts().vectors_reused == 1);
   CHECK(embed(*writer) == 1);
   writer->commit();
   CHECK(place.reader()->search_dense(vector_of("tirel"), 1).at(0).score == doctest::Approx(1).epsilon(0.02));
+  CHECK(place.reader()->search_learned(weights_of("kepo"), kAll).size() == 2);
+  CHECK(place.reader()->search_learned(weights_of("tirel"), kAll).size() == 1);
 }
 
 // --- images ---
@@ -1066,7 +1216,7 @@ class WriterCalls {
     const Provision five{"law", "5", "", "", ""};
     const File a{"/d/a", {{"zaga mobu", {five}}, {"kepo"}}}, b{"/d/b", {{"mobu"}, {"tirel"}}};
     const File longer{"/d/a", {{"zaga mobu", {five}}, {"vunda"}, {"sorim"}}};
-    step([](StoreWriter& writer) { writer.use_embedder("model", kDimension, false); });
+    step([](StoreWriter& writer) { writer.use_embedder("model", kDimension, false, true); });
     step([](StoreWriter& writer) { writer.set_coverage({{{"/d", {}}}, {}, {}}); });
     step([](StoreWriter& writer) { writer.forget_skipped("/d"); });
     put(a);
@@ -1085,7 +1235,7 @@ class WriterCalls {
     step(embed_all);
     step([](StoreWriter& writer) { writer.remove_file(writer.find_file("/d/b")->id); });
     commit();
-    step([](StoreWriter& writer) { writer.use_embedder("model", kDimension, true); });
+    step([](StoreWriter& writer) { writer.use_embedder("model", kDimension, true, true); });
     step(embed_all);
     commit();
     step(use_images);
@@ -1120,7 +1270,8 @@ class WriterCalls {
   }
   static void put_next_vector(StoreWriter& writer) {
     for (const PendingChunk& chunk : writer.pending_chunks(0, 1))
-      if (!writer.has_vector(chunk.vector_key)) writer.put_vector(chunk.vector_key, vector_of(chunk.text));
+      if (!writer.has_vector(chunk.vector_key))
+        writer.put_vector(chunk.vector_key, vector_of(chunk.text), weights_of(chunk.text));
   }
   static void attach_next_vector(StoreWriter& writer) {
     for (const PendingChunk& chunk : writer.pending_chunks(0, 1)) writer.attach_vector(chunk.id);
@@ -1163,6 +1314,8 @@ std::string visible_state(StorePlace& place) {
   for (const char* word : {"zaga", "mobu", "kepo", "vunda"})
     for (const int64_t id : ids_of(store->search_sparse({word, Language::unknown}, kAll))) out << word << id << "\n";
   for (const ScoredChunk& hit : store->search_dense(vector_of("mobu"), kAll)) out << hit.id << "~" << hit.score << "\n";
+  for (const ScoredChunk& hit : store->search_learned(weights_of("mobu zaga"), kAll))
+    out << hit.id << "*" << hit.score << "\n";
   for (const int64_t id : ids_of(store->search_provision({"law", "5", "", "", ""}, kAll))) out << "art" << id << "\n";
   for (const ScoredImage& hit : store->search_images(image_vector("dog"), kAll))
     out << hit.image.path << hit.image.id << "~" << hit.score << "\n";
@@ -1193,6 +1346,7 @@ void check_final_state(StorePlace& place) {
   CHECK(texts(*store) == std::vector<std::string>{"sorim", "vunda", "zaga mobu"});
   CHECK(store->info().vectors == 3);
   CHECK(store->search_dense(vector_of("vunda"), 1).at(0).id == id_of(*store, "vunda"));
+  CHECK(ids_of(store->search_learned(weights_of("mobu kepo tirel"), kAll)) == std::vector{id_of(*store, "zaga mobu")});
   CHECK(store->search_sparse({"zaga kepo tirel", Language::unknown}, kAll).size() == 1);
   CHECK(store->search_provision({"law", "5", "", "", ""}, kAll).size() == 1);
   CHECK(paths_of(store->search_images(image_vector("dog"), kAll)) ==
