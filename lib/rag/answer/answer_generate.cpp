@@ -36,7 +36,7 @@
 #include <optional>
 
 #include "base/ascii.h"
-#include "rag/answer/evidence.h"
+#include "rag/evidence/evidence.h"
 #include "rag/guard/negation.h"
 #include "rag/reply/cite.h"
 #include "rag/text/language.h"

@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "rag/answer/answer_extract.h"
 #include "rag/answer/stage.h"
+#include "rag/evidence/answer_extract.h"
 #include "rag/reply/reply.h"
 
 namespace frugal {

@@ -15,12 +15,12 @@
 #include "model/generate/generator.h"
 #include "model/hub/models.h"
 #include "rag/answer/answer_cache.h"
-#include "rag/answer/answer_extract.h"
 #include "rag/answer/hyde.h"
 #include "rag/answer/question.h"
 #include "rag/answer/rerank.h"
 #include "rag/answer/retrieve.h"
 #include "rag/answer/stage.h"
+#include "rag/evidence/answer_extract.h"
 #include "rag/reply/reply.h"
 #include "telemetry/trace.h"
 

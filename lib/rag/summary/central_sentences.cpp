@@ -8,7 +8,7 @@
 #include <unordered_set>
 
 #include "base/ascii.h"
-#include "rag/answer/evidence.h"
+#include "rag/evidence/evidence.h"
 #include "rag/summary/summary_length.h"
 #include "rag/text/rarity.h"
 #include "rag/text/stemmer.h"

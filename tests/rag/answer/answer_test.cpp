@@ -1,5 +1,5 @@
-#include "rag/answer/answer_extract.h"
 #include "rag/answer/answer_generate.h"
+#include "rag/evidence/answer_extract.h"
 
 #include <doctest/doctest.h>
 

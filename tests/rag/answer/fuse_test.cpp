@@ -1,4 +1,4 @@
-#include "rag/answer/fuse.h"
+#include "rag/evidence/fuse.h"
 
 #include <doctest/doctest.h>
 

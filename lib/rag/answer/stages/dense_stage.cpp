@@ -1,8 +1,8 @@
 // Searches by vectors: cosine with the question's vector. If embed was skipped, there is no vector and the list is
 // empty.
-#include "rag/answer/evidence.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
+#include "rag/evidence/evidence.h"
 
 namespace frugal {
 

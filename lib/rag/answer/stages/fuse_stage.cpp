@@ -3,9 +3,9 @@
 #include <array>
 #include <unordered_map>
 
-#include "rag/answer/fuse.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
+#include "rag/evidence/fuse.h"
 
 namespace frugal {
 namespace {

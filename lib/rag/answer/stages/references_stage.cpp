@@ -13,9 +13,9 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "rag/answer/fuse.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
+#include "rag/evidence/fuse.h"
 #include "rag/law/articles.h"
 #include "rag/law/provision_text.h"
 

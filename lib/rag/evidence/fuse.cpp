@@ -1,4 +1,4 @@
-#include "rag/answer/fuse.h"
+#include "rag/evidence/fuse.h"
 
 #include <algorithm>
 #include <unordered_map>

@@ -9,7 +9,7 @@
 
 #include "base/setting.h"
 #include "model/nn/embedder.h"
-#include "rag/answer/evidence.h"
+#include "rag/evidence/evidence.h"
 #include "rag/reply/reply.h"
 
 namespace frugal {

@@ -1,4 +1,4 @@
-#include "rag/answer/evidence.h"
+#include "rag/evidence/evidence.h"
 
 #include <algorithm>
 #include <cmath>

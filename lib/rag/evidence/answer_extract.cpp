@@ -20,7 +20,7 @@
 // All weights are set by hand; `rag-eval --answers` measures how often a quote contains the right answer. No sentence
 // is understood: one that repeats the words of the question beats one that answers it in other words, unless the cosine
 // tells them apart.
-#include "rag/answer/answer_extract.h"
+#include "rag/evidence/answer_extract.h"
 
 #include <algorithm>
 #include <numeric>
