@@ -64,6 +64,7 @@ void declare(cli::Tool& tool, Flags& flags) {
   tool.key("--deadline-ms", "answer.deadline_ms");
   tool.key("--rerank", "rerank.mode");
   tool.key("--rerank-budget-ms", "rerank.budget_ms");
+  tool.key("--maxsim", "rerank.maxsim");
   tool.key("--embedder", "models.embedder");
   tool.key("--reader", "models.reader");
   tool.key("--generator", "models.generator");
@@ -106,8 +107,7 @@ int ask_one(Pipeline& pipeline, Query query, const Flags& flags, RenderOptions r
       return true;
     };
   const Reply reply = pipeline.ask(query, stream, std::move(trace));
-  if (render.streamed) cli::print("\n");
-  cli::print(render_reply(reply, render));
+  cli::print((render.streamed ? "\n" : "") + render_reply(reply, render));
   cli::flush_output();
   if (asked.answer != AnswerMode::none && !reply.answer.text && !reply.answer.abstained)
     cli::print_message(fmt::format("no answer within the deadline of {} ms (--deadline-ms)", asked.deadline_ms));

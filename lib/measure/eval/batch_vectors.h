@@ -15,14 +15,14 @@ namespace frugal {
 
 class BatchVectors : public QuestionVectors {
  public:
-  /// Embeds the questions and replaces all earlier vectors by theirs.
-  void embed(Embedder& embedder, std::span<const EvalQuery> queries);
+  /// Embeds the questions, with_weights also their token weights, and replaces all earlier vectors by theirs.
+  void embed(Embedder& embedder, std::span<const EvalQuery> queries, bool with_weights);
 
-  std::optional<std::vector<float>> find(const VectorKey& key) const override;
-  void put(const VectorKey&, std::span<const float>) const override {}  // a passage of HyDE is used only once
+  std::optional<TextEmbedding> find(const VectorKey& key) const override;
+  void put(const VectorKey&, const TextEmbedding&) const override {}  // a passage of HyDE is used only once
 
  private:
-  std::unordered_map<std::string, std::vector<float>> vectors_;  // by text
+  std::unordered_map<std::string, TextEmbedding> vectors_;  // by text
 };
 
 }  // namespace frugal

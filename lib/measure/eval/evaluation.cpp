@@ -2,8 +2,9 @@
 //
 // Each row is a copy of the pipeline's stages with some switched off, so it measures the code that rag-query runs. A
 // row exists to show one stage: if that stage is off anyway (there is no reranker, HyDE is not enabled), the row is
-// skipped with the stage's reason. Two rows with the same running stages give the same rankings: only the first of them
-// runs, and the other shows its figures. Until there is a reranker, `full` is `fused` under another name.
+// skipped with the stage's reason, or left out if the stage is only for some indexes or requests (learned, maxsim). Two
+// rows with the same running stages give the same rankings: only the first of them runs, and the other shows its
+// figures. Until there is a reranker, `full` is `fused` under another name.
 //
 // The rows come from the list of stages: each stage that changes the ranking and is not part of `fused` has a row of
 // its own, `fused` with that stage. A new stage thus gets its row when it is added to the pipeline.
@@ -48,7 +49,9 @@ struct RowPlan {
   StageNames ranking;      // the stages that rank
 };
 
-const StageNames kFused{"embed", "dense", "sparse", "fuse", "references"};
+const StageNames kFused{"embed", "dense", "sparse", "learned", "fuse", "references"};
+// The rows of single lists.
+constexpr std::array<std::string_view, 3> kLists{"sparse", "dense", "learned"};
 constexpr std::string_view kTexts = "texts", kImages = "images";
 
 bool contains(const StageNames& names, std::string_view name) {
@@ -61,9 +64,15 @@ bool ranks(const Stage& stage) {
          stage.name != kImages;
 }
 
+// True for what only some indexes or requests have: where it is off, a reply does not mention it, nor does the report.
+bool is_absent(const Stage& stage) {
+  return !stage.off.empty() && stage.report_off == reported_elsewhere;
+}
+
 std::vector<RowPlan> rows_for(std::span<const Stage> stages) {
   std::vector<RowPlan> rows{{"sparse", "sparse", {"sparse", "fuse"}},
                             {"dense", "dense", {"embed", "dense", "fuse"}},
+                            {"learned", "learned", {"embed", "learned", "fuse"}},
                             {"fused", "fuse", kFused}};
   StageNames all;
   // From the last stage to the first: rerank, which all answers may pass, stands before what only some questions need.
@@ -75,6 +84,7 @@ std::vector<RowPlan> rows_for(std::span<const Stage> stages) {
     rows.back().ranking.push_back(stage->name);
   }
   rows.push_back({"full", "fuse", all});
+  std::erase_if(rows, [&](const RowPlan& row) { return is_absent(stage_named(stages, row.stage)); });
   return rows;
 }
 
@@ -190,7 +200,8 @@ class Ablation {
  private:
   void ask(std::span<const EvalQuery> queries) {
     const auto began = std::chrono::steady_clock::now();
-    if (embedder_) vectors_.embed(*embedder_, queries);
+    const bool with_weights = stage_named(pipeline_.stages(), "learned").off.empty();
+    if (embedder_) vectors_.embed(*embedder_, queries, with_weights);
     const std::chrono::duration<double, std::milli> embedding = std::chrono::steady_clock::now() - began;
     for (Row& row : rows_)
       if (row.skipped.empty() && &measured_row(row) == &row)
@@ -229,9 +240,8 @@ class Ablation {
   }
 
   // True if the stages of fused run in the row, and others.
-  bool adds_to_fused(const Row& row) const {
-    return row.name != "sparse" && row.name != "dense" && row_named("fused").skipped.empty();
-  }
+  bool adds_to_fused(const Row& row) const { return !is_list(row) && row_named("fused").skipped.empty(); }
+  static bool is_list(const Row& row) { return std::find(kLists.begin(), kLists.end(), row.name) != kLists.end(); }
 
   static Measure gain(const Row& row, const Row& base) {
     return {mean(row.figures.ndcg) - mean(base.figures.ndcg), paired_bootstrap(row.figures.ndcg, base.figures.ndcg)};
@@ -239,9 +249,9 @@ class Ablation {
 
   std::optional<Measure> gain_over_best_list() const {
     const Row* best = nullptr;
-    for (const std::string_view name : {"sparse", "dense"}) {
-      if (!row_named(name).skipped.empty()) continue;
-      const Row& row = measured_row(row_named(name));
+    for (const Row& list : rows_) {
+      if (!is_list(list) || !list.skipped.empty()) continue;
+      const Row& row = measured_row(list);
       if (!best || mean(row.figures.ndcg) > mean(best->figures.ndcg)) best = &row;
     }
     if (!best) return std::nullopt;

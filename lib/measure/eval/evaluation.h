@@ -1,4 +1,4 @@
-// An ablation of retrieval: asks the questions of a set by words only, by vectors only, by both, by both and one more
+// An ablation of retrieval: asks the questions of a set by each list alone, by all of them, by these and one more
 // stage, and by all stages, and measures each ranking with confidence intervals. Every row is the pipeline of rag-query
 // with some stages switched off. A row whose stage is off anyway is skipped, with the reason of the stage.
 #pragma once
@@ -40,14 +40,14 @@ struct RankingMeasures {
 };
 
 struct EvalRun {
-  std::string name;     // sparse, dense, fused, a stage that is added to fused (rerank, hyde), full
+  std::string name;     // sparse, dense, learned, fused, a stage that is added to fused (rerank, hyde), full
   std::string skipped;  // why it did not run, with no other field set; empty: it ran
   RankingMeasures ranking;
   std::map<Language, RankingMeasures> ranking_by_language;
-  /// nDCG@10 of this run minus that of the better of sparse and dense, paired by query. Only for the run fused and
+  /// nDCG@10 of this run minus that of the best single list, paired by query. Only for the run fused and
   /// those with the same stages.
   std::optional<Measure> ndcg_gain;
-  /// nDCG@10 of this run minus that of fused, paired by query; nullopt for sparse, dense and runs with the stages of
+  /// nDCG@10 of this run minus that of fused, paired by query; nullopt for single lists and runs with the stages of
   /// fused.
   std::optional<Measure> ndcg_gain_over_fused;
   std::optional<double> hyde_share;      // share of the queries for which HyDE ran; nullopt: its stage is off

@@ -74,21 +74,30 @@ void AnswerCache::record_match(int64_t neighbour, std::string_view asked) const 
 QuestionVectorCache::QuestionVectorCache(std::filesystem::path folder, uint64_t max_bytes)
     : files_(std::move(folder), max_bytes, "frugal-probe/1") {}
 
-std::optional<std::vector<float>> QuestionVectorCache::find(const VectorKey& key) const {
+// An entry is the vector, then the weights.
+std::optional<TextEmbedding> QuestionVectorCache::find(const VectorKey& key) const {
   const auto bytes = files_.find(key.hex());
-  if (!bytes || bytes->size() != static_cast<uint64_t>(key.dimension) * sizeof(float)) return std::nullopt;
-  std::vector<float> vector(static_cast<size_t>(key.dimension));
-  std::memcpy(vector.data(), bytes->data(), bytes->size());
-  return vector;
+  const uint64_t dense = static_cast<uint64_t>(key.dimension) * sizeof(float);
+  if (!bytes || bytes->size() < dense || (bytes->size() - dense) % sizeof(TokenWeight) != 0) return std::nullopt;
+  if (!key.has_weights && bytes->size() != dense) return std::nullopt;
+  TextEmbedding embedding;
+  embedding.dense.resize(static_cast<size_t>(key.dimension));
+  std::memcpy(embedding.dense.data(), bytes->data(), dense);
+  embedding.sparse.resize((bytes->size() - dense) / sizeof(TokenWeight));
+  if (!embedding.sparse.empty()) std::memcpy(embedding.sparse.data(), bytes->data() + dense, bytes->size() - dense);
+  return embedding;
 }
 
-void QuestionVectorCache::put(const VectorKey& key, std::span<const float> vector) const {
-  files_.put(key.hex(), {reinterpret_cast<const char*>(vector.data()), vector.size_bytes()});
+void QuestionVectorCache::put(const VectorKey& key, const TextEmbedding& embedding) const {
+  std::string bytes(reinterpret_cast<const char*>(embedding.dense.data()), embedding.dense.size() * sizeof(float));
+  if (key.has_weights)
+    bytes.append(reinterpret_cast<const char*>(embedding.sparse.data()), embedding.sparse.size() * sizeof(TokenWeight));
+  files_.put(key.hex(), bytes);
 }
 
 std::string VectorKey::hex() const {
-  return sha256_hex(
-      fmt::format("{} {}\n{}:{}\n{}", to_string(choose_isa()), dimension, embedder.size(), embedder, text));
+  return sha256_hex(fmt::format("{} {}{}\n{}:{}\n{}", to_string(choose_isa()), dimension, has_weights ? " weights" : "",
+                                embedder.size(), embedder, text));
 }
 
 }  // namespace frugal

@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/setting.h"
+#include "model/nn/embedder.h"
 #include "rag/cache/file_cache.h"
 #include "rag/cache/result_store.h"
 #include "rag/reply/reply.h"
@@ -83,16 +83,18 @@ struct VectorKey {
   std::string embedder;  // its fingerprint
   std::string text;
   int64_t dimension = 0;
+  bool has_weights = false;  // with the weights of its tokens
   /// SHA-256 of the fields and of the instruction set.
   std::string hex() const;
 };
 
-/// Vectors of texts that were embedded earlier: [key.dimension], unit length.
+/// Vectors of texts that were embedded earlier: [key.dimension], unit length, and token weights if the key has them.
+/// Not the vectors of tokens.
 class QuestionVectors {
  public:
   virtual ~QuestionVectors() = default;
-  virtual std::optional<std::vector<float>> find(const VectorKey& key) const = 0;
-  virtual void put(const VectorKey& key, std::span<const float> vector) const = 0;
+  virtual std::optional<TextEmbedding> find(const VectorKey& key) const = 0;
+  virtual void put(const VectorKey& key, const TextEmbedding& embedding) const = 0;
 };
 
 /// Question vectors in files. A question whose answer is not cached, because the index, an option or the generator has
@@ -101,8 +103,8 @@ class QuestionVectors {
 class QuestionVectorCache : public QuestionVectors {
  public:
   QuestionVectorCache(std::filesystem::path folder, uint64_t max_bytes);
-  std::optional<std::vector<float>> find(const VectorKey& key) const override;
-  void put(const VectorKey& key, std::span<const float> vector) const override;
+  std::optional<TextEmbedding> find(const VectorKey& key) const override;
+  void put(const VectorKey& key, const TextEmbedding& embedding) const override;
 
  private:
   FileCache files_;

@@ -1,4 +1,5 @@
-// Options of the stage that reorders the first candidates with a reader (stages/rerank_stage.cpp).
+// Options of the stages that reorder the first candidates: with a reader (stages/rerank_stage.cpp), or by the vectors
+// of their tokens (stages/maxsim_stage.cpp).
 #pragma once
 
 #include <cstdint>
@@ -13,6 +14,7 @@ struct RerankOptions {
   int64_t candidates = 20;
   int64_t read = 5;
   int64_t budget_ms = 0;
+  int64_t maxsim = 0;
   /// Weight of a candidate's fused score in the ranking, in logits of relevance for each standard deviation of the
   /// candidates' scores; and in the choice of the passage that answers.
   float prior = 3, answer_prior = 1;
@@ -28,6 +30,10 @@ struct RerankOptions {
     f("rerank.budget_ms", budget_ms,
       {"time limit of reranking in milliseconds: hits that are not read by then keep their order; 0: none",
        Range{0, 1e9}});
+    f("rerank.maxsim", maxsim,
+      {"hits to reorder by late interaction (MaxSim) of the question's tokens with theirs, which the embedder computes "
+       "for each question; before the reader; 0: off. Only for an embedder with vectors of tokens (BGE-M3)",
+       Range{0, 1000}});
     f("rerank.prior", prior, kInternal);
     f("rerank.answer_prior", answer_prior, kInternal);
   }

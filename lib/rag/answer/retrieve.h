@@ -1,4 +1,4 @@
-// Options of the stages that search and rank: dense, sparse, fuse and references (stages/stage_list.h).
+// Options of the stages that search and rank: dense, sparse, learned, fuse and references (stages/stage_list.h).
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,8 @@ struct RetrieveOptions {
   Fusion fusion = Fusion::weighted;
   int64_t candidates = 100;  // length of each list
   DenseWeights dense_weights;
+  /// As BGE-M3's authors weigh their lists, one of vectors with 1 and one of token weights with 0.3.
+  float learned_weight = 0.3f;
 
   template <typename F>
   void visit(F&& f) {
@@ -41,6 +43,10 @@ struct RetrieveOptions {
       {"how both lists become one: weighted (weighted sum of min-max-normalised scores) or rrf (reciprocal ranks, Σ "
        "w/(60+rank))"});
     f(dense_weights);
+    f("retrieval.learned_weight", learned_weight,
+      {"weight of the list by token weights (learned sparse), as a multiple of the dense list's; 0: off. Only for an "
+       "index whose embedder has them (BGE-M3)",
+       Range{0, 100}});
     f("retrieval.candidates", candidates, {"chunks to retrieve by each list", Range{1, 1e6}});
   }
 };

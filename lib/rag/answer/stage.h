@@ -69,9 +69,12 @@ struct Resources {
 AnswerMode answer_mode(const Resources& resources);
 /// Why the stages embed and dense are off; empty: they run.
 std::string dense_off_reason(const Resources& resources);
-/// Computes the vector of a text, or finds it in `cache`, which may be null.
-std::vector<float> embed_text(Embedder& embedder, const std::string& text, TextRole role, const QuestionVectors* cache);
-/// Makes Reply::ranking of both lists, by Reply::fusion; sets the numbers of hits there.
+/// Computes the vector of a text, with_weights also its token weights, or finds them in `cache`, which may be null.
+TextEmbedding embed_text(Embedder& embedder, const std::string& text, TextRole role, const QuestionVectors* cache,
+                         bool with_weights = false);
+/// Releases the question's embedder unless the answer uses it: a generator may need its memory.
+void release_embedder(QuestionState& state, const Resources& resources);
+/// Makes Reply::ranking of all lists, by Reply::fusion; sets the numbers of hits there.
 void fuse_lists(QuestionState& state, const Resources& resources);
 
 /// What the reader found in a chunk, and the tokens of the chunk's text that its logits belong to.
@@ -109,11 +112,12 @@ struct QuestionState {
   Reply reply;
   bool answered = false;  // the reply is complete: no further stage runs
   CacheKey key;
-  std::optional<ChunkSet> selected;        // by select; nullopt: no filter
-  std::shared_ptr<Embedder> embedder;      // held from its first use to its last
-  std::vector<float> vector;               // the question's: [dimension], unit length; empty: no dense search
-  std::optional<float> background;         // of the first search by vectors (evidence.h)
-  std::vector<ScoredChunk> dense, sparse;  // the lists, best first
+  std::optional<ChunkSet> selected;                 // by select; nullopt: no filter
+  std::shared_ptr<Embedder> embedder;               // held from its first use to its last
+  std::vector<float> vector;                        // the question's: [dimension], unit length; empty: no dense search
+  std::vector<TokenWeight> weights;                 // of the question's tokens; empty: no learned sparse search
+  std::optional<float> background;                  // of the first search by vectors (evidence.h)
+  std::vector<ScoredChunk> dense, sparse, learned;  // the lists, best first
   std::unordered_map<int64_t, ChunkReading> readings;  // by chunk, of those that the reader has read
   std::vector<FoundArticle> articles;                  // in the order of the question, then of the ranking
 

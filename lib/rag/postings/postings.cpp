@@ -20,7 +20,6 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <optional>
 
 #include "base/checked.h"
 #include "base/error.h"

@@ -73,6 +73,8 @@ std::string rank_and_score(const std::optional<int64_t>& rank, const std::option
 std::string rank_details(const Hit& hit) {
   std::string why = fmt::format("dense {}, sparse {}", rank_and_score(hit.dense_rank, hit.dense_score),
                                 rank_and_score(hit.sparse_rank, hit.sparse_score));
+  if (hit.learned_rank) why += fmt::format(", learned {}", rank_and_score(hit.learned_rank, hit.learned_score));
+  if (hit.maxsim_score) why += fmt::format(", maxsim {:.3f}", *hit.maxsim_score);
   if (hit.reference_score) why += fmt::format(", reference {:.2f}", *hit.reference_score);
   return why;
 }
@@ -147,6 +149,8 @@ std::string explanation(const Reply& reply) {
   std::string out = fmt::format(
       "fusion: {}, dense weight {:.2f} (language: {}); {} dense, {} sparse, {} by reference\n", to_string(note.fusion),
       note.dense_weight, to_string(note.language), note.dense_hits, note.sparse_hits, note.reference_hits);
+  if (note.learned_hits > 0)
+    out += fmt::format("learned sparse: {} hits, weight {:.2f}\n", note.learned_hits, note.learned_weight);
   if (!note.references.empty()) out += fmt::format("references: {}\n", fmt::join(note.references, ", "));
   if (!note.missing.empty()) out += fmt::format("not in the index: {}\n", fmt::join(note.missing, ", "));
   if (!reply.answer.note.empty()) out += fmt::format("answer: {}\n", reply.answer.note);

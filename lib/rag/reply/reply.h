@@ -28,10 +28,12 @@ struct Query {
 struct Hit {
   Chunk chunk;
   float score = 0;  // fused; comparable only within one reply
-  std::optional<int64_t> dense_rank, sparse_rank;
+  std::optional<int64_t> dense_rank, sparse_rank, learned_rank;
   std::optional<float> dense_score;      // cosine
   std::optional<float> sparse_score;     // BM25
+  std::optional<float> learned_score;    // inner product of token weights
   std::optional<float> reference_score;  // share of the parts of the named provision that the chunk holds, 0…1
+  std::optional<float> maxsim_score;     // mean of the highest cosines of the question's tokens; nullopt: not asked for
   std::optional<float> rerank_score;     // the reader's probability of relevance
 };
 
@@ -39,9 +41,10 @@ struct Hit {
 struct Candidate {
   int64_t id = 0;   // of the chunk
   float score = 0;  // fused
-  int64_t dense_rank = 0, sparse_rank = 0;
-  float dense_score = 0, sparse_score = 0;
+  int64_t dense_rank = 0, sparse_rank = 0, learned_rank = 0;
+  float dense_score = 0, sparse_score = 0, learned_score = 0;
   float reference_score = 0;               // above 0: the chunk holds a provision that the question names
+  std::optional<float> maxsim_score = {};  // nullopt: it was not computed
   std::optional<float> rerank_score = {};  // the reader's probability of relevance; nullopt: it was not asked
 };
 
@@ -146,8 +149,9 @@ struct GenerationNote {
 struct FusionNote {
   Fusion fusion = Fusion::weighted;
   Language language = Language::unknown;  // selects the weight of the dense list
-  float dense_weight = 0;                 // 0…1; the sparse list has the rest
-  int64_t dense_hits = 0, sparse_hits = 0, reference_hits = 0;
+  float learned_weight = 0;               // 0…1; the other two lists share the rest
+  float dense_weight = 0;                 // 0…1, of that rest; the sparse list has the remainder
+  int64_t dense_hits = 0, sparse_hits = 0, learned_hits = 0, reference_hits = 0;
   std::vector<std::string> references;  // articles that the question names and a chunk holds
   std::vector<std::string> missing;     // articles that the question names and no chunk holds
 };

@@ -125,6 +125,11 @@ ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
                     {"dense_score", rounded(hit.dense_score)},
                     {"sparse_score", rounded(hit.sparse_score)},
                     {"rerank_score", rounded(hit.rerank_score)}};
+  if (hit.learned_rank) {
+    json["learned_rank"] = *hit.learned_rank;
+    json["learned_score"] = rounded(hit.learned_score);
+  }
+  if (hit.maxsim_score) json["maxsim_score"] = rounded(hit.maxsim_score);
   if (detail != ReplyDetail::contract) json["reference_score"] = rounded(hit.reference_score);
   json["start_byte"] = hit.chunk.place.begin;
   json["end_byte"] = hit.chunk.place.end;
@@ -168,16 +173,21 @@ ordered_json reading_json(const std::optional<ConfidenceFeatures>& reading) {
 
 ordered_json explain_json(const Reply& reply) {
   const FusionNote& note = reply.fusion;
-  return {{"fusion", to_string(note.fusion)},
-          {"language", to_string(note.language)},
-          {"dense_weight", rounded(note.dense_weight)},
-          {"dense_hits", note.dense_hits},
-          {"sparse_hits", note.sparse_hits},
-          {"reference_hits", note.reference_hits},
-          {"references", note.references},
-          {"missing_references", note.missing},
-          {"reading", reading_json(reply.reading)},
-          {"cache_note", text_or_null(reply.cache_note)}};
+  ordered_json json{{"fusion", to_string(note.fusion)},
+                    {"language", to_string(note.language)},
+                    {"dense_weight", rounded(note.dense_weight)},
+                    {"dense_hits", note.dense_hits},
+                    {"sparse_hits", note.sparse_hits},
+                    {"reference_hits", note.reference_hits},
+                    {"references", note.references},
+                    {"missing_references", note.missing},
+                    {"reading", reading_json(reply.reading)},
+                    {"cache_note", text_or_null(reply.cache_note)}};
+  if (note.learned_hits > 0) {
+    json["learned_weight"] = rounded(note.learned_weight);
+    json["learned_hits"] = note.learned_hits;
+  }
+  return json;
 }
 
 ordered_json filter_json(const Reply& reply) {
@@ -273,6 +283,11 @@ Hit hit_of(const ordered_json& json) {
   hit.sparse_rank = optional_of<int64_t>(json, "sparse_rank");
   hit.dense_score = optional_of<float>(json, "dense_score");
   hit.sparse_score = optional_of<float>(json, "sparse_score");
+  if (json.contains("learned_rank")) {
+    hit.learned_rank = optional_of<int64_t>(json, "learned_rank");
+    hit.learned_score = optional_of<float>(json, "learned_score");
+  }
+  if (json.contains("maxsim_score")) hit.maxsim_score = optional_of<float>(json, "maxsim_score");
   hit.reference_score = optional_of<float>(json, "reference_score");
   hit.rerank_score = optional_of<float>(json, "rerank_score");
   return hit;
@@ -297,6 +312,8 @@ FusionNote fusion_note_of(const ordered_json& json) {
   note.dense_weight = json.at("dense_weight");
   note.dense_hits = json.at("dense_hits");
   note.sparse_hits = json.at("sparse_hits");
+  note.learned_weight = json.value("learned_weight", 0.0f);
+  note.learned_hits = json.value("learned_hits", int64_t(0));
   note.reference_hits = json.at("reference_hits");
   note.references = json.at("references").get<std::vector<std::string>>();
   note.missing = json.at("missing_references").get<std::vector<std::string>>();

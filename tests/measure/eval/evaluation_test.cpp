@@ -176,8 +176,8 @@ TEST_CASE("every stage that ranks is in the fused row or has a row of its own") 
   Pipeline pipeline(harbour.store, harbour.models, harbour.store.laws(), {}, nullptr, "harbour");
   std::vector<std::string> expected{"sparse", "dense", "fused"};
   for (auto stage = pipeline.stages().rbegin(); stage != pipeline.stages().rend(); ++stage)
-    if (!std::set<std::string_view>{"recall", "select", "match", "embed", "dense", "sparse", "fuse", "references",
-                                    "texts", "images", "answer", "show", "keep"}
+    if (!std::set<std::string_view>{"recall", "select", "match", "embed", "dense", "sparse", "learned", "maxsim",
+                                    "fuse", "references", "texts", "images", "answer", "show", "keep"}
              .contains(stage->name))
       expected.emplace_back(stage->name);
   expected.emplace_back("full");
@@ -260,4 +260,37 @@ TEST_CASE("a chunk that the store lacks counts as no document, and the others ke
   const EvalReport report = evaluate(set, store, models, {});
   REQUIRE(report.runs.at(0).name == "sparse");
   CHECK(report.runs[0].ranking.recall_at_1.mean == 1);
+}
+
+TEST_CASE("an index with token weights has a row for their list, which fused contains") {
+  Harbour harbour;
+  const EvalReport without = harbour.evaluate();
+  const auto has_row = [](const EvalReport& report, std::string_view name) {
+    return std::any_of(report.runs.begin(), report.runs.end(), [&](const EvalRun& run) { return run.name == name; });
+  };
+  CHECK_FALSE(has_row(without, "learned"));
+  CHECK_FALSE(has_row(without, "maxsim"));
+  harbour.store.with_weights = harbour.models.fake_embedder.has_heads = true;
+  EvalOptions options;
+  options.pipeline.retrieve.learned_weight = 100;
+  options.pipeline.rerank.maxsim = 5;
+  const EvalReport report = harbour.evaluate(options);
+  PipelineOptions three_lists = options.pipeline;
+  three_lists.hyde.mode = StageMode::never;
+  three_lists.rerank.maxsim = 0;
+  Pipeline pipeline(harbour.store, harbour.models, harbour.store.laws(), three_lists, nullptr, "harbour");
+  double learned = 0, fused = 0;
+  for (const EvalQuery& query : harbour.set.queries) {
+    learned += ndcg_of(harbour.store.search_learned(frugal::testing::word_weights(query.text), 100), query.judged) / 3;
+    const Reply reply = pipeline.ask({{}, query.text});
+    CHECK(reply.fusion.learned_hits > 0);
+    std::vector<ScoredChunk> ranked;
+    for (const Candidate& each : reply.ranking) ranked.push_back({each.id, each.score});
+    fused += ndcg_of(ranked, query.judged) / 3;
+  }
+  CHECK(run_named(report, "learned").ranking.ndcg_at_10.mean == doctest::Approx(learned));
+  CHECK(run_named(report, "fused").ranking.ndcg_at_10.mean == doctest::Approx(fused));
+  CHECK(run_named(report, "dense").ranking.ndcg_at_10.mean == run_named(without, "dense").ranking.ndcg_at_10.mean);
+  CHECK_FALSE(run_named(report, "learned").ndcg_gain_over_fused);
+  CHECK(run_named(report, "maxsim").ndcg_gain_over_fused);
 }

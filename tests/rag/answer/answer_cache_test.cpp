@@ -118,12 +118,32 @@ TEST_CASE("a question's vector is found only for the same embedder, text and dim
   const VectorKey key{"embedder", "Who?", 3};
   const std::vector<float> vector = {1.5f, -0.0f, 1e-30f};
   CHECK_FALSE(cache.find(key));
-  cache.put(key, vector);
-  CHECK(cache.find(key) == vector);
+  cache.put(key, {vector, {}, {}});
+  REQUIRE(cache.find(key));
+  CHECK(cache.find(key)->dense == vector);
+  CHECK(cache.find(key)->sparse.empty());
+  CHECK_FALSE(cache.find({"embedder", "Who?", 3, true}));
   CHECK_FALSE(cache.find({"embedder", "who?", 3}));
   CHECK_FALSE(cache.find({"another", "Who?", 3}));
   CHECK_FALSE(cache.find({"embedder", "Who?", 4}));
   for (const auto& file : std::filesystem::recursive_directory_iterator(folder.path))
     if (file.is_regular_file()) std::filesystem::resize_file(file, file.file_size() - 1);
   CHECK_FALSE(cache.find(key));
+}
+
+TEST_CASE("a question's token weights are kept with its vector, also if it has none") {
+  const TemporaryFolder folder;
+  const QuestionVectorCache cache(folder.path, 1 << 20);
+  const VectorKey key{"embedder", "Who?", 2, true};
+  cache.put(key, {{0.5f, 0.25f}, {{7, 0.125f}, {250'001, 3.5f}}, {}});
+  REQUIRE(cache.find(key));
+  CHECK(cache.find(key)->dense == std::vector{0.5f, 0.25f});
+  REQUIRE(cache.find(key)->sparse.size() == 2);
+  CHECK(cache.find(key)->sparse[1].token == 250'001);
+  CHECK(cache.find(key)->sparse[1].weight == 3.5f);
+  CHECK_FALSE(cache.find({"embedder", "Who?", 2}));
+  const VectorKey plain{"embedder", "…", 2, true};
+  cache.put(plain, {{1, 0}, {}, {}});
+  REQUIRE(cache.find(plain));
+  CHECK(cache.find(plain)->sparse.empty());
 }

@@ -1,4 +1,4 @@
-// Makes the question's vector.
+// Makes the question's vector and, if they are searched, the weights of its tokens, in one pass.
 #include <fmt/format.h>
 
 #include "base/error.h"
@@ -11,9 +11,11 @@ namespace {
 void embed(QuestionState& state, const Resources& resources) {
   if (state.nothing_passes()) return;
   state.embedder = embedder_for(resources.store, resources.models, resources.index_name);
-  state.vector = embed_text(*state.embedder, state.question.text, TextRole::query, resources.vectors);
-  // Only extraction uses the embedder again; a generator may need its memory.
-  if (!state.runs("answer") || answer_mode(resources) == AnswerMode::generate) state.embedder.reset();
+  TextEmbedding embedding =
+      embed_text(*state.embedder, state.question.text, TextRole::query, resources.vectors, state.runs("learned"));
+  state.vector = std::move(embedding.dense);
+  state.weights = std::move(embedding.sparse);
+  if (!state.runs("maxsim")) release_embedder(state, resources);
 }
 
 // The memory that an answer takes is known only with its prompt, but it is more than the search takes.
@@ -29,18 +31,28 @@ void embed_with_hint(QuestionState& state, const Resources& resources) {
 
 }  // namespace
 
-std::vector<float> embed_text(Embedder& embedder, const std::string& text, TextRole role,
-                              const QuestionVectors* cache) {
-  VectorKey key{embedder.fingerprint(), text, embedder.dimension()};
+TextEmbedding embed_text(Embedder& embedder, const std::string& text, TextRole role, const QuestionVectors* cache,
+                         bool with_weights) {
+  VectorKey key{embedder.fingerprint(), text, embedder.dimension(), with_weights};
   // The vectors of a text differ by its role if the model has prompts.
   if (role == TextRole::passage) key.embedder += " passage";
   if (cache)
-    if (auto vector = cache->find(key)) return std::move(*vector);
-  std::vector<float> vector(static_cast<size_t>(key.dimension));
+    if (auto known = cache->find(key)) return std::move(*known);
+  TextEmbedding embedding;
   const std::string_view view = text;
-  embedder.embed(std::span(&view, 1), role, vector);
-  if (cache) cache->put(key, vector);
-  return vector;
+  if (with_weights) {
+    embedding = std::move(embedder.embed_all(std::span(&view, 1), role, TokenOutputs::weights).front());
+  } else {
+    embedding.dense.resize(static_cast<size_t>(key.dimension));
+    embedder.embed(std::span(&view, 1), role, embedding.dense);
+  }
+  if (cache) cache->put(key, embedding);
+  return embedding;
+}
+
+// Only extraction uses it.
+void release_embedder(QuestionState& state, const Resources& resources) {
+  if (!state.runs("answer") || answer_mode(resources) == AnswerMode::generate) state.embedder.reset();
 }
 
 std::shared_ptr<Embedder> embedder_for(const Store& store, Models& models, std::string_view index_name) {

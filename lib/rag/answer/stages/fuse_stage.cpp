@@ -1,4 +1,6 @@
-// Makes one ranking of both lists, weighted by the language of the question (fuse.h).
+// Makes one ranking of the lists, weighted by the language of the question (fuse.h). Dense and sparse list share a
+// weight of 1. That of the learned list is a multiple of the dense list's, and all are then divided by their sum, so
+// that fused scores stay within 0 and 1.
 #include <algorithm>
 #include <array>
 #include <unordered_map>
@@ -31,19 +33,28 @@ FusionNote note_of(const QuestionState& state, const Resources& resources) {
   note.dense_weight = state.sparse.empty()  ? 1.0f
                       : state.dense.empty() ? 0.0f
                                             : options.dense_weights.of(note.language);
+  if (state.learned.empty()) return note;
+  const float dense = state.dense.empty() ? options.dense_weights.of(note.language) : note.dense_weight;
+  const float learned = options.learned_weight * dense;
+  const bool alone = state.dense.empty() && state.sparse.empty();
+  note.learned_weight = alone ? 1.0f : learned / (1 + learned);
   return note;
 }
 
+// A list of matches that is shorter than the limit contains every match: other chunks score 0.
+std::optional<float> floor_of(const std::vector<ScoredChunk>& matches, const RetrieveOptions& options) {
+  return static_cast<int64_t>(matches.size()) < options.candidates ? std::optional<float>(0.0f) : std::nullopt;
+}
+
 std::vector<ScoredChunk> fused(const QuestionState& state, const RetrieveOptions& options) {
-  const float weight = state.reply.fusion.dense_weight;
-  // A sparse list shorter than the limit contains every match: other chunks score 0.
-  const bool all_matches = static_cast<int64_t>(state.sparse.size()) < options.candidates;
-  const std::array<RankedList, 2> lists{
-      {{state.dense, weight, {}}, {state.sparse, 1 - weight, all_matches ? std::optional<float>(0.0f) : std::nullopt}}};
+  const float dense = state.reply.fusion.dense_weight, learned = state.reply.fusion.learned_weight;
+  const std::array<RankedList, 3> lists{{{state.dense, (1 - learned) * dense, {}},
+                                         {state.sparse, (1 - learned) * (1 - dense), floor_of(state.sparse, options)},
+                                         {state.learned, learned, floor_of(state.learned, options)}}};
   return options.fusion == Fusion::rrf ? fuse_rrf(lists) : fuse_weighted(lists);
 }
 
-// The candidates of the ranking, each with its rank and score in both lists.
+// The candidates of the ranking, each with its rank and score in every list.
 std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, const QuestionState& state) {
   std::vector<Candidate> candidates;
   std::unordered_map<int64_t, size_t> place;
@@ -61,6 +72,11 @@ std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, con
     candidate.sparse_rank = static_cast<int64_t>(i + 1);
     candidate.sparse_score = state.sparse[i].score;
   }
+  for (size_t i = 0; i < state.learned.size(); ++i) {
+    Candidate& candidate = candidates[place[state.learned[i].id]];
+    candidate.learned_rank = static_cast<int64_t>(i + 1);
+    candidate.learned_score = state.learned[i].score;
+  }
   return candidates;
 }
 
@@ -69,6 +85,7 @@ std::vector<Candidate> candidates_of(const std::vector<ScoredChunk>& ranked, con
 void fuse_lists(QuestionState& state, const Resources& resources) {
   state.reply.fusion.dense_hits = static_cast<int64_t>(state.dense.size());
   state.reply.fusion.sparse_hits = static_cast<int64_t>(state.sparse.size());
+  state.reply.fusion.learned_hits = static_cast<int64_t>(state.learned.size());
   state.reply.ranking = candidates_of(fused(state, resources.options.retrieve), state);
 }
 

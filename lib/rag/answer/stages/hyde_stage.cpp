@@ -89,7 +89,7 @@ class Expansion {
     const bool holds_embedder = state_.embedder != nullptr;
     if (!holds_embedder) state_.embedder = resources_.models.embedder();
     search_dense(
-        blend(state_.vector, embed_text(*state_.embedder, passage.text, TextRole::passage, resources_.vectors)));
+        blend(state_.vector, embed_text(*state_.embedder, passage.text, TextRole::passage, resources_.vectors).dense));
     if (!holds_embedder) state_.embedder.reset();
     reply_.hyde_engine = "generator";
     return true;

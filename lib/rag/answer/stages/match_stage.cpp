@@ -38,10 +38,10 @@ bool brings_citations(const Reply& kept, const QuestionState& state, const Resou
 std::optional<float> similarity_to(const std::string& question, const QuestionState& state,
                                    const Resources& resources) {
   if (!resources.vectors || state.vector.empty()) return std::nullopt;
-  const auto vector = resources.vectors->find(
-      {resources.store.embedder_fingerprint(), question, static_cast<int64_t>(state.vector.size())});
-  if (!vector) return std::nullopt;
-  return std::inner_product(vector->begin(), vector->end(), state.vector.begin(), 0.0f);
+  const auto known = resources.vectors->find({resources.store.embedder_fingerprint(), question,
+                                              static_cast<int64_t>(state.vector.size()), state.runs("learned")});
+  if (!known) return std::nullopt;
+  return std::inner_product(known->dense.begin(), known->dense.end(), state.vector.begin(), 0.0f);
 }
 
 void match(QuestionState& state, const Resources& resources) {

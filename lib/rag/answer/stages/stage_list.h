@@ -13,10 +13,12 @@
   STAGE(embed)       /* makes the question's vector */                                                             \
   STAGE(dense)       /* searches by vectors */                                                                     \
   STAGE(sparse)      /* searches by words */                                                                       \
-  STAGE(fuse)        /* makes one ranking of both lists */                                                         \
+  STAGE(learned)     /* searches by the weights of tokens */                                                       \
+  STAGE(fuse)        /* makes one ranking of the lists */                                                          \
   STAGE(hyde)        /* searches again with more than the question says, where the first search is weak */         \
   STAGE(references)  /* puts chunks of a named article first, or removes neighbouring articles */                  \
   STAGE(match)       /* answers as the cache did to another question that asks the same */                         \
+  STAGE(maxsim)      /* reorders the first candidates by the vectors of their tokens */                            \
   STAGE(rerank)      /* reorders the first candidates by a model */                                                \
   STAGE(texts)       /* fetches the texts of the best candidates */                                                \
   STAGE(images)      /* searches the images of the index */                                                        \

@@ -14,7 +14,9 @@ Hit hit_of(const Candidate& from, Chunk&& chunk) {
   hit.score = from.score;
   if (from.dense_rank > 0) hit.dense_rank = from.dense_rank, hit.dense_score = from.dense_score;
   if (from.sparse_rank > 0) hit.sparse_rank = from.sparse_rank, hit.sparse_score = from.sparse_score;
+  if (from.learned_rank > 0) hit.learned_rank = from.learned_rank, hit.learned_score = from.learned_score;
   if (from.reference_score > 0) hit.reference_score = from.reference_score;
+  hit.maxsim_score = from.maxsim_score;
   hit.rerank_score = from.rerank_score;
   return hit;
 }
