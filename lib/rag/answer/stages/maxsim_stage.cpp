@@ -32,7 +32,8 @@ float max_sim(std::span<const float> question, std::span<const float> passage, s
                                                passage.begin() + static_cast<std::ptrdiff_t>(p), 0.0f));
     sum += best;
   }
-  return sum / static_cast<float>(question.size() / width);
+  const size_t tokens = question.size() / width;
+  return sum / static_cast<float>(tokens);
 }
 
 class LateInteraction {
