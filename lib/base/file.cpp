@@ -47,6 +47,8 @@ void fsync_folder(const std::filesystem::path& folder) {
   if (!fd || ::fsync(fd.get()) != 0) throw io_error("sync folder", folder.native());
 }
 
+}  // namespace
+
 void write_all(int fd, std::span<const std::byte> bytes, uint64_t offset, const std::filesystem::path& path) {
   while (!bytes.empty()) {
     const ssize_t written = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
@@ -56,8 +58,6 @@ void write_all(int fd, std::span<const std::byte> bytes, uint64_t offset, const 
     offset += static_cast<uint64_t>(written);
   }
 }
-
-}  // namespace
 
 FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
   if (this != &other) {

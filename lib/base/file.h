@@ -29,6 +29,9 @@ class FileDescriptor {
   int fd_ = -1;
 };
 
+/// Writes all bytes at `offset`, however often that is interrupted. Throws Error(io) that names `path`.
+void write_all(int fd, std::span<const std::byte> bytes, uint64_t offset, const std::filesystem::path& path);
+
 /// Changes when the file is written: its size and modification time.
 struct FileStamp {
   uint64_t bytes = 0;

@@ -279,13 +279,7 @@ void VectorAppender::sync() {
 }
 
 void VectorAppender::write_at(uint64_t offset, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) throw io_error("write", path_.native());
-    bytes = bytes.subspan(static_cast<size_t>(written));
-    offset += static_cast<uint64_t>(written);
-  }
+  write_all(fd_.get(), bytes, offset, path_);
 }
 
 }  // namespace frugal
