@@ -21,7 +21,7 @@ bool has_gpu() {
   std::error_code unreadable;
   if (!std::filesystem::exists("/proc/driver/nvidia/version", unreadable)) return false;
   try {
-    find_plugin("torch");
+    find_torch();
     return true;
   } catch (const Error&) {
     return false;

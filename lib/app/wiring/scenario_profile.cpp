@@ -156,7 +156,7 @@ std::unique_ptr<LoadedModel> ScenarioProfiler::open(const ScenarioStage& stage) 
 std::unique_ptr<LoadedModel> ScenarioProfiler::open_naive(const ScenarioStage& stage) {
   Backend backend = options_.backend;
   try {
-    if (backend.native()) find_plugin("torch");
+    if (backend.native()) find_torch();
     if (backend.native()) backend = parse_backend("torch");
     note_ = "full precision through libtorch";
   } catch (const Error&) {

@@ -14,7 +14,6 @@
 // before the shared object.
 #include "compute/ops/plugin.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -23,6 +22,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "base/plugin_library.h"
 #include "base/thread_pool.h"
 #include "compute/ops/device_weights.h"
 #include "compute/ops/gather.h"
@@ -48,35 +48,23 @@ static_assert(sizeof(AttentionSpan) == sizeof(frugal_span) &&
 constexpr std::string_view kDeviceRows = "the key-value cache on the device";
 constexpr const char* kTorchHint = "run scripts/setup --torch to install libtorch, then build again (docs/plugins.md)";
 
-struct CloseLibrary {
-  void operator()(void* handle) const { ::dlclose(handle); }
-};
-
 /// An open shared object and its table.
 struct Library {
-  std::unique_ptr<void, CloseLibrary> handle;
+  PluginLibrary object;
   const frugal_plugin* table = nullptr;
 
-  explicit Library(const fs::path& file) {
+  explicit Library(const fs::path& file) : object(open(file)) {
+    table = reinterpret_cast<frugal_plugin_query_fn>(object.entry())(FRUGAL_PLUGIN_ABI);
+    int64_t abi = table ? table->abi : 0;
+    if (abi == FRUGAL_PLUGIN_ABI && table->bytes != sizeof(frugal_plugin)) abi = 0;
+    PluginLibrary::require_abi(file, abi, FRUGAL_PLUGIN_ABI);
+  }
+
+  static PluginLibrary open(const fs::path& file) {
     // libgomp reads this once, when it is loaded. Its spinning workers compete with our threads and OpenBLAS's, which
     // made libtorch up to ten times slower on two processors. A value that the user set is kept.
     ::setenv("OMP_WAIT_POLICY", "passive", 0);
-    handle.reset(::dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL));
-    if (!handle)
-      throw Error(Code::missing, fmt::format("the plugin cannot be loaded: {}", ::dlerror()))
-          .hint(fmt::format("install the library that the message names, or build the plugin for the installed one: {}",
-                            kTorchHint));
-    const auto query = reinterpret_cast<frugal_plugin_query_fn>(::dlsym(handle.get(), FRUGAL_PLUGIN_SYMBOL));
-    if (!query)
-      throw Error(Code::mismatch,
-                  fmt::format("{}: not a plugin of frugal: it lacks {}", file.native(), FRUGAL_PLUGIN_SYMBOL))
-          .hint("set FRUGAL_PLUGINS to the folder of frugal's own plugins");
-    table = query(FRUGAL_PLUGIN_ABI);
-    if (!table || table->abi != FRUGAL_PLUGIN_ABI || table->bytes != sizeof(frugal_plugin))
-      throw Error(Code::mismatch,
-                  fmt::format("{}: the plugin was built for another version of frugal (ABI {}, expected {})",
-                              file.native(), table ? std::to_string(table->abi) : "unknown", FRUGAL_PLUGIN_ABI))
-          .hint("build frugal and its plugins from the same sources");
+    return {file, FRUGAL_PLUGIN_SYMBOL, kTorchHint};
   }
 };
 
@@ -396,23 +384,6 @@ Svd TableOps::svd(std::span<const float> a, int64_t rows, int64_t cols) {
   return result;
 }
 
-std::vector<fs::path> plugin_folders() {
-  std::vector<fs::path> folders;
-  if (const char* named = std::getenv("FRUGAL_PLUGINS"); named && *named) {
-    folders.emplace_back(named);
-    if (folders.back().is_relative())  // the current folder may be another's, and a plugin is code
-      throw Error(Code::usage, fmt::format("FRUGAL_PLUGINS: '{}' is not an absolute path", named))
-          .hint("name the folder by its whole path");
-  }
-  std::error_code unreadable;
-  const fs::path beside = fs::read_symlink("/proc/self/exe", unreadable).parent_path();
-  if (!unreadable) {
-    folders.push_back((beside / "../plugins").lexically_normal());
-    folders.push_back((beside / "../lib/frugal").lexically_normal());
-  }
-  return folders;
-}
-
 }  // namespace
 
 Backend parse_backend(std::string_view text) {
@@ -449,15 +420,8 @@ Backend parse_backend(std::string_view text) {
   return backend;
 }
 
-fs::path find_plugin(const std::string& name) {
-  std::string searched;
-  for (const fs::path& folder : plugin_folders()) {
-    fs::path file = folder / fmt::format("frugal_{}.so", name);
-    std::error_code ignored;
-    if (fs::exists(file, ignored)) return file;
-    searched += fmt::format("{}{}", searched.empty() ? "" : ", ", folder.native());
-  }
-  throw Error(Code::missing, fmt::format("no plugin '{}' (searched {})", name, searched)).hint(kTorchHint);
+fs::path find_torch() {
+  return find_plugin("torch", kTorchHint);
 }
 
 std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& backend, int threads, Budget& budget) {
@@ -466,7 +430,7 @@ std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& 
 
 std::unique_ptr<Ops> make_ops(const Backend& backend, ThreadPool& threads, Budget& budget) {
   if (backend.native()) return make_cpu_ops(threads, budget);
-  return open_plugin_ops(find_plugin(backend.plugin), backend, threads.threads(), budget);
+  return open_plugin_ops(find_plugin(backend.plugin, kTorchHint), backend, threads.threads(), budget);
 }
 
 }  // namespace frugal

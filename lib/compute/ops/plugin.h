@@ -54,10 +54,8 @@ class PluginOps : public Ops {
   virtual Svd svd(std::span<const float> a, int64_t rows, int64_t cols) = 0;
 };
 
-/// The file of a plugin: frugal_NAME.so in $FRUGAL_PLUGINS, or beside the executable in ../plugins (a build tree) or
-/// ../lib/frugal (an installation). Throws Error(missing) naming the folders searched; the hint says how to install it.
-/// Throws Error(usage) if FRUGAL_PLUGINS is relative.
-std::filesystem::path find_plugin(const std::string& name);
+/// The file of the torch plugin (base/plugin_library.h). Throws Error(missing), whose hint says how to install it.
+std::filesystem::path find_torch();
 
 /// Loads `file` and opens a context in it with `threads` host threads. Borrows `budget`, which counts weights and
 /// activations on the host; a device has a budget of its own. Packed weights are borrowed too, since those that do not

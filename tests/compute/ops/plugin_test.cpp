@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <random>
 
+#include "base/plugin_library.h"
 #include "base/units.h"
 #include "memory/budget.h"
 #include "support/backends.h"
@@ -67,7 +68,7 @@ TEST_CASE("a plugin that does not load is an error with the linker's words") {
 }
 
 TEST_CASE("the error for a missing plugin names the folders that were searched") {
-  const std::optional<Error> error = error_of([] { find_plugin("nowhere"); });
+  const std::optional<Error> error = error_of([] { find_plugin("nowhere", "run scripts/setup --torch"); });
   REQUIRE(error);
   CHECK(error->code() == Code::missing);
   CHECK(contains(error->message(), "plugins"));
@@ -108,7 +109,7 @@ TEST_CASE("torch holds a bf16 weight in half the bytes, rounded") {
 
 TEST_CASE("a device reports its memory; the processor, which has none of its own, does not") {
   for (const std::string& name : plugin_backends()) {
-    const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend(name), 1, Budget::unlimited());
+    const auto ops = open_plugin_ops(find_torch(), parse_backend(name), 1, Budget::unlimited());
     const DeviceMemory before = ops->memory();
     if (ops->device() == "cpu") {
       CHECK(!before.used_bytes);
@@ -126,7 +127,7 @@ TEST_CASE("a device reports its memory; the processor, which has none of its own
 
 TEST_CASE("a singular value decomposition multiplies back to the matrix, with descending values") {
   if (plugin_backends().empty()) return;
-  const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, Budget::unlimited());
+  const auto ops = open_plugin_ops(find_torch(), parse_backend("torch"), 1, Budget::unlimited());
   const std::vector<float> a = {3, 1, 1, -1, 3, 1};
   const Svd svd = ops->svd(a, 2, 3);
   REQUIRE(svd.s.size() == 2);
@@ -236,7 +237,7 @@ TEST_CASE("a device stays within its budget, and refuses a weight of which not e
 TEST_CASE("the budget counts a plugin's weights and working memory before they are allocated") {
   if (plugin_backends().empty()) return;
   Budget budget(1 << 20);
-  const auto ops = open_plugin_ops(find_plugin("torch"), parse_backend("torch"), 1, budget);
+  const auto ops = open_plugin_ops(find_torch(), parse_backend("torch"), 1, budget);
   std::vector<std::byte> data(packed_bytes(DType::linear_f32, 1024, 512));
   CHECK_THROWS_AS(ops->prepare(WeightRows{1024, 512, [](int64_t, std::span<float>) {}}), Error);
   CHECK(budget.used_bytes(MemoryTag::weights) == 0);
