@@ -1,5 +1,7 @@
 #include "app/wiring/query_session.h"
 
+#include <utility>
+
 #include "app/config/paths.h"
 #include "app/wiring/open_models.h"
 #include "base/log.h"
@@ -34,9 +36,9 @@ PipelineOptions pipeline_options(const Settings& settings) {
 }
 
 QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, const Use& use)
-    : budget_(tool.budget_limits()) {
-  const std::filesystem::path index = find_index(settings.index);
-  store_ = open_store(index, budget_);
+    : budget_(tool.budget_limits()),
+      index_(std::filesystem::absolute(find_index(settings.index)).lexically_normal().native()),
+      store_(open_store(find_index(settings.index), budget_)) {
   Settings used = settings;
   if (used.models.image_embedder.empty()) used.models.image_embedder = store_->image_embedder_name();
   if (use.naive) used.pipeline.images = 0;
@@ -49,8 +51,12 @@ QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, cons
   warn_of_small_generator(settings.pipeline, *models_);
   PipelineOptions options = pipeline_options(used);
   options.measure_pss = use.measure_pss;
-  pipeline_.emplace(*store_, *models_, store_->laws(), options, answers_ ? &*answers_ : nullptr,
-                    std::filesystem::absolute(index).lexically_normal().native(), probes_ ? &*probes_ : nullptr);
+  pipeline_ = make_pipeline(std::move(options));
+}
+
+std::unique_ptr<Pipeline> QuerySession::make_pipeline(PipelineOptions options) {
+  return std::make_unique<Pipeline>(*store_, *models_, store_->laws(), std::move(options),
+                                    answers_ ? &*answers_ : nullptr, index_, probes_ ? &*probes_ : nullptr);
 }
 
 }  // namespace frugal

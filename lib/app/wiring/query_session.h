@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "app/wiring/settings.h"
 #include "memory/budget.h"
@@ -31,14 +32,20 @@ class QuerySession {
   QuerySession(const cli::Tool& tool, const Settings& settings, const Use& use);
 
   Pipeline& pipeline() { return *pipeline_; }
+  /// Another pipeline over the same index, models and caches; borrows this session.
+  std::unique_ptr<Pipeline> make_pipeline(PipelineOptions options);
+  Models& models() { return *models_; }
+  const Store& store() const { return *store_; }
+  const Budget& budget() const { return budget_; }
 
  private:
   Budget budget_;
+  const std::string index_;  // its folder, absolute
   std::unique_ptr<Store> store_;
   std::unique_ptr<Models> models_;
   std::optional<AnswerCache> answers_;
   std::optional<QuestionVectorCache> probes_;
-  std::optional<Pipeline> pipeline_;
+  std::unique_ptr<Pipeline> pipeline_;
 };
 
 }  // namespace frugal

@@ -1,0 +1,96 @@
+// What the routes of the server can ask for: answers from the index, vectors, scores, generated text. One interface
+// for the protocols, so that each is only a translation. WarmEngine (warm_engine.h) implements it with the models and
+// the index of the settings; tests have one of their own.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "model/generate/generator.h"
+#include "model/nn/embedder.h"
+#include "rag/reply/reply.h"
+
+namespace frugal::api {
+
+/// A question, with settings of PipelineOptions for it alone: "retrieval.top_k" = "3".
+struct AskRequest {
+  Query query;
+  std::vector<std::pair<std::string, std::string>> settings;
+};
+
+struct EmbedRequest {
+  std::vector<std::string> texts;
+  TextRole role = TextRole::passage;
+  bool with_weights = false;  // also the weights of tokens (learned sparse), if the embedder has them
+};
+
+/// Of each text.
+struct Embedded {
+  std::vector<std::vector<float>> vectors;        // [dimension] each
+  std::vector<std::vector<TokenWeight>> weights;  // if they were asked for
+  std::vector<int64_t> tokens;                    // of the whole text, those of the template included
+  int64_t max_tokens = 0;                         // longer texts were cut to it
+};
+
+struct RerankRequest {
+  std::string query;
+  std::vector<std::string> texts;
+};
+
+struct Reranked {
+  std::vector<float> logits;  // of relevance, one for each text; comparable only within one request
+  std::vector<int64_t> tokens;
+};
+
+struct EngineModel {
+  std::string role;  // "embedder", "reader", "generator"
+  std::string name;  // as configured: of the pack
+  std::string file;  // empty: there is none
+  uint64_t file_bytes = 0;
+  bool is_loaded = false;
+  int64_t loads = 0, uses = 0;
+};
+
+struct EngineStatus {
+  std::string index;                   // its folder; empty: none
+  std::optional<uint64_t> generation;  // of the open index; nullopt: it is not open
+  std::vector<EngineModel> models;
+  bool is_awake = false;                                         // an index or a model is open
+  int64_t asked = 0, embedded = 0, reranked = 0, generated = 0;  // texts or questions so far
+  int64_t batches = 0;  // passes that embedded or ranked: fewer than their requests where these came together
+};
+
+/// Thread-safe. Calls may wait for each other: there is one computation at a time. Each throws Error: missing (a model
+/// or an index), mismatch, bad_input, over_budget.
+class Engine {
+ public:
+  virtual ~Engine() = default;
+  virtual Reply ask(const AskRequest& request, const TokenSink& stream) = 0;
+  virtual Embedded embed(const EmbedRequest& request) = 0;
+  virtual Reranked rerank(const RerankRequest& request) = 0;
+  virtual Generation generate(std::span<const ChatMessage> messages, const GenerateOptions& options,
+                              const TokenSink& stream) = 0;
+  /// The generator's options from the settings.
+  virtual GenerateOptions generate_defaults() const = 0;
+  /// The tokens of a text, with those of the template, and their bytes in it.
+  virtual std::vector<Tokenizer::Piece> tokenize(const std::string& text) = 0;
+  /// Opens index and embedder, so that the next request does not wait for them.
+  virtual void preload() = 0;
+  /// How long after the last request they stay loaded, from now on; negative: for ever.
+  virtual void set_keep_alive(std::chrono::milliseconds duration) = 0;
+  /// To be called now and then: unload(), if nothing was asked for so long.
+  virtual void unload_if_idle() = 0;
+  /// Closes the index and unloads the models once no request uses them. Returns the anonymous bytes that this freed.
+  virtual uint64_t unload() = 0;
+  /// Loads and opens nothing, and waits for no computation.
+  virtual EngineStatus status() const = 0;
+};
+
+}  // namespace frugal::api
