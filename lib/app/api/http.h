@@ -7,9 +7,18 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.h"
+
 namespace frugal::api {
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
+
+/// ASCII letters in lower case: names of headers and hosts.
+inline std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = ascii_lower(c);
+  return lower;
+}
 
 struct HttpRequest {
   std::string method;  // in capitals

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <iterator>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -91,6 +92,20 @@ std::vector<std::string> required_strings(const nlohmann::json& object, const ch
     texts.push_back(each.get<std::string>());
   }
   return texts;
+}
+
+void append_floats(std::string& json, std::span<const float> values) {
+  json += '[';
+  for (const float value : values) {
+    if (std::isfinite(value))
+      fmt::format_to(std::back_inserter(json), "{},", value);
+    else
+      json += "null,";
+  }
+  if (values.empty())
+    json += ']';
+  else
+    json.back() = ']';
 }
 
 std::string dump(const nlohmann::ordered_json& json) {

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +34,9 @@ std::optional<int64_t> integer_field(const nlohmann::json& object, const char* n
 std::string required_string(const nlohmann::json& object, const char* name);
 /// A string, or a list of strings with at most `limit` entries. Throws Error(bad_input) if it is missing.
 std::vector<std::string> required_strings(const nlohmann::json& object, const char* name, size_t limit);
+
+/// Appends "[0.5,-1]": the shortest digits that give the same floats again. Values that are not finite become null.
+void append_floats(std::string& json, std::span<const float> values);
 
 /// JSON text, in which bytes that are not UTF-8 are replaced.
 std::string dump(const nlohmann::ordered_json& json);

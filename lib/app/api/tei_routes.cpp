@@ -88,7 +88,12 @@ void post_embed(Context& context, const HttpRequest& request, Exchange& exchange
   Embedded embedded = context.engine.embed(embed_request(body, "inputs"));
   require_length(embedded, body);
   shorten(embedded.vectors, dimensions);
-  exchange.send(json_reply(dump(embedded.vectors)));
+  std::string json = "[";
+  for (const std::vector<float>& vector : embedded.vectors) {
+    if (json.size() > 1) json += ',';
+    append_floats(json, vector);
+  }
+  exchange.send(json_reply(json + "]"));
 }
 
 void post_embed_sparse(Context& context, const HttpRequest& request, Exchange& exchange) {

@@ -9,6 +9,7 @@
 
 #include "app/cli/tool.h"
 #include "app/config/paths.h"
+#include "app/wiring/serve_settings.h"
 #include "base/setting.h"
 #include "model/hub/models.h"
 #include "model/tokenize/chat.h"
@@ -32,6 +33,7 @@ struct Settings {
   std::optional<ChatFamily> chat_family;  // of the generator; nullopt: as its pack names it
   GeneratorMemory generator;
   CacheOptions cache;
+  ServeSettings serve;
 
   template <typename F>
   void visit(F&& f) {
@@ -53,6 +55,7 @@ struct Settings {
        "llama3.1, qwen, qwen3; required if the pack names none"});
     f(generator);
     f(cache);
+    f(serve);
   }
 };
 

@@ -1,0 +1,101 @@
+#include "app/serve/serve_command.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <vector>
+
+#include "app/api/duration.h"
+#include "app/api/http.h"
+#include "app/api/warm_engine.h"
+#include "app/cli/output.h"
+#include "app/config/paths.h"
+#include "app/serve/listeners.h"
+#include "app/serve/server.h"
+#include "app/serve/workers.h"
+#include "app/wiring/service_identity.h"
+#include "base/ascii.h"
+#include "base/error.h"
+
+namespace frugal::serve {
+namespace {
+
+constexpr uint64_t kMaxKeyBytes = 4096;
+
+std::vector<std::string> parts_of(std::string_view list) {
+  std::vector<std::string> parts;
+  while (!list.empty()) {
+    const size_t comma = std::min(list.find(','), list.size());
+    const std::string_view part = trim(list.substr(0, comma));
+    if (!part.empty()) parts.emplace_back(part);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return parts;
+}
+
+std::string read_key(const std::string& file) {
+  if (file.empty()) return {};
+  std::string key(trim(read_file(expand_home(file), kMaxKeyBytes)));
+  if (key.empty()) throw Error(Code::bad_input, fmt::format("'{}' holds no key", file));
+  return key;
+}
+
+std::filesystem::path socket_of(const ServeSettings& settings) {
+  if (settings.socket == "none") return {};
+  return settings.socket.empty() ? default_service_socket() : expand_home(settings.socket);
+}
+
+ServerOptions server_options(const ServeSettings& settings) {
+  ServerOptions options;
+  options.gate.key = read_key(settings.key_file);
+  for (const std::string& host : parts_of(settings.allow_hosts)) options.gate.hosts.push_back(api::lower_case(host));
+  options.gate.origins = parts_of(settings.allow_origins);
+  options.max_queued = size_t(settings.max_queue);
+  options.preload = settings.preload;
+  if (!settings.host.empty() && !is_loopback(settings.host)) {
+    if (options.gate.key.empty())
+      throw Error(Code::usage, fmt::format("other machines can reach {}, and no key is set", settings.host))
+          .hint("write a secret into a file and give it as --api-key-file, or listen on 127.0.0.1");
+    options.gate.hosts.push_back(settings.host);
+  }
+  return options;
+}
+
+std::string identity_of(const cli::Tool& tool, const Settings& settings) {
+  try {
+    return service_identity(tool, settings);
+  } catch (const Error& error) {
+    if (error.code() != Code::missing) throw;
+    return {};  // no index: no question is asked here
+  }
+}
+
+}  // namespace
+
+void serve(const cli::Tool& tool, const Settings& settings) {
+  const ServeSettings& asked = settings.serve;
+  const auto keep_alive = api::parse_duration(asked.keep_alive);
+  if (!keep_alive)
+    throw Error(Code::usage, fmt::format("--keep-alive: '{}' is not a duration", asked.keep_alive))
+        .hint("write 300 (seconds), 5m, 1h, 0 or -1");
+  const ServerOptions options = server_options(asked);
+  std::optional<Address> address;
+  if (!asked.host.empty()) address = Address{asked.host, asked.port};
+  const Listeners listeners(address, socket_of(asked));
+  if (listeners.all().empty())
+    throw Error(Code::usage, "there is neither a port nor a socket to listen on").hint("give --host or --socket");
+  const auto greet = [&] {
+    for (const Listener& listener : listeners.all()) cli::print_message(fmt::format("listening on {}", listener.name));
+  };
+  const auto work = [&] {
+    api::WarmEngine engine(tool, settings, *keep_alive);
+    api::Context context{engine, identity_of(tool, settings)};
+    run_server(context, listeners.all(), options, asked.workers == 1 ? greet : std::function<void()>());
+  };
+  if (asked.workers == 1)
+    work();
+  else
+    run_workers(static_cast<size_t>(asked.workers), work, greet);
+}
+
+}  // namespace frugal::serve
