@@ -55,6 +55,12 @@ const char* content_type(ReplyFormat format) {
   }
 }
 
+// For rag-query, which makes its exit code of it.
+std::string outcome_of(const Answer& answer) {
+  if (answer.text) return std::string(to_string(answer.mode));
+  return answer.abstained ? "abstained" : "none";
+}
+
 void stream_reply(Context& context, const Asked& asked, Exchange& exchange) {
   EventStream events(exchange);
   const auto pass = [&](std::string_view text) { return events.send("token", dump({{"text", std::string(text)}})); };
@@ -85,7 +91,8 @@ void post_query(Context& context, const HttpRequest& request, Exchange& exchange
   HttpReply http;
   http.content_type = content_type(asked.render.format);
   http.body = render_reply(reply, asked.render);
-  http.headers.emplace_back("X-Frugal-Answered", reply.answer.text ? "yes" : reply.answer.abstained ? "no" : "none");
+  http.headers.emplace_back("X-Frugal-Answered", outcome_of(reply.answer));
+  http.headers.emplace_back("X-Frugal-Hits", std::to_string(reply.hits.size()));
   exchange.send(std::move(http));
 }
 

@@ -25,7 +25,7 @@ struct ServeSettings {
     f("serve.client", client,
       {"whether rag-query asks a running rag-serve: auto (if one listens on serve.socket and would answer as this "
        "process "
-       "does), never, or unix:PATH (this one alone)"});
+       "does), never, unix:PATH or http://ADDRESS:PORT"});
     f("serve.host", host, {"address to listen on; one that other machines reach needs serve.key_file; empty: none"});
     f("serve.port", port, {"port to listen on; 0: a free one", Range{0, 65535}});
     f("serve.socket", socket,
