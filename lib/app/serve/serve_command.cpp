@@ -1,7 +1,9 @@
 #include "app/serve/serve_command.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,7 @@ namespace frugal::serve {
 namespace {
 
 constexpr uint64_t kMaxKeyBytes = 4096;
+constexpr int kHeaps = 2;
 
 std::vector<std::string> parts_of(std::string_view list) {
   std::vector<std::string> parts;
@@ -73,6 +76,8 @@ std::string identity_of(const cli::Tool& tool, const Settings& settings) {
 }  // namespace
 
 void serve(const cli::Tool& tool, const Settings& settings) {
+  // By default every thread has a heap of its own, and keeps what the largest of its requests took.
+  ::mallopt(M_ARENA_MAX, kHeaps);
   const ServeSettings& asked = settings.serve;
   const auto keep_alive = api::parse_duration(asked.keep_alive);
   if (!keep_alive)
