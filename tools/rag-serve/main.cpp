@@ -13,6 +13,7 @@ constexpr const char* kExamples =
     "  curl -s 127.0.0.1:8321/query -d '{\"query\":\"who signs?\"}'   ask it; rag-query asks it by itself\n"
     "  rag-serve --keep-alive 0                                unload everything after each request\n"
     "  rag-serve --host 0.0.0.0 --api-key-file key.txt         serve other machines, which must send the key\n"
+    "  rag-serve --mcp --index kb                              let an assistant search and ask, over standard input\n"
     "  rag-serve --workers 2 --preload                         two processes that share the packs, opened at the start";
 
 int run(cli::Tool& tool, const Settings& settings) {
@@ -30,8 +31,11 @@ int run(cli::Tool& tool, const Settings& settings) {
   tool.key("--embedder", "models.embedder");
   tool.key("--reader", "models.reader");
   tool.key("--generator", "models.generator");
+  bool over_stdio = false;
+  tool.app().add_flag("--mcp", over_stdio,
+                      "speak the Model Context Protocol on standard input and output, for an assistant");
   tool.parse();
-  serve::serve(tool, settings);
+  serve::serve(tool, settings, over_stdio);
   return 0;
 }
 

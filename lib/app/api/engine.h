@@ -15,6 +15,7 @@
 
 #include "model/generate/generator.h"
 #include "model/nn/embedder.h"
+#include "rag/reply/passage.h"
 #include "rag/reply/reply.h"
 
 namespace frugal::api {
@@ -81,6 +82,8 @@ class Engine {
   virtual GenerateOptions generate_defaults() const = 0;
   /// The tokens of a text, with those of the template, and their bytes in it.
   virtual std::vector<Tokenizer::Piece> tokenize(const std::string& text) = 0;
+  /// Lines of an indexed file, as read_passage() finds them.
+  virtual Passage read(const std::string& place) = 0;
   /// Opens index and embedder, so that the next request does not wait for them.
   virtual void preload() = 0;
   /// How long after the last request they stay loaded, from now on; negative: for ever.

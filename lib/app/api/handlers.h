@@ -21,8 +21,29 @@ void get_metrics(Context& context, const HttpRequest& request, Exchange& exchang
 void get_info(Context& context, const HttpRequest& request, Exchange& exchange);
 void post_embed(Context& context, const HttpRequest& request, Exchange& exchange);
 void post_embed_sparse(Context& context, const HttpRequest& request, Exchange& exchange);
-void post_rerank(Context& context, const HttpRequest& request, Exchange& exchange);
 void post_similarity(Context& context, const HttpRequest& request, Exchange& exchange);
 void post_tokenize(Context& context, const HttpRequest& request, Exchange& exchange);
+
+// rerank_routes.cpp
+void post_rerank(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_rerank_documents(Context& context, const HttpRequest& request, Exchange& exchange);
+
+// openai_routes.cpp
+void get_models(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_openai_embeddings(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_chat_completions(Context& context, const HttpRequest& request, Exchange& exchange);
+
+// ollama_routes.cpp
+void get_ollama_version(Context& context, const HttpRequest& request, Exchange& exchange);
+void get_tags(Context& context, const HttpRequest& request, Exchange& exchange);
+void get_ps(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_show(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_ollama_embed(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_ollama_embeddings(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_ollama_chat(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_ollama_generate(Context& context, const HttpRequest& request, Exchange& exchange);
+
+// mcp.cpp
+void post_mcp(Context& context, const HttpRequest& request, Exchange& exchange);
 
 }  // namespace frugal::api

@@ -27,6 +27,24 @@ constexpr Route kRoutes[] = {
     {"POST", "/rerank", post_rerank, ErrorStyle::tei, false, kManyTexts},
     {"POST", "/similarity", post_similarity, ErrorStyle::tei, false, kManyTexts},
     {"POST", "/tokenize", post_tokenize, ErrorStyle::tei, false, kManyTexts},
+    // Cohere and Jina.
+    {"POST", "/v1/rerank", post_rerank_documents, ErrorStyle::openai, false, kManyTexts},
+    {"POST", "/v2/rerank", post_rerank_documents, ErrorStyle::openai, false, kManyTexts},
+    // OpenAI.
+    {"GET", "/v1/models", get_models, ErrorStyle::openai, true},
+    {"POST", "/v1/embeddings", post_openai_embeddings, ErrorStyle::openai, false, kManyTexts},
+    {"POST", "/v1/chat/completions", post_chat_completions, ErrorStyle::openai},
+    // Ollama.
+    {"GET", "/api/version", get_ollama_version, ErrorStyle::ollama, true},
+    {"GET", "/api/tags", get_tags, ErrorStyle::ollama, true},
+    {"GET", "/api/ps", get_ps, ErrorStyle::ollama, true},
+    {"POST", "/api/show", post_show, ErrorStyle::ollama, true},
+    {"POST", "/api/embed", post_ollama_embed, ErrorStyle::ollama, false, kManyTexts},
+    {"POST", "/api/embeddings", post_ollama_embeddings, ErrorStyle::ollama},
+    {"POST", "/api/chat", post_ollama_chat, ErrorStyle::ollama},
+    {"POST", "/api/generate", post_ollama_generate, ErrorStyle::ollama},
+    // Assistants (Model Context Protocol).
+    {"POST", "/mcp", post_mcp},
 };
 
 }  // namespace

@@ -1,27 +1,22 @@
 // text-embeddings-inference's routes (its OpenAPI document, v1.9): /embed {"inputs", "truncate", "normalize",
-// "prompt_name", "dimensions"}, /embed_sparse, /rerank {"query", "texts", "raw_scores", "truncate", "return_text"},
-// /similarity, /tokenize, /info. /rerank with "documents" is Cohere's and Jina's.
-// Texts longer than the model are cut unless "truncate" is false; TEI's default is to refuse them, but its clients set
-// no field and expect an answer.
+// "prompt_name", "dimensions"}, /embed_sparse, /similarity, /tokenize, /info; /rerank is in rerank_routes.cpp. Texts
+// longer than the model are cut unless "truncate" is false; TEI's default is to refuse them, but its clients set no
+// field and expect an answer.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <span>
 
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
+#include "app/api/protocol.h"
 #include "base/version.h"
 
 namespace frugal::api {
 namespace {
 
 constexpr size_t kMaxTexts = 4096;
-
-float sigmoid(float logit) {
-  return 1 / (1 + std::exp(-logit));
-}
 
 float dot(std::span<const float> a, std::span<const float> b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0f);
@@ -47,17 +42,6 @@ void require_length(const Embedded& embedded, const nlohmann::json& body) {
       throw Error(Code::bad_input,
                   fmt::format("a text has {} tokens, and the model takes {}", tokens, embedded.max_tokens))
           .hint("leave \"truncate\" out, and it is cut");
-}
-
-// The first `dimensions` values, of unit length again (Matryoshka representations; Kusupati et al. 2022).
-void shorten(std::vector<std::vector<float>>& vectors, std::optional<int64_t> dimensions) {
-  if (!dimensions) return;
-  for (std::vector<float>& vector : vectors) {
-    if (size_t(*dimensions) > vector.size())
-      throw Error(Code::bad_input, fmt::format("'dimensions' is {}, and the model has {}", *dimensions, vector.size()));
-    vector.resize(size_t(*dimensions));
-    normalise(vector);
-  }
 }
 
 EmbedRequest embed_request(const nlohmann::json& body, const char* field) {
@@ -106,26 +90,6 @@ void post_embed_sparse(Context& context, const HttpRequest& request, Exchange& e
   for (const std::vector<TokenWeight>& weights : embedded.weights) {
     auto one = nlohmann::ordered_json::array();
     for (const TokenWeight& weight : weights) one.push_back({{"index", weight.token}, {"value", weight.weight}});
-    json.push_back(std::move(one));
-  }
-  exchange.send(json_reply(dump(json)));
-}
-
-void post_rerank(Context& context, const HttpRequest& request, Exchange& exchange) {
-  const nlohmann::json body = parse_object_body(request.body);
-  RerankRequest wanted;
-  wanted.query = required_string(body, "query");
-  wanted.texts = required_strings(body, "texts", kMaxTexts);
-  const bool raw = bool_field(body, "raw_scores").value_or(false);
-  const bool return_text = bool_field(body, "return_text").value_or(false);
-  const Reranked ranked = context.engine.rerank(wanted);
-  std::vector<size_t> order(wanted.texts.size());
-  std::iota(order.begin(), order.end(), size_t(0));
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return ranked.logits[a] > ranked.logits[b]; });
-  auto json = nlohmann::ordered_json::array();
-  for (const size_t i : order) {
-    nlohmann::ordered_json one{{"index", i}, {"score", raw ? ranked.logits[i] : sigmoid(ranked.logits[i])}};
-    if (return_text) one["text"] = wanted.texts[i];
     json.push_back(std::move(one));
   }
   exchange.send(json_reply(dump(json)));

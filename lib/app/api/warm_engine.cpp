@@ -293,6 +293,13 @@ std::vector<Tokenizer::Piece> WarmEngine::tokenize(const std::string& text) {
   return models().embedder()->tokenizer().encode_pieces(text, false);
 }
 
+Passage WarmEngine::read(const std::string& place) {
+  const std::lock_guard turn(turn_);
+  note_use();
+  QuerySession& open = session();
+  return read_passage(open.store(), place, PassageTime::indexed, open.budget());
+}
+
 void WarmEngine::preload() {
   const std::lock_guard turn(turn_);
   note_use();

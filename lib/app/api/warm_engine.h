@@ -32,6 +32,7 @@ class WarmEngine final : public Engine {
                       const TokenSink& stream) override;
   GenerateOptions generate_defaults() const override;
   std::vector<Tokenizer::Piece> tokenize(const std::string& text) override;
+  Passage read(const std::string& place) override;
   void preload() override;
   void set_keep_alive(std::chrono::milliseconds duration) override;
   void unload_if_idle() override;

@@ -4,11 +4,14 @@
 #include <malloc.h>
 
 #include <algorithm>
+#include <chrono>
+#include <iostream>
 #include <string>
 #include <vector>
 
 #include "app/api/duration.h"
 #include "app/api/http.h"
+#include "app/api/mcp.h"
 #include "app/api/warm_engine.h"
 #include "app/cli/output.h"
 #include "app/config/paths.h"
@@ -64,6 +67,15 @@ ServerOptions server_options(const ServeSettings& settings) {
   return options;
 }
 
+void serve_assistant(const cli::Tool& tool, const Settings& settings, std::chrono::milliseconds keep_alive) {
+  api::WarmEngine engine(tool, settings, keep_alive);
+  api::Context context{engine, {}};
+  api::serve_mcp(context, std::cin, [](const std::string& line) {
+    cli::print(line);
+    cli::flush_output();
+  });
+}
+
 std::string identity_of(const cli::Tool& tool, const Settings& settings) {
   try {
     return service_identity(tool, settings);
@@ -75,7 +87,7 @@ std::string identity_of(const cli::Tool& tool, const Settings& settings) {
 
 }  // namespace
 
-void serve(const cli::Tool& tool, const Settings& settings) {
+void serve(const cli::Tool& tool, const Settings& settings, bool over_stdio) {
   // By default every thread has a heap of its own, and keeps what the largest of its requests took.
   ::mallopt(M_ARENA_MAX, kHeaps);
   const ServeSettings& asked = settings.serve;
@@ -83,6 +95,7 @@ void serve(const cli::Tool& tool, const Settings& settings) {
   if (!keep_alive)
     throw Error(Code::usage, fmt::format("--keep-alive: '{}' is not a duration", asked.keep_alive))
         .hint("write 300 (seconds), 5m, 1h, 0 or -1");
+  if (over_stdio) return serve_assistant(tool, settings, *keep_alive);
   const ServerOptions options = server_options(asked);
   std::optional<Address> address;
   if (!asked.host.empty()) address = Address{asked.host, asked.port};

@@ -35,8 +35,8 @@ class QuerySession {
   /// Another pipeline over the same index, models and caches; borrows this session.
   std::unique_ptr<Pipeline> make_pipeline(PipelineOptions options);
   Models& models() { return *models_; }
-  const Store& store() const { return *store_; }
-  const Budget& budget() const { return budget_; }
+  Store& store() { return *store_; }
+  Budget& budget() { return budget_; }
 
  private:
   Budget budget_;

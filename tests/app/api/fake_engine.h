@@ -90,6 +90,10 @@ class FakeEngine : public api::Engine {
 
   GenerateOptions generate_defaults() const override { return {}; }
   std::vector<Tokenizer::Piece> tokenize(const std::string& text) override { return {{1, 0, uint32_t(text.size())}}; }
+  Passage read(const std::string& place) override {
+    if (place.starts_with("other")) throw Error(Code::bad_input, "the index has no such file");
+    return {place, 1, 2, SourceState::unchanged, false, "first\nsecond\n"};
+  }
   void preload() override { wait_while_held(); }
   void set_keep_alive(std::chrono::milliseconds duration) override { keep_alive = duration; }
   void unload_if_idle() override {}
