@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <iostream>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "app/api/http.h"
 #include "app/api/mcp.h"
 #include "app/api/warm_engine.h"
+#include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "app/config/paths.h"
 #include "app/serve/listeners.h"
@@ -70,10 +70,11 @@ ServerOptions server_options(const ServeSettings& settings) {
 void serve_assistant(const cli::Tool& tool, const Settings& settings, std::chrono::milliseconds keep_alive) {
   api::WarmEngine engine(tool, settings, keep_alive);
   api::Context context{engine, {}};
-  api::serve_mcp(context, std::cin, [](const std::string& line) {
+  const auto print = [](const std::string& line) {
     cli::print(line);
     cli::flush_output();
-  });
+  };
+  cli::read_input("-", [&](std::istream& lines) { api::serve_mcp(context, lines, print); });
 }
 
 std::string identity_of(const cli::Tool& tool, const Settings& settings) {
