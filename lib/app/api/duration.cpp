@@ -25,6 +25,7 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   if (is_negative) text.remove_prefix(1);
   if (text.empty()) return std::nullopt;
   double total = 0;
+  bool is_first = true;
   while (!text.empty()) {
     double number = 0;
     const auto [end, failure] =
@@ -34,7 +35,9 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
     size_t letters = 0;
     while (letters < text.size() && std::isalpha(static_cast<unsigned char>(text[letters]))) ++letters;
     const std::optional<double> unit = letters == 0 ? 1e3 : milliseconds_of(text.substr(0, letters));
-    if (!unit || (letters == 0 && !text.empty())) return std::nullopt;
+    const bool is_bare = letters == 0;  // seconds, and nothing else
+    if (!unit || (is_bare && (!is_first || !text.empty()))) return std::nullopt;
+    is_first = false;
     text.remove_prefix(letters);
     total += number * *unit;
   }

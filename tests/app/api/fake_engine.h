@@ -105,6 +105,7 @@ class FakeEngine : public api::Engine {
     api::EngineStatus status;
     status.index = "/somewhere/kb";
     status.models = {{"embedder", "e5.pack", "/models/e5.pack", 100, true, 1, 2},
+                     {"reader", "judge.pack", "/models/judge.pack", 100, false, 0, 0},
                      {"generator", "writer.pack", "/models/writer.pack", 100, false, 0, 0}};
     status.is_awake = true;
     return status;
