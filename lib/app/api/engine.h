@@ -59,6 +59,13 @@ struct EngineModel {
   int64_t loads = 0, uses = 0;
 };
 
+/// Of the questions so far.
+struct EngineTimes {
+  std::vector<std::pair<std::string, double>> stage_ms;  // sum by stage (Timings)
+  std::vector<double> recent_ms;                         // of the last questions, in no order
+  int64_t cache_hits = 0;
+};
+
 struct EngineStatus {
   std::string index;                   // its folder; empty: none
   std::optional<uint64_t> generation;  // of the open index; nullopt: it is not open
@@ -66,6 +73,7 @@ struct EngineStatus {
   bool is_awake = false;                                         // an index or a model is open
   int64_t asked = 0, embedded = 0, reranked = 0, generated = 0;  // texts or questions so far
   int64_t batches = 0;  // passes that embedded or ranked: fewer than their requests where these came together
+  EngineTimes times;
 };
 
 /// Thread-safe. Calls may wait for each other: there is one computation at a time. Each throws Error: missing (a model

@@ -43,6 +43,9 @@ void post_ollama_embeddings(Context& context, const HttpRequest& request, Exchan
 void post_ollama_chat(Context& context, const HttpRequest& request, Exchange& exchange);
 void post_ollama_generate(Context& context, const HttpRequest& request, Exchange& exchange);
 
+// dashboard.cpp
+void get_dashboard(Context& context, const HttpRequest& request, Exchange& exchange);
+
 // mcp.cpp
 void post_mcp(Context& context, const HttpRequest& request, Exchange& exchange);
 

@@ -4,6 +4,7 @@
 
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
+#include "base/statistics.h"
 #include "base/version.h"
 #include "telemetry/metrics.h"
 #include "telemetry/process_memory.h"
@@ -22,6 +23,17 @@ nlohmann::ordered_json models_json(const EngineStatus& status) {
                       {"loads", model.loads},
                       {"uses", model.uses}});
   return models;
+}
+
+constexpr double kPercentiles[] = {50, 95, 99};
+
+nlohmann::ordered_json times_json(const EngineTimes& times) {
+  nlohmann::ordered_json json{{"cache_hits", times.cache_hits}, {"stages_ms", nlohmann::ordered_json::object()}};
+  for (const auto& [stage, ms] : times.stage_ms) json["stages_ms"][stage] = ms;
+  for (const double p : kPercentiles)
+    json[fmt::format("p{}_ms", p)] =
+        times.recent_ms.empty() ? nlohmann::ordered_json() : percentile(times.recent_ms, p);
+  return json;
 }
 
 const char* state_of(const Context& context, const EngineStatus& status) {
@@ -47,6 +59,13 @@ std::string metrics_of(const Context& context) {
   sink.counter("frugal_server_ranked_texts_total", "Texts ranked", figure(status.reranked));
   sink.counter("frugal_server_generations_total", "Texts generated", figure(status.generated));
   sink.counter("frugal_server_batches_total", "Passes that embedded or ranked", figure(status.batches));
+  sink.counter("frugal_server_cache_hits_total", "Questions answered from the cache", figure(status.times.cache_hits));
+  for (const auto& [stage, ms] : status.times.stage_ms)
+    sink.counter("frugal_server_stage_seconds_total", "Time of questions by stage", ms / 1000, {{"stage", stage}});
+  for (const double p : kPercentiles)
+    if (!status.times.recent_ms.empty())
+      sink.gauge("frugal_server_question_seconds", "Time of the last 256 questions by quantile",
+                 percentile(status.times.recent_ms, p) / 1000, {{"quantile", fmt::format("{}", p / 100)}});
   sink.gauge("frugal_server_awake", "1 while an index or a model is open", status.is_awake ? 1 : 0);
   for (const EngineModel& model : status.models)
     sink.gauge("frugal_server_model_loaded", "1 while the model is loaded", model.is_loaded ? 1 : 0,
@@ -86,6 +105,7 @@ void get_status(Context& context, const HttpRequest&, Exchange& exchange) {
                   {"ranked_texts", status.reranked},
                   {"generations", status.generated},
                   {"batches", status.batches}};
+  json["times"] = times_json(status.times);
   exchange.send(json_reply(dump(json)));
 }
 

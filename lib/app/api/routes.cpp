@@ -14,6 +14,7 @@ constexpr uint64_t kManyTexts = 32 * kMiB;  // LangChain sends a thousand texts 
 constexpr Route kRoutes[] = {
     // The server's own.
     {"POST", "/query", post_query},
+    {"GET", "/", get_dashboard, ErrorStyle::frugal, true},
     {"GET", "/status", get_status, ErrorStyle::frugal, true},
     {"GET", "/memory", get_memory, ErrorStyle::frugal, true},
     {"POST", "/memory/unload", post_unload},

@@ -4,7 +4,7 @@
 #include "app/api/warm_engine.h"
 
 #include <algorithm>
-#include <cmath>
+#include <iterator>
 #include <system_error>
 
 #include "app/config/paths.h"
@@ -22,6 +22,8 @@ namespace fs = std::filesystem;
 
 // Bytes of texts in one pass over the embedder or the reader: about 8,000 tokens.
 constexpr size_t kBatchBytes = 32'768;
+// Questions whose times are kept for quantiles.
+constexpr size_t kRecent = 256;
 // Pairs that a reader sees in one pass.
 constexpr size_t kPairsPerPass = 4;
 
@@ -116,6 +118,24 @@ void WarmEngine::note_use() {
   last_use_ms_ = now_ms();
 }
 
+void WarmEngine::note_times(const Reply& reply) {
+  const Timings& t = reply.timings;
+  const std::pair<const char*, double> stages[] = {
+      {"startup", t.startup_ms},   {"cache", t.cache_ms},   {"hyde", t.hyde_ms},     {"embed", t.embed_ms},
+      {"retrieve", t.retrieve_ms}, {"rerank", t.rerank_ms}, {"answer", t.answer_ms}, {"other", t.other_ms}};
+  const std::lock_guard guard(status_mutex_);
+  times_.stage_ms.resize(std::size(stages));
+  for (size_t i = 0; i < std::size(stages); ++i) {
+    times_.stage_ms[i].first = stages[i].first;
+    times_.stage_ms[i].second += stages[i].second;
+  }
+  times_.cache_hits += reply.cache == CacheStatus::exact || reply.cache == CacheStatus::semantic;
+  if (times_.recent_ms.size() < kRecent)
+    times_.recent_ms.push_back(t.total_ms);
+  else
+    times_.recent_ms[next_recent_++ % kRecent] = t.total_ms;
+}
+
 Models& WarmEngine::models() {
   std::vector<Stamp> stamps = stamps_of(settings_);
   if (opened_ && opened_->stamps != stamps) close();
@@ -167,6 +187,7 @@ Reply WarmEngine::ask(const AskRequest& request, const TokenSink& stream) {
   QuerySession& open = session();
   Reply reply = open.make_pipeline(std::move(options))->ask(request.query, stream);
   ++asked_;
+  note_times(reply);
   return reply;
 }
 
@@ -376,6 +397,7 @@ EngineStatus WarmEngine::status() const {
   {
     const std::lock_guard guard(status_mutex_);
     opened = published_;
+    status.times = times_;
   }
   status.is_awake = opened != nullptr;
   if (opened && opened->session) status.generation = opened->session->store().generation();

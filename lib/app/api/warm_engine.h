@@ -61,6 +61,7 @@ class WarmEngine final : public Engine {
   void publish(std::shared_ptr<Opened> opened);
 
   void note_use();
+  void note_times(const Reply& reply);
 
   const cli::Tool& tool_;
   const Settings& settings_;
@@ -74,6 +75,8 @@ class WarmEngine final : public Engine {
   std::string index_;  // its folder; empty: none
   mutable std::mutex status_mutex_;
   std::shared_ptr<const Opened> published_;  // what status() may look at; null: nothing is open
+  EngineTimes times_;
+  size_t next_recent_ = 0;
 };
 
 }  // namespace frugal::api
