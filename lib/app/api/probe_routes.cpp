@@ -32,7 +32,8 @@ nlohmann::ordered_json times_json(const EngineTimes& times) {
   for (const auto& [stage, ms] : times.stage_ms) json["stages_ms"][stage] = ms;
   for (const double p : kPercentiles)
     json[fmt::format("p{}_ms", p)] =
-        times.recent_ms.empty() ? nlohmann::ordered_json() : percentile(times.recent_ms, p);
+
+        times.recent_ms.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(percentile(times.recent_ms, p));
   return json;
 }
 

@@ -27,6 +27,7 @@ namespace {
 
 constexpr uint64_t kMaxKeyBytes = 4096;
 constexpr int kHeaps = 2;
+constexpr std::string_view kNone = "none";  // in place of an address or a socket
 
 std::vector<std::string> parts_of(std::string_view list) {
   std::vector<std::string> parts;
@@ -47,7 +48,7 @@ std::string read_key(const std::string& file) {
 }
 
 std::filesystem::path socket_of(const ServeSettings& settings) {
-  if (settings.socket == "none") return {};
+  if (settings.socket == kNone) return {};
   return settings.socket.empty() ? default_service_socket() : expand_home(settings.socket);
 }
 
@@ -58,7 +59,7 @@ ServerOptions server_options(const ServeSettings& settings) {
   options.gate.origins = parts_of(settings.allow_origins);
   options.max_queued = size_t(settings.max_queue);
   options.preload = settings.preload;
-  if (!settings.host.empty() && !is_loopback(settings.host)) {
+  if (settings.host != kNone && !is_loopback(settings.host)) {
     if (options.gate.key.empty())
       throw Error(Code::usage, fmt::format("other machines can reach {}, and no key is set", settings.host))
           .hint("write a secret into a file and give it as --api-key-file, or listen on 127.0.0.1");
@@ -99,7 +100,7 @@ void serve(const cli::Tool& tool, const Settings& settings, bool over_stdio) {
   if (over_stdio) return serve_assistant(tool, settings, *keep_alive);
   const ServerOptions options = server_options(asked);
   std::optional<Address> address;
-  if (!asked.host.empty()) address = Address{asked.host, asked.port};
+  if (asked.host != kNone) address = Address{asked.host, asked.port};
   const Listeners listeners(address, socket_of(asked));
   if (listeners.all().empty())
     throw Error(Code::usage, "there is neither a port nor a socket to listen on").hint("give --host or --socket");

@@ -26,7 +26,7 @@ struct ServeSettings {
       {"whether rag-query asks a running rag-serve: auto (if one listens on serve.socket and would answer as this "
        "process "
        "does), never, unix:PATH or http://ADDRESS:PORT"});
-    f("serve.host", host, {"address to listen on; one that other machines reach needs serve.key_file; empty: none"});
+    f("serve.host", host, {"address to listen on; one that other machines reach needs serve.key_file; none: no port"});
     f("serve.port", port, {"port to listen on; 0: a free one", Range{0, 65535}});
     f("serve.socket", socket,
       {"Unix socket to listen on; empty: frugal/serve.socket in $XDG_RUNTIME_DIR, or in the cache; none: no socket"});
