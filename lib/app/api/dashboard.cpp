@@ -38,7 +38,7 @@ button:disabled { opacity: .6; cursor: default; }
 #answer:empty { display: none; }
 section, #answer { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 14px 16px;
   margin-bottom: 16px; min-width: 0; }
-.grid { display: grid; gap: 0 16px; grid-template-columns: repeat(auto-fit, minmax(290px, 1fr)); }
+.grid { display: grid; gap: 0 16px; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); }
 table { width: 100%; border-collapse: collapse; }
 td { padding: 3px 0; vertical-align: top; overflow-wrap: anywhere; }
 td:last-child { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; padding-left: 12px; }

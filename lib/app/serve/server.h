@@ -18,7 +18,7 @@ namespace frugal::serve {
 struct ServerOptions {
   RequestGateOptions gate;
   size_t max_queued = 512;
-  size_t handlers = 16;  // threads
+  size_t handlers = 64;  // threads: as many requests can meet in one pass
   size_t max_connections = 1024;
   bool preload = false;
   /// Time that requests have to end after the server was told to stop.
