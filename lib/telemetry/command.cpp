@@ -199,6 +199,35 @@ Complaint read_complaint(std::string_view errors) {
   return complaint;
 }
 
+Service::Service(const std::vector<std::string>& arguments) : name_(arguments.at(0)), errors_(memory_file()) {
+  SpawnActions actions;
+  actions.duplicate(errors_.get(), STDOUT_FILENO);
+  actions.duplicate(errors_.get(), STDERR_FILENO);
+  pid_ = spawn(arguments, actions);
+}
+
+Service::~Service() {
+  if (pid_ <= 0) return;
+  ::kill(pid_, SIGTERM);
+  wait_for(pid_);
+}
+
+void Service::wait_until(const std::function<bool()>& is_ready, std::chrono::milliseconds timeout) {
+  constexpr std::chrono::milliseconds kStep{5};
+  const Clock::time_point end = Clock::now() + timeout;
+  while (!is_ready()) {
+    const bool has_ended = ::waitpid(pid_, nullptr, WNOHANG) != 0;
+    if (has_ended) pid_ = -1;
+    if (has_ended || Clock::now() > end) {
+      const Complaint complaint = read_complaint(read_from_start(errors_));
+      throw Error(Code::bad_input, fmt::format("'{}' did not start{}{}", name_, complaint.message.empty() ? "" : ": ",
+                                               complaint.message))
+          .hint(complaint.hint);
+    }
+    std::this_thread::sleep_for(kStep);
+  }
+}
+
 Conversation::Conversation(const std::vector<std::string>& arguments, std::chrono::milliseconds timeout)
     : name_(arguments.at(0)), timeout_(timeout), errors_(memory_file()) {
   // A socket, since only there a write to a program that has ended can be an error instead of SIGPIPE.

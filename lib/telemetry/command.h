@@ -59,6 +59,27 @@ struct Complaint {
 };
 Complaint read_complaint(std::string_view errors);
 
+/// A program that runs until its owner ends it with SIGTERM. Its standard error is kept to explain a failure; its
+/// standard output goes there, too.
+class Service {
+ public:
+  /// Throws CannotStart.
+  explicit Service(const std::vector<std::string>& arguments);
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
+  ~Service();
+
+  int pid() const { return pid_; }
+  /// Waits until `is_ready` is true. Throws Error(bad_input) with the program's complaint if it ends before, or if that
+  /// takes longer than `timeout`.
+  void wait_until(const std::function<bool()>& is_ready, std::chrono::milliseconds timeout);
+
+ private:
+  std::string name_;
+  FileDescriptor errors_;
+  int pid_ = -1;
+};
+
 /// A program that answers each line with one line, as `rag-query --batch -` does. Its standard error is kept to explain
 /// a failure.
 class Conversation {

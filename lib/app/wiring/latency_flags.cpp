@@ -35,7 +35,7 @@ void LatencyFlags::declare_gate(CLI::App& app) {
 void LatencyFlags::declare(Tool& tool) {
   CLI::App& app = tool.app();
   const CLI::Range count(1, 1000000);
-  app.add_option("--modes", modes, "modes to measure: naive, cold-disk, cold, warm (default cold,warm)")
+  app.add_option("--modes", modes, "modes to measure: naive, cold-disk, cold, warm, server (default cold,warm)")
       ->delimiter(',');
   app.add_option("--question", question, "a single question")->type_name("TEXT");
   app.add_option("--queries", queries,

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <sstream>
 #include <utility>
 
@@ -25,7 +26,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr LatencyMode kModes[] = {LatencyMode::naive, LatencyMode::cold_disk, LatencyMode::cold, LatencyMode::warm};
+constexpr LatencyMode kModes[] = {LatencyMode::naive, LatencyMode::cold_disk, LatencyMode::cold, LatencyMode::warm,
+                                  LatencyMode::server};
 
 std::optional<uint64_t> largest(const LatencyRow& row, std::optional<uint64_t> LatencySample::*figure) {
   std::optional<uint64_t> largest;
@@ -68,6 +70,8 @@ std::string_view to_string(LatencyMode mode) {
       return "cold";
     case LatencyMode::warm:
       return "warm";
+    case LatencyMode::server:
+      return "server";
   }
   return "";
 }
@@ -141,6 +145,9 @@ std::vector<std::string> read_texts(const fs::path& file) {
 
 LatencyBench::LatencyBench(LatencyOptions options) : options_(std::move(options)), order_(options_.seed) {
   FRUGAL_CHECK(!options_.questions.empty() && !options_.modes.empty());
+  // Processes answer by themselves, whatever server the user has running. A variable, since an older rag-query that is
+  // compared does not know the flag; the mode `server` has the flag, which counts more.
+  ::setenv("FRUGAL_SERVER", "never", 1);
   for (Side side : {Side::measured, Side::against})
     for (LatencyMode mode : options_.modes)
       if (side == Side::measured || !options_.against.empty()) rows_.push_back({mode, side, {}, {}, {}});
@@ -161,6 +168,7 @@ void LatencyBench::run(int64_t rounds) {
   planned_ = done_ + rounds * static_cast<int64_t>(rows);
   run_block(false, rounds);
   warm_.clear();
+  served_.clear();
   run_block(true, rounds);
   rounds_ += rounds;
   for (const LatencyRow& row : rows_)
@@ -199,6 +207,7 @@ void LatencyBench::attempt(size_t row, const std::function<void()>& step) {
   } catch (const Error& error) {
     rows_[row].failure = {error.message(), error.hint(), static_cast<int64_t>(rows_[row].samples.size())};
     warm_.erase(row);
+    served_.erase(row);
     if (options_.progress) options_.progress(done_, planned_);  // Ctrl-C ends what we started, too
   }
 }
@@ -229,6 +238,9 @@ LatencySample LatencyBench::ask(size_t row, const std::string& question) {
     case LatencyMode::warm:
       if (!warm_[row]) warm_[row] = std::make_unique<RagProcess>(command(row), options_.timeout);
       return warm_[row]->ask(question);
+    case LatencyMode::server:
+      if (!served_[row]) served_[row] = std::make_unique<ServedRag>(command(row), options_.timeout);
+      return served_[row]->ask(question);
   }
   FRUGAL_CHECK(false);
 }

@@ -16,6 +16,7 @@
 #include "base/statistics.h"
 #include "measure/bench/cold_disk.h"
 #include "measure/bench/rag_process.h"
+#include "measure/bench/served_rag.h"
 
 namespace frugal {
 
@@ -24,6 +25,7 @@ enum class LatencyMode {
   cold_disk,  // a fresh process, its files evicted from the page cache
   cold,       // a fresh process, page cache warm
   warm,       // a running process with its models loaded
+  server,     // a fresh process that a running rag-serve answers
 };
 std::string_view to_string(LatencyMode mode);
 /// Throws Error(usage) for unknown modes, with the nearest one.
@@ -117,6 +119,7 @@ class LatencyBench {
   LatencyOptions options_;
   std::vector<LatencyRow> rows_;
   std::map<size_t, std::unique_ptr<RagProcess>> warm_;     // by row
+  std::map<size_t, std::unique_ptr<ServedRag>> served_;    // by row
   std::map<size_t, std::unique_ptr<ColdDisk>> cold_disk_;  // by row
   Random order_;
   int64_t rounds_ = 0, done_ = 0, planned_ = 0;

@@ -103,7 +103,7 @@ LatencySample parse_reply(std::string_view reply, double wall_ms) {
 }
 
 LatencySample ask_fresh_process(const std::vector<std::string>& command, const std::string& question,
-                                std::chrono::milliseconds timeout) {
+                                std::chrono::milliseconds timeout, std::string* warnings) {
   CommandOptions how;
   how.capture_output = how.capture_errors = true;
   how.timeout = timeout;
@@ -112,6 +112,7 @@ LatencySample ask_fresh_process(const std::vector<std::string>& command, const s
     throw failure_of(command[0], result, timeout);
   LatencySample sample = parse_reply(result.output, to_milliseconds(result.elapsed_ns));
   sample.exit_code = result.exit_code;
+  if (warnings) *warnings = result.errors;
   return sample;
 }
 

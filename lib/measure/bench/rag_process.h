@@ -30,9 +30,10 @@ struct LatencySample {
 LatencySample parse_reply(std::string_view json, double wall_ms);
 
 /// Runs `command` (rag-query with its flags) for one question. Throws Error(bad_input) with rag-query's own message and
-/// hint if it fails, exceeds `timeout` (it is then killed) or does not answer in JSON.
+/// hint if it fails, exceeds `timeout` (it is then killed) or does not answer in JSON. `warnings` gets what it wrote to
+/// standard error; may be null.
 LatencySample ask_fresh_process(const std::vector<std::string>& command, const std::string& question,
-                                std::chrono::milliseconds timeout);
+                                std::chrono::milliseconds timeout, std::string* warnings = nullptr);
 
 /// A running rag-query with its models loaded.
 class RagProcess {

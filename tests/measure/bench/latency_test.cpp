@@ -187,6 +187,34 @@ TEST_CASE("an answer that does not come in time ends the mode, in a fresh proces
   CHECK(bench.rows()[1].failure->message == fmt::format("'{}' did not answer within 50 ms", tool.path()));
 }
 
+TEST_CASE("the mode server asks through a rag-serve of its own, which must have answered") {
+  // The flags of rag-query end with the question; the server's socket is what the flag --server names.
+  const FakeTool tool("echo \"$*\" >> \"$0.log\"; echo \"$FRUGAL_SERVER\" >> \"$0.log\"; " + kEcho);
+  const fs::path serve = fs::path(tool.path()).parent_path() / "rag-serve";
+  std::ofstream(serve) << "#!/bin/bash\n"
+                          "while [ $# -gt 0 ]; do [ \"$1\" = --socket ] && touch \"$2\"; shift; done\n"
+                          "exec sleep 1000\n";
+  fs::permissions(serve, fs::perms::owner_all);
+  LatencyOptions options = options_for(tool);
+  options.modes = {LatencyMode::server};
+  LatencyBench bench(options);
+  bench.run(1);
+  CHECK(bench.rows()[0].samples.size() == 1);
+  const std::string log = read_file(tool.path() + ".log");
+  CHECK(log.find("--server unix:/") != std::string::npos);
+  CHECK(log.find("\nnever\n") != std::string::npos);
+
+  const FakeTool alone("echo 'warning: the server has other settings: this process answers' >&2; " + kEcho);
+  std::ofstream(serve) << "#!/bin/bash\n"
+                          "while [ $# -gt 0 ]; do [ \"$1\" = --socket ] && touch \"$2\"; shift; done\n"
+                          "exec sleep 1000\n";
+  fs::permissions(serve, fs::perms::owner_all);
+  CHECK_THROWS_AS(LatencyBench(options).run(1), Error);
+  std::ofstream(serve) << "#!/bin/bash\necho 'error: no index' >&2; exit 3\n";
+  CHECK_THROWS_WITH_AS(LatencyBench(options).run(1),
+                       fmt::format("'{}' did not start: no index", serve.native()).c_str(), Error);
+}
+
 TEST_CASE("where no mode works the first failure is thrown") {
   const FakeTool failing("exit 3\n");
   LatencyOptions options = options_for(failing);
