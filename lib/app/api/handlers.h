@@ -46,6 +46,9 @@ void post_ollama_generate(Context& context, const HttpRequest& request, Exchange
 // dashboard.cpp
 void get_dashboard(Context& context, const HttpRequest& request, Exchange& exchange);
 
+// openapi.cpp
+void get_openapi(Context& context, const HttpRequest& request, Exchange& exchange);
+
 // mcp.cpp
 void post_mcp(Context& context, const HttpRequest& request, Exchange& exchange);
 

@@ -15,6 +15,7 @@ constexpr Route kRoutes[] = {
     // The server's own.
     {"POST", "/query", post_query},
     {"GET", "/", get_dashboard, ErrorStyle::frugal, true},
+    {"GET", "/openapi.json", get_openapi, ErrorStyle::frugal, true},
     {"GET", "/status", get_status, ErrorStyle::frugal, true},
     {"GET", "/memory", get_memory, ErrorStyle::frugal, true},
     {"POST", "/memory/unload", post_unload},

@@ -311,6 +311,22 @@ TEST_CASE("/health is 503 while the server preloads, and metrics are Prometheus 
   CHECK(contains(metrics.body, "frugal_server_model_loaded{model=\"embedder\"} 1"));
 }
 
+TEST_CASE("the OpenAPI document has every route, and the page asks no other host") {
+  Api api;
+  const json document = api.get("/openapi.json").json();
+  size_t count = 0;
+  for (const auto& [path, operations] : document["paths"].items()) count += operations.size();
+  CHECK(count == api::routes().size());
+  for (const api::Route& route : api::routes()) {
+    CAPTURE(route.path);
+    CHECK(document["paths"][std::string(route.path)].contains(route.method == "GET" ? "get" : "post"));
+  }
+  const Recorded page = api.get("/");
+  CHECK(contains(page.header("Content-Security-Policy"), "default-src 'none'"));
+  CHECK(!contains(page.body, "http://"));
+  CHECK(!contains(page.body, "https://"));
+}
+
 TEST_CASE("floats are written with the digits that give them back, and others as null") {
   std::string text;
   const std::vector<float> values{0.1f, -3, 1e-30f, NAN, INFINITY};
