@@ -22,6 +22,7 @@ namespace fs = std::filesystem;
 
 // Bytes of texts in one pass over the embedder or the reader: about 8,000 tokens.
 constexpr size_t kBatchBytes = 32'768;
+constexpr int64_t kQuietMs = 1000;
 // Questions whose times are kept for quantiles.
 constexpr size_t kRecent = 256;
 // Pairs that a reader sees in one pass.
@@ -116,6 +117,7 @@ WarmEngine::~WarmEngine() = default;
 
 void WarmEngine::note_use() {
   last_use_ms_ = now_ms();
+  has_used_heap_ = true;
 }
 
 void WarmEngine::note_times(const Reply& reply) {
@@ -337,8 +339,11 @@ void WarmEngine::set_keep_alive(std::chrono::milliseconds duration) {
 }
 
 void WarmEngine::unload_if_idle() {
+  const int64_t idle_ms = now_ms() - last_use_ms_;
+  // What the requests of a busy moment took from the heap goes back to the system.
+  if (idle_ms >= kQuietMs && has_used_heap_.exchange(false)) release_free_heap();
   const int64_t keep = keep_alive_ms_;
-  if (keep < 0 || now_ms() - last_use_ms_ < keep) return;
+  if (keep < 0 || idle_ms < keep) return;
   {
     const std::lock_guard guard(status_mutex_);
     if (!published_) return;

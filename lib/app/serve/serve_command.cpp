@@ -27,6 +27,7 @@ namespace {
 
 constexpr uint64_t kMaxKeyBytes = 4096;
 constexpr int kHeaps = 2;
+constexpr size_t kMinHandlers = 16;
 constexpr std::string_view kNone = "none";  // in place of an address or a socket
 
 std::vector<std::string> parts_of(std::string_view list) {
@@ -59,6 +60,8 @@ ServerOptions server_options(const ServeSettings& settings) {
   options.gate.origins = parts_of(settings.allow_origins);
   options.max_queued = size_t(settings.max_queue);
   options.preload = settings.preload;
+  // Each worker has fewer requests that could meet.
+  options.handlers = std::max(kMinHandlers, options.handlers / static_cast<size_t>(settings.workers));
   if (settings.host != kNone && !is_loopback(settings.host)) {
     if (options.gate.key.empty())
       throw Error(Code::usage, fmt::format("other machines can reach {}, and no key is set", settings.host))
