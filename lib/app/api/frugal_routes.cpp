@@ -22,7 +22,7 @@ struct Asked {
   bool stream = false;
 };
 
-std::string text_of(const nlohmann::json& value) {
+std::string setting_of(const nlohmann::json& value) {
   return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
@@ -37,7 +37,7 @@ Asked parse_query(const nlohmann::json& body) {
   const nlohmann::json* settings = find_field(body, "settings");
   if (!settings) return asked;
   if (!settings->is_object()) throw Error(Code::bad_input, "'settings' is not an object");
-  for (const auto& [key, value] : settings->items()) asked.request.settings.emplace_back(key, text_of(value));
+  for (const auto& [key, value] : settings->items()) asked.request.settings.emplace_back(key, setting_of(value));
   return asked;
 }
 

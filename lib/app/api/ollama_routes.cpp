@@ -13,14 +13,11 @@
 #include "app/api/protocol.h"
 #include "base/version.h"
 #include "rag/answer/question.h"
-#include "rag/reply/render.h"
 
 namespace frugal::api {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr size_t kMaxInputs = 4096;
 
 int64_t since_ns(Clock::time_point begin) {
   return std::chrono::nanoseconds(Clock::now() - begin).count();
@@ -132,9 +129,7 @@ void answer_from_index(Context& context, Stream& stream, const std::string& ques
   AskRequest request;
   request.query.text = question;
   check_question(request.query.text);
-  const Reply reply = context.engine.ask(request, {});
-  std::string text = render_reply(reply, RenderOptions{});
-  if (text.ends_with('\n')) text.pop_back();
+  std::string text = text_of(context.engine.ask(request, {}));
   if (stream.is_stream) {
     stream.write(text);
     text.clear();
@@ -231,7 +226,7 @@ void post_ollama_embed(Context& context, const HttpRequest& request, Exchange& e
   resolve_model(context.engine.status(), "embedder", asked);
   const std::optional<int64_t> dimensions = integer_field(body, "dimensions", 1, 1 << 20);
   EmbedRequest wanted;
-  wanted.texts = required_strings(body, "input", kMaxInputs);
+  wanted.texts = required_strings(body, "input", kMaxTexts);
   Embedded embedded = context.engine.embed(wanted);
   if (!bool_field(body, "truncate").value_or(true))
     for (const int64_t tokens : embedded.tokens)

@@ -12,13 +12,10 @@
 #include "app/api/json_body.h"
 #include "app/api/protocol.h"
 #include "rag/answer/question.h"
-#include "rag/reply/render.h"
 #include "rag/reply/reply_json.h"
 
 namespace frugal::api {
 namespace {
-
-constexpr size_t kMaxInputs = 4096;
 
 static_assert(std::endian::native == std::endian::little);  // as "base64" has the floats
 
@@ -85,9 +82,7 @@ Completion answer_from_index(Context& context, const std::vector<ChatMessage>& m
   };
   const Reply reply = context.engine.ask(request, sink ? TokenSink(pass) : TokenSink());
   Completion done;
-  const RenderOptions how{ReplyFormat::text, false, streamed};
-  done.text = (streamed ? "\n" : "") + render_reply(reply, how);
-  if (done.text.ends_with('\n')) done.text.pop_back();
+  done.text = text_of(reply, streamed);
   if (sink) sink(done.text);
   done.citations = nlohmann::ordered_json::parse(citations_to_json(reply.citations));
   if (reply.generated) {
@@ -184,7 +179,7 @@ void post_openai_embeddings(Context& context, const HttpRequest& request, Exchan
     throw Error(Code::bad_input, fmt::format("'encoding_format': '{}' is neither float nor base64", format));
   const std::optional<int64_t> dimensions = integer_field(body, "dimensions", 1, 1 << 20);
   EmbedRequest wanted;
-  wanted.texts = required_strings(body, "input", kMaxInputs);
+  wanted.texts = required_strings(body, "input", kMaxTexts);
   if (wanted.texts.empty()) throw Error(Code::bad_input, "'input' is empty");
   Embedded embedded = context.engine.embed(wanted);
   shorten(embedded.vectors, dimensions);

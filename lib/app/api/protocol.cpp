@@ -12,6 +12,7 @@
 
 #include "app/api/json_body.h"
 #include "base/error.h"
+#include "rag/reply/render.h"
 
 namespace frugal::api {
 namespace {
@@ -86,6 +87,12 @@ std::string last_question(const std::vector<ChatMessage>& messages) {
   for (auto message = messages.rbegin(); message != messages.rend(); ++message)
     if (message->role == "user") return message->content;
   throw Error(Code::bad_input, "'messages' has none of the user");
+}
+
+std::string text_of(const Reply& reply, bool streamed) {
+  std::string text = (streamed ? "\n" : "") + render_reply(reply, {ReplyFormat::text, false, streamed});
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
 }
 
 void read_sampling(const nlohmann::json& from, GenerateOptions& options) {

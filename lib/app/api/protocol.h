@@ -14,6 +14,9 @@
 
 namespace frugal::api {
 
+/// Texts that one request may have.
+inline constexpr size_t kMaxTexts = 4096;
+
 /// The model that answers from the index, with citations.
 inline constexpr std::string_view kRagModel = "rag";
 
@@ -33,6 +36,9 @@ std::vector<ChatMessage> messages_field(const nlohmann::json& body);
 
 /// The text of the last message of the user. Throws Error(bad_input) if there is none.
 std::string last_question(const std::vector<ChatMessage>& messages);
+
+/// An answer as rag-query prints it, with its sources; streamed: without the text that was sent already.
+std::string text_of(const Reply& reply, bool streamed = false);
 
 /// Reads temperature, top_p, top_k, min_p, seed and stop, where they are set.
 void read_sampling(const nlohmann::json& from, GenerateOptions& options);

@@ -14,8 +14,6 @@
 namespace frugal::api {
 namespace {
 
-constexpr size_t kMaxTexts = 4096;
-
 float sigmoid(float logit) {
   return 1 / (1 + std::exp(-logit));
 }

@@ -16,8 +16,6 @@
 namespace frugal::api {
 namespace {
 
-constexpr size_t kMaxTexts = 4096;
-
 float dot(std::span<const float> a, std::span<const float> b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0f);
 }
