@@ -26,7 +26,7 @@ struct ServerFigures {
 /// What handlers share.
 struct Context {
   Engine& engine;
-  std::string identity;  // of the answers that the server gives (service_identity.h)
+  std::string identity = {};  // of the answers that the server gives (service_identity.h)
   std::string name = "frugal";
   std::function<ServerFigures()> figures = [] { return ServerFigures{}; };
   std::atomic<bool> is_ready{true};  // false while the server preloads

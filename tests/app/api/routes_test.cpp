@@ -101,10 +101,10 @@ TEST_CASE("every field of another type is a 4xx that names it") {
       {"/api/chat", R"({"messages":[{"role":"user","content":"a"}],"options":7})"},
       {"/api/generate", R"({"prompt":"a","images":["x"]})"},
   };
-  for (const auto& [path, body] : wrong) {
-    CAPTURE(path);
-    CAPTURE(body);
-    CHECK(api.post(path, body).status / 100 == 4);
+  for (const auto& each : wrong) {
+    CAPTURE(each.first);
+    CAPTURE(each.second);
+    CHECK(api.post(each.first, each.second).status / 100 == 4);
   }
 }
 
@@ -237,10 +237,11 @@ TEST_CASE("Ollama: JSON lines, options, and keep_alive in all its forms") {
   const std::vector<std::pair<std::string, milliseconds>> forms{
       {"300", milliseconds(300'000)}, {"\"5m\"", milliseconds(300'000)}, {"\"1h30m\"", milliseconds(5'400'000)},
       {"-1", milliseconds(-1)},       {"\"-1\"", milliseconds(-1)},      {"\"-5m\"", milliseconds(-1)}};
-  for (const auto& [text, expected] : forms) {
+  for (const auto& form : forms) {
+    const std::string& text = form.first;
     CAPTURE(text);
     CHECK(api.post("/api/embed", R"({"model":"e5","input":"abc","keep_alive":)" + text + "}").status == 200);
-    CHECK(api.engine.keep_alive == expected);
+    CHECK(api.engine.keep_alive == form.second);
   }
   CHECK(api.engine.unloads == 0);
   for (const char* zero : {"0", "\"0\"", "\"0s\""})
