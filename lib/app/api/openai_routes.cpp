@@ -68,7 +68,7 @@ struct Completion {
   std::string text;
   const char* finish = "stop";
   int64_t prompt_tokens = 0, new_tokens = 0;
-  nlohmann::ordered_json citations;  // null: the model is no "rag"
+  std::string citations = {};  // a JSON array; empty: the model is no "rag"
 };
 
 Completion answer_from_index(Context& context, const std::vector<ChatMessage>& messages, const TokenSink& sink) {
@@ -84,7 +84,7 @@ Completion answer_from_index(Context& context, const std::vector<ChatMessage>& m
   Completion done;
   done.text = text_of(reply, streamed);
   if (sink) sink(done.text);
-  done.citations = nlohmann::ordered_json::parse(citations_to_json(reply.citations));
+  done.citations = citations_to_json(reply.citations);
   if (reply.generated) {
     done.prompt_tokens = reply.generated->prompt_tokens;
     done.new_tokens = reply.generated->new_tokens;
@@ -122,7 +122,7 @@ void send_stream(const Chat& chat, bool with_usage, Exchange& exchange,
   });
   begin();
   nlohmann::ordered_json last = nlohmann::ordered_json::object();
-  if (!done.citations.is_null()) last["citations"] = done.citations;
+  if (!done.citations.empty()) last["citations"] = nlohmann::ordered_json::parse(done.citations);
   events->send(chat.chunk(std::move(last), done.finish));
   if (with_usage) {
     nlohmann::ordered_json json = chat.head("chat.completion.chunk");
@@ -137,11 +137,11 @@ void send_stream(const Chat& chat, bool with_usage, Exchange& exchange,
 HttpReply whole_reply(const Chat& chat, const Completion& done) {
   nlohmann::ordered_json json = chat.head("chat.completion");
   nlohmann::ordered_json message{{"role", "assistant"}, {"content", done.text}};
-  if (!done.citations.is_null()) message["citations"] = done.citations;
+  if (!done.citations.empty()) message["citations"] = nlohmann::ordered_json::parse(done.citations);
   json["choices"] = {
       {{"index", 0}, {"message", std::move(message)}, {"logprobs", nullptr}, {"finish_reason", done.finish}}};
   json["usage"] = usage_json(done.prompt_tokens, done.new_tokens);
-  if (!done.citations.is_null()) json["citations"] = done.citations;
+  if (!done.citations.empty()) json["citations"] = nlohmann::ordered_json::parse(done.citations);
   return json_reply(dump(json));
 }
 

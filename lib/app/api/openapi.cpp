@@ -82,14 +82,7 @@ std::vector<Field> rerank_fields() {
           {"return_documents", type("boolean")}};
 }
 
-std::vector<Described> described() {
-  const Json keep_alive = either(type("string"), type("number"));
-  const Json object = type("object");
-  const std::vector<Field> embed{{"inputs", texts(), true},
-                                 {"truncate", type("boolean")},
-                                 {"prompt_name", {{"enum", {"query", "passage", "document"}}}}};
-  const std::vector<Field> ollama{
-      {"model", type("string"), true}, {"stream", type("boolean")}, {"options", object}, {"keep_alive", keep_alive}};
+std::vector<Described> own_routes() {
   return {
       {"/", "A page about the server"},
       {"/openapi.json", "This document"},
@@ -97,17 +90,28 @@ std::vector<Described> described() {
        "Answers a question from the index",
        {{"query", {{"type", "string"}, {"minLength", 1}}, true},
         {"path", texts()},
-        {"where", either(texts(), object)},
+        {"where", either(texts(), type("object"))},
         {"format", {{"enum", {"json", "jsonl", "text", "md", "csv", "files"}}}},
         {"explain", type("boolean")},
         {"stream", type("boolean")},
-        {"settings", object}}},
+        {"settings", type("object")}}},
       {"/status", "State of the server, its models and its queue"},
       {"/memory", "Memory of the process"},
       {"/memory/unload", "Closes the index and unloads the models"},
       {"/health", "200, or 503 while the server loads"},
       {"/ping", "As /health"},
       {"/metrics", "Prometheus text"},
+      {"/mcp",
+       "JSON-RPC of the Model Context Protocol",
+       {{"jsonrpc", {{"const", "2.0"}}, true}, {"method", type("string"), true}, {"id", {{"type", "integer"}}}}},
+  };
+}
+
+std::vector<Described> tei_routes() {
+  const std::vector<Field> embed{{"inputs", texts(), true},
+                                 {"truncate", type("boolean")},
+                                 {"prompt_name", {{"enum", {"query", "passage", "document"}}}}};
+  return {
       {"/info", "The embedder (text-embeddings-inference)"},
       {"/embed", "Vectors (text-embeddings-inference)", with(embed, {{"dimensions", whole(1)}})},
       {"/embed_sparse", "Weights of tokens (text-embeddings-inference)", embed},
@@ -125,6 +129,11 @@ std::vector<Described> described() {
           {"required", {"source_sentence", "sentences"}}},
          true}}},
       {"/tokenize", "Tokens of texts (text-embeddings-inference)", {{"inputs", texts(), true}}},
+  };
+}
+
+std::vector<Described> openai_routes() {
+  return {
       {"/v1/rerank", "Scores of documents (Cohere, Jina)", rerank_fields()},
       {"/v2/rerank", "Scores of documents (Cohere)", rerank_fields()},
       {"/v1/models", "The models (OpenAI)"},
@@ -138,9 +147,19 @@ std::vector<Described> described() {
        with({{"messages", messages(), true},
              {"model", type("string")},
              {"stream", type("boolean")},
-             {"stream_options", object},
+             {"stream_options", type("object")},
              {"max_tokens", whole(1)}},
             sampling())},
+  };
+}
+
+std::vector<Described> ollama_routes() {
+  const Json keep_alive = either(type("string"), type("number"));
+  const std::vector<Field> ollama{{"model", type("string"), true},
+                                  {"stream", type("boolean")},
+                                  {"options", type("object")},
+                                  {"keep_alive", keep_alive}};
+  return {
       {"/api/version", "The version (Ollama)"},
       {"/api/tags", "The models (Ollama)"},
       {"/api/ps", "The loaded models (Ollama)"},
@@ -158,10 +177,14 @@ std::vector<Described> described() {
       {"/api/chat", "A generated message (Ollama)", with(ollama, {{"messages", messages()}})},
       {"/api/generate", "Generated text (Ollama)",
        with(ollama, {{"prompt", type("string")}, {"system", type("string")}})},
-      {"/mcp",
-       "JSON-RPC of the Model Context Protocol",
-       {{"jsonrpc", {{"const", "2.0"}}, true}, {"method", type("string"), true}, {"id", {{"type", "integer"}}}}},
   };
+}
+
+std::vector<Described> described() {
+  std::vector<Described> all = own_routes();
+  for (const auto& more : {tei_routes(), openai_routes(), ollama_routes()})
+    all.insert(all.end(), more.begin(), more.end());
+  return all;
 }
 
 Json body_schema(const std::vector<Field>& fields) {
