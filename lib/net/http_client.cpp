@@ -1,5 +1,6 @@
 #include "net/http_client.h"
 
+#include <exception>
 #include <filesystem>
 #include <mutex>
 
@@ -49,14 +50,20 @@ struct BodyTarget {
   HttpAnswer& answer;
   const frugal_http_answer& raw;
   const HttpSink& sink;
+  std::exception_ptr thrown = {};  // by the sink: no exception crosses the C functions of the plugin
 };
 
 int32_t take_body(void* state, const char* data, uint64_t bytes) {
   auto& target = *static_cast<BodyTarget*>(state);
   const std::string_view text(data, bytes);
-  if (target.sink && target.raw.status >= 200 && target.raw.status < 300) return target.sink(text) ? 1 : 0;
-  target.answer.body += text;
-  return 1;
+  try {
+    if (target.sink && target.raw.status >= 200 && target.raw.status < 300) return target.sink(text) ? 1 : 0;
+    target.answer.body += text;
+    return 1;
+  } catch (...) {
+    target.thrown = std::current_exception();
+    return 0;
+  }
 }
 
 class PluginHttpClient final : public HttpClient {
@@ -77,6 +84,7 @@ class PluginHttpClient final : public HttpClient {
                                   request.body.data(),    request.body.size(), limits.connect_ms, limits.first_byte_ms,
                                   limits.total_ms,        limits.max_bytes,    take_body,         &target};
     library_->table->exchange(client_.get(), &how, &raw);
+    if (target.thrown) std::rethrow_exception(target.thrown);
     answer.end = static_cast<HttpEnd>(raw.end);
     answer.status = raw.status;
     answer.retry_after_ms = raw.retry_after_s < 0 ? -1 : raw.retry_after_s * 1000;

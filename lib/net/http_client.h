@@ -51,7 +51,8 @@ struct HttpAnswer {
   std::string body;   // what the sink did not take
 };
 
-/// Takes the next bytes of the body of an answer with a status of 200 to 299. Returns false to cancel. Must not throw.
+/// Takes the next bytes of the body of an answer with a status of 200 to 299. Returns false to cancel; an exception
+/// cancels, too, and passes through exchange().
 using HttpSink = std::function<bool(std::string_view bytes)>;
 
 /// Not thread-safe. Keeps connections open between exchanges.

@@ -49,12 +49,20 @@ Error unknown_key(const SettingList& settings, std::string_view key, std::string
                                     : fmt::format("did you mean '{}'?", nearest));
 }
 
+// The value of a key. A list of models may be a list of YAML, too: it is the text with commas.
+std::string value_text(std::string_view origin, const std::string& key, const YAML::Node& value) {
+  if (!value.IsSequence() || !key.starts_with("models.")) return yaml_text(origin, key, value);
+  std::string text;
+  for (const YAML::Node& each : value) text += (text.empty() ? "" : ", ") + yaml_text(origin, key, each);
+  return text;
+}
+
 void apply_mapping(const SettingList& settings, const YAML::Node& mapping, const std::string& prefix,
                    std::string_view origin) {
   for_each_entry(origin, mapping, [&](const std::string& name, const YAML::Node& key_node, const YAML::Node& value) {
     const std::string key = prefix + name;
     if (const SettingField* field = settings.find(key))
-      return field->set(yaml_text(origin, key, value), yaml_place(origin, key_node));
+      return field->set(value_text(origin, key, value), yaml_place(origin, key_node));
     const bool group = is_group(settings, key);
     if (!group || !(value.IsMap() || value.IsNull())) throw unknown_key(settings, key, yaml_place(origin, key_node));
     apply_mapping(settings, value, key + ".", origin);
@@ -93,7 +101,13 @@ void refuse_user_only(const SettingList& settings, std::span<const std::string> 
   const std::vector<std::string> now = settings.texts();
   for (size_t i = 0; i < now.size(); ++i)
     if (settings.fields()[i].is_user_only() && now[i] != before[i])
-      throw Error(Code::usage, fmt::format("{}: '{}' names a file to write and is not taken from here", origin,
+      throw Error(Code::usage, fmt::format("{}: '{}' is the user's to set and is not taken from here", origin,
+                                           settings.fields()[i].key()))
+          .hint("set it by a flag, in your own configuration, or in a file that --config names");
+  // Questions and documents are sent to the service that a setting names.
+  for (size_t i = 0; i < now.size(); ++i)
+    if (now[i] != before[i] && now[i].find("://") != std::string::npos)
+      throw Error(Code::usage, fmt::format("{}: '{}' names a remote service and is not taken from here", origin,
                                            settings.fields()[i].key()))
           .hint("set it by a flag, in your own configuration, or in a file that --config names");
 }

@@ -27,7 +27,8 @@ void apply_yaml(const SettingList& settings, std::string_view yaml, std::string_
 void apply_file(const SettingList& settings, const std::filesystem::path& file);
 
 /// Throws Error(usage), whose message begins with `origin`, if a key that only the user sets (About::user_only) has
-/// another value than in `before`, which are earlier texts().
+/// another value than in `before`, which are earlier texts(), or if a key names a remote service now ("://"): questions
+/// and documents would be sent to it.
 void refuse_user_only(const SettingList& settings, std::span<const std::string> before, std::string_view origin);
 
 /// Overrides `settings` by the user's config and then by `file`, or by the project's ./frugal.yaml if `file` is empty.

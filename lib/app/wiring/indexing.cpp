@@ -18,6 +18,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "model/remote/model_list.h"
 #include "rag/index/index_status.h"
 #include "rag/scan/sources.h"
 #include "rag/scan/watch.h"
@@ -69,7 +70,9 @@ IndexModels open_index_models(const cli::Tool& tool, const Settings& settings, c
   open.models = open_models(used, model_options(tool, used, budget, Manager::Mode::aggressive));
   open.embedder = open.models->embedder();
   options.embedder = open.embedder.get();
-  options.embedder_name = find_model(used.models.embedder).filename().native();
+  const std::vector<ModelEntry> embedders = parse_model_list(used.models.embedder);
+  const bool is_remote = !embedders.empty() && embedders.front().kind == ModelEntry::Kind::remote;
+  options.embedder_name = is_remote ? embedders.front().name : find_model(used.models.embedder).filename().native();
   if (images.empty()) return open;
   try {
     open.image_embedder = open.models->image_embedder();

@@ -13,7 +13,8 @@ namespace frugal {
 /// Options for open_models(). `auto_mode`: the unloading mode if the settings say auto. The prefix cache is off; only
 /// questions use it (query_session.h). Borrows `budget`.
 ModelOptions model_options(const cli::Tool& tool, const Settings& settings, Budget& budget, Manager::Mode auto_mode);
-/// The packs that the settings name. They are looked up at their first use, which may throw Error(missing).
+/// The models that the settings name: packs, which are looked up at their first use (Error(missing)), and remotes.
+/// Throws Error(usage) for a list of models that is none (model/remote/model_list.h).
 std::unique_ptr<Models> open_models(const Settings& settings, const ModelOptions& options);
 
 /// Models in full precision, read from the checkpoints of the packs, on libtorch unless the tool names another backend.

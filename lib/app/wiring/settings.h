@@ -12,6 +12,7 @@
 #include "app/wiring/serve_settings.h"
 #include "base/setting.h"
 #include "model/hub/models.h"
+#include "model/remote/remote_models.h"
 #include "model/tokenize/chat.h"
 #include "rag/answer/answer_cache.h"
 #include "rag/answer/pipeline.h"
@@ -34,6 +35,7 @@ struct Settings {
   GeneratorMemory generator;
   CacheOptions cache;
   ServeSettings serve;
+  RemoteModelOptions remote;
 
   template <typename F>
   void visit(F&& f) {
@@ -56,6 +58,7 @@ struct Settings {
     f(generator);
     f(cache);
     f(serve);
+    f(remote);
   }
 };
 

@@ -208,6 +208,14 @@ class PackModels : public Models {
 
 }  // namespace
 
+std::vector<NamedModel<Generator>> Models::generators() {
+  return {{"", [this] { return generator(); }}};
+}
+
+std::vector<NamedModel<Reader>> Models::readers() {
+  return {{"", [this] { return reader(); }}};
+}
+
 std::shared_ptr<ImageEmbedder> Models::image_embedder() {
   throw Error(Code::missing, "no image embedder is configured").hint("name the pack of one with --image-embedder");
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/setting.h"
 #include "compute/ops/plugin.h"
@@ -31,6 +32,14 @@ enum class GeneratorSize {
   sufficient
 };
 
+/// A model as the settings name it, opened when its turn comes.
+template <class Model>
+struct NamedModel {
+  std::string name;  // empty: it is the only one
+  /// Null at the end of a list: what works without a model takes its place, a quote or the order of the search.
+  std::function<std::shared_ptr<Model>()> open;
+};
+
 class Models {
  public:
   virtual ~Models() = default;
@@ -38,10 +47,18 @@ class Models {
   /// command that makes the pack, Error(mismatch) if the pack holds another kind of model, and Error(over_budget).
   virtual std::shared_ptr<Embedder> embedder() = 0;
   virtual std::shared_ptr<Generator> generator() = 0;
+  /// The generators that the settings name, in the order in which they are tried: where one throws Error(remote), the
+  /// next takes its place. generator() is the first.
+  virtual std::vector<NamedModel<Generator>> generators();
   /// The embedder of images, if one is configured. Throws as the others, and Error(missing) if none is.
   virtual std::shared_ptr<ImageEmbedder> image_embedder();
   /// Only if has_reader().
   virtual std::shared_ptr<Reader> reader() = 0;
+  /// As generators(), of the reader; only if has_reader().
+  virtual std::vector<NamedModel<Reader>> readers();
+  /// The name of an embedder without which a question may be searched, by words alone, where it throws Error(remote);
+  /// empty: it may not.
+  virtual std::string dispensable_embedder() const { return {}; }
   /// True if a reader is configured. Opens no pack.
   virtual bool has_reader() const = 0;
   /// Starts to read the embedder's file in the background, because the embedder will be needed soon.

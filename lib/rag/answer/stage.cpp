@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "rag/answer/pipeline.h"
 
 namespace frugal {
@@ -49,6 +50,11 @@ AnswerMode answer_mode(const Resources& resources) {
 std::string dense_off_reason(const Resources& resources) {
   if (!resources.options.dense) return "switched off";
   return resources.store.embedder_fingerprint().empty() ? "the index has no vectors" : "";
+}
+
+void note_fallback(QuestionState& state, FallbackNote note) {
+  log(LogLevel::warn, "{}: {}; {} takes its place", note.stage, note.why, note.used);
+  state.reply.fallbacks.push_back(std::move(note));
 }
 
 QuestionState::QuestionState(Question parsed, ChunkFilter chunk_filter, const Query& query,

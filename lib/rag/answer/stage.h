@@ -84,6 +84,9 @@ struct ChunkReading {
   std::vector<Tokenizer::Piece> pieces;
 };
 
+/// Adds it to the reply, and warns of it in the log.
+void note_fallback(QuestionState& state, FallbackNote note);
+
 /// The state of one question while it passes through the stages, and its deadline. Not thread-safe.
 struct QuestionState {
   QuestionState(Question parsed, ChunkFilter chunk_filter, const Query& query, std::span<const Stage> stage_list,
@@ -119,6 +122,7 @@ struct QuestionState {
   std::optional<float> background;                  // of the first search by vectors (evidence.h)
   std::vector<ScoredChunk> dense, sparse, learned;  // the lists, best first
   std::unordered_map<int64_t, ChunkReading> readings;  // by chunk, of those that the reader has read
+  size_t reader = 0;                                   // of Models::readers(), the one of the readings
   std::vector<FoundArticle> articles;                  // in the order of the question, then of the ranking
 
  private:

@@ -19,6 +19,7 @@ struct AnswerTexts {
   std::string_view not_held, none_that_passes_holds;  // {}: provisions
   // Why a quote stands instead of a generated answer, or what became of one
   std::string_view auto_no_generator, auto_unreadable, auto_small, auto_unusable;  // auto_unusable: {} is the error
+  std::string_view generator_failed, broke_off;                                    // {}: the error
   std::string_view too_late, repeated_itself, not_borne_out;
   std::string_view sentences_dropped;  // {}: how many
   // Remarks

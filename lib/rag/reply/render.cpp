@@ -159,6 +159,9 @@ std::string explanation(const Reply& reply) {
   if (!reply.cache_note.empty()) out += fmt::format(" ({})", snippet(reply.cache_note, 400));
   out += fmt::format("\nhyde: {}{}\n", reply.hyde_reason,
                      reply.hyde_ran ? fmt::format("; expanded by {}", reply.hyde_engine) : "");
+  for (const FallbackNote& each : reply.fallbacks)
+    out += fmt::format("fell back: {}: {} instead of {} ({})\n", each.stage, each.used, each.failed,
+                       snippet(each.why, 400));
   for (const std::string& skipped : reply.skipped) out += fmt::format("skipped: {}\n", skipped);
   return out;
 }

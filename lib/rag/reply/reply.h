@@ -143,6 +143,15 @@ struct GenerationNote {
   int64_t prefix_tokens_reused = 0;  // first tokens of the prompt, restored from the prefix cache
   int64_t new_tokens = 0;
   double prefill_ms = 0, decode_ms = 0;
+  std::string generator;  // as the settings name it; empty: they name one
+};
+
+/// A remote model that failed, and what took its place.
+struct FallbackNote {
+  std::string stage;   // "embed", "rerank", "generate"
+  std::string failed;  // as the settings name it
+  std::string why;
+  std::string used;  // the next model of the list, or "none", "extract"
 };
 
 /// How the ranking was made, for --explain.
@@ -181,6 +190,7 @@ struct Reply {
   std::vector<Candidate> ranking;           // all candidates, best first; neither printed nor cached
   std::optional<GenerationNote> generated;  // nullopt: the generator did not write an answer
   std::vector<std::string> skipped;         // "STAGE: REASON" of stages that did not run
+  std::vector<FallbackNote> fallbacks;      // in the order in which they happened
   bool cut_short = false;                   // the deadline skipped a stage: with more time, the reply may be better
   Timings timings;
   MemoryPeak memory;

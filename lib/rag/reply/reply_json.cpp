@@ -208,11 +208,21 @@ ordered_json timings_json(const Timings& t) {
 }
 
 ordered_json generated_json(const GenerationNote& note) {
-  return {{"prompt_tokens", note.prompt_tokens},
-          {"prefix_tokens_reused", note.prefix_tokens_reused},
-          {"new_tokens", note.new_tokens},
-          {"prefill_ms", milliseconds(note.prefill_ms)},
-          {"decode_ms", milliseconds(note.decode_ms)}};
+  ordered_json json{{"prompt_tokens", note.prompt_tokens},
+                    {"prefix_tokens_reused", note.prefix_tokens_reused},
+                    {"new_tokens", note.new_tokens},
+                    {"prefill_ms", milliseconds(note.prefill_ms)},
+                    {"decode_ms", milliseconds(note.decode_ms)}};
+  if (!note.generator.empty()) json["generator"] = utf8(note.generator);
+  return json;
+}
+
+ordered_json fallbacks_json(std::span<const FallbackNote> fallbacks) {
+  ordered_json list = ordered_json::array();
+  for (const FallbackNote& each : fallbacks)
+    list.push_back(
+        {{"stage", each.stage}, {"failed", utf8(each.failed)}, {"why", utf8(each.why)}, {"used", utf8(each.used)}});
+  return list;
 }
 
 ordered_json memory_json(const MemoryPeak& memory) {
@@ -430,6 +440,7 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
     if (reply.generated) json["generated"] = generated_json(*reply.generated);
     json["memory"] = memory_json(reply.memory);
   }
+  if (!reply.fallbacks.empty()) json["fallbacks"] = fallbacks_json(reply.fallbacks);
   if (detail != ReplyDetail::contract || reply.cut_short) json["skipped"] = reply.skipped;
   if (detail != ReplyDetail::contract) json["explain"] = explain_json(reply);
   return dump(json, indent);

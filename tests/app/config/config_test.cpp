@@ -325,6 +325,14 @@ TEST_CASE("the project's file is not read, and this is said, if it or its folder
   CHECK(threads_and_warning().first == 0);
 }
 
+TEST_CASE("a list of models may be a list of YAML") {
+  std::string generator;
+  SettingList settings;
+  settings.add("models.generator", generator, "doc");
+  apply_yaml(settings, "models:\n  generator: [\"openai:http://h#m\", local, extract]\n", "x.yaml");
+  CHECK(generator == "openai:http://h#m, local, extract");
+}
+
 TEST_CASE("a key that names a file to write is the user's to set, not the project's") {
   const TempHome home;
   const auto load = [](const std::filesystem::path& named = {}) {
@@ -338,7 +346,7 @@ TEST_CASE("a key that names a file to write is the user's to set, not the projec
   home.write("frugal.yaml", "log: {file: ../.bashrc}\n");
   const Error error = error_of([&] { load(); });
   CHECK(error.code() == Code::usage);
-  CHECK(error.message() == "frugal.yaml: 'log.file' names a file to write and is not taken from here");
+  CHECK(error.message() == "frugal.yaml: 'log.file' is the user's to set and is not taken from here");
   CHECK(load("frugal.yaml") == "../.bashrc");
 }
 

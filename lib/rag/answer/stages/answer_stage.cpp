@@ -15,9 +15,10 @@
 //    (answer_extract.h).
 //
 // The generator is opened in step 5 only, so the abstentions before it never load it. If it cannot be opened, mode auto
-// quotes, and mode generate fails. The hits that fit the prompt are its sources, numbered as they stand there. With a
-// reader, each statement must also cite a source that answers the question, as the reader sees it. The stream gets each
-// statement when it has been checked, with its mark: together they are the text of the reply.
+// quotes, and mode generate fails. A remote that fails leaves its place to the next generator of the list
+// (Models::generators()), or to a quote. The hits that fit the prompt are its sources, numbered as they stand there.
+// With a reader, each statement must also cite a source that answers the question, as the reader sees it. The stream
+// gets each statement when it has been checked, with its mark: together they are the text of the reply.
 //
 // Answer::confidence is what step 2 found. An abstention has it only if it was decided by it, in step 4.
 //
@@ -119,7 +120,7 @@ class AnswerWriter {
       features.contrast = contrast_of(hit);
       features.portuguese = reply_.fusion.language == Language::portuguese ? 1.0f : 0.0f;
       reply_.reading = features;
-      return resources_.models.reader()->confidence(features);
+      return open_reader()->confidence(features);
     }
     float coverage = 0;
     std::optional<float> cosine;
@@ -167,8 +168,7 @@ class AnswerWriter {
     const bool names_articles = !quotes.empty() || !state_.articles.empty();
     if (!names_articles) quotes = quote_reading();
     if (quotes.empty()) {
-      if (!state_.vector.empty() && !state_.embedder) state_.embedder = resources_.models.embedder();
-      quotes = extract_quotes(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
+      quotes = quote_sentences(evidence);
       if (quotes.empty()) return abstain(texts_.nothing_to_quote);
     }
     reply_.answer.mode = AnswerMode::extract;
@@ -178,6 +178,22 @@ class AnswerWriter {
           cite(reply_.hits[quote.hit], quote.begin, quote.end, static_cast<int64_t>(reply_.citations.size()) + 1));
     reply_.answer.text = text_of_quotes(reply_.citations);
   }
+
+  // By the embedder, too, unless it is a remote that fails and may.
+  std::vector<Quote> quote_sentences(const Evidence& evidence) {
+    try {
+      if (!state_.vector.empty() && !state_.embedder) state_.embedder = resources_.models.embedder();
+      return extract_quotes(evidence, reply_.hits, state_.embedder.get(), state_.vector, options_.extract);
+    } catch (const Error& error) {
+      const std::string dispensable = resources_.models.dispensable_embedder();
+      if (error.code() != Code::remote || dispensable.empty()) throw;
+      note_fallback(state_, {"embed", dispensable, error.message(), "none"});
+      return extract_quotes(evidence, reply_.hits, nullptr, {}, options_.extract);
+    }
+  }
+
+  // The reader of the readings.
+  std::shared_ptr<Reader> open_reader() { return resources_.models.readers()[state_.reader].open(); }
 
   // What the reader found, best first; empty if it has not read.
   const std::vector<AnswerSpan>& spans() {
@@ -226,23 +242,45 @@ class AnswerWriter {
     return said;
   }
 
-  // False if a quote must be extracted instead; an abstention of the generator is final.
+  // By the first generator of the list that does not fail. False if a quote must be extracted instead; an abstention of
+  // a generator is final.
   bool generate() {
-    if (state_.skip_if_late("generate")) return quote_instead(std::string(texts_.too_late));
-    const std::shared_ptr<Generator> generator = open_generator();
-    if (!generator) return false;
-    const GroundedPrompt prompt = prompt_for(*generator);
+    const std::vector<NamedModel<Generator>> list = resources_.models.generators();
+    std::string failure;
+    for (size_t i = 0; i < list.size() && list[i].open; ++i) {
+      if (state_.skip_if_late(i == 0 ? "generate" : "generate with the next"))
+        return quote_instead(std::string(texts_.too_late));
+      try {
+        const std::shared_ptr<Generator> generator = open_generator(list[i]);
+        return generator && generate_with(*generator, list[i].name);
+      } catch (const Error& error) {
+        const bool is_last = i + 1 == list.size();
+        if (error.code() != Code::remote || (is_last && options_.answer != AnswerMode::automatic)) throw;
+        failure = error.message();
+        note_fallback(state_, {"generate", list[i].name, failure, is_last ? "extract" : list[i + 1].name});
+      }
+    }
+    return quote_instead(fill(texts_.generator_failed, failure));
+  }
+
+  bool generate_with(Generator& generator, const std::string& name) {
+    const GroundedPrompt prompt = prompt_for(generator);
     std::vector<Hit> sources;
     for (const size_t hit : prompt.sources) sources.push_back(reply_.hits[hit]);
     std::optional<SourceReader> reader;
-    if (!state_.readings.empty())
-      reader.emplace(*resources_.models.reader(), state_.question.text, state_.readings,
-                     options_.extract.max_quote_bytes);
+    if (!state_.readings.empty()) {
+      reading_ = open_reader();
+      reader.emplace(*reading_, state_.question.text, state_.readings, options_.extract.max_quote_bytes);
+    }
     GroundedText grounded(sources, reply_.fusion.language, options_.min_support,
                           {&resources_.laws, reader ? &*reader : nullptr});
-    const Generation written = write(*generator, prompt, grounded);
-    reply_.generated = GenerationNote{written.prompt_tokens, written.prefix_tokens_reused, written.new_tokens,
-                                      to_milliseconds(written.prefill_ns), to_milliseconds(written.decode_ns)};
+    const Generation written = write(generator, prompt, grounded);
+    reply_.generated = GenerationNote{written.prompt_tokens,
+                                      written.prefix_tokens_reused,
+                                      written.new_tokens,
+                                      to_milliseconds(written.prefill_ns),
+                                      to_milliseconds(written.decode_ns),
+                                      name};
     if (written.finish == Finish::deadline) {
       reply_.skipped.push_back("generate: cut short by the deadline");
       reply_.cut_short = true;
@@ -255,9 +293,9 @@ class AnswerWriter {
   }
 
   // Null if mode auto cannot open it.
-  std::shared_ptr<Generator> open_generator() {
+  std::shared_ptr<Generator> open_generator(const NamedModel<Generator>& named) {
     try {
-      return resources_.models.generator();
+      return named.open();
     } catch (const Error& error) {
       const bool unusable = error.code() == Code::missing || error.code() == Code::corrupt_file ||
                             error.code() == Code::mismatch || error.code() == Code::io;
@@ -275,15 +313,27 @@ class AnswerWriter {
                            generator.context_tokens() - options_.generate.max_new_tokens, count);
   }
 
+  // A remote that fails in the middle is an error, and the next generator begins anew, unless a statement has been
+  // shown already: that stays, and is the answer, since its source supports it.
   Generation write(Generator& generator, const GroundedPrompt& prompt, GroundedText& grounded) {
     GenerateOptions options = options_.generate;
     options.deadline_ms = state_.remaining_ms();
+    bool shown = false;
     const auto stream = [&](const std::string& checked) {
-      return checked.empty() || !state_.stream || state_.stream(checked);
+      if (checked.empty() || !state_.stream) return true;
+      shown = true;
+      return state_.stream(checked);
     };
-    Generation written = generator.chat(prompt.messages, options, [&](std::string_view text) {
-      return stream(grounded.add(text)) && !grounded.ended();
-    });
+    Generation written;
+    try {
+      written = generator.chat(prompt.messages, options,
+                               [&](std::string_view text) { return stream(grounded.add(text)) && !grounded.ended(); });
+    } catch (const Error& error) {
+      if (error.code() != Code::remote || !shown) throw;
+      reply_.answer.note = fill(texts_.broke_off, error.message());
+      reply_.cut_short = true;
+      return written;
+    }
     stream(grounded.finish());
     return written;
   }
@@ -311,6 +361,7 @@ class AnswerWriter {
   std::optional<BoundaryKey>& boundaries_;
   const bool asks_for_several_ = asks_for_several(state_.question.words);
   std::optional<std::vector<AnswerSpan>> spans_;
+  std::shared_ptr<Reader> reading_;  // held while the generator's statements are checked
 };
 
 // A caption is what a model says about an image, and no source says it: it is shown among the hits, and never quoted,

@@ -18,10 +18,23 @@ void embed(QuestionState& state, const Resources& resources) {
   if (!state.runs("maxsim")) release_embedder(state, resources);
 }
 
+// A remote embedder that fails leaves the search to the words, if the settings say so.
+void embed_or_do_without(QuestionState& state, const Resources& resources) {
+  const std::string dispensable = state.runs("sparse") ? resources.models.dispensable_embedder() : "";
+  if (dispensable.empty()) return embed(state, resources);
+  try {
+    embed(state, resources);
+  } catch (const Error& error) {
+    if (error.code() != Code::remote) throw;
+    state.embedder.reset();
+    note_fallback(state, {"embed", dispensable, error.message(), "none"});
+  }
+}
+
 // The memory that an answer takes is known only with its prompt, but it is more than the search takes.
 void embed_with_hint(QuestionState& state, const Resources& resources) {
   try {
-    embed(state, resources);
+    embed_or_do_without(state, resources);
   } catch (Error& error) {
     if (error.code() == Code::over_budget && state.runs("answer") && answer_mode(resources) == AnswerMode::generate)
       error.hint(error.hint() + "; generating the answer takes more");

@@ -14,6 +14,7 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "base/error.h"
 #include "rag/answer/hyde.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
@@ -85,14 +86,24 @@ class Expansion {
       reply_.hyde_reason += fmt::format("; {}", passage.failure);
       return false;
     }
+    try {
+      search_with(passage.text);
+    } catch (const Error& error) {
+      if (error.code() != Code::remote) throw;
+      reply_.hyde_reason += fmt::format("; {}", error.message());
+      return false;
+    }
+    reply_.hyde_engine = "generator";
+    return true;
+  }
+
+  void search_with(const std::string& passage) {
     // The embedder's memory may be needed by the answer (embed_stage.cpp).
     const bool holds_embedder = state_.embedder != nullptr;
     if (!holds_embedder) state_.embedder = resources_.models.embedder();
     search_dense(
-        blend(state_.vector, embed_text(*state_.embedder, passage.text, TextRole::passage, resources_.vectors).dense));
+        blend(state_.vector, embed_text(*state_.embedder, passage, TextRole::passage, resources_.vectors).dense));
     if (!holds_embedder) state_.embedder.reset();
-    reply_.hyde_engine = "generator";
-    return true;
   }
 
   void add_feedback(std::span<const Candidate> first) {

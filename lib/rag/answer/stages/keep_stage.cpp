@@ -5,11 +5,12 @@
 namespace frugal {
 
 Stage keep_stage(const Resources& resources) {
-  // A reply that the deadline cut short is not stored: the same question with more time has a better one.
+  // A reply that the deadline cut short is not stored, nor one for which a remote failed: the same question with more
+  // time, or with the remote, has a better one.
   return {.name = "keep",
           .run =
               [&resources](QuestionState& state) {
-                if (!state.reply.cut_short)
+                if (!state.reply.cut_short && state.reply.fallbacks.empty())
                   resources.answers->put(state.key, read_form(state.question.text, resources.laws).signature(),
                                          state.reply);
               },

@@ -11,7 +11,9 @@
 #include <cmath>
 #include <span>
 #include <unordered_map>
+#include <utility>
 
+#include "base/error.h"
 #include "rag/answer/pipeline.h"
 #include "rag/answer/stages/stage_list.h"
 
@@ -49,11 +51,8 @@ std::vector<float> standardised(std::span<const Candidate> candidates) {
 
 class Cascade {
  public:
-  Cascade(QuestionState& state, const Resources& resources)
-      : state_(state),
-        options_(resources.options.rerank),
-        store_(resources.store),
-        reader_(resources.models.reader()) {}
+  Cascade(QuestionState& state, const Resources& resources, std::shared_ptr<Reader> reader)
+      : state_(state), options_(resources.options.rerank), store_(resources.store), reader_(std::move(reader)) {}
 
   void run() {
     std::vector<Candidate>& ranking = state_.reply.ranking;
@@ -96,9 +95,11 @@ class Cascade {
 
   // Ranks with half of the layers; returns how many it came to. The others keep their order, behind.
   size_t rank(std::vector<Ranked>& list) {
+    // A reader that only ranks may be a remote, which takes all pairs in one request.
+    const bool at_once = !reader_->finds_answers() && options_.budget_ms == 0;
     size_t done = 0;
     while (done < list.size() && !is_late()) {
-      const size_t count = std::min(kPairsPerStep, list.size() - done);
+      const size_t count = std::min(at_once ? list.size() : kPairsPerStep, list.size() - done);
       std::vector<ReaderPair> pairs;
       for (size_t i = done; i < done + count; ++i) pairs.push_back(std::move(list[i].pair));
       std::vector<HalfRead> halves = reader_->read_half(pairs);
@@ -147,6 +148,21 @@ class Cascade {
   const Trace::Clock::time_point began_ = state_.trace.now();
 };
 
+// Reorders with the first reader of the list that does not fail; the order of the search stays if none is left.
+void rerank(QuestionState& state, const Resources& resources) {
+  const std::vector<NamedModel<Reader>> readers = resources.models.readers();
+  for (size_t i = 0; i < readers.size() && readers[i].open; ++i) {
+    try {
+      state.reader = i;
+      return Cascade(state, resources, readers[i].open()).run();
+    } catch (const Error& error) {
+      if (error.code() != Code::remote || i + 1 == readers.size()) throw;
+      state.readings.clear();
+      note_fallback(state, {"rerank", readers[i].name, error.message(), readers[i + 1].name});
+    }
+  }
+}
+
 std::string reason_to_skip(const Resources& resources) {
   const StageMode mode = resources.options.rerank.mode;
   if (mode == StageMode::never) return "switched off";
@@ -163,7 +179,7 @@ Stage rerank_stage(const Resources& resources) {
   return {.name = "rerank",
           .run =
               [&resources](QuestionState& state) {
-                if (!state.reply.ranking.empty()) Cascade(state, resources).run();
+                if (!state.reply.ranking.empty()) rerank(state, resources);
               },
           .off = reason_to_skip(resources),
           .deadline_group = "rerank"};
