@@ -12,6 +12,7 @@
 #include "base/naming.h"
 #include "base/thread_pool.h"
 #include "model/hub/loaded_model.h"
+#include "model/remote/model_list.h"
 #include "rag/answer/memory_peak.h"
 #include "rag/prompt/boundary.h"
 #include "rag/reply/cite.h"
@@ -61,6 +62,8 @@ std::string why_quoted(const cli::Tool& tool, const Settings& settings, Budget& 
   if (mode == SummaryMode::generate || (mode == SummaryMode::automatic && !settings.models.summarizer.empty()))
     return {};
   if (mode == SummaryMode::extract) return "extract was asked for";
+  if (is_remote_list(parse_model_list(settings.models.generator)))
+    return "auto: summaries use no remote generator, so sentences are quoted";
   const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::aggressive));
   switch (models->generator_size(settings.pipeline.min_generator_parameters)) {
     case GeneratorSize::sufficient:
