@@ -19,7 +19,7 @@ std::string place_of_pack(const std::string& name) {
   try {
     return std::filesystem::absolute(find_model(name)).lexically_normal().native();
   } catch (const Error&) {
-    return "missing";
+    return "missing " + name;  // or remote
   }
 }
 
