@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "app/cli/output.h"
-#include "app/config/paths.h"
 #include "app/wiring/known_laws.h"
+#include "app/wiring/open_caches.h"
 #include "base/error.h"
 #include "base/units.h"
 #include "rag/answer/answer_cache.h"
@@ -33,32 +33,42 @@ std::string as_json(const ordered_json& json) {
   return json.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
 }
 
+// A question goes on without the cache; a command on the cache itself does not.
+void require_reached(const ResultStore& store) {
+  if (const std::string why = store.away(); !why.empty())
+    throw Error(Code::remote, fmt::format("{} is away: {}", store.place(), plain_text(why)))
+        .hint("start the server, or correct cache.url, cache.password_file or cache.timeout_ms");
+}
+
 int print_stats(ResultStore& store, const CacheOptions& options, bool json) {
   const ResultStats stats = store.stats();
+  require_reached(store);
   if (json)
     cli::print(as_json({{"schema_version", 1},
-                        {"path", store.path().native()},
+                        {"path", store.place()},
                         {"answers", stats.results},
                         {"hits", stats.hits},
                         {"semantic_hits", stats.matches},
-                        {"file_bytes", stats.file_bytes},
+                        {"file_bytes", stats.bytes},
                         {"max_bytes", options.max_bytes},
                         {"max_age_days", options.max_age_days},
                         {"oldest_unix_s", or_null(stats.oldest_s)}}));
   else
-    cli::print(fmt::format(
-        "{}\n{} answers, {} on disk (limit {}), {} (limit {} days)\n{} hits of the answers "
-        "that are kept; {} semantic hits on record\n",
-        plain_text(store.path().native()), stats.results, format_bytes(stats.file_bytes),
-        format_bytes(options.max_bytes), stats.oldest_s > 0 ? "oldest of " + date_of(stats.oldest_s) : "none yet",
-        options.max_age_days, stats.hits, stats.matches));
+    cli::print(
+        fmt::format("{}\n{} answers, {} {} (limit {}), {} (limit {} days)\n{} hits of the answers "
+                    "that are kept; {} semantic hits on record\n",
+                    plain_text(store.place()), stats.results, format_bytes(stats.bytes),
+                    store.is_shared() ? "of the server" : "on disk", format_bytes(options.max_bytes),
+                    stats.oldest_s > 0 ? "oldest of " + date_of(stats.oldest_s) : "none yet", options.max_age_days,
+                    stats.hits, stats.matches));
   return 0;
 }
 
 int clear(ResultStore& store, bool json) {
   const int64_t before = store.stats().results;
-  if (before > 0 || store.stats().matches > 0) store.clear();
-  if (store.stats().results > 0) throw Error(Code::io, fmt::format("'{}' was not cleared", store.path().native()));
+  require_reached(store);
+  if (before > 0 || store.is_shared() || store.stats().matches > 0) store.clear();
+  if (store.stats().results > 0) throw Error(Code::io, fmt::format("'{}' was not cleared", store.place()));
   cli::print(json ? as_json({{"schema_version", 1}, {"deleted", before}})
                   : fmt::format("{} answers deleted\n", before));
   return 0;
@@ -72,6 +82,7 @@ int audit(ResultStore& store, const LawTable& laws, bool json) {
     answers.push_back({{"question", result.question}, {"created_unix_s", result.created_s}, {"hits", result.hits}});
     text += fmt::format("{}  {:3} hits  {}\n", date_of(result.created_s), result.hits, plain_text(result.question));
   });
+  require_reached(store);
   int64_t refused = 0;
   for (const StoredMatch& match : store.matches()) {
     const GuardVerdict verdict = compare_questions(match.asked, match.question, laws);
@@ -110,9 +121,9 @@ CacheCommand::CacheCommand(cli::Tool& tool) {
 
 std::optional<int> CacheCommand::run(const cli::Tool& tool, const Settings& settings) const {
   if (asked_.empty()) return std::nullopt;
-  const auto folder = cache_home();
-  if (!folder) throw Error(Code::missing, "there is no cache folder").hint("set HOME or XDG_CACHE_HOME");
-  ResultStore store(*folder, result_limits(settings.cache));
+  const Caches caches = open_caches(settings.cache, true);
+  if (!caches.answers) throw Error(Code::missing, "there is no cache folder").hint("set HOME or XDG_CACHE_HOME");
+  ResultStore& store = *caches.answers;
   const bool json = tool.format().starts_with("json");
   if (asked_ == "stats") return print_stats(store, settings.cache, json);
   if (asked_ == "clear") return clear(store, json);

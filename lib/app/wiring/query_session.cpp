@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/config/paths.h"
+#include "app/wiring/open_caches.h"
 #include "app/wiring/open_models.h"
 #include "base/log.h"
 #include "memory/budget.h"
@@ -43,10 +44,11 @@ QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, cons
   if (used.models.image_embedder.empty()) used.models.image_embedder = store_->image_embedder_name();
   if (use.naive) used.pipeline.images = 0;
   models_ = use.naive ? naive_models(tool, used, budget_) : question_models(tool, used, budget_, use.many_questions);
-  if (const auto cache = cache_home(); settings.cache.enabled && cache) {
-    answers_.emplace(*cache, settings.cache);
+  if (settings.cache.enabled) {
+    Caches caches = open_caches(settings.cache);
+    if (caches.answers) answers_.emplace(std::move(caches.answers), settings.cache);
     // Native vectors only: those of another backend may differ in their last bits.
-    if (!use.naive && tool.backend().native()) probes_.emplace(*cache / "probes", settings.cache.max_bytes / 4);
+    if (caches.vectors && !use.naive && tool.backend().native()) probes_.emplace(std::move(caches.vectors));
   }
   warn_of_small_generator(settings.pipeline, *models_);
   PipelineOptions options = pipeline_options(used);

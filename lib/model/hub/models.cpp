@@ -43,6 +43,15 @@ std::string file_identity(const std::function<std::filesystem::path()>& path) {
   return fmt::format("{}|{}|{}.{}", file.native(), info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec);
 }
 
+// What the pack holds, whatever its file is called and wherever it lies.
+std::string pack_identity(const std::function<std::filesystem::path()>& path) {
+  try {
+    return std::string(Pack(path()).identity());
+  } catch (const Error&) {
+    return file_identity(path);
+  }
+}
+
 // A pack with the backend that runs it. The pager is for the native backend only: other backends copy the weights, and
 // reserve the copy.
 struct OpenPack {
@@ -144,15 +153,8 @@ class PackModels : public Models {
     return size_->second;
   }
 
-  std::string identity() override {
-    const std::string images =
-        paths_.image_embedder ? fmt::format("image embedder {}\n", file_identity(paths_.image_embedder)) : "";
-    return fmt::format("{}embedder {}\nreader {}\ngenerator {} {} chat {}\nbackend {} {} {}", images,
-                       file_identity(paths_.embedder), has_reader() ? file_identity(paths_.reader) : "none",
-                       file_identity(paths_.generator), to_string(options_.generator.kv_type),
-                       options_.chat_family ? to_string(*options_.chat_family) : "auto", options_.backend.plugin,
-                       options_.backend.device, static_cast<int>(options_.backend.precision));
-  }
+  std::string identity() override { return identity_by(file_identity); }
+  std::string content_identity() override { return identity_by(pack_identity); }
 
   void unload_idle() override {
     const auto now = std::chrono::steady_clock::now();
@@ -164,6 +166,17 @@ class PackModels : public Models {
   const Manager* manager() const override { return &manager_; }
 
  private:
+  template <typename Identify>
+  std::string identity_by(const Identify& identify) {
+    const std::string images =
+        paths_.image_embedder ? fmt::format("image embedder {}\n", identify(paths_.image_embedder)) : "";
+    return fmt::format("{}embedder {}\nreader {}\ngenerator {} {} chat {}\nbackend {} {} {}", images,
+                       identify(paths_.embedder), has_reader() ? identify(paths_.reader) : "none",
+                       identify(paths_.generator), to_string(options_.generator.kv_type),
+                       options_.chat_family ? to_string(*options_.chat_family) : "auto", options_.backend.plugin,
+                       options_.backend.device, static_cast<int>(options_.backend.precision));
+  }
+
   // Reading the system's memory takes 0.1 ms.
   static constexpr std::chrono::seconds kCheckInterval{1};
   static constexpr double kUnloadAbovePercent = 95;

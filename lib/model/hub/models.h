@@ -68,6 +68,8 @@ class Models {
   virtual GeneratorSize generator_size(int64_t min_parameters) = 0;
   /// Part of the key of cached answers: changes with the models, their settings and the backend. Loads no model.
   virtual std::string identity() = 0;
+  /// The same for several machines: models by their contents instead of their files. Opens packs, loads none.
+  virtual std::string content_identity() { return identity(); }
   /// Unloads unused models if memory is short. To be called between questions.
   virtual void unload_idle() {}
   /// The manager of the models; null if all models stay loaded.

@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "rag/cache/file_cache.h"
+#include "rag/cache/sqlite_result_store.h"
 #include "rag/reply/reply_json.h"
 
 namespace frugal {
@@ -49,34 +51,47 @@ ResultLimits result_limits(const CacheOptions& options) {
 }
 
 AnswerCache::AnswerCache(std::filesystem::path folder, const CacheOptions& options)
-    : results_(std::move(folder), result_limits(options)), semantic_(options.semantic) {}
+    : AnswerCache(std::make_unique<SqliteResultStore>(std::move(folder), result_limits(options)), options) {}
+
+AnswerCache::AnswerCache(std::unique_ptr<ResultStore> results, const CacheOptions& options)
+    : results_(std::move(results)), semantic_(options.semantic) {}
+
+std::string AnswerCache::away() const {
+  const std::string why = results_->away();
+  return why.empty() ? why : fmt::format("{} is away: {}", results_->place(), why);
+}
 
 std::optional<Reply> AnswerCache::find(const CacheKey& key) const {
-  const auto found = results_.find(key.hex());
+  const auto found = results_->find(key.hex());
   return found ? reply_of(*found) : std::nullopt;
 }
 
 void AnswerCache::put(const CacheKey& key, std::string_view signature, const Reply& reply) const {
-  results_.put(key.hex(), key.scope_hex(), signature, key.question, reply_to_json(reply, ReplyDetail::stored));
+  results_->put(key.hex(), key.scope_hex(), signature, key.question, reply_to_json(reply, ReplyDetail::stored));
 }
 
 std::vector<AnswerCache::Neighbour> AnswerCache::neighbours(const CacheKey& key, std::string_view signature) const {
   std::vector<Neighbour> found;
-  for (StoredResult& result : results_.find_similar(key.scope_hex(), signature, kNeighbours))
-    if (auto reply = reply_of(result)) found.push_back({result.id, std::move(result.question), std::move(*reply)});
+  std::vector<StoredResult> similar = results_->find_similar(key.scope_hex(), signature, kNeighbours);
+  found.reserve(similar.size());
+  for (StoredResult& result : similar)
+    if (auto reply = reply_of(result))
+      found.push_back({std::move(result.key), std::move(result.question), std::move(*reply)});
   return found;
 }
 
-void AnswerCache::record_match(int64_t neighbour, std::string_view asked) const {
-  results_.record_match(neighbour, asked);
+void AnswerCache::record_match(std::string_view neighbour, std::string_view asked) const {
+  results_->record_match(neighbour, asked);
 }
 
 QuestionVectorCache::QuestionVectorCache(std::filesystem::path folder, uint64_t max_bytes)
-    : files_(std::move(folder), max_bytes, "frugal-probe/1") {}
+    : entries_(std::make_unique<FileCache>(std::move(folder), max_bytes, kVersion)) {}
+
+QuestionVectorCache::QuestionVectorCache(std::unique_ptr<ByteCache> entries) : entries_(std::move(entries)) {}
 
 // An entry is the vector, then the weights.
 std::optional<TextEmbedding> QuestionVectorCache::find(const VectorKey& key) const {
-  const auto bytes = files_.find(key.hex());
+  const auto bytes = entries_->find(key.hex());
   const uint64_t dense = static_cast<uint64_t>(key.dimension) * sizeof(float);
   if (!bytes || bytes->size() < dense || (bytes->size() - dense) % sizeof(TokenWeight) != 0) return std::nullopt;
   if (!key.has_weights && bytes->size() != dense) return std::nullopt;
@@ -92,7 +107,7 @@ void QuestionVectorCache::put(const VectorKey& key, const TextEmbedding& embeddi
   std::string bytes(reinterpret_cast<const char*>(embedding.dense.data()), embedding.dense.size() * sizeof(float));
   if (key.has_weights)
     bytes.append(reinterpret_cast<const char*>(embedding.sparse.data()), embedding.sparse.size() * sizeof(TokenWeight));
-  files_.put(key.hex(), bytes);
+  entries_->put(key.hex(), bytes);
 }
 
 std::string VectorKey::hex() const {

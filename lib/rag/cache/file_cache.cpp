@@ -6,24 +6,17 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
 #include "base/error.h"
 #include "base/file.h"
 #include "base/folder.h"
-#include "base/hash.h"
 #include "base/log.h"
 
 namespace frugal {
 namespace {
 
 constexpr int kFolders = 256;
-constexpr uint64_t kMaxEntryBytes = 1 << 20;
-
-uint64_t checksum(std::string_view text) {
-  return checksum64(std::as_bytes(std::span(text.data(), text.size())));
-}
 
 void write_by_rename(const std::filesystem::path& target, std::string_view content) {
   std::string temporary = target.native() + ".tmp.XXXXXX";
@@ -58,22 +51,6 @@ std::filesystem::path FileCache::path_of(const std::string& hex) const {
   return folder_ / hex.substr(0, 2) / hex;
 }
 
-// An entry is "VERSION <checksum>\n" and the content. The checksum is verified when reading, so a write needs no fsync:
-// a torn file is a miss.
-std::string FileCache::wrap(std::string_view content) const {
-  return fmt::format("{} {:016x}\n{}", version_, checksum(content), content);
-}
-
-std::optional<std::string> FileCache::unwrap(std::string_view file) const {
-  const size_t header = version_.size() + 1 + 16 + 1;
-  if (file.size() < header || !file.starts_with(version_) || file[header - 1] != '\n') return std::nullopt;
-  const std::string_view content = file.substr(header);
-  uint64_t expected = 0;
-  std::from_chars(file.data() + version_.size() + 1, file.data() + header - 1, expected, 16);
-  if (expected != checksum(content)) return std::nullopt;
-  return std::string(content);
-}
-
 std::optional<std::string> FileCache::find(const std::string& hex) const {
   std::optional<std::string> content = read(hex);
   ++lookups_;
@@ -85,7 +62,7 @@ std::optional<std::string> FileCache::read(const std::string& hex) const {
   const std::filesystem::path path = path_of(hex);
   if (::access(path.c_str(), R_OK) != 0) return std::nullopt;
   try {
-    auto content = unwrap(read_file(path, kMaxEntryBytes));
+    auto content = unwrap_entry(version_, read_file(path, kMaxEntryBytes));
     if (content) ::utimensat(AT_FDCWD, path.c_str(), nullptr, 0);  // marks it as recently used
     return content;
   } catch (const Error& error) {
@@ -96,7 +73,7 @@ std::optional<std::string> FileCache::read(const std::string& hex) const {
 
 void FileCache::put(const std::string& hex, std::string_view content) const {
   try {
-    const std::string file = wrap(content);
+    const std::string file = wrap_entry(version_, content);
     if (file.size() > std::min<uint64_t>(kMaxEntryBytes, max_bytes_ / kFolders)) return;
     const std::filesystem::path path = path_of(hex);
     create_private_folders(path.parent_path());

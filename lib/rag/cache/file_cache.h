@@ -9,13 +9,14 @@
 #include <string>
 #include <string_view>
 
+#include "rag/cache/byte_cache.h"
 #include "telemetry/metrics.h"
 
 namespace frugal {
 
 /// Safe for any number of processes: entries appear by rename and are verified by checksum when read. They are spread
 /// over 256 folders; each evicts its least recently used entries to stay within its share of max_bytes.
-class FileCache : public MetricSource {
+class FileCache : public ByteCache, public MetricSource {
  public:
   /// `version` identifies the format of the entries: an entry of another version is a miss.
   FileCache(std::filesystem::path folder, uint64_t max_bytes, std::string version);
@@ -23,18 +24,15 @@ class FileCache : public MetricSource {
   FileCache(const FileCache&) = delete;
   FileCache& operator=(const FileCache&) = delete;
 
-  /// The content stored under `hex` (at least two hexadecimal digits); nullopt if there is none or it is damaged.
-  std::optional<std::string> find(const std::string& hex) const;
+  /// `hex`: at least two hexadecimal digits.
+  std::optional<std::string> find(const std::string& hex) const override;
   void report(MetricSink& sink) const override;
-  /// Stores an entry. A failure (read-only folder, full disk) is logged and otherwise ignored; entries above 1 MiB are
-  /// not stored.
-  void put(const std::string& hex, std::string_view content) const;
+  /// Logs a failure (read-only folder, full disk).
+  void put(const std::string& hex, std::string_view content) const override;
 
  private:
   std::optional<std::string> read(const std::string& hex) const;
   std::filesystem::path path_of(const std::string& hex) const;
-  std::string wrap(std::string_view content) const;
-  std::optional<std::string> unwrap(std::string_view file) const;
   void make_room(const std::filesystem::path& folder) const;
 
   std::filesystem::path folder_;

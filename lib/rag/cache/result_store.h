@@ -1,30 +1,26 @@
-// Results of earlier processes in one SQLite file that any number of processes share: a body of bytes under a key, with
-// the question that it answers. A cache: losing it costs time only, so no function throws because of the file. The
-// store knows nothing of questions or answers beyond these bytes; rag/answer/answer_cache.h does.
+// Results of earlier processes, which any number of processes share: a body of bytes under a key, with the question
+// that it answers. A cache: losing it costs time only, so no function throws because of where it is kept. The store
+// knows nothing of questions or answers beyond these bytes; rag/answer/answer_cache.h does. Every kind passes
+// tests/rag/cache/result_store_conformance_test.cpp: one SQLite file (sqlite_result_store.h), a server of the Redis
+// protocol (redis_result_store.h).
 #pragma once
 
-#include <atomic>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "rag/database/sqlite.h"
-#include "telemetry/metrics.h"
-
 namespace frugal {
 
 struct ResultLimits {
-  uint64_t max_bytes = uint64_t(64) << 20;  // of the file; the least recently used results are evicted
+  uint64_t max_bytes = uint64_t(64) << 20;  // of all results; the least recently used ones are evicted
   int64_t max_age_s = 30 * 86'400;          // an older result is not found, and is deleted with the next write
 };
 
 struct StoredResult {
-  int64_t id = 0;
+  std::string key;
   std::string question;
   std::string body;
   int64_t created_s = 0, used_s = 0;  // since 1970
@@ -39,55 +35,45 @@ struct StoredMatch {
 
 struct ResultStats {
   int64_t results = 0, matches = 0, hits = 0;
-  uint64_t file_bytes = 0;  // on disk, its log included
-  int64_t oldest_s = 0;     // creation of the oldest result, since 1970; 0: none
+  uint64_t bytes = 0;    // that they take where they are kept
+  int64_t oldest_s = 0;  // creation of the oldest result, since 1970; 0: none
 };
 
-/// A file that is damaged, or no cache, is replaced by an empty one, with a warning. A file that cannot be written is
-/// read; one that can be neither finds nothing. Thread-safe.
-class ResultStore : public MetricSource {
+/// Thread-safe.
+class ResultStore {
  public:
-  /// Nothing is opened before the first use. `folder` is created for this user alone, the file has mode 0600.
-  ResultStore(std::filesystem::path folder, ResultLimits limits);
-  ~ResultStore() override;
-  ResultStore(const ResultStore&) = delete;
-  ResultStore& operator=(const ResultStore&) = delete;
+  virtual ~ResultStore() = default;
 
   /// The result under a key, and marks it as used.
-  std::optional<StoredResult> find(std::string_view key);
+  virtual std::optional<StoredResult> find(std::string_view key) = 0;
   /// Results of the same scope and signature, most recently used first.
-  std::vector<StoredResult> find_similar(std::string_view scope, std::string_view signature, int64_t limit);
-  void put(std::string_view key, std::string_view scope, std::string_view signature, std::string_view question,
-           std::string_view body);
-  /// Marks a result as used for another question.
-  void record_match(int64_t id, std::string_view asked);
+  virtual std::vector<StoredResult> find_similar(std::string_view scope, std::string_view signature, int64_t limit) = 0;
+  /// Replaces the result under the key. One above 1 MiB or a quarter of the limit is not stored.
+  virtual void put(std::string_view key, std::string_view scope, std::string_view signature, std::string_view question,
+                   std::string_view body) = 0;
+  /// Marks a result as used for another question. The last 1,000 are kept.
+  virtual void record_match(std::string_view key, std::string_view asked) = 0;
 
-  /// Deletes everything, and the space that it took.
-  void clear();
-  ResultStats stats();
+  /// Deletes everything.
+  virtual void clear() = 0;
+  virtual ResultStats stats() = 0;
   /// All results that can be read, oldest first; damaged ones are deleted and counted.
-  int64_t for_each(const std::function<void(const StoredResult&)>& visit);
-  std::vector<StoredMatch> matches();
-  const std::filesystem::path& path() const { return path_; }
-  void report(MetricSink& sink) const override;
+  virtual int64_t for_each(const std::function<void(const StoredResult&)>& visit) = 0;
+  /// Oldest first.
+  virtual std::vector<StoredMatch> matches() = 0;
 
- private:
-  using Use = std::function<void(Database&)>;
-  void use(std::string_view doing, const Use& body);
-  void open();
-  void create_tables(Database& database);
-  void replace_damaged();
-  void mark_used(Database& database, const StoredResult& result);
-  void make_room(Database& database);
-
-  const std::filesystem::path folder_, path_;
-  const ResultLimits limits_;
-  std::mutex mutex_;
-  std::optional<Database> database_;
-  bool is_writable_ = false;
-  uint64_t inode_ = 0;    // of the open file: another process may have replaced it
-  std::string unusable_;  // why nothing can be opened; empty: not tried, or open
-  std::atomic<int64_t> lookups_{0}, hits_{0};
+  /// A path, or an address without its password.
+  virtual std::string place() const = 0;
+  /// True if other machines have the same store, so that keys must not name what is of this machine alone.
+  virtual bool is_shared() const { return false; }
+  /// Why it cannot be reached now; empty: it can, as far as is known.
+  virtual std::string away() const { return {}; }
 };
+
+inline constexpr size_t kMaxResultBytes = 1 << 20;
+inline constexpr int64_t kMaxMatches = 1000;
+
+/// Of what a result is, so that bytes that changed where they are kept are found.
+int64_t checksum_of_result(std::string_view key, std::string_view question, std::string_view body);
 
 }  // namespace frugal

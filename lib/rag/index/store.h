@@ -125,6 +125,9 @@ class Store {
   virtual StoreInfo info() const = 0;
   virtual uint64_t generation() const = 0;
   virtual int64_t chunk_count() const = 0;
+  /// A hash of everything that answers depend on and show, paths and ids among it: equal for copies of one index on
+  /// several machines. Reads a row for each document. Empty: not known.
+  virtual std::string content_identity() const { return {}; }
   /// The fingerprint of the embedder that made the vectors; empty: no vectors.
   virtual const std::string& embedder_fingerprint() const = 0;
   /// True if search_learned() has weights to search.

@@ -27,6 +27,7 @@
 #include <unordered_map>
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/suggest.h"
 #include "memory/budget.h"
 #include "rag/database/sqlite.h"
@@ -109,6 +110,28 @@ class SqliteStore final : public Store {
   int64_t chunk_count() const override {
     if (!chunk_count_) chunk_count_ = database_.integer("SELECT count(*) FROM chunks").value_or(0);
     return *chunk_count_;
+  }
+
+  // Ids, because a cached answer is compared with a retrieval by them; stamps of files, because a reply has them.
+  std::string content_identity() const override {
+    Sha256 hash;
+    const auto add = [&](std::string_view text) { hash.update(fmt::format("{}:", text.size())).update(text); };
+    for (const std::string_view key : {schema::kLaws, schema::kTerms, schema::kEmbedder})
+      add(schema::meta_text(database_, key).value_or(""));
+    add(image_embedder_fingerprint());
+    const auto add_rows = [&](std::string_view sql, int columns) {
+      Statement rows = database_.prepare(sql, false);
+      while (rows.step())
+        for (int column = 0; column < columns; ++column) add(rows.text(column));
+      add("");
+    };
+    add_rows("SELECT id, path, bytes, mtime_ns, sha256, recipe FROM files ORDER BY id", 6);
+    add_rows("SELECT id, file_id, name, external_id, title, sha256 FROM documents ORDER BY id", 6);
+    add_rows("SELECT document_id, min(id), max(id), count(*) FROM chunks GROUP BY document_id ORDER BY document_id", 4);
+    add_rows("SELECT count(*), count(vector_row) FROM chunks", 2);
+    if (schema::has_table(database_, "images"))
+      add_rows("SELECT id, document_id, number, page, caption, vector_key FROM images ORDER BY id", 6);
+    return hash.hex();
   }
 
   const std::string& embedder_fingerprint() const override {

@@ -13,6 +13,7 @@ Stage keep_stage(const Resources& resources) {
                 if (!state.reply.cut_short && state.reply.fallbacks.empty())
                   resources.answers->put(state.key, read_form(state.question.text, resources.laws).signature(),
                                          state.reply);
+                if (state.reply.cache_note.empty()) state.reply.cache_note = resources.answers->away();
               },
           .off = resources.answers ? "" : "no cache",
           .record = "cache",

@@ -63,7 +63,7 @@ void match(QuestionState& state, const Resources& resources) {
     near.reply.cache_note = fmt::format("the answer to \"{}\": {}", near.question, verdict.reason);
     state.reply = std::move(near.reply);
     state.answered = true;
-    resources.answers->record_match(near.id, state.question.text);
+    resources.answers->record_match(near.key, state.question.text);
     return;
   }
 }

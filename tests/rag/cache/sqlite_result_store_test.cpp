@@ -1,4 +1,4 @@
-#include "rag/cache/result_store.h"
+#include "rag/cache/sqlite_result_store.h"
 
 #include <doctest/doctest.h>
 #include <sys/stat.h>
@@ -30,10 +30,10 @@ std::string body_of(int key) {
 TEST_CASE("a result is found by another store on the same folder, and only by its key") {
   const TempFolder folder;
   {
-    ResultStore store(folder.path(), {});
+    SqliteResultStore store(folder.path(), {});
     put(store, "k", "body");
   }
-  ResultStore store(folder.path(), {});
+  SqliteResultStore store(folder.path(), {});
   const auto found = store.find("k");
   REQUIRE(found);
   CHECK(found->body == "body");
@@ -46,7 +46,7 @@ TEST_CASE("a result is found by another store on the same folder, and only by it
 
 TEST_CASE("the file is this user's alone") {
   const TempFolder folder;
-  ResultStore store(folder.path(), {});
+  SqliteResultStore store(folder.path(), {});
   put(store, "k", "body");
   for (const auto& entry : fs::directory_iterator(folder.path())) {
     struct stat info {};
@@ -57,7 +57,7 @@ TEST_CASE("the file is this user's alone") {
 
 TEST_CASE("a result that is too old is not found, and goes with the next write") {
   const TempFolder folder;
-  ResultStore store(folder.path(), {uint64_t(1) << 20, 0});
+  SqliteResultStore store(folder.path(), {uint64_t(1) << 20, 0});
   put(store, "a", "body");
   CHECK_FALSE(store.find("a"));
   CHECK(store.stats().results == 0);
@@ -66,7 +66,7 @@ TEST_CASE("a result that is too old is not found, and goes with the next write")
 TEST_CASE("the least recently used results are evicted above the limit") {
   const TempFolder folder;
   const ResultLimits limits{uint64_t(256) << 10, 3600};
-  ResultStore store(folder.path(), limits);
+  SqliteResultStore store(folder.path(), limits);
   for (int i = 0; i < 300; ++i) put(store, std::to_string(i), std::string(4000, 'x'));
   CHECK(store.find("299"));
   CHECK_FALSE(store.find("0"));
@@ -81,7 +81,7 @@ TEST_CASE("the least recently used results are evicted above the limit") {
 TEST_CASE("a damaged file is begun anew, wherever the damage is") {
   const TempFolder folder;
   const auto fill = [&] {
-    ResultStore store(folder.path(), {});
+    SqliteResultStore store(folder.path(), {});
     for (int i = 0; i < 30; ++i) put(store, std::to_string(i), body_of(i));
     return store.path();
   };
@@ -89,7 +89,7 @@ TEST_CASE("a damaged file is begun anew, wherever the damage is") {
   const auto size = fs::file_size(path);
   const auto check_usable = [&](const char* how) {
     INFO(how);
-    ResultStore store(folder.path(), {});
+    SqliteResultStore store(folder.path(), {});
     for (int i = 0; i < 30; ++i)
       if (const auto found = store.find(std::to_string(i))) CHECK(found->body == body_of(i));  // a miss is fine
     put(store, "new", "body");
@@ -124,7 +124,7 @@ TEST_CASE("a damaged file is begun anew, wherever the damage is") {
 TEST_CASE("where nothing can be written, nothing is kept and nothing fails") {
   const TempFolder folder;
   std::ofstream(folder.path() / "file") << "not a folder";
-  ResultStore store(folder.path() / "file", {});
+  SqliteResultStore store(folder.path() / "file", {});
   CHECK_NOTHROW(put(store, "k", "body"));
   CHECK_FALSE(store.find("k"));
   CHECK(store.stats().results == 0);
@@ -133,9 +133,9 @@ TEST_CASE("where nothing can be written, nothing is kept and nothing fails") {
 
 TEST_CASE("a match is recorded with both questions") {
   const TempFolder folder;
-  ResultStore store(folder.path(), {});
+  SqliteResultStore store(folder.path(), {});
   put(store, "k", "body");
-  store.record_match(store.find("k")->id, "asked");
+  store.record_match(store.find("k")->key, "asked");
   const auto matches = store.matches();
   REQUIRE(matches.size() == 1);
   CHECK(matches[0].asked == "asked");
@@ -152,7 +152,7 @@ TEST_CASE("processes that write, read, clear and damage one file never read a wr
     if (child == 0) {
       int wrong = 0;
       for (int round = 0; round < kRounds; ++round) {
-        ResultStore store(folder.path(), {uint64_t(64) << 10, 3600});
+        SqliteResultStore store(folder.path(), {uint64_t(64) << 10, 3600});
         const int key = (round * 7 + process * 13) % 40;
         put(store, std::to_string(key), body_of(key));
         for (int other = 0; other < 40; other += 5)
@@ -174,7 +174,7 @@ TEST_CASE("processes that write, read, clear and damage one file never read a wr
     CHECK(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == 0);
   }
-  ResultStore store(folder.path(), {});
+  SqliteResultStore store(folder.path(), {});
   put(store, "last", "body");
   CHECK(store.find("last"));
 }
