@@ -243,7 +243,7 @@ std::vector<RedisValue> RedisClient::attempt(const std::vector<Command>& command
   return exchange(commands, max_bytes, deadline);
 }
 
-std::optional<std::vector<RedisValue>> RedisClient::call(const std::vector<Command>& commands, uint64_t max_bytes) {
+std::optional<std::vector<RedisValue>> RedisClient::pipeline(const std::vector<Command>& commands, uint64_t max_bytes) {
   const std::lock_guard guard(mutex_);
   if (is_away()) return std::nullopt;
   try {
@@ -257,7 +257,7 @@ std::optional<std::vector<RedisValue>> RedisClient::call(const std::vector<Comma
 }
 
 std::optional<RedisValue> RedisClient::call(Command command, uint64_t max_bytes) {
-  auto values = call(std::vector<Command>{std::move(command)}, max_bytes);
+  auto values = pipeline({std::move(command)}, max_bytes);
   if (!values || values->front().kind == RedisValue::Kind::error) return std::nullopt;
   return std::move(values->front());
 }

@@ -50,7 +50,7 @@ class RedisClient {
 
   /// The reply to each command, sent at once; nullopt: the server is away. An error that concerns this command alone (a
   /// key of another type) is a reply, any other error that the server reports makes it away. `max_bytes` of replies.
-  std::optional<std::vector<RedisValue>> call(const std::vector<Command>& commands, uint64_t max_bytes);
+  std::optional<std::vector<RedisValue>> pipeline(const std::vector<Command>& commands, uint64_t max_bytes);
   /// The reply to one command; nullopt also if it is an error.
   std::optional<RedisValue> call(Command command, uint64_t max_bytes);
 

@@ -121,7 +121,7 @@ void RedisResultStore::clear() {
   do {
     const auto page = pool_.client().call({"SCAN", cursor, "MATCH", fmt::format("{}*", kRedisPrefix), "COUNT", "1000"},
                                           64 * kSmallReplyBytes);
-    if (!page || page->items.size() != 2) return;
+    if (!page || page->items.size() != 2 || page->items[0].text.empty()) return;
     RedisClient::Command command{"UNLINK"};
     for (const RedisValue& key : page->items[1].items)
       if (key.text.starts_with(kRedisPrefix)) command.push_back(key.text);
@@ -140,7 +140,7 @@ std::vector<RedisResultStore::Head> RedisResultStore::heads() const {
     std::vector<RedisClient::Command> commands;
     commands.reserve(page->items.size());
     for (const RedisValue& key : page->items) commands.push_back({"HMGET", pool_.entry(key.text), "created", "hits"});
-    const auto values = pool_.client().call(commands, 4 * kSmallReplyBytes);
+    const auto values = pool_.client().pipeline(commands, 4 * kSmallReplyBytes);
     if (!values) break;
     for (size_t i = 0; i < values->size(); ++i) {
       const RedisValue& value = (*values)[i];
@@ -153,8 +153,7 @@ std::vector<RedisResultStore::Head> RedisResultStore::heads() const {
 
 ResultStats RedisResultStore::stats() {
   ResultStats stats;
-  const auto values = pool_.client().call(
-      std::vector<RedisClient::Command>{{"HGET", pool_.bytes_key(), ""}, {"LLEN", kMatches}}, kSmallReplyBytes);
+  const auto values = pool_.client().pipeline({{"HGET", pool_.bytes_key(), ""}, {"LLEN", kMatches}}, kSmallReplyBytes);
   if (!values) return stats;
   stats.bytes = static_cast<uint64_t>(std::max<int64_t>((*values)[0].number(), 0));
   stats.matches = (*values)[1].number();
@@ -178,7 +177,7 @@ int64_t RedisResultStore::for_each(const std::function<void(const StoredResult&)
     for (int64_t i = begin; i < end; ++i)
       commands.push_back({"HMGET", pool_.entry(all[static_cast<size_t>(i)].key), "question", "body", "checksum",
                           "created", "used", "hits"});
-    const auto values = pool_.client().call(commands, kBodiesAtOnce * kMaxReplyBytes);
+    const auto values = pool_.client().pipeline(commands, kBodiesAtOnce * kMaxReplyBytes);
     if (!values) break;
     for (int64_t i = begin; i < end; ++i) {
       const std::string& key = all[static_cast<size_t>(i)].key;

@@ -38,7 +38,7 @@ end
 local function read(name)
   local e = redis.pcall('HMGET', prefix .. name, 'question', 'body', 'checksum', 'created', 'used', 'hits', 'near')
   local created = not e.err and tonumber(e[4] or '')
-  if not created or created <= seconds - age or not (e[1] and e[2] and e[3]) then return nil end
+  if not (created and created > seconds - age and e[1] and e[2] and e[3]) then return nil end  -- not of NaN either
   return e
 end
 local function mark(name, near)
