@@ -71,8 +71,8 @@ SqliteResultStore::~SqliteResultStore() {
 void SqliteResultStore::report(MetricSink& sink) const {
   const MetricLabels labels = {{"cache", "answers"}};
   const auto hits = static_cast<double>(hits_), lookups = static_cast<double>(lookups_);
-  sink.counter("frugal_cache_lookups_total", "Lookups in an on-disk cache", lookups, labels);
-  sink.ratio("frugal_cache_hit_ratio", "Share of lookups found in an on-disk cache", hits, lookups, labels);
+  sink.counter("frugal_cache_lookups_total", "Lookups in a cache of results", lookups, labels);
+  sink.ratio("frugal_cache_hit_ratio", "Share of lookups found in a cache of results", hits, lookups, labels);
 }
 
 void SqliteResultStore::create_tables(Database& database) {
