@@ -72,7 +72,7 @@ class PluginHttpClient final : public HttpClient {
     if (!client_) throw Error(Code::over_budget, "no memory for a network client");
   }
 
-  HttpAnswer exchange(const HttpRequest& request, const HttpSink& sink) override {
+  HttpAnswer exchange(const HttpCall& request, const HttpSink& sink) override {
     std::vector<const char*> headers;
     headers.reserve(request.headers.size());
     for (const std::string& header : request.headers) headers.push_back(header.c_str());

@@ -34,7 +34,7 @@ struct HttpLimits {
   uint64_t max_bytes = uint64_t(16) << 20;
 };
 
-struct HttpRequest {
+struct HttpCall {
   std::string method = "POST";  // or "GET"
   std::string url;
   std::vector<std::string> headers;  // "Name: value"
@@ -60,7 +60,7 @@ class HttpClient {
  public:
   virtual ~HttpClient() = default;
   /// Ends within limits.total_ms. A failure is an HttpAnswer::end, not an Error. Follows no redirection.
-  virtual HttpAnswer exchange(const HttpRequest& request, const HttpSink& sink = {}) = 0;
+  virtual HttpAnswer exchange(const HttpCall& request, const HttpSink& sink = {}) = 0;
 };
 
 /// Throws Error(missing) if the plugin is not there, Error(mismatch) if it is of another version.

@@ -228,7 +228,7 @@ std::string HttpService::send(const char* method, std::string_view path, const s
                               std::string_view expected_type, const HttpSink& sink, int64_t deadline_ms) {
   throw_if_paused();
   Attempt attempt{options_, deadline_ms > 0 ? std::min(deadline_ms, options_.total_ms) : options_.total_ms};
-  HttpRequest request{method, fmt::format("{}{}", url_, path), {}, body, {}};
+  HttpCall request{method, fmt::format("{}{}", url_, path), {}, body, {}};
   request.headers = {fmt::format("Accept: {}", expected_type), "User-Agent: frugal"};
   if (!body.empty()) request.headers.emplace_back("Content-Type: application/json");
   if (!key_.empty()) request.headers.push_back(fmt::format("Authorization: Bearer {}", key_));

@@ -145,11 +145,6 @@ constexpr std::string_view kFlags[] = {"against",
                                        "watch",
                                        "where",
                                        "workers"};
-// Folders and choices without a flag; the last three are of scripts, tests and builds that trace.
-constexpr std::string_view kOthers[] = {
-    "FRUGAL_MODELS", "FRUGAL_REFERENCES", "FRUGAL_PROFILES", "FRUGAL_PLUGINS",
-    "FRUGAL_ISA",    "FRUGAL_JOBS",       "FRUGAL_SOURCE",   "FRUGAL_ALLOCATION_TRACE"};
-                                       "where"};
 // Folders, choices and a secret without a flag; the last three are of scripts, tests and builds that trace.
 constexpr std::string_view kOthers[] = {"FRUGAL_MODELS",  "FRUGAL_REFERENCES",     "FRUGAL_PROFILES",
                                         "FRUGAL_PLUGINS", "FRUGAL_REDIS_PASSWORD", "FRUGAL_ISA",
