@@ -120,7 +120,8 @@ TEST_CASE("a quote stands for a generator that fails, if the list or mode auto s
 TEST_CASE("what was shown before a generator broke off stays") {
   Village village;
   village.models.ends_in_quote = true;
-  village.models.dying.says = "Ravi Osei drew its plans. [1] The bridge was finished in 1932. [1] It is";
+  village.models.dying.says =
+      "Ravi Osei drew its plans. [1] The bridge was finished in 1932. [1] It is 503 metres long. [1] And it is";
   std::string shown;
   const Reply reply = village.ask(AnswerMode::generate, [&](std::string_view text) {
     shown += text;
