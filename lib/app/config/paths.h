@@ -11,7 +11,8 @@
 
 namespace frugal {
 
-/// The configured models: each a path, or a name for find_model(). Empty: none.
+/// The configured models: each a path, or a name for find_model(). Empty: none. Embedder, reader and generator may be
+/// models of a service, or lists (model/remote/model_list.h).
 struct ModelNames {
   std::string embedder = "e5-small-enpt.pack";
   std::string generator = "smollm2-135m-instruct.pack";
@@ -24,9 +25,13 @@ struct ModelNames {
   void visit(F&& f) {
     f("models.embedder", embedder,
       {"pack of the embedder: a path, or a name to look up (docs/tools/common.md); an index works only with the "
-       "embedder that made it"});
-    f("models.reader", reader, {"pack of the reader, which reranks passages and finds answers in them; empty: none"});
-    f("models.generator", generator, {"pack of the generator, which writes answers and HyDE's passages"});
+       "embedder that made it; or a remote (docs/remote.md)"});
+    f("models.reader", reader,
+      {"pack of the reader, which reranks passages and finds answers in them, or remotes and "
+       "packs in their order (docs/remote.md); empty: none"});
+    f("models.generator", generator,
+      {"pack of the generator, which writes answers and HyDE's passages, or remotes and packs in their order, such as "
+       "[openai:http://127.0.0.1:8080#MODEL, local, extract] (docs/remote.md)"});
     f("models.summarizer", summarizer,
       {"pack of the model that writes summaries: an encoder-decoder or a generator; empty: the generator"});
     f("models.captioner", captioner, {"pack of the model that describes images, such as BLIP-2; empty: none"});
