@@ -8,6 +8,7 @@
 
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
+#include "base/log.h"
 #include "base/version.h"
 #include "rag/answer/question.h"
 #include "rag/reply/passage.h"
@@ -24,7 +25,8 @@ constexpr std::array<std::string_view, 3> kVersions{"2025-06-18", "2025-03-26", 
 constexpr size_t kMaxMessageBytes = size_t(2) << 20;
 
 // JSON-RPC 2.0, 5.1.
-constexpr int kParseError = -32700, kInvalidRequest = -32600, kMethodNotFound = -32601, kInvalidParams = -32602;
+constexpr int kParseError = -32700, kInvalidRequest = -32600, kMethodNotFound = -32601, kInvalidParams = -32602,
+              kInternalError = -32603;
 
 /// What a tool returns: text for the assistant, and the same as data.
 struct ToolResult {
@@ -220,6 +222,9 @@ std::optional<std::string> answer_mcp(Context& context, std::string_view message
     return reply ? std::optional(dump(*reply)) : std::nullopt;
   } catch (const Error& error) {
     return dump(failure(nullptr, kInvalidRequest, error.message()));
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "MCP: {}", error.what());
+    return dump(failure(parsed.value("id", nlohmann::json()), kInternalError, "a bug in frugal"));
   }
 }
 

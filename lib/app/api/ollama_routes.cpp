@@ -73,6 +73,25 @@ nlohmann::ordered_json model_json(const EngineModel& model) {
       {"name", name}, {"model", name}, {"size", model.file_bytes}, {"digest", ""}, {"details", details_json(model)}};
 }
 
+bool is_rag(std::string_view name) {
+  return name == kRagModel || name == tagged(std::string(kRagModel));
+}
+
+/// The index, as a model that a client can choose.
+EngineModel rag_model() {
+  EngineModel model;
+  model.role = "generator";
+  model.name = kRagModel;
+  return model;
+}
+
+/// Replies and returns true if no model of the role has that name: clients offer to pull it.
+bool refuses(Context& context, std::string_view role, std::string_view asked, Exchange& exchange) {
+  auto refusal = unknown_model_reply(ErrorStyle::ollama, context.engine.status(), role, asked);
+  if (refusal) exchange.send(std::move(*refusal));
+  return refusal.has_value();
+}
+
 /// What a chat and a completion have in common: they differ in where the text stands.
 struct Stream {
   Exchange& exchange;
@@ -99,6 +118,11 @@ struct Stream {
     if (!is_stream) return exchange.send(json_reply(dump(last)));
     begin();
     exchange.write(dump(last) + "\n");
+    exchange.end();
+  }
+  /// Ends a stream that has begun: clients raise the error.
+  void fail(const Error& error) {
+    exchange.write(error_reply(ErrorStyle::ollama, error).body + "\n");
     exchange.end();
   }
 
@@ -150,7 +174,13 @@ void generate(Context& context, const nlohmann::json& body, Stream& stream, std:
   const auto sink = [&](std::string_view text) {
     return stream.is_stream ? stream.write(text) : !stream.exchange.is_cancelled();
   };
-  const Generation generation = context.engine.generate(messages, options, sink);
+  Generation generation;
+  try {
+    generation = context.engine.generate(messages, options, sink);
+  } catch (const Error& error) {
+    if (!stream.has_begun) throw;
+    return stream.fail(error);
+  }
   nlohmann::ordered_json last =
       done_json(stream, stream.is_stream ? "" : generation.text, generation.finish == Finish::stop ? "stop" : "length");
   last["prompt_eval_count"] = generation.prompt_tokens;
@@ -160,14 +190,14 @@ void generate(Context& context, const nlohmann::json& body, Stream& stream, std:
   stream.end(std::move(last));
 }
 
-bool is_rag(std::string_view name) {
-  return name == kRagModel || name == tagged(std::string(kRagModel));
-}
-
-Stream open_stream(Context& context, const nlohmann::json& body, Exchange& exchange, bool is_chat) {
+/// nullopt: the model is unknown, and the client has been told.
+std::optional<Stream> open_stream(Context& context, const nlohmann::json& body, Exchange& exchange, bool is_chat) {
   for (const char* name : {"tools", "images", "format"}) refuse_field(body, name);
   std::string model = string_field(body, "model").value_or("");
-  if (!is_rag(model)) resolve_model(context.engine.status(), "generator", model);
+  if (!is_rag(model)) {
+    if (refuses(context, "generator", model, exchange)) return std::nullopt;
+    resolve_model(context.engine.status(), "generator", model);
+  }
   Stream stream{exchange, std::move(model), is_chat};
   stream.is_stream = bool_field(body, "stream").value_or(true);
   return stream;
@@ -182,8 +212,11 @@ void get_ollama_version(Context&, const HttpRequest&, Exchange& exchange) {
 void get_tags(Context& context, const HttpRequest&, Exchange& exchange) {
   auto models = nlohmann::ordered_json::array();
   const EngineStatus status = context.engine.status();
-  for (const EngineModel& model : status.models) {
-    if (model.file.empty()) continue;
+  std::vector<EngineModel> listed;
+  if (!status.index.empty()) listed.push_back(rag_model());
+  for (const EngineModel& model : status.models)
+    if (!model.file.empty()) listed.push_back(model);
+  for (const EngineModel& model : listed) {
     nlohmann::ordered_json json = model_json(model);
     json["modified_at"] = modified_at(model);
     models.push_back(std::move(json));
@@ -207,23 +240,24 @@ void post_show(Context& context, const HttpRequest& request, Exchange& exchange)
   const nlohmann::json body = parse_object_body(request.body);
   const std::string asked = string_field(body, "model").value_or(string_field(body, "name").value_or(""));
   const EngineStatus status = context.engine.status();
-  for (const EngineModel& model : status.models) {
-    if (asked.empty() || is_unknown_model(status, model.role, asked)) continue;
-    const bool writes = model.role == "generator";
-    return exchange.send(json_reply(dump({{"details", details_json(model)},
-                                          {"model_info", nlohmann::ordered_json::object()},
-                                          {"capabilities", {writes ? "completion" : "embedding"}},
-                                          {"modified_at", modified_at(model)}})));
-  }
-  exchange.send(error_reply(ErrorStyle::ollama, 404, fmt::format("model '{}' not found", asked)));
+  std::optional<EngineModel> shown;
+  if (is_rag(asked) && !status.index.empty()) shown = rag_model();
+  for (const EngineModel& model : status.models)
+    if (!shown && !asked.empty() && !is_unknown_model(status, model.role, asked)) shown = model;
+  if (!shown) return exchange.send(error_reply(ErrorStyle::ollama, 404, fmt::format("model '{}' not found", asked)));
+  const bool writes = shown->role == "generator";
+  exchange.send(json_reply(dump({{"details", details_json(*shown)},
+                                 {"model_info", nlohmann::ordered_json::object()},
+                                 {"capabilities", {writes ? "completion" : "embedding"}},
+                                 {"modified_at", modified_at(*shown)}})));
 }
 
 void post_ollama_embed(Context& context, const HttpRequest& request, Exchange& exchange) {
   const Clock::time_point began = Clock::now();
   const nlohmann::json body = parse_object_body(request.body);
-  const KeepAlive keep_alive(context.engine, body);
   const std::string asked = string_field(body, "model").value_or("");
-  resolve_model(context.engine.status(), "embedder", asked);
+  if (refuses(context, "embedder", asked, exchange)) return;
+  const KeepAlive keep_alive(context.engine, body);
   const std::optional<int64_t> dimensions = integer_field(body, "dimensions", 1, 1 << 20);
   EmbedRequest wanted;
   wanted.texts = required_strings(body, "input", kMaxTexts);
@@ -245,8 +279,8 @@ void post_ollama_embed(Context& context, const HttpRequest& request, Exchange& e
 
 void post_ollama_embeddings(Context& context, const HttpRequest& request, Exchange& exchange) {
   const nlohmann::json body = parse_object_body(request.body);
+  if (refuses(context, "embedder", string_field(body, "model").value_or(""), exchange)) return;
   const KeepAlive keep_alive(context.engine, body);
-  resolve_model(context.engine.status(), "embedder", string_field(body, "model").value_or(""));
   EmbedRequest wanted;
   wanted.texts = {required_string(body, "prompt")};
   std::string json = R"({"embedding":)";
@@ -256,8 +290,10 @@ void post_ollama_embeddings(Context& context, const HttpRequest& request, Exchan
 
 void post_ollama_chat(Context& context, const HttpRequest& request, Exchange& exchange) {
   const nlohmann::json body = parse_object_body(request.body);
+  std::optional<Stream> opened = open_stream(context, body, exchange, true);
+  if (!opened) return;
+  Stream& stream = *opened;
   const KeepAlive keep_alive(context.engine, body);
-  Stream stream = open_stream(context, body, exchange, true);
   const nlohmann::json* list = find_field(body, "messages");
   if (!list || (list->is_array() && list->empty()))
     return stream.end(done_json(stream, "", keep_alive.unloads() ? "unload" : "load"));
@@ -268,9 +304,11 @@ void post_ollama_chat(Context& context, const HttpRequest& request, Exchange& ex
 
 void post_ollama_generate(Context& context, const HttpRequest& request, Exchange& exchange) {
   const nlohmann::json body = parse_object_body(request.body);
-  const KeepAlive keep_alive(context.engine, body);
   for (const char* name : {"suffix", "context", "raw", "template"}) refuse_field(body, name);
-  Stream stream = open_stream(context, body, exchange, false);
+  std::optional<Stream> opened = open_stream(context, body, exchange, false);
+  if (!opened) return;
+  Stream& stream = *opened;
+  const KeepAlive keep_alive(context.engine, body);
   const std::string prompt = string_field(body, "prompt").value_or("");
   if (prompt.empty()) return stream.end(done_json(stream, "", keep_alive.unloads() ? "unload" : "load"));
   if (is_rag(stream.model)) return answer_from_index(context, stream, prompt);

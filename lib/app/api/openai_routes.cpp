@@ -116,10 +116,17 @@ void send_stream(const Chat& chat, bool with_usage, Exchange& exchange,
     events.emplace(exchange);
     events->send(chat.chunk({{"role", "assistant"}, {"content", ""}}));
   };
-  const Completion done = complete([&](std::string_view text) {
-    begin();
-    return events->send(chat.chunk({{"content", std::string(text)}}));
-  });
+  Completion done;
+  try {
+    done = complete([&](std::string_view text) {
+      begin();
+      return events->send(chat.chunk({{"content", std::string(text)}}));
+    });
+  } catch (const Error& error) {
+    if (!events) throw;
+    events->send(error_reply(ErrorStyle::openai, error).body);  // clients raise it
+    return events->end();
+  }
   begin();
   nlohmann::ordered_json last = nlohmann::ordered_json::object();
   if (!done.citations.empty()) last["citations"] = nlohmann::ordered_json::parse(done.citations);
@@ -145,15 +152,6 @@ HttpReply whole_reply(const Chat& chat, const Completion& done) {
   return json_reply(dump(json));
 }
 
-HttpReply unknown_model(const EngineStatus& status, std::string_view role, const std::string& asked) {
-  try {
-    resolve_model(status, role, asked);
-  } catch (const Error& error) {
-    return error_reply(ErrorStyle::openai, 404, error.message(), error.hint());
-  }
-  return {};
-}
-
 }  // namespace
 
 void get_models(Context& context, const HttpRequest&, Exchange& exchange) {
@@ -173,7 +171,8 @@ void post_openai_embeddings(Context& context, const HttpRequest& request, Exchan
   refuse_token_ids(body);
   const std::string asked = string_field(body, "model").value_or("");
   const EngineStatus status = context.engine.status();
-  if (is_unknown_model(status, "embedder", asked)) return exchange.send(unknown_model(status, "embedder", asked));
+  if (auto refusal = unknown_model_reply(ErrorStyle::openai, status, "embedder", asked))
+    return exchange.send(std::move(*refusal));
   const std::string format = string_field(body, "encoding_format").value_or("float");
   if (format != "float" && format != "base64")
     throw Error(Code::bad_input, fmt::format("'encoding_format': '{}' is neither float nor base64", format));
@@ -213,8 +212,8 @@ void post_chat_completions(Context& context, const HttpRequest& request, Exchang
   const bool from_index = chat.model == kRagModel;
   if (!from_index) {
     const EngineStatus status = context.engine.status();
-    if (is_unknown_model(status, "generator", chat.model))
-      return exchange.send(unknown_model(status, "generator", chat.model));
+    if (auto refusal = unknown_model_reply(ErrorStyle::openai, status, "generator", chat.model))
+      return exchange.send(std::move(*refusal));
     chat.model = resolve_model(status, "generator", chat.model);
   }
   const auto complete = [&](const TokenSink& sink) {

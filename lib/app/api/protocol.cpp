@@ -67,6 +67,17 @@ std::string resolve_model(const EngineStatus& status, std::string_view role, std
   return public_name(*model);
 }
 
+std::optional<HttpReply> unknown_model_reply(ErrorStyle style, const EngineStatus& status, std::string_view role,
+                                             std::string_view asked) {
+  if (!is_unknown_model(status, role, asked)) return std::nullopt;
+  try {
+    resolve_model(status, role, asked);
+  } catch (const Error& error) {
+    return error_reply(style, 404, error.message(), error.hint());
+  }
+  return std::nullopt;
+}
+
 std::vector<ChatMessage> messages_field(const nlohmann::json& body) {
   const nlohmann::json* list = find_field(body, "messages");
   if (!list || !list->is_array() || list->empty()) throw Error(Code::bad_input, "'messages' is not a list of messages");

@@ -5,11 +5,13 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "app/api/engine.h"
+#include "app/api/routes.h"
 #include "model/tokenize/chat.h"
 
 namespace frugal::api {
@@ -27,8 +29,11 @@ std::string public_name(const EngineModel& model);
 /// Returns its public name. Throws Error(bad_input) listing the known names, Error(missing) if the role has none.
 std::string resolve_model(const EngineStatus& status, std::string_view role, std::string_view asked);
 
-/// True for a name that resolve_model() would refuse: OpenAI's clients expect 404 for it.
+/// True for a name that resolve_model() would refuse.
 bool is_unknown_model(const EngineStatus& status, std::string_view role, std::string_view asked);
+/// What resolve_model() says of such a name as a reply: 404, by which clients recognise it. nullopt: it is known.
+std::optional<HttpReply> unknown_model_reply(ErrorStyle style, const EngineStatus& status, std::string_view role,
+                                             std::string_view asked);
 
 /// The messages of a chat: "content" is a string, or a list of parts of type text. Throws Error(bad_input) for a part
 /// of another type, an unknown role, or no messages.

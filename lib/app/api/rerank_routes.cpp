@@ -62,7 +62,11 @@ void rerank_texts(Context& context, const nlohmann::json& body, Exchange& exchan
 
 void post_rerank_documents(Context& context, const HttpRequest& request, Exchange& exchange) {
   const nlohmann::json body = parse_object_body(request.body);
-  const std::string model = resolve_model(context.engine.status(), "reader", string_field(body, "model").value_or(""));
+  const EngineStatus status = context.engine.status();
+  const std::string asked = string_field(body, "model").value_or("");
+  if (auto refusal = unknown_model_reply(error_style_of(request.path), status, "reader", asked))
+    return exchange.send(std::move(*refusal));
+  const std::string model = resolve_model(status, "reader", asked);
   RerankRequest wanted;
   wanted.query = required_string(body, "query");
   wanted.texts = documents_field(body);

@@ -67,7 +67,7 @@ class FakeEngine : public api::Engine {
     return ranked;
   }
 
-  /// Repeats the last message, word by word.
+  /// Repeats the last message, word by word, as far as one that is "broken".
   Generation generate(std::span<const ChatMessage> messages, const GenerateOptions& options,
                       const TokenSink& stream) override {
     last_generate = options;
@@ -77,6 +77,7 @@ class FakeEngine : public api::Engine {
       const size_t end = std::min(rest.find(' ', 1), rest.size());
       generation.text += rest.substr(0, end);
       ++generation.new_tokens;
+      if (rest.starts_with(" broken")) throw Error(Code::over_budget, "the cache does not fit");
       if (stream && !stream(rest.substr(0, end))) {
         generation.finish = Finish::cancelled;
         return generation;

@@ -251,7 +251,9 @@ TEST_CASE("Ollama: JSON lines, options, and keep_alive in all its forms") {
 
 TEST_CASE("Ollama: the lists of models, and one of them") {
   Api api;
-  CHECK(api.get("/api/tags").json()["models"][0]["name"] == "e5:latest");
+  CHECK(api.get("/api/tags").json()["models"][0]["name"] == "rag:latest");
+  CHECK(api.get("/api/tags").json()["models"][1]["name"] == "e5:latest");
+  CHECK(api.post("/api/show", R"({"model":"rag:latest"})").json()["capabilities"][0] == "completion");
   const json running = api.get("/api/ps").json()["models"];
   REQUIRE(running.size() == 1);
   CHECK(running[0]["model"] == "e5:latest");
@@ -259,6 +261,34 @@ TEST_CASE("Ollama: the lists of models, and one of them") {
   CHECK(api.post("/api/show", R"({"model":"other"})").status == 404);
   CHECK(api.get("/api/version").json().contains("version"));
   CHECK(api.get("/v1/models").json()["data"][0]["id"] == "rag");
+}
+
+TEST_CASE("a stream that fails midway ends with the error, in the form that clients raise") {
+  Api api;
+  const std::string messages = R"("messages":[{"role":"user","content":"a broken"}])";
+  const Recorded openai = api.post("/v1/chat/completions", R"({"stream":true,)" + messages + "}");
+  CHECK(contains(events_of(openai.body).back()["error"]["message"], "does not fit"));
+  CHECK(!contains(openai.body, "[DONE]"));
+  CHECK(api.post("/v1/chat/completions", "{" + messages + "}").status == 503);
+  const Recorded ollama = api.post("/api/chat", "{" + messages + "}");
+  CHECK(contains(json::parse(lines_of(ollama.body).back())["error"], "does not fit"));
+}
+
+TEST_CASE("an unknown model is 404 in every protocol that names models, and changes no keep_alive") {
+  Api api;
+  const std::vector<std::pair<std::string, std::string>> unknown{
+      {"/v1/embeddings", R"({"model":"x","input":"a"})"},
+      {"/v1/chat/completions", R"({"model":"x","messages":[{"role":"user","content":"a"}]})"},
+      {"/v1/rerank", R"({"model":"x","query":"a","documents":["a"]})"},
+      {"/api/embed", R"({"model":"x","input":"a","keep_alive":0})"},
+      {"/api/embeddings", R"({"model":"x","prompt":"a","keep_alive":0})"},
+      {"/api/chat", R"({"model":"x","messages":[{"role":"user","content":"a"}],"keep_alive":0})"},
+      {"/api/generate", R"({"model":"x","prompt":"a","keep_alive":0})"}};
+  for (const auto& [path, body] : unknown) {
+    CAPTURE(path);
+    CHECK(api.post(path, body).status == 404);
+  }
+  CHECK(api.engine.unloads == 0);
 }
 
 TEST_CASE("MCP: versions are negotiated, tools called, errors of tools shown to the assistant") {
@@ -289,6 +319,11 @@ TEST_CASE("MCP: versions are negotiated, tools called, errors of tools shown to 
   CHECK(ask(R"({"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"rm"}})")["error"]["code"] == -32602);
   CHECK(ask(R"({"jsonrpc":"2.0","id":7,"method":"resources/list"})")["error"]["code"] == -32601);
   CHECK(ask("{")["error"]["code"] == -32700);
+  const json bug =
+      ask(R"({"jsonrpc":"2.0","id":9,"method":"tools/call","params":{"name":"ask","arguments":{"question":"bug"}}})");
+  CHECK(bug["id"] == 9);
+  CHECK(bug["error"]["code"] == -32603);
+  CHECK(!contains(bug.dump(), "secret"));
   CHECK(ask(R"({"jsonrpc":"2.0","id":8})")["error"]["code"] == -32600);
 }
 
