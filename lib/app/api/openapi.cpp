@@ -154,11 +154,10 @@ std::vector<Described> openai_routes() {
 }
 
 std::vector<Described> ollama_routes() {
-  const Json keep_alive = either(type("string"), type("number"));
-  const std::vector<Field> ollama{{"model", type("string"), true},
-                                  {"stream", type("boolean")},
-                                  {"options", type("object")},
-                                  {"keep_alive", keep_alive}};
+  const Json duration{{"type", "string"}, {"pattern", "^-?([0-9]+|([0-9]+(ms|s|m|h|d))+)$"}};
+  const Json keep_alive = either(duration, type("number"));
+  const std::vector<Field> ollama{
+      {"model", type("string")}, {"stream", type("boolean")}, {"options", type("object")}, {"keep_alive", keep_alive}};
   return {
       {"/api/version", "The version (Ollama)"},
       {"/api/tags", "The models (Ollama)"},
@@ -166,14 +165,14 @@ std::vector<Described> ollama_routes() {
       {"/api/show", "A model (Ollama)", {{"model", type("string"), true}}},
       {"/api/embed",
        "Vectors (Ollama)",
-       {{"model", type("string"), true},
+       {{"model", type("string")},
         {"input", texts(), true},
         {"truncate", type("boolean")},
         {"dimensions", whole(1)},
         {"keep_alive", keep_alive}}},
       {"/api/embeddings",
        "A vector (Ollama)",
-       {{"model", type("string"), true}, {"prompt", type("string"), true}, {"keep_alive", keep_alive}}},
+       {{"model", type("string")}, {"prompt", type("string"), true}, {"keep_alive", keep_alive}}},
       {"/api/chat", "A generated message (Ollama)", with(ollama, {{"messages", messages()}})},
       {"/api/generate", "Generated text (Ollama)",
        with(ollama, {{"prompt", type("string")}, {"system", type("string")}})},
@@ -214,7 +213,7 @@ Json responses() {
 
 Json operation(const Route& route, const Described& about) {
   Json json{{"summary", about.summary}, {"responses", responses()}};
-  if (route.method == "POST")
+  if (route.method == "POST" && !about.fields.empty())
     json["requestBody"] = {{"required", true},
                            {"content", {{"application/json", {{"schema", body_schema(about.fields)}}}}}};
   if (route.path == "/mcp") json["responses"]["202"] = {{"description", "A notification was taken"}};
