@@ -130,6 +130,14 @@ class TempHome {
   std::filesystem::path folder_, previous_;
 };
 
+struct OneModel {
+  std::string generator;
+  template <typename F>
+  void visit(F&& f) {
+    f("models.generator", generator, {"doc"});
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a file sets nested keys of every type and leaves the others alone") {
@@ -326,11 +334,9 @@ TEST_CASE("the project's file is not read, and this is said, if it or its folder
 }
 
 TEST_CASE("a list of models may be a list of YAML") {
-  std::string generator;
-  SettingList settings;
-  settings.add("models.generator", generator, "doc");
-  apply_yaml(settings, "models:\n  generator: [\"openai:http://h#m\", local, extract]\n", "x.yaml");
-  CHECK(generator == "openai:http://h#m, local, extract");
+  OneModel settings;
+  apply_yaml(SettingList(settings), "models:\n  generator: [\"openai:http://h#m\", local, extract]\n", "x.yaml");
+  CHECK(settings.generator == "openai:http://h#m, local, extract");
 }
 
 TEST_CASE("a key that names a file to write is the user's to set, not the project's") {
