@@ -284,9 +284,9 @@ TEST_CASE("an unknown model is 404 in every protocol that names models, and chan
       {"/api/embeddings", R"({"model":"x","prompt":"a","keep_alive":0})"},
       {"/api/chat", R"({"model":"x","messages":[{"role":"user","content":"a"}],"keep_alive":0})"},
       {"/api/generate", R"({"model":"x","prompt":"a","keep_alive":0})"}};
-  for (const auto& [path, body] : unknown) {
-    CAPTURE(path);
-    CHECK(api.post(path, body).status == 404);
+  for (const auto& each : unknown) {
+    CAPTURE(each.first);
+    CHECK(api.post(each.first, each.second).status == 404);
   }
   CHECK(api.engine.unloads == 0);
 }
