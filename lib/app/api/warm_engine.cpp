@@ -9,7 +9,6 @@
 
 #include "app/config/paths.h"
 #include "app/config/setting_list.h"
-#include "app/wiring/open_models.h"
 #include "base/error.h"
 #include "base/folder.h"
 #include "model/nn/reader.h"
@@ -144,9 +143,7 @@ Models& WarmEngine::models() {
   if (!opened_) {
     auto opened = std::make_shared<Opened>(Opened{std::move(stamps)});
     opened->budget = std::make_unique<Budget>(tool_.budget_limits());
-    ModelOptions options = model_options(tool_, settings_, *opened->budget, Manager::Mode::cache);
-    if (const auto cache = cache_home()) options.generator.prefix_folder = *cache / "prefixes";
-    opened->models = open_models(settings_, options);
+    opened->models = question_models(tool_, settings_, *opened->budget, true);
     publish(std::move(opened));
   }
   return opened_->all_models();

@@ -11,14 +11,6 @@
 namespace frugal {
 namespace {
 
-std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& settings, Budget& budget,
-                                        bool many_questions) {
-  const auto auto_mode = many_questions ? Manager::Mode::cache : Manager::Mode::aggressive;
-  ModelOptions options = model_options(tool, settings, budget, auto_mode);
-  if (const auto cache = cache_home()) options.generator.prefix_folder = *cache / "prefixes";
-  return open_models(settings, options);
-}
-
 void warn_of_small_generator(const PipelineOptions& options, Models& models) {
   if (options.answer != AnswerMode::generate) return;
   if (models.generator_size(options.min_generator_parameters) == GeneratorSize::small)
@@ -29,6 +21,14 @@ void warn_of_small_generator(const PipelineOptions& options, Models& models) {
 }
 
 }  // namespace
+
+std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& settings, Budget& budget,
+                                        bool many_questions) {
+  const auto auto_mode = many_questions ? Manager::Mode::cache : Manager::Mode::aggressive;
+  ModelOptions options = model_options(tool, settings, budget, auto_mode);
+  if (const auto cache = cache_home()) options.generator.prefix_folder = *cache / "prefixes";
+  return open_models(settings, options);
+}
 
 PipelineOptions pipeline_options(const Settings& settings) {
   PipelineOptions options = settings.pipeline;

@@ -20,6 +20,11 @@ namespace frugal {
 /// (rag/prompt/boundary.h).
 PipelineOptions pipeline_options(const Settings& settings);
 
+/// The models that the settings name, with the cache of prompts. many_questions: memory.mode auto keeps them loaded
+/// between questions. Borrows `budget`.
+std::unique_ptr<Models> question_models(const cli::Tool& tool, const Settings& settings, Budget& budget,
+                                        bool many_questions);
+
 /// Owns an open index with its pipeline, models and caches. A model is loaded when a stage first needs it.
 class QuerySession {
  public:
