@@ -60,7 +60,7 @@ PluginLibrary::PluginLibrary(const fs::path& file, const char* entry, const std:
         .hint("set FRUGAL_PLUGINS to the folder of frugal's own plugins");
 }
 
-void PluginLibrary::require_abi(const fs::path& file, int64_t found, int64_t expected) {
+void PluginLibrary::require_abi(const fs::path& file, uint32_t found, uint32_t expected) {
   if (found == expected) return;
   throw Error(Code::mismatch,
               fmt::format("{}: the plugin was built for another version of frugal (ABI {}, expected {})", file.native(),

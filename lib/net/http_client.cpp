@@ -22,27 +22,18 @@ constexpr const char* kHint =
     "install libcurl's development package (scripts/setup does) and build again, or name models of this machine "
     "(docs/remote.md)";
 
-/// The open plugin and its table.
-struct HttpLibrary {
-  PluginLibrary object;
-  const frugal_http_plugin* table = nullptr;
-
-  explicit HttpLibrary(const std::filesystem::path& file) : object(file, FRUGAL_HTTP_SYMBOL, kHint) {
-    table = reinterpret_cast<frugal_http_query_fn>(object.entry())(FRUGAL_HTTP_ABI);
-    int64_t abi = table ? table->abi : 0;
-    if (abi == FRUGAL_HTTP_ABI && table->bytes != sizeof(frugal_http_plugin)) abi = 0;
-    PluginLibrary::require_abi(file, abi, FRUGAL_HTTP_ABI);
-  }
-};
+using HttpTable = PluginTable<frugal_http_plugin>;
 
 // Opened once: every client of the process shares it.
-std::shared_ptr<const HttpLibrary> http_library() {
+std::shared_ptr<const HttpTable> http_table() {
   static std::mutex mutex;
-  static std::weak_ptr<const HttpLibrary> opened;
+  static std::weak_ptr<const HttpTable> opened;
   const std::lock_guard lock(mutex);
-  std::shared_ptr<const HttpLibrary> library = opened.lock();
-  if (!library) opened = library = std::make_shared<const HttpLibrary>(find_plugin("http", kHint));
-  return library;
+  std::shared_ptr<const HttpTable> table = opened.lock();
+  if (!table)
+    opened = table =
+        std::make_shared<const HttpTable>(find_plugin("http", kHint), FRUGAL_HTTP_SYMBOL, FRUGAL_HTTP_ABI, kHint);
+  return table;
 }
 
 // What the bytes of a body go through.
@@ -68,7 +59,7 @@ int32_t take_body(void* state, const char* data, uint64_t bytes) {
 
 class PluginHttpClient final : public HttpClient {
  public:
-  PluginHttpClient() : library_(http_library()), client_(library_->table->open(), library_->table->close) {
+  PluginHttpClient() : table_(http_table()), client_((*table_)->open(), (*table_)->close) {
     if (!client_) throw Error(Code::over_budget, "no memory for a network client");
   }
 
@@ -83,7 +74,7 @@ class PluginHttpClient final : public HttpClient {
     const frugal_http_request how{request.method.c_str(), request.url.c_str(), headers.data(),    headers.size(),
                                   request.body.data(),    request.body.size(), limits.connect_ms, limits.first_byte_ms,
                                   limits.total_ms,        limits.max_bytes,    take_body,         &target};
-    library_->table->exchange(client_.get(), &how, &raw);
+    (*table_)->exchange(client_.get(), &how, &raw);
     if (target.thrown) std::rethrow_exception(target.thrown);
     answer.end = static_cast<HttpEnd>(raw.end);
     answer.status = raw.status;
@@ -94,7 +85,7 @@ class PluginHttpClient final : public HttpClient {
   }
 
  private:
-  std::shared_ptr<const HttpLibrary> library_;
+  std::shared_ptr<const HttpTable> table_;
   std::unique_ptr<frugal_http_client, void (*)(frugal_http_client*)> client_;
 };
 

@@ -48,25 +48,14 @@ static_assert(sizeof(AttentionSpan) == sizeof(frugal_span) &&
 constexpr std::string_view kDeviceRows = "the key-value cache on the device";
 constexpr const char* kTorchHint = "run scripts/setup --torch to install libtorch, then build again (docs/plugins.md)";
 
-/// An open shared object and its table.
-struct Library {
-  PluginLibrary object;
-  const frugal_plugin* table = nullptr;
+using Plugin = PluginTable<frugal_plugin>;
 
-  explicit Library(const fs::path& file) : object(open(file)) {
-    table = reinterpret_cast<frugal_plugin_query_fn>(object.entry())(FRUGAL_PLUGIN_ABI);
-    int64_t abi = table ? table->abi : 0;
-    if (abi == FRUGAL_PLUGIN_ABI && table->bytes != sizeof(frugal_plugin)) abi = 0;
-    PluginLibrary::require_abi(file, abi, FRUGAL_PLUGIN_ABI);
-  }
-
-  static PluginLibrary open(const fs::path& file) {
-    // libgomp reads this once, when it is loaded. Its spinning workers compete with our threads and OpenBLAS's, which
-    // made libtorch up to ten times slower on two processors. A value that the user set is kept.
-    ::setenv("OMP_WAIT_POLICY", "passive", 0);
-    return {file, FRUGAL_PLUGIN_SYMBOL, kTorchHint};
-  }
-};
+std::shared_ptr<const Plugin> open_plugin(const fs::path& file) {
+  // libgomp reads this once, when it is loaded. Its spinning workers compete with our threads and OpenBLAS's, which
+  // made libtorch up to ten times slower on two processors. A value that the user set is kept.
+  ::setenv("OMP_WAIT_POLICY", "passive", 0);
+  return std::make_shared<const Plugin>(file, FRUGAL_PLUGIN_SYMBOL, FRUGAL_PLUGIN_ABI, kTorchHint);
+}
 
 int32_t abi_precision(Backend::Precision precision) {
   switch (precision) {
@@ -96,8 +85,8 @@ std::optional<uint64_t> known(int64_t bytes) {
 
 class TableOps final : public PluginOps {
  public:
-  TableOps(std::shared_ptr<Library> library, const Backend& backend, int threads, Budget& budget)
-      : library_(std::move(library)), plugin_(*library_->table), budget_(budget), arena_(budget) {
+  TableOps(std::shared_ptr<const Plugin> library, const Backend& backend, int threads, Budget& budget)
+      : library_(std::move(library)), plugin_(**library_), budget_(budget), arena_(budget) {
     const frugal_open how{backend.device.c_str(), abi_precision(backend.precision), threads};
     frugal_context* context = nullptr;
     check(plugin_.open(&how, &context), "open");
@@ -194,7 +183,7 @@ class TableOps final : public PluginOps {
   Budget& device_budget() { return device_budget_ ? *device_budget_ : budget_; }
 
   // Their order matters: they are destroyed from the last to the first.
-  std::shared_ptr<Library> library_;
+  std::shared_ptr<const Plugin> library_;
   const frugal_plugin& plugin_;
   std::unique_ptr<frugal_context, void (*)(frugal_context*)> context_{nullptr, nullptr};
   frugal_device device_{};
@@ -425,7 +414,7 @@ fs::path find_torch() {
 }
 
 std::unique_ptr<PluginOps> open_plugin_ops(const fs::path& file, const Backend& backend, int threads, Budget& budget) {
-  return std::make_unique<TableOps>(std::make_shared<Library>(file), backend, threads, budget);
+  return std::make_unique<TableOps>(open_plugin(file), backend, threads, budget);
 }
 
 std::unique_ptr<Ops> make_ops(const Backend& backend, ThreadPool& threads, Budget& budget) {

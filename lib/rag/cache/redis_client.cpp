@@ -95,16 +95,8 @@ int64_t RedisValue::number() const {
   return value;
 }
 
-struct RedisClient::Library {
-  PluginLibrary object;
-  const frugal_redis_table* table = nullptr;
-
-  explicit Library(const std::filesystem::path& file) : object(file, FRUGAL_REDIS_SYMBOL, kHint) {
-    table = reinterpret_cast<frugal_redis_query_fn>(object.entry())(FRUGAL_REDIS_ABI);
-    int64_t abi = table ? table->abi : 0;
-    if (abi == FRUGAL_REDIS_ABI && table->bytes != sizeof(frugal_redis_table)) abi = 0;
-    PluginLibrary::require_abi(file, abi, FRUGAL_REDIS_ABI);
-  }
+struct RedisClient::Plugin : PluginTable<frugal_redis_table> {
+  Plugin() : PluginTable(find_plugin("redis", kHint), FRUGAL_REDIS_SYMBOL, FRUGAL_REDIS_ABI, kHint) {}
 };
 
 struct RedisClient::Connection {
@@ -121,7 +113,7 @@ RedisClient::RedisClient(RedisOptions options)
       stamp_(options_.folder.empty()
                  ? std::filesystem::path()
                  : options_.folder / fmt::format("redis-away-{}", sha256_hex(options_.place.text()).substr(0, 16))),
-      library_(std::make_unique<Library>(find_plugin("redis", kHint))) {}
+      plugin_(std::make_unique<Plugin>()) {}
 
 RedisClient::~RedisClient() {
   connection_.reset();
@@ -187,7 +179,7 @@ std::vector<RedisClient::Command> RedisClient::greeting() const {
 // Connects if needed, and sends the greeting in front of the commands: one round trip.
 std::vector<RedisValue> RedisClient::exchange(const std::vector<Command>& commands, uint64_t max_bytes,
                                               Clock::time_point deadline) {
-  const frugal_redis_table& table = *library_->table;
+  const frugal_redis_table& table = **plugin_;
   const auto left_ms = [&] {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     return static_cast<int32_t>(std::clamp<int64_t>(left, 0, 1 << 30));

@@ -42,7 +42,7 @@ class RedisClient {
  public:
   using Command = std::vector<std::string>;
 
-  /// Opens the plugin, not yet a connection. Throws Error(missing) and Error(mismatch) like PluginLibrary.
+  /// Opens the plugin, not yet a connection. Throws Error(missing) and Error(mismatch) like PluginTable.
   explicit RedisClient(RedisOptions options);
   ~RedisClient();
   RedisClient(const RedisClient&) = delete;
@@ -60,7 +60,7 @@ class RedisClient {
   std::string place() const { return options_.place.text(); }
 
  private:
-  struct Library;
+  struct Plugin;
   struct Connection;
   using Clock = std::chrono::steady_clock;
 
@@ -74,7 +74,7 @@ class RedisClient {
 
   const RedisOptions options_;
   const std::filesystem::path stamp_;  // empty: none
-  const std::unique_ptr<Library> library_;
+  const std::unique_ptr<Plugin> plugin_;
   std::unique_ptr<Connection> connection_;
   mutable std::mutex mutex_;
   std::string away_;  // why
