@@ -60,6 +60,13 @@ void NormedMlp::forward(Ops& ops, View x) const {
   down_.forward(ops, inner, x, x);
 }
 
+void normalise_heads(Ops& ops, const NormSpec& norm, View x) {
+  if (norm.gamma.empty()) return;
+  const auto features = static_cast<int64_t>(norm.gamma.size());
+  const View heads(x.data, x.dtype, Shape{x.shape.elements() / features, features});
+  ops.norm(norm, heads, heads);
+}
+
 namespace {
 
 // Row by row, so that only the blocks of one row are pinned at a time.

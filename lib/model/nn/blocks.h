@@ -72,6 +72,10 @@ class NormedMlp {
   Linear up_, down_;
 };
 
+/// Normalises each head by itself (query-key normalisation, Henry et al. 2020). x: [tokens, heads · features of the
+/// norm], contiguous, in place. A norm without weights changes nothing.
+void normalise_heads(Ops& ops, const NormSpec& norm, View x);
+
 /// out[t] = table row ids[t] (+ out[t] if accumulate), for a table in any form. out: [ids, features].
 void embed(Ops& ops, const EmbeddingTable& table, std::span<const int32_t> ids, View out, bool accumulate);
 

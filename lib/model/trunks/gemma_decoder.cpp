@@ -115,13 +115,6 @@ void GemmaLayer::attend(Ops& ops, const RopeSpec& rope, std::span<const int32_t>
   add_normed(ops, added1_, h, x);
 }
 
-// x: [tokens, heads · head_dim], contiguous; each head is a row of the norm.
-void GemmaLayer::normalise_heads(Ops& ops, const NormSpec& norm, View x) const {
-  if (norm.gamma.empty()) return;
-  const View heads(x.data, x.dtype, Shape{x.shape.elements() / attention_.head_dim, attention_.head_dim});
-  ops.norm(norm, heads, heads);
-}
-
 void GemmaLayer::feed_forward(Ops& ops, View x) const {
   const Ops::Scope scope(ops);
   const View h = ops.allocate(x.shape);

@@ -54,7 +54,6 @@ class GemmaLayer {
 
  private:
   void attend(Ops& ops, const RopeSpec& rope, std::span<const int32_t> positions, KvCache& cache, View x) const;
-  void normalise_heads(Ops& ops, const NormSpec& norm, View x) const;
   void feed_forward(Ops& ops, View x) const;
 
   int64_t index_, intermediate_;

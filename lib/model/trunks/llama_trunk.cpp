@@ -114,13 +114,6 @@ void LlamaLayer::attend(Ops& ops, const RopeSpec& rope, std::span<const int32_t>
   out_.forward(ops, context, x, x);
 }
 
-// x: [tokens, heads · head_dim], contiguous; each head is a row of the norm.
-void LlamaLayer::normalise_heads(Ops& ops, const NormSpec& norm, View x) const {
-  if (norm.gamma.empty()) return;
-  const View heads(x.data, x.dtype, Shape{x.shape.elements() / config_.head_dim, config_.head_dim});
-  ops.norm(norm, heads, heads);
-}
-
 void LlamaLayer::feed_forward(Ops& ops, View x) const {
   const Ops::Scope scope(ops);
   const View gate = ops.allocate(Shape{x.rows(), config_.intermediate});

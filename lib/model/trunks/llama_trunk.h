@@ -54,7 +54,6 @@ class LlamaLayer {
 
  private:
   void attend(Ops& ops, const RopeSpec& rope, std::span<const int32_t> positions, PassKv& kv, View x) const;
-  void normalise_heads(Ops& ops, const NormSpec& norm, View x) const;
   void feed_forward(Ops& ops, View x) const;
 
   int64_t index_;
