@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "rag/extract/extract.h"
 #include "rag/index/chunk_selector.h"
@@ -31,13 +32,11 @@ bool is_caption_name(std::string_view name, std::string_view path) {
   return kind && may_have_images(*kind) && name.starts_with(path) && name.substr(path.size()).starts_with(kCaptionMark);
 }
 
-ImageSearch::ImageSearch(const std::filesystem::path& folder, const Database& database, Budget& budget)
+ImageSearch::ImageSearch(const std::filesystem::path& folder, const Database& database, Budget& budget,
+                         const VectorOptions& vectors)
     : database_(database) {
-  const int64_t rows = schema::meta_integer(database, kImageVectors.key(schema::kVectorRows));
-  if (rows == 0) return;
-  const int64_t number = schema::meta_integer(database, kImageVectors.key(schema::kVectorsFile));
-  vectors_.emplace(schema::vectors_path(folder, number, kImageVectors), schema::vector_layout(database, kImageVectors),
-                   rows, budget);
+  if (schema::meta_integer(database, kImageVectors.key(schema::kVectorRows)) > 0)
+    vectors_ = vector_home(folder, database, kImageVectors, vectors)->open(budget);
 }
 
 /// The rows that an image of these documents has; both are sorted.

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -11,14 +11,15 @@
 #include "rag/database/sqlite.h"
 #include "rag/filter/chunk_filter.h"
 #include "rag/index/store.h"
-#include "rag/vectors/vectors.h"
+#include "rag/vectors/vector_home.h"
 
 namespace frugal {
 
 class ImageSearch {
  public:
   /// Borrows both. Throws Error(corrupt_file), Error(over_budget), as VectorFile.
-  ImageSearch(const std::filesystem::path& folder, const Database& database, Budget& budget);
+  ImageSearch(const std::filesystem::path& folder, const Database& database, Budget& budget,
+              const VectorOptions& vectors);
 
   /// Store::search_images().
   std::vector<ScoredImage> search(std::span<const float> query, int64_t limit, const ChunkFilter& filter);
@@ -27,7 +28,7 @@ class ImageSearch {
   std::vector<bool> rows_of(const std::vector<int64_t>& documents) const;
 
   const Database& database_;
-  std::optional<VectorFile> vectors_;
+  std::unique_ptr<VectorRows> vectors_;
 };
 
 }  // namespace frugal

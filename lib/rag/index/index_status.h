@@ -26,6 +26,7 @@ struct IndexStatus {
   int64_t chunks_without_vector = 0;
   uint64_t database_bytes = 0;
   uint64_t vectors_bytes = 0;  // of the files of vectors
+  std::string vectors_server;  // where the vectors of chunks are; empty: in a file
   uint64_t weights_bytes = 0;  // token weights; 0: the vectors have none
   Coverage coverage;
   std::vector<SkippedFile> skipped;
@@ -43,7 +44,8 @@ struct CheckReport {
   int64_t token_weights_checked = 0;
 };
 /// Checks the database, the word index, the checksums of every vector and of all token weights, and every chunk against
-/// its file. Throws Error(missing) if there is no index, Error(bad_input) while it has a writer.
-CheckReport check_index(const std::filesystem::path& folder);
+/// its file. Throws Error(missing) if there is no index, Error(bad_input) while it has a writer, Error(remote) if a
+/// server with its vectors does not answer.
+CheckReport check_index(const std::filesystem::path& folder, const VectorOptions& vectors = {});
 
 }  // namespace frugal

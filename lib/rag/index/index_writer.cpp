@@ -45,7 +45,7 @@ class IndexWriter::Run {
   Run(const fs::path& folder, IndexOptions options)
       : folder_(folder),
         options_(std::move(options)),
-        store_(open_store_writer(folder)),
+        store_(open_store_writer(folder, options_.vectors)),
         coverage_(store_->coverage()),
         files_(*store_, options_, report_) {
     if (options_.embedder) {

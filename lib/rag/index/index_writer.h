@@ -21,6 +21,7 @@
 #include "rag/index/index_status.h"
 #include "rag/law/provision.h"
 #include "rag/scan/coverage.h"
+#include "rag/vectors/milvus_options.h"
 
 namespace frugal {
 
@@ -38,6 +39,7 @@ struct IndexOptions {
   ExtractOptions extract;
   ChunkOptions chunks;                      // max_tokens is lowered to the embedder's limit; the writer sets tokenizer
   std::string embedder_name;                // for status: the pack
+  VectorOptions vectors;                    // where vectors are written
   ImageEmbedder* image_embedder = nullptr;  // borrowed; null: images are not indexed, and those of the index stay
   std::string image_embedder_name;          // by which questions open it again
   /// Writes a caption of an image, which becomes a text of the index; null: those of the index stay. Only with an image

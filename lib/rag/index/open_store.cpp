@@ -18,12 +18,12 @@ const StoreKind& kind_of(const std::filesystem::path&) {
 
 }  // namespace
 
-std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget& budget) {
-  return kind_of(folder).open(folder, budget);
+std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget& budget, const VectorOptions& vectors) {
+  return kind_of(folder).open(folder, budget, vectors);
 }
 
-std::unique_ptr<StoreWriter> open_store_writer(const std::filesystem::path& folder) {
-  return kind_of(folder).open_writer(folder);
+std::unique_ptr<StoreWriter> open_store_writer(const std::filesystem::path& folder, const VectorOptions& vectors) {
+  return kind_of(folder).open_writer(folder, vectors);
 }
 
 void require_index(const std::filesystem::path& folder) {
@@ -34,8 +34,8 @@ IndexStatus read_status(const std::filesystem::path& folder) {
   return kind_of(folder).read_status(folder);
 }
 
-CheckReport check_index(const std::filesystem::path& folder) {
-  return kind_of(folder).check(folder);
+CheckReport check_index(const std::filesystem::path& folder, const VectorOptions& vectors) {
+  return kind_of(folder).check(folder, vectors);
 }
 
 }  // namespace frugal

@@ -20,6 +20,7 @@
 #include "rag/law/provision.h"
 #include "rag/scan/coverage.h"
 #include "rag/text/language.h"
+#include "rag/vectors/milvus_options.h"
 
 namespace frugal {
 
@@ -182,7 +183,9 @@ class Store {
 
 /// Opens the newest generation. Borrows `budget`: a local store reserves its memory there, and reads through windows
 /// and small caches if there is not enough. Throws Error(missing) "no index at …" with the hint "run rag-index add",
-/// Error(corrupt_file), Error(over_budget) if there is no room even for the windows.
-std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget& budget);
+/// Error(corrupt_file), Error(over_budget) if there is no room even for the windows. vectors: how a server is asked if
+/// the index has its vectors there; its searches by vectors then throw Error(remote) if the server does not answer.
+std::unique_ptr<Store> open_store(const std::filesystem::path& folder, Budget& budget,
+                                  const VectorOptions& vectors = {});
 
 }  // namespace frugal

@@ -3,7 +3,9 @@
 // of its file.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <fstream>
+#include <numeric>
 #include <optional>
 
 #include "base/error.h"
@@ -15,7 +17,7 @@
 #include "rag/extract/extraction_child.h"
 #include "rag/index/schema.h"
 #include "rag/index/store_kind.h"
-#include "rag/vectors/vectors.h"
+#include "rag/vectors/vector_home.h"
 
 namespace frugal {
 namespace {
@@ -23,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kMaxProblems = 100;  // enough for a diagnosis
+constexpr int64_t kRowsAtOnce = 1024;
 
 std::vector<SkippedFile> read_skipped(const Database& database) {
   std::vector<SkippedFile> skipped;
@@ -33,8 +36,9 @@ std::vector<SkippedFile> read_skipped(const Database& database) {
 
 class IndexCheck {
  public:
-  explicit IndexCheck(const fs::path& folder)
+  IndexCheck(const fs::path& folder, const VectorOptions& vectors)
       : folder_(folder),
+        vectors_(vectors),
         lock_(schema::lock_path(folder)),
         database_(schema::database_path(folder), Database::Mode::write) {
     if (schema::is_empty(database_)) require_sqlite_index(folder);
@@ -101,11 +105,15 @@ class IndexCheck {
                                 .value_or(0);
     if (crossed > 0) problem(fmt::format("{}: {} {} have the vector of another content", name, crossed, set.owners));
     if (rows == 0) return;
-    const VectorFile file(
-        schema::vectors_path(folder_, schema::meta_integer(database_, set.key(schema::kVectorsFile)), set),
-        schema::vector_layout(database_, set), rows, Budget::unlimited());
-    for (int64_t row = 0; row < rows; ++row)
-      if (!file.intact(row)) problem(fmt::format("{}: row {} fails its checksum", name, row));
+    const auto file = vector_home(folder_, database_, set, vectors_)->open(Budget::unlimited());
+    std::vector<int64_t> some;
+    for (int64_t row = 0; row < rows; row += static_cast<int64_t>(some.size())) {
+      some.resize(static_cast<size_t>(std::min(kRowsAtOnce, rows - row)));
+      std::iota(some.begin(), some.end(), row);
+      const std::vector<VectorRow> read = file->read(some);
+      for (size_t i = 0; i < some.size(); ++i)
+        if (!read[i].intact) problem(fmt::format("{}: row {} fails its checksum", name, some[i]));
+    }
     report_.vectors_checked += rows;
     if (set.may_have_weights) check_weights();
   }
@@ -195,6 +203,7 @@ class IndexCheck {
   }
 
   fs::path folder_;
+  const VectorOptions vectors_;
   FileLock lock_;
   Database database_;
   ExtractionChild child_;
@@ -213,7 +222,7 @@ uint64_t bytes_of(const fs::path& path) {
 
 IndexStatus read_sqlite_status(const fs::path& folder) {
   IndexStatus status;
-  const std::unique_ptr<Store> store = open_sqlite_store(folder, Budget::unlimited());
+  const std::unique_ptr<Store> store = open_sqlite_store(folder, Budget::unlimited(), {});
   status.info = store->info();
   status.generation = store->generation();
   status.embedder_fingerprint = store->embedder_fingerprint();
@@ -225,6 +234,8 @@ IndexStatus read_sqlite_status(const fs::path& folder) {
   for (const schema::VectorSet* set : {&schema::kChunkVectors, &schema::kImageVectors})
     status.vectors_bytes +=
         bytes_of(schema::vectors_path(folder, schema::meta_integer(database, set->key(schema::kVectorsFile)), *set));
+  if (status.info.dimension > 0)
+    status.vectors_server = vector_home(folder, database, schema::kChunkVectors, {})->location();
   status.weights_bytes = bytes_of(schema::postings_path(folder, schema::postings(database).number));
   status.embedder_name = schema::meta_text(database, schema::kEmbedderName).value_or("");
   status.image_embedder_fingerprint = store->image_embedder_fingerprint();
@@ -234,10 +245,10 @@ IndexStatus read_sqlite_status(const fs::path& folder) {
   return status;
 }
 
-CheckReport check_sqlite_store(const fs::path& folder) {
+CheckReport check_sqlite_store(const fs::path& folder, const VectorOptions& vectors) {
   // Only a missing index is left to the reader's error; a damaged one is described by the check.
   if (bytes_of(schema::database_path(folder)) == 0) require_sqlite_index(folder);
-  return IndexCheck(folder).run();
+  return IndexCheck(folder, vectors).run();
 }
 
 }  // namespace frugal

@@ -1,4 +1,4 @@
-// Reads an SQLite index and its mapped vectors.
+// Reads an SQLite index and its vectors, from a mapped file or a server.
 //
 // Snapshot. A reader holds one read transaction while it lives. With the write-ahead log, that is a snapshot which
 // later commits do not change. Rows of the vectors file do not change either once they are counted (vectors.h), so all
@@ -41,7 +41,7 @@
 #include "rag/index/store_kind.h"
 #include "rag/index/terms.h"
 #include "rag/text/language.h"
-#include "rag/vectors/vectors.h"
+#include "rag/vectors/vector_home.h"
 
 namespace frugal {
 namespace {
@@ -87,9 +87,10 @@ Database open_database(const std::filesystem::path& folder) {
 
 class SqliteStore final : public Store {
  public:
-  SqliteStore(const std::filesystem::path& folder, Budget& budget)
+  SqliteStore(const std::filesystem::path& folder, Budget& budget, const VectorOptions& vectors)
       : folder_(folder),
         budget_(budget),
+        vector_options_(vectors),
         database_(open_database(folder)),
         snapshot_(database_, Transaction::Kind::read) {
     if (schema::is_empty(database_)) throw no_index(folder);  // its first commit is yet to come
@@ -97,10 +98,8 @@ class SqliteStore final : public Store {
     schema::check_tables(database_);
     generation_ = static_cast<uint64_t>(schema::meta_integer(database_, schema::kGeneration));
     if (budget.limited()) reserve_pages(budget);
-    const int64_t rows = schema::meta_integer(database_, schema::kVectorRows);
-    if (rows == 0) return;
-    const int64_t number = schema::meta_integer(database_, schema::kVectorsFile);
-    vectors_.emplace(schema::vectors_path(folder, number), schema::vector_layout(database_), rows, budget);
+    if (schema::meta_integer(database_, schema::kVectorRows) == 0) return;
+    vectors_ = vector_home(folder, database_, schema::kChunkVectors, vectors)->open(budget);
     if (const schema::PostingsPlace place = schema::postings(database_); place.number > 0)
       postings_.emplace(schema::postings_path(folder, place.number), place.file_id, place.valid, budget);
   }
@@ -184,12 +183,12 @@ class SqliteStore final : public Store {
   }
 
   std::vector<ScoredChunk> search_dense(std::span<const float> query, int64_t limit, const ChunkSet* within) override {
-    return search_rows(vectors_, query, limit, within);
+    return search_rows(vectors_.get(), query, limit, within);
   }
 
   std::vector<ScoredChunk> search_learned(std::span<const TokenWeight> query, int64_t limit,
                                           const ChunkSet* within) override {
-    return search_rows(postings_, query, limit, within);
+    return search_rows(postings_ ? &*postings_ : nullptr, query, limit, within);
   }
 
   std::string image_embedder_fingerprint() const override {
@@ -201,7 +200,7 @@ class SqliteStore final : public Store {
 
   std::vector<ScoredImage> search_images(std::span<const float> query, int64_t limit,
                                          const ChunkFilter& filter) override {
-    if (!images_) images_.emplace(folder_, database_, budget_);
+    if (!images_) images_.emplace(folder_, database_, budget_, vector_options_);
     return images_->search(query, limit, filter);
   }
 
@@ -238,12 +237,18 @@ class SqliteStore final : public Store {
     std::vector<ChunkVector> found;
     if (!vectors_) return found;
     Statement& statement = prepared(row_of_chunk_, "SELECT vector_row FROM chunks WHERE id=?1");
+    std::vector<int64_t> rows;
     for (const int64_t id : ids) {
       if (!statement.bind(id).step() || statement.is_null(0)) continue;
       const int64_t row = statement.integer(0);
-      if (row >= 0 && row < vectors_->rows()) found.push_back({id, vectors_->vector(row)});
+      if (row < 0 || row >= vectors_->rows()) continue;
+      rows.push_back(row);
+      found.push_back({id, {}});
     }
     statement.reset();
+    const std::vector<VectorRow> read = vectors_->read(rows);
+    for (size_t i = 0; i < found.size(); ++i) found[i].values = read[i].values();
+    std::erase_if(found, [](const ChunkVector& each) { return each.values.empty(); });
     return found;
   }
 
@@ -297,10 +302,9 @@ class SqliteStore final : public Store {
     return found;
   }
 
-  /// file: of vectors or of postings; nullopt: there is none.
+  /// file: of vectors or of postings; null: there is none.
   template <typename File, typename Query>
-  std::vector<ScoredChunk> search_rows(const std::optional<File>& file, const Query& query, int64_t limit,
-                                       const ChunkSet* within) {
+  std::vector<ScoredChunk> search_rows(const File* file, const Query& query, int64_t limit, const ChunkSet* within) {
     if (!file || limit <= 0) return {};
     std::optional<std::vector<bool>> only;
     if (within) only = rows_of(*within);
@@ -453,11 +457,12 @@ class SqliteStore final : public Store {
 
   std::filesystem::path folder_;
   Budget& budget_;
+  const VectorOptions vector_options_;
   Reservation pages_;
   Database database_;
   Transaction snapshot_;
   uint64_t generation_ = 0;
-  std::optional<VectorFile> vectors_;
+  std::unique_ptr<VectorRows> vectors_;
   std::optional<PostingsFile> postings_;  // with as many rows
   std::optional<SourcePlaceReader> places_;
   std::optional<ImageSearch> images_;
@@ -477,10 +482,11 @@ void require_sqlite_index(const std::filesystem::path& folder) {
   if (schema::is_empty(open_database(folder))) throw no_index(folder);
 }
 
-std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& folder, Budget& budget) {
+std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& folder, Budget& budget,
+                                         const VectorOptions& vectors) {
   for (int attempt = 1;; ++attempt) {
     try {
-      return std::make_unique<SqliteStore>(folder, budget);
+      return std::make_unique<SqliteStore>(folder, budget, vectors);
     } catch (const Error& error) {
       if (error.code() != Code::io || attempt == kOpenAttempts) throw;
     }

@@ -24,6 +24,7 @@
 #include "rag/index/index_status.h"
 #include "rag/law/provision.h"
 #include "rag/scan/coverage.h"
+#include "rag/vectors/milvus_options.h"
 
 namespace frugal {
 
@@ -157,7 +158,8 @@ class StoreWriter {
 };
 
 /// Opens the index for writing, or creates it. Throws Error(bad_input) if it has another writer, Error(mismatch) if it
-/// has another version, Error(io), Error(corrupt_file).
-std::unique_ptr<StoreWriter> open_store_writer(const std::filesystem::path& folder);
+/// has another version, Error(io), Error(corrupt_file). vectors: where vectors are written, and how a server is asked;
+/// its functions then throw Error(remote) if the server does not answer, and the next writer continues.
+std::unique_ptr<StoreWriter> open_store_writer(const std::filesystem::path& folder, const VectorOptions& vectors = {});
 
 }  // namespace frugal

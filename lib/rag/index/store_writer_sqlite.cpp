@@ -57,13 +57,13 @@ Database open_tables(const fs::path& folder) {
 
 class SqliteStoreWriter final : public StoreWriter {
  public:
-  explicit SqliteStoreWriter(const fs::path& folder)
+  SqliteStoreWriter(const fs::path& folder, const VectorOptions& vectors)
       : folder_(create_folder(folder)),
         lock_(take_lock(folder_)),
         database_(open_tables(folder_)),
         documents_(database_),
-        vectors_(folder_, database_),
-        image_vectors_(folder_, database_, schema::kImageVectors) {
+        vectors_(folder_, database_, schema::kChunkVectors, vectors),
+        image_vectors_(folder_, database_, schema::kImageVectors, vectors) {
     mend(vectors_);
     if (mend(image_vectors_)) read_images_again();
     commit();
@@ -251,8 +251,10 @@ class SqliteStoreWriter final : public StoreWriter {
     compact(vectors_);
     compact(image_vectors_);
     check_lock();
-    vectors_.remove_old_files();
-    image_vectors_.remove_old_files();
+    for (VectorWriter* vectors : {&vectors_, &image_vectors_}) {
+      vectors->remove_old_files();
+      vectors->settle();
+    }
     // If readers of older generations still use the log, a later run truncates it: none is waited for.
     database_.execute("PRAGMA busy_timeout=0");
     database_.integer("PRAGMA wal_checkpoint(TRUNCATE)");
@@ -277,11 +279,21 @@ class SqliteStoreWriter final : public StoreWriter {
 
   /// True if the vectors had to be dropped.
   bool mend(VectorWriter& vectors) {
-    vectors.remove_old_files();
-    if (!vectors.is_unusable()) return false;
+    if (!vectors.is_unusable()) {
+      move_or_clear(vectors);
+      return false;
+    }
     open_batch();
     vectors.drop_all();
     return changed_ = true;
+  }
+
+  /// Old files of a set that moves are removed by finish(): until the commit they are the current ones.
+  void move_or_clear(VectorWriter& vectors) {
+    if (!vectors.must_move()) return vectors.remove_old_files();
+    open_batch();
+    vectors.compact();
+    changed_ = true;
   }
 
   void compact(VectorWriter& vectors) {
@@ -369,8 +381,8 @@ class SqliteStoreWriter final : public StoreWriter {
 
 }  // namespace
 
-std::unique_ptr<StoreWriter> open_sqlite_writer(const fs::path& folder) {
-  return std::make_unique<SqliteStoreWriter>(folder);
+std::unique_ptr<StoreWriter> open_sqlite_writer(const fs::path& folder, const VectorOptions& vectors) {
+  return std::make_unique<SqliteStoreWriter>(folder, vectors);
 }
 
 }  // namespace frugal

@@ -9,7 +9,7 @@
 
 #include "rag/database/sqlite.h"
 #include "rag/postings/postings_place.h"
-#include "rag/vectors/vectors.h"
+#include "rag/vectors/vector_rows.h"
 
 namespace frugal::schema {
 
@@ -31,6 +31,7 @@ constexpr std::string_view kEmbedderName = "embedder_name";  // of its pack
 constexpr std::string_view kDimension = "dimension";         // of the vectors
 constexpr std::string_view kVectorsFile = "vectors_file";    // N of the current STEM-N.i8
 constexpr std::string_view kVectorsId = "vectors_id";        // VectorLayout::file_id
+constexpr std::string_view kVectorsStamp = "vectors_stamp";  // VectorRowWriter::stamp() of the newest row
 
 std::filesystem::path vectors_path(const std::filesystem::path& folder, int64_t number,
                                    const VectorSet& set = kChunkVectors);

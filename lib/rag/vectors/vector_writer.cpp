@@ -9,10 +9,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
 
 #include "base/error.h"
-#include "base/folder.h"
 #include "base/log.h"
 #include "memory/budget.h"
 #include "rag/database/meta.h"
@@ -22,13 +22,16 @@ namespace {
 
 // Fewer unused rows are always kept: a rename or an undo may use them again.
 constexpr int64_t kMinUnusedRows = 1024;
+constexpr size_t kMovedRows = 1024;  // that are read at once
 
 }  // namespace
 
-VectorWriter::VectorWriter(const std::filesystem::path& folder, Database& database, const schema::VectorSet& set)
+VectorWriter::VectorWriter(const std::filesystem::path& folder, Database& database, const schema::VectorSet& set,
+                           const VectorOptions& options)
     : folder_(folder),
       database_(database),
       set_(set),
+      options_(options),
       find_(database.prepare(fmt::format("SELECT row FROM {} WHERE key=?1", set.rows))),
       insert_(database.prepare(fmt::format("INSERT INTO {} VALUES(?1, ?2)", set.rows))),
       attach_(database.prepare(fmt::format(
@@ -43,9 +46,6 @@ void VectorWriter::set_meta(std::string_view name, int64_t value) {
   schema::set_meta(database_, set_.key(name), value);
 }
 
-int64_t VectorWriter::file_number() const {
-  return meta(schema::kVectorsFile);
-}
 int64_t VectorWriter::rows() const {
   return meta(schema::kVectorRows);
 }
@@ -79,15 +79,13 @@ void VectorWriter::replace_embedder(const std::string& fingerprint, int64_t dime
 
 bool VectorWriter::is_unusable() const {
   if (rows() == 0) return false;
-  const std::filesystem::path path = schema::vectors_path(folder_, file_number(), set_);
   try {
-    const VectorFile readable(path, schema::vector_layout(database_, set_), rows(), Budget::unlimited());
+    home()->check();
     if (weights_) weights_->check_readable();
     return false;
   } catch (const Error& error) {
     // Neither a full table of open files nor a refused permission says anything about the rows.
-    if (error.code() != Code::corrupt_file && std::filesystem::exists(path) && !(weights_ && weights_->is_missing()))
-      throw;
+    if (error.code() != Code::corrupt_file && !(weights_ && weights_->is_missing())) throw;
     log(LogLevel::warn, "{}; its vectors are computed again", error.message());
     return true;
   }
@@ -100,28 +98,19 @@ void VectorWriter::drop_all() {
 void VectorWriter::drop_all(int64_t dimension, bool has_weights) {
   database_.execute(fmt::format("DELETE FROM {}; UPDATE {} SET vector_row=NULL WHERE vector_row IS NOT NULL;",
                                 set_.rows, set_.owners));
-  start_file(file_number() + 1, dimension);
+  start(dimension);
   if (weights_) weights_->start(has_weights);
 }
 
-/// Names a new vectors file, which is created with its first row.
-void VectorWriter::start_file(int64_t number, int64_t dimension) {
+/// Names a new home, which is created with its first row.
+void VectorWriter::start(int64_t dimension) {
   appender_.reset();
   has_unflushed_rows_ = false;
-  set_meta(schema::kVectorsFile, number);
-  set_meta(schema::kVectorsId, schema::random_file_id());
-  set_meta(schema::kDimension, dimension);
-  set_meta(schema::kVectorRows, 0);
+  start_vector_home(database_, set_, options_, dimension);
 }
 
-VectorAppender& VectorWriter::appender() {
-  if (!appender_) {
-    const std::filesystem::path file = schema::vectors_path(folder_, file_number(), set_);
-    appender_.emplace(file, schema::vector_layout(database_, set_), rows());
-    // A database that the user has opened to others stays of use to them.
-    std::error_code ignored;
-    std::filesystem::permissions(file, std::filesystem::status(database_.path(), ignored).permissions(), ignored);
-  }
+VectorRowWriter& VectorWriter::appender() {
+  if (!appender_) appender_ = home()->append();
   return *appender_;
 }
 
@@ -149,6 +138,8 @@ void VectorWriter::flush() {
   if (!has_unflushed_rows_) return;
   appender_->sync();
   set_meta(schema::kVectorRows, appender_->rows());
+  if (appender_->stamp() > 0) set_meta(schema::kVectorsStamp, static_cast<int64_t>(appender_->stamp()));
+  is_unsettled_ = true;
   if (weights_) weights_->flush();
   has_unflushed_rows_ = false;
 }
@@ -159,45 +150,55 @@ bool VectorWriter::is_worth_compacting() const {
 }
 
 void VectorWriter::compact() {
-  const int64_t all = rows();
-  const VectorFile old(schema::vectors_path(folder_, file_number(), set_), schema::vector_layout(database_, set_), all,
-                       Budget::unlimited());
-  if (keeps_weights()) weights_->copy([used = used_rows()](int64_t row) { return used[static_cast<size_t>(row)]; });
-  start_file(file_number() + 1, schema::vector_layout(database_, set_).dimension);
-  Statement each =
-      database_.prepare(fmt::format("SELECT DISTINCT vector_row FROM {} WHERE vector_row IS NOT NULL AND vector_row>?1 "
-                                    "ORDER BY vector_row LIMIT 1",
-                                    set_.owners));
-  Statement move_owners =
-      database_.prepare(fmt::format("UPDATE {} SET vector_row=?2 WHERE vector_row=?1", set_.owners));
+  const int64_t all = rows(), dimension = schema::vector_layout(database_, set_).dimension;
+  const std::vector<bool> used = used_rows();
+  std::vector<int64_t> kept;
+  kept.reserve(used.size());
+  for (int64_t row = 0; row < all; ++row)
+    if (used[static_cast<size_t>(row)]) kept.push_back(row);
+  const std::unique_ptr<VectorRows> from = kept.empty() ? nullptr : home()->open(Budget::unlimited());
+  if (keeps_weights()) weights_->copy([&](int64_t row) { return used[static_cast<size_t>(row)]; });
+  start(dimension);
   database_.execute("CREATE TEMP TABLE IF NOT EXISTS moved(old INTEGER PRIMARY KEY, new INTEGER); DELETE FROM moved;");
-  Statement note = database_.prepare("INSERT INTO moved VALUES(?1, ?2)");
-  for (int64_t last = -1; each.bind(last).step();) {
-    last = each.integer(0);
-    each.reset();
-    const int64_t row = appender().append_codes(old.codes(last), old.scale(last));
-    move_owners.run(last, row);
-    note.run(last, row);
-  }
+  for (size_t begin = 0; begin < kept.size(); begin += kMovedRows)
+    move_rows(*from, std::span(kept).subspan(begin, std::min(kMovedRows, kept.size() - begin)));
   database_.execute(
       fmt::format("DELETE FROM {0} WHERE row NOT IN (SELECT old FROM moved); "
                   "UPDATE {0} SET row=(SELECT new FROM moved WHERE old=row);",
                   set_.rows));
-  has_unflushed_rows_ = appender_.has_value();
+  has_unflushed_rows_ = appender_ != nullptr;
   flush();
   log(LogLevel::info, "{}: dropped {} unused rows of {}", set_.file_stem, all - rows(), all);
+}
+
+void VectorWriter::move_rows(const VectorRows& from, std::span<const int64_t> rows) {
+  Statement move_owners =
+      database_.prepare(fmt::format("UPDATE {} SET vector_row=?2 WHERE vector_row=?1", set_.owners));
+  Statement note = database_.prepare("INSERT INTO moved VALUES(?1, ?2)");
+  const std::vector<VectorRow> read = from.read(rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    if (!read[i].intact)
+      throw Error(Code::corrupt_file,
+                  fmt::format("row {} of the {} of the index is missing or damaged", rows[i], set_.file_stem))
+          .hint("run rag-index add with --re-embed to write the vectors again");
+    const int64_t row = appender().append_codes(read[i].codes, read[i].scale);
+    move_owners.run(rows[i], row);
+    note.run(rows[i], row);
+  }
 }
 
 void VectorWriter::merge_weights() {
   weights_->copy([](int64_t) { return true; });
 }
 
-void VectorWriter::remove_old_files() const {
+void VectorWriter::remove_old_files() {
   if (weights_) weights_->remove_old_files();
-  const std::filesystem::path current = schema::vectors_path(folder_, file_number(), set_);
-  std::error_code ignored;
-  for (const std::filesystem::path& entry : folder_entries(folder_))
-    if (schema::is_vectors_path(entry, set_) && entry != current) std::filesystem::remove(entry, ignored);
+  remove_old_homes(folder_, database_, set_, options_);
+}
+
+void VectorWriter::settle() {
+  if (is_unsettled_) home()->settle();
+  is_unsettled_ = false;
 }
 
 }  // namespace frugal

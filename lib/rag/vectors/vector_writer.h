@@ -1,10 +1,11 @@
-// Writes a set of vectors of an SQLite index: rows of a vectors file, found in a table by the key of what they were
-// made of. Vectors whose owners were removed are kept until they are the majority. Part of the SQLite writer: changes
-// must be inside a transaction of the caller.
+// Writes a set of vectors of an SQLite index: rows of a file or of a server, found in a table by the key of what they
+// were made of. Vectors whose owners were removed are kept until they are the majority. Part of the SQLite writer:
+// changes must be inside a transaction of the caller.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -13,8 +14,8 @@
 
 #include "rag/database/sqlite.h"
 #include "rag/postings/postings_writer.h"
+#include "rag/vectors/vector_home.h"
 #include "rag/vectors/vector_set.h"
-#include "rag/vectors/vectors.h"
 
 namespace frugal {
 
@@ -22,16 +23,18 @@ class VectorWriter {
  public:
   /// Borrows `database`.
   VectorWriter(const std::filesystem::path& folder, Database& database,
-               const schema::VectorSet& set = schema::kChunkVectors);
+               const schema::VectorSet& set = schema::kChunkVectors, const VectorOptions& options = {});
 
   std::optional<std::string> embedder() const;
   /// Sets a name of the embedder for people.
   void set_embedder_name(const std::string& name);
   /// Drops all vectors and starts files for those of another embedder. has_weights: they come with token weights.
   void replace_embedder(const std::string& fingerprint, int64_t dimension, bool has_weights = false);
-  /// True, with a warning, if the rows that the database counts are not in the vectors file: it was deleted, cut short,
-  /// or belongs to another index.
+  /// True, with a warning, if the rows that the database counts are not where they should be: they were deleted, cut
+  /// short, or belong to another index.
   bool is_unusable() const;
+  /// True if the rows have to be copied to another home, by compact().
+  bool must_move() const { return frugal::must_move(database_, set_, options_); }
   /// Drops all vectors and starts a new file for the same embedder.
   void drop_all();
 
@@ -47,19 +50,22 @@ class VectorWriter {
 
   /// True if at least half of the rows, and at least 1,024, belong to no owner.
   bool is_worth_compacting() const;
-  /// Copies the rows in use to a new file.
+  /// Copies the rows in use to a new file, or to the home that the options name.
   void compact();
   /// True if a copy of the token weights makes searches quicker.
   bool is_worth_merging_weights() const { return weights_ && weights_->is_worth_merging(); }
   void merge_weights();
-  /// Removes all vectors files but the current one. Readers that have an old one mapped keep it.
-  void remove_old_files() const;
+  /// Removes what earlier generations left. Must be called after a commit.
+  void remove_old_files();
+  /// Lets a server index the rows that were flushed.
+  void settle();
 
  private:
   void drop_all(int64_t dimension, bool has_weights);
-  void start_file(int64_t number, int64_t dimension);
-  VectorAppender& appender();
-  int64_t file_number() const;
+  void start(int64_t dimension);
+  void move_rows(const VectorRows& from, std::span<const int64_t> rows);
+  std::unique_ptr<VectorHome> home() const { return vector_home(folder_, database_, set_, options_); }
+  VectorRowWriter& appender();
   int64_t rows() const;
   int64_t rows_in_use() const;
   std::vector<bool> used_rows() const;
@@ -69,10 +75,12 @@ class VectorWriter {
   std::filesystem::path folder_;
   Database& database_;
   const schema::VectorSet& set_;
+  const VectorOptions options_;
   Statement find_, insert_, attach_;
-  std::optional<VectorAppender> appender_;
+  std::unique_ptr<VectorRowWriter> appender_;
   std::optional<PostingsWriter> weights_;  // of a set that may have them
   bool has_unflushed_rows_ = false;
+  bool is_unsettled_ = false;
 };
 
 }  // namespace frugal

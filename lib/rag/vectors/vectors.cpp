@@ -87,12 +87,6 @@ void check_rows(const std::filesystem::path& path, int64_t rows) {
   if (rows < 0 || rows > VectorLayout::kMaxRows) throw corrupt(path, fmt::format("cannot have {} rows", rows));
 }
 
-uint32_t row_checksum(const VectorLayout& layout, int64_t row, std::span<const int8_t> codes, float scale) {
-  const uint64_t seed = layout.file_id ^ static_cast<uint64_t>(row);
-  const uint64_t of_scale = checksum64(std::as_bytes(std::span(&scale, 1)), seed);
-  return static_cast<uint32_t>(checksum64(std::as_bytes(codes), of_scale));
-}
-
 /// The offsets of a row's parts in the file.
 struct RowOffsets {
   uint64_t codes, scale, checksum;
@@ -104,20 +98,6 @@ RowOffsets row_offsets(const VectorLayout& layout, int64_t row) {
   const uint64_t scales = block + kRows * static_cast<uint64_t>(layout.stride());
   return {block + in_block * static_cast<uint64_t>(layout.stride()), scales + in_block * 4,
           scales + kRows * 4 + in_block * 4};
-}
-
-struct QuantisedQuery {
-  std::vector<int8_t> codes;
-  float scale;
-};
-QuantisedQuery quantise(std::span<const float> query, const VectorLayout& layout) {
-  if (static_cast<int64_t>(query.size()) != layout.dimension)
-    throw Error(Code::mismatch,
-                fmt::format("the query has {} dimensions, the index {}", query.size(), layout.dimension))
-        .hint("use the embedder that the index was made with");
-  QuantisedQuery quantised{std::vector<int8_t>(static_cast<size_t>(layout.stride())), 0};
-  quantised.scale = kernels::active().quantize_vector(query.data(), layout.dimension, quantised.codes.data());
-  return quantised;
 }
 
 }  // namespace
@@ -182,11 +162,14 @@ float VectorFile::scale(int64_t row) const {
   return scale;
 }
 
-std::vector<float> VectorFile::vector(int64_t row) const {
-  std::vector<float> values;
-  values.reserve(static_cast<size_t>(layout_.dimension));
-  for (const int8_t code : codes(row)) values.push_back(static_cast<float>(code) * scale(row));
-  return values;
+std::vector<VectorRow> VectorFile::read(std::span<const int64_t> rows) const {
+  std::vector<VectorRow> found;
+  found.reserve(rows.size());
+  for (const int64_t row : rows) {
+    const std::span<const int8_t> held = codes(row);
+    found.push_back({{held.begin(), held.end()}, scale(row), intact(row)});
+  }
+  return found;
 }
 
 bool VectorFile::intact(int64_t row) const {
@@ -197,7 +180,7 @@ bool VectorFile::intact(int64_t row) const {
 
 std::vector<ScoredRow> VectorFile::search(std::span<const float> query, int64_t limit,
                                           const std::vector<bool>* only) const {
-  const QuantisedQuery quantised = quantise(query, layout_);
+  const QuantisedQuery quantised = quantise_query(query, layout_);
   BestRows best(limit);
   std::array<int32_t, VectorLayout::kRowsPerBlock> dots;
   const uint64_t resident = resident_bytes();
@@ -246,16 +229,10 @@ VectorAppender::VectorAppender(const std::filesystem::path& path, const VectorLa
     if (static_cast<uint64_t>(info.st_size) < layout.file_bytes(rows))
       throw corrupt(path, fmt::format("{} bytes, too short for its {} rows", info.st_size, rows));
   }
-  codes_.resize(static_cast<size_t>(layout.stride()));
-}
-
-int64_t VectorAppender::append(std::span<const float> vector) {
-  FRUGAL_CHECK(static_cast<int64_t>(vector.size()) == layout_.dimension);
-  const float scale = kernels::active().quantize_vector(vector.data(), layout_.dimension, codes_.data());
-  return append_codes(std::span(codes_).first(vector.size()), scale);
 }
 
 int64_t VectorAppender::append_codes(std::span<const int8_t> codes, float scale) {
+  FRUGAL_CHECK(static_cast<int64_t>(codes.size()) == layout_.dimension);
   const int64_t row = rows_;
   if (row % VectorLayout::kRowsPerBlock == 0) {
     const int status = ::posix_fallocate(fd_.get(), 0, static_cast<off_t>(layout_.file_bytes(row + 1)));

@@ -15,27 +15,13 @@
 
 #include "base/file.h"
 #include "memory/budget.h"
-#include "rag/postings/best_rows.h"
+#include "rag/vectors/vector_rows.h"
 
 namespace frugal {
 
-struct VectorLayout {
-  int64_t dimension = 0;
-  uint64_t file_id = 0;  // random; links the file to its database
-
-  static constexpr int64_t kRowsPerBlock = 256;
-  static constexpr uint64_t kHeaderBytes = 64;
-  static constexpr int64_t kMaxDimension = 1 << 16;
-  static constexpr int64_t kMaxRows = int64_t(1) << 40;  // the bytes of as many rows still fit 63 bits
-
-  int64_t stride() const { return (dimension + 31) / 32 * 32; }
-  uint64_t block_bytes() const;
-  uint64_t file_bytes(int64_t rows) const;  // whole blocks
-};
-
 /// The first `rows` rows of a vectors file, mapped. If the budget has no room for the whole file, its beginning stays
 /// resident and each search reads the rest through a window. One thread searches; any thread may reclaim.
-class VectorFile final : public Reclaimer {
+class VectorFile final : public VectorRows, public Reclaimer {
  public:
   /// Borrows `budget`. Throws Error(corrupt_file) if header or size do not match, Error(over_budget) if there is no
   /// room even for a window.
@@ -44,17 +30,14 @@ class VectorFile final : public Reclaimer {
   VectorFile(const VectorFile&) = delete;
   VectorFile& operator=(const VectorFile&) = delete;
 
-  int64_t rows() const { return rows_; }
-  /// The `limit` rows of greatest inner product with `query` ([dimension], unit length), best first, ties by row.
-  /// only: [rows], the rows that may be found; null: all. Throws Error(mismatch) if the dimension differs.
+  int64_t rows() const override { return rows_; }
   std::vector<ScoredRow> search(std::span<const float> query, int64_t limit,
-                                const std::vector<bool>* only = nullptr) const;
+                                const std::vector<bool>* only = nullptr) const override;
+  std::vector<VectorRow> read(std::span<const int64_t> rows) const override;
   /// True if the row matches its checksum.
   bool intact(int64_t row) const;
   std::span<const int8_t> codes(int64_t row) const;
   float scale(int64_t row) const;
-  /// codes · scale: [dimension].
-  std::vector<float> vector(int64_t row) const;
   uint64_t reclaim(uint64_t bytes) override;
 
  private:
@@ -68,20 +51,16 @@ class VectorFile final : public Reclaimer {
   Reservation reservation_;  // pages that may be resident; empty if the budget has no limit
 };
 
-/// Appends rows after the first `rows`; anything after those is overwritten.
-class VectorAppender {
+/// Appends rows to a vectors file, after the first `rows`.
+class VectorAppender final : public VectorRowWriter {
  public:
   /// Creates the file with a header if it does not exist. Throws Error(corrupt_file) if header or size do not match,
   /// Error(io).
   VectorAppender(const std::filesystem::path& path, const VectorLayout& layout, int64_t rows);
 
-  int64_t rows() const { return rows_; }
-  /// Quantises a vector ([dimension]) to int8 with one scale. Returns its row.
-  int64_t append(std::span<const float> vector);
-  /// Appends a row of another file unchanged. codes: [dimension].
-  int64_t append_codes(std::span<const int8_t> codes, float scale);
-  /// Syncs the appended rows to disk. Must be called before the commit that counts them.
-  void sync();
+  int64_t rows() const override { return rows_; }
+  int64_t append_codes(std::span<const int8_t> codes, float scale) override;
+  void sync() override;
 
  private:
   void write_at(uint64_t offset, std::span<const std::byte> bytes);
@@ -90,7 +69,6 @@ class VectorAppender {
   VectorLayout layout_;
   int64_t rows_;
   FileDescriptor fd_;
-  std::vector<int8_t> codes_;
 };
 
 }  // namespace frugal

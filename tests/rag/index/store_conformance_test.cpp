@@ -17,8 +17,8 @@
 #include "rag/index/store_places.h"
 
 using namespace frugal;
-using frugal::testing::kStoresUnderTest;
 using frugal::testing::StorePlace;
+using frugal::testing::stores_under_test;
 using frugal::testing::StoreUnderTest;
 
 namespace {
@@ -28,14 +28,14 @@ constexpr size_t kDimension = 32;
 
 /// A test case that runs over every store, each in an empty place.
 #define STORE_CASE(NAME) STORE_CASE_NAMED(NAME, DOCTEST_ANONYMOUS(store_case_))
-#define STORE_CASE_NAMED(NAME, FUNCTION)                   \
-  void FUNCTION(StorePlace& place);                        \
-  TEST_CASE(NAME) {                                        \
-    for (const StoreUnderTest& store : kStoresUnderTest) { \
-      CAPTURE(std::string(store.name));                    \
-      FUNCTION(*store.place());                            \
-    }                                                      \
-  }                                                        \
+#define STORE_CASE_NAMED(NAME, FUNCTION)                      \
+  void FUNCTION(StorePlace& place);                           \
+  TEST_CASE(NAME) {                                           \
+    for (const StoreUnderTest& store : stores_under_test()) { \
+      CAPTURE(store.name);                                    \
+      FUNCTION(*store.place());                               \
+    }                                                         \
+  }                                                           \
   void FUNCTION([[maybe_unused]] StorePlace& place)
 
 struct Part {
@@ -1358,8 +1358,8 @@ void check_final_state(StorePlace& place) {
 TEST_CASE("a writer that is killed between any two calls leaves the last commit, and the next one continues") {
   const WriterCalls calls;
   const std::vector<Step>& steps = calls.steps();
-  for (const StoreUnderTest& store : kStoresUnderTest) {
-    CAPTURE(std::string(store.name));
+  for (const StoreUnderTest& store : stores_under_test()) {
+    CAPTURE(store.name);
     const std::vector<std::string> expected = states(*store.place(), steps);
     for (size_t count = 0; count <= steps.size(); ++count) {
       for (const bool killed : {false, true}) {

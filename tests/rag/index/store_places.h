@@ -2,13 +2,16 @@
 // of store adds a class and a line.
 #pragma once
 
-#include <array>
+#include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "memory/budget.h"
 #include "rag/index/store.h"
 #include "rag/index/store_writer.h"
 #include "rag/memory_store.h"
+#include "rag/vectors/milvus_server.h"
 #include "support/temp_folder.h"
 
 namespace frugal::testing {
@@ -45,13 +48,32 @@ class MemoryPlace : public StorePlace {
   MemoryIndex index_;
 };
 
+/// Documents and words in a folder, vectors on a server that all places share.
+class MilvusPlace : public StorePlace {
+ public:
+  explicit MilvusPlace(const MilvusServer& server) : options_(server.options()) {}
+  std::unique_ptr<StoreWriter> writer() override { return open_store_writer(folder_ / "index", options_); }
+  std::unique_ptr<Store> reader() override { return open_store(folder_ / "index", Budget::unlimited(), options_); }
+  bool is_shared() const override { return true; }
+
+ private:
+  TempFolder folder_;
+  VectorOptions options_;
+};
+
 struct StoreUnderTest {
-  const char* name;
-  std::unique_ptr<StorePlace> (*place)();
+  std::string name;
+  std::function<std::unique_ptr<StorePlace>()> place;
 };
-inline constexpr std::array kStoresUnderTest = {
-    StoreUnderTest{"sqlite", []() -> std::unique_ptr<StorePlace> { return std::make_unique<SqlitePlace>(); }},
-    StoreUnderTest{"memory", []() -> std::unique_ptr<StorePlace> { return std::make_unique<MemoryPlace>(); }},
-};
+
+/// Those that can be tested on this machine.
+inline std::vector<StoreUnderTest> stores_under_test() {
+  std::vector<StoreUnderTest> stores = {{"sqlite", [] { return std::make_unique<SqlitePlace>(); }},
+                                        {"memory", [] { return std::make_unique<MemoryPlace>(); }}};
+  for (const MilvusProgram& program : kMilvusPrograms)
+    if (const MilvusServer* server = milvus_server(program))
+      stores.push_back({program.name, [server] { return std::make_unique<MilvusPlace>(*server); }});
+  return stores;
+}
 
 }  // namespace frugal::testing
