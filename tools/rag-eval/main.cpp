@@ -16,6 +16,7 @@
 #include "app/wiring/open_models.h"
 #include "app/wiring/query_session.h"
 #include "app/wiring/questions_command.h"
+#include "app/wiring/secret.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/output_file.h"
@@ -111,7 +112,7 @@ int run(cli::Tool& tool, const Settings& settings) {
   const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::cache));
   const fs::path folder = eval_index_folder(settings, set);
   index_eval_set(settings, set, folder, *models);
-  const auto store = open_store(folder, budget);
+  const auto store = open_store(folder, budget, vector_options(settings));
 
   EvalOptions options;
   options.pipeline = pipeline_options(settings);

@@ -10,6 +10,7 @@
 #include "app/config/paths.h"
 #include "app/wiring/index_report.h"
 #include "app/wiring/indexing.h"
+#include "app/wiring/secret.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"
 #include "base/units.h"
@@ -132,8 +133,8 @@ int relocate(const cli::Tool& tool, const Settings& settings, const Flags& flags
   return 0;
 }
 
-int check(const cli::Tool& tool, const std::filesystem::path& folder) {
-  const CheckReport report = check_index(folder);
+int check(const cli::Tool& tool, const Settings& settings, const std::filesystem::path& folder) {
+  const CheckReport report = check_index(folder, vector_options(settings));
   cli::print(render_check(report, index_format(tool)));
   if (report.problems.empty()) return 0;
   throw Error(Code::verify_failed,
@@ -150,7 +151,7 @@ int run(cli::Tool& tool, const Settings& settings) {
   const std::filesystem::path folder = find_index(settings.index);
   if (*commands.remove) return remove(tool, settings, flags, folder);
   if (*commands.relocate) return relocate(tool, settings, flags, folder);
-  if (*commands.check) return check(tool, folder);
+  if (*commands.check) return check(tool, settings, folder);
   cli::print(render_status(read_status(folder), folder, index_format(tool)));
   return 0;
 }

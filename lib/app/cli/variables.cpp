@@ -146,9 +146,9 @@ constexpr std::string_view kFlags[] = {"against",
                                        "where",
                                        "workers"};
 // Folders, choices and a secret without a flag; the last three are of scripts, tests and builds that trace.
-constexpr std::string_view kOthers[] = {"FRUGAL_MODELS",  "FRUGAL_REFERENCES",     "FRUGAL_PROFILES",
-                                        "FRUGAL_PLUGINS", "FRUGAL_REDIS_PASSWORD", "FRUGAL_ISA",
-                                        "FRUGAL_JOBS",    "FRUGAL_SOURCE",         "FRUGAL_ALLOCATION_TRACE"};
+constexpr std::string_view kOthers[] = {
+    "FRUGAL_MODELS",       "FRUGAL_REFERENCES", "FRUGAL_PROFILES", "FRUGAL_PLUGINS", "FRUGAL_REDIS_PASSWORD",
+    "FRUGAL_MILVUS_TOKEN", "FRUGAL_ISA",        "FRUGAL_JOBS",     "FRUGAL_SOURCE",  "FRUGAL_ALLOCATION_TRACE"};
 
 std::vector<std::string> known_variables() {
   std::vector<std::string> names(std::begin(kOthers), std::end(kOthers));

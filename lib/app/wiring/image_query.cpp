@@ -12,6 +12,7 @@
 #include "app/config/paths.h"
 #include "app/wiring/image_captioner.h"
 #include "app/wiring/open_models.h"
+#include "app/wiring/secret.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/naming.h"
@@ -55,7 +56,7 @@ std::vector<ScoredImage> images_like(const RgbImage& image, Store& store, const 
 Reply reply_to_image(const Tool& tool, Settings settings, const std::string& file, const Query& query) {
   Budget budget(tool.budget_limits());
   settings.index = find_index(settings.index).native();
-  const std::unique_ptr<Store> store = open_store(settings.index, budget);
+  const std::unique_ptr<Store> store = open_store(settings.index, budget, vector_options(settings));
   if (store->image_embedder_fingerprint().empty())
     throw Error(Code::missing, fmt::format("the index at '{}' has no images", settings.index))
         .hint(fmt::format("run rag-index add --image-embedder PACK --index {}", settings.index));

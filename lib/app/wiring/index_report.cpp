@@ -88,6 +88,7 @@ ordered_json json_of(const IndexStatus& status, const std::filesystem::path& fol
           {"image_embedder_name", or_null(status.image_embedder_name)},
           {"database_bytes", status.database_bytes},
           {"vectors_bytes", status.vectors_bytes},
+          {"vectors_server", or_null(status.vectors_server)},
           {"token_weights", weighted ? ordered_json(info.token_weights) : ordered_json(nullptr)},
           {"weights_bytes", status.weights_bytes},
           {"roots", root_paths(status.coverage)},
@@ -177,6 +178,8 @@ std::string render_status(const IndexStatus& status, const std::filesystem::path
                    visible_line(status.image_embedder_name), status.image_embedder_fingerprint);
   fmt::format_to(line, "disk:       {} database, {} vectors\n", format_bytes(status.database_bytes),
                  format_bytes(status.vectors_bytes));
+  if (!status.vectors_server.empty())
+    fmt::format_to(line, "server:     {} has the vectors\n", visible_line(status.vectors_server));
   for (const auto& [root, options] : status.coverage.roots)
     fmt::format_to(line, "root:       {}{}\n", visible_line(root), describe(options));
   for (const std::string& pattern : status.coverage.excludes)

@@ -14,6 +14,7 @@
 #include "app/config/paths.h"
 #include "app/wiring/known_laws.h"
 #include "app/wiring/open_models.h"
+#include "app/wiring/secret.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -29,6 +30,7 @@ IndexOptions index_options(const Settings& settings) {
   IndexOptions options;
   options.laws = known_laws(settings);
   options.chunks = settings.chunks;
+  options.vectors = vector_options(settings);
   return options;
 }
 

@@ -5,6 +5,7 @@
 #include "app/config/paths.h"
 #include "app/wiring/open_caches.h"
 #include "app/wiring/open_models.h"
+#include "app/wiring/secret.h"
 #include "base/log.h"
 #include "memory/budget.h"
 
@@ -39,7 +40,7 @@ PipelineOptions pipeline_options(const Settings& settings) {
 QuerySession::QuerySession(const cli::Tool& tool, const Settings& settings, const Use& use)
     : budget_(tool.budget_limits()),
       index_(std::filesystem::absolute(find_index(settings.index)).lexically_normal().native()),
-      store_(open_store(find_index(settings.index), budget_)) {
+      store_(open_store(find_index(settings.index), budget_, vector_options(settings))) {
   Settings used = settings;
   if (used.models.image_embedder.empty()) used.models.image_embedder = store_->image_embedder_name();
   if (use.naive) used.pipeline.images = 0;

@@ -11,6 +11,7 @@
 #include "app/config/paths.h"
 #include "app/wiring/open_models.h"
 #include "app/wiring/query_session.h"
+#include "app/wiring/secret.h"
 #include "base/error.h"
 #include "measure/eval/dataset.h"
 #include "measure/eval/question_file.h"
@@ -47,7 +48,7 @@ int measure_questions(const QuestionsCommand& command, int64_t limit, Tool& tool
     throw Error(Code::bad_input, fmt::format("'{}' has no questions", command.file.native()))
         .hint("a question is a line: {\"_id\":\"1\",\"text\":\"…\",\"gold\":[\"…\"],\"answers\":[\"…\"]}");
   Budget budget(tool.budget_limits());
-  const auto store = open_store(find_index(settings.index), budget);
+  const auto store = open_store(find_index(settings.index), budget, vector_options(settings));
   const auto models = open_models(settings, model_options(tool, settings, budget, Manager::Mode::cache));
   std::optional<Progress> bar;
   bar.emplace("asking", "questions", questions.size());

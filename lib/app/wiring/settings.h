@@ -18,6 +18,7 @@
 #include "rag/answer/pipeline.h"
 #include "rag/chunk/chunk.h"
 #include "rag/summary/summary.h"
+#include "rag/vectors/milvus_options.h"
 
 namespace frugal {
 
@@ -34,6 +35,7 @@ struct Settings {
   std::optional<ChatFamily> chat_family;  // of the generator; nullopt: as its pack names it
   GeneratorMemory generator;
   CacheOptions cache;
+  VectorOptions vectors;
   ServeSettings serve;
   RemoteModelOptions remote;
 
@@ -57,6 +59,7 @@ struct Settings {
        "llama3.1, qwen, qwen3; required if the pack names none"});
     f(generator);
     f(cache);
+    f(vectors);
     f(serve);
     f(remote);
   }

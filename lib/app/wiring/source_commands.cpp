@@ -5,6 +5,7 @@
 #include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "app/config/paths.h"
+#include "app/wiring/secret.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "memory/budget.h"
@@ -19,7 +20,7 @@ constexpr size_t kMaxAnswerBytes = size_t(256) << 20;
 
 void print_lines(const SourceCommands& commands, const Tool& tool, const Settings& settings) {
   Budget budget(tool.budget_limits());
-  const std::unique_ptr<Store> store = open_store(find_index(settings.index), budget);
+  const std::unique_ptr<Store> store = open_store(find_index(settings.index), budget, vector_options(settings));
   const PassageTime time = commands.now ? PassageTime::now : PassageTime::indexed;
   const Passage passage = read_passage(*store, commands.place, time, budget);
   if (const std::string note = passage_note(passage); !note.empty()) print_message(note);

@@ -7,7 +7,8 @@
 // towards the hits is nearer to all of them.
 //
 // Questions that name an article are not expanded: references puts it first. A generator that is missing, fails or
-// takes too long is reported in Reply::hyde_reason, and feedback takes its place.
+// takes too long is reported in Reply::hyde_reason, and feedback takes its place. If the second search fails because a
+// server with the vectors went away, the first one stays.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -62,6 +63,18 @@ class Expansion {
       reply_.hyde_reason = "always";
     }
     const std::vector<Candidate> first = reply_.ranking;
+    try {
+      expand(first);
+    } catch (const Error& error) {
+      if (error.code() != Code::remote) throw;
+      reply_.ranking = first;
+      reply_.hyde_reason += fmt::format("; {}", error.message());
+      note_fallback(state_, {"hyde", "vectors", error.message(), "the first search"});
+    }
+  }
+
+ private:
+  void expand(std::span<const Candidate> first) {
     if (!add_passage()) add_feedback(first);
     fuse_lists(state_, resources_);
     restore_cosines(first);
@@ -69,7 +82,6 @@ class Expansion {
     reply_.hyde_ran = true;
   }
 
- private:
   std::string obstacle() const {
     if (state_.nothing_passes()) return "no passage passes the filter";
     if (reply_.ranking.empty()) return "nothing was found";

@@ -20,12 +20,13 @@ void search(QuestionState& state, const Resources& resources) {
   state.reply.images = resources.store.search_images(vector, resources.options.images, state.filter);
 }
 
-// The index was made with images, perhaps elsewhere: a question about its texts needs no image embedder.
+// The index was made with images, perhaps elsewhere: a question about its texts needs neither an image embedder nor the
+// server that their vectors may be on.
 void search_if_possible(QuestionState& state, const Resources& resources) {
   try {
     search(state, resources);
   } catch (const Error& error) {
-    if (error.code() != Code::missing) throw;
+    if (error.code() != Code::missing && error.code() != Code::remote) throw;
     log(LogLevel::warn, "images are not searched: {}", error.message());
     state.reply.skipped.push_back(fmt::format("images: {}", error.message()));
   }
