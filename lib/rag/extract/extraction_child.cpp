@@ -64,6 +64,7 @@ void ExtractionChild::start(FileKind kind) {
   ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), 0);
   ::posix_spawn_file_actions_adddup2(&actions, theirs.get(), 1);
   ::posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  ::posix_spawn_file_actions_addclosefrom_np(&actions, 3);  // whatever of ours is not closed on exec: sockets, files
   const std::string name = limits_.program.native();
   char* const arguments[] = {const_cast<char*>(name.c_str()), nullptr};
   char* const environment[] = {nullptr};
