@@ -8,6 +8,7 @@
 #include "app/cli/output.h"
 #include "app/cli/progress.h"
 #include "app/cli/tool.h"
+#include "app/wiring/caption_report.h"
 #include "app/wiring/caption_session.h"
 #include "app/wiring/settings.h"
 #include "base/error.h"

@@ -31,6 +31,8 @@ int run(cli::Tool& tool, const Settings& settings) {
   tool.key("--embedder", "models.embedder");
   tool.key("--reader", "models.reader");
   tool.key("--generator", "models.generator");
+  tool.key("--summarizer", "models.summarizer");
+  tool.key("--captioner", "models.captioner");
   bool over_stdio = false;
   tool.app().add_flag("--mcp", over_stdio,
                       "speak the Model Context Protocol on standard input and output, for an assistant");

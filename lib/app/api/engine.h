@@ -1,10 +1,11 @@
-// What the routes of the server can ask for: answers from the index, vectors, scores, generated text. One interface
-// for the protocols, so that each is only a translation. WarmEngine (warm_engine.h) implements it with the models and
-// the index of the settings; tests have one of their own.
+// What the routes of the server can ask for: answers from the index, vectors, scores, generated text, summaries. One
+// interface for the protocols, so that each is only a translation. WarmEngine (warm_engine.h) implements it with the
+// models and the index of the settings; tests have one of their own.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -13,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "app/wiring/caption_report.h"
+#include "app/wiring/summary_session.h"
 #include "model/generate/generator.h"
 #include "model/nn/embedder.h"
 #include "rag/reply/passage.h"
@@ -48,6 +51,26 @@ struct RerankRequest {
 struct Reranked {
   std::vector<float> logits;  // of relevance, one for each text; comparable only within one request
   std::vector<int64_t> tokens;
+};
+
+struct SummariseRequest {
+  std::string text;
+  std::optional<SummaryStyle> style = {};  // nullopt: as set
+  std::optional<int64_t> max_words = {};   // nullopt: as set
+};
+
+/// Gets each sentence of a summary as soon as it is known, and null between the parts of a long text. False ends the
+/// work.
+using SummarySink = std::function<bool(const SummaryStatement* statement)>;
+
+struct CaptionRequest {
+  std::string image;   // the bytes of a file
+  std::string prompt;  // empty: a caption is asked for
+};
+
+struct Captioned {
+  ImageCaption caption;
+  std::string model;  // file of its pack
 };
 
 struct EngineModel {
@@ -90,6 +113,10 @@ class Engine {
   virtual GenerateOptions generate_defaults() const = 0;
   /// The tokens of a text, with those of the template, and their bytes in it.
   virtual std::vector<Tokenizer::Piece> tokenize(const std::string& text) = 0;
+  /// Throws Error(negative) if there is no sentence to summarise, or `sink` ended it.
+  virtual SummarySession::Result summarise(const SummariseRequest& request, const SummarySink& sink) = 0;
+  /// `sink` is called between tokens, and may end it. Throws Error(missing) if no captioner is configured.
+  virtual Captioned describe(const CaptionRequest& request, const TokenSink& sink) = 0;
   /// Lines of an indexed file, as read_passage() finds them.
   virtual Passage read(const std::string& place) = 0;
   /// Opens index and embedder, so that the next request does not wait for them.

@@ -101,4 +101,10 @@ void post_unload(Context& context, const HttpRequest&, Exchange& exchange) {
   exchange.send(json_reply(dump({{"schema_version", 1}, {"freed_bytes", freed}})));
 }
 
+// Answers the state of the server after it, as GET /status.
+void post_reload(Context& context, const HttpRequest& request, Exchange& exchange) {
+  context.engine.unload();
+  get_status(context, request, exchange);
+}
+
 }  // namespace frugal::api

@@ -9,7 +9,12 @@ namespace frugal::api {
 
 // frugal_routes.cpp
 void post_query(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_reload(Context& context, const HttpRequest& request, Exchange& exchange);
 void post_unload(Context& context, const HttpRequest& request, Exchange& exchange);
+
+// writing_routes.cpp
+void post_summarize(Context& context, const HttpRequest& request, Exchange& exchange);
+void post_caption(Context& context, const HttpRequest& request, Exchange& exchange);
 
 // probe_routes.cpp
 void get_status(Context& context, const HttpRequest& request, Exchange& exchange);

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <bit>
 
+#include "app/api/base64.h"
 #include "app/api/event_stream.h"
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
@@ -18,16 +19,6 @@ namespace frugal::api {
 namespace {
 
 static_assert(std::endian::native == std::endian::little);  // as "base64" has the floats
-
-void append_base64(std::string& out, std::string_view bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    const size_t count = std::min<size_t>(3, bytes.size() - i);
-    for (size_t j = 0; j < 3; ++j) group = group << 8 | (j < count ? static_cast<unsigned char>(bytes[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j) out += j <= count ? kDigits[group >> (18 - 6 * j) & 63] : '=';
-  }
-}
 
 // Clients of OpenAI's own models send the ids of its tokenizer, which mean nothing to another model.
 void refuse_token_ids(const nlohmann::json& body) {

@@ -10,15 +10,20 @@ namespace {
 
 constexpr uint64_t kMiB = uint64_t(1) << 20;
 constexpr uint64_t kManyTexts = 32 * kMiB;  // LangChain sends a thousand texts at once
+constexpr uint64_t kLongText = 8 * kMiB;
+constexpr uint64_t kImage = 32 * kMiB;  // in base 64
 
 constexpr Route kRoutes[] = {
     // The server's own.
     {"POST", "/query", post_query},
+    {"POST", "/summarize", post_summarize, ErrorStyle::frugal, false, kLongText},
+    {"POST", "/caption", post_caption, ErrorStyle::frugal, false, kImage},
     {"GET", "/", get_dashboard, ErrorStyle::frugal, true},
     {"GET", "/openapi.json", get_openapi, ErrorStyle::frugal, true},
     {"GET", "/status", get_status, ErrorStyle::frugal, true},
     {"GET", "/memory", get_memory, ErrorStyle::frugal, true},
     {"POST", "/memory/unload", post_unload},
+    {"POST", "/reload", post_reload},
     {"GET", "/health", get_health, ErrorStyle::tei, true},
     {"GET", "/ping", get_health, ErrorStyle::tei, true},
     {"GET", "/metrics", get_metrics, ErrorStyle::frugal, true},

@@ -9,8 +9,11 @@
 
 #include "app/config/paths.h"
 #include "app/config/setting_list.h"
+#include "app/wiring/decode_image.h"
+#include "app/wiring/image_captioner.h"
 #include "base/error.h"
 #include "base/folder.h"
+#include "base/naming.h"
 #include "model/nn/reader.h"
 #include "telemetry/process_memory.h"
 
@@ -26,6 +29,8 @@ constexpr int64_t kQuietMs = 1000;
 constexpr size_t kRecent = 256;
 // Pairs that a reader sees in one pass.
 constexpr size_t kPairsPerPass = 4;
+// Of an image to be described: 48 MiB. Larger ones are made smaller before they come here.
+constexpr uint64_t kMaxPixels = uint64_t(16) << 20;
 
 int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -62,6 +67,14 @@ std::vector<Stamp> stamps_of(const Settings& settings) {
   }
   std::sort(stamps.begin(), stamps.end(), [](const Stamp& a, const Stamp& b) { return a.path < b.path; });
   for (const fs::path& pack : existing_packs(settings.models)) add_stamp(stamps, pack);
+  for (const std::string& name : {settings.models.summarizer, settings.models.captioner}) {
+    if (name.empty()) continue;
+    try {
+      add_stamp(stamps, find_model(name));
+    } catch (const Error&) {
+      // It is missing, which a request for it will say.
+    }
+  }
   return stamps;
 }
 
@@ -83,10 +96,20 @@ int64_t count_tokens(const Embedder& embedder, const std::string& text, TextRole
 
 /// An index with its models, or models alone.
 struct WarmEngine::Opened {
+  struct Captions {
+    Captions(const cli::Tool& tool, const Settings& settings)
+        : budget(tool.budget_limits()), captioner(tool, settings, budget) {}
+    Budget budget;
+    ImageCaptioner captioner;
+  };
+
   std::vector<Stamp> stamps;
   std::unique_ptr<QuerySession> session = nullptr;  // null: no question has been asked
   std::unique_ptr<Budget> budget = nullptr;         // of `models`
   std::unique_ptr<Models> models = nullptr;         // null where a session has them
+  // Null: none was asked for. For the thread that holds writing_.
+  std::unique_ptr<SummarySession> summaries = nullptr;
+  std::unique_ptr<Captions> captions = nullptr;
 
   Models& all_models() const { return session ? session->models() : *models; }
 };
@@ -279,6 +302,14 @@ void WarmEngine::rerank_batch(std::span<RerankJob* const> jobs) {
   ++batches_;
 }
 
+void WarmEngine::let_others_compute() {
+  if (turn_.is_wanted()) {
+    turn_.unlock();
+    turn_.lock();
+  }
+  note_use();
+}
+
 Generation WarmEngine::generate(std::span<const ChatMessage> messages, const GenerateOptions& options,
                                 const TokenSink& stream) {
   turn_.lock();
@@ -291,11 +322,7 @@ Generation WarmEngine::generate(std::span<const ChatMessage> messages, const Gen
   // A long text lets others compute between its tokens. The generator stays loaded: it is in use.
   const auto pass = [&](std::string_view text) {
     const bool goes_on = !stream || stream(text);
-    if (turn_.is_wanted()) {
-      turn_.unlock();
-      turn_.lock();
-    }
-    note_use();
+    let_others_compute();
     return goes_on;
   };
   Generation generation = generator->chat(messages, options, pass);
@@ -305,6 +332,53 @@ Generation WarmEngine::generate(std::span<const ChatMessage> messages, const Gen
 
 GenerateOptions WarmEngine::generate_defaults() const {
   return settings_.pipeline.generate;
+}
+
+SummarySession::Result WarmEngine::summarise(const SummariseRequest& request, const SummarySink& sink) {
+  const std::lock_guard writing(writing_);
+  const std::lock_guard turn(turn_);
+  note_use();
+  models();
+  const std::shared_ptr<Opened> in_use = opened_;  // another thread may close it meanwhile
+  if (!in_use->summaries) in_use->summaries = std::make_unique<SummarySession>(tool_, settings_);
+  SummaryOptions options = settings_.summary;
+  options.style = request.style.value_or(options.style);
+  options.max_words = request.max_words.value_or(options.max_words);
+  const auto pass = [&](const SummaryStatement* statement) {
+    if (!sink(statement)) throw Error(Code::negative, "the client has left");
+    let_others_compute();
+  };
+  SummaryHooks hooks;
+  hooks.progress = [&](int64_t, int64_t) { pass(nullptr); };
+  hooks.statement = [&](const SummaryStatement& statement) { pass(&statement); };
+  SummarySession::Result result = in_use->summaries->summarise_text(request.text, "text", options, std::move(hooks));
+  if (result.summary.statements.empty())
+    throw Error(Code::negative, "'text' has no sentence to summarise")
+        .hint("tables, lists of links and headings alone are not summarised");
+  return result;
+}
+
+Captioned WarmEngine::describe(const CaptionRequest& request, const TokenSink& sink) {
+  if (settings_.models.captioner.empty())
+    throw Error(Code::missing, "no captioner is configured, which describes images")
+        .hint("name its pack with --captioner (models.captioner)");
+  const std::lock_guard writing(writing_);
+  Budget budget(tool_.budget_limits());
+  const RgbImage image =
+      naming_file("image", [&] { return decode_image_elsewhere(request.image, kMaxPixels, budget); });
+  const std::lock_guard turn(turn_);
+  note_use();
+  models();
+  const std::shared_ptr<Opened> in_use = opened_;  // another thread may close it meanwhile
+  if (!in_use->captions) in_use->captions = std::make_unique<Opened::Captions>(tool_, settings_);
+  ImageCaptioner& captioner = in_use->captions->captioner;
+  const auto pass = [&](std::string_view text) {
+    const bool goes_on = !sink || sink(text);
+    let_others_compute();
+    return goes_on;
+  };
+  return {{"image", image.width(), image.height(), captioner.describe(image, request.prompt, pass)},
+          captioner.pack().filename().native()};
 }
 
 std::vector<Tokenizer::Piece> WarmEngine::tokenize(const std::string& text) {
@@ -336,7 +410,7 @@ void WarmEngine::set_keep_alive(std::chrono::milliseconds duration) {
 }
 
 void WarmEngine::unload_if_idle() {
-  const int64_t idle_ms = now_ms() - last_use_ms_;
+  const int64_t now = now_ms(), idle_ms = now - last_use_ms_;
   // What the requests of a busy moment took from the heap goes back to the system.
   if (idle_ms >= kQuietMs && has_used_heap_.exchange(false)) release_free_heap();
   const int64_t keep = keep_alive_ms_;

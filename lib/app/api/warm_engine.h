@@ -31,6 +31,8 @@ class WarmEngine final : public Engine {
   Generation generate(std::span<const ChatMessage> messages, const GenerateOptions& options,
                       const TokenSink& stream) override;
   GenerateOptions generate_defaults() const override;
+  SummarySession::Result summarise(const SummariseRequest& request, const SummarySink& sink) override;
+  Captioned describe(const CaptionRequest& request, const TokenSink& sink) override;
   std::vector<Tokenizer::Piece> tokenize(const std::string& text) override;
   Passage read(const std::string& place) override;
   void preload() override;
@@ -59,6 +61,7 @@ class WarmEngine final : public Engine {
   void embed_batch(std::span<EmbedJob* const> jobs);
   void rerank_batch(std::span<RerankJob* const> jobs);
   void publish(std::shared_ptr<Opened> opened);
+  void let_others_compute();
 
   void note_use();
   void note_times(const Reply& reply);
@@ -69,6 +72,7 @@ class WarmEngine final : public Engine {
   std::atomic<int64_t> last_use_ms_{0};
   std::atomic<bool> has_used_heap_{false};
   std::atomic<int64_t> asked_{0}, embedded_{0}, reranked_{0}, generated_{0}, batches_{0};
+  FairMutex writing_;               // of a summary or a caption, which pass their turn on; taken before turn_
   FairMutex turn_;                  // of whoever computes: threads and caches serve one computation best
   std::shared_ptr<Opened> opened_;  // shared with a generation that others interrupt
   Batcher<EmbedJob> embeds_;

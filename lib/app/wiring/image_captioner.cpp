@@ -36,10 +36,10 @@ ImageCaptioner::ImageCaptioner(const cli::Tool& tool, const Settings& settings, 
   describer_.limit_pixels(settings.caption_pixels);
 }
 
-Generation ImageCaptioner::describe(const RgbImage& image, const std::string& question) {
+Generation ImageCaptioner::describe(const RgbImage& image, const std::string& question, const TokenSink& sink) {
   GenerateOptions options = settings_.pipeline.generate;
   options.max_new_tokens = settings_.caption_tokens;
-  Generation written = describe_image(describer_, image, question, options, budget_, {}, settings_.generator.kv_type);
+  Generation written = describe_image(describer_, image, question, options, budget_, sink, settings_.generator.kv_type);
   written.text = collapse_spaces(plain_text(written.text));
   return written;
 }

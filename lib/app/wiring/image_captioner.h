@@ -20,9 +20,9 @@ class ImageCaptioner {
   /// Error(missing | mismatch | corrupt_file | over_budget) for one that cannot be used.
   ImageCaptioner(const cli::Tool& tool, const Settings& settings, Budget& budget);
 
-  /// An empty question asks for a caption. The text is plain (rag/text/plain_text.h), on one line. Throws as
-  /// describe_image().
-  Generation describe(const RgbImage& image, const std::string& question);
+  /// An empty question asks for a caption. The text is plain (rag/text/plain_text.h), on one line. `sink` is called
+  /// between tokens, and may end it. Throws as describe_image().
+  Generation describe(const RgbImage& image, const std::string& question, const TokenSink& sink = {});
   /// Everything that a caption depends on.
   std::string identity() const;
   const std::filesystem::path& pack() const { return pack_; }

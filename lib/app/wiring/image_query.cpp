@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <vector>
 
 #include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "app/config/paths.h"
+#include "app/wiring/decode_image.h"
 #include "app/wiring/image_captioner.h"
 #include "app/wiring/open_models.h"
 #include "app/wiring/secret.h"
@@ -20,7 +20,7 @@
 #include "memory/budget.h"
 #include "rag/answer/memory_peak.h"
 #include "rag/answer/pipeline.h"
-#include "rag/extract/extraction_child.h"
+#include "rag/extract/extract.h"
 #include "rag/index/store.h"
 #include "rag/reply/render.h"
 #include "telemetry/trace.h"
@@ -29,18 +29,10 @@ namespace frugal::cli {
 namespace {
 
 RgbImage decode_elsewhere(const std::string& file, Budget& budget) {
-  const ExtractOptions limits;
-  const ImageReading reading;
-  std::string bytes = file == "-" ? read_standard_input(limits.max_file_bytes) : read_file(file, limits.max_file_bytes);
-  return naming_file(file == "-" ? "standard input" : file, [&] {
-    if (bytes.size() > limits.max_file_bytes) throw Error(Code::bad_input, "has more bytes than an image");
-    ExtractionChild child;
-    child.read(
-        FileKind::image, std::move(bytes), budget, [](uint64_t) {}, reading.max_pixels);
-    std::optional<ExtractionChild::Image> image = child.next_image(budget);
-    if (!image) throw Error(Code::bad_input, "has no pixels");
-    return std::move(image->pixels);
-  });
+  const uint64_t limit = ExtractOptions().max_file_bytes;
+  std::string bytes = file == "-" ? read_standard_input(limit) : read_file(file, limit);
+  return naming_file(file == "-" ? "standard input" : file,
+                     [&] { return decode_image_elsewhere(std::move(bytes), ImageReading().max_pixels, budget); });
 }
 
 /// The embedder and the captioner are not open at once.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <sstream>
 #include <utility>
 
 #include "app/cli/input.h"
@@ -17,7 +18,6 @@
 #include "rag/prompt/boundary.h"
 #include "rag/reply/cite.h"
 #include "rag/scan/sources.h"
-#include "rag/summary/summary_source.h"
 
 namespace frugal {
 
@@ -120,15 +120,31 @@ SummarySession::Result SummarySession::summarise_file(const std::string& file, c
   SummaryHooks hooks;
   hooks.progress = [&](int64_t done, int64_t parts) { progress.show(done, parts); };
   hooks.statement = statement;
+  return summarise_source(std::move(source), path.native(), settings_.summary, std::move(hooks), trace);
+}
+
+SummarySession::Result SummarySession::summarise_text(const std::string& text, const std::string& name,
+                                                      const SummaryOptions& options, SummaryHooks hooks) {
+  Trace trace(true);
+  SummarySource source;
+  trace.stage("read", [&] {
+    std::istringstream input(text);
+    source = read_summary_source(input, name, false, laws_, budget_);
+  });
+  return summarise_source(std::move(source), name, options, std::move(hooks), trace);
+}
+
+SummarySession::Result SummarySession::summarise_source(SummarySource source, const std::string& path,
+                                                        const SummaryOptions& options, SummaryHooks hooks,
+                                                        Trace& trace) {
   hooks.cache = cache_ ? &*cache_ : nullptr;
   hooks.laws = &laws_;
   Result result;
-  trace.stage("summarise", [&] {
-    result.summary = summarise(source.chunks, model_ ? &model_->writer() : nullptr, settings_.summary, hooks);
-  });
+  trace.stage("summarise",
+              [&] { result.summary = summarise(source.chunks, model_ ? &model_->writer() : nullptr, options, hooks); });
   look_at_sources(result.summary.citations);
   result.frame = {
-      .path = path.native(),
+      .path = path,
       .model = model_ ? model_->name() : "",
       .note = source.note.empty() || why_quoted_.empty() ? source.note + why_quoted_ : source.note + "; " + why_quoted_,
       .elapsed_ms = double(trace.total_ns()) / 1e6,

@@ -13,6 +13,8 @@
 #include "rag/law/provision.h"
 #include "rag/summary/summary.h"
 #include "rag/summary/summary_report.h"
+#include "rag/summary/summary_source.h"
+#include "telemetry/trace.h"
 
 namespace frugal {
 
@@ -36,8 +38,15 @@ class SummarySession {
   /// sentence of the summary as soon as it is known; may be empty. Throws what reading, writing and `statement` throw.
   Result summarise_file(const std::string& file, const std::string& stdin_name,
                         const std::function<void(const SummaryStatement&)>& statement);
+  /// Summarises a text, which `name` names in the citations; it is no path. `hooks`: its cache and its laws are those
+  /// of this session. Throws as summarise_file().
+  Result summarise_text(const std::string& text, const std::string& name, const SummaryOptions& options,
+                        SummaryHooks hooks);
 
  private:
+  Result summarise_source(SummarySource source, const std::string& path, const SummaryOptions& options,
+                          SummaryHooks hooks, Trace& trace);
+
   const Settings& settings_;
   Budget budget_;
   LawTable laws_;

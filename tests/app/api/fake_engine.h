@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -95,6 +96,30 @@ class FakeEngine : public api::Engine {
     if (place.starts_with("other")) throw Error(Code::bad_input, "the index has no such file");
     return {place, 1, 2, SourceState::unchanged, false, "first\nsecond\n"};
   }
+  /// Its statements are the words of the text; "fail" is a model that is missing after the first of them.
+  SummarySession::Result summarise(const api::SummariseRequest& request, const api::SummarySink& sink) override {
+    last_summary = request;
+    SummarySession::Result result;
+    result.frame.path = "text";
+    std::istringstream words(request.text);
+    for (std::string word; words >> word;) {
+      if (word == "fail") throw Error(Code::missing, "no model").hint("set models.summarizer");
+      result.summary.statements.push_back({word, int64_t(result.summary.statements.size()) + 1});
+      if (!sink(nullptr) || !sink(&result.summary.statements.back()))
+        throw Error(Code::negative, "the client has left");
+    }
+    return result;
+  }
+  /// An image is as wide as it has bytes; its text is the prompt.
+  api::Captioned describe(const api::CaptionRequest& request, const TokenSink&) override {
+    last_image = request.image;
+    api::Captioned captioned;
+    captioned.model = "painter.pack";
+    captioned.caption.path = "image";
+    captioned.caption.width = int64_t(request.image.size());
+    captioned.caption.written.text = request.prompt;
+    return captioned;
+  }
   void preload() override { wait_while_held(); }
   void set_keep_alive(std::chrono::milliseconds duration) override { keep_alive = duration; }
   void unload_if_idle() override {}
@@ -127,6 +152,8 @@ class FakeEngine : public api::Engine {
 
   api::AskRequest last_ask;
   GenerateOptions last_generate;
+  api::SummariseRequest last_summary;
+  std::string last_image;
   std::chrono::milliseconds keep_alive{0};
   std::atomic<int> unloads{0}, cancelled{0}, waiting{0};
   int pieces = 2;  // of a streamed answer

@@ -4,10 +4,12 @@
 
 #include <cmath>
 #include <cstring>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "app/api/base64.h"
 #include "app/api/duration.h"
 #include "app/api/json_body.h"
 #include "app/api/mcp.h"
@@ -63,7 +65,8 @@ std::vector<float> from_base64(const std::string& text) {
 TEST_CASE("every route answers a body that is no JSON object with its protocol's error") {
   Api api;
   for (const api::Route& route : api::routes()) {
-    if (route.method != "POST" || route.path == "/mcp" || route.path == "/memory/unload") continue;
+    if (route.method != "POST" || route.path == "/mcp" || route.path == "/memory/unload" || route.path == "/reload")
+      continue;
     for (const char* body : {"", "[]", "{", "{\"a\":\xff}", "7"}) {
       const Recorded reply = api.post(std::string(route.path), body);
       CAPTURE(route.path);
@@ -80,6 +83,12 @@ TEST_CASE("every field of another type is a 4xx that names it") {
       {"/query", R"({"query":"a","explain":"yes"})"},
       {"/query", R"({"query":"a","format":7})"},
       {"/query", R"({"query":"a","settings":[]})"},
+      {"/summarize", R"({"text":["a"]})"},
+      {"/summarize", R"({"text":"a","style":"song"})"},
+      {"/summarize", R"({"text":"a","max_length":0})"},
+      {"/summarize", R"({"text":"a","stream":1})"},
+      {"/caption", R"({"image":7})"},
+      {"/caption", R"({"image":"aGk=","prompt":7})"},
       {"/embed", R"({"inputs":7})"},
       {"/embed", R"({"inputs":[7]})"},
       {"/embed", R"({"inputs":"a","prompt_name":"song"})"},
@@ -119,6 +128,61 @@ TEST_CASE("/query takes settings, and answers as events if it is asked to") {
   CHECK(events_of(events.body).back()["answer"]["text"] == "WHO [1]");
   const Recorded failed = api.post("/query", R"({"query":"fail","stream":true})");
   CHECK(contains(failed.body, "event: error"));
+}
+
+TEST_CASE("/summarize answers what summarize prints, whole or sentence by sentence") {
+  Api api;
+  const json whole = api.post("/summarize", R"({"text":"one two","style":"one-line","max_length":9})").json();
+  CHECK(whole["summary"]["statements"][1] == json::parse(R"({"text":"two","citation":2})"));
+  CHECK(whole["path"] == "text");
+  CHECK(api.engine.last_summary.style == SummaryStyle::one_line);
+  CHECK(api.engine.last_summary.max_words == 9);
+  const Recorded stream = api.post("/summarize", R"({"text":"one two","stream":true})");
+  const std::vector<json> events = events_of(stream.body);
+  REQUIRE(events.size() == 3);
+  CHECK(events[0] == json::parse(R"({"text":"one","citation":1})"));
+  CHECK(events[2]["summary"]["text"] == "one two");
+  CHECK(api.engine.last_summary.style == std::nullopt);
+  CHECK(contains(api.post("/summarize", R"({"text":"one fail","stream":true})").body, "event: error"));
+  const Recorded missing = api.post("/summarize", R"({"text":"fail"})");
+  CHECK(missing.status == 424);
+  CHECK(contains(missing.body, "models.summarizer"));
+}
+
+TEST_CASE("/caption takes an image in base 64 or as a data: URL, and opens no path") {
+  Api api;
+  const json caption = api.post("/caption", R"({"image":"aGk=","prompt":"what?"})").json();
+  CHECK(api.engine.last_image == "hi");
+  CHECK(caption["text"] == "what?");
+  CHECK(caption["question"] == "what?");
+  CHECK(caption["width"] == 2);
+  CHECK(caption["model"] == "painter.pack");
+  CHECK(api.post("/caption", R"({"image":"data:image/png;base64,aGkh"})").json()["question"].is_null());
+  CHECK(api.engine.last_image == "hi!");
+  for (const char* image : {"", "a", "/etc/passwd.png", "https://a.example/b.png", "data:image/png,hi",
+                            "data:image/png;base64", "aGk==", "aGk=aGk="}) {
+    CAPTURE(image);
+    CHECK(api.post("/caption", json{{"image", image}}.dump()).status == 400);
+  }
+}
+
+TEST_CASE("base 64 goes back and forth for every number of bytes") {
+  std::string bytes;
+  for (int i = 0; i < 300; ++i) {
+    std::string text;
+    api::append_base64(text, bytes);
+    CHECK(api::from_base64(text) == bytes);
+    bytes += static_cast<char>(i * 37);
+  }
+  CHECK(api::from_base64("aG\nk") == "hi");
+}
+
+TEST_CASE("/reload closes what is open and answers the state") {
+  Api api;
+  const json state = api.post("/reload", "").json();
+  CHECK(api.engine.unloads == 1);
+  CHECK(state["index"]["name"] == "/somewhere/kb");
+  CHECK(state["models"][0]["role"] == "embedder");
 }
 
 TEST_CASE("text-embeddings-inference: vectors, scores sorted, sigmoid unless raw") {

@@ -1,0 +1,49 @@
+#include "app/wiring/caption_report.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/utf8.h"
+
+namespace frugal {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int kSchemaVersion = 1;
+
+std::string utf8(std::string_view text) {
+  return is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
+}
+
+}  // namespace
+
+std::string caption_to_json(const ImageCaption& caption, const std::string& model, const std::string& question,
+                            int indent) {
+  const Generation& written = caption.written;
+  const ordered_json json{
+      {"schema_version", kSchemaVersion},
+      {"path", utf8(caption.path)},
+      {"width", caption.width},
+      {"height", caption.height},
+      {"question", question.empty() ? ordered_json(nullptr) : ordered_json(utf8(question))},
+      {"text", written.text},
+      {"model", model},
+      {"cut_short", written.finish != Finish::stop},
+      {"prompt_tokens", written.prompt_tokens},
+      {"new_tokens", written.new_tokens},
+      {"timings_ms", {{"read", double(written.prefill_ns) / 1e6}, {"write", double(written.decode_ns) / 1e6}}}};
+  return json.dump(indent) + "\n";
+}
+
+std::string caption_error_to_json(const std::string& path, const Error& error) {
+  const ordered_json json{
+      {"schema_version", kSchemaVersion},
+      {"path", utf8(path)},
+      {"error",
+       {{"code", to_string(error.code())},
+        {"message", utf8(error.message())},
+        {"hint", error.hint().empty() ? ordered_json(nullptr) : ordered_json(utf8(error.hint()))}}}};
+  return json.dump() + "\n";
+}
+
+}  // namespace frugal
