@@ -123,8 +123,8 @@ class Engine {
   virtual void preload() = 0;
   /// How long after the last request they stay loaded, from now on; negative: for ever.
   virtual void set_keep_alive(std::chrono::milliseconds duration) = 0;
-  /// To be called now and then: unload(), if nothing was asked for so long; after a second without a request, returns
-  /// free memory to the system.
+  /// To be called now and then: unload(), if nothing was asked for so long. Returns free memory to the system after a
+  /// second without a request, and about once a second while requests keep coming.
   virtual void unload_if_idle() = 0;
   /// Closes the index and unloads the models once no request uses them. Returns the anonymous bytes that this freed.
   virtual uint64_t unload() = 0;

@@ -24,7 +24,9 @@ namespace fs = std::filesystem;
 
 // Bytes of texts in one pass over the embedder or the reader: about 8,000 tokens.
 constexpr size_t kBatchBytes = 32'768;
-constexpr int64_t kQuietMs = 1000;
+constexpr int64_t kLongestKeepMs = int64_t(1) << 42;  // over a century
+// Free heap goes back to the system in the first quiet second, and while requests keep coming, this often.
+constexpr int64_t kQuietMs = 1000, kTrimEveryMs = 1000;
 // Questions whose times are kept for quantiles.
 constexpr size_t kRecent = 256;
 // Pairs that a reader sees in one pass.
@@ -412,7 +414,11 @@ void WarmEngine::set_keep_alive(std::chrono::milliseconds duration) {
 void WarmEngine::unload_if_idle() {
   const int64_t now = now_ms(), idle_ms = now - last_use_ms_;
   // What the requests of a busy moment took from the heap goes back to the system.
-  if (idle_ms >= kQuietMs && has_used_heap_.exchange(false)) release_free_heap();
+  const bool is_due = idle_ms >= kQuietMs || now - last_trim_ms_ >= kTrimEveryMs;
+  if (is_due && has_used_heap_.exchange(false)) {
+    last_trim_ms_ = now;
+    release_free_heap();
+  }
   const int64_t keep = keep_alive_ms_;
   if (keep < 0 || idle_ms < keep) return;
   {

@@ -69,7 +69,7 @@ class WarmEngine final : public Engine {
   const cli::Tool& tool_;
   const Settings& settings_;
   std::atomic<int64_t> keep_alive_ms_;
-  std::atomic<int64_t> last_use_ms_{0};
+  std::atomic<int64_t> last_use_ms_{0}, last_trim_ms_{0};
   std::atomic<bool> has_used_heap_{false};
   std::atomic<int64_t> asked_{0}, embedded_{0}, reranked_{0}, generated_{0}, batches_{0};
   FairMutex writing_;               // of a summary or a caption, which pass their turn on; taken before turn_

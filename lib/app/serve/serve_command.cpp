@@ -26,7 +26,7 @@ namespace frugal::serve {
 namespace {
 
 constexpr uint64_t kMaxKeyBytes = 4096;
-constexpr int kHeaps = 2;
+constexpr int kHeaps = 2, kMappedBytes = 64 << 10;
 constexpr size_t kMinHandlers = 16;
 constexpr std::string_view kNone = "none";  // in place of an address or a socket
 
@@ -95,6 +95,8 @@ std::string identity_of(const cli::Tool& tool, const Settings& settings) {
 void serve(const cli::Tool& tool, const Settings& settings, bool over_stdio) {
   // By default every thread has a heap of its own, and keeps what the largest of its requests took.
   ::mallopt(M_ARENA_MAX, kHeaps);
+  // Larger blocks are mapped and so returned when they are freed. By default the threshold grows with them to 32 MiB.
+  ::mallopt(M_MMAP_THRESHOLD, kMappedBytes);
   const ServeSettings& asked = settings.serve;
   const auto keep_alive = api::parse_duration(asked.keep_alive);
   if (!keep_alive)
