@@ -93,8 +93,9 @@ struct EngineStatus {
   std::string index;                   // its folder; empty: none
   std::optional<uint64_t> generation;  // of the open index; nullopt: it is not open
   std::vector<EngineModel> models;
-  bool is_awake = false;                                         // an index or a model is open
-  int64_t asked = 0, embedded = 0, reranked = 0, generated = 0;  // texts or questions so far
+  std::optional<std::chrono::system_clock::time_point> closes_at = {};  // unless used again; nullopt: never
+  bool is_awake = false;                                                // an index or a model is open
+  int64_t asked = 0, embedded = 0, reranked = 0, generated = 0;         // texts or questions so far
   int64_t batches = 0;  // passes that embedded or ranked: fewer than their requests where these came together
   EngineTimes times;
 };

@@ -21,7 +21,7 @@ Error missing_field(const char* name) {
 
 }  // namespace
 
-nlohmann::json parse_object_body(std::string_view body) {
+nlohmann::json parse_body(std::string_view body) {
   if (!is_valid_utf8(body)) throw Error(Code::bad_input, "the body is not UTF-8");
   int deepest = 0;
   const auto watch = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
@@ -30,8 +30,13 @@ nlohmann::json parse_object_body(std::string_view body) {
       throw Error(Code::bad_input, fmt::format("the body has more than {} levels", kMaxJsonDepth));
     return true;
   };
-  nlohmann::json object = nlohmann::json::parse(body, watch, false);
-  if (object.is_discarded()) throw Error(Code::bad_input, "the body is not JSON");
+  nlohmann::json parsed = nlohmann::json::parse(body, watch, false);
+  if (parsed.is_discarded()) throw Error(Code::bad_input, "the body is not JSON");
+  return parsed;
+}
+
+nlohmann::json parse_object_body(std::string_view body) {
+  nlohmann::json object = parse_body(body);
   if (!object.is_object()) throw Error(Code::bad_input, "the body is not a JSON object");
   return object;
 }

@@ -17,6 +17,9 @@ namespace frugal::api {
 /// Levels of a body that are read; deeper ones are refused.
 constexpr int kMaxJsonDepth = 64;
 
+/// Parses JSON. Throws Error(bad_input) if the body is not UTF-8, not JSON, or too deep.
+nlohmann::json parse_body(std::string_view body);
+
 /// Parses an object. Throws Error(bad_input) if the body is not UTF-8, not JSON, too deep, or not an object.
 nlohmann::json parse_object_body(std::string_view body);
 

@@ -22,6 +22,8 @@ using Json = nlohmann::ordered_json;
 
 // Newest first.
 constexpr std::array<std::string_view, 3> kVersions{"2025-06-18", "2025-03-26", "2024-11-05"};
+constexpr std::string_view kBatchVersion = "2025-03-26";  // the only one that has them
+constexpr size_t kMaxBatch = 64;
 constexpr size_t kMaxMessageBytes = size_t(2) << 20;
 
 // JSON-RPC 2.0, 5.1.
@@ -208,38 +210,79 @@ std::optional<Json> answer(Context& context, const nlohmann::json& message) {
   return failure(id, kMethodNotFound, fmt::format("there is no method '{}'", *method));
 }
 
-}  // namespace
-
-std::optional<std::string> answer_mcp(Context& context, std::string_view message) {
-  nlohmann::json parsed;
+// nullopt: the message was a notification or a response.
+std::optional<Json> answer_safely(Context& context, const nlohmann::json& message) {
+  if (!message.is_object()) return failure(nullptr, kInvalidRequest, "the message is not a JSON object");
   try {
-    parsed = parse_object_body(message);
+    return answer(context, message);
   } catch (const Error& error) {
-    return dump(failure(nullptr, kParseError, error.message()));
-  }
-  try {
-    const std::optional<Json> reply = answer(context, parsed);
-    return reply ? std::optional(dump(*reply)) : std::nullopt;
-  } catch (const Error& error) {
-    return dump(failure(nullptr, kInvalidRequest, error.message()));
+    return failure(nullptr, kInvalidRequest, error.message());
   } catch (const std::exception& error) {
     log(LogLevel::error, "MCP: {}", error.what());
-    return dump(failure(parsed.value("id", nlohmann::json()), kInternalError, "a bug in frugal"));
+    return failure(message.value("id", nlohmann::json()), kInternalError, "a bug in frugal");
   }
+}
+
+McpAnswer refused(int code, const std::string& message) {
+  return {dump(failure(nullptr, code, message)), true};
+}
+
+McpAnswer answer_batch(Context& context, const nlohmann::json& batch, std::string_view version) {
+  if (version != kBatchVersion)
+    return refused(kInvalidRequest, fmt::format("the protocol {} has no batches: send one message", version));
+  if (batch.empty() || batch.size() > kMaxBatch)
+    return refused(kInvalidRequest, fmt::format("a batch has from 1 to {} messages", kMaxBatch));
+  Json replies = Json::array();
+  for (const nlohmann::json& message : batch) {
+    const bool initializes = message.is_object() && message.value("method", nlohmann::json()) == "initialize";
+    std::optional<Json> reply =
+        initializes ? failure(message.value("id", nlohmann::json()), kInvalidRequest, "initialize cannot be in a batch")
+                    : answer_safely(context, message);
+    if (reply) replies.push_back(std::move(*reply));
+  }
+  return replies.empty() ? McpAnswer{} : McpAnswer{dump(replies)};
+}
+
+}  // namespace
+
+McpAnswer answer_mcp(Context& context, std::string_view message, std::string_view version) {
+  nlohmann::json parsed;
+  try {
+    parsed = parse_body(message);
+  } catch (const Error& error) {
+    return refused(kParseError, error.message());
+  }
+  if (parsed.is_array()) return answer_batch(context, parsed, version);
+  if (!parsed.is_object()) return refused(kInvalidRequest, "the message is not a JSON object");
+  const std::optional<Json> reply = answer_safely(context, parsed);
+  if (!reply) return {};
+  McpAnswer answer{dump(*reply)};
+  if (parsed.value("method", nlohmann::json()) == "initialize" && reply->contains("result"))
+    answer.version = (*reply)["result"]["protocolVersion"].get<std::string>();
+  return answer;
 }
 
 void serve_mcp(Context& context, std::istream& lines, const std::function<void(const std::string& line)>& print) {
+  std::string version(kAssumedMcpVersion);
   for (std::string line; std::getline(lines, line);) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     if (line.size() > kMaxMessageBytes) line.resize(kMaxMessageBytes);  // no JSON any more
-    if (const auto reply = answer_mcp(context, line)) print(*reply + "\n");
+    const McpAnswer answer = answer_mcp(context, line, version);
+    if (!answer.version.empty()) version = answer.version;
+    if (answer.json) print(*answer.json + "\n");
   }
 }
 
+// Without a session, the version of each message is that of its header.
 void post_mcp(Context& context, const HttpRequest& request, Exchange& exchange) {
-  const std::optional<std::string> reply = answer_mcp(context, request.body);
-  if (!reply) return exchange.send({202, "application/json", "", {}});
-  exchange.send(json_reply(*reply));
+  std::string_view version = request.header("mcp-protocol-version");
+  if (version.empty()) version = kAssumedMcpVersion;
+  const bool is_known = std::find(kVersions.begin(), kVersions.end(), version) != kVersions.end();
+  const McpAnswer answer =
+      is_known ? answer_mcp(context, request.body, version)
+               : refused(kInvalidRequest, fmt::format("MCP-Protocol-Version: '{}' is not spoken here", version));
+  if (!answer.json) return exchange.send({202, "application/json", "", {}});
+  exchange.send(json_reply(*answer.json, answer.is_refused ? 400 : 200));
 }
 
 }  // namespace frugal::api

@@ -11,6 +11,7 @@
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
 #include "app/api/protocol.h"
+#include "base/log.h"
 #include "base/version.h"
 #include "rag/answer/question.h"
 
@@ -37,7 +38,12 @@ class KeepAlive {
   KeepAlive(const KeepAlive&) = delete;
   KeepAlive& operator=(const KeepAlive&) = delete;
   ~KeepAlive() {
-    if (duration_ == std::chrono::milliseconds(0)) engine_.unload();
+    if (!unloads()) return;
+    try {
+      engine_.unload();
+    } catch (const std::exception& error) {
+      log(LogLevel::warn, "unloading failed: {}", error.what());
+    }
   }
   bool unloads() const { return duration_ == std::chrono::milliseconds(0); }
 
@@ -71,6 +77,13 @@ nlohmann::ordered_json model_json(const EngineModel& model) {
   const std::string name = tagged(public_name(model));
   return {
       {"name", name}, {"model", name}, {"size", model.file_bytes}, {"digest", ""}, {"details", details_json(model)}};
+}
+
+// Where models stay for ever, a time that no client lives to see: a point in time is what they parse.
+std::string expiry_of(const EngineStatus& status) {
+  constexpr int64_t kEverS = int64_t(100) * 366 * 86'400;
+  if (!status.closes_at) return rfc3339(now_s() + kEverS);
+  return rfc3339(std::chrono::duration_cast<std::chrono::seconds>(status.closes_at->time_since_epoch()).count());
 }
 
 bool is_rag(std::string_view name) {
@@ -226,11 +239,12 @@ void get_tags(Context& context, const HttpRequest&, Exchange& exchange) {
 
 void get_ps(Context& context, const HttpRequest&, Exchange& exchange) {
   auto models = nlohmann::ordered_json::array();
-  for (const EngineModel& model : context.engine.status().models) {
+  const EngineStatus status = context.engine.status();
+  for (const EngineModel& model : status.models) {
     if (!model.is_loaded) continue;
     nlohmann::ordered_json json = model_json(model);
     json["size_vram"] = 0;
-    json["expires_at"] = rfc3339(now_s());
+    json["expires_at"] = expiry_of(status);
     models.push_back(std::move(json));
   }
   exchange.send(json_reply(dump({{"models", std::move(models)}})));

@@ -35,6 +35,16 @@ std::string unique_id(std::string_view prefix) {
   return fmt::format("{}-{:x}{:06x}", prefix, now_s(), ++count);
 }
 
+// What a client asks to be JSON, it parses: text in its place would be a failure far from its cause.
+void refuse_response_format(const nlohmann::json& body) {
+  const nlohmann::json* format = find_field(body, "response_format");
+  if (!format) return;
+  if (!format->is_object()) throw Error(Code::bad_input, "'response_format' is not an object");
+  if (const std::string type = required_string(*format, "type"); type != "text")
+    throw Error(Code::bad_input, fmt::format("'response_format': the type '{}' is not supported", type))
+        .hint("\"text\" is, and it is the default");
+}
+
 struct Chat {
   std::string id = unique_id("chatcmpl");
   int64_t created = now_s();
@@ -200,6 +210,7 @@ void post_chat_completions(Context& context, const HttpRequest& request, Exchang
   const std::vector<ChatMessage> messages = messages_field(body);
   for (const char* name : {"tools", "functions", "logprobs", "audio"}) refuse_field(body, name);
   integer_field(body, "n", 1, 1);
+  refuse_response_format(body);
   const bool from_index = chat.model == kRagModel;
   if (!from_index) {
     const EngineStatus status = context.engine.status();

@@ -3,6 +3,8 @@
 // because packs and vectors are mapped. So a request always sees the newest generation, as a new process would.
 #include "app/api/warm_engine.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <system_error>
@@ -280,7 +282,11 @@ void WarmEngine::rerank_batch(std::span<RerankJob* const> jobs) {
   const std::shared_ptr<Reader> reader = open.reader();
   std::vector<ReaderPair> pairs;
   for (const RerankJob* job : jobs)
-    for (const std::string& text : job->request->texts) pairs.push_back(reader->pair(job->request->query, text));
+    for (size_t i = 0; i < job->request->texts.size(); ++i) {
+      pairs.push_back(reader->pair(job->request->query, job->request->texts[i]));
+      if (pairs.back().ids.empty())
+        throw Error(Code::bad_input, fmt::format("neither the query nor text {} has a word to rank by", i));
+    }
   std::vector<float> logits;
   logits.reserve(pairs.size());
   for (size_t begin = 0; begin < pairs.size(); begin += kPairsPerPass) {
@@ -482,6 +488,9 @@ EngineStatus WarmEngine::status() const {
     status.times = times_;
   }
   status.is_awake = opened != nullptr;
+  if (const int64_t keep = keep_alive_ms_; keep >= 0)
+    status.closes_at = std::chrono::system_clock::now() +
+                       std::chrono::milliseconds(last_use_ms_ + std::min(keep, kLongestKeepMs) - now_ms());
   if (opened && opened->session) status.generation = opened->session->store().generation();
   if (opened)
     if (const Manager* manager = opened->all_models().manager()) add_loads(status.models, *manager);

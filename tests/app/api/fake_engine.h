@@ -125,6 +125,7 @@ class FakeEngine : public api::Engine {
   void unload_if_idle() override {}
   uint64_t unload() override {
     ++unloads;
+    if (unload_fails) throw Error(Code::io, "the index cannot be closed");
     return 4096;
   }
   api::EngineStatus status() const override {
@@ -134,6 +135,8 @@ class FakeEngine : public api::Engine {
                      {"reader", "judge.pack", "/models/judge.pack", 100, false, 0, 0},
                      {"generator", "writer.pack", "/models/writer.pack", 100, false, 0, 0}};
     status.is_awake = true;
+    status.asked = asked;
+    if (keep_alive >= std::chrono::milliseconds(0)) status.closes_at = last_use + keep_alive;
     return status;
   }
 
@@ -157,6 +160,9 @@ class FakeEngine : public api::Engine {
   std::chrono::milliseconds keep_alive{0};
   std::atomic<int> unloads{0}, cancelled{0}, waiting{0};
   int pieces = 2;  // of a streamed answer
+  int64_t asked = 0;
+  bool unload_fails = false;
+  std::chrono::system_clock::time_point last_use{};
 
  private:
   void wait_while_held() {

@@ -105,6 +105,8 @@ TEST_CASE("every field of another type is a 4xx that names it") {
       {"/v1/chat/completions", R"({"messages":[{"role":"user","content":"a"}],"temperature":-1})"},
       {"/v1/chat/completions", R"({"messages":[{"role":"user","content":"a"}],"n":2})"},
       {"/v1/chat/completions", R"({"messages":[{"role":"user","content":"a"}],"tools":[{}]})"},
+      {"/v1/chat/completions", R"({"messages":[{"role":"user","content":"a"}],"response_format":"text"})"},
+      {"/v1/chat/completions", R"({"messages":[{"role":"user","content":"a"}],"response_format":{}})"},
       {"/v1/rerank", R"({"query":"a","documents":[1]})"},
       {"/api/embed", R"({"input":"a","keep_alive":"soon"})"},
       {"/api/chat", R"({"messages":[{"role":"user","content":"a"}],"options":7})"},
@@ -256,6 +258,23 @@ TEST_CASE("a chat is generated, whole or as chunks that end with the usage and [
   CHECK(stream.body.ends_with("data: [DONE]\n\n"));
 }
 
+TEST_CASE("a chat in another format than text is refused, in the form of OpenAI's errors") {
+  Api api;
+  const auto with = [&](const std::string& format) {
+    return api.post("/v1/chat/completions",
+                    R"({"messages":[{"role":"user","content":"a"}],"response_format":)" + format + "}");
+  };
+  CHECK(with(R"({"type":"text"})").status == 200);
+  CHECK(with("null").status == 200);
+  for (const char* format : {R"({"type":"json_object"})", R"({"type":"json_schema","json_schema":{"name":"x"}})"}) {
+    const Recorded refused = with(format);
+    CHECK(refused.status == 400);
+    CHECK(refused.json()["error"]["type"] == "invalid_request_error");
+    CHECK(contains(refused.body, "not supported"));
+    CHECK(contains(refused.body, "\\\"text\\\" is"));
+  }
+}
+
 TEST_CASE("the model rag answers from the index, with sources in the text and in a field") {
   Api api;
   const std::string messages = R"("messages":[{"role":"system","content":"be kind"},{"role":"user","content":"who"},
@@ -311,6 +330,8 @@ TEST_CASE("Ollama: JSON lines, options, and keep_alive in all its forms") {
   for (const char* zero : {"0", "\"0\"", "\"0s\""})
     api.post("/api/embed", std::string(R"({"model":"e5","input":"abc","keep_alive":)") + zero + "}");
   CHECK(api.engine.unloads == 3);
+  api.engine.unload_fails = true;
+  CHECK(api.post("/api/embed", R"({"model":"e5","input":"abc","keep_alive":0})").status == 200);
 }
 
 TEST_CASE("Ollama: the lists of models, and one of them") {
@@ -321,6 +342,11 @@ TEST_CASE("Ollama: the lists of models, and one of them") {
   const json running = api.get("/api/ps").json()["models"];
   REQUIRE(running.size() == 1);
   CHECK(running[0]["model"] == "e5:latest");
+  api.engine.last_use = std::chrono::system_clock::time_point(std::chrono::seconds(1'800'000'000));
+  api.engine.keep_alive = std::chrono::minutes(5);
+  CHECK(api.get("/api/ps").json()["models"][0]["expires_at"] == "2027-01-15T08:05:00Z");
+  api.engine.keep_alive = std::chrono::milliseconds(-1);
+  CHECK(api.get("/api/ps").json()["models"][0]["expires_at"] > "2120");
   CHECK(api.post("/api/show", R"({"model":"writer"})").json()["capabilities"][0] == "completion");
   CHECK(api.post("/api/show", R"({"model":"other"})").status == 404);
   CHECK(api.get("/api/version").json().contains("version"));
@@ -358,8 +384,8 @@ TEST_CASE("an unknown model is 404 in every protocol that names models, and chan
 TEST_CASE("MCP: versions are negotiated, tools called, errors of tools shown to the assistant") {
   Api api;
   const auto ask = [&](const std::string& message) {
-    const auto reply = api::answer_mcp(api.context, message);
-    return reply ? json::parse(*reply) : json();
+    const api::McpAnswer reply = api::answer_mcp(api.context, message);
+    return reply.json ? json::parse(*reply.json) : json();
   };
   CHECK(ask(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2024-11-05"}})")
             ["result"]["protocolVersion"] == "2024-11-05");
@@ -389,6 +415,45 @@ TEST_CASE("MCP: versions are negotiated, tools called, errors of tools shown to 
   CHECK(bug["error"]["code"] == -32603);
   CHECK(!contains(bug.dump(), "secret"));
   CHECK(ask(R"({"jsonrpc":"2.0","id":8})")["error"]["code"] == -32600);
+}
+
+TEST_CASE("MCP: batches are answered in the one version that has them, and refused in the others") {
+  Api api;
+  const std::string ping = R"({"jsonrpc":"2.0","id":1,"method":"ping"})";
+  const std::string note = R"({"jsonrpc":"2.0","method":"notifications/initialized"})";
+  const std::string initialize = R"({"jsonrpc":"2.0","id":2,"method":"initialize"})";
+  const auto post = [&](const std::string& body, const std::string& version) {
+    return api.call("POST", "/mcp", body, {{"mcp-protocol-version", version}});
+  };
+  const Recorded batch = post("[" + ping + "," + note + "," + initialize + ",7]", "2025-03-26");
+  CHECK(batch.status == 200);
+  REQUIRE(batch.json().size() == 3);
+  CHECK(batch.json()[0] == json::parse(R"({"jsonrpc":"2.0","id":1,"result":{}})"));
+  CHECK(batch.json()[1]["error"]["code"] == -32600);
+  CHECK(batch.json()[2]["error"]["code"] == -32600);
+  CHECK(api.post("/mcp", "[" + ping + "]").json().size() == 1);  // no version: 2025-03-26
+  CHECK(post("[" + note + "]", "2025-03-26").status == 202);
+  CHECK(post("[]", "2025-03-26").status == 400);
+  for (const char* version : {"2025-06-18", "2024-11-05"}) {
+    const Recorded refused = post("[" + ping + "]", version);
+    CHECK(refused.status == 400);
+    CHECK(contains(refused.body, "has no batches"));
+    CHECK(post(ping, version).status == 200);
+  }
+  CHECK(post(ping, "1999-01-01").status == 400);
+  const Recorded unreadable = api.post("/mcp", "{");
+  CHECK(unreadable.status == 400);
+  CHECK(unreadable.json()["error"]["code"] == -32700);
+
+  const auto lines = [&](const std::string& version) {
+    std::istringstream in(R"({"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":")" + version +
+                          "\"}}\n[" + ping + "]\n");
+    std::vector<json> out;
+    api::serve_mcp(api.context, in, [&](const std::string& line) { out.push_back(json::parse(line)); });
+    return out;
+  };
+  CHECK(lines("2025-03-26").at(1)[0]["id"] == 1);
+  CHECK(contains(lines("2025-06-18").at(1).dump(), "has no batches"));
 }
 
 TEST_CASE("MCP over lines answers each message on a line of its own") {
