@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -14,6 +15,8 @@
 #include "base/error.h"
 
 namespace frugal::api {
+
+class WorkerBoard;
 
 /// Figures of the transport, for /status and /metrics.
 struct ServerFigures {
@@ -30,6 +33,8 @@ struct Context {
   std::string name = "frugal";
   std::function<ServerFigures()> figures = [] { return ServerFigures{}; };
   std::atomic<bool> is_ready{true};  // false while the server preloads
+  WorkerBoard* board = nullptr;      // null: this is the only process
+  size_t worker = 0;                 // its number on the board
 };
 
 /// In which form a client expects errors.

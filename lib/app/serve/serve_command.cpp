@@ -12,6 +12,7 @@
 #include "app/api/http.h"
 #include "app/api/mcp.h"
 #include "app/api/warm_engine.h"
+#include "app/api/worker_board.h"
 #include "app/cli/input.h"
 #include "app/cli/output.h"
 #include "app/config/paths.h"
@@ -112,15 +113,17 @@ void serve(const cli::Tool& tool, const Settings& settings, bool over_stdio) {
   const auto greet = [&] {
     for (const Listener& listener : listeners.all()) cli::print_message(fmt::format("listening on {}", listener.name));
   };
-  const auto work = [&] {
+  const auto work = [&](api::WorkerBoard* board, size_t worker, const std::function<void()>& started) {
     api::WarmEngine engine(tool, settings, *keep_alive);
     api::Context context{engine, identity_of(tool, settings)};
-    run_server(context, listeners.all(), options, asked.workers == 1 ? greet : std::function<void()>());
+    context.board = board;
+    context.worker = worker;
+    run_server(context, listeners.all(), options, started);
   };
-  if (asked.workers == 1)
-    work();
-  else
-    run_workers(static_cast<size_t>(asked.workers), work, greet);
+  if (asked.workers == 1) return work(nullptr, 0, greet);
+  api::WorkerBoard board(static_cast<size_t>(asked.workers));  // before the workers are forked, which share it
+  run_workers(
+      board.workers(), [&](size_t worker) { work(&board, worker, {}); }, greet);
 }
 
 }  // namespace frugal::serve

@@ -14,6 +14,7 @@
 #include <mutex>
 #include <utility>
 
+#include "app/api/worker_states.h"
 #include "base/error.h"
 #include "base/log.h"
 
@@ -140,6 +141,7 @@ class Server {
   }
 
   void tick() {
+    api::post_state(context_);
     timer_.expires_after(kTick);
     timer_.async_wait([this](const error_code& error) {
       if (error) return;

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <vector>
@@ -46,38 +47,47 @@ pid_t fork_worker(const SignalsBlocked& signals) {
 }
 
 void pass_on(const std::vector<pid_t>& workers, int signal) {
-  for (const pid_t worker : workers) ::kill(worker, signal);
+  for (const pid_t worker : workers)
+    if (worker > 0) ::kill(worker, signal);
 }
 
-// Deletes the workers that have ended; returns how many.
-size_t bury(std::vector<pid_t>& workers) {
-  size_t ended = 0;
+// The numbers of the workers that have ended, whose processes become 0.
+std::vector<size_t> bury(std::vector<pid_t>& workers) {
+  std::vector<size_t> ended;
   int status = 0;
   for (pid_t pid = ::waitpid(-1, &status, WNOHANG); pid > 0; pid = ::waitpid(-1, &status, WNOHANG))
-    ended += std::erase(workers, pid);
+    if (const auto worker = std::find(workers.begin(), workers.end(), pid); worker != workers.end()) {
+      *worker = 0;
+      ended.push_back(size_t(worker - workers.begin()));
+    }
   return ended;
+}
+
+bool any_lives(const std::vector<pid_t>& workers) {
+  return std::any_of(workers.begin(), workers.end(), [](pid_t worker) { return worker > 0; });
 }
 
 }  // namespace
 
-void run_workers(size_t count, const std::function<void()>& work, const std::function<void()>& started) {
+void run_workers(size_t count, const std::function<void(size_t worker)>& work, const std::function<void()>& started) {
   const SignalsBlocked signals;
-  std::vector<pid_t> workers;
-  while (workers.size() < count) {
-    workers.push_back(fork_worker(signals));
-    if (workers.back() == 0) return work();
+  std::vector<pid_t> workers(count);
+  for (size_t worker = 0; worker < count; ++worker) {
+    workers[worker] = fork_worker(signals);
+    if (workers[worker] == 0) return work(worker);
   }
   started();
   bool stops = false;
-  while (!workers.empty()) {
+  while (any_lives(workers)) {
     const int signal = signals.wait();
     stops = stops || signal == SIGTERM || signal == SIGINT;
     if (signal > 0 && signal != SIGCHLD) pass_on(workers, signal);
-    for (size_t ended = bury(workers); ended > 0 && !stops; --ended) {
+    for (const size_t worker : bury(workers)) {
+      if (stops) continue;
       log(LogLevel::warn, "a worker has ended, and is started again");
       ::nanosleep(&kRestartDelay, nullptr);
-      workers.push_back(fork_worker(signals));
-      if (workers.back() == 0) return work();
+      workers[worker] = fork_worker(signals);
+      if (workers[worker] == 0) return work(worker);
     }
   }
 }

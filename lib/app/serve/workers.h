@@ -8,9 +8,9 @@
 
 namespace frugal::serve {
 
-/// Forks `count` workers that run `work`, and waits until SIGTERM or SIGINT, which it passes on. Returns in the
-/// workers, too, when `work` has returned. To be called before the process has threads. `started` is called when all of
-/// them have been forked.
-void run_workers(size_t count, const std::function<void()>& work, const std::function<void()>& started);
+/// Forks `count` workers that run `work` with their number, and waits until SIGTERM or SIGINT, which it passes on. A
+/// worker that takes another's place has its number. Returns in the workers, too, when `work` has returned. To be
+/// called before the process has threads. `started` is called when all of them have been forked.
+void run_workers(size_t count, const std::function<void(size_t worker)>& work, const std::function<void()>& started);
 
 }  // namespace frugal::serve

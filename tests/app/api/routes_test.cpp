@@ -2,11 +2,17 @@
 
 #include <doctest/doctest.h>
 
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstring>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "app/api/base64.h"
@@ -14,6 +20,8 @@
 #include "app/api/json_body.h"
 #include "app/api/mcp.h"
 #include "app/api/recorded.h"
+#include "app/api/worker_board.h"
+#include "app/api/worker_states.h"
 
 namespace frugal {
 namespace {
@@ -474,6 +482,59 @@ TEST_CASE("/health is 503 while the server preloads, and metrics are Prometheus 
   const Recorded metrics = api.get("/metrics");
   CHECK(metrics.content_type.starts_with("text/plain; version=0.0.4"));
   CHECK(contains(metrics.body, "frugal_server_model_loaded{model=\"embedder\"} 1"));
+}
+
+TEST_CASE("any worker tells of all: figures of each, sums of counts, and metrics with a label") {
+  const auto board = std::make_unique<api::WorkerBoard>(3);
+  Api first, second;
+  first.context.board = second.context.board = board.get();
+  second.context.worker = 1;
+  first.engine.asked = 5;
+  second.engine.asked = 7;
+  second.context.figures = [] { return api::ServerFigures{2, 0, 1, 40, 0, 3}; };
+  CHECK(first.get("/status").json()["workers"].size() == 1);  // the second has posted nothing, the third never does
+  api::post_state(second.context);
+  const json status = first.get("/status").json();
+  CHECK(status["work"]["questions"] == 12);
+  CHECK(status["queue"]["requests"] == 40);
+  REQUIRE(status["workers"].size() == 2);
+  CHECK(status["workers"][1]["worker"] == 1);
+  CHECK(status["workers"][1]["work"]["questions"] == 7);
+  const Recorded metrics = first.get("/metrics");
+  CHECK(contains(metrics.body, "frugal_server_questions_total{worker=\"0\"} 5"));
+  CHECK(contains(metrics.body, "frugal_server_questions_total{worker=\"1\"} 7"));
+  CHECK(contains(metrics.body, "frugal_server_model_loaded{model=\"embedder\",worker=\"1\"} 1"));
+  std::vector<std::string> types, families;
+  for (const std::string& line : lines_of(metrics.body)) {
+    if (line.starts_with("# TYPE ")) types.push_back(line);
+    if (line.starts_with("#")) continue;
+    const std::string family = line.substr(0, line.find('{'));
+    if (families.empty() || families.back() != family) families.push_back(family);
+  }
+  for (auto* list : {&types, &families}) {  // a family stands together, and has its type once
+    std::sort(list->begin(), list->end());
+    CHECK(std::adjacent_find(list->begin(), list->end()) == list->end());
+  }
+  CHECK(!Api().get("/status").json().contains("workers"));
+}
+
+TEST_CASE("the board of workers outlives one that dies with a slot in its hands, and takes no text that is too long") {
+  api::WorkerBoard board(2);
+  CHECK(board.read(0) == std::nullopt);
+  CHECK(board.post(0, "first"));
+  CHECK(!board.post(0, std::string(api::WorkerBoard::kMaxText + 1, 'a')));
+  CHECK(board.read(0) == "first");
+  if (const pid_t child = ::fork(); child == 0) {
+    board.post(1, "of a child");
+    while (true) board.post(0, std::string(api::WorkerBoard::kMaxText, 'x'));
+  } else {
+    while (board.read(1) == std::nullopt) std::this_thread::yield();
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+  }
+  CHECK(board.read(1) == "of a child");
+  CHECK(board.post(0, "second"));
+  CHECK(board.read(0) == "second");
 }
 
 TEST_CASE("the OpenAPI document has every route, and the page asks no other host") {
