@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "app/api/fake_engine.h"
@@ -215,6 +216,79 @@ TEST_CASE("malformed requests get a 4xx and the end of the connection") {
     CHECK(!contains(reply, "schema_version\":1,\"version"));  // no second answer
   }
   CHECK(status_of(server.exchange(get("/health"))) == 200);
+}
+
+TEST_CASE("no form of a doubtful length smuggles a second request, and the server goes on") {
+  const Running server;
+  const std::string head = "POST /query HTTP/1.1\r\nHost: localhost\r\n";
+  const std::string hidden = "GET /status HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const std::vector<std::string> attacks{
+      head + "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n0\r\n\r\n" + hidden,
+      head + "Content-Length: 0\r\nContent-Length: 4\r\n\r\n" + hidden,
+      head + "Content-Length: +4\r\n\r\nabcd" + hidden,
+      head + "Content-Length: 4, 5\r\n\r\nabcd" + hidden,
+      head + "Content-Length: 99999999999999999999\r\n\r\n" + hidden,
+      head + "Content-Length: -1\r\n\r\n" + hidden,
+      head + "Transfer-Encoding: identity, chunked, identity\r\n\r\n" + hidden,
+      head + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n" + hidden,
+      head + "Transfer-Encoding: chunked\r\n\r\n-1\r\n" + hidden,
+      head + "Transfer-Encoding: chunked\r\n\r\n4\r\nabcdefgh\r\n0\r\n\r\n" + hidden,
+      head + "Content-Length : 4\r\n\r\nabcd" + hidden,
+      "POST /query HTTP/1.1\r\nHost: localhost\r\n X: folded\r\nContent-Length: 4\r\n\r\nabcd" + hidden,
+      "GET /status HTTP/1.1\r\nHost: localhost\r\nX: a\rContent-Length: 4\r\n\r\n" + hidden};
+  for (const std::string& bytes : attacks) {
+    CAPTURE(bytes);
+    const std::string reply = server.exchange(bytes);
+    CHECK(status_of(reply) / 100 == 4);
+    CHECK(reply.find("HTTP/1.1", 1) == std::string::npos);  // one reply alone
+  }
+  CHECK(status_of(server.exchange(get("/health"))) == 200);
+}
+
+TEST_CASE("a client that is slow with its head or its body is left, and the others are not kept waiting") {
+  ServerOptions options;
+  options.patience.head_s = options.patience.body_s = 1;
+  const Running server(options);
+  Client slow_head(server.port()), slow_body(server.port());
+  slow_head.send("GET /health HTTP/1.1\r\nHost: loc");
+  slow_body.send("POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{");
+  CHECK(status_of(server.exchange(get("/health"))) == 200);
+  CHECK(slow_head.read_all().empty());
+  CHECK(slow_body.read_all().empty());
+  CHECK(status_of(server.exchange(get("/health"))) == 200);
+}
+
+TEST_CASE("an error in the midst of pipelined requests ends the connection after the replies before it") {
+  const Running server;
+  Client client(server.port());
+  client.send(post("/query", R"({"query":"one"})", "", "keep-alive") + post("/query", "[]", "", "keep-alive") +
+              "nonsense\r\n\r\n" + post("/query", R"({"query":"two"})"));
+  CHECK(contains(client.read_reply(), "ONE"));
+  CHECK(status_of(client.read_reply()) == 400);
+  CHECK(status_of(client.read_reply()) == 400);
+  CHECK(client.read_all().empty());
+}
+
+TEST_CASE("hostile bodies get the status of their fault in every protocol") {
+  const Running server;
+  const std::string deep = "{\"query\":\"a\",\"x\":" + std::string(100, '[') + std::string(100, ']') + "}";
+  const std::vector<std::tuple<std::string, std::string, int>> faults{
+      {"/query", deep, 400},
+      {"/v1/embeddings", deep, 400},
+      {"/embed", deep, 422},
+      {"/mcp", deep, 400},
+      {"/embed", "{\"inputs\":\"\xc3\x28\"}", 422},
+      {"/summarize", "{\"text\":\"\xff\"}", 400},
+      {"/caption", R"({"image":"/etc/passwd"})", 400},
+      {"/v1/embeddings", R"({"model":"no-such-model","input":"a"})", 404},
+      {"/api/chat", R"({"model":"no-such-model","messages":[]})", 404}};
+  for (const auto& fault : faults) {
+    const std::string& path = std::get<0>(fault);
+    CAPTURE(path);
+    CHECK(status_of(server.exchange(post(path, std::get<1>(fault)))) == std::get<2>(fault));
+  }
+  CHECK(status_of(server.exchange(post("/embed", R"({"inputs":"a"})", "Content-Encoding: gzip\r\n"))) == 415);
+  CHECK(status_of(server.exchange(post("/query", R"({"query":"who"})"))) == 200);
 }
 
 TEST_CASE("a body that is announced too large is refused before it is sent") {
