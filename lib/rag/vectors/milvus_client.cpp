@@ -56,16 +56,11 @@ int32_t milliseconds(int64_t timeout_ms) {
 }  // namespace
 
 struct MilvusClient::Connection {
-  PluginLibrary object;
-  const frugal_milvus_table* table = nullptr;
+  PluginTable<frugal_milvus_table> table{find_plugin("milvus", kPluginHint), FRUGAL_MILVUS_SYMBOL, FRUGAL_MILVUS_ABI,
+                                         kPluginHint};
   frugal_milvus_connection* handle = nullptr;
 
-  explicit Connection(const std::filesystem::path& file) : object(file, FRUGAL_MILVUS_SYMBOL, kPluginHint) {
-    table = reinterpret_cast<frugal_milvus_query_fn>(object.entry())(FRUGAL_MILVUS_ABI);
-    int64_t abi = table ? table->abi : 0;
-    if (abi == FRUGAL_MILVUS_ABI && table->bytes != sizeof(frugal_milvus_table)) abi = 0;
-    PluginLibrary::require_abi(file, abi, FRUGAL_MILVUS_ABI);
-  }
+  Connection() = default;
   ~Connection() {
     if (handle) table->close(handle);
   }
@@ -88,7 +83,7 @@ MilvusClient::~MilvusClient() = default;
 
 MilvusClient::Connection& MilvusClient::connection() {
   if (connection_) return *connection_;
-  auto made = std::make_unique<Connection>(find_plugin("milvus", kPluginHint));
+  auto made = std::make_unique<Connection>();
   const std::string target = address_.target(), token = token_for(address_, options_);
   const std::string authorities = address_.tls ? certificates(options_) : "";
   const frugal_milvus_server server{target.c_str(), token.empty() ? nullptr : token.c_str(),
