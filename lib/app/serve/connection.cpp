@@ -55,6 +55,17 @@ api::HttpRequest request_of(const http::request_parser<http::string_body>& parse
   return request;
 }
 
+// Other transfer codings than chunked alone, which proxies and servers understand differently (RFC 9112, 6.3), are not
+// understood at all.
+bool has_plain_framing(const api::HttpRequest& request) {
+  int codings = 0;
+  for (const auto& [name, value] : request.headers) {
+    if (name != "transfer-encoding") continue;
+    if (++codings > 1 || api::lower_case(value) != "chunked") return false;
+  }
+  return true;
+}
+
 // The reply to a request that cannot be read; nullopt: the client is gone, or was too slow.
 std::optional<api::HttpReply> reply_to(const error_code& error, const api::Route* route, std::string_view path) {
   const api::ErrorStyle style = route ? route->errors : api::error_style_of(path);
@@ -182,6 +193,9 @@ void Connection::on_head() {
   if (!is_chunked_) keeps_alive_ = false;
   route_ = api::find_route(request_.method, request_.path);
   if (auto refused = shared_.gate.refusal(request_, route_)) return refuse(std::move(*refused));
+  if (!has_plain_framing(request_))
+    return refuse(api::error_reply(api::error_style_of(request_.path), 400, "Transfer-Encoding is not 'chunked' alone",
+                                   "send the body as it is, with its length or in chunks"));
   if (!route_) {
     const std::string allowed = api::allowed_methods(request_.path);
     api::HttpReply reply =

@@ -230,6 +230,7 @@ TEST_CASE("no form of a doubtful length smuggles a second request, and the serve
       head + "Content-Length: 99999999999999999999\r\n\r\n" + hidden,
       head + "Content-Length: -1\r\n\r\n" + hidden,
       head + "Transfer-Encoding: identity, chunked, identity\r\n\r\n" + hidden,
+      head + "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n" + hidden,
       head + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n" + hidden,
       head + "Transfer-Encoding: chunked\r\n\r\n-1\r\n" + hidden,
       head + "Transfer-Encoding: chunked\r\n\r\n4\r\nabcdefgh\r\n0\r\n\r\n" + hidden,
