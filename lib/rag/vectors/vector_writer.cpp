@@ -4,7 +4,8 @@
 // Compaction copies the rows in use, in ascending order, to STEM-N+1.i8, and changes the row numbers of owners and
 // keys in the transaction that names the new file. A new row number is never above the old one, so the update of one
 // row never matches an owner that was moved before. If the transaction is rolled back, the old file is still the
-// current one, and the next writer removes the other.
+// current one, and the next writer removes the other. The same copy moves the rows to another home (vector_home.h): a
+// partition of a server, of which the same holds.
 #include "rag/vectors/vector_writer.h"
 
 #include <fmt/format.h>
