@@ -15,21 +15,26 @@ WorkQueue::~WorkQueue() {
 }
 
 bool WorkQueue::push(std::function<void()> work) {
-  {
-    const std::lock_guard guard(mutex_);
-    if (is_closed_ || queue_.size() >= max_queued_) return false;
-    queue_.push_back(std::move(work));
-  }
-  changed_.notify_one();
+  const std::lock_guard guard(mutex_);
+  if (is_closed_ || queue_.size() >= max_queued_) return false;
+  queue_.push_back(std::move(work));
+  call_one();
   return true;
 }
 
 void WorkQueue::close() {
-  {
-    const std::lock_guard guard(mutex_);
-    is_closed_ = true;
-  }
-  changed_.notify_all();
+  const std::lock_guard guard(mutex_);
+  is_closed_ = true;
+  while (!resting_.empty()) call_one();
+}
+
+// If none rests, one that works will look for more.
+void WorkQueue::call_one() {
+  if (resting_.empty()) return;
+  Rest& rest = *resting_.back();
+  resting_.pop_back();
+  rest.is_over = true;
+  rest.called.notify_one();
 }
 
 WorkQueue::Figures WorkQueue::figures() const {
@@ -38,17 +43,24 @@ WorkQueue::Figures WorkQueue::figures() const {
 }
 
 void WorkQueue::run() {
+  Rest rest;
   std::unique_lock guard(mutex_);
   while (true) {
-    changed_.wait(guard, [&] { return is_closed_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    const std::function<void()> work = std::move(queue_.front());
-    queue_.pop_front();
-    ++running_;
-    guard.unlock();
-    work();
-    guard.lock();
-    --running_;
+    if (!queue_.empty()) {
+      const std::function<void()> work = std::move(queue_.front());
+      queue_.pop_front();
+      ++running_;
+      guard.unlock();
+      work();
+      guard.lock();
+      --running_;
+    } else if (is_closed_) {
+      return;
+    } else {
+      rest.is_over = false;
+      resting_.push_back(&rest);
+      rest.called.wait(guard, [&] { return rest.is_over; });
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Threads that handle requests, behind a queue with a limit: what does not fit is refused at once, since a client that
 // is told to come again later is better off than one that waits without knowing. The threads mostly wait, for a model's
-// turn; there are more of them than processors so that requests can meet and be computed together.
+// turn; there are more of them than processors so that requests can meet and be computed together. The thread that
+// rested last works next: where one thread suffices, the others keep no memory (malloc's caches are of a thread).
 #pragma once
 
 #include <condition_variable>
@@ -33,11 +34,17 @@ class WorkQueue {
   Figures figures() const;
 
  private:
+  /// A thread that rests until it is called.
+  struct Rest {
+    std::condition_variable called;
+    bool is_over = false;
+  };
   void run();
+  void call_one();
 
   const size_t max_queued_;
   mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  std::vector<Rest*> resting_;  // the last one came last
   std::deque<std::function<void()>> queue_;
   size_t running_ = 0;
   bool is_closed_ = false;
