@@ -304,11 +304,11 @@ void remove_old_homes(const fs::path& folder, Database& database, const VectorSe
   const std::string server = text(database, set, kServer);
   const int64_t number = schema::meta_integer(database, set.key(schema::kVectorsFile));
   remove_files(folder, set, server.empty() ? schema::vectors_path(folder, number, set) : fs::path());
-  set_former_homes(database, set, drop_former(former_homes(database, set), options));
+  const std::vector<FormerHome> former = drop_former(former_homes(database, set), options);
+  set_former_homes(database, set, former);
   if (server.empty()) return;
   const std::string owner = text(database, set, kOwner), current = text(database, set, kPartition);
   const std::string collection = text(database, set, kCollection);
-  const std::vector<FormerHome> former = former_homes(database, set);
   const auto is_known = [&](const std::string& name) {
     return name == current ||
            std::any_of(former.begin(), former.end(), [&](const FormerHome& home) { return home.partition == name; });

@@ -85,7 +85,6 @@ bool VectorWriter::is_unusable() const {
     if (weights_) weights_->check_readable();
     return false;
   } catch (const Error& error) {
-    // Neither a full table of open files nor a refused permission says anything about the rows.
     if (error.code() != Code::corrupt_file && !(weights_ && weights_->is_missing())) throw;
     log(LogLevel::warn, "{}; its vectors are computed again", error.message());
     return true;
