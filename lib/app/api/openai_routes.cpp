@@ -7,11 +7,11 @@
 #include <atomic>
 #include <bit>
 
-#include "app/api/base64.h"
 #include "app/api/event_stream.h"
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
 #include "app/api/protocol.h"
+#include "base/base64.h"
 #include "rag/answer/question.h"
 #include "rag/reply/reply_json.h"
 

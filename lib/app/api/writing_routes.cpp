@@ -4,11 +4,11 @@
 // answers what `caption-image --format json` prints. Neither opens a path or a URL.
 #include <utility>
 
-#include "app/api/base64.h"
 #include "app/api/event_stream.h"
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
 #include "base/ascii.h"
+#include "base/base64.h"
 
 namespace frugal::api {
 namespace {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "model/remote/estimating_tokenizer.h"
 #include "model/remote/remote_answer.h"
@@ -27,21 +28,11 @@ using Vectors = std::vector<std::vector<float>>;
 // Floats of 32 bits, little-endian, in base64; nullopt: it is none.
 std::optional<std::vector<float>> floats_of_base64(std::string_view text) {
   static_assert(std::endian::native == std::endian::little);
-  std::string bytes;
-  uint32_t bits = 0, count = 0;
-  while (text.ends_with('=')) text.remove_suffix(1);
-  for (const char c : text) {
-    const size_t value = std::string_view("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/").find(c);
-    if (value == std::string_view::npos) return std::nullopt;
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xff);
-  }
-  std::vector<float> floats(bytes.size() / sizeof(float));
-  if (floats.size() * sizeof(float) != bytes.size()) return std::nullopt;
-  std::memcpy(floats.data(), bytes.data(), bytes.size());
+  const std::optional<std::string> bytes = from_base64(text);
+  if (!bytes) return std::nullopt;
+  std::vector<float> floats(bytes->size() / sizeof(float));
+  if (floats.size() * sizeof(float) != bytes->size()) return std::nullopt;
+  std::memcpy(floats.data(), bytes->data(), bytes->size());
   if (!std::all_of(floats.begin(), floats.end(), [](float each) { return std::isfinite(each); })) return std::nullopt;
   return floats;
 }

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/base64.h"
 #include "base/utf8.h"
 #include "model/tokenize/charsmap.h"
 #include "model/vocabulary/vocabulary_builder.h"
@@ -18,31 +19,6 @@ namespace frugal {
 namespace {
 
 constexpr std::string_view kField = "precompiled_charsmap";
-
-std::string decode_base64(std::string_view text) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::array<int, 256> value_of;
-  value_of.fill(-1);
-  for (size_t i = 0; i < kAlphabet.size(); ++i)
-    value_of[static_cast<unsigned char>(kAlphabet[i])] = static_cast<int>(i);
-  if (text.size() % 4 != 0) throw malformed(kField, "is not base64");
-  if (text.ends_with("==")) text.remove_suffix(2);
-  if (text.ends_with('=')) text.remove_suffix(1);
-  std::string bytes;
-  bytes.reserve(text.size() / 4 * 3 + 2);
-  uint32_t bits = 0;
-  int num_bits = 0;
-  for (const char c : text) {
-    const int value = value_of[static_cast<unsigned char>(c)];
-    if (value < 0) throw malformed(kField, "is not base64");
-    bits = bits << 6 | static_cast<uint32_t>(value);
-    num_bits += 6;
-    if (num_bits < 8) continue;
-    num_bits -= 8;
-    bytes += static_cast<char>(bits >> num_bits);
-  }
-  return bytes;
-}
 
 class CharsmapReader {
  public:
@@ -115,8 +91,10 @@ Charsmap read_charsmap(std::string_view content) {
 }
 
 Charsmap read_base64_charsmap(std::string_view base64) {
-  const std::string content = decode_base64(base64);
-  return read_charsmap(content);
+  const bool is_padded = base64.size() % 4 == 0 && base64.find_first_of("\r\n") == base64.npos;
+  const std::optional<std::string> content = is_padded ? from_base64(base64) : std::nullopt;
+  if (!content) throw malformed(kField, "is not base64");
+  return read_charsmap(*content);
 }
 
 }  // namespace frugal

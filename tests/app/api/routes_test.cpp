@@ -15,13 +15,13 @@
 #include <thread>
 #include <vector>
 
-#include "app/api/base64.h"
 #include "app/api/duration.h"
 #include "app/api/json_body.h"
 #include "app/api/mcp.h"
 #include "app/api/recorded.h"
 #include "app/api/worker_board.h"
 #include "app/api/worker_states.h"
+#include "base/base64.h"
 
 namespace frugal {
 namespace {
@@ -50,19 +50,8 @@ std::vector<json> events_of(const std::string& text) {
   return events;
 }
 
-std::vector<float> from_base64(const std::string& text) {
-  const std::string digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  uint32_t bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    if (c == '=') break;
-    bits = bits << 6 | uint32_t(digits.find(c));
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 255);
-  }
+std::vector<float> floats_of(const std::string& base64) {
+  const std::string bytes = from_base64(base64).value();
   std::vector<float> values(bytes.size() / sizeof(float));
   std::memcpy(values.data(), bytes.data(), values.size() * sizeof(float));
   return values;
@@ -176,17 +165,6 @@ TEST_CASE("/caption takes an image in base 64 or as a data: URL, and opens no pa
   }
 }
 
-TEST_CASE("base 64 goes back and forth for every number of bytes") {
-  std::string bytes;
-  for (int i = 0; i < 300; ++i) {
-    std::string text;
-    api::append_base64(text, bytes);
-    CHECK(api::from_base64(text) == bytes);
-    bytes += static_cast<char>(i * 37);
-  }
-  CHECK(api::from_base64("aG\nk") == "hi");
-}
-
 TEST_CASE("/reload closes what is open and answers the state") {
   Api api;
   const json state = api.post("/reload", "").json();
@@ -234,7 +212,7 @@ TEST_CASE("OpenAI embeddings are the same as floats and as base64, and token ids
   CHECK(floats["model"] == "e5");
   CHECK(floats["usage"]["prompt_tokens"] == 4);
   for (size_t i = 0; i < 2; ++i)
-    CHECK(from_base64(coded["data"][i]["embedding"]) == floats["data"][i]["embedding"].get<std::vector<float>>());
+    CHECK(floats_of(coded["data"][i]["embedding"]) == floats["data"][i]["embedding"].get<std::vector<float>>());
   for (const char* ids : {R"({"input":[1,2]})", R"({"input":[[1,2]]})"}) {
     const Recorded refused = api.post("/v1/embeddings", ids);
     CHECK(refused.status == 400);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <random>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/hash.h"
@@ -57,25 +58,14 @@ constexpr const char* kSmall[] = {"wordpiece_uncased",
 // SentencePiece models of families whose tokenizer.json is among those above.
 constexpr const char* kConverted[] = {"spm_xlm_roberta", "spm_t5"};
 
-std::string to_base64(std::string_view bytes) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (size_t at = 0; at < bytes.size(); at += 3) {
-    uint32_t bits = 0;
-    for (size_t i = at; i < at + 3; ++i)
-      bits = bits << 8 | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0U);
-    for (int shift = 18; shift >= 0; shift -= 6) text += kAlphabet[bits >> shift & 63];
-  }
-  for (size_t i = 0; i < (3 - bytes.size() % 3) % 3; ++i) text[text.size() - 1 - i] = '=';
-  return text;
-}
-
 // The tokenizers name the table of SentencePiece's normalisation, which is a file of its own.
 std::string with_charsmap(std::string json, std::string_view charsmap) {
   constexpr std::string_view kName = R"("precompiled_charsmap":"nmt_nfkc")";
   const size_t at = json.find(kName);
   if (at == json.npos) return json;
-  return json.replace(at, kName.size(), R"("precompiled_charsmap":")" + to_base64(charsmap) + "\"");
+  std::string field = R"("precompiled_charsmap":")";
+  append_base64(field, charsmap);
+  return json.replace(at, kName.size(), field + "\"");
 }
 
 // A model of scripts/make_sentencepiece_goldens.py, which cut the table of the normalisation out of it.

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "base/base64.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "model/nn/image_embedder.h"
@@ -22,15 +23,8 @@ namespace {
 const fs::path kImages = fs::path(FRUGAL_SOURCE_DIR) / "tests/golden/vision/images";
 
 std::string base64(const std::string& bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = 0;
-    for (size_t j = i; j < i + 3; ++j) group = group << 8 | (j < bytes.size() ? static_cast<uint8_t>(bytes[j]) : 0);
-    for (int shift = 18; shift >= 0; shift -= 6) out += kDigits[group >> shift & 63];
-  }
-  const size_t padding = (3 - bytes.size() % 3) % 3;
-  out.replace(out.size() - padding, padding, padding, '=');
+  append_base64(out, bytes);
   return out;
 }
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
-namespace frugal::api {
+namespace frugal {
 
 void append_base64(std::string& out, std::string_view bytes);
 /// nullopt: it is none. Line feeds are skipped, padding may be missing.
 std::optional<std::string> from_base64(std::string_view text);
 
-}  // namespace frugal::api
+}  // namespace frugal
