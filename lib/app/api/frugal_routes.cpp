@@ -6,6 +6,7 @@
 #include "app/api/event_stream.h"
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
+#include "app/api/worker_orders.h"
 #include "rag/answer/batch.h"
 #include "rag/answer/question.h"
 #include "rag/reply/render.h"
@@ -97,13 +98,13 @@ void post_query(Context& context, const HttpRequest& request, Exchange& exchange
 }
 
 void post_unload(Context& context, const HttpRequest&, Exchange& exchange) {
-  const uint64_t freed = context.engine.unload();
+  const uint64_t freed = unload_workers(context);
   exchange.send(json_reply(dump({{"schema_version", 1}, {"freed_bytes", freed}})));
 }
 
 // Answers the state of the server after it, as GET /status.
 void post_reload(Context& context, const HttpRequest& request, Exchange& exchange) {
-  context.engine.unload();
+  unload_workers(context);
   get_status(context, request, exchange);
 }
 

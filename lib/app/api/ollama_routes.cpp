@@ -11,6 +11,7 @@
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
 #include "app/api/protocol.h"
+#include "app/api/worker_orders.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "rag/answer/question.h"
@@ -27,20 +28,20 @@ int64_t since_ns(Clock::time_point begin) {
 /// Applies "keep_alive" when the request is done.
 class KeepAlive {
  public:
-  KeepAlive(Engine& engine, const nlohmann::json& body) : engine_(engine) {
+  KeepAlive(Context& context, const nlohmann::json& body) : context_(context) {
     const nlohmann::json* field = find_field(body, "keep_alive");
     if (!field) return;
     if (!field->is_string() && !field->is_number()) throw wrong();
     duration_ = parse_duration(field->is_string() ? field->get<std::string>() : field->dump());
     if (!duration_) throw wrong();
-    if (*duration_ != std::chrono::milliseconds(0)) engine_.set_keep_alive(*duration_);
+    if (*duration_ != std::chrono::milliseconds(0)) keep_workers_alive(context_, *duration_);
   }
   KeepAlive(const KeepAlive&) = delete;
   KeepAlive& operator=(const KeepAlive&) = delete;
   ~KeepAlive() {
     if (!unloads()) return;
     try {
-      engine_.unload();
+      unload_workers(context_);
     } catch (const std::exception& error) {
       log(LogLevel::warn, "unloading failed: {}", error.what());
     }
@@ -52,7 +53,7 @@ class KeepAlive {
     return Error(Code::bad_input, "'keep_alive' is not a duration").hint("write 300, \"5m\", 0 or -1");
   }
 
-  Engine& engine_;
+  Context& context_;
   std::optional<std::chrono::milliseconds> duration_;
 };
 
@@ -271,7 +272,7 @@ void post_ollama_embed(Context& context, const HttpRequest& request, Exchange& e
   const nlohmann::json body = parse_object_body(request.body);
   const std::string asked = string_field(body, "model").value_or("");
   if (refuses(context, "embedder", asked, exchange)) return;
-  const KeepAlive keep_alive(context.engine, body);
+  const KeepAlive keep_alive(context, body);
   const std::optional<int64_t> dimensions = integer_field(body, "dimensions", 1, 1 << 20);
   EmbedRequest wanted;
   wanted.texts = required_strings(body, "input", kMaxTexts);
@@ -294,7 +295,7 @@ void post_ollama_embed(Context& context, const HttpRequest& request, Exchange& e
 void post_ollama_embeddings(Context& context, const HttpRequest& request, Exchange& exchange) {
   const nlohmann::json body = parse_object_body(request.body);
   if (refuses(context, "embedder", string_field(body, "model").value_or(""), exchange)) return;
-  const KeepAlive keep_alive(context.engine, body);
+  const KeepAlive keep_alive(context, body);
   EmbedRequest wanted;
   wanted.texts = {required_string(body, "prompt")};
   std::string json = R"({"embedding":)";
@@ -307,7 +308,7 @@ void post_ollama_chat(Context& context, const HttpRequest& request, Exchange& ex
   std::optional<Stream> opened = open_stream(context, body, exchange, true);
   if (!opened) return;
   Stream& stream = *opened;
-  const KeepAlive keep_alive(context.engine, body);
+  const KeepAlive keep_alive(context, body);
   const nlohmann::json* list = find_field(body, "messages");
   if (!list || (list->is_array() && list->empty()))
     return stream.end(done_json(stream, "", keep_alive.unloads() ? "unload" : "load"));
@@ -322,7 +323,7 @@ void post_ollama_generate(Context& context, const HttpRequest& request, Exchange
   std::optional<Stream> opened = open_stream(context, body, exchange, false);
   if (!opened) return;
   Stream& stream = *opened;
-  const KeepAlive keep_alive(context.engine, body);
+  const KeepAlive keep_alive(context, body);
   const std::string prompt = string_field(body, "prompt").value_or("");
   if (prompt.empty()) return stream.end(done_json(stream, "", keep_alive.unloads() ? "unload" : "load"));
   if (is_rag(stream.model)) return answer_from_index(context, stream, prompt);

@@ -32,9 +32,10 @@ struct Context {
   std::string identity = {};  // of the answers that the server gives (service_identity.h)
   std::string name = "frugal";
   std::function<ServerFigures()> figures = [] { return ServerFigures{}; };
-  std::atomic<bool> is_ready{true};  // false while the server preloads
-  WorkerBoard* board = nullptr;      // null: this is the only process
-  size_t worker = 0;                 // its number on the board
+  std::atomic<bool> is_ready{true};                                // false while the server preloads
+  WorkerBoard* board = nullptr;                                    // null: this is the only process
+  size_t worker = 0;                                               // its number on the board
+  std::atomic<uint64_t> obeyed_unloads{0}, obeyed_keep_alives{0};  // of the board's orders (worker_orders.h)
 };
 
 /// In which form a client expects errors.

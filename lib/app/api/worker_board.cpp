@@ -47,11 +47,13 @@ class SlotLock {
 
 }  // namespace
 
+// The slots, then the orders.
 WorkerBoard::WorkerBoard(size_t workers) : workers_(workers) {
-  void* memory = ::mmap(nullptr, workers * sizeof(Slot), PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void* memory =
+      ::mmap(nullptr, mapped_bytes(), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (memory == MAP_FAILED) throw io_error("share memory between", "workers");
   slots_ = static_cast<Slot*>(memory);
+  orders_ = new (slots_ + workers) WorkerOrders;
   for (size_t i = 0; i < workers; ++i) {
     new (&slots_[i]) Slot;  // leaves the pages of the text alone
     slots_[i].bytes = 0;
@@ -60,7 +62,11 @@ WorkerBoard::WorkerBoard(size_t workers) : workers_(workers) {
 }
 
 WorkerBoard::~WorkerBoard() {
-  ::munmap(slots_, workers_ * sizeof(Slot));
+  ::munmap(slots_, mapped_bytes());
+}
+
+size_t WorkerBoard::mapped_bytes() const {
+  return workers_ * sizeof(Slot) + sizeof(WorkerOrders);
 }
 
 bool WorkerBoard::post(size_t worker, std::string_view text) {

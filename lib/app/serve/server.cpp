@@ -14,6 +14,7 @@
 #include <mutex>
 #include <utility>
 
+#include "app/api/worker_orders.h"
 #include "app/api/worker_states.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -154,6 +155,7 @@ class Server {
   // On a handler's thread, because it waits for a computation that runs.
   void unload_if_idle() {
     const bool accepted = queue_.push([this] {
+      api::obey_orders(context_);
       context_.engine.unload_if_idle();
       is_unloading_ = false;
     });

@@ -20,6 +20,7 @@
 #include "app/api/mcp.h"
 #include "app/api/recorded.h"
 #include "app/api/worker_board.h"
+#include "app/api/worker_orders.h"
 #include "app/api/worker_states.h"
 #include "base/base64.h"
 
@@ -494,6 +495,28 @@ TEST_CASE("any worker tells of all: figures of each, sums of counts, and metrics
     CHECK(std::adjacent_find(list->begin(), list->end()) == list->end());
   }
   CHECK(!Api().get("/status").json().contains("workers"));
+}
+
+TEST_CASE("what one worker is asked to unload or to keep loaded holds for all of them, once") {
+  const auto board = std::make_unique<api::WorkerBoard>(2);
+  Api first, second;
+  first.context.board = second.context.board = board.get();
+  second.context.worker = 1;
+  const auto obey = [&] {
+    api::obey_orders(first.context);
+    api::obey_orders(second.context);
+    return std::pair(int(first.engine.unloads), int(second.engine.unloads));
+  };
+  CHECK(obey() == std::pair(0, 0));
+  for (const char* path : {"/memory/unload", "/reload"}) first.post(path, "{}");
+  CHECK(obey() == std::pair(2, 1));
+  CHECK(obey() == std::pair(2, 1));
+  second.post("/api/embed", R"({"model":"e5","input":"abc","keep_alive":"5m"})");
+  CHECK(obey() == std::pair(2, 1));
+  CHECK(first.engine.keep_alive == std::chrono::minutes(5));
+  CHECK(second.engine.keep_alive == std::chrono::minutes(5));
+  second.post("/api/embed", R"({"model":"e5","input":"abc","keep_alive":0})");
+  CHECK(obey() == std::pair(3, 2));
 }
 
 TEST_CASE("the board of workers outlives one that dies with a slot in its hands, and takes no text that is too long") {
