@@ -2,7 +2,10 @@
 # Sources are globbed so that adding a file touches no build script.
 
 add_library(frugal_flags INTERFACE)
-target_compile_options(frugal_flags INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+if(NOT FRUGAL_BATCH)  # in a batch, what one source calls a variable may be a local name of another
+  set(shadow -Wshadow)
+endif()
+target_compile_options(frugal_flags INTERFACE -Wall -Wextra ${shadow} -Wnon-virtual-dtor -Woverloaded-virtual)
 target_link_options(frugal_flags INTERFACE -Wl,--as-needed)
 if(FRUGAL_WERROR)
   target_compile_options(frugal_flags INTERFACE -Werror)
@@ -30,10 +33,11 @@ function(frugal_link target kind)
   endforeach()
 endfunction()
 
-# frugal_room(NAME [COLD] [FOLDERS folder...] [DEPS room-or-target...]): the static library of the room lib/NAME, with the sources of
-# its FOLDERS. COLD: it does not compute much, and is compiled without optimisation in `dev`, in half the time.
+# frugal_room(NAME [COLD] [APART] [FOLDERS folder...] [DEPS room-or-target...]): the static library of the room lib/NAME, with the
+# sources of its FOLDERS. COLD: it does not compute much, and is compiled without optimisation in `dev`, in half the time. APART: its
+# sources use the same local names (one source for each instruction set, architecture or format), so FRUGAL_BATCH leaves them alone.
 function(frugal_room name)
-  cmake_parse_arguments(ROOM "COLD" "" "FOLDERS;DEPS" ${ARGN})
+  cmake_parse_arguments(ROOM "COLD;APART" "" "FOLDERS;DEPS" ${ARGN})
   set(patterns ${CMAKE_SOURCE_DIR}/lib/${name}/*.cpp)
   foreach(folder ${ROOM_FOLDERS})
     list(APPEND patterns ${CMAKE_SOURCE_DIR}/lib/${name}/${folder}/*.cpp)
@@ -44,6 +48,9 @@ function(frugal_room name)
   target_link_libraries(${target} PRIVATE frugal_flags)
   if(ROOM_COLD)
     target_compile_options(${target} PRIVATE $<$<CONFIG:Debug>:-O0>)
+  endif()
+  if(FRUGAL_BATCH AND NOT ROOM_APART)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${FRUGAL_BATCH})
   endif()
   target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR}/lib)
   frugal_link(${target} PUBLIC ${ROOM_DEPS})

@@ -14,13 +14,13 @@ die() {
   exit "$1"
 }
 
-# configure PRESET: runs CMake once; later, ninja notices new files and changed build scripts.
+# configure PRESET OPTION...: runs CMake once, with these options; later, ninja notices new files and changed build scripts.
 configure() {
   local log
   [ ! -f "$ROOT/build/$1/build.ninja" ] || return 0
   say "configuring build/$1"
-  log=$(cd "$ROOT" && cmake --preset "$1" 2>&1) ||
-    die 3 "CMake could not configure build/$1:"$'\n'"$log" "scripts/setup installs what the build needs"
+  log=$(cd "$ROOT" && cmake --preset "$1" "${@:2}" 2>&1) ||
+    die 3 "CMake could not configure build/$1:"$'\n'"$log" "scripts/setup installs what the build needs; the presets dev, tidy and fuzz need Clang (--dev)"
 }
 
 # build PRESET TARGET...: configures if necessary, then builds.

@@ -18,7 +18,7 @@ static_assert(int(HttpEnd::done) == FRUGAL_HTTP_DONE && int(HttpEnd::unreachable
               int(HttpEnd::no_http) == FRUGAL_HTTP_NO_HTTP && int(HttpEnd::cancelled) == FRUGAL_HTTP_CANCELLED &&
               int(HttpEnd::failed) == FRUGAL_HTTP_FAILED);
 
-constexpr const char* kHint =
+constexpr const char* kPluginHint =
     "install libcurl's development package (scripts/setup does) and build again, or name models of this machine "
     "(docs/remote.md)";
 
@@ -31,8 +31,8 @@ std::shared_ptr<const HttpTable> http_table() {
   const std::lock_guard lock(mutex);
   std::shared_ptr<const HttpTable> table = opened.lock();
   if (!table)
-    opened = table =
-        std::make_shared<const HttpTable>(find_plugin("http", kHint), FRUGAL_HTTP_SYMBOL, FRUGAL_HTTP_ABI, kHint);
+    opened = table = std::make_shared<const HttpTable>(find_plugin("http", kPluginHint), FRUGAL_HTTP_SYMBOL,
+                                                       FRUGAL_HTTP_ABI, kPluginHint);
   return table;
 }
 

@@ -11,8 +11,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 PRESETS = """{ "version": 6,
   "configurePresets": [ { "name": "release", "generator": "Ninja", "binaryDir": "${sourceDir}/build/${presetName}",
-                          "cacheVariables": { "CMAKE_EXPORT_COMPILE_COMMANDS": "ON" } } ],
+                          "cacheVariables": { "CMAKE_EXPORT_COMPILE_COMMANDS": "ON" } },
+                        { "name": "batches", "inherits": "release", "cacheVariables": { "CMAKE_UNITY_BUILD": "ON" } } ],
   "buildPresets": [
+    { "name": "batches", "configurePreset": "batches" },
     { "name": "release", "configurePreset": "release" }
   ] }
 """
@@ -66,6 +68,12 @@ class Dev(unittest.TestCase):
                 done = self.dev(name)
                 self.assertEqual((done.returncode, done.stdout), (0, "7 - from ctest\n"), done.stderr)
 
+    def test_a_source_of_a_batch_is_found(self):
+        for name in ("lib/text", "lib/text/words.c", "lib/text/words.h"):
+            with self.subTest(name):
+                done = self.dev("--preset", "batches", name)
+                self.assertEqual((done.returncode, done.stdout), (0, "7 - from ctest\n"), done.stderr)
+
     def test_flags_after_two_dashes_reach_the_test_and_its_failure_is_exit_code_1(self):
         self.assertEqual(self.dev("text", "--", "-tc=*pairs*").stdout, "7 -tc=*pairs* from ctest\n")
         self.assertEqual(self.dev("text", "--", "a", "b").returncode, 1)
@@ -90,7 +98,7 @@ class Dev(unittest.TestCase):
                 self.assertIn("text", done.stderr.splitlines()[-1])
 
     def test_unknown_presets_and_flags_are_refused(self):
-        self.assertIn("hint: CMakePresets.json has: release", self.dev("--preset", "nosuch").stderr)
+        self.assertIn("hint: CMakePresets.json has: batches release", self.dev("--preset", "nosuch").stderr)
         self.assertIn("hint: flags of the test binary come after --", self.dev("-tc=x").stderr)
 
 

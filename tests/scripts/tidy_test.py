@@ -28,7 +28,7 @@ class Since(unittest.TestCase):
             self.write(f"lib/{name}.cpp", f'#include "{name}.h"\n#include "shared.h"\n' if name == "b" else f"int {name};\n" * 9)
             self.write(f"lib/{name}.h", "\n")
         self.write("lib/shared.h", "\n")
-        self.write("build/clang/build.ninja", "")
+        self.write("build/tidy/build.ninja", "")
         self.git("init", "-q", "-b", "main")
         self.commit()
 
@@ -47,7 +47,7 @@ class Since(unittest.TestCase):
 
     def checked(self, *args):
         files = sorted(self.tree.glob("lib/**/*.cpp"))
-        self.write("build/clang/compile_commands.json", "".join(f'"{path}"\n' for path in files))
+        self.write("build/tidy/compile_commands.json", "".join(f'"{path}"\n' for path in files))
         done = subprocess.run([self.tree / "scripts/tidy", *args], cwd=self.tree, env=self.environment, capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         return sorted(done.stdout.split())

@@ -9,7 +9,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kSchemaVersion = 1;
+constexpr int kCaptionSchemaVersion = 1;
 
 std::string utf8(std::string_view text) {
   return is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
@@ -21,7 +21,7 @@ std::string caption_to_json(const ImageCaption& caption, const std::string& mode
                             int indent) {
   const Generation& written = caption.written;
   const ordered_json json{
-      {"schema_version", kSchemaVersion},
+      {"schema_version", kCaptionSchemaVersion},
       {"path", utf8(caption.path)},
       {"width", caption.width},
       {"height", caption.height},
@@ -37,7 +37,7 @@ std::string caption_to_json(const ImageCaption& caption, const std::string& mode
 
 std::string caption_error_to_json(const std::string& path, const Error& error) {
   const ordered_json json{
-      {"schema_version", kSchemaVersion},
+      {"schema_version", kCaptionSchemaVersion},
       {"path", utf8(path)},
       {"error",
        {{"code", to_string(error.code())},

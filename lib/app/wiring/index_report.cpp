@@ -15,7 +15,7 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr int kSchemaVersion = 1;
+constexpr int kIndexSchemaVersion = 1;
 constexpr size_t kMaxWarnings = 20;  // per list
 constexpr size_t kMaxExtensions = 12;
 
@@ -34,7 +34,7 @@ ordered_json rate(int64_t count, double seconds) {
 }
 
 ordered_json json_of(const IndexReport& report) {
-  return {{"schema_version", kSchemaVersion},
+  return {{"schema_version", kIndexSchemaVersion},
           {"files_added", report.files_added},
           {"files_changed", report.files_changed},
           {"files_unchanged", report.files_unchanged},
@@ -73,7 +73,7 @@ ordered_json json_of(const IndexStatus& status, const std::filesystem::path& fol
   const StoreInfo& info = status.info;
   const bool embedded = !status.embedder_fingerprint.empty();
   const bool weighted = info.token_weights > 0;
-  return {{"schema_version", kSchemaVersion},
+  return {{"schema_version", kIndexSchemaVersion},
           {"index", folder.native()},
           {"generation", status.generation},
           {"files", status.files},
@@ -98,7 +98,7 @@ ordered_json json_of(const IndexStatus& status, const std::filesystem::path& fol
 }
 
 ordered_json json_of(const CheckReport& report) {
-  return {{"schema_version", kSchemaVersion},
+  return {{"schema_version", kIndexSchemaVersion},
           {"ok", report.problems.empty()},
           {"problems", report.problems},
           {"stale", json_of(report.stale, "reason")},

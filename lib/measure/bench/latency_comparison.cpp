@@ -10,7 +10,6 @@ namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr auto kRight = Table::Align::right;
 
 bool ran(const RunSeries* series) {
   return series && !series->wall_ms.empty();

@@ -15,7 +15,6 @@ namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr auto kRight = Table::Align::right;
 
 template <typename T>
 Json or_null(const std::optional<T>& value) {

@@ -13,7 +13,6 @@ namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr auto kRight = Table::Align::right;
 
 // The share of the machine's peak in the resource that limits the test: products where many tokens share a weight,
 // reads where each token reads all weights.

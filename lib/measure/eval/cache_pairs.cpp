@@ -40,7 +40,7 @@ std::vector<std::string> fields_of(std::string_view line) {
   }
 }
 
-Error bad_line(const std::filesystem::path& file, int64_t line, std::string_view why) {
+Error bad_pair(const std::filesystem::path& file, int64_t line, std::string_view why) {
   return Error(Code::bad_input, fmt::format("{}:{}: {}", file.native(), line, why))
       .hint(
           "a line is label, type, lang, a and b under a line with these names, or id, a, b and label, with tabs "
@@ -60,9 +60,9 @@ std::optional<Columns> named_columns(const std::vector<std::string>& names) {
 QuestionPair pair_of(const std::vector<std::string>& fields, const Columns& columns, const std::filesystem::path& file,
                      int64_t line) {
   if (fields.size() != columns.count)
-    throw bad_line(file, line, fmt::format("{} columns, expected {}", fields.size(), columns.count));
+    throw bad_pair(file, line, fmt::format("{} columns, expected {}", fields.size(), columns.count));
   const std::string& label = fields[columns.label];
-  if (label != "0" && label != "1") throw bad_line(file, line, fmt::format("label '{}' is neither 0 nor 1", label));
+  if (label != "0" && label != "1") throw bad_pair(file, line, fmt::format("label '{}' is neither 0 nor 1", label));
   QuestionPair pair{fields[columns.a], fields[columns.b], label == "1", "all", "", line};
   if (columns.type != std::string::npos) pair.type = fields[columns.type];
   if (columns.language != std::string::npos) pair.language = fields[columns.language];
@@ -107,8 +107,8 @@ std::vector<QuestionPair> read_question_pairs(const std::filesystem::path& file)
   for (int64_t number = 1; std::getline(in, line); ++number) {
     if (line.ends_with('\r')) line.pop_back();
     if (line.empty()) continue;
-    if (line.size() > kMaxLineBytes) throw bad_line(file, number, "longer than 64 KiB");
-    if (!is_valid_utf8(line)) throw bad_line(file, number, "not UTF-8");
+    if (line.size() > kMaxLineBytes) throw bad_pair(file, number, "longer than 64 KiB");
+    if (!is_valid_utf8(line)) throw bad_pair(file, number, "not UTF-8");
     const std::vector<std::string> fields = fields_of(line);
     if (!columns) {
       const std::optional<Columns> named = named_columns(fields);
@@ -116,7 +116,7 @@ std::vector<QuestionPair> read_question_pairs(const std::filesystem::path& file)
       if (named) continue;
     }
     pairs.push_back(pair_of(fields, *columns, file, number));
-    if (pairs.size() > kMaxPairs) throw bad_line(file, number, "more than a million pairs");
+    if (pairs.size() > kMaxPairs) throw bad_pair(file, number, "more than a million pairs");
   }
   if (pairs.empty()) throw Error(Code::bad_input, fmt::format("'{}' has no pairs", file.native()));
   return pairs;

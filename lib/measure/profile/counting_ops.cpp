@@ -14,7 +14,6 @@
 namespace frugal {
 namespace {
 
-constexpr uint64_t kPage = 4096;
 constexpr int64_t kUnused = -1;  // of a tensor without an operation
 // A fault on a mapped file maps the pages around it that are in the cache, in aligned windows of this size
 // (fault_around_bytes, whose default nobody changes: it takes root and a debug file system).
@@ -40,7 +39,8 @@ CountingOps::~CountingOps() = default;
 
 uint64_t CountingOps::mapped_bytes() const {
   // The first and the last window reach beyond the mapping.
-  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapping_.data()), end = begin + round_up(mapping_.size(), kPage);
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapping_.data()),
+                  end = begin + round_up(mapping_.size(), kPageBytes);
   uint64_t bytes = 0;
   for (const uint64_t window : windows_)
     bytes += std::min<uintptr_t>((window + 1) * kWindow, end) - std::max<uintptr_t>(window * kWindow, begin);
@@ -50,7 +50,7 @@ uint64_t CountingOps::mapped_bytes() const {
 WorkingMemory CountingOps::now() const {
   WorkingMemory memory = sizes_;
   memory.activation_bytes = arena_.capacity_bytes();  // touched as it grows (PagePool::populate)
-  for (const auto& [begin, held] : *held_) memory.kv_cache_bytes += held.written.size() * kPage;
+  for (const auto& [begin, held] : *held_) memory.kv_cache_bytes += held.written.size() * kPageBytes;
   return memory;
 }
 
@@ -172,7 +172,7 @@ void CountingOps::write(View view) {
   auto& [start, held] = *std::prev(next);
   if (begin >= start + held.bytes) return;
   const uint64_t row_bytes = static_cast<uint64_t>(view.cols()) * element_bytes(view.dtype);
-  for (int64_t r = 0; r < view.rows(); ++r) add_pages(held.written, view.slice_rows(r, 1).data, row_bytes, kPage);
+  for (int64_t r = 0; r < view.rows(); ++r) add_pages(held.written, view.slice_rows(r, 1).data, row_bytes, kPageBytes);
   note_peak();
 }
 

@@ -16,6 +16,9 @@
 
 namespace frugal {
 
+/// The size of a page, by which memory is counted; bytes.
+inline constexpr uint64_t kPageBytes = 4096;
+
 /// Anonymous bytes by what they are for, in whole pages where memory comes in pages.
 struct WorkingMemory {
   uint64_t kv_cache_bytes = 0;    // of memory that outlives a forward: the rows that were written

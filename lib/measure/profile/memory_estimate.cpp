@@ -18,8 +18,6 @@
 namespace frugal {
 namespace {
 
-constexpr uint64_t kPage = 4096;
-
 // Memory added so far: in pages, as a measurement sees it, including the allocator's rounding and free gaps; but at
 // least the bytes allocated, which may lie in pages that were there before.
 class AddedMemory {
@@ -66,7 +64,7 @@ MemoryEstimate MemoryEstimator::sum() const {
 }
 
 uint64_t MemoryEstimator::mapped_bytes(const Rehearsal& rehearsal) const {
-  const uint64_t whole = round_up(rehearsal.model->pack().file_bytes(), kPage);
+  const uint64_t whole = round_up(rehearsal.model->pack().file_bytes(), kPageBytes);
   if (rehearsal.mode == LoadMode::read) return 0;
   if (rehearsal.mode == LoadMode::mlock) return whole;
   return std::min(rehearsal.header_bytes + rehearsal.ops->mapped_bytes(), whole);
@@ -86,7 +84,7 @@ MemoryEstimate MemoryEstimator::load(const std::string& name, const std::filesys
   rehearsal.ops->watch(rehearsal.model->pack().file().bytes());
   rehearsal.header_bytes = mapped_resident_bytes(pack).value_or(0);
   rehearsal.mode = mode;
-  if (mode == LoadMode::read) rehearsal.object_bytes += round_up(rehearsal.model->pack().file_bytes(), kPage);
+  if (mode == LoadMode::read) rehearsal.object_bytes += round_up(rehearsal.model->pack().file_bytes(), kPageBytes);
   if (const auto* decoder = rehearsal.model->find<Decoder>())
     rehearsal.ops->set_argmax(ordinary_token(decoder->tokenizer(), decoder->vocab_size()));
   const Rehearsal& loaded = loaded_.insert_or_assign(name, std::move(rehearsal)).first->second;

@@ -17,8 +17,8 @@ namespace frugal {
 namespace {
 
 // Sizes in pixels; the SVG scales to its container.
-constexpr double kWidth = 1000, kLeft = 84, kRight = 24;
-constexpr double kPlotWidth = kWidth - kLeft - kRight;
+constexpr double kWidth = 1000, kLeftMargin = 84, kRightMargin = 24;
+constexpr double kPlotWidth = kWidth - kLeftMargin - kRightMargin;
 constexpr double kTitleHeight = 58, kTagHeight = 46, kPanelHeight = 190, kPanelGap = 44, kAxisHeight = 52,
                  kKeyHeight = 18;
 constexpr double kTagSpacing = 22;
@@ -142,7 +142,7 @@ class Drawing {
     draw_time_axis();
     double y = plot_bottom_ + kAxisHeight + 4;
     for (const std::string& line : keys) {
-      add("<text class=\"dim\" x=\"{:g}\" y=\"{:g}\">{}</text>\n", kLeft, y, line);
+      add("<text class=\"dim\" x=\"{:g}\" y=\"{:g}\">{}</text>\n", kLeftMargin, y, line);
       y += kKeyHeight;
     }
     return out_ + "</svg>\n";
@@ -154,12 +154,12 @@ class Drawing {
     fmt::format_to(std::back_inserter(out_), format, std::forward<Args>(args)...);
   }
   double x_of(int64_t time_ns) const {
-    return kLeft + kPlotWidth * static_cast<double>(time_ns - first_ns_) / span_ns_;
+    return kLeftMargin + kPlotWidth * static_cast<double>(time_ns - first_ns_) / span_ns_;
   }
 
   void draw_title() {
-    add("<text class=\"title\" x=\"{:g}\" y=\"24\">{}</text>\n", kLeft, escape(timeline_.title));
-    double x = kLeft;
+    add("<text class=\"title\" x=\"{:g}\" y=\"24\">{}</text>\n", kLeftMargin, escape(timeline_.title));
+    double x = kLeftMargin;
     const auto key = [&](const char* name, const char* label) {
       add("<rect class=\"{}\" x=\"{:g}\" y=\"36\" width=\"12\" height=\"12\"/>", name, x);
       add("<text x=\"{:g}\" y=\"46\">{}</text>\n", x + 17, label);
@@ -193,9 +193,9 @@ class Drawing {
   void draw_bands(double top) {
     std::vector<double> tags;
     for (const TimelineStage& stage : timeline_.stages)
-      tags.push_back(
-          std::max((x_of(stage.begin_ns) + x_of(stage.end_ns)) / 2, tags.empty() ? kLeft : tags.back() + kTagSpacing));
-    double limit = kWidth - kRight;
+      tags.push_back(std::max((x_of(stage.begin_ns) + x_of(stage.end_ns)) / 2,
+                              tags.empty() ? kLeftMargin : tags.back() + kTagSpacing));
+    double limit = kWidth - kRightMargin;
     for (auto tag = tags.rbegin(); tag != tags.rend(); ++tag, limit -= kTagSpacing) *tag = std::min(*tag, limit);
     for (size_t i = 0; i < tags.size(); ++i) draw_band(i, top, tags);
   }
@@ -230,17 +230,17 @@ class Drawing {
     const Panel panel{top, step * std::max(1.0, std::ceil(max * 1.05 / step))};
     for (double value = 0; value <= panel.max; value += step) {
       const double y = panel.y_of(value);
-      add("<path class=\"grid\" d=\"M{:g} {:.1f}H{:g}\"/>", kLeft, y, kWidth - kRight);
-      add("<text class=\"dim\" x=\"{:g}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeft - 8, y + 4,
+      add("<path class=\"grid\" d=\"M{:g} {:.1f}H{:g}\"/>", kLeftMargin, y, kWidth - kRightMargin);
+      add("<text class=\"dim\" x=\"{:g}\" y=\"{:.1f}\" text-anchor=\"end\">{}</text>\n", kLeftMargin - 8, y + 4,
           axis_bytes(value));
     }
-    add("<text class=\"dim\" x=\"{:g}\" y=\"{:g}\">{}</text>\n", kLeft, top + kPanelHeight + 18, label);
+    add("<text class=\"dim\" x=\"{:g}\" y=\"{:g}\">{}</text>\n", kLeftMargin, top + kPanelHeight + 18, label);
     return panel;
   }
 
   void draw_frame(const Panel& panel) {
-    add("<rect class=\"frame\" x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\"/>\n", kLeft, panel.top, kPlotWidth,
-        kPanelHeight);
+    add("<rect class=\"frame\" x=\"{:g}\" y=\"{:g}\" width=\"{:g}\" height=\"{:g}\"/>\n", kLeftMargin, panel.top,
+        kPlotWidth, kPanelHeight);
   }
 
   // The area from the axis to value(point). Areas are drawn from the tallest sum down, each over the one before.
@@ -266,9 +266,9 @@ class Drawing {
 
   void draw_budget(const Panel& panel) {
     const double y = panel.y_of(static_cast<double>(*timeline_.budget_bytes));
-    add("<path class=\"budget\" d=\"M{:g} {:.1f}H{:g}\"/>", kLeft, y, kWidth - kRight);
+    add("<path class=\"budget\" d=\"M{:g} {:.1f}H{:g}\"/>", kLeftMargin, y, kWidth - kRightMargin);
     add("<text class=\"budget-text halo\" x=\"{:g}\" y=\"{:.1f}\" text-anchor=\"end\">budget {}</text>\n",
-        kWidth - kRight - 6, y - 5, format_bytes(*timeline_.budget_bytes));
+        kWidth - kRightMargin - 6, y - 5, format_bytes(*timeline_.budget_bytes));
   }
 
   void draw_anonymous(double top) {
@@ -283,7 +283,7 @@ class Drawing {
     draw_frame(panel);
     if (!any) return;
     const double x = x_of(peak->time_ns);
-    const char* anchor = x < kLeft + 70 ? "start" : x > kWidth - kRight - 70 ? "end" : "middle";
+    const char* anchor = x < kLeftMargin + 70 ? "start" : x > kWidth - kRightMargin - 70 ? "end" : "middle";
     add("<text class=\"halo\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">peak {}</text>\n", x, panel.y_of(max) - 6,
         anchor, format_bytes(peak->anon_with_swap_bytes));
   }
@@ -303,7 +303,7 @@ class Drawing {
   void draw_time_axis() {
     const double total_ms = span_ns_ / 1e6, step = nice_step(total_ms);
     for (double ms = 0; ms <= total_ms; ms += step) {
-      const double x = kLeft + kPlotWidth * ms / total_ms;
+      const double x = kLeftMargin + kPlotWidth * ms / total_ms;
       add("<path class=\"grid\" d=\"M{:.1f} {:g}v6\"/>", x, plot_bottom_);
       add("<text class=\"dim\" x=\"{:.1f}\" y=\"{:g}\" text-anchor=\"middle\">{}</text>\n", x, plot_bottom_ + 38,
           axis_time(ms, step));

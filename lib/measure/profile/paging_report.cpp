@@ -11,7 +11,6 @@ namespace frugal {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr auto kRight = Table::Align::right;
 
 // Share of the possible speed that was reached; above 1 where the page cache saved disk reads. nullopt: unknown.
 std::optional<double> share_of_possible(const PagingAblation& ablation, const PagingRun& run) {

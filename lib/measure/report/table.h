@@ -35,6 +35,8 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
 };
 
+inline constexpr Table::Align kRight = Table::Align::right;
+
 /// `text` as a CSV field, quoted if necessary.
 std::string csv_field(std::string_view text);
 

@@ -17,7 +17,7 @@
 namespace frugal {
 namespace {
 
-constexpr size_t kMaxNameBytes = 512;
+constexpr size_t kMaxTensorNameBytes = 512;
 // Shape counts in int64; 2^56 elements of 8 bytes still fit it.
 constexpr uint64_t kMaxElements = uint64_t(1) << 56;
 
@@ -65,10 +65,10 @@ std::optional<uint64_t> source_bytes(SourceType type, const Shape& shape) {
 }
 
 void check_source_name(std::string_view name, const std::filesystem::path& file) {
-  if (!name.empty() && name.size() <= kMaxNameBytes && std::none_of(name.begin(), name.end(), is_control)) return;
+  if (!name.empty() && name.size() <= kMaxTensorNameBytes && std::none_of(name.begin(), name.end(), is_control)) return;
   throw Error(Code::corrupt_file, fmt::format("'{}': a tensor's name is empty, longer than {} bytes or holds control "
                                               "characters: '{}'",
-                                              file.native(), kMaxNameBytes, printable(name)));
+                                              file.native(), kMaxTensorNameBytes, printable(name)));
 }
 
 std::string printable(std::string_view text) {

@@ -31,7 +31,7 @@ namespace frugal {
 namespace {
 
 constexpr int32_t kBlockElements = 32;
-constexpr uint32_t kMaxTensors = 65'536;
+constexpr uint32_t kMaxE5Tensors = 65'536;
 constexpr int32_t kCodePoints = 0x110000;
 
 // A dimension of the header, with its key in a Hugging Face configuration.
@@ -232,7 +232,7 @@ class E5s1File final : public Checkpoint {
 
   void read_directory() {
     const auto count = cursor_.read<uint32_t>("tensor count");
-    if (count == 0 || count > kMaxTensors) cursor_.fail_at(cursor_.offset() - 4, fmt::format("{} tensors", count));
+    if (count == 0 || count > kMaxE5Tensors) cursor_.fail_at(cursor_.offset() - 4, fmt::format("{} tensors", count));
     for (uint32_t i = 0; i < count; ++i) read_tensor();
   }
 

@@ -30,7 +30,7 @@ constexpr Container kPytorch{"pytorch", "pytorch_model.bin", "pytorch_model.bin.
 
 // Heads that FlagEmbedding saves beside the weights of BGE-M3, each the state of a layer. Their tensors are named as
 // there: "sparse_linear.weight".
-constexpr std::array<std::string_view, 2> kHeads{"sparse_linear", "colbert_linear"};
+constexpr std::array<std::string_view, 2> kHeadModules{"sparse_linear", "colbert_linear"};
 
 // True if `name` stays inside the folder it is appended to.
 bool is_inside(const std::filesystem::path& name) {
@@ -48,7 +48,7 @@ class HfFolder final : public Checkpoint {
     config_ = FlatJson(*config, (folder_ / "config.json").native());
     if (const auto modules = side_file(kModulesFile))
       modules_ = parse_modules(*modules, (folder_ / kModulesFile).native());
-    shards_.reserve(weights.size() + modules_.size() + kHeads.size());
+    shards_.reserve(weights.size() + modules_.size() + kHeadModules.size());
     for (const std::string& name : weights) add_shard(name, container_);
     add_modules();
     sort_by_name(tensors_, folder_);
@@ -147,7 +147,7 @@ class HfFolder final : public Checkpoint {
         break;
       }
     }
-    for (const std::string_view head : kHeads)
+    for (const std::string_view head : kHeadModules)
       if (const std::string name = fmt::format("{}.pt", head); std::filesystem::exists(folder_ / name, status))
         add_shard(name, kPytorch, fmt::format("{}.", head));
   }

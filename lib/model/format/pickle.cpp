@@ -38,14 +38,13 @@ namespace {
 // A tensor of a saved model takes 5 containers, some 21 values and 10 memo entries. Each limit leaves room for the
 // 65,536 tensors that a GGUF file may have; together they bound the memory at some 100 MB.
 constexpr uint64_t kMaxProgramBytes = 100'000'000;  // the limit of the other formats' headers
-constexpr size_t kMaxTensors = 65'536;
 constexpr size_t kMaxContainers = 1 << 19;
 constexpr size_t kMaxValues = 1 << 21;  // elements of all containers together
 constexpr size_t kMaxMemo = 1 << 20;
 constexpr size_t kMaxStack = 65'536;       // the pickler fills containers in batches of 1,000
 constexpr size_t kMaxMarks = 256;          // nesting
 constexpr size_t kMaxTextBytes = 1 << 20;  // a text stays in the file; torch's are names
-constexpr size_t kMaxNameBytes = 256;
+constexpr size_t kMaxGlobalNameBytes = 256;
 constexpr size_t kMaxRank = 64;  // torch's own limit; what a tensor here may have is checked where its name is known
 
 constexpr std::string_view kConvertHint =
@@ -132,7 +131,7 @@ std::string opcode_name(uint8_t opcode) {
 // For error messages: bytes that are not plain ASCII are shown in hex, so that a name cannot imitate another.
 std::string escaped(std::string_view name) {
   std::string result;
-  for (const char c : name.substr(0, kMaxNameBytes)) {
+  for (const char c : name.substr(0, kMaxGlobalNameBytes)) {
     const bool plain = c >= 0x20 && c < 0x7f && c != '\\';
     result += plain ? std::string(1, c) : fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
   }
@@ -405,7 +404,7 @@ class Pickle::Machine {
   // --- names ---
 
   std::string_view read_line() {
-    const std::string_view ahead = program_.peek_text(kMaxNameBytes + 1);
+    const std::string_view ahead = program_.peek_text(kMaxGlobalNameBytes + 1);
     const size_t length = ahead.find('\n');
     if (length == ahead.npos) fail(fmt::format("a name without an end in {} bytes", ahead.size()));
     const std::string_view line = program_.take_text(length, "name");
@@ -458,7 +457,7 @@ class Pickle::Machine {
     const auto items = expect(id, {text, global, text, text, integer}, "a persistent id");
     if (pickle_.text(items[0]) != "storage" || allowed(items[1]).role != Role::storage || items[4].payload < 0)
       fail("a persistent id that names no storage");
-    if (pickle_.storages_.size() == kMaxTensors) fail(fmt::format("more than {} storages", kMaxTensors));
+    if (pickle_.storages_.size() == kMaxPickleTensors) fail(fmt::format("more than {} storages", kMaxPickleTensors));
     pickle_.storages_.push_back({pickle_.text(items[2]), allowed(items[1]).type, items[4].payload});
     push({storage, 0, static_cast<int64_t>(pickle_.storages_.size() - 1)});
   }
@@ -492,7 +491,7 @@ class Pickle::Machine {
       fail(fmt::format("a tensor of {} sizes and {} strides, or ones that are no integers", sizes.size(),
                        strides.size()));
     check_no_hooks(items[5]);
-    if (pickle_.tensors_.size() == kMaxTensors) fail(fmt::format("more than {} tensors", kMaxTensors));
+    if (pickle_.tensors_.size() == kMaxPickleTensors) fail(fmt::format("more than {} tensors", kMaxPickleTensors));
     const PickleStorage& source = pickle_.storages_[static_cast<size_t>(items[0].payload)];
     pickle_.tensors_.push_back({source, items[1].payload, items[2], items[3]});
     push({tensor, 0, static_cast<int64_t>(pickle_.tensors_.size() - 1)});

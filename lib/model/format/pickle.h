@@ -16,6 +16,9 @@
 
 namespace frugal {
 
+/// The most tensors that a pickle may have: as many as a GGUF file.
+inline constexpr size_t kMaxPickleTensors = 65'536;
+
 enum class PickleKind : uint8_t {
   unset,
   none,

@@ -16,7 +16,6 @@ namespace frugal {
 namespace {
 
 constexpr std::string_view kProgram = "data.pkl";
-constexpr size_t kMaxTensors = 65'536;  // a pickle may name one tensor any number of times
 constexpr std::string_view kSaveHint =
     "load it in Python where you trust it, and write torch.save(model.state_dict(), \"model.pt\") or, better, "
     "safetensors.torch.save_file(…)";
@@ -53,7 +52,7 @@ class PytorchReader {
     std::vector<SourceTensor> tensors;
     for (size_t i = 0; i < items.size(); i += 2) {
       if (items[i + 1].kind != PickleKind::tensor) continue;
-      if (tensors.size() == kMaxTensors) fail(fmt::format("more than {} tensors", kMaxTensors));
+      if (tensors.size() == kMaxPickleTensors) fail(fmt::format("more than {} tensors", kMaxPickleTensors));
       tensors.push_back(read_tensor(items[i], items[i + 1]));
     }
     return tensors;

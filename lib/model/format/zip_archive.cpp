@@ -24,7 +24,7 @@ constexpr uint64_t kEnd64Bytes = 56;
 constexpr uint64_t kEnd64LocatorBytes = 20;
 
 constexpr uint64_t kMaxEntries = 262'144;  // an entry a storage: more than any model has
-constexpr uint64_t kMaxNameBytes = 1'024;
+constexpr uint64_t kMaxEntryNameBytes = 1'024;
 constexpr uint16_t kZip64Extra = 1;
 constexpr uint16_t kEncryptedFlags = 1 << 0 | 1 << 6 | 1 << 13;  // encrypted, strongly so, directory masked
 constexpr uint16_t kSizesFollowFlag = 1 << 3;                    // sizes are in a descriptor behind the data
@@ -187,7 +187,7 @@ class ZipReader {
 
   void check_header(const Header& header, uint64_t offset) const {
     const std::string shown = fmt::format("entry '{}'", printable(header.name));
-    if (header.name.empty() || header.name.size() > kMaxNameBytes)
+    if (header.name.empty() || header.name.size() > kMaxEntryNameBytes)
       fail(offset + 28, fmt::format("an entry has a name of {} bytes", header.name.size()));
     if (header.flags & kEncryptedFlags) fail(offset + 8, shown + " is encrypted");
     if (header.method == 0 && header.stored_bytes != header.bytes)

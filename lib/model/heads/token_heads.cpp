@@ -15,7 +15,7 @@
 namespace frugal {
 namespace {
 
-constexpr int64_t kMaxFeatures = 1 << 16;
+constexpr int64_t kMaxColbertRows = 1 << 16;
 constexpr int64_t kRowsPerDownload = 128;
 constexpr std::string_view kDimensionKey = "embed.token_dimension";
 
@@ -39,9 +39,9 @@ void plan_token_heads(const Checkpoint& checkpoint, int64_t hidden, ModelPlan& p
   require_shape(require_head(checkpoint, "sparse_linear"), "sparse_linear", 1, hidden);
   const SourceTensor& vectors = require_head(checkpoint, "colbert_linear");
   const int64_t dimension = vectors.shape.rows();
-  if (dimension > kMaxFeatures)
+  if (dimension > kMaxColbertRows)
     throw Error(Code::bad_input,
-                fmt::format("'colbert_linear.pt': 'weight' has {} rows, more than {}", dimension, kMaxFeatures));
+                fmt::format("'colbert_linear.pt': 'weight' has {} rows, more than {}", dimension, kMaxColbertRows));
   require_shape(vectors, "colbert_linear", dimension, hidden);
   TensorTable table;
   table.exact({"heads.weight", "sparse_linear", ""}, 1, hidden);
@@ -60,7 +60,7 @@ TokenHeads::TokenHeads(const ModelSource& source, Ops& ops, int64_t hidden, cons
     : ops_(ops), tokenizer_(tokenizer) {
   weight_ = source.vector("heads.weight.weight", hidden);
   bias_ = source.vector("heads.weight.bias", 1)[0];
-  const int64_t dimension = source.config().require_int(kDimensionKey, 1, kMaxFeatures);
+  const int64_t dimension = source.config().require_int(kDimensionKey, 1, kMaxColbertRows);
   vectors_ = WeightLoader(source, ops).linear("heads.vector", dimension, hidden, ActivationScales::per_token);
 }
 

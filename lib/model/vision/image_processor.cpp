@@ -13,8 +13,8 @@ namespace {
 using Layout = ImageProcessorConfig::Layout;
 using Sizing = ImageProcessorConfig::Sizing;
 
-constexpr int64_t kMaxAspect = 200;                 // of Qwen2-VL's processor
-constexpr int64_t kMaxPixels = int64_t{100} << 20;  // of a resized image
+constexpr int64_t kMaxAspect = 200;                        // of Qwen2-VL's processor
+constexpr int64_t kMaxResizedPixels = int64_t{100} << 20;  // of a resized image
 
 Error too_narrow(ImageSize size, std::string_view limit) {
   return Error(Code::bad_input, fmt::format("image: {} × {} pixels: {}", size.width, size.height, limit))
@@ -24,7 +24,7 @@ Error too_narrow(ImageSize size, std::string_view limit) {
 ImageSize with_shortest_edge(ImageSize size, int64_t edge) {
   const ImageSize found = size.width <= size.height ? ImageSize{edge, edge * size.height / size.width}
                                                     : ImageSize{edge * size.width / size.height, edge};
-  if (found.width * found.height > kMaxPixels)
+  if (found.width * found.height > kMaxResizedPixels)
     throw too_narrow(size, fmt::format("too long and narrow for a shortest edge of {}", edge));
   return found;
 }

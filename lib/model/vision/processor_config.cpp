@@ -11,8 +11,8 @@
 namespace frugal {
 namespace {
 
-constexpr int64_t kMaxSide = 4096;
-constexpr int64_t kMaxPixels = int64_t{1} << 28;
+constexpr int64_t kMaxConfigSide = 4096;
+constexpr int64_t kMaxConfigPixels = int64_t{1} << 28;
 
 // The fields of an object of the file. A field that is null is absent.
 class Fields {
@@ -136,9 +136,9 @@ const ProcessorFamily& family_of(const Fields& fields) {
 
 ImageSize read_sides(const Fields& fields, std::string_view key) {
   if (const auto object = fields.object(key); object && object->find("height") && object->find("width"))
-    return {object->integer("width", 1, kMaxSide, 0), object->integer("height", 1, kMaxSide, 0)};
+    return {object->integer("width", 1, kMaxConfigSide, 0), object->integer("height", 1, kMaxConfigSide, 0)};
   if (const auto value = fields.find(key); value && !value->is_object()) {
-    const int64_t side = fields.integer(key, *value, 1, kMaxSide);
+    const int64_t side = fields.integer(key, *value, 1, kMaxConfigSide);
     return {side, side};
   }
   throw fields.wrong(key, "neither an integer nor an object with height and width");
@@ -149,11 +149,11 @@ void read_pixel_range(const Fields& fields, ImageProcessorConfig& config) {
     const auto size = fields.object("size");
     if (!size || !size->find("shortest_edge") || !size->find("longest_edge"))
       throw fields.wrong("size", "not an object with shortest_edge and longest_edge");
-    config.min_pixels = size->integer("shortest_edge", 1, kMaxPixels, 0);
-    config.max_pixels = size->integer("longest_edge", 1, kMaxPixels, 0);
+    config.min_pixels = size->integer("shortest_edge", 1, kMaxConfigPixels, 0);
+    config.max_pixels = size->integer("longest_edge", 1, kMaxConfigPixels, 0);
   }
-  config.min_pixels = fields.integer("min_pixels", 1, kMaxPixels, config.min_pixels);
-  config.max_pixels = fields.integer("max_pixels", 1, kMaxPixels, config.max_pixels);
+  config.min_pixels = fields.integer("min_pixels", 1, kMaxConfigPixels, config.min_pixels);
+  config.max_pixels = fields.integer("max_pixels", 1, kMaxConfigPixels, config.max_pixels);
   if (config.min_pixels > config.max_pixels)
     throw fields.wrong(fields.find("max_pixels") ? "max_pixels" : "size.longest_edge", "less than the minimum");
   config.patch = fields.integer("patch_size", 1, 256, config.patch);
@@ -173,8 +173,8 @@ void read_size(const Fields& fields, bool number_is_square, ImageProcessorConfig
   }
   if (object && object->find("longest_edge")) throw object->wrong("longest_edge", "not supported");
   config.sizing = ImageProcessorConfig::Sizing::shortest_edge;
-  config.shortest_edge =
-      object ? object->integer("shortest_edge", 1, kMaxSide, 0) : fields.integer("size", *value, 1, kMaxSide);
+  config.shortest_edge = object ? object->integer("shortest_edge", 1, kMaxConfigSide, 0)
+                                : fields.integer("size", *value, 1, kMaxConfigSide);
 }
 
 void read_crop(const Fields& fields, ImageProcessorConfig& config) {

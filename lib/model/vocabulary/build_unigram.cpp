@@ -25,7 +25,7 @@
 namespace frugal {
 namespace {
 
-constexpr std::string_view kSpaceMark = "\u2581";
+constexpr std::string_view kMetaspace = "\u2581";
 // SentencePiece's: an unknown character costs this much more than the least likely piece.
 constexpr double kUnknownPenalty = 10;
 
@@ -133,8 +133,8 @@ Step read_step(const JsonField& step, Normalizer& normalizer) {
     return Step::strip;
   }
   const auto content = step["content"].text();
-  if (type == "Replace" && step["pattern"]["Regex"].text() == " {2,}" && (content == " " || content == kSpaceMark)) {
-    normalizer.flags |= kCollapseSpaces | (content == kSpaceMark ? kSpacesAreMark : 0U);
+  if (type == "Replace" && step["pattern"]["Regex"].text() == " {2,}" && (content == " " || content == kMetaspace)) {
+    normalizer.flags |= kCollapseSpaces | (content == kMetaspace ? kSpacesAreMark : 0U);
     return Step::spaces;
   }
   return Step::none;
@@ -156,12 +156,12 @@ Normalizer read_normalizer(const JsonField& root) {
 void require_metaspace(const JsonField& pre) {
   const JsonField scheme = pre["prepend_scheme"];
   const bool prepends = scheme ? scheme.text() == "always" : pre["add_prefix_space"].boolean().value_or(true);
-  if (pre.type() != "Metaspace" || pre["replacement"].text() != kSpaceMark || !prepends ||
+  if (pre.type() != "Metaspace" || pre["replacement"].text() != kMetaspace || !prepends ||
       !pre["split"].boolean().value_or(true))
     throw unsupported("pre_tokenizer", pre.type(), "Metaspace with U+2581 that is always prepended, and splits");
 }
 
-void read_pre_tokenizer(const JsonField& root, VocabularyBuilder& vocabulary) {
+void read_metaspace(const JsonField& root, VocabularyBuilder& vocabulary) {
   const std::vector<JsonField> steps = steps_of(root["pre_tokenizer"], "pretokenizers");
   const bool splits = !steps.empty() && steps.front().type() == "WhitespaceSplit";
   vocabulary.set(kSplitWhitespace, splits);
@@ -223,7 +223,7 @@ std::string build_unigram(const JsonField& root, const JsonField& config) {
   const Normalizer normalizer = read_normalizer(root);
   vocabulary.content().header.flags |= normalizer.flags;
   check_added(vocabulary, normalizer);
-  read_pre_tokenizer(root, vocabulary);
+  read_metaspace(root, vocabulary);
   if (model["byte_fallback"].boolean().value_or(false)) read_byte_tokens(vocabulary);
   if (const JsonField decoder = root["decoder"]; decoder && decoder.type() != "Metaspace")
     throw unsupported("decoder", decoder.type(), "Metaspace");

@@ -5,7 +5,7 @@
 namespace frugal {
 namespace {
 
-constexpr uint64_t kMaxReplyBytes = kMaxEntryBytes + 4096;
+constexpr uint64_t kMaxEntryReplyBytes = kMaxEntryBytes + 4096;
 constexpr uint64_t kEntryOverhead = 256;  // what Redis needs beside the bytes, about
 
 }  // namespace
@@ -27,7 +27,7 @@ void RedisCache::report(MetricSink& sink) const {
 }
 
 std::optional<std::string> RedisCache::find(const std::string& hex) const {
-  const auto value = pool_.run(redis::kFindBytes, hex, {}, {}, kMaxReplyBytes);
+  const auto value = pool_.run(redis::kFindBytes, hex, {}, {}, kMaxEntryReplyBytes);
   std::optional<std::string> content;
   if (value && value->kind == RedisValue::Kind::text) content = unwrap_entry(version_, value->text);
   ++lookups_;

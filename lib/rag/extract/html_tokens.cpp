@@ -60,7 +60,7 @@ std::string_view codes_of(std::string_view name) {
 }
 
 /// "&#233;", "&#xE9;": the semicolon may lack. Nothing if there is no digit.
-HtmlCharacter read_number(std::string_view html, size_t at) {
+HtmlCharacter read_character_number(std::string_view html, size_t at) {
   size_t end = at + 2;
   const bool is_hex = end < html.size() && ascii_lower(html[end]) == 'x';
   if (is_hex) ++end;
@@ -98,7 +98,7 @@ HtmlCharacter read_html_character(std::string_view html, size_t at) {
     const size_t bytes = decode_utf8(html, at).num_bytes;
     return {std::string(html.substr(at, bytes)), bytes};
   }
-  if (at + 1 < html.size() && html[at + 1] == '#') return read_number(html, at);
+  if (at + 1 < html.size() && html[at + 1] == '#') return read_character_number(html, at);
   HtmlEntity entity = find_html_entity(html.substr(at + 1));
   if (entity.text.empty()) return {"&", 1};
   return {std::move(entity.text), entity.num_bytes + 1};

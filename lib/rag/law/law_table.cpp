@@ -20,11 +20,11 @@ namespace frugal {
 namespace {
 
 // Words that people omit from the names of laws: "Código Defesa Consumidor".
-constexpr std::array<std::string_view, 15> kConnectors = {"a",   "as", "o",  "os", "da", "das", "de", "do",
-                                                          "dos", "e",  "em", "na", "no", "the", "of"};
+constexpr std::array<std::string_view, 15> kNameConnectors = {"a",   "as", "o",  "os", "da", "das", "de", "do",
+                                                              "dos", "e",  "em", "na", "no", "the", "of"};
 
 bool is_connector(std::string_view word) {
-  return std::find(kConnectors.begin(), kConnectors.end(), word) != kConnectors.end();
+  return std::find(kNameConnectors.begin(), kNameConnectors.end(), word) != kNameConnectors.end();
 }
 
 std::string key_of(std::string_view name) {

@@ -9,15 +9,15 @@
 namespace frugal {
 namespace {
 
-enum class Kind { cardinal, ordinal };
+enum class NumeralKind { cardinal, ordinal };
 
 struct Part {
   std::string_view word;  // folded
   int value;
-  Kind kind = Kind::cardinal;
+  NumeralKind kind = NumeralKind::cardinal;
 };
 
-constexpr Kind kOrdinal = Kind::ordinal;
+constexpr NumeralKind kOrdinal = NumeralKind::ordinal;
 constexpr Part kParts[] = {
     {"um", 1},
     {"dois", 2},
@@ -119,7 +119,7 @@ const Part* find_part(std::string_view word) {
 // after "dezoito" or "dez".
 int limit_after(const Part& part) {
   if (part.value >= 100) return part.word == "cem" ? 1 : 100;
-  if (part.value >= 20 || (part.value == 10 && part.kind == Kind::ordinal)) return 10;
+  if (part.value >= 20 || (part.value == 10 && part.kind == NumeralKind::ordinal)) return 10;
   return 1;
 }
 
@@ -167,7 +167,7 @@ class SpelledReader {
 
   std::span<const std::string> words_;
   size_t begin_, at_;
-  Kind kind_ = Kind::cardinal;
+  NumeralKind kind_ = NumeralKind::cardinal;
   int thousands_ = 0, group_ = 0;
   int limit_ = kThousand;
 };

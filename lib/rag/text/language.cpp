@@ -35,7 +35,7 @@ constexpr std::array kPortugueseStopWords = std::to_array<std::string_view>(
      "uns",   "voce"});
 static_assert(std::ranges::is_sorted(kEnglishStopWords) && std::ranges::is_sorted(kPortugueseStopWords));
 
-bool contains(std::span<const std::string_view> sorted, std::string_view word) {
+bool sorted_contains(std::span<const std::string_view> sorted, std::string_view word) {
   return std::binary_search(sorted.begin(), sorted.end(), word);
 }
 
@@ -51,8 +51,8 @@ struct Votes {
 
 // A function word of only one language weighs most; a typical ending or letter weighs less.
 void weigh_word(const Word& word, std::string_view written, Votes& votes) {
-  const bool english = contains(kEnglishStopWords, word.folded);
-  const bool portuguese = contains(kPortugueseStopWords, word.folded);
+  const bool english = sorted_contains(kEnglishStopWords, word.folded);
+  const bool portuguese = sorted_contains(kPortugueseStopWords, word.folded);
   if (word.folded.size() > 1 || word.folded == "e" || word.folded == "o") {
     if (english && !portuguese) votes.english += 3;
     if (portuguese && !english) votes.portuguese += 3;
@@ -104,9 +104,9 @@ Language detect_language(std::string_view text, const std::vector<Word>& words) 
 bool is_stop_word(std::string_view folded, Language language) {
   switch (language) {
     case Language::english:
-      return contains(kEnglishStopWords, folded);
+      return sorted_contains(kEnglishStopWords, folded);
     case Language::portuguese:
-      return contains(kPortugueseStopWords, folded);
+      return sorted_contains(kPortugueseStopWords, folded);
     case Language::unknown:
       break;
   }

@@ -8,7 +8,7 @@
 namespace frugal {
 namespace {
 
-void search(QuestionState& state, const Resources& resources) {
+void search_chunks(QuestionState& state, const Resources& resources) {
   if (state.vector.empty()) return;
   try {
     state.dense = resources.store.search_dense(state.vector, resources.options.retrieve.candidates, state.within());
@@ -24,7 +24,7 @@ void search(QuestionState& state, const Resources& resources) {
 
 Stage dense_stage(const Resources& resources) {
   return {.name = "dense",
-          .run = [&resources](QuestionState& state) { search(state, resources); },
+          .run = [&resources](QuestionState& state) { search_chunks(state, resources); },
           .off = dense_off_reason(resources),
           .record = "retrieve"};
 }

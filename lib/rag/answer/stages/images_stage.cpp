@@ -11,7 +11,7 @@
 namespace frugal {
 namespace {
 
-void search(QuestionState& state, const Resources& resources) {
+void search_images(QuestionState& state, const Resources& resources) {
   const std::shared_ptr<ImageEmbedder> embedder =
       image_embedder_for(resources.store, resources.models, resources.index_name);
   std::vector<float> vector(static_cast<size_t>(embedder->dimension()));
@@ -24,7 +24,7 @@ void search(QuestionState& state, const Resources& resources) {
 // server that their vectors may be on.
 void search_if_possible(QuestionState& state, const Resources& resources) {
   try {
-    search(state, resources);
+    search_images(state, resources);
   } catch (const Error& error) {
     if (error.code() != Code::missing && error.code() != Code::remote) throw;
     log(LogLevel::warn, "images are not searched: {}", error.message());

@@ -6,7 +6,7 @@
 namespace frugal {
 namespace {
 
-std::string reason_to_skip(const Resources& resources) {
+std::string reason_without_weights(const Resources& resources) {
   if (std::string why = dense_off_reason(resources); !why.empty()) return why;
   if (!resources.store.has_weights()) return "the index has no token weights";
   return resources.options.retrieve.learned_weight == 0 ? "switched off" : "";
@@ -22,7 +22,7 @@ Stage learned_stage(const Resources& resources) {
                 state.learned = resources.store.search_learned(state.weights, resources.options.retrieve.candidates,
                                                                state.within());
               },
-          .off = reason_to_skip(resources),
+          .off = reason_without_weights(resources),
           .record = "retrieve",
           .report_off = reported_elsewhere};  // in the absence of its list
 }
