@@ -56,6 +56,21 @@ function(frugal_room name)
   frugal_link(${target} PUBLIC ${ROOM_DEPS})
 endfunction()
 
+# frugal_plugin(NAME [STAYS] [GENERATED source...] LINKS library...): build/…/plugins/frugal_NAME.so from the sources of this folder.
+# STAYS: what it links keeps threads or exit handlers, so that it stays mapped until the process ends.
+function(frugal_plugin name)
+  cmake_parse_arguments(P "STAYS" "" "GENERATED;LINKS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  add_library(frugal_${name} MODULE ${sources} ${P_GENERATED})
+  target_include_directories(frugal_${name} PRIVATE ${CMAKE_SOURCE_DIR}/lib)
+  target_link_libraries(frugal_${name} PRIVATE frugal_flags ${P_LINKS})
+  if(P_STAYS)
+    target_link_options(frugal_${name} PRIVATE -Wl,-z,nodelete)
+  endif()
+  set_target_properties(frugal_${name} PROPERTIES PREFIX "" CXX_VISIBILITY_PRESET hidden
+                        LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/plugins)
+endfunction()
+
 # frugal_tests(NAME [BY_FILE] DEPS rooms...): one doctest binary, test_model_nn for tests/model/nn/*_test.cpp, run by ctest as model.nn, or
 # where it takes long as model.nn.FILE for each source, side by side. TESTS_OF_model_nn is then the list of its tests.
 function(frugal_tests name)

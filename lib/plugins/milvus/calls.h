@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "milvus.grpc.pb.h"
+#include "plugins/failure.h"
 #include "rag/vectors/milvus_abi.h"
 
 namespace frugal_milvus {
@@ -20,11 +21,7 @@ using Deadline = std::chrono::system_clock::time_point;  // gRPC's
 
 Deadline after(int32_t timeout_ms);
 
-/// An error with the status that the C function returns for it.
-struct Failure : std::runtime_error {
-  Failure(int32_t status_, const std::string& what) : std::runtime_error(what), status(status_) {}
-  int32_t status;
-};
+using frugal_plugins::Failure;
 
 /// Throws Failure unless the server reports success.
 void require_success(const proto::Status& status, const char* doing);

@@ -9,8 +9,6 @@
 // A call that reads is therefore repeated within its time: when_loaded().
 #include <google/protobuf/stubs/common.h>
 
-#include <cstdio>
-#include <new>
 #include <thread>
 #include <utility>
 
@@ -32,28 +30,9 @@ constexpr const char *kId = "id", *kVector = "vector", *kScale = "scale", *kChec
 constexpr int32_t kLoaded = 3;
 constexpr auto kPoll = std::chrono::milliseconds(50);
 
-thread_local char t_error[512] = "";
-
-void set_error(const char* text) noexcept {
-  std::snprintf(t_error, sizeof t_error, "%s", text);
-}
-
 template <typename Body>
 int32_t guarded(const Body& body) noexcept {
-  try {
-    body();
-    return FRUGAL_MILVUS_OK;
-  } catch (const Failure& failure) {
-    set_error(failure.what());
-    return failure.status;
-  } catch (const std::bad_alloc&) {
-    set_error("out of memory");
-  } catch (const std::exception& failure) {
-    set_error(failure.what());
-  } catch (...) {
-    set_error("unknown failure");
-  }
-  return FRUGAL_MILVUS_REFUSED;
+  return frugal_plugins::guard(FRUGAL_MILVUS_REFUSED, body);
 }
 
 [[noreturn]] void refuse(const char* why) {
@@ -277,7 +256,7 @@ proto::SearchRequest search_request(const frugal_milvus_place& place, const frug
 namespace {
 
 const char* error_text() {
-  return t_error;
+  return frugal_plugins::t_error;
 }
 
 int32_t connect(const frugal_milvus_server* server, frugal_milvus_connection** connection) {

@@ -8,15 +8,13 @@
 #include <stdexcept>
 #include <string>
 
+#include "plugins/failure.h"
+
 namespace frugal_redis {
 
 using Clock = std::chrono::steady_clock;
 
-/// An error with the status that the C function returns for it.
-struct Failure : std::runtime_error {
-  Failure(int32_t status_, const std::string& what) : std::runtime_error(what), status(status_) {}
-  int32_t status;
-};
+using frugal_plugins::Failure;
 
 /// A connected stream socket, closed with its owner. All functions throw Failure.
 class Socket {

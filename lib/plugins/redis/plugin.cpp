@@ -4,7 +4,6 @@
 #include <hiredis/hiredis.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <deque>
 #include <memory>
 #include <new>
@@ -16,28 +15,9 @@
 namespace frugal_redis {
 namespace {
 
-thread_local char t_error[256] = "";
-
-void set_error(const char* text) noexcept {
-  std::snprintf(t_error, sizeof t_error, "%s", text);
-}
-
 template <typename Body>
 int32_t guarded(const Body& body) noexcept {
-  try {
-    body();
-    return FRUGAL_REDIS_OK;
-  } catch (const Failure& failure) {
-    set_error(failure.what());
-    return failure.status;
-  } catch (const std::bad_alloc&) {
-    set_error("out of memory");
-  } catch (const std::exception& failure) {
-    set_error(failure.what());
-  } catch (...) {
-    set_error("unknown failure");
-  }
-  return FRUGAL_REDIS_REFUSED;
+  return frugal_plugins::guard(FRUGAL_REDIS_REFUSED, body);
 }
 
 /// The values of one call, flat and in reading order.
@@ -159,7 +139,7 @@ void read_replies(frugal_redis_connection& connection, uint64_t count, const fru
 }
 
 const char* error_text() {
-  return t_error;
+  return frugal_plugins::t_error;
 }
 
 int32_t connect(const char* host, int32_t port, const char* socket, int32_t timeout_ms,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "compute/ops/plugin_abi.h"
+#include "plugins/failure.h"
 
 struct frugal_context {
   at::Device device = at::kCPU;
@@ -21,14 +22,9 @@ struct frugal_context {
 
 namespace frugal_torch {
 
-/// An error with the status that the C function returns for it.
-struct Failure : std::runtime_error {
-  Failure(int32_t status_, const std::string& what) : std::runtime_error(what), status(status_) {}
-  int32_t status;
-};
+using frugal_plugins::Failure;
+using frugal_plugins::set_error;
 
-/// Sets the error text of this thread, truncated to its buffer.
-void set_error(const char* text) noexcept;
 /// The status of the exception that is being handled; sets the error text. Only within a catch block.
 int32_t status_of_current_exception() noexcept;
 

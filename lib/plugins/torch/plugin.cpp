@@ -21,10 +21,8 @@
 namespace frugal_torch {
 namespace {
 
-thread_local char t_error[1024];
-
 const char* error_text() {
-  return t_error;
+  return frugal_plugins::t_error;
 }
 
 at::Device parse_device(const std::string& name) {
@@ -201,10 +199,6 @@ frugal_plugin make_plugin() {
 }
 
 }  // namespace
-
-void set_error(const char* text) noexcept {
-  std::snprintf(t_error, sizeof t_error, "%s", text);
-}
 
 int32_t status_of_current_exception() noexcept {
   try {
