@@ -73,6 +73,7 @@ bool is_valid_utf8(std::string_view text) {
 }
 
 std::string repair_utf8(std::string_view text) {
+  if (is_valid_utf8(text)) return std::string(text);
   std::string repaired;
   repaired.reserve(text.size());
   for (size_t at = 0; at < text.size();) {

@@ -11,10 +11,6 @@ using nlohmann::ordered_json;
 
 constexpr int kCaptionSchemaVersion = 1;
 
-std::string utf8(std::string_view text) {
-  return is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
-}
-
 }  // namespace
 
 std::string caption_to_json(const ImageCaption& caption, const std::string& model, const std::string& question,
@@ -22,10 +18,10 @@ std::string caption_to_json(const ImageCaption& caption, const std::string& mode
   const Generation& written = caption.written;
   const ordered_json json{
       {"schema_version", kCaptionSchemaVersion},
-      {"path", utf8(caption.path)},
+      {"path", repair_utf8(caption.path)},
       {"width", caption.width},
       {"height", caption.height},
-      {"question", question.empty() ? ordered_json(nullptr) : ordered_json(utf8(question))},
+      {"question", question.empty() ? ordered_json(nullptr) : ordered_json(repair_utf8(question))},
       {"text", written.text},
       {"model", model},
       {"cut_short", written.finish != Finish::stop},
@@ -38,11 +34,11 @@ std::string caption_to_json(const ImageCaption& caption, const std::string& mode
 std::string caption_error_to_json(const std::string& path, const Error& error) {
   const ordered_json json{
       {"schema_version", kCaptionSchemaVersion},
-      {"path", utf8(path)},
+      {"path", repair_utf8(path)},
       {"error",
        {{"code", to_string(error.code())},
-        {"message", utf8(error.message())},
-        {"hint", error.hint().empty() ? ordered_json(nullptr) : ordered_json(utf8(error.hint()))}}}};
+        {"message", repair_utf8(error.message())},
+        {"hint", error.hint().empty() ? ordered_json(nullptr) : ordered_json(repair_utf8(error.hint()))}}}};
   return json.dump() + "\n";
 }
 

@@ -55,7 +55,7 @@ std::string api_path(std::string_view url, std::string_view path) {
 }
 
 std::string json_string(std::string_view text) {
-  const std::string repaired = is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
+  const std::string repaired = repair_utf8(text);
   std::string json = "\"";
   for (const char c : repaired) {
     if (c == '"' || c == '\\')

@@ -200,7 +200,7 @@ class Bpe : public TableTokenizer {
       bytes += is_byte_token(ids[i]) ? bytes_at(ids, i, keep_special) : token_bytes(ids[i]);
     }
     if (tables().has(kMarkBegin) && bytes.starts_with(' ')) bytes.erase(0, 1);
-    return is_valid_utf8(bytes) ? bytes : repair_utf8(bytes);
+    return repair_utf8(bytes);
   }
 
   std::string token_bytes(TokenId id) const override {

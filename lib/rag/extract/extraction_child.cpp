@@ -152,7 +152,7 @@ void ExtractionChild::receive(void* bytes, size_t num_bytes) {
 std::string ExtractionChild::receive_text(uint64_t num_bytes) {
   std::string text(num_bytes, '\0');
   receive(text.data(), text.size());
-  return is_valid_utf8(text) ? text : repair_utf8(text);
+  return repair_utf8(text);
 }
 
 void ExtractionChild::reserve(uint64_t file_bytes, Budget& budget) {

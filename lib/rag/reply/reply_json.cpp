@@ -39,10 +39,6 @@ ordered_json milliseconds(double value) {
 }
 
 // A file's name or a text cut out of a broken file may not be UTF-8; JSON must be.
-std::string utf8(std::string_view text) {
-  return is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
-}
-
 // A name that is not UTF-8 cannot be written as a string; its URI can.
 std::string uri_of(std::string_view path) {
   std::string uri = "file://";
@@ -80,7 +76,7 @@ constexpr std::string_view offsets_name(bool in_file) {
 }
 
 ordered_json text_or_null(std::string_view text) {
-  return text.empty() ? ordered_json(nullptr) : ordered_json(utf8(text));
+  return text.empty() ? ordered_json(nullptr) : ordered_json(repair_utf8(text));
 }
 
 void put_id(ordered_json& json, const Query& query) {
@@ -91,13 +87,13 @@ ordered_json citation_json(const Citation& c, ReplyDetail detail) {
   ordered_json json{
       {"n", c.n},
       {"id", c.id},
-      {"path", utf8(c.path)},
+      {"path", repair_utf8(c.path)},
       {"start_byte", c.start_byte},
       {"end_byte", c.end_byte},
       {"line", c.line},
       {"page", c.page > 0 ? ordered_json(c.page) : ordered_json(nullptr)},
       {"sha256", c.sha256},
-      {"quote", utf8(c.quote)},
+      {"quote", repair_utf8(c.quote)},
       {"offsets", offsets_name(c.in_file)},
       {"extracted", {{"start_byte", c.text_begin}, {"end_byte", c.text_end}}},
       {"record", text_or_null(c.record)},
@@ -116,9 +112,9 @@ ordered_json citations_json(std::span<const Citation> citations, ReplyDetail det
 ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
   ordered_json json{{"rank", rank},
                     {"id", hit.chunk.id},
-                    {"path", utf8(hit.chunk.path)},
-                    {"title", utf8(hit.chunk.title)},
-                    {"text", utf8(hit.chunk.text)},
+                    {"path", repair_utf8(hit.chunk.path)},
+                    {"title", repair_utf8(hit.chunk.title)},
+                    {"text", repair_utf8(hit.chunk.text)},
                     {"score", rounded(hit.score)},
                     {"dense_rank", or_null(hit.dense_rank)},
                     {"sparse_rank", or_null(hit.sparse_rank)},
@@ -140,7 +136,7 @@ ordered_json hit_json(const Hit& hit, size_t rank, ReplyDetail detail) {
   put_path_uri(json, hit.chunk.path);
   if (detail == ReplyDetail::stored) {
     json["page"] = hit.chunk.page;
-    json["heading"] = utf8(hit.chunk.heading);
+    json["heading"] = repair_utf8(hit.chunk.heading);
   }
   return json;
 }
@@ -150,10 +146,10 @@ ordered_json images_json(std::span<const ScoredImage> images, ReplyDetail detail
   for (size_t i = 0; i < images.size(); ++i) {
     const StoredImage& image = images[i].image;
     ordered_json json{{"rank", i + 1},
-                      {"path", utf8(image.path)},
+                      {"path", repair_utf8(image.path)},
                       {"page", image.page > 0 ? ordered_json(image.page) : ordered_json(nullptr)},
                       {"number", image.number},
-                      {"title", utf8(image.title)},
+                      {"title", repair_utf8(image.title)},
                       {"caption", text_or_null(image.caption)},
                       {"score", rounded(images[i].score)}};
     put_path_uri(json, image.path);
@@ -193,8 +189,8 @@ ordered_json explain_json(const Reply& reply) {
 ordered_json filter_json(const Reply& reply) {
   const ChunkFilter& filter = reply.query.filter;
   ordered_json json{{"path", ordered_json::array()}, {"where", ordered_json::array()}};
-  for (const std::string& glob : filter.paths) json["path"].push_back(utf8(glob));
-  for (const FieldCondition& each : filter.where) json["where"].push_back(utf8(to_string(each)));
+  for (const std::string& glob : filter.paths) json["path"].push_back(repair_utf8(glob));
+  for (const FieldCondition& each : filter.where) json["where"].push_back(repair_utf8(to_string(each)));
   json["chunks"] = or_null(reply.filtered_chunks);
   return json;
 }
@@ -213,15 +209,17 @@ ordered_json generated_json(const GenerationNote& note) {
                     {"new_tokens", note.new_tokens},
                     {"prefill_ms", milliseconds(note.prefill_ms)},
                     {"decode_ms", milliseconds(note.decode_ms)}};
-  if (!note.generator.empty()) json["generator"] = utf8(note.generator);
+  if (!note.generator.empty()) json["generator"] = repair_utf8(note.generator);
   return json;
 }
 
 ordered_json fallbacks_json(std::span<const FallbackNote> fallbacks) {
   ordered_json list = ordered_json::array();
   for (const FallbackNote& each : fallbacks)
-    list.push_back(
-        {{"stage", each.stage}, {"failed", utf8(each.failed)}, {"why", utf8(each.why)}, {"used", utf8(each.used)}});
+    list.push_back({{"stage", each.stage},
+                    {"failed", repair_utf8(each.failed)},
+                    {"why", repair_utf8(each.why)},
+                    {"used", repair_utf8(each.used)}});
   return list;
 }
 
@@ -372,7 +370,7 @@ std::string dump(const ordered_json& json, int indent) {
 
 ordered_json now_json(const CitationCheck& check) {
   if (!check.now) return nullptr;
-  return {{"path", utf8(check.now_path)},
+  return {{"path", repair_utf8(check.now_path)},
           {"start_byte", check.now->begin},
           {"end_byte", check.now->end},
           {"line", check.now->line}};
@@ -419,19 +417,20 @@ std::string reply_to_json(const Reply& reply, ReplyDetail detail, int indent) {
   json["query"] = reply.query.text;
   const bool is_filtered = !reply.query.filter.empty() || reply.filtered_chunks;
   if (is_filtered && detail != ReplyDetail::stored) json["filter"] = filter_json(reply);
-  json["answer"] = {{"text", reply.answer.text ? ordered_json(utf8(*reply.answer.text)) : ordered_json(nullptr)},
-                    {"span", reply.answer.span ? ordered_json(utf8(*reply.answer.span)) : ordered_json(nullptr)},
+  json["answer"] = {{"text", reply.answer.text ? ordered_json(repair_utf8(*reply.answer.text)) : ordered_json(nullptr)},
+                    {"span", reply.answer.span ? ordered_json(repair_utf8(*reply.answer.span)) : ordered_json(nullptr)},
                     {"mode", to_string(reply.answer.mode)},
                     {"abstained", reply.answer.abstained},
                     {"confidence", rounded(reply.answer.confidence)},
                     {"quoted_instead", reply.answer.quoted_instead},
                     {"note", text_or_null(reply.answer.note)}};
-  if (!reply.answer.remark.empty()) json["answer"]["remark"] = utf8(reply.answer.remark);
+  if (!reply.answer.remark.empty()) json["answer"]["remark"] = repair_utf8(reply.answer.remark);
   json["citations"] = citations_json(reply.citations, detail);
   json["hits"] = ordered_json::array();
   for (size_t i = 0; i < reply.hits.size(); ++i) json["hits"].push_back(hit_json(reply.hits[i], i + 1, detail));
   if (reply.image_answer)
-    json["image_answer"] = {{"text", utf8(reply.image_answer->text)}, {"model", utf8(reply.image_answer->model)}};
+    json["image_answer"] = {{"text", repair_utf8(reply.image_answer->text)},
+                            {"model", repair_utf8(reply.image_answer->model)}};
   if (reply.images) json["images"] = images_json(*reply.images, detail);
   json["cache"] = {{"status", to_string(reply.cache)}, {"similarity", rounded(reply.cache_similarity)}};
   json["hyde"] = {{"ran", reply.hyde_ran}, {"reason", reply.hyde_reason}, {"engine", text_or_null(reply.hyde_engine)}};
@@ -468,13 +467,13 @@ std::vector<SavedAnswer> answers_from_json(std::string_view answers) {
 
 std::string passage_to_json(const Passage& passage) {
   ordered_json json{{"schema_version", kSchemaVersion},
-                    {"path", utf8(passage.path)},
+                    {"path", repair_utf8(passage.path)},
                     {"first_line", passage.first_line},
                     {"last_line", passage.last_line},
                     {"source", passage.source == SourceState::unknown ? ordered_json(nullptr)
                                                                       : ordered_json(to_string(passage.source))},
                     {"text_of", passage.from_index ? "index" : "file"},
-                    {"text", utf8(passage.text)}};
+                    {"text", repair_utf8(passage.text)}};
   put_path_uri(json, passage.path);
   return dump(json, 2) + "\n";
 }
@@ -485,10 +484,10 @@ std::string check_to_json(const AnswerCheck& check) {
                     {"answers", check.answers},
                     {"problems", ordered_json::array()},
                     {"citations", ordered_json::array()}};
-  for (const std::string& problem : check.problems) json["problems"].push_back(utf8(problem));
+  for (const std::string& problem : check.problems) json["problems"].push_back(repair_utf8(problem));
   for (const CitationCheck& each : check.citations)
     json["citations"].push_back({{"n", each.citation.n},
-                                 {"path", utf8(each.citation.path)},
+                                 {"path", repair_utf8(each.citation.path)},
                                  {"start_byte", each.citation.start_byte},
                                  {"end_byte", each.citation.end_byte},
                                  {"holds", each.holds},
@@ -502,10 +501,10 @@ std::string check_to_json(const AnswerCheck& check) {
 std::string error_to_json(const Query& query, const Error& error) {
   ordered_json json{{"schema_version", kSchemaVersion}};
   put_id(json, query);
-  json["query"] = utf8(query.text);
+  json["query"] = repair_utf8(query.text);
   json["error"] = {{"code", to_string(error.code())},
-                   {"message", utf8(error.message())},
-                   {"hint", error.hint().empty() ? ordered_json(nullptr) : ordered_json(utf8(error.hint()))}};
+                   {"message", repair_utf8(error.message())},
+                   {"hint", error.hint().empty() ? ordered_json(nullptr) : ordered_json(repair_utf8(error.hint()))}};
   return dump(json, -1);
 }
 

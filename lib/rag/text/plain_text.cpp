@@ -69,7 +69,7 @@ bool is_unsafe(char32_t c) {
 }  // namespace
 
 std::string plain_text(std::string_view text) {
-  const std::string valid = is_valid_utf8(text) ? std::string(text) : repair_utf8(text);
+  const std::string valid = repair_utf8(text);
   std::string out;
   out.reserve(valid.size());
   for (std::string_view rest = valid; !rest.empty();) {
@@ -82,7 +82,7 @@ std::string plain_text(std::string_view text) {
     rest.remove_prefix(c.bytes);
   }
   // The end of an escape sequence may lie inside a character.
-  return is_valid_utf8(out) ? out : repair_utf8(out);
+  return repair_utf8(out);
 }
 
 }  // namespace frugal
