@@ -18,9 +18,9 @@ int64_t count_words(std::string_view text) {
 }
 
 int64_t tokens_for_words(int64_t words, std::string_view text, int64_t text_tokens) {
-  const double there = double(std::max<int64_t>(count_words(text), 1));
-  const double per_word = std::clamp(double(text_tokens) / there, kMinTokensPerWord, kMaxTokensPerWord);
-  return static_cast<int64_t>(std::ceil(double(words) * per_word * kSpare));
+  const int64_t there = std::max<int64_t>(count_words(text), 1);
+  const double per_word = std::clamp(double(text_tokens) / double(there), kMinTokensPerWord, kMaxTokensPerWord);
+  return static_cast<int64_t>(std::ceil(double(std::min(words, there)) * per_word * kSpare));
 }
 
 }  // namespace frugal
