@@ -20,7 +20,7 @@ configure() {
   [ ! -f "$ROOT/build/$1/build.ninja" ] || return 0
   say "configuring build/$1"
   log=$(cd "$ROOT" && cmake --preset "$1" "${@:2}" 2>&1) ||
-    die 3 "CMake could not configure build/$1:"$'\n'"$log" "scripts/setup installs what the build needs; the presets dev, tidy and fuzz need Clang (--dev)"
+    die 3 "CMake could not configure build/$1:"$'\n'"$log" "scripts/setup installs what the build needs; the presets dev and tidy need Clang (--dev)"
 }
 
 # build PRESET TARGET...: configures if necessary, then builds.
