@@ -1,11 +1,11 @@
-#include "app/api/duration.h"
+#include "base/duration.h"
 
 #include <array>
 #include <cctype>
 #include <charconv>
 #include <utility>
 
-namespace frugal::api {
+namespace frugal {
 namespace {
 
 constexpr double kLongest = 1e15;  // ms
@@ -46,4 +46,4 @@ std::optional<std::chrono::milliseconds> parse_duration(std::string_view text) {
   return std::chrono::milliseconds(is_negative ? (ms > 0 ? -1 : 0) : ms);
 }
 
-}  // namespace frugal::api
+}  // namespace frugal

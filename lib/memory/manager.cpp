@@ -51,10 +51,14 @@ void Manager::add(std::string name, std::type_index type, Make make, std::functi
       {static_cast<int32_t>(models_.size()), std::move(name), type, std::move(make), std::move(prefetch)});
 }
 
-Manager::Model& Manager::find(std::string_view name) {
+Manager::Model& Manager::find(std::string_view name, std::optional<std::type_index> type) {
   std::string known;
   for (Model& model : models_) {
-    if (model.name == name) return model;
+    if (model.name == name) {
+      if (type && model.type != *type)
+        throw Error(Code::internal, fmt::format("'{}' is registered as another type", name));
+      return model;
+    }
     known += (known.empty() ? "" : ", ") + model.name;
   }
   throw Error(Code::missing, fmt::format("no loader is registered for '{}'", name)).hint("known: " + known);
@@ -62,8 +66,7 @@ Manager::Model& Manager::find(std::string_view name) {
 
 std::shared_ptr<void> Manager::load_any(std::string_view name, std::type_index type) {
   Lock lock(mutex_);
-  Model& model = find(name);
-  if (model.type != type) throw Error(Code::internal, fmt::format("'{}' is registered as another type", name));
+  Model& model = find(name, type);
   if (model.in_transition() && model.worker == std::this_thread::get_id())
     throw Error(Code::internal, fmt::format("the loader of '{}' loads itself", name));
   changed_.wait(lock, [&] { return !model.in_transition(); });
@@ -74,6 +77,16 @@ std::shared_ptr<void> Manager::load_any(std::string_view name, std::type_index t
   } else {
     make(lock, model);
   }
+  return lend(lock, model);
+}
+
+std::shared_ptr<void> Manager::find_loaded_any(std::string_view name, std::type_index type) {
+  Lock lock(mutex_);
+  Model& model = find(name, type);
+  return model.state == State::loaded ? lend(lock, model) : nullptr;
+}
+
+std::shared_ptr<void> Manager::lend(Lock& lock, Model& model) {
   ++model.users;
   lock.unlock();  // if the next line throws, it releases the model
   return {model.object.get(), [this, &model](void*) { release(model); }};

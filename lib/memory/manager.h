@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -74,6 +75,12 @@ class Manager final : public Reclaimer, public MetricSource {
     return std::static_pointer_cast<T>(load_any(name, typeid(T)));
   }
 
+  /// The model if it is loaded now, else null. Does not count as a use. Throws as load() for a wrong name or type.
+  template <typename T>
+  std::shared_ptr<T> find_loaded(std::string_view name) {
+    return std::static_pointer_cast<T>(find_loaded_any(name, typeid(T)));
+  }
+
   /// Reads the model's files in the background, because it will be loaded soon. Once for each load; cheap.
   void prefetch(std::string_view name);
 
@@ -87,6 +94,8 @@ class Manager final : public Reclaimer, public MetricSource {
   /// memory for 10 % of the last 10 s. Returns the bytes that it freed.
   uint64_t auto_cleanup_if_needed(double percent);
   ManagerStats stats() const;
+  /// The same without the bytes, which take a look at every page of the process.
+  ManagerStats counts() const;
   uint64_t reclaim(uint64_t bytes) override;
   void report(MetricSink& sink) const override;
 
@@ -109,9 +118,10 @@ class Manager final : public Reclaimer, public MetricSource {
   using Lock = std::unique_lock<std::mutex>;
 
   void add(std::string name, std::type_index type, Make make, std::function<void()> prefetch);
-  ManagerStats counts() const;         // all but the bytes
-  Model& find(std::string_view name);  // mutex_ held
+  Model& find(std::string_view name, std::optional<std::type_index> type = {});  // mutex_ held
   std::shared_ptr<void> load_any(std::string_view name, std::type_index type);
+  std::shared_ptr<void> find_loaded_any(std::string_view name, std::type_index type);
+  std::shared_ptr<void> lend(Lock& lock, Model& model);
   void make(Lock& lock, Model& model);
   void release(Model& model);
   void destroy(Lock& lock, const std::vector<Model*>& models);

@@ -101,6 +101,21 @@ TEST_CASE("cache: a model stays and is found again, until it is unloaded") {
   CHECK(world.living == 0);
 }
 
+TEST_CASE("a model is found only while it is loaded, which is no use of it") {
+  World world(Manager::Mode::cache);
+  world.add("a");
+  CHECK(world.manager.find_loaded<Model>("a") == nullptr);
+  CHECK(world.living == 0);
+  world.use("a");
+  const std::shared_ptr<Model> found = world.manager.find_loaded<Model>("a");
+  REQUIRE(found != nullptr);
+  CHECK(found == world.manager.load<Model>("a"));
+  CHECK(world.stats_of("a").hits == 1);
+  CHECK(!world.manager.unload("a"));
+  CHECK(error_of([&] { world.manager.find_loaded<int>("a"); }).code() == Code::internal);
+  CHECK(error_of([&] { world.manager.find_loaded<Model>("b"); }).code() == Code::missing);
+}
+
 TEST_CASE("a model in use is never unloaded") {
   World world(Manager::Mode::cache, 4 * kMiB);
   world.add("a", 3 * kMiB);

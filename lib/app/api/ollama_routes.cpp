@@ -7,11 +7,11 @@
 #include <filesystem>
 #include <functional>
 
-#include "app/api/duration.h"
 #include "app/api/handlers.h"
 #include "app/api/json_body.h"
 #include "app/api/protocol.h"
 #include "app/api/worker_orders.h"
+#include "base/duration.h"
 #include "base/log.h"
 #include "base/version.h"
 #include "rag/answer/question.h"

@@ -27,7 +27,8 @@ namespace fs = std::filesystem;
 // Bytes of texts in one pass over the embedder or the reader: about 8,000 tokens.
 constexpr size_t kBatchBytes = 32'768;
 constexpr int64_t kLongestKeepMs = int64_t(1) << 42;  // over a century
-// Free heap goes back to the system in the first quiet second, and while requests keep coming, this often.
+// Free heap goes back to the system in the first quiet second, and while requests keep coming, this often. The working
+// memory of the models goes back in a quiet second alone.
 constexpr int64_t kQuietMs = 1000, kTrimEveryMs = 1000;
 // Questions whose times are kept for quantiles.
 constexpr size_t kRecent = 256;
@@ -144,6 +145,7 @@ WarmEngine::~WarmEngine() = default;
 void WarmEngine::note_use() {
   last_use_ms_ = now_ms();
   has_used_heap_ = true;
+  has_working_memory_ = true;
 }
 
 void WarmEngine::note_times(const Reply& reply) {
@@ -419,6 +421,10 @@ void WarmEngine::set_keep_alive(std::chrono::milliseconds duration) {
 
 void WarmEngine::unload_if_idle() {
   const int64_t now = now_ms(), idle_ms = now - last_use_ms_;
+  if (idle_ms >= kQuietMs && has_working_memory_.exchange(false)) {
+    const std::lock_guard turn(turn_);
+    if (opened_) opened_->all_models().release_working_memory();
+  }
   // What the requests of a busy moment took from the heap goes back to the system.
   const bool is_due = idle_ms >= kQuietMs || now - last_trim_ms_ >= kTrimEveryMs;
   if (is_due && has_used_heap_.exchange(false)) {
@@ -466,7 +472,7 @@ std::vector<EngineModel> configured_models(const ModelNames& names) {
 }
 
 void add_loads(std::vector<EngineModel>& models, const Manager& manager) {
-  for (const ManagerStats::Model& loaded : manager.stats().models)
+  for (const ManagerStats::Model& loaded : manager.counts().models)
     for (EngineModel& model : models)
       if (model.role == loaded.name) {
         model.is_loaded = loaded.loaded;

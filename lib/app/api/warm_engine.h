@@ -70,7 +70,7 @@ class WarmEngine final : public Engine {
   const Settings& settings_;
   std::atomic<int64_t> keep_alive_ms_;
   std::atomic<int64_t> last_use_ms_{0}, last_trim_ms_{0};
-  std::atomic<bool> has_used_heap_{false};
+  std::atomic<bool> has_used_heap_{false}, has_working_memory_{false};  // since the last release of it
   std::atomic<int64_t> asked_{0}, embedded_{0}, reranked_{0}, generated_{0}, batches_{0};
   FairMutex writing_;               // of a summary or a caption, which pass their turn on; taken before turn_
   FairMutex turn_;                  // of whoever computes: threads and caches serve one computation best

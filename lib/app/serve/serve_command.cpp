@@ -8,7 +8,6 @@
 #include <string>
 #include <vector>
 
-#include "app/api/duration.h"
 #include "app/api/http.h"
 #include "app/api/mcp.h"
 #include "app/api/warm_engine.h"
@@ -21,6 +20,7 @@
 #include "app/serve/workers.h"
 #include "app/wiring/service_identity.h"
 #include "base/ascii.h"
+#include "base/duration.h"
 #include "base/error.h"
 
 namespace frugal::serve {
@@ -99,7 +99,7 @@ void serve(const cli::Tool& tool, const Settings& settings, bool over_stdio) {
   // Larger blocks are mapped and so returned when they are freed. By default the threshold grows with them to 32 MiB.
   ::mallopt(M_MMAP_THRESHOLD, kMappedBytes);
   const ServeSettings& asked = settings.serve;
-  const auto keep_alive = api::parse_duration(asked.keep_alive);
+  const auto keep_alive = parse_duration(asked.keep_alive);
   if (!keep_alive)
     throw Error(Code::usage, fmt::format("--keep-alive: '{}' is not a duration", asked.keep_alive))
         .hint("write 300 (seconds), 5m, 1h, 0 or -1");

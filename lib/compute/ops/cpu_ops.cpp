@@ -169,6 +169,9 @@ class CpuOps final : public Ops {
   void pool(Pooling kind, std::span<const AttentionSpan> spans, View x, View out) override;
   void normalize_rows(View x) override;
   void copy(View from, View to) override;
+  void release_working_memory() override {
+    if (scopes_.empty()) arena_.clear();
+  }
 
  protected:
   void begin_scope() override { scopes_.push_back(arena_.mark()); }

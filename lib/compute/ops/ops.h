@@ -187,6 +187,9 @@ class Ops {
   virtual void normalize_rows(View x) = 0;
   virtual void copy(View from, View to) = 0;
 
+  /// Returns to the system what is kept from one forward pass for the next. Does nothing within a pass.
+  virtual void release_working_memory() {}
+
  protected:
   friend class ForwardingOps;
   virtual void begin_scope() = 0;
@@ -289,6 +292,9 @@ class ForwardingOps : public Ops {
   void copy(View from, View to) override {
     operate({from}, {to});
     if (inner_) inner_->copy(from, to);
+  }
+  void release_working_memory() override {
+    if (inner_) inner_->release_working_memory();
   }
 
  protected:

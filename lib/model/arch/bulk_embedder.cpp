@@ -32,6 +32,8 @@ class BulkEmbedder final : public Embedder {
   std::string fingerprint() const override { return shared_->fingerprint(); }
   std::vector<float> hidden_states(std::span<const TokenId> ids) override { return shared_->hidden_states(ids); }
 
+  void release_working_memory() override { workers_.clear(); }
+
   bool has_sparse() const override { return shared_->has_sparse(); }
   int64_t token_dimension() const override { return shared_->token_dimension(); }
 

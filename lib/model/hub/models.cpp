@@ -59,6 +59,8 @@ struct OpenPack {
       : pack(file), ops(make_ops(options.backend, threads, options.budget)) {
     if (options.budget.limited() && options.backend.native()) pack.page(options.budget, options.paging);
   }
+  void release_working_memory() { ops->release_working_memory(); }
+
   Pack pack;
   std::unique_ptr<Ops> ops;
 };
@@ -68,6 +70,11 @@ struct OpenEmbedder : OpenPack {
       : OpenPack(file, options, threads),
         embedder(options.backend.native() ? open_bulk_embedder(pack, *ops, threads, options.budget)
                                           : open_embedder(pack, *ops)) {}
+  void release_working_memory() {
+    embedder->release_working_memory();
+    OpenPack::release_working_memory();
+  }
+
   std::unique_ptr<Embedder> embedder;
 };
 
@@ -163,9 +170,21 @@ class PackModels : public Models {
     manager_.auto_cleanup_if_needed(kUnloadAbovePercent);
   }
 
+  void release_working_memory() override {
+    release_of<OpenEmbedder>("embedder");
+    release_of<OpenGenerator>("generator");
+    if (paths_.reader) release_of<OpenReader>("reader");
+    if (paths_.image_embedder) release_of<OpenImageEmbedder>("image embedder");
+  }
+
   const Manager* manager() const override { return &manager_; }
 
  private:
+  template <class Open>
+  void release_of(std::string_view name) {
+    if (const auto open = manager_.find_loaded<Open>(name)) open->release_working_memory();
+  }
+
   template <typename Identify>
   std::string identity_by(const Identify& identify) {
     const std::string images =

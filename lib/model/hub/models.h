@@ -72,6 +72,9 @@ class Models {
   virtual std::string content_identity() { return identity(); }
   /// Unloads unused models if memory is short. To be called between questions.
   virtual void unload_idle() {}
+  /// Returns to the system what the loaded models keep from one forward pass for the next. To be called between
+  /// questions.
+  virtual void release_working_memory() {}
   /// The manager of the models; null if all models stay loaded.
   virtual const Manager* manager() const { return nullptr; }
 };

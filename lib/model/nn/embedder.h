@@ -65,6 +65,8 @@ class Embedder : public Model {
                                                TokenOutputs wanted = TokenOutputs::weights_and_vectors);
   /// Hidden states before pooling: [ids.size(), hidden]. For tests.
   virtual std::vector<float> hidden_states(std::span<const TokenId> ids) = 0;
+  /// Releases what was made to embed many texts at once, which the next such call makes again. Not that of its Ops.
+  virtual void release_working_memory() {}
 };
 
 }  // namespace frugal

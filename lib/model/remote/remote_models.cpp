@@ -95,6 +95,7 @@ class RemoteModels final : public Models {
                        text_of(lists_.generator), options_.context_tokens);
   }
   void unload_idle() override { packs_->unload_idle(); }
+  void release_working_memory() override { packs_->release_working_memory(); }
   const Manager* manager() const override { return packs_->manager(); }
 
  private:

@@ -15,7 +15,6 @@
 #include <thread>
 #include <vector>
 
-#include "app/api/duration.h"
 #include "app/api/json_body.h"
 #include "app/api/mcp.h"
 #include "app/api/recorded.h"
@@ -562,13 +561,6 @@ TEST_CASE("floats are written with the digits that give them back, and others as
   text.clear();
   api::append_floats(text, {});
   CHECK(text == "[]");
-}
-
-TEST_CASE("durations that are none") {
-  for (const char* text : {"", "-", "m", "5x", "5 m", "1h-", "nan", "5m3"})
-    CHECK_MESSAGE(!api::parse_duration(text), text);
-  CHECK(api::parse_duration("1e999") == std::nullopt);
-  CHECK(api::parse_duration("250ms") == std::chrono::milliseconds(250));
 }
 
 }  // namespace frugal

@@ -6,6 +6,7 @@
 
 #include "memory/budget.h"
 #include "model/format/pack.h"
+#include "model/nn/reader.h"
 #include "support/errors.h"
 #include "support/golden.h"
 
@@ -81,4 +82,41 @@ TEST_CASE("a generator's size is compared without opening a pack that is too sma
   CHECK(size_of(folder / "damaged.pack", 1'000'000'000) == GeneratorSize::small);  // it is not opened
   CHECK(size_of(folder / "damaged.pack", 1) == GeneratorSize::unreadable);
   CHECK(size_of(folder / "missing.pack", 1) == GeneratorSize::none);
+}
+
+TEST_CASE("the working memory of loaded models is released between questions, and changes no result") {
+  const TemporaryPack embedder(kRoot / "tests/golden/bert", Precision::int8);
+  const TemporaryPack reader(kRoot / "tests/golden/bert-reader", Precision::int8);
+  Budget budget;
+  ModelOptions options(budget);
+  options.threads = 2;
+  options.mode = Manager::Mode::cache;
+  ModelPaths paths{[&] { return embedder.path; }, [&] { return embedder.path; }};
+  paths.reader = [&] { return reader.path; };
+  const auto models = open_pack_models(paths, options);
+  models->release_working_memory();  // nothing is loaded, and nothing is now
+  CHECK(models->manager()->counts().loads == 0);
+
+  // One text shares a pass between threads, and many have a pass on each.
+  const std::vector<std::string_view> texts(40,
+                                            "the ships are counted at the harbour in the morning, and again at night");
+  const auto embed = [&](size_t count) {
+    const auto open = models->embedder();
+    std::vector<float> out(count * static_cast<size_t>(open->dimension()));
+    open->embed(std::span(texts).first(count), TextRole::passage, out);
+    return out;
+  };
+  const auto relevance = [&] {
+    const auto open = models->reader();
+    const ReaderPair pair = open->pair(texts[0], texts[1]);
+    return open->read_half(std::span(&pair, 1))[0].relevance;
+  };
+  const std::vector<float> one = embed(1), many = embed(texts.size());
+  const float relevant = relevance();
+  CHECK(budget.used_bytes(MemoryTag::activations) > 0);
+  models->release_working_memory();
+  CHECK(budget.used_bytes(MemoryTag::activations) == 0);
+  CHECK(embed(1) == one);
+  CHECK(embed(texts.size()) == many);
+  CHECK(relevance() == relevant);
 }
