@@ -16,6 +16,7 @@
 #include <set>
 #include <vector>
 
+#include "rag/office/ascii85.h"
 #include "rag/office/figures.h"
 #include "rag/office/flate.h"
 
@@ -26,6 +27,8 @@ constexpr int kMaxDepth = 64;
 constexpr size_t kMaxReferences = 1'000'000;  // looked at in all: a form may be drawn by every page
 constexpr size_t kMaxObjectBytes = 64 << 20;  // of packed objects, of all together
 constexpr size_t kMaxSampleBytes = 64 << 20;  // of an image: 21 megapixels
+constexpr size_t kMaxFilters = 4;             // of one stream
+constexpr std::string_view kFlate = "/FlateDecode";
 
 struct PdfObject {
   std::string_view dictionary, stream;
@@ -146,7 +149,7 @@ class PdfScan {
       if (begin < bytes.size() && bytes[begin] == '\n') ++begin;
       at = std::min(bytes.find(kEndStream, begin), bytes.size());
       object.stream = bytes.substr(begin, at - begin);
-      if (has_name(object.dictionary, "/Type", "/ObjStm") && filter_of(object) == "/FlateDecode")
+      if (has_name(object.dictionary, "/Type", "/ObjStm") && filters_of(object) == std::vector{kFlate})
         unpack_objects(PdfObject(object));
     }
   }
@@ -189,16 +192,25 @@ class PdfScan {
     return has_name(object.dictionary, "/Subtype", "/Image") && !has_name(object.dictionary, "/ImageMask", "true");
   }
 
-  /// The name of the only filter of a stream; empty if it has none or several.
-  static std::string_view filter_of(const PdfObject& object) {
-    std::string_view filter = value_of(object.dictionary, "/Filter");
-    if (filter.starts_with('[')) {
-      filter = skip_blanks(bracketed(filter, "[", "]").substr(1));
-      if (std::count(filter.begin(), filter.end(), '/') != 1) return {};
+  /// The names of a stream's filters, in the order in which they are undone.
+  static std::vector<std::string_view> filters_of(const PdfObject& object) {
+    std::string_view rest = value_of(object.dictionary, "/Filter");
+    const bool is_list = rest.starts_with('[');
+    if (is_list) rest.remove_prefix(1);
+    std::vector<std::string_view> filters;
+    for (rest = skip_blanks(rest); rest.starts_with('/'); rest = skip_blanks(rest)) {
+      size_t length = 1;
+      while (length < rest.size() && is_regular(rest[length])) ++length;
+      filters.push_back(rest.substr(0, length));
+      if (!is_list) break;
+      rest.remove_prefix(length);
     }
-    size_t length = std::min<size_t>(1, filter.size());
-    while (length < filter.size() && is_regular(filter[length])) ++length;
-    return filter.substr(0, length);
+    return filters;
+  }
+
+  static std::optional<std::string> undo(std::string_view filter, std::string_view stream) {
+    if (filter == "/ASCII85Decode") return decode_ascii85(stream);
+    return filter == kFlate ? inflate(stream, kMaxSampleBytes) : std::nullopt;
   }
 
   static int64_t number_at(std::string_view dictionary, std::string_view key, int64_t otherwise) {
@@ -282,10 +294,19 @@ class PdfScan {
 
   void pass(int64_t number, const PdfObject& object, int64_t page) {
     if (is_enough_ || !passed_.insert(number).second) return;
-    const std::string_view filter = filter_of(object);
-    if (filter == "/DCTDecode") is_enough_ = !sink_(object.stream, page);
-    if (filter != "/FlateDecode") return;
-    if (const std::string png = png_of_image(object); !png.empty()) is_enough_ = !sink_(png, page);
+    const std::vector<std::string_view> filters = filters_of(object);
+    if (filters.empty() || filters.size() > kMaxFilters) return;
+    PdfObject image = object;
+    std::string undone;  // which image.stream is a view of, from the second filter on
+    for (size_t i = 0; i + 1 < filters.size(); ++i) {
+      std::optional<std::string> next = undo(filters[i], image.stream);
+      if (!next) return;
+      undone = std::move(*next);
+      image.stream = undone;
+    }
+    if (filters.back() == "/DCTDecode") is_enough_ = !sink_(image.stream, page);
+    if (filters.back() != kFlate) return;
+    if (const std::string png = png_of_image(image); !png.empty()) is_enough_ = !sink_(png, page);
   }
 
   const FigureSink& sink_;

@@ -2,6 +2,9 @@
 // by Pillow (scripts/make_image_goldens.py).
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <random>
@@ -71,6 +74,21 @@ std::string pdf_with_figures(const std::string& first, const std::string& second
        "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>", image_object(first),
        stream("/Type/XObject/Subtype/Form/BBox[0 0 9 9]/Resources<</XObject<</C 10 0 R/Self 9 0 R>>>>", "/C Do"),
        image_object(second, "[/DCTDecode]"), "<</XObject<</A 8 0 R/B 9 0 R>>>>"});
+}
+
+// "~>" at the end, and a line break after every 60 characters.
+std::string ascii85_of(std::string_view bytes) {
+  std::string text;
+  for (size_t at = 0; at < bytes.size(); at += 4) {
+    const size_t count = std::min<size_t>(4, bytes.size() - at);
+    uint32_t value = 0;
+    for (size_t i = 0; i < 4; ++i) value = value << 8 | (i < count ? static_cast<uint8_t>(bytes[at + i]) : 0);
+    std::array<char, 5> digits{};
+    for (size_t i = 5; i-- > 0; value /= 85) digits[i] = static_cast<char>('!' + value % 85);
+    text.append(digits.data(), count + 1);
+    if (at % 48 == 44) text += '\n';
+  }
+  return text + "~>";
 }
 
 }  // namespace
@@ -183,6 +201,32 @@ TEST_CASE("a page tree and images that are compressed, with and without filters 
   CHECK(same_pixels(of_samples[0].pixels, decoded(figure("lake.png"))));
   CHECK(same_pixels(of_samples[1].pixels, decoded(figure("lake.png"))));
   CHECK(of_samples[2].pixels.width() == 80);  // grey
+}
+
+TEST_CASE("an image whose stream is written in letters, as ReportLab writes it") {
+  const std::string jpeg = golden("figures/lake.jpg");
+  const auto images_in = [](const std::string& filter, const std::string& stream) {
+    const std::string pdf =
+        "%PDF-1.4\n1 0 obj <</Type/Catalog/Pages 2 0 R>> endobj\n2 0 obj <</Type/Pages/Kids[3 0 R]>> endobj\n"
+        "3 0 obj <</Type/Page/Resources<</XObject<</Im 4 0 R>>>>>> endobj\n4 0 obj <</Subtype/Image/Filter " +
+        filter + ">> stream\n" + stream + "\nendstream endobj\n";
+    std::vector<std::string> images;
+    find_figures(FileKind::pdf, pdf, [&](std::string_view image, int64_t page) {
+      CHECK(page == 1);
+      images.emplace_back(image);
+      return true;
+    });
+    return images;
+  };
+  const std::string letters = ascii85_of(jpeg);
+  CHECK(images_in("[ /ASCII85Decode /DCTDecode ]", letters) == std::vector{jpeg});
+  CHECK(images_in("[/ASCII85Decode/ASCII85Decode/DCTDecode]", ascii85_of(letters)) == std::vector{jpeg});
+  CHECK(images_in("[/ASCII85Decode /JPXDecode]", letters).empty());
+  CHECK(images_in("[/LZWDecode /DCTDecode]", letters).empty());
+  CHECK(images_in("[/ASCII85Decode /DCTDecode", letters.substr(0, 50) + "\x80").empty());
+  std::string many = "[";
+  for (int i = 0; i < 100; ++i) many += "/FlateDecode";
+  CHECK(images_in(many + "]", letters).empty());
 }
 
 TEST_CASE("a PDF that is damaged anywhere gives what it gives, and ends") {
