@@ -11,6 +11,7 @@
 #include "rag/fakes.h"
 #include "rag/reply/render.h"
 #include "rag/reply/reply_json.h"
+#include "telemetry/process_memory.h"
 
 using namespace frugal;
 using frugal::testing::FakeClock;
@@ -243,4 +244,25 @@ TEST_CASE("nothing is read if nothing was found, or if reranking is off") {
   Town town;
   CHECK(town.ask("zyzzyva").hits.empty());
   CHECK(town.models.fake_reader->ranked == 0);
+}
+
+TEST_CASE("the peak of memory counts what the reader holds until the stage ends") {
+  enum : size_t { kHeldBytes = 64 << 20 };
+  struct HeavyModels : FakeModels {
+    std::shared_ptr<Reader> reader() override {
+      return {std::make_shared<std::vector<char>>(size_t(kHeldBytes), 'x'), &*fake_reader};
+    }
+  } models;
+  models.fake_reader.emplace();
+  FakeStore store;
+  store.add("late", "The bridge at Aldersby was finished in 1932.");
+  PipelineOptions options = with({.mode = StageMode::always});
+  options.answer = AnswerMode::none;
+  options.dense = false;
+  const LawTable laws;
+  Pipeline pipeline(store, models, laws, options, nullptr, "town");
+  const uint64_t before = read_memory().anon_bytes;
+  const Reply reply = pipeline.run(pipeline.stages(), {{}, kQuestion}, {}, Trace(true));
+  CHECK(models.fake_reader->ranked == 1);
+  CHECK(reply.memory.anon_bytes >= before + kHeldBytes);
 }

@@ -60,9 +60,11 @@ class Cascade {
         std::find_if(ranking.begin(), ranking.end(), [](const Candidate& c) { return c.reference_score == 0; });
     const auto last = first + std::min<std::ptrdiff_t>(ranking.end() - first, options_.candidates);
     std::vector<Ranked> list = open({first, last});
-    const size_t ranked = rank(list);
+    // Stages of their own, so that memory is read while the reader is loaded.
+    const size_t ranked = state_.trace.stage("rank", [&] { return rank(list); });
     const size_t best = reader_->finds_answers() ? std::min(list.size(), static_cast<size_t>(options_.read)) : 0;
-    const size_t read = ranked == list.size() ? read_best(std::span(list).first(best)) : 0;
+    const size_t to_read = ranked == list.size() ? best : 0;
+    const size_t read = state_.trace.stage("read", [&] { return read_best(std::span(list).first(to_read)); });
     if (ranked < list.size())
       note(fmt::format("{} of {} hits ranked", ranked, list.size()));
     else if (read < best)
