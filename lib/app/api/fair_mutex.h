@@ -22,6 +22,13 @@ class FairMutex {
     }
     changed_.notify_all();
   }
+  /// Does not wait; false if it has an owner.
+  bool try_lock() {
+    const std::lock_guard guard(mutex_);
+    if (next_ != serving_) return false;
+    ++next_;
+    return true;
+  }
   /// True if a thread waits for it, as seen by its owner.
   bool is_wanted() const {
     const std::lock_guard guard(mutex_);

@@ -421,9 +421,10 @@ void WarmEngine::set_keep_alive(std::chrono::milliseconds duration) {
 
 void WarmEngine::unload_if_idle() {
   const int64_t now = now_ms(), idle_ms = now - last_use_ms_;
-  if (idle_ms >= kQuietMs && has_working_memory_.exchange(false)) {
-    const std::lock_guard turn(turn_);
-    if (opened_) opened_->all_models().release_working_memory();
+  if (idle_ms >= kQuietMs && has_working_memory_) {
+    // Somebody who computes for longer than that is not quiet, and not waited for.
+    const std::unique_lock turn(turn_, std::try_to_lock);
+    if (turn && has_working_memory_.exchange(false) && opened_) opened_->all_models().release_working_memory();
   }
   // What the requests of a busy moment took from the heap goes back to the system.
   const bool is_due = idle_ms >= kQuietMs || now - last_trim_ms_ >= kTrimEveryMs;

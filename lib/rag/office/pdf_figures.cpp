@@ -198,7 +198,8 @@ class PdfScan {
     const bool is_list = rest.starts_with('[');
     if (is_list) rest.remove_prefix(1);
     std::vector<std::string_view> filters;
-    for (rest = skip_blanks(rest); rest.starts_with('/'); rest = skip_blanks(rest)) {
+    // One above the limit is enough to see that there are too many.
+    for (rest = skip_blanks(rest); rest.starts_with('/') && filters.size() <= kMaxFilters; rest = skip_blanks(rest)) {
       size_t length = 1;
       while (length < rest.size() && is_regular(rest[length])) ++length;
       filters.push_back(rest.substr(0, length));
