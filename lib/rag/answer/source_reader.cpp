@@ -8,9 +8,9 @@
 
 namespace frugal {
 
-SourceReader::SourceReader(Reader& reader, const std::string& question,
+SourceReader::SourceReader(Reader& reader, const std::string& question, const Evidence& evidence,
                            const std::unordered_map<int64_t, ChunkReading>& readings, uint32_t max_quote_bytes)
-    : reader_(reader), question_(question), before_(readings), max_quote_bytes_(max_quote_bytes) {}
+    : reader_(reader), question_(question), evidence_(evidence), before_(readings), max_quote_bytes_(max_quote_bytes) {}
 
 bool SourceReader::answers(const Hit& source) {
   return read(source).reading.answerable >= 0;
@@ -19,7 +19,7 @@ bool SourceReader::answers(const Hit& source) {
 std::optional<Quote> SourceReader::quote(const Hit& source) {
   if (!answers(source)) return std::nullopt;
   const std::span<const Hit> one(&source, 1);
-  const std::optional<AnswerSpan> span = read_answer(one, {{source.chunk.id, read(source)}});
+  const std::optional<AnswerSpan> span = read_answer(one, {{source.chunk.id, read(source)}}, &evidence_);
   if (!span) return std::nullopt;
   const std::vector<Quote> quotes = quotes_around(one, span->place, max_quote_bytes_);
   return quotes.empty() ? std::nullopt : std::optional(quotes.back());

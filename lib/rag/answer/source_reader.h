@@ -9,6 +9,7 @@
 #include "model/nn/reader.h"
 #include "rag/answer/stage.h"
 #include "rag/evidence/answer_extract.h"
+#include "rag/evidence/evidence.h"
 #include "rag/reply/reply.h"
 
 namespace frugal {
@@ -17,8 +18,8 @@ namespace frugal {
 class SourceReader {
  public:
   /// Borrows its arguments. `readings`: what was read before, by chunk; other sources are read when they are asked for.
-  SourceReader(Reader& reader, const std::string& question, const std::unordered_map<int64_t, ChunkReading>& readings,
-               uint32_t max_quote_bytes);
+  SourceReader(Reader& reader, const std::string& question, const Evidence& evidence,
+               const std::unordered_map<int64_t, ChunkReading>& readings, uint32_t max_quote_bytes);
 
   /// True if the source is more likely than not to hold an answer to the question.
   bool answers(const Hit& source);
@@ -31,6 +32,7 @@ class SourceReader {
 
   Reader& reader_;
   const std::string& question_;
+  const Evidence& evidence_;
   const std::unordered_map<int64_t, ChunkReading>& before_;
   std::unordered_map<int64_t, ChunkReading> read_;
   uint32_t max_quote_bytes_;

@@ -272,7 +272,8 @@ TEST_CASE("with a reader, a sentence needs a source that answers, and what is dr
     readings[hit.chunk.id] = {reader.read_rest(rest).front(), 0, pair.pieces};
   }
   readings[2].reading.answerable = -1;
-  SourceReader sources(reader, question, readings, 1200);
+  const Evidence evidence(split_words(question), Language::english, {}, store);
+  SourceReader sources(reader, question, evidence, readings, 1200);
   const auto checked = [&](const char* generated) {
     GroundedText grounded(hits, Language::english, 0.6f, {nullptr, &sources});
     grounded.add(generated);

@@ -51,8 +51,8 @@ constexpr float kNamedReferenceConfidence = 0.99f;
 // Where it is not known what cosine is usual, as in an index of few chunks: the mean of the questions of calibration.
 constexpr float kTypicalContrast = 0.16f;
 
-// So many spans are quoted for a question that asks for several things, and for one of which the reader is in doubt.
-constexpr size_t kMaxSeveral = 3, kMaxInDoubt = 2;
+// So many spans are quoted for a question that asks for several things, or of which the reader is in doubt.
+constexpr size_t kMaxQuoted = 3;
 
 // Why answer.mode auto does not generate.
 std::string_view auto_note(GeneratorSize size, const AnswerTexts& texts) {
@@ -97,7 +97,7 @@ class AnswerWriter {
     }
     reply_.answer.confidence = found;
     reply_.answer.remark = remark();
-    if (mode == AnswerMode::generate && generate()) return;
+    if (mode == AnswerMode::generate && generate(evidence)) return;
     if (!reply_.answer.abstained) extract(evidence);
   }
 
@@ -111,8 +111,8 @@ class AnswerWriter {
   float confidence(const Evidence& evidence) {
     const std::vector<Hit>& hits = reply_.hits;
     if (hits.front().reference_score) return kNamedReferenceConfidence;
-    if (!spans().empty()) {
-      const AnswerSpan& found = spans().front();
+    if (!spans(evidence).empty()) {
+      const AnswerSpan& found = spans(evidence).front();
       ConfidenceFeatures features = found.features;
       const Hit& hit = hits[found.place.hit];
       const Chunk& chunk = hit.chunk;
@@ -166,7 +166,7 @@ class AnswerWriter {
   void extract(const Evidence& evidence) {
     std::vector<Quote> quotes = quote_articles(evidence, reply_.hits, state_.articles, options_.extract);
     const bool names_articles = !quotes.empty() || !state_.articles.empty();
-    if (!names_articles) quotes = quote_reading();
+    if (!names_articles) quotes = quote_reading(evidence);
     if (quotes.empty()) {
       quotes = quote_sentences(evidence);
       if (quotes.empty()) return abstain(texts_.nothing_to_quote);
@@ -196,14 +196,14 @@ class AnswerWriter {
   std::shared_ptr<Reader> open_reader() { return resources_.models.readers()[state_.reader].open(); }
 
   // What the reader found, best first; empty if it has not read.
-  const std::vector<AnswerSpan>& spans() {
-    if (!spans_) spans_ = read_answers(reply_.hits, state_.readings, asks_for_several_ ? kMaxSeveral : kMaxInDoubt);
+  const std::vector<AnswerSpan>& spans(const Evidence& evidence) {
+    if (!spans_) spans_ = read_answers(reply_.hits, state_.readings, &evidence, kMaxQuoted);
     return *spans_;
   }
 
-  std::vector<Quote> quote_reading() {
+  std::vector<Quote> quote_reading(const Evidence& evidence) {
     std::vector<Quote> quotes;
-    for (const AnswerSpan& found : spans()) {
+    for (const AnswerSpan& found : spans(evidence)) {
       const std::vector<Quote> around =
           quotes_around(reply_.hits, found.place, options_.extract.max_quote_bytes, asks_for_several_);
       if (quotes.empty() && !around.empty()) reply_.answer.span = short_text(found.place);
@@ -244,7 +244,7 @@ class AnswerWriter {
 
   // By the first generator of the list that does not fail. False if a quote must be extracted instead; an abstention of
   // a generator is final.
-  bool generate() {
+  bool generate(const Evidence& evidence) {
     const std::vector<NamedModel<Generator>> list = resources_.models.generators();
     std::string failure;
     for (size_t i = 0; i < list.size() && list[i].open; ++i) {
@@ -252,7 +252,7 @@ class AnswerWriter {
         return quote_instead(std::string(texts_.too_late));
       try {
         const std::shared_ptr<Generator> generator = open_generator(list[i]);
-        return generator && generate_with(*generator, list[i].name);
+        return generator && generate_with(*generator, list[i].name, evidence);
       } catch (const Error& error) {
         const bool is_last = i + 1 == list.size();
         if (error.code() != Code::remote || (is_last && options_.answer != AnswerMode::automatic)) throw;
@@ -263,14 +263,14 @@ class AnswerWriter {
     return quote_instead(fill(texts_.generator_failed, failure));
   }
 
-  bool generate_with(Generator& generator, const std::string& name) {
+  bool generate_with(Generator& generator, const std::string& name, const Evidence& evidence) {
     const GroundedPrompt prompt = prompt_for(generator);
     std::vector<Hit> sources;
     for (const size_t hit : prompt.sources) sources.push_back(reply_.hits[hit]);
     std::optional<SourceReader> reader;
     if (!state_.readings.empty()) {
       reading_ = open_reader();
-      reader.emplace(*reading_, state_.question.text, state_.readings, options_.extract.max_quote_bytes);
+      reader.emplace(*reading_, state_.question.text, evidence, state_.readings, options_.extract.max_quote_bytes);
     }
     GroundedText grounded(sources, reply_.fusion.language, options_.min_support,
                           {&resources_.laws, reader ? &*reader : nullptr});
