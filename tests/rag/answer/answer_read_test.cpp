@@ -32,6 +32,11 @@ ChunkReading reading_of(const std::string& text, size_t begin, size_t end, float
   return read;
 }
 
+// Puts a logit at both ends of the span of some words of a text whose tokens are bytes.
+void make_likely(ChunkReading& read, const std::string& text, const std::string& words, float likely) {
+  read.reading.begin[text.find(words)] = read.reading.end[text.find(words) + words.size() - 1] = likely;
+}
+
 std::string words_of(const std::vector<Hit>& hits, const AnswerSpan& answer) {
   return hits[answer.place.hit].chunk.text.substr(answer.place.begin, answer.place.end - answer.place.begin);
 }
@@ -126,15 +131,12 @@ TEST_CASE("another sentence of the same chunk is a further answer if it is hardl
   const std::vector<Hit> hits = {hit_of(1, text)};
   std::unordered_map<int64_t, ChunkReading> readings;
   readings[1] = reading_of(text, text.find("1932"), text.find("1932") + 4, 12, 0);
-  const auto make_likely = [&](const std::string& year, float likely) {
-    readings[1].reading.begin[text.find(year)] = readings[1].reading.end[text.find(year) + 3] = likely;
-  };
-  make_likely("1950", 10);  // e^−4 as likely
+  make_likely(readings[1], text, "1950", 10);  // e^−4 as likely
   std::vector<AnswerSpan> answers = read_answers(hits, readings, nullptr, 3);
   REQUIRE(answers.size() == 2);
   CHECK(words_of(hits, answers[0]) == "1932");
   CHECK(words_of(hits, answers[1]) == "1950");
-  make_likely("1950", 9);  // e^−6
+  make_likely(readings[1], text, "1950", 9);  // e^−6
   CHECK(read_answers(hits, readings, nullptr, 3).size() == 1);
 }
 
@@ -145,14 +147,11 @@ TEST_CASE("between sentences that are nearly as likely, the words of the questio
   const std::vector<Hit> hits = {hit_of(1, text)};
   std::unordered_map<int64_t, ChunkReading> readings;
   readings[1] = reading_of(text, text.find("1931"), text.find("1931") + 4, 12, 0);
-  const auto make_likely = [&](float likely) {
-    readings[1].reading.begin[text.find("1932")] = readings[1].reading.end[text.find("1932") + 3] = likely;
-  };
   const Evidence evidence(split_words("When was the bridge built?"), Language::english, {}, store);
-  make_likely(10.5f);
+  make_likely(readings[1], text, "1932", 10.5f);
   CHECK(words_of(hits, *read_answer(hits, readings, nullptr)) == "1931");
   CHECK(words_of(hits, *read_answer(hits, readings, &evidence)) == "1932");
-  make_likely(5);
+  make_likely(readings[1], text, "1932", 5);
   CHECK(words_of(hits, *read_answer(hits, readings, &evidence)) == "1931");
 }
 
@@ -161,12 +160,9 @@ TEST_CASE("a sentence with several likely spans is likelier than one with the li
   const std::vector<Hit> hits = {hit_of(1, text)};
   std::unordered_map<int64_t, ChunkReading> readings;
   readings[1] = reading_of(text, text.find("1931"), text.find("1931") + 4, 12, 0);
-  const auto make_likely = [&](const std::string& words, float likely) {
-    readings[1].reading.begin[text.find(words)] = readings[1].reading.end[text.find(words) + words.size() - 1] = likely;
-  };
-  make_likely("Ann", 11.8f);
+  make_likely(readings[1], text, "Ann", 11.8f);
   CHECK(words_of(hits, *read_answer(hits, readings, nullptr)) == "1931");
-  make_likely("Bob", 11.9f);  // with "Ann, Bob": three spans of some e^−0.3
+  make_likely(readings[1], text, "Bob", 11.9f);  // with "Ann, Bob": three spans of some e^−0.3
   const std::vector<AnswerSpan> answers = read_answers(hits, readings, nullptr, 3);
   REQUIRE(answers.size() == 2);
   CHECK(words_of(hits, answers[0]) == "Bob");
