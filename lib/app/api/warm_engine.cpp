@@ -142,6 +142,14 @@ WarmEngine::WarmEngine(const cli::Tool& tool, const Settings& settings, std::chr
 
 WarmEngine::~WarmEngine() = default;
 
+WarmEngine::InUse::InUse(WarmEngine& engine) : engine_(engine) {
+  engine_.note_use();
+}
+
+WarmEngine::InUse::~InUse() {
+  engine_.note_use();
+}
+
 void WarmEngine::note_use() {
   last_use_ms_ = now_ms();
   has_used_heap_ = true;
@@ -211,7 +219,7 @@ Reply WarmEngine::ask(const AskRequest& request, const TokenSink& stream) {
     field->set(value, "'settings'");
   }
   const std::lock_guard turn(turn_);
-  note_use();
+  const InUse use(*this);
   QuerySession& open = session();
   Reply reply = open.make_pipeline(std::move(options))->ask(request.query, stream);
   ++asked_;
@@ -226,7 +234,7 @@ Embedded WarmEngine::embed(const EmbedRequest& request) {
 }
 
 void WarmEngine::embed_batch(std::span<EmbedJob* const> jobs) {
-  note_use();
+  const InUse use(*this);
   const std::shared_ptr<Embedder> embedder = models().embedder();
   const auto dimension = static_cast<size_t>(embedder->dimension());
   for (const TextRole role : {TextRole::query, TextRole::passage})
@@ -277,7 +285,7 @@ Reranked WarmEngine::rerank(const RerankRequest& request) {
 }
 
 void WarmEngine::rerank_batch(std::span<RerankJob* const> jobs) {
-  note_use();
+  const InUse use(*this);
   Models& open = models();
   if (!open.has_reader())
     throw Error(Code::missing, "no reader is configured, which ranks").hint("name its pack with --reader");
@@ -325,7 +333,7 @@ Generation WarmEngine::generate(std::span<const ChatMessage> messages, const Gen
   turn_.lock();
   const auto unlock = [](FairMutex* turn) { turn->unlock(); };
   const std::unique_ptr<FairMutex, decltype(unlock)> held(&turn_, unlock);
-  note_use();
+  const InUse use(*this);
   Models& open = models();
   const std::shared_ptr<Opened> in_use = opened_;  // another thread may close it meanwhile
   const std::shared_ptr<Generator> generator = open.generator();
@@ -347,7 +355,7 @@ GenerateOptions WarmEngine::generate_defaults() const {
 SummarySession::Result WarmEngine::summarise(const SummariseRequest& request, const SummarySink& sink) {
   const std::lock_guard writing(writing_);
   const std::lock_guard turn(turn_);
-  note_use();
+  const InUse use(*this);
   models();
   const std::shared_ptr<Opened> in_use = opened_;  // another thread may close it meanwhile
   if (!in_use->summaries) in_use->summaries = std::make_unique<SummarySession>(tool_, settings_);
@@ -377,7 +385,7 @@ Captioned WarmEngine::describe(const CaptionRequest& request, const TokenSink& s
   const RgbImage image =
       naming_file("image", [&] { return decode_image_elsewhere(request.image, kMaxPixels, budget); });
   const std::lock_guard turn(turn_);
-  note_use();
+  const InUse use(*this);
   models();
   const std::shared_ptr<Opened> in_use = opened_;  // another thread may close it meanwhile
   if (!in_use->captions) in_use->captions = std::make_unique<Opened::Captions>(tool_, settings_);
@@ -393,20 +401,20 @@ Captioned WarmEngine::describe(const CaptionRequest& request, const TokenSink& s
 
 std::vector<Tokenizer::Piece> WarmEngine::tokenize(const std::string& text) {
   const std::lock_guard turn(turn_);
-  note_use();
+  const InUse use(*this);
   return models().embedder()->tokenizer().encode_pieces(text, false);
 }
 
 Passage WarmEngine::read(const std::string& place) {
   const std::lock_guard turn(turn_);
-  note_use();
+  const InUse use(*this);
   QuerySession& open = session();
   return read_passage(open.store(), place, PassageTime::indexed, open.budget());
 }
 
 void WarmEngine::preload() {
   const std::lock_guard turn(turn_);
-  note_use();
+  const InUse use(*this);
   try {
     session().models().embedder();
   } catch (const Error& error) {

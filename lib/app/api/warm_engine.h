@@ -53,6 +53,17 @@ class WarmEngine final : public Engine {
     size_t weight() const;
   };
   struct Opened;
+  // What is computed counts as use at its end, too: it may take longer than a quiet second, and leaves memory behind.
+  class InUse {
+   public:
+    explicit InUse(WarmEngine& engine);
+    ~InUse();
+    InUse(const InUse&) = delete;
+    InUse& operator=(const InUse&) = delete;
+
+   private:
+    WarmEngine& engine_;
+  };
 
   // All of these need turn_.
   Models& models();
