@@ -205,8 +205,7 @@ void Tool::add_common_flags() {
   app_.add_option("--config", config_file_, "configuration file to read instead of ./frugal.yaml")->type_name("FILE");
   app_.add_option("--set", assignments_, "set a key of the configuration (configs/default.yaml lists them); repeatable")
       ->type_name("KEY=VALUE")
-      ->expected(1)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+      ->allow_extra_args(false);
   key("-t,--threads", "threads");
   key("--profile", "profile");
   key("--memory-budget", "memory.budget")->type_name("SIZE");
