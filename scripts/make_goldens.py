@@ -105,6 +105,7 @@ def tiny_reader():
     for name in heads:
         tensors[f"{name}.weight"], tensors[f"{name}.bias"] = weights[name].flatten(), biases[name]
     tensors["confidence.weight"] = torch.tensor([1, 0.5, 0.25, -0.5, 2, 3, -2, 0.125, -1])
+    tensors["confidence_without_contrast.weight"] = torch.tensor([0, 1, -0.25, 0.5, 1, 2, 0, -0.5, 0.25])
     save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "model.safetensors", {"format": "pt"})
     (folder / "config.json").write_text(json.dumps({**config.to_dict(), "model_type": "bert-reader", "architectures": ["BertReader"],
                                                     "first_exit": first_exit, "max_question_tokens": 12, "max_pair_tokens": 48}, indent=1))

@@ -79,10 +79,11 @@ def calibrate(args):
     folder = args.work / "calibration"
     calibration.write_sets(*sources.load(args.data), folder)
     rows = list(calibration.ask(folder, args.bin, args.reader, args.embedder, say))
-    coefficients = calibration.fit(rows)
-    calibration.report(rows, coefficients, say)
-    (args.work / "confidence.json").write_text(json.dumps(coefficients) + "\n")
-    say(f"{len(rows)} answers: {dict(zip((*calibration.FEATURES, 'intercept'), (round(c, 3) for c in coefficients)))}")
+    heads = {"confidence": calibration.fit(rows), "confidence_without_contrast": calibration.fit(calibration.without_contrast(rows))}
+    (args.work / "confidence.json").write_text(json.dumps(heads) + "\n")
+    for name, coefficients in heads.items():
+        say(f"{name}, {len(rows)} answers: {dict(zip((*calibration.FEATURES, 'intercept'), (round(c, 3) for c in coefficients)))}")
+        calibration.report(rows, coefficients, say)
 
 
 def main():

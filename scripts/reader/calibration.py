@@ -76,6 +76,12 @@ def ask(folder, bin_folder, reader, embedder, say):
             yield at.name.rsplit("-", 1)[0], kind, right, [row["explain"]["reading"][name] for name in FEATURES]
 
 
+def without_contrast(rows):
+    """The rows as an index of few chunks has them, where it is not known what cosine is usual: a contrast of 0, whose coefficient is 0."""
+    at = FEATURES.index("contrast")
+    return [(texts, kind, right, [0.0 if i == at else f for i, f in enumerate(features)]) for texts, kind, right, features in rows]
+
+
 def fit(rows):
     """Coefficients of FEATURES and the intercept, by Newton's method with an L2 penalty on standardised features."""
     x = numpy.array([features for *_, features in rows], dtype=float)

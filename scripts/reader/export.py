@@ -35,7 +35,8 @@ def export(model, file, tokenizer, folder, confidence=None):
     folder.mkdir(parents=True, exist_ok=True)
     tensors = tensors_of(model)
     if confidence:
-        tensors["confidence.weight"] = torch.tensor(confidence, dtype=torch.float32)
+        for name, coefficients in confidence.items():
+            tensors[f"{name}.weight"] = torch.tensor(coefficients, dtype=torch.float32)
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     tokenizer.save(str(folder / "tokenizer.json"))
     config = {"model_type": "bert-reader", "architectures": ["BertReader"], "hidden_size": file.hidden, "num_hidden_layers": file.layers,

@@ -22,8 +22,9 @@
 namespace frugal {
 namespace {
 
-// The coefficients of ConfidenceFeatures::values(), and the intercept behind them.
-constexpr std::string_view kConfidence = "heads.confidence";
+// The coefficients of ConfidenceFeatures::values(), and the intercept behind them; others where the contrast is not
+// known.
+constexpr std::string_view kConfidence = "heads.confidence", kWithoutContrast = "heads.confidence_without_contrast";
 constexpr int64_t kConfidenceSize = ConfidenceFeatures::kCount + 1;
 
 struct ReaderConfig {
@@ -75,6 +76,7 @@ class BertReader final : public Reader {
     span_ = head("heads.span", 2);
     answerable_ = head("heads.answerable", 1);
     if (source.has(kConfidence)) confidence_ = source.vector(kConfidence, kConfidenceSize);
+    if (source.has(kWithoutContrast)) without_contrast_ = source.vector(kWithoutContrast, kConfidenceSize);
   }
 
   std::string identity() const override { return identity_; }
@@ -144,9 +146,10 @@ class BertReader final : public Reader {
 
   float confidence(const ConfidenceFeatures& features) const override {
     float logit = features.answerable;
-    if (!confidence_.empty()) {
+    const std::span<const float> coefficients = features.contrast ? confidence_ : without_contrast_;
+    if (!coefficients.empty()) {
       const std::array<float, ConfidenceFeatures::kCount> values = features.values();
-      logit = std::inner_product(values.begin(), values.end(), confidence_.begin(), confidence_.back());
+      logit = std::inner_product(values.begin(), values.end(), coefficients.begin(), coefficients.back());
     }
     return 1 / (1 + std::exp(-logit));
   }
@@ -174,7 +177,7 @@ class BertReader final : public Reader {
   std::unique_ptr<Tokenizer> tokenizer_;
   std::string identity_;
   Head rank_first_, rank_last_, span_, answerable_;
-  std::span<const float> confidence_;  // empty: none
+  std::span<const float> confidence_, without_contrast_;  // empty: none
 };
 
 ModelPlan plan(const Checkpoint& checkpoint) {
@@ -187,6 +190,7 @@ ModelPlan plan(const Checkpoint& checkpoint) {
        {std::pair("rank_first", 1), std::pair("rank_last", 1), std::pair("span", 2), std::pair("answerable", 1)})
     table.exact({fmt::format("heads.{}", name), name, ""}, outputs, bert.hidden);
   table.optional_vector({std::string(kConfidence), "confidence", ""}, kConfidenceSize);
+  table.optional_vector({std::string(kWithoutContrast), "confidence_without_contrast", ""}, kConfidenceSize);
   plan.tensors = std::move(table).take();
   return plan;
 }

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -44,13 +45,15 @@ struct ConfidenceFeatures {
   float margin = 0;           // of the answer over "no answer here"
   float certainty = 0;        // log probability of the answer among all spans of its passage and none
   float share = 0;            // log probability of its passage among those that were read
-  float coverage = 0;         // share of the question's words, by their weight, that the passage has: 0 … 1
-  float contrast = 0;         // how far its passage's cosine stands out: (cosine − usual) / (1 − usual)
-  float portuguese = 0;       // 1 if the question is in Portuguese, else 0
+  float coverage = 0;         // share of the question's words, by their weight, that its sentence has: 0 … 1
+  // How far its passage's cosine stands out: (cosine − usual) / (1 − usual); nullopt if it is not known what is usual.
+  std::optional<float> contrast;
+  float portuguese = 0;  // 1 if the question is in Portuguese, else 0
 
   static constexpr size_t kCount = 8;
+  /// Without a contrast its value is 0.
   std::array<float, kCount> values() const {
-    return {answerable, best_answerable, margin, certainty, share, coverage, contrast, portuguese};
+    return {answerable, best_answerable, margin, certainty, share, coverage, contrast.value_or(0), portuguese};
   }
 };
 
@@ -73,7 +76,8 @@ class Reader : public Model {
   /// Reads the rest of the layers.
   virtual std::vector<Reading> read_rest(std::span<const HalfRead* const> halves) = 0;
   /// The probability, 0 … 1, that the answer is right: by logistic regression, whose coefficients are part of the model
-  /// (fitted on questions that it was not trained on); without them, by `answerable` alone.
+  /// (fitted on questions that it was not trained on), others if there is no contrast; without them, by `answerable`
+  /// alone.
   virtual float confidence(const ConfidenceFeatures& features) const = 0;
 };
 

@@ -57,9 +57,10 @@ double log_sum(const Reading& reading) {
 // A sentence that may answer.
 struct SentenceSpan {
   size_t part = 0;
-  TokenSpan span;      // the best of those that begin in it
-  double mass = 0;     // log(Σ exp(logit)) over these
-  double support = 0;  // what speaks for it in its chunk
+  TokenSpan span;       // the best of those that begin in it
+  double mass = 0;      // log(Σ exp(logit)) over these
+  double coverage = 0;  // share of the question's words that it holds
+  double support = 0;   // what speaks for it in its chunk
 };
 
 // Where a chunk may hold an answer, by the roles of its sentences.
@@ -88,7 +89,7 @@ class AnswerMask {
     std::vector<SentenceSpan> found;
     for (size_t part = 0; part < all.size(); ++part)
       if (all[part].mass > 0)
-        found.push_back({part, all[part].span, all[part].span.logit + std::log(all[part].mass), 0});
+        found.push_back({part, all[part].span, all[part].span.logit + std::log(all[part].mass), 0, 0});
     return found;
   }
   std::string_view text_of(size_t part) const { return parts_.count() == 0 ? parts_.text() : parts_.words(part); }
@@ -129,9 +130,10 @@ std::vector<SentenceSpan> best_answers(std::string_view text, const ChunkReading
                                        const Evidence* evidence) {
   const AnswerMask mask(text, read.pieces);
   std::vector<SentenceSpan> sentences = mask.sentences(read.reading);
-  for (SentenceSpan& each : sentences)
-    each.support = kReaderWeight * (each.mass - log_total) +
-                   (evidence ? kWordsWeight * double(evidence->coverage(mask.text_of(each.part))) : 0.0);
+  for (SentenceSpan& each : sentences) {
+    if (evidence) each.coverage = evidence->coverage(mask.text_of(each.part));
+    each.support = kReaderWeight * (each.mass - log_total) + kWordsWeight * each.coverage;
+  }
   std::stable_sort(sentences.begin(), sentences.end(),
                    [](const auto& a, const auto& b) { return a.support > b.support; });
   std::vector<SentenceSpan> answers;
@@ -175,6 +177,7 @@ std::vector<ReadSpan> spans_of(std::span<const Hit> hits, const std::unordered_m
       features.margin = span.logit - read.reading.none;
       features.certainty = static_cast<float>(span.logit - log_total);
       features.share = read.score;
+      features.coverage = static_cast<float>(sentence.coverage);
       spans.push_back({{place, features}, read.score + sentence.support});
     }
   }

@@ -17,7 +17,7 @@ namespace frugal {
 /// The bytes [begin, end) of hits[hit].chunk.text.
 struct AnswerSpan {
   Quote place;
-  ConfidenceFeatures features;  // without coverage and language, which the reader does not know
+  ConfidenceFeatures features;  // without contrast and language, which come from the search
 };
 
 /// The likeliest span of the best sentence of the hits that have a reading; nullopt if there is none, or only empty

@@ -330,9 +330,14 @@ FusionNote fusion_note_of(const ordered_json& json) {
 
 std::optional<ConfidenceFeatures> reading_of(const ordered_json& json) {
   if (json.is_null()) return std::nullopt;
-  return ConfidenceFeatures{json.at("answerable"), json.at("best_answerable"), json.at("margin"),
-                            json.at("certainty"),  json.at("share"),           json.at("coverage"),
-                            json.at("contrast"),   json.at("portuguese")};
+  return ConfidenceFeatures{json.at("answerable"),
+                            json.at("best_answerable"),
+                            json.at("margin"),
+                            json.at("certainty"),
+                            json.at("share"),
+                            json.at("coverage"),
+                            optional_of<float>(json, "contrast"),
+                            json.at("portuguese")};
 }
 
 Reply reply_of(const ordered_json& json) {

@@ -384,7 +384,9 @@ TEST_CASE("the pieces of a pair are the tokens of its passage, with their bytes"
   for (size_t i = 0; i < pair.pieces.size(); ++i) CHECK(pair.ids[pair.passage + i] == pair.pieces[i].id);
 }
 
-TEST_CASE("a reader's confidence is logistic in its features, and in one of them if it has no coefficients") {
+TEST_CASE(
+    "a reader's confidence is logistic in its features, by other coefficients without a contrast and in one without "
+    "any") {
   const auto confidence = [](const std::filesystem::path& checkpoint, const ConfidenceFeatures& features) {
     const TemporaryPack made(checkpoint, Precision::int8);
     const Pack pack(made.path);
@@ -395,13 +397,17 @@ TEST_CASE("a reader's confidence is logistic in its features, and in one of them
   const auto golden = kRoot / "tests/golden/bert-reader";
   // 1 + .5 · 2 + .25 · (−4) − .5 · (−1) + 2 · (−.5) + 3 · .5 − 2 · .25 + .125 − 1
   CHECK(confidence(golden, {1, 2, -4, -1, -0.5f, 0.5f, 0.25f, 1}) == doctest::Approx(1 / (1 + std::exp(-0.625))));
+  // 2 − .25 · (−4) + .5 · (−1) + 1 · (−.5) + 2 · .5 − .5 + .25
+  CHECK(confidence(golden, {1, 2, -4, -1, -0.5f, 0.5f, std::nullopt, 1}) == doctest::Approx(1 / (1 + std::exp(-2.75))));
   const TempFolder folder;
   std::filesystem::copy(golden, folder / "plain");
   std::string weights = read_file(folder / "plain/model.safetensors");
-  weights.replace(weights.find("\"confidence.weight\""), 19, "\"other_____.weight\"");
+  for (const std::string_view name : {"\"confidence.weight\"", "\"confidence_without_contrast.weight\""})
+    weights.replace(weights.find(name) + 1, 5, "other");
   write_file(folder / "plain/model.safetensors", weights);
-  CHECK(confidence(folder / "plain", {1, 2, -4, -1, -0.5f, 0.5f, 0.25f, 1}) ==
-        doctest::Approx(1 / (1 + std::exp(-1.0))));
+  for (const std::optional<float> contrast : {std::optional(0.25f), std::optional<float>()})
+    CHECK(confidence(folder / "plain", {1, 2, -4, -1, -0.5f, 0.5f, contrast, 1}) ==
+          doctest::Approx(1 / (1 + std::exp(-1.0))));
 }
 
 TEST_CASE("the error for a pack of the wrong kind says which pack to give") {

@@ -221,7 +221,7 @@ TEST_CASE("the confidence knows how far the answer's passage stands out of the c
   Town town;
   town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
   REQUIRE(town.ask().reading);
-  CHECK(town.ask().reading->contrast == 0.16f);  // 31 chunks do not tell what is usual
+  CHECK_FALSE(town.ask().reading->contrast);  // 31 chunks do not tell what is usual
   for (int i = 0; i < 30; ++i)
     town.store.add("b" + std::to_string(i), "A ferry to nowhere, number " + std::to_string(i));
   const Reply reply = town.ask();
@@ -236,8 +236,9 @@ TEST_CASE("the confidence knows how far the answer's passage stands out of the c
   REQUIRE(found == 61);
   REQUIRE(reply.answer.span == "1932");
   const double usual = sum / double(found);
-  CHECK(reply.reading->contrast == doctest::Approx((answering - usual) / (1 - usual)));
-  CHECK(reply.reading->contrast > 0);
+  REQUIRE(reply.reading->contrast);
+  CHECK(*reply.reading->contrast == doctest::Approx((answering - usual) / (1 - usual)));
+  CHECK(*reply.reading->contrast > 0);
 }
 
 TEST_CASE("nothing is read if nothing was found, or if reranking is off") {

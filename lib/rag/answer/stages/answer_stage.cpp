@@ -48,9 +48,6 @@ namespace {
 
 constexpr float kNamedReferenceConfidence = 0.99f;
 
-// Where it is not known what cosine is usual, as in an index of few chunks: the mean of the questions of calibration.
-constexpr float kTypicalContrast = 0.16f;
-
 // So many spans are quoted for a question that asks for several things, or of which the reader is in doubt.
 constexpr size_t kMaxQuoted = 3;
 
@@ -115,8 +112,6 @@ class AnswerWriter {
       const AnswerSpan& found = spans(evidence).front();
       ConfidenceFeatures features = found.features;
       const Hit& hit = hits[found.place.hit];
-      const Chunk& chunk = hit.chunk;
-      features.coverage = evidence.coverage(chunk.title + "\n" + chunk.heading + "\n" + chunk.text);
       features.contrast = contrast_of(hit);
       features.portuguese = reply_.fusion.language == Language::portuguese ? 1.0f : 0.0f;
       reply_.reading = features;
@@ -133,9 +128,10 @@ class AnswerWriter {
     return answer_confidence(coverage, cosine_contrast(*cosine, *state_.background));
   }
 
-  // A hit that the search by vectors has not found is no closer than the usual one.
-  float contrast_of(const Hit& hit) const {
-    if (!state_.background) return kTypicalContrast;
+  // An index of few chunks does not tell what is usual. A hit that the search by vectors has not found is no closer
+  // than that.
+  std::optional<float> contrast_of(const Hit& hit) const {
+    if (!state_.background) return std::nullopt;
     return hit.dense_score ? cosine_contrast(*hit.dense_score, *state_.background) : 0.0f;
   }
 
