@@ -1,11 +1,12 @@
 // What an index of many chunks costs, to build and to search, without a model. Not installed.
 //
-//   store_scale FOLDER CHUNKS [QUESTIONS]
+//   store_scale FOLDER CHUNKS [QUESTIONS [PLACE [INDEX]]]
 //
 // Writes an index of CHUNKS chunks of 60 made-up words (by Zipf's law) with vectors of 384 values in clusters, then
 // asks QUESTIONS (300) near chunks of it, by vectors and by five words, none of the hundred most frequent. Prints one
 // JSON object: seconds of texts and of vectors, bytes, milliseconds to open, to search (median and 99th percentile),
-// recall of the first ten against the vectors before they were rounded, and memory. FOLDER must not exist.
+// recall of the first ten and fifty against the vectors before they were rounded, and memory. FOLDER must not exist.
+// PLACE and INDEX: vectors.place, such as milvus://127.0.0.1, and vectors.index.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <random>
+#include <span>
 
 #include "base/error.h"
 #include "base/hash.h"
@@ -31,7 +33,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kDimension = 384;
 constexpr int64_t kChunksPerFile = 100, kFilesPerCommit = 100;
-constexpr size_t kClusters = 1000, kWords = 50'000, kWordsPerChunk = 60, kFound = 10;
+constexpr size_t kClusters = 1000, kWords = 50'000, kWordsPerChunk = 60, kFound = 50, kFirst = 10;
 constexpr const char* kFingerprint = "store_scale";
 using Vector = std::vector<float>;
 
@@ -111,8 +113,8 @@ struct Built {
   double texts_s = 0, vectors_s = 0;
 };
 
-Built build(const fs::path& folder, int64_t chunks) {
-  const auto writer = open_store_writer(folder);
+Built build(const fs::path& folder, int64_t chunks, const VectorOptions& vectors) {
+  const auto writer = open_store_writer(folder, vectors);
   Built built;
   auto begin = std::chrono::steady_clock::now();
   for (int64_t first = 0; first < chunks; first += kChunksPerFile) {
@@ -176,10 +178,10 @@ int64_t number_of(const Chunk& chunk) {
   return file * kChunksPerFile + chunk.line - 1;
 }
 
-double recall(Store& store, const std::vector<ScoredChunk>& found, const std::vector<int64_t>& expected) {
+double recall(Store& store, std::span<const ScoredChunk> found, std::span<const int64_t> expected) {
   std::vector<int64_t> ids;
-  ids.reserve(kFound);
-  for (size_t i = 0; i < std::min(kFound, found.size()); ++i) ids.push_back(found[i].id);
+  ids.reserve(expected.size());
+  for (const ScoredChunk& chunk : found.first(std::min(expected.size(), found.size()))) ids.push_back(chunk.id);
   double right = 0;
   for (const Chunk& chunk : store.fetch(ids))
     right += std::count(expected.begin(), expected.end(), number_of(chunk)) > 0 ? 1 : 0;
@@ -198,12 +200,11 @@ std::string times(std::vector<double>& milliseconds) {
   return fmt::format("[{:.2f}, {:.2f}]", percentile(milliseconds, 50), percentile(milliseconds, 99));
 }
 
-void measure(const fs::path& folder, int64_t chunks, int64_t count) {
-  constexpr int64_t kLimit = 50;
+void measure(const fs::path& folder, int64_t chunks, int64_t count, const VectorOptions& vectors) {
   constexpr size_t kJudged = 50;
-  const Built built = build(folder, chunks);
+  const Built built = build(folder, chunks, vectors);
   auto begin = std::chrono::steady_clock::now();
-  const auto store = open_store(folder, Budget::unlimited());
+  const auto store = open_store(folder, Budget::unlimited(), vectors);
   const double open_ms = seconds_since(begin) * 1e3;
   std::vector<Vector> questions;
   Random random(7);
@@ -218,33 +219,44 @@ void measure(const fs::path& folder, int64_t chunks, int64_t count) {
   std::vector<std::vector<ScoredChunk>> found;
   for (size_t q = 0; q < questions.size(); ++q) {
     begin = std::chrono::steady_clock::now();
-    found.push_back(store->search_dense(questions[q], kLimit));
+    found.push_back(store->search_dense(questions[q], kFound));
     dense.push_back(seconds_since(begin) * 1e3);
     begin = std::chrono::steady_clock::now();
-    store->search_sparse({.text = five_words(random), .language = Language::english}, kLimit);
+    store->search_sparse({.text = five_words(random), .language = Language::english}, kFound);
     sparse.push_back(seconds_since(begin) * 1e3);
   }
   const MemoryReading memory = read_memory();
   questions.resize(std::min(questions.size(), kJudged));
   const std::vector<std::vector<int64_t>> exact = nearest(questions, chunks);
-  double recalled = 0;
-  for (size_t q = 0; q < exact.size(); ++q) recalled += recall(*store, found[q], exact[q]);
+  double of_first = 0, of_all = 0;
+  for (size_t q = 0; q < exact.size(); ++q) {
+    of_first += recall(*store, found[q], std::span(exact[q]).first(std::min(kFirst, exact[q].size())));
+    of_all += recall(*store, found[q], exact[q]);
+  }
   fmt::print(
       "{{\"chunks\": {}, \"texts_s\": {:.1f}, \"vectors_s\": {:.1f}, \"bytes\": {}, \"open_ms\": {:.2f}, "
-      "\"dense_ms\": {}, \"sparse_ms\": {}, \"recall_at_10\": {:.4f}, \"anon_bytes\": {}, \"file_bytes\": {}}}\n",
+      "\"dense_ms\": {}, \"sparse_ms\": {}, \"recall_at_10\": {:.4f}, \"recall_at_50\": {:.4f}, \"anon_bytes\": {}, "
+      "\"file_bytes\": {}}}\n",
       chunks, built.texts_s, built.vectors_s, bytes_of(folder), open_ms, times(dense), times(sparse),
-      recalled / double(exact.size()), memory.anon_bytes, memory.file_bytes);
+      of_first / double(exact.size()), of_all / double(exact.size()), memory.anon_bytes, memory.file_bytes);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (argc < 3 || fs::exists(argv[1])) {
-    std::fputs("usage: store_scale FOLDER CHUNKS [QUESTIONS], in a new folder\n", stderr);
+    std::fputs("usage: store_scale FOLDER CHUNKS [QUESTIONS [PLACE [INDEX]]], in a new folder\n", stderr);
     return 2;
   }
   try {
-    measure(argv[1], std::max(1LL, std::atoll(argv[2])), argc > 3 ? std::max(1LL, std::atoll(argv[3])) : 300);
+    VectorOptions vectors;
+    if (argc > 4) vectors.place = argv[4];
+    if (argc > 5) {
+      const auto index = find_named<VectorIndexKind>(argv[5]);
+      if (!index) throw_unknown_name("index", argv[5], all_names<VectorIndexKind>());
+      vectors.index = *index;
+    }
+    measure(argv[1], std::max(1LL, std::atoll(argv[2])), argc > 3 ? std::max(1LL, std::atoll(argv[3])) : 300, vectors);
     return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
