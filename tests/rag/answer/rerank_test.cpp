@@ -241,6 +241,24 @@ TEST_CASE("the confidence knows how far the answer's passage stands out of the c
   CHECK(*reply.reading->contrast > 0);
 }
 
+TEST_CASE("the confidence knows the question's words in the sentence that is quoted, not those around it") {
+  PipelineOptions options = with({.candidates = 31, .read = 31, .prior = 0});
+  options.answer = AnswerMode::extract;
+  options.dense = false;
+  options.abstain_below = 0;
+  const auto coverage = [&](const std::string& text) {
+    Town town;
+    FakeStore store;
+    store.add("only", text);
+    town.pipeline.emplace(store, town.models, town.laws, options, nullptr, "town");
+    return town.ask().reading.value().coverage;
+  };
+  CHECK(coverage("The bridge at Aldersby was finished in 1932. It has a market hall.") == 1);
+  const float split = coverage("The bridge was finished in 1932. Aldersby has a market hall.");
+  CHECK(split > 0);
+  CHECK(split < 0.9f);
+}
+
 TEST_CASE("nothing is read if nothing was found, or if reranking is off") {
   Town town;
   CHECK(town.ask("zyzzyva").hits.empty());
