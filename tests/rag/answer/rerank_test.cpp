@@ -16,7 +16,6 @@
 using namespace frugal;
 using frugal::testing::FakeClock;
 using frugal::testing::FakeModels;
-using frugal::testing::FakeReader;
 using frugal::testing::FakeStore;
 
 namespace {
