@@ -250,6 +250,7 @@ int main(int argc, char** argv) {
   }
   try {
     VectorOptions vectors;
+    vectors.timeout_ms = 60'000;  // a server indexes what was written while it is asked
     if (argc > 4) vectors.place = argv[4];
     if (argc > 5) {
       const auto index = find_named<VectorIndexKind>(argv[5]);
