@@ -428,12 +428,11 @@ void WarmEngine::set_keep_alive(std::chrono::milliseconds duration) {
 }
 
 void WarmEngine::unload_if_idle() {
-  const int64_t now = now_ms(), idle_ms = now - last_use_ms_;
-  if (idle_ms >= kQuietMs && has_working_memory_) {
-    // Somebody who computes for longer than that is not quiet, and not waited for.
-    const std::unique_lock turn(turn_, std::try_to_lock);
-    if (turn && has_working_memory_.exchange(false) && opened_) opened_->all_models().release_working_memory();
-  }
+  // Whoever computes is in use, however long, and is not waited for.
+  const std::unique_lock turn(turn_, std::try_to_lock);
+  const int64_t now = now_ms(), idle_ms = turn ? now - last_use_ms_ : 0;
+  if (idle_ms >= kQuietMs && has_working_memory_.exchange(false) && opened_)
+    opened_->all_models().release_working_memory();
   // What the requests of a busy moment took from the heap goes back to the system.
   const bool is_due = idle_ms >= kQuietMs || now - last_trim_ms_ >= kTrimEveryMs;
   if (is_due && has_used_heap_.exchange(false)) {
@@ -441,12 +440,9 @@ void WarmEngine::unload_if_idle() {
     release_free_heap();
   }
   const int64_t keep = keep_alive_ms_;
-  if (keep < 0 || idle_ms < keep) return;
-  {
-    const std::lock_guard guard(status_mutex_);
-    if (!published_) return;
-  }
-  unload();
+  if (!turn || keep < 0 || idle_ms < keep || !opened_) return;
+  close();
+  release_free_heap();
 }
 
 uint64_t WarmEngine::unload() {

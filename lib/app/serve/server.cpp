@@ -152,7 +152,7 @@ class Server {
     });
   }
 
-  // On a handler's thread, because it waits for a computation that runs.
+  // On a handler's thread, because an order of another worker may wait for a computation that runs.
   void unload_if_idle() {
     const bool accepted = queue_.push([this] {
       api::obey_orders(context_);
