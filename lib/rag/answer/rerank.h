@@ -18,6 +18,9 @@ struct RerankOptions {
   /// Weight of a candidate's fused score in the ranking, in logits of relevance for each standard deviation of the
   /// candidates' scores; and in the choice of the passage that answers.
   float prior = 3, answer_prior = 1;
+  /// The relevance, in logits, that no candidate far behind is expected to exceed: ranking ends where one of that
+  /// relevance would not be read.
+  float ceiling = 1;
 
   template <typename F>
   void visit(F&& f) {
@@ -36,6 +39,7 @@ struct RerankOptions {
        Range{0, 1000}});
     f("rerank.prior", prior, kInternal);
     f("rerank.answer_prior", answer_prior, kInternal);
+    f("rerank.ceiling", ceiling, kInternal);
   }
 };
 

@@ -91,6 +91,38 @@ TEST_CASE("the reader's relevance decides, and the fused score among equals") {
   CHECK(paths(fused.ask()) == paths(plain.ask()));
 }
 
+TEST_CASE(
+    "for an answer, ranking ends where a candidate behind would not be read, however relevant it is expected to be") {
+  Town town;
+  const auto ask = [&](float ceiling) {
+    PipelineOptions options = with({.candidates = 31, .read = 3, .prior = 0.01f, .ceiling = ceiling});
+    options.answer = AnswerMode::extract;
+    options.dense = false;
+    options.top_k = 50;
+    town.models.fake_reader.emplace();
+    town.pipeline.emplace(town.store, town.models, town.laws, options, nullptr, "town");
+    return town.ask();
+  };
+  const Reply ended = ask(0.5f);
+  CHECK(town.models.fake_reader->ranked == 4);
+  CHECK(town.models.fake_reader->read == 3);
+  CHECK_FALSE(ended.cut_short);
+  CHECK(ended.hits[3].rerank_score.has_value());
+  CHECK_FALSE(ended.hits[4].rerank_score.has_value());
+  Town plain(with({.mode = StageMode::never}));
+  const std::vector<std::string> before = paths(plain.ask()), after = paths(ended);
+  REQUIRE(after.size() == before.size());
+  CHECK(std::vector<std::string>(after.begin() + 4, after.end()) ==
+        std::vector<std::string>(before.begin() + 4, before.end()));
+
+  CHECK(ask(2).hits.front().chunk.path == "late");
+  CHECK(town.models.fake_reader->ranked == 31);
+
+  Town hits_only(with({.candidates = 31, .read = 3, .prior = 0.01f, .ceiling = 0.5f}));
+  hits_only.ask();
+  CHECK(hits_only.models.fake_reader->ranked == 31);
+}
+
 TEST_CASE("a budget of time ends the reranking: what is not ranked by then keeps its order, and the reply says so") {
   Town town(with({.candidates = 31, .read = 3, .budget_ms = 35, .prior = 0}));
   town.models.fake_reader->clock = &town.clock;

@@ -1,14 +1,15 @@
-// Reorders the first candidates with a reader, as a cascade: half of its layers rank them all, all layers read the best
-// few. A candidate's score is the reader's logit of relevance plus its weighted fused score in standard deviations:
-// words and vectors know what the reader, which sees a passage alone, does not. Of the passages that are read, the one
-// that answers is chosen with a smaller weight of the fused score: there the reader knows better. A reader that only
-// ranks has no second half, and leaves the answer to extraction. Chunks that hold a named article keep the places in
-// front that they have been given.
+// Reorders the first candidates with a reader, as a cascade: half of its layers rank them, best first, until those
+// behind are not expected among the few that all layers then read. A candidate's score is the reader's logit of
+// relevance plus its weighted fused score in standard deviations: words and vectors know what the reader, which sees a
+// passage alone, does not. Of the passages that are read, the one that answers is chosen with a smaller weight of the
+// fused score: there the reader knows better. A reader that only ranks has no second half, and leaves the answer to
+// extraction. Chunks that hold a named article keep the places in front that they have been given.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <span>
 #include <unordered_map>
 #include <utility>
@@ -26,7 +27,8 @@ constexpr size_t kPairsPerStep = 4;
 // A candidate while it is ranked.
 struct Ranked {
   Candidate candidate;
-  float fused = 0;  // the fused score in standard deviations from the mean
+  float fused = 0;   // the fused score in standard deviations from the mean
+  std::string text;  // until it is ranked
   ReaderPair pair;
   HalfRead half;
   float score = 0;
@@ -52,7 +54,12 @@ std::vector<float> standardised(std::span<const Candidate> candidates) {
 class Cascade {
  public:
   Cascade(QuestionState& state, const Resources& resources, std::shared_ptr<Reader> reader)
-      : state_(state), options_(resources.options.rerank), store_(resources.store), reader_(std::move(reader)) {}
+      : state_(state),
+        options_(resources.options.rerank),
+        store_(resources.store),
+        reader_(std::move(reader)),
+        // Where hits are all that is asked for, their order matters to the last.
+        ranks_all_(!reader_->finds_answers() || resources.options.answer == AnswerMode::none) {}
 
   void run() {
     std::vector<Candidate>& ranking = state_.reply.ranking;
@@ -63,9 +70,10 @@ class Cascade {
     // Stages of their own, so that memory is read while the reader is loaded.
     const size_t ranked = state_.trace.stage("rank", [&] { return rank(list); });
     const size_t best = reader_->finds_answers() ? std::min(list.size(), static_cast<size_t>(options_.read)) : 0;
-    const size_t to_read = ranked == list.size() ? best : 0;
-    const size_t read = state_.trace.stage("read", [&] { return read_best(std::span(list).first(to_read)); });
-    if (ranked < list.size())
+    const bool settled = is_settled(list, ranked);  // reading changes the scores
+    const size_t read =
+        state_.trace.stage("read", [&] { return read_best(std::span(list).first(settled ? best : 0)); });
+    if (!settled)
       note(fmt::format("{} of {} hits ranked", ranked, list.size()));
     else if (read < best)
       note(fmt::format("{} of {} hits read", read, best));
@@ -91,8 +99,23 @@ class Cascade {
     const std::vector<float> fused = standardised(candidates);
     std::vector<Ranked> list;
     for (size_t i = 0; i < candidates.size(); ++i)
-      list.push_back({candidates[i], fused[i], reader_->pair(state_.question.text, texts[candidates[i].id]), {}, 0});
+      list.push_back({candidates[i], fused[i], std::move(texts[candidates[i].id]), {}, {}, 0});
     return list;
+  }
+
+  // True if none of the candidates behind the first `ranked` would be read, even if the reader found it as relevant as
+  // is expected at most.
+  bool is_settled(std::span<const Ranked> list, size_t ranked) const {
+    if (ranked == list.size()) return true;
+    const auto wanted = static_cast<size_t>(options_.read);
+    if (ranks_all_ || ranked < wanted) return false;
+    std::vector<float> scores;
+    scores.reserve(ranked);
+    for (const Ranked& each : list.first(ranked)) scores.push_back(each.score);
+    const auto last_read = scores.begin() + options_.read - 1;
+    std::nth_element(scores.begin(), last_read, scores.end(), std::greater<>());
+    return std::all_of(list.begin() + static_cast<std::ptrdiff_t>(ranked), list.end(),
+                       [&](const Ranked& each) { return options_.ceiling + options_.prior * each.fused < *last_read; });
   }
 
   // Ranks with half of the layers; returns how many it came to. The others keep their order, behind.
@@ -100,10 +123,11 @@ class Cascade {
     // A reader that only ranks may be a remote, which takes all pairs in one request.
     const bool at_once = !reader_->finds_answers() && options_.budget_ms == 0;
     size_t done = 0;
-    while (done < list.size() && !is_late()) {
+    while (!is_settled(list, done) && !is_late()) {
       const size_t count = std::min(at_once ? list.size() : kPairsPerStep, list.size() - done);
       std::vector<ReaderPair> pairs;
-      for (size_t i = done; i < done + count; ++i) pairs.push_back(std::move(list[i].pair));
+      for (size_t i = done; i < done + count; ++i)
+        pairs.push_back(reader_->pair(state_.question.text, std::exchange(list[i].text, {})));
       std::vector<HalfRead> halves = reader_->read_half(pairs);
       for (size_t i = 0; i < count; ++i) {
         Ranked& each = list[done + i];
@@ -147,6 +171,7 @@ class Cascade {
   const RerankOptions& options_;
   Store& store_;
   std::shared_ptr<Reader> reader_;
+  const bool ranks_all_;
   const Trace::Clock::time_point began_ = state_.trace.now();
 };
 
