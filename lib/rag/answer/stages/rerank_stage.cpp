@@ -11,6 +11,7 @@
 #include <cmath>
 #include <functional>
 #include <span>
+#include <string>
 #include <unordered_map>
 #include <utility>
 
