@@ -20,6 +20,7 @@ using frugal::testing::FakeStore;
 
 namespace {
 
+constexpr const char* kFinished = "Bridge, bridge, bridge, Aldersby, Aldersby, Aldersby, finished, finished, finished";
 constexpr const char* kQuestion = "when was the bridge at Aldersby finished";
 
 // Many chunks that match the question a little, and few that the reader finds relevant.
@@ -94,8 +95,8 @@ TEST_CASE("the reader's relevance decides, and the fused score among equals") {
 TEST_CASE(
     "for an answer, ranking ends where a candidate behind would not be read, however relevant it is expected to be") {
   Town town;
-  const auto ask = [&](float ceiling) {
-    PipelineOptions options = with({.candidates = 31, .read = 3, .prior = 0.01f, .ceiling = ceiling});
+  const auto ask = [&](float ceiling, int64_t read = 3) {
+    PipelineOptions options = with({.candidates = 31, .read = read, .prior = 0.01f, .ceiling = ceiling});
     options.answer = AnswerMode::extract;
     options.dense = false;
     options.top_k = 50;
@@ -116,6 +117,14 @@ TEST_CASE(
         std::vector<std::string>(before.begin() + 4, before.end()));
 
   CHECK(ask(2).hits.front().chunk.path == "late");
+  CHECK(town.models.fake_reader->ranked == 31);
+
+  // With three relevant hits in front, one of relevance 2 would not be the best, but the fourth.
+  town.store.add("first", kFinished);
+  town.store.add("second", kFinished);
+  ask(2, 1);
+  CHECK(town.models.fake_reader->ranked == 4);
+  ask(2, 4);
   CHECK(town.models.fake_reader->ranked == 31);
 
   Town hits_only(with({.candidates = 31, .read = 3, .prior = 0.01f, .ceiling = 0.5f}));
